@@ -1,4 +1,4 @@
-"""logind's locks against sleep: whether this user may have one, who holds one, and which gateways ask for it."""
+"""Inhibitor locks of logind: whether this user can take one, their holders, and gateways that want one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hermes_profiles.services.systemd.show import blocks
 
 from .render import inhibit_command
 
-# `foo-.service.d` is read since 239, Type=exec is there since 240 (systemd's NEWS).
+# `foo-.service.d` since 239, Type=exec since 240 (systemd's NEWS).
 _OLDEST = 240
 _UP = ("active", "reloading", "refreshing", "activating")
 _DENIED = re.compile(r"access denied|permission denied|not authorized|authentication", re.IGNORECASE)
@@ -24,14 +24,14 @@ _LOCK = re.compile(r"^.*?\s(\d+)\s+\S+\s+(\d+)\s", re.MULTILINE)
 
 
 def check_may_hold(manager: SystemdManager, inhibit: str, sleep: str, what: Sequence[str]) -> None:
-    """Hold the lock for a moment, as a service of this user: what a shell may, a service may not always.
+    """Take the lock for a moment, as a service of this user: it can have fewer rights than a shell.
 
-    Raises ManagerError where there is no logind, Refused where logind does not allow it, or systemd is too old.
+    Raises ManagerError without logind, and Refused where logind does not allow it or systemd is too old.
     """
     version = manager.version()
     if version < _OLDEST:
         raise Refused(
-            f"systemd {version} is too old for this: {_OLDEST} is the oldest",
+            f"systemd {version} is too old: this needs version {_OLDEST}",
             code="old-systemd",
             target="systemd",
             hint="hold the lock by hand: `systemd-inhibit --what=idle:sleep sleep infinity`",
@@ -43,21 +43,21 @@ def check_may_hold(manager: SystemdManager, inhibit: str, sleep: str, what: Sequ
     if _DENIED.search(done.complaint):
         raise Refused(
             f"logind does not let a service of this user keep the machine awake ({done.complaint}): polkit allows it "
-            "to who is logged in at the machine itself",
+            "only for a user who is logged in at the machine",
             code="not-allowed",
             target="logind",
-            hint="an administrator can allow it: a polkit rule for org.freedesktop.login1.inhibit-block-sleep",
+            hint="add a polkit rule that allows org.freedesktop.login1.inhibit-block-sleep",
         )
     raise ManagerError(
-        f"there is no logind that could keep this machine awake: {done.complaint}",
+        f"cannot keep this machine awake, no logind: {done.complaint}",
         code="no-logind",
         target="logind",
-        hint=f"in a container the host decides; see what it says with `{shown(('systemd-inhibit', '--list'))}`",
+        hint=f"run `{shown(('systemd-inhibit', '--list'))}`; in a container, use the host's logind",
     )
 
 
 def lock_holders(manager: SystemdManager, inhibit: str) -> frozenset[int] | None:
-    """Return the pids of this user that hold a lock, as logind tells; None when it cannot be asked."""
+    """Return the pids of this user that hold a lock, from logind; None when it does not answer."""
     try:
         done = manager.ask(inhibit, "--list", "--no-pager", COLUMNS="1000")
     except ManagerError:
@@ -68,9 +68,9 @@ def lock_holders(manager: SystemdManager, inhibit: str) -> frozenset[int] | None
 
 
 def gateway_units(manager: SystemdManager, wanted: str) -> Mapping[str, bool]:
-    """Return the gateways' units that are up, without `.service` → whether they want a unit. One look.
+    """Return the gateways' units that are up, without `.service` → whether they want a unit, from one call.
 
-    A unit between a failure and its next try counts: systemd says that it will be there.
+    A unit between a failure and its next try counts as up.
     """
     done = manager.ask("systemctl", "--user", "show", "--property=Id,ActiveState,Wants", "--", f"{UNIT}*.service")
     return {

@@ -1,12 +1,11 @@
-"""What keeps the host awake while gateways run: a unit and its drop-ins for systemd, a LaunchAgent for launchd. Pure.
+"""Renders the services that keep the host awake while gateways run: unit and drop-ins, or a LaunchAgent. Pure.
 
-Under systemd every gateway wants one service, which is stopped as soon as nothing wants it any more: it holds from the
-first gateway to the last, and nobody looks around in between. The drop-ins lie where systemd looks for every unit of
-such a name (systemd.unit(5): `foo-.service.d` counts for `foo-bar.service`), so that profiles made later are covered
-and no gateway's own files are touched.
+Under systemd every gateway wants one service, which systemd stops when no unit wants it: it runs from the first gateway
+to the last, without polling. The drop-ins apply to all units with the prefix (systemd.unit(5): `foo-.service.d` counts
+for `foo-bar.service`), so that later profiles are covered and no gateway's own files change.
 
-launchd has no such bond. Its agent runs `awake-hold`, which holds caffeinate as long as a gateway lives, and is called
-up again every minute.
+launchd has no equivalent. Its agent runs `awake-hold`, which keeps caffeinate alive while any gateway runs; launchd
+starts it every minute.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, ServiceName
 from hermes_profiles.services.systemd.quoting import checked, command_line
 from hermes_profiles.services.systemd.unit_file import parse_unit
 
-# What logind is kept from: going idle, and sleep. The lid is a lock of its own: with LidSwitchIgnoreInhibited (the
-# default, logind.conf(5)) the two others do not count when it is closed.
+# The locks: idle and sleep. The lid has a lock of its own: with LidSwitchIgnoreInhibited (the default, logind.conf(5))
+# the two others are ignored when it is closed.
 WHAT = ("idle", "sleep")
 LID = "handle-lid-switch"
 WHO = "hermes-profiles"
@@ -31,13 +30,13 @@ WHY = "Hermes gateways are running"
 # Options of ours → flags of caffeinate(8).
 CAFFEINATE = {"idle": "-i", "display": "-d", "disk": "-m", "system": "-s"}
 HOLD = "awake-hold"
-# launchd calls the agent up so often, in seconds; one that still runs is left alone.
+# Seconds between two starts of the agent by launchd, which leaves a running one alone.
 INTERVAL = 60
 _NAME = "60-awake.conf"
 
 
 class AwakeName(ServiceName):
-    """The name of the service that keeps the host awake, as managers take one."""
+    """The name of the service that keeps the host awake, in the form that managers need."""
 
     __slots__ = ()
 
@@ -56,14 +55,14 @@ AWAKE = AwakeName("", "")
 
 
 def inhibit_command(inhibit: str, what: Sequence[str], command: Sequence[str]) -> tuple[str, ...]:
-    """Return the words that run a command while logind is kept from something."""
+    """Return the command that runs another one with an inhibitor lock."""
     return (inhibit, f"--what={':'.join(what)}", f"--who={WHO}", f"--why={WHY}", "--mode=block", *command)
 
 
 def render_unit(inhibit: str, sleep: str, what: Sequence[str]) -> bytes:
-    """Return the unit, marked; `inhibit` and `sleep` are whole paths: the manager's PATH may be another one.
+    """Return the unit, with a checksum; `inhibit` and `sleep` are absolute: the manager's PATH can differ.
 
-    Raises UsageProblem when a path holds a control character.
+    Raises UsageProblem when a path has a control character.
     """
     for path in (inhibit, sleep):
         checked(path, "the path of a program")
@@ -88,7 +87,7 @@ def render_unit(inhibit: str, sleep: str, what: Sequence[str]) -> bytes:
 
 
 def render_drop_in() -> bytes:
-    """Return the drop-in by which a gateway wants the service, marked."""
+    """Return the drop-in by which a gateway wants the service, with a checksum."""
     lines = [
         "# Written by hermes-profiles: `hermes-gateways awake on`; `hermes-gateways awake off` removes it.",
         "[Unit]",
@@ -99,21 +98,20 @@ def render_drop_in() -> bytes:
 
 
 def drop_ins(folder: Path) -> tuple[Path, Path]:
-    """Return where the drop-ins lie: that of all named profiles, and that of the default one."""
+    """Return the paths of the drop-ins: of all named profiles, and of the default one."""
     return folder / f"{UNIT}-.service.d" / _NAME, folder / f"{UNIT}.service.d" / _NAME
 
 
 def render_agent(words: Sequence[str]) -> bytes:
-    """Return the LaunchAgent, marked; `words` start the command that holds (`hold_command`).
+    """Return the LaunchAgent, with a checksum; `words` is the command of `hold_command`.
 
-    Raises UsageProblem when a path holds a control character.
-
-    It is no daemon that launchd revives: it ends with 0 when no gateway is left, and is called up again in a minute.
+    Raises UsageProblem when a path has a control character. launchd does not restart the agent at once: it ends with 0
+    when no gateway runs, and is started again after a minute.
     """
     import plistlib
 
     for each in words:
-        checked(each, "the command that holds")
+        checked(each, "the command of awake-hold")
     job: dict[str, Any] = {
         "Label": AWAKE_LABEL,
         "ProgramArguments": [*words],
@@ -125,32 +123,31 @@ def render_agent(words: Sequence[str]) -> bytes:
 
 
 def hold_command(python: str, options: Sequence[str]) -> tuple[str, ...]:
-    """Return the words that start `awake-hold`. `-I`: neither the folder it starts in nor PYTHONPATH may put other
-    code in its place."""
+    """Return the command of `awake-hold`; `-I`: no modules from the current folder or PYTHONPATH."""
     return (python, "-I", "-m", "hermes_profiles.cli.gateways", HOLD, *(f"--{each}" for each in options))
 
 
 def held_by_unit(content: bytes) -> tuple[str, ...]:
-    """Return what a unit of ours keeps logind from, () when it does not say."""
+    """Return the locks that a unit of ours takes, () when it names none."""
     words = parse_unit(content).command("ExecStart")
     what = next((each.partition("=")[2] for each in words if each.startswith("--what=")), "")
     return tuple(what.split(":")) if what else ()
 
 
 def held_by_agent(content: bytes) -> tuple[str, ...]:
-    """Return the options with which a LaunchAgent of ours holds. Raises Failed when it cannot be read."""
+    """Return the options of `awake-hold` in a LaunchAgent of ours. Raises Failed when it cannot be parsed."""
     words = parse_plist(content).get("ProgramArguments")
     given = words[words.index(HOLD) + 1 :] if isinstance(words, list) and HOLD in words else []
     return tuple(each.removeprefix("--") for each in given if each.removeprefix("--") in CAFFEINATE)
 
 
 def is_ours(content: bytes) -> bool:
-    """Return whether we have written a file, changed since or not."""
+    """Return whether a file is ours, edited or not."""
     return has_mark(content) or MARK.encode() in content
 
 
 def is_unchanged(content: bytes) -> bool:
-    """Return whether we have written a file and nobody has changed it since. Raises Failed for a broken plist."""
+    """Return whether a file is ours and unedited. Raises Failed for a broken plist."""
     if MARK.encode() in content:
         job = parse_plist(content)
         return job.get(MARK) == plist_mark(job)

@@ -1,4 +1,4 @@
-"""Wakefulness: whether the host is kept awake while gateways run, by what, for whom; and the changes that switch it."""
+"""Whether the host is kept awake while gateways run, how and by which; and the changes that switch it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from . import render
 from .caffeinate import asserting
 
 ON, OFF = ("awake", "on"), ("awake", "off")
-_HINT = "see it with `cat {}`; `hermes-gateways awake on --force` writes over it"
-UNTOLD = "its service has not been told"
+_HINT = "see it with `cat {}`; `hermes-gateways awake on --force` overwrites it"
+OLDER_FILES = "its service still has older files"
 
 
 class Programs(NamedTuple):
-    """The programs that the definitions name, as whole paths."""
+    """The absolute paths of the programs in the definitions."""
 
     inhibit: str = ""
     sleep: str = ""
@@ -47,9 +47,12 @@ class Uncounted(NamedTuple):
 
 
 class Wakefulness(NamedTuple):
-    """What is true now. `ways`: what the lock is for (systemd), or the options of caffeinate (launchd); `held`: whether
-    it is held now; `kept_by`: who asks for it, profiles by name, gateways of other roots by unit or pid; `broken`: why
-    it is not whole, "" when it is."""
+    """The current state.
+
+    `ways`: the locks (systemd) or the options of caffeinate (launchd); `held`: whether the host is kept awake now;
+    `kept_by`: the gateways that want it, profiles by name, those of other roots by unit or pid; `broken`: why it is
+    incomplete, "" when it is complete.
+    """
 
     is_on: bool = False
     held: bool = False
@@ -61,29 +64,31 @@ class Wakefulness(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Return whether gateways ask for it and it is not held."""
+        """Return whether gateways want it and it is not held."""
         return self.is_on and not self.held and bool(self.kept_by)
 
     @property
     def is_unread(self) -> bool:
-        """Return whether the manager goes by older files."""
-        return any(each.reason == UNTOLD for each in self.uncounted)
+        """Return whether the manager uses older files."""
+        return any(each.reason == OLDER_FILES for each in self.uncounted)
 
 
 def service_of(manager: Manager) -> Service:
-    """Return the service that keeps the host awake, as its manager is asked about it."""
+    """Return the service that keeps the host awake, for queries of its manager."""
     return manager.service(render.AWAKE, "awake")
 
 
 def paths(manager: Manager) -> tuple[Path, ...]:
-    """Return where our files lie, or would, the service's own first."""
+    """Return the paths of our files, existing or not, the service's own first."""
     own = service_of(manager).path
     return (own, *render.drop_ins(own.parent)) if manager.kind is ManagerKind.SYSTEMD else (own,)
 
 
 def definitions(manager: Manager, programs: Programs, ways: Sequence[str]) -> tuple[tuple[Path, bytes], ...]:
-    """Return the files that have the host kept awake: (path, content) each. Raises UsageProblem for a path that no
-    service file can hold."""
+    """Return the files of the service: (path, content) each.
+
+    Raises UsageProblem for a path that no service file can hold.
+    """
     if manager.kind is ManagerKind.LAUNCHD:
         return tuple(
             zip(paths(manager), [render.render_agent(render.hold_command(programs.python, ways))], strict=True)
@@ -93,9 +98,9 @@ def definitions(manager: Manager, programs: Programs, ways: Sequence[str]) -> tu
 
 
 def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> ChangePlan | None:
-    """Return the change that writes what differs, None when all is there.
+    """Return the change that writes the differing files, None when there are none.
 
-    Raises Refused for a file that is not ours, or that somebody changed.
+    Raises Refused for a file that is not ours, or was edited.
     """
     steps: list[Step] = []
     for path, content in files:
@@ -109,25 +114,27 @@ def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> Chan
 
 
 def _content(path: Path) -> bytes | None:
-    """Return what is at one of our places, None when nothing is; what is no file to read is not ours: b""."""
+    """Return the content of one of our files, None when it is missing; b"" for something unreadable."""
     try:
         return read_document(path)
-    except Failed:  # such as the link by which `systemctl mask` takes a name
+    except Failed:  # such as the link of `systemctl mask`
         return b""
 
 
 def _check_ours(path: Path, found: bytes) -> None:
     if not render.is_ours(found):
         raise Refused(
-            f"{path} is not of hermes-profiles", target=str(path), code="foreign-file", hint=_HINT.format(path)
+            f"{path} was not written by hermes-profiles", target=str(path), code="foreign-file", hint=_HINT.format(path)
         )
     if not render.is_unchanged(found):
         raise Refused(f"{path} was changed by hand", target=str(path), code="hand-edited", hint=_HINT.format(path))
 
 
 def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple[Path, ...]]:
-    """Return the change that removes what is ours, with the folders that were made for it when those are empty then
-    (None: nothing is there), and the files at our places that are somebody else's: they stay."""
+    """Return the change that removes our files and the empty folders created for them, and foreign files.
+
+    Without files of ours there is no change; foreign files stay.
+    """
     steps: list[Step] = []
     foreign = []
     for path in paths(manager):
@@ -146,8 +153,7 @@ def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple
 
 
 def _made(layout: Layout) -> list[Path]:
-    """Return the folders that had to be made since it was last switched off, as the journal remembers, the deepest
-    first."""
+    """Return the folders created since it was last switched off, from the journal, the deepest first."""
     made: set[str] = set()
     for entry in Journal(layout.state).entries():
         if entry.status is Status.DONE and entry.command == OFF:
@@ -158,14 +164,14 @@ def _made(layout: Layout) -> list[Path]:
 
 
 def is_touched(manager: Manager, changed: Iterable[Path]) -> bool:
-    """Return whether a change is about our files."""
+    """Return whether a change touches our files."""
     return not {*paths(manager)}.isdisjoint(changed)
 
 
 def follow(world: SystemContext) -> list[Problem]:
-    """Have the manager follow the files: read them and begin, when a gateway runs; or end, and forget them.
+    """Make the manager use the files: load and start them if a gateway runs, or stop and remove them.
 
-    Returns what it refused. Raises ManagerError when it cannot be reached.
+    Returns its failures. Raises ManagerError when it cannot be reached.
     """
     manager = world.manager
     if manager is None:
@@ -175,16 +181,18 @@ def follow(world: SystemContext) -> list[Problem]:
         refused = {**manager.stop([service]), **manager.unload([service])}
     else:
         refused = dict(manager.load([service], enable=None))
-        if isinstance(manager, SystemdManager) and _goes_by_older(world, service):
+        if isinstance(manager, SystemdManager) and _runs_older(world, service):
             manager.ask("systemctl", "--user", "try-restart", "--", f"{AWAKE_UNIT}.service")
         if not refused and (manager.kind is ManagerKind.LAUNCHD or keepers(world)):
             refused = dict(manager.start([service]))
     return [Problem("awake", f"{manager.kind} refuses: {why}", service.name.unit) for why in refused.values()]
 
 
-def _goes_by_older(world: SystemContext, service: Service) -> bool:
-    """Return whether what runs holds something else than the unit says; times of files do not tell (an undo sets them
-    back)."""
+def _runs_older(world: SystemContext, service: Service) -> bool:
+    """Return whether the running process has other locks than the unit.
+
+    Times of files are no proof: an undo restores them.
+    """
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
     process = world.processes.find(pid) if pid is not None else None
     ways = render.held_by_unit(_content(service.path) or b"")
@@ -192,8 +200,10 @@ def _goes_by_older(world: SystemContext, service: Service) -> bool:
 
 
 def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefulness:
-    """Return what is true now; `gateways`: the profiles' of this root. Raises ManagerError when the manager cannot be
-    reached, and the files say that it is on."""
+    """Return the current state; `gateways`: those of the profiles of this root.
+
+    Raises ManagerError when it is switched on and the manager cannot be reached.
+    """
     manager = world.manager
     if manager is None:
         return Wakefulness()
@@ -209,7 +219,9 @@ def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefu
     is_systemd = manager.kind is ManagerKind.SYSTEMD
     return Wakefulness(
         is_on=True,
-        held=status.activity is Activity.ACTIVE and status.pid is not None and _is_heeded(world, content, status.pid),
+        held=status.activity is Activity.ACTIVE
+        and status.pid is not None
+        and _is_effective(world, content, status.pid),
         ways=render.held_by_unit(content) if is_systemd else render.held_by_agent(content),
         kept_by=asked,
         uncounted=tuple(_uncounted(world, gateways, asked)) if is_systemd else (),
@@ -218,8 +230,8 @@ def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefu
     )
 
 
-def _is_heeded(world: SystemContext, content: bytes, pid: int) -> bool:
-    """Return whether the machine heeds what a process holds; where that cannot be asked, the process itself counts."""
+def _is_effective(world: SystemContext, content: bytes, pid: int) -> bool:
+    """Return whether the lock of a process is effective; where that is unknown, the process itself counts."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
         from hermes_profiles.services.systemd.unit_file import parse_unit
@@ -229,13 +241,13 @@ def _is_heeded(world: SystemContext, content: bytes, pid: int) -> bool:
         words = parse_unit(content).command("ExecStart")
         locks = lock_holders(manager, words[0]) if words else None
         return locks is None or pid in locks
-    heeded = asserting(dict(os.environ))
-    found = (world.processes.find(each) for each in heeded or ())
-    return heeded is None or any(each is not None and each.parent == pid for each in found)
+    effective = asserting(dict(os.environ))
+    found = (world.processes.find(each) for each in effective or ())
+    return effective is None or any(each is not None and each.parent == pid for each in found)
 
 
 def keepers(world: SystemContext) -> tuple[str, ...]:
-    """Return who asks for wakefulness now. Raises ManagerError when the manager cannot be reached."""
+    """Return the gateways that want the host awake now. Raises ManagerError without a reachable manager."""
     manager = world.manager
     if isinstance(manager, SystemdManager):
         from .inhibit import gateway_units
@@ -254,7 +266,7 @@ def _called(world: SystemContext, process: Process, homes: Mapping[str, str]) ->
 
 
 def _uncounted(world: SystemContext, gateways: Mapping[str, Gateway], counted: Sequence[str]) -> Iterable[Uncounted]:
-    """Yield gateways that run and that systemd does not see as wanting it."""
+    """Yield running gateways that do not want the service in systemd's view."""
     for name, gateway in gateways.items():
         if gateway.pid is None or not gateway.is_alive or gateway.state is GatewayState.SERVED or name in counted:
             continue
@@ -262,16 +274,16 @@ def _uncounted(world: SystemContext, gateways: Mapping[str, Gateway], counted: S
         if service is not None and service.scope == "system":
             yield Uncounted(name, "a system service runs it")
         elif service is not None and service.activity is Activity.ACTIVE and service.pid == gateway.pid:
-            yield Uncounted(name, UNTOLD)
+            yield Uncounted(name, OLDER_FILES)
         else:
             yield Uncounted(name, "it was started by hand")
 
 
-def wait_until_held(look: Callable[[], Wakefulness], sleep: Callable[[float], None]) -> Wakefulness:
-    """Return what is true once it is held or nobody asks for it, or after five seconds."""
+def wait_until_held(observe: Callable[[], Wakefulness], sleep: Callable[[float], None]) -> Wakefulness:
+    """Return the state once the lock is held or not wanted, or after five seconds."""
     for wait in (0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 2.0):
-        found = look()
+        found = observe()
         if not found.is_missing:
             return found
         sleep(wait)
-    return look()
+    return observe()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 # An allow-list that is set and names no user; a blank one counts as not set.
 EMPTY_LIST = ","
 # Channels that decide by a policy of their own (gateway/run.py, `_OWN_POLICY_OPEN_ENV`): for direct messages and for
-# groups the variable of the policy, "" where there is none, and the policy without a setting.
+# groups the variable of the policy (or ""), and the policy without a setting.
 POLICIES: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "weixin": (("WEIXIN_DM_POLICY", "pairing"), ("WEIXIN_GROUP_POLICY", "disabled")),
     "wecom": (("WECOM_DM_POLICY", "pairing"), ("WECOM_GROUP_POLICY", "pairing")),

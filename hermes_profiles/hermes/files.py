@@ -95,7 +95,7 @@ PLATFORM_PAIRING_FOLDER = "platforms/pairing"
 APPROVED_ENDING = "-approved.json"
 PENDING_ENDING = "-pending.json"
 
-# Locks of identities: one folder for a user of the machine, whatever the root (gateway/status.py).
+# Locks of identities: one folder for each user of the machine, shared by all roots (gateway/status.py).
 LOCKS_FOLDER = "hermes/gateway-locks"  # below XDG_STATE_HOME
 LOCK_ENDING = ".lock"
 LOCK_DIGITS = 16  # of sha256(identity), after the scope

@@ -1,4 +1,4 @@
-"""The versions of Hermes that are told apart, and the facts that differ between them."""
+"""The facts that differ between versions of Hermes."""
 
 from __future__ import annotations
 

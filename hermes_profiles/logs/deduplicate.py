@@ -1,7 +1,7 @@
-"""What stands in two places is shown once, and what has no time of its own gets that of its twin.
+"""Removes records that are in both log and standard error, and gives copies the time of their original.
 
-A copy on standard error has no time. What it is a copy of has one: of the gateway's own parts in gateway.log, of all
-others, from WARNING up, in errors.log (hermes_logging.py of Hermes 0.19.0).
+A copy on standard error has no time. Its original has one: of the gateway's own loggers in gateway.log, of all others,
+from WARNING up, in errors.log (hermes_logging.py of Hermes 0.19.0).
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from .reader import open_log, records_backward
 from .records import LogRecord
 from .tail import siblings
 
-# So far is looked for a twin.
+# So many records are searched for an original.
 _AHEAD = 1_000
-# The time within which a gateway writes the record after its copy, and how long an answer is believed.
+# Seconds within which a gateway writes the original after its copy, and for which the file time is cached.
 _LATE = 1.0
 _BELIEVED = 0.5
 
 
 class StderrDeduplicator:
-    """Tells whether the gateway's log of a profile has what a copy was made of."""
+    """Finds out whether the gateway's log has the original of a copy."""
 
     def __init__(self, logs: Path) -> None:
         self._log = logs / GATEWAY_LOG
-        self._asked = 0.0
+        self._checked = 0.0
         self._written: float | None = None
 
-    def have(self, record: LogRecord) -> bool:
-        """Return whether a record is a copy whose original is shown: its log was written since."""
+    def has_original(self, record: LogRecord) -> bool:
+        """Return whether a record is a copy whose original is shown: the log was written since."""
         if not record.is_copy:
             return False
         now = time.monotonic()
-        if now - self._asked > _BELIEVED:
-            self._asked = now
+        if now - self._checked > _BELIEVED:
+            self._checked = now
             self._written = _written(self._log)
         return self._written is not None and (record.time is None or self._written >= record.time - _LATE)
 
@@ -53,14 +53,14 @@ def _written(path: Path) -> float | None:
 
 
 class TimestampLookup:
-    """Gives the records of a log without times, asked for from its end, the times of their twins in errors.log."""
+    """Looks up the times of records in errors.log, for records from the end of a log without times."""
 
     def __init__(self, logs: Path) -> None:
         self._records = _all_backward(logs / ERRORS_LOG)
         self._ahead: deque[LogRecord] = deque()
 
     def time_of(self, record: LogRecord) -> float | None:
-        """Return the time of a record's twin, None when it has none near."""
+        """Return the time of a record's original, None without one nearby."""
         wanted = (record.level, record.logger, record.text.partition("\n")[0])
         for place, each in enumerate(self._ahead):
             if (each.level, each.logger, each.text.partition("\n")[0]) == wanted:
@@ -76,7 +76,7 @@ class TimestampLookup:
 
 
 def _all_backward(path: Path) -> Iterator[LogRecord]:
-    """Yield the records of a log and its rotated siblings, the last first; what cannot be read is passed over."""
+    """Yield the records of a log and its rotated files, the last first; skips unreadable files."""
     for name in (str(path), *(each.path for each in reversed(siblings(path)))):
         try:
             file, status = open_log(name)

@@ -1,4 +1,4 @@
-"""Which records are wanted: by time, level and text. Pure but for the clock that `10m` is counted from."""
+"""Filters records by time, level and text. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 60
 
 
 class Filter(NamedTuple):
-    """What a record must have; None where anything will do. Times in epoch seconds, both included."""
+    """The conditions on a record, None for no condition. Times in epoch seconds, both included."""
 
     since: float | None = None
     until: float | None = None
@@ -23,8 +23,10 @@ class Filter(NamedTuple):
     pattern: re.Pattern[str] | None = None
 
     def takes(self, record: LogRecord, *, is_errors: bool = False) -> bool:
-        """Return whether a record is wanted, but for its time. What says no level counts as INFO, and as WARNING in
-        a log of errors."""
+        """Return whether level and text of a record match; its time is not checked.
+
+        A record without a level counts as INFO, and as WARNING in a log of errors.
+        """
         if self.level is not None:
             level = record.level or (Level.WARNING if is_errors else Level.INFO)
             if level < self.level:
@@ -35,7 +37,7 @@ class Filter(NamedTuple):
 
 
 def moment_of(text: str, now: float, option: str) -> float:
-    """Return the time that `10m`, `2h`, `1d` (ago), `2026-11-21`, `2026-11-21T10:00` or `10:00` (today) mean.
+    """Return the time of `10m`, `2h`, `1d` (ago), `2026-11-21`, `2026-11-21T10:00` or `10:00` (today).
 
     Raises UsageProblem for anything else.
     """
@@ -49,30 +51,30 @@ def moment_of(text: str, now: float, option: str) -> float:
         return datetime.fromisoformat(given.replace(",", ".")).timestamp()
     except (ValueError, OverflowError, OSError):
         raise UsageProblem(
-            f"{option} {text!r} is no time",
+            f"{option} {text!r} is not a time",
             target=option,
-            hint=f"say how long ago (`{option} 10m`, `2h`, `1d`) or when (`{option} 2026-11-21T10:00`, `10:00`)",
+            hint=f"use a time span (`{option} 10m`, `2h`, `1d`) or a time (`{option} 2026-11-21T10:00`, `10:00`)",
         ) from None
 
 
 def level_of(text: str) -> Level:
-    """Return the level of a name. Raises UsageProblem when there is none."""
+    """Return the level of a name. Raises UsageProblem for an unknown one."""
     found = LEVELS.get(text.strip().upper())
     if found is None:
         names = ", ".join(level.name.lower() for level in Level)
-        raise UsageProblem(f"--level {text!r} is no level", target="--level", hint=f"there are: {names}")
+        raise UsageProblem(f"--level {text!r} is not a level", target="--level", hint=f"use one of: {names}")
     return found
 
 
 def pattern_of(text: str, *, ignore_case: bool = False) -> re.Pattern[str]:
-    """Return a regular expression. Raises UsageProblem when it is none."""
+    """Return a compiled regular expression. Raises UsageProblem for an invalid one."""
     try:
         return re.compile(text, (re.IGNORECASE if ignore_case else 0) | re.MULTILINE)
     except (re.error, RecursionError, OverflowError) as error:
         place = f" at character {error.pos + 1}" if isinstance(error, re.error) and error.pos is not None else ""
-        said = error.msg if isinstance(error, re.error) else "it is too long"
+        reason = error.msg if isinstance(error, re.error) else "it is too long"
         raise UsageProblem(
-            f"--grep: no regular expression: {said}{place}",
+            f"--grep is not a regular expression: {reason}{place}",
             target="--grep",
-            hint="write `\\` before `( ) [ ] { } * + ? .` that are meant as they are",
+            hint="write `\\` before each literal `( ) [ ] { } * + ? .`",
         ) from error

@@ -1,4 +1,4 @@
-"""What gateways have written, of many profiles in order of time: the last records, or all from a moment on."""
+"""Reads existing records of many profiles in order of time: the last ones, or all from a time on."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from .records import LogRecord
 from .sources import LogSource, Unit
 from .tail import Key, key_of, siblings
 
-# Of a log whose records have no times, at most so many are told as of some moment.
+# So many records without a time are returned at most when a time is given.
 _TIMELESS = 2_000
-# A file's time is that of the clock's last tick: what was written last may be so many seconds younger.
+# A file's time has the resolution of the kernel's tick: the last record can be so many seconds later.
 _TICK = 0.02
-# The lines of a record in the journal lie within so many seconds.
+# The lines of a record in the journal are at most so many seconds apart.
 _TOGETHER = 2.0
 
 
 class TimedRecord(NamedTuple):
-    """A record in its place. `time`: its own, or as near as can be known; `key`: what it is sorted by."""
+    """A record with its origin. `time`: its own or the best estimate; `key`: the sort key."""
 
     profile: str
     source: str
@@ -40,11 +40,11 @@ class TimedRecord(NamedTuple):
 
 
 @dataclass
-class Past:
-    """Reads what is there. `read_to`: file → how far, where somebody goes on from there; then no other file counts.
+class LogHistory:
+    """Reads existing records.
 
-    `began`: since when (epoch seconds); `problems`: what could not be read, and why; `originals`: profile → what knows
-    of copies.
+    `read_to`: file → offset at which a follower continues, then other files are ignored; `began`: the start of that
+    follower (epoch seconds); `problems`: file → why it cannot be read; `originals`: profile → its deduplicator.
     """
 
     sources: Sequence[LogSource]
@@ -59,7 +59,7 @@ class Past:
     originals: dict[str, StderrDeduplicator] = field(default_factory=dict)
 
     def last(self, count: int) -> list[TimedRecord]:
-        """Return the last records that are wanted, in order."""
+        """Return the last records that pass the filter, in order."""
         if count <= 0:
             return []
         streams = [self._ranked(self._file_backward(each), rank) for rank, each in enumerate(self.sources)]
@@ -69,7 +69,7 @@ class Past:
             merged = (entry for _, _, entry in heapq.merge(*streams, key=lambda each: each[:2]))
             found = list(islice((each for each in merged if self._takes(each)), count))
         found.reverse()
-        found.sort(key=lambda entry: entry.key)  # what the journal has is only nearly in order
+        found.sort(key=lambda entry: entry.key)  # the journal is only nearly in order
         return found
 
     @staticmethod
@@ -77,7 +77,7 @@ class Past:
         return ((-entry.key, -rank, entry) for entry in entries)
 
     def since(self) -> Iterator[TimedRecord]:
-        """Yield all records that are wanted, in order."""
+        """Yield all records that pass the filter, in order."""
         streams = [self._file_forward(each) for each in self.sources]
         with _closing(self._journal(backward=False)) as journal:
             if journal is not None:
@@ -92,11 +92,11 @@ class Past:
         return wanted.takes(entry.record, is_errors=entry.is_errors) and not self.has_original(entry)
 
     def has_original(self, entry: TimedRecord) -> bool:
-        """Return whether an entry is a copy of one that is shown anyway."""
+        """Return whether an entry is a copy of a record that is shown anyway."""
         if not entry.record.is_copy:
             return False
         known = self.originals.get(entry.profile)
-        return known is not None and known.have(entry.record)
+        return known is not None and known.has_original(entry.record)
 
     # -- files
 
@@ -117,7 +117,7 @@ class Past:
             try:
                 key = key_of(status)
                 end = status.st_size if self.read_to is None else self.read_to.get(key)
-                # Renamed since: it was read under another name. Unknown: it came since, and who follows reads it.
+                # Renamed since: it was read under its old name. Unknown: it is newer, and the follower reads it.
                 is_new = end is None and (name == str(source.path) or status.st_mtime >= self.began)
                 if key in seen or is_new:
                     continue
@@ -206,8 +206,10 @@ class Past:
         self.journal_problem = journal.complaint()
 
     def _journal_forward(self, journal: JournalctlStream) -> Iterator[TimedRecord]:
-        """Yield the records of the journal in order: one is complete when the next of its unit begins, or a while
-        after it, and others may have spoken since."""
+        """Yield the records of the journal in order.
+
+        A record is complete when the next of its unit begins or some time later; other units can write in between.
+        """
         known = by_name(self.units)
         assembled = {unit: UnitRecords() for unit in self.units}
         waiting: list[tuple[float, int, TimedRecord]] = []
@@ -218,8 +220,8 @@ class Past:
             found += [(own, record) for record in assembled[own].feed(entry)] if own is not None else ()
             for unit, record in found:
                 count += 1
-                told = TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or entry.time)
-                heapq.heappush(waiting, (told.key, count, told))
+                timed = TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or entry.time)
+                heapq.heappush(waiting, (timed.key, count, timed))
             while waiting and waiting[0][0] < entry.time - _TOGETHER:
                 yield heapq.heappop(waiting)[2]
         self.journal_problem = journal.complaint()
@@ -234,7 +236,7 @@ def by_name(units: Sequence[Unit]) -> dict[tuple[str, str], Unit]:
 
 
 class _closing:
-    """Ends `journalctl`, if there is one, whatever happens."""
+    """Ends `journalctl`, if there is one, on every exit."""
 
     def __init__(self, journal: JournalctlStream | None) -> None:
         self._journal = journal

@@ -1,4 +1,4 @@
-"""Entries of the journal become records: what a gateway prints arrives line by line, and a traceback has many."""
+"""Assembles journal entries into records: the journal has lines, and a traceback has many of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .records import KEPT, Assembler, Level, LogRecord, begins_record, decode
 from .sources import Unit
 
 JOURNAL = "journal"
-# Lines further apart than this are no one record.
+# Lines further apart than this belong to different records.
 _GAP = 0.2
 _MOST = 500
 _LEVELS = {0: Level.CRITICAL, 1: Level.CRITICAL, 2: Level.CRITICAL, 3: Level.ERROR, 4: Level.WARNING, 7: Level.DEBUG}
 
 
 class UnitRecords:
-    """Puts the entries of one unit together to records, in order."""
+    """Assembles the entries of one unit into records, in order."""
 
     def __init__(self) -> None:
         self._assembler = Assembler()
@@ -25,7 +25,7 @@ class UnitRecords:
         self._last = 0.0
 
     def feed(self, entry: JournalEntry) -> Iterator[LogRecord]:
-        """Yield the records that are complete with this entry."""
+        """Yield the records that this entry completes."""
         if entry.is_manager:
             yield from self.end()
             level = _LEVELS.get(entry.priority, Level.INFO)
@@ -36,19 +36,19 @@ class UnitRecords:
         self._last = entry.time
         for line in entry.message.split(b"\n"):
             for record in self._assembler.feed([decode(line[:KEPT])]):
-                yield self._told(record)
+                yield self._with_entry(record)
                 self._begun = None
             self._begun = self._begun or entry
 
     def end(self, now: float | None = None) -> Iterator[LogRecord]:
-        """Yield the record under way, with `now` (epoch seconds) only when nothing can belong to it any more."""
+        """Yield the open record; with `now` (epoch seconds) only when no more lines can belong to it."""
         if now is not None and now - self._last <= _GAP:
             return
         for record in self._assembler.end():
-            yield self._told(record)
+            yield self._with_entry(record)
         self._begun = None
 
-    def _told(self, record: LogRecord) -> LogRecord:
+    def _with_entry(self, record: LogRecord) -> LogRecord:
         begun = self._begun
         if begun is None:
             return record
@@ -59,7 +59,7 @@ class UnitRecords:
 def records_of(
     entries: Iterable[JournalEntry], units: Mapping[tuple[str, str], Unit]
 ) -> Iterator[tuple[Unit, LogRecord]]:
-    """Yield (unit, record) of entries that come the latest first, the latest first, too."""
+    """Yield (unit, record) of entries, both with the latest first."""
     held: dict[Unit, list[JournalEntry]] = {}
     for entry in entries:
         unit = units.get((entry.unit, entry.scope))

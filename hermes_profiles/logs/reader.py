@@ -1,4 +1,4 @@
-"""A log read from its end, or from a moment on: as many bytes as are shown, and never much of it at a time."""
+"""Reads a log from its end, or from a time on, block by block."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from .records import KEPT, LONGEST_LINES, LONGEST_RECORD, Assembler, Cut, LogRecord, begins_record, decode, records_in
 
 BLOCK = 64 * 1024
-# So far is looked for a line with a time before it is assumed that there is none.
+# So many bytes are searched for a line with a time.
 _WITHOUT_TIME = 1024 * 1024
 
 
 def open_log(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
     """Return a descriptor and the status of a log; never waits for a FIFO.
 
-    Raises OSError, for anything that is no regular file too.
+    Raises OSError, also when the path is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | getattr(os, "O_NOCTTY", 0))
     status = os.fstat(descriptor)
@@ -28,7 +28,7 @@ def open_log(path: str | os.PathLike[str]) -> tuple[int, os.stat_result]:
 
 
 def end_of_lines(file: int, size: int) -> int:
-    """Return where the last complete line ends."""
+    """Return the offset at which the last complete line ends."""
     position = size
     while position > 0:
         start = max(0, position - BLOCK)
@@ -40,7 +40,7 @@ def end_of_lines(file: int, size: int) -> int:
 
 
 def records_backward(file: int, end: int) -> Iterator[LogRecord]:
-    """Yield the records before a place of a file, the last first."""
+    """Yield the records before an offset of a file, the last first."""
     held: list[str] = []
     size = 0
     is_half = end > 0 and os.pread(file, 1, end - 1) != b"\n"
@@ -59,7 +59,7 @@ def records_backward(file: int, end: int) -> Iterator[LogRecord]:
 
 
 def _lines_backward(file: int, end: int) -> Iterator[bytes]:
-    """Yield the lines before a place, the last first; "" comes first where a line ends just there."""
+    """Yield the lines before an offset, the last first; the first is "" where a line ends at the offset."""
     rest = b""
     position = end
     while position > 0:
@@ -76,7 +76,7 @@ def _lines_backward(file: int, end: int) -> Iterator[bytes]:
 
 
 def _before_hole(file: int, position: int) -> int:
-    """Return where the data before a place ends; the place itself when the file system knows of no holes."""
+    """Return where the data before an offset ends; the offset itself on a file system without holes."""
     found = begin = 0
     try:
         while begin < position:
@@ -91,7 +91,7 @@ def _before_hole(file: int, position: int) -> int:
 
 
 def _behind_hole(file: int, position: int) -> int:
-    """Return where the next data begins; the place itself when the file system knows of no holes."""
+    """Return where the next data begins; the offset itself on a file system without holes."""
     try:
         return os.lseek(file, position, os.SEEK_DATA)
     except OSError:
@@ -99,7 +99,7 @@ def _behind_hole(file: int, position: int) -> int:
 
 
 def records_forward(file: int, begin: int, end: int) -> Iterator[LogRecord]:
-    """Yield the records from one place of a file to another, in order; a line that is cut at its end is marked."""
+    """Yield the records between two offsets, in order; a line that is cut at the end is marked."""
     assembler, lines = Assembler(), Lines()
     position = begin
     while position < end:
@@ -119,13 +119,13 @@ def records_forward(file: int, begin: int, end: int) -> Iterator[LogRecord]:
 
 
 class Lines:
-    """Bytes become lines, as they come; of a line that does not end, its beginning is kept."""
+    """Splits blocks of bytes into lines; of an open line the beginning is kept."""
 
     def __init__(self) -> None:
         self.rest = b""
 
     def feed(self, block: bytes) -> list[bytes]:
-        """Return the lines that are complete with these bytes, without their ends."""
+        """Return the lines that these bytes complete, without line ends."""
         first, *others = block.split(b"\n")
         if not others:
             self.rest = (self.rest + first.lstrip(b"\0") if not self.rest else self.rest + first)[:KEPT]
@@ -136,16 +136,16 @@ class Lines:
         return lines
 
     def take_rest(self) -> bytes:
-        """Return what no line end has followed yet, and forget it."""
+        """Return and clear the bytes of the open line."""
         rest, self.rest = self.rest, b""
         return rest
 
 
 def place_of(file: int, size: int, moment: float, *, after: bool) -> int:
-    """Return a place, at the beginning of a line, that divides what was written before a moment from the rest.
+    """Return the offset of a line that separates records before a time from later ones.
 
-    What lies before it is older, or with `after` what lies behind it is younger; the other side may hold a few lines
-    that are not. A log is written in the order of time, so it is found by halving.
+    All records before it are older; with `after`, all behind it are younger. The other side can hold a few further
+    lines. A log is in order of time, so the offset is found by bisection.
     """
     low, high, edge = 0, size, size
     while high - low > BLOCK:
@@ -161,7 +161,7 @@ def place_of(file: int, size: int, moment: float, *, after: bool) -> int:
 
 
 def _timed_line(file: int, begin: int, end: int) -> tuple[int, float] | None:
-    """Return (place, time) of the first line with a time that begins behind a place; None when there is none near."""
+    """Return (offset, time) of the next line with a time; None without one nearby."""
     position, rest = begin, b""
     while position < min(end, begin + _WITHOUT_TIME):
         block = os.pread(file, BLOCK, position)
@@ -176,7 +176,7 @@ def _timed_line(file: int, begin: int, end: int) -> tuple[int, float] | None:
                 if record is not None and record.time is not None:
                     return (start + at, record.time) if start + at < end else None
             at = stop + 1
-        # The line that is not complete yet, as if a line had ended before it.
+        # The open line, with a line end before it.
         rest = b"\n" + data[at:] if 0 < at >= len(data) - KEPT else b""
         position += len(block)
     return None

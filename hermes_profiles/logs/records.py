@@ -1,8 +1,8 @@
-"""Lines of a log become records: when, how grave, who, what. Pure.
+"""Parses lines of a log into records: time, level, logger, text. Pure.
 
-What stands in a gateway's files (`hermes_logging.py` and `gateway/run.py` of Hermes 0.19.0, and looked at on real
-gateways): `2026-11-21 17:20:44,138 INFO [session] gateway.run: text` in its log, local time; `WARNING gateway.run:
-text` on its standard error, a copy of what is in a log; a picture in box characters on its standard output.
+Formats (`hermes_logging.py` and `gateway/run.py` of Hermes 0.19.0, checked on real gateways): `2026-11-21 17:20:44,138
+INFO [session] gateway.run: text` in the log, local time; `WARNING gateway.run: text` on standard error, a copy of a
+record in a log; a banner in box characters on standard output.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hermes_profiles.hermes.files import GATEWAY_LOGGERS
 
 
 class Level(IntEnum):
-    """How grave a record is, as Python's logging counts."""
+    """The level of a record, with the numbers of Python's logging."""
 
     DEBUG = 10
     INFO = 20
@@ -37,8 +37,11 @@ class Cut(IntFlag):
 
 
 class LogRecord(NamedTuple):
-    """One thing a gateway said. `time`: epoch seconds, None when the record has none; `text`: without time, level
-    and logger, with the lines that belong to it; `is_copy`: the gateway's log has it, too; `cut`: what is missing."""
+    """One record of a log.
+
+    `time`: epoch seconds, None when it has none; `text`: without time, level and logger, with its further lines;
+    `is_copy`: the gateway's log has it as well; `cut`: the missing part.
+    """
 
     time: float | None
     level: Level | None
@@ -60,37 +63,38 @@ _BARE = re.compile(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
 # Escape sequences of terminals: colours, titles, cursor.
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
-# A record is cut into several here: a log without any line that begins one must not fill the memory.
+# A longer record is split: a log in which no line begins a record must not fill the memory.
 LONGEST_LINES = 1_000
-# Of one line, so many bytes are kept; one that is longer ends with a character that is none. The last 4 KiB are not to
-# be shown: what was cut there may be half a secret.
+# So many bytes of one line are kept; a longer one ends with a noncharacter. Its last 4 KiB are not shown: the cut can
+# leave half a secret there.
 SPARE = 4 * 1024
 KEPT = 64 * 1024 + SPARE
 CUT_HERE = "\uffff"
-# The picture is printed when a gateway starts, and written when its buffer is, mostly at its end; the log says it, too.
-_PICTURE = "Hermes Gateway Starting"
+# The banner is printed at the start of a gateway, and mostly written at its end; the log has it as well.
+_BANNER = "Hermes Gateway Starting"
 LONGEST_RECORD = 512 * 1024
 
 
 def decode(raw: bytes) -> str:
-    """Return a line of a log as text, without its end and what moves a cursor; bytes that are no UTF-8 become
-    surrogates, which a printer replaces."""
+    """Return a line of a log as text, without its end and without terminal control sequences.
+
+    Bytes that are not UTF-8 become surrogates, which the printer replaces.
+    """
     is_cut = len(raw) >= KEPT
-    if raw[:1] == b"\0":  # the hole that a writer leaves behind who goes on where the file was longer
+    if raw[:1] == b"\0":  # the hole left by a writer that continues at its old offset in a truncated file
         raw = raw.lstrip(b"\0")
     line = raw.decode("utf-8", "surrogateescape")
     if "\x1b" in line:
         line = _ESCAPE.sub("", line)
     if "\r" in line:
         line = line.rstrip("\r")
-        if not begins_record(line):  # a progress bar: only its last state is to be seen
+        if not begins_record(line):  # a progress bar: only its last state is visible
             line = line.rpartition("\r")[2]
     return line + CUT_HERE if is_cut else line
 
 
 def begins_record(line: str) -> re.Match[str] | bool | None:
-    """Return whether a line is the first of a record and no continuation of the one before: as a match, if it says
-    when, how grave or who; nothing true otherwise."""
+    """Return whether a line begins a record: as a match if it has time, level or logger."""
     first = line[:1]
     if "0" <= first <= "9":
         return _HEAD.match(line)
@@ -100,14 +104,14 @@ def begins_record(line: str) -> re.Match[str] | bool | None:
 
 
 def records_in(lines: Iterable[str]) -> Iterator[LogRecord]:
-    """Yield the records that lines, in the order of their file, make."""
+    """Yield the records in lines, which are in the order of their file."""
     assembler = Assembler()
     yield from assembler.feed(lines)
     yield from assembler.end()
 
 
 class Assembler:
-    """Puts lines together to records, as they come."""
+    """Assembles lines into records."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
@@ -116,11 +120,11 @@ class Assembler:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether no record is under way."""
+        """Return whether no record is open."""
         return not self._lines
 
     def feed(self, lines: Iterable[str]) -> Iterator[LogRecord]:
-        """Yield the records that are complete with these lines."""
+        """Yield the records that these lines complete."""
         for line in lines:
             head = begins_record(line)
             if self._lines:
@@ -130,18 +134,20 @@ class Assembler:
                     continue
                 yield self._record()
             elif not head and not line.strip():
-                continue  # a blank line that is nobody's
+                continue  # a blank line outside a record
             self._lines, self._head, self._size = [line], head, len(line)
 
     def end(self) -> Iterator[LogRecord]:
-        """Yield the last record: nothing more belongs to it."""
+        """Yield the open record: no more lines follow."""
         if self._lines:
             yield self._record()
             self._lines = []
 
     def _goes_on(self, line: str) -> bool:
-        """Return whether a line that begins no record belongs to the one under way. After a record with a head,
-        every line does; elsewhere what is indented, blank, or the end of a traceback."""
+        """Return whether a line that begins no record continues the open one.
+
+        After a record with a head, every line does; else an indented or blank line, or the end of a traceback.
+        """
         if len(self._lines) >= LONGEST_LINES or self._size >= LONGEST_RECORD:
             return False
         if self._head:
@@ -157,7 +163,7 @@ class Assembler:
         if head is None or isinstance(head, bool):
             level = Level.ERROR if _TRACEBACK.match(line) else None
             text = "\n".join(lines)
-            return LogRecord(None, level, None, text, is_copy=line[:1] == "┌" and _PICTURE in text)
+            return LogRecord(None, level, None, text, is_copy=line[:1] == "┌" and _BANNER in text)
         text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
         if head.re is _BARE:
             level = LEVELS[head[1]]

@@ -1,4 +1,4 @@
-"""The secrets of all profiles, kept up to date: a secret of one may stand in the log of another."""
+"""A cache of the secrets of all profiles: a secret of one profile can be in the log of another."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _Seen = tuple[tuple[int, int, int] | None, ...]
 
 
 class SecretCache:
-    """The secrets of every profile of a root. What was one once stays one: it stands in the log still."""
+    """The secrets of every profile of a root. Removed secrets stay: old log lines still contain them."""
 
     def __init__(self, layout: Layout, catalog: Catalog | None = None) -> None:
         self._layout = layout
@@ -36,21 +36,21 @@ class SecretCache:
         self._seen: dict[str, _Seen] = {}
         self._secrets: dict[str, str] = {}
         self._redactor: Redactor | None = None
-        self._looked = 0.0
+        self._refreshed = 0.0
 
     @property
     def redactor(self) -> Redactor:
-        """Return what takes the secrets out; the files are looked at again every second."""
+        """Return the redactor; the files are checked for changes once a second."""
         now = time.monotonic()
-        if not self._looked or now - self._looked >= _SECONDS:
+        if not self._refreshed or now - self._refreshed >= _SECONDS:
             self.refresh()
-            self._looked = now
+            self._refreshed = now
         if self._redactor is None:
             self._redactor = Redactor(self._secrets)
         return self._redactor
 
     def refresh(self) -> None:
-        """Look whether files that hold secrets have changed, and learn what is new in them."""
+        """Read the secrets of files that have changed."""
         before = len(self._secrets)
         for profile in profile_names(self._layout):
             home = self._layout.home(profile)

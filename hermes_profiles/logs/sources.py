@@ -1,9 +1,9 @@
-"""Where the gateway of a profile writes: its own logs, and where its service puts what it prints. Files alone tell.
+"""The log files and units of a profile's gateway; reads files only.
 
-Looked at on real gateways (Hermes 0.19.0): `gateway.log` holds all that the gateway's own parts say, from INFO up.
-Standard error gets a copy of everything from WARNING up, of all parts, without a time; standard output a picture at
-the start. Under systemd both go to the journal, under launchd to `gateway.error.log` and `gateway.log`, under our
-supervisor to `gateway.log`, where the copies then stand beside what they are copies of.
+Checked on real gateways (Hermes 0.19.0): `gateway.log` has the records of the gateway's own loggers, from INFO up.
+Standard error gets a copy of all records from WARNING up, without a time; standard output a banner at the start.
+Under systemd both go to the journal, under launchd to `gateway.error.log` and `gateway.log`, under our supervisor to
+`gateway.log`, which then has both copy and original.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LARGEST = 1024 * 1024
 
 
 class LogSource(NamedTuple):
-    """A file that a gateway writes to; `name` is what it is called in answers."""
+    """A file that a gateway writes to; `name` is its name in output."""
 
     profile: str
     name: str
@@ -30,7 +30,7 @@ class LogSource(NamedTuple):
 
     @property
     def is_errors(self) -> bool:
-        """Return whether it holds what the gateway wrote to its standard error."""
+        """Return whether it holds the gateway's standard error."""
         return self.name == GATEWAY_ERROR_LOG
 
 
@@ -43,7 +43,7 @@ class Unit(NamedTuple):
 
 
 def sources_of(world: SystemContext, profile: str) -> list[LogSource]:
-    """Return the files of a profile's gateway, whether they are there or not; none twice."""
+    """Return the log files of a profile's gateway, existing or not, each once."""
     logs = world.layout.home(profile) / LOGS_FOLDER
     found = [
         LogSource(profile, GATEWAY_LOG, logs / GATEWAY_LOG),
@@ -59,7 +59,7 @@ def sources_of(world: SystemContext, profile: str) -> list[LogSource]:
 
 
 def _written_by_service(world: SystemContext, profile: str) -> Iterator[Path]:
-    """Yield the files that the definitions of a profile's service name."""
+    """Yield the files named in the definitions of a profile's service."""
     name = world.service_name(profile)
     if world.layout.platform == "darwin":
         yield from _of_plist(launch_agent(name, world.layout.user_home))
@@ -82,7 +82,7 @@ def _of_plist(path: Path) -> Iterator[Path]:
 
     try:
         job = parse_plist(content)
-    except Failed:  # doctor tells
+    except Failed:  # doctor reports it
         return
     for key in ("StandardOutPath", "StandardErrorPath"):
         if isinstance(job.get(key), str):
@@ -102,7 +102,7 @@ def units_of(world: SystemContext, profile: str) -> list[Unit]:
 
 
 def _is_for(path: Path, world: SystemContext, profile: str) -> bool:
-    """Return whether a unit runs this profile: two roots of one account share the names of units."""
+    """Return whether a unit runs this profile: two roots of one account have the same unit names."""
     home = os.path.realpath(world.layout.home(profile))
     named = [line.partition(b"HERMES_HOME=")[2] for line in _content(path).splitlines() if b"HERMES_HOME=" in line]
     homes = [os.fsdecode(each.strip().strip(b'"').replace(b"%%", b"%")) for each in named]

@@ -1,7 +1,7 @@
-"""A log that grows, seen from one look to the next: no line is lost and none told twice, whatever happens to the file.
+"""Follows one log through rotation: no line is lost, and none is returned twice.
 
-What was opened stays open: then the number of a file tells for certain whether it is the same, and what was written to
-one that has been renamed or removed can still be read.
+Files stay open: then an inode number identifies a file for certain, and lines written to a renamed or removed file can
+still be read.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from typing import NamedTuple
 from .reader import BLOCK, Lines, end_of_lines, open_log
 from .records import Assembler, Cut, LogRecord, decode, records_in
 
-# So much of one file is read at one look.
+# So many bytes of one file are read in one call.
 BUDGET = 4 * BLOCK
-# After so many seconds a line that nobody ends is told as it is.
+# After so many seconds an open line is returned as it is.
 PATIENCE = 1.0
-# So much of the beginning, and of what was read last, shows that a file is still the one it was.
+# So many bytes of the beginning, and before the offset, are compared to recognise a file.
 _HEAD, _TAIL = 512, 256
-# A file that was removed is let go when nothing has been added to it for so long.
+# A removed file is closed when it has not grown for so many seconds.
 _GRACE = 2.0
-# So many rotated siblings are watched: supervisord and launchd go on writing to the file that Hermes has renamed.
+# So many rotated files are followed: supervisord and launchd still write to the file that Hermes has renamed.
 _SIBLINGS = 4
 _MOST = 16
-# Times of files are those of the kernel's last tick.
+# File times have the resolution of the kernel's tick.
 _COARSE = 0.05
 _TURNED = re.compile(r"\.(\d{1,4})|[.-]\d{4}-?\d\d-?\d\d(?:[-T]\d+)?")
 
 
 class Key(NamedTuple):
-    """Which file it is, as long as somebody has it open."""
+    """The identity of a file while it is open."""
 
     device: int
     number: int
 
 
 def key_of(status: os.stat_result) -> Key:
-    """Return which file a status is of."""
+    """Return the identity of a file from its status."""
     return Key(status.st_dev, status.st_ino)
 
 
@@ -55,10 +55,10 @@ class Sibling(NamedTuple):
 
 
 def siblings(path: Path) -> list[Sibling]:
-    """Return the rotated siblings of a log that can be read as text, the oldest first."""
+    """Return the rotated files of a log that are text, the oldest first."""
     for _ in range(5):
         found = _siblings(path)
-        if found == _siblings(path):  # nobody renamed them meanwhile
+        if found == _siblings(path):  # no rename in between
             break
     return found
 
@@ -86,7 +86,7 @@ def _siblings(path: Path) -> list[Sibling]:
 
 
 class OpenLog:
-    """One open file: how far it was read, and how to tell that it is not what it was."""
+    """One open file, with the offset read so far; detects that the file was rewritten."""
 
     def __init__(self, file: int, status: os.stat_result, offset: int) -> None:
         self.file = file
@@ -101,7 +101,7 @@ class OpenLog:
         self._remember(b"")
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         os.close(self.file)
 
     def _remember(self, block: bytes) -> None:
@@ -111,20 +111,20 @@ class OpenLog:
         self._tail = block[-tail:] if len(block) >= tail > 0 else os.pread(self.file, tail, self.offset - tail)
 
     def begins_like(self, file: int) -> bool:
-        """Return whether another file holds, up to where this one was read, the same."""
+        """Return whether another file has the same content up to the offset of this one."""
         return (
             os.pread(file, len(self._head), 0) == self._head
             and os.pread(file, len(self._tail), self.offset - len(self._tail)) == self._tail
         )
 
     def was_rewritten(self, status: os.stat_result) -> bool:
-        """Return whether the file was cut or written anew since it was read."""
+        """Return whether the file was truncated or rewritten since it was read."""
         if status.st_size < self.offset:
             return True
         return status.st_mtime_ns != self.changed and not self.begins_like(self.file)
 
     def start_over(self) -> None:
-        """Read from the beginning next time."""
+        """Reset the offset to the beginning."""
         self.offset = 0
         self.lines, self.assembler = Lines(), Assembler()
         self._is_rest = False
@@ -132,14 +132,14 @@ class OpenLog:
         self.changed = os.fstat(self.file).st_mtime_ns
 
     def copy_to(self, file: int, status: os.stat_result) -> OpenLog:
-        """Return a copy of this file, from another one's name, as read as far as this one."""
+        """Return the same log at another path, read up to the same offset."""
         copy = OpenLog(file, status, self.offset)
         copy.lines, copy.assembler, copy._is_rest = self.lines, self.assembler, self._is_rest
         copy.grown_at = self.grown_at
         return copy
 
     def read(self, status: os.stat_result, now: float) -> Iterator[LogRecord]:
-        """Yield the records that are complete, up to the budget; a record is when nothing was added for a look."""
+        """Yield the complete records, up to the budget; the last is complete when the file did not grow."""
         self.changed = status.st_mtime_ns
         if status.st_size <= self.offset:
             if self.lines.rest and now - self.grown_at >= PATIENCE:
@@ -164,13 +164,13 @@ class OpenLog:
             self._remember(block)
 
     def end(self) -> Iterator[LogRecord]:
-        """Yield what is left: nothing more will be added."""
+        """Yield the rest: the file does not grow any more."""
         if self.lines.rest:
             yield from self._half(Cut.END)
         yield from self.assembler.end()
 
     def _half(self, cut: Cut) -> Iterator[LogRecord]:
-        """Yield the record under way, and a piece of a line as a record of its own."""
+        """Yield the open record, and the open line as a record of its own."""
         yield from self.assembler.end()
         was_rest, self._is_rest = self._is_rest, cut is Cut.END
         piece = self.lines.take_rest()
@@ -181,18 +181,20 @@ class OpenLog:
 
 
 class LogTail:
-    """One log with its rotated siblings, followed. `problem` says why it cannot be read, `lost` whether it was
-    rotated away faster than it could be."""
+    """Follows one log with its rotated files.
+
+    `problem`: why it cannot be read; `lost`: it was rotated away faster than it was read.
+    """
 
     def __init__(self, path: Path, now: float, *, from_end: bool) -> None:
-        """`from_end`: what is there already is known; `now`: epoch seconds."""
+        """`from_end`: skip the existing lines; `now`: epoch seconds."""
         self.path = path
         self.problem: OSError | None = None
         self.lost = False
         self._began = int((now - _COARSE) * 1e9)
         self._files: list[OpenLog] = []
-        # What was let go although it is still there: file → size and time of the last change. Another file of the
-        # same number has others.
+        # Closed files that still exist: file → size and time of the last change, which differ in another file with
+        # the same inode number.
         self._done: dict[Key, tuple[int, int]] = {}
         if from_end:
             self._begin()
@@ -211,40 +213,40 @@ class LogTail:
 
     @property
     def read_to(self) -> dict[Key, int]:
-        """Return how far each file was read."""
+        """Return the offset of each file."""
         return {each.key: each.offset for each in self._files}
 
     @property
     def has_half_a_record(self) -> bool:
-        """Return whether a record was begun to which more may belong."""
+        """Return whether a record is open, to which more lines can belong."""
         return any(not each.assembler.is_empty for each in self._files)
 
     def close(self) -> None:
-        """Let all files go."""
+        """Close all files."""
         for each in self._files:
             each.close()
         self._files = []
 
-    def look(self, now: float) -> tuple[list[LogRecord], bool]:
-        """Return the records that have become complete, and whether there is more to be read at once."""
+    def read_new(self, now: float) -> tuple[list[LogRecord], bool]:
+        """Return the newly complete records, and whether there is more to read at once."""
         self._find_new()
         records: list[LogRecord] = []
         for each in list(self._files):
             status = os.fstat(each.file)
             if each.was_rewritten(status):
-                records += self._rescue(each, now)
+                records += self._restart(each, now)
                 status = os.fstat(each.file)
             records += each.read(status, now)
             if each.offset < os.fstat(each.file).st_size:
                 return records, True
             if each is not self._files[-1]:
-                if not each.lines.rest:  # what has followed is in the next file
+                if not each.lines.rest:  # later lines are in the next file
                     records += each.assembler.end()
-                records += self._let_go(each, status, now)
+                records += self._close_removed(each, status, now)
         return records, False
 
-    def _let_go(self, each: OpenLog, status: os.stat_result, now: float) -> list[LogRecord]:
-        """Close a file that was removed; returns what was left of it."""
+    def _close_removed(self, each: OpenLog, status: os.stat_result, now: float) -> list[LogRecord]:
+        """Close a removed file; return its last records."""
         if status.st_nlink and len(self._files) <= _SIBLINGS + 1:
             return []
         if now - each.grown_at < _GRACE and len(self._files) <= _MOST:
@@ -256,7 +258,7 @@ class LogTail:
         return left
 
     def _find_new(self) -> None:
-        """Notice that another file has got the name, and open it and those that had it since the last look."""
+        """Open the file that has the name now, and those that had it since the last call."""
         try:
             status = os.stat(self.path)
         except OSError as error:
@@ -284,12 +286,11 @@ class LogTail:
         self._files.append(OpenLog(file, status, 0))
 
     def _between(self, newest: Key) -> list[tuple[OpenLog, OpenLog | None]]:
-        """Return the files that had the name since the last look and have lost it again, the oldest first; a copy
-        of a known file with that one."""
+        """Return the files that had the name in between, the oldest first, each with the file it is a copy of."""
         opened: dict[Key, tuple[int, os.stat_result]] = {}
         numbers: dict[Key, tuple[int, int]] = {}
         known = {each.key for each in self._files} | {newest}
-        for _ in range(20):  # each look at the names may meet another rotation
+        for _ in range(20):  # there can be another rotation during each listing
             unknown = [each for each in self._new_siblings() if each.key not in known]
             numbers |= {each.key: (-each.number, each.changed) for each in unknown}
             missing = [each for each in unknown if each.key not in opened]
@@ -305,7 +306,7 @@ class LogTail:
         return [self._continued(*opened[key]) for key in ordered]
 
     def _new_siblings(self) -> list[Sibling]:
-        """Return the rotated siblings that were written to since we follow, but for those that are done with."""
+        """Return the rotated files that were written since the start, without those already closed."""
         return [
             each
             for each in siblings(self.path)
@@ -313,7 +314,7 @@ class LogTail:
         ]
 
     def _continued(self, file: int, status: os.stat_result) -> tuple[OpenLog, OpenLog | None]:
-        """Return an unknown file: read from its beginning, or, as a copy of a known one, from where that was read."""
+        """Return a new file, to be read from its beginning or, for a copy of a known file, from that file's offset."""
         for known in self._files:
             if status.st_size >= known.offset > 0 and known.begins_like(file):
                 copy = OpenLog(file, status, known.offset - len(known.lines.rest))
@@ -321,9 +322,11 @@ class LogTail:
                 return copy, known
         return OpenLog(file, status, 0), None
 
-    def _rescue(self, each: OpenLog, now: float) -> list[LogRecord]:
-        """Start a file over that was cut; returns what was left. What had been added before may be in a copy of it
-        (`copytruncate` of logrotate), which is read first."""
+    def _restart(self, each: OpenLog, now: float) -> list[LogRecord]:
+        """Read a truncated file from its beginning; return the records before the truncation.
+
+        Its last lines can be in a copy (`copytruncate` of logrotate), which is read first.
+        """
         left: list[LogRecord] = []
         known = [one.key for one in self._files]
         for sibling in self._new_siblings():

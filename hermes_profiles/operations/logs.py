@@ -11,8 +11,8 @@ from hermes_profiles.gateways.observe import SystemContext, served_by_default
 from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter
-from hermes_profiles.logs.follow import LogFollower, Meant
-from hermes_profiles.logs.history import Past, TimedRecord
+from hermes_profiles.logs.follow import LogFollower, LogTargets
+from hermes_profiles.logs.history import LogHistory, TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
 from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import sources_of, units_of
@@ -125,7 +125,7 @@ class LogReader:
         sources = self._sources()
         live = LogFollower(sources, self._session.environment) if follow else None
         try:
-            past = Past(
+            past = LogHistory(
                 sources.sources, sources.units, self._filter, self._session.environment, originals=self._originals
             )
             if live is not None:
@@ -143,7 +143,7 @@ class LogReader:
     def _follow(self, live: LogFollower) -> None:
         news = time.monotonic()
         while True:
-            entries, has_more = live.look()
+            entries, has_more = live.read_new()
             self._show(each for each in entries if self._takes_live(each))
             self._warn_unreadable(live.problems, live.journal_problem)
             for source in live.losses():
@@ -161,18 +161,18 @@ class LogReader:
 
     def _takes_live(self, entry: TimedRecord) -> bool:
         known = self._originals.get(entry.profile)
-        if entry.record.is_copy and known is not None and known.have(entry.record):
+        if entry.record.is_copy and known is not None and known.has_original(entry.record):
             return False
         return self._filter.takes(entry.record, is_errors=entry.is_errors)
 
-    def _sources(self) -> Meant:
+    def _sources(self) -> LogTargets:
         """Return the sources to read now: profiles come and go."""
         layout = self._session.layout
         profiles = self._with_server()
         for profile in profiles:
             if profile not in self._originals:
                 self._originals[profile] = StderrDeduplicator(layout.home(profile) / LOGS_FOLDER)
-        return Meant(
+        return LogTargets(
             [source for profile in profiles for source in sources_of(self._world, profile)],
             [unit for profile in profiles for unit in units_of(self._world, profile)],
         )
@@ -224,7 +224,7 @@ class LogReader:
             self._reported.add(journal)
             self._warn(f"the output of services is missing: {journal}", "see why with `journalctl --user -n 1`")
 
-    def _note_nothing(self, sources: Meant) -> None:
+    def _note_nothing(self, sources: LogTargets) -> None:
         """Note that there is no record, and why."""
         if self._count:
             return

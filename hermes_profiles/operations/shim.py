@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
-from hermes_profiles.integration.shim.install import found_start_files, plan_install, plan_remove
+from hermes_profiles.integration.shim.install import read_start_files, plan_install, plan_remove
 from hermes_profiles.integration.shim.script import BYPASS
 from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
 from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells
@@ -137,7 +137,7 @@ def shim_status(session: Session) -> ShimStatus:
 
 def start_file_states(session: Session, shim: Shim) -> tuple[ShellFile, ...]:
     """Return the start files of shells, and the state of the shim's line in each."""
-    files = found_start_files(session.layout, shim, session.environment)
+    files = read_start_files(session.layout, shim, session.environment)
     return tuple(ShellFile(file.shell, file.path, file.state) for file in files)
 
 

@@ -1,6 +1,6 @@
-"""The content mark: how a file of ours says that nobody has changed it since. Pure.
+"""The checksum in a file of ours, which shows whether the file was edited since. Pure.
 
-A text file carries the mark as a comment; it counts every other byte of the file.
+A text file holds it in a comment; it covers every other byte of the file.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ def digest(content: bytes) -> str:
 
 
 def add_checksum(content: bytes, *, comment: str = "#") -> bytes:
-    """Return the text with its mark as a comment after the first line, which must end with a line break."""
+    """Return the text with its checksum in a comment after the first line, which must end with a line break."""
     first, separator, rest = content.partition(b"\n")
     mark = f"{comment} mark: sha256:{digest(content)}\n".encode()
     return first + separator + mark + rest
 
 
 def has_mark(content: bytes) -> bool:
-    """Return whether a text carries a mark at all, fitting or not."""
+    """Return whether a text holds a checksum, right or wrong."""
     return _LINE.search(content) is not None
 
 
 def checksum_matches(content: bytes) -> bool:
-    """Return whether a text carries a mark and is, byte for byte, what it was when the mark was set."""
+    """Return whether a text holds a checksum that matches its other bytes."""
     found = _LINE.search(content)
     return found is not None and found[1].decode() == digest(content[: found.start()] + content[found.end() :])

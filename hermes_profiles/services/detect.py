@@ -1,4 +1,4 @@
-"""Which manager runs this user's gateways: launchd, systemd, else supervisor; never one instead of a broken other."""
+"""Which manager runs this user's gateways: launchd, systemd, else supervisor."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def detect(
     which: Which | None = None,
     places: SystemdPaths | None = None,
 ) -> Manager:
-    """Return the manager to talk to; `state` is our own folder in the root, `platform` is sys.platform's word.
+    """Return the manager of this user; `state` is our folder in the root, `platform` is `sys.platform`.
 
-    Raises ManagerError when the one that is due cannot be reached, with the command that mends it: another one is
-    only taken when the user says so (`wanted`), since two managers would run every gateway twice.
+    Raises ManagerError, with the command that fixes it, when that manager cannot be reached. Another one is used only
+    on request (`wanted`): two managers would run every gateway twice.
     """
     choice = describe(
         platform=platform,
@@ -78,21 +78,19 @@ def describe(
     wanted: ManagerKind | None = None,
     places: SystemdPaths | None = None,
 ) -> ManagerChoice:
-    """Return which manager is due, and a word on why; the file system is all that is asked."""
+    """Return which manager to use, and why; reads the file system only."""
     places = places or SystemdPaths()
     if wanted is not None:
-        return ManagerChoice(wanted, "asked for with --manager")
+        return ManagerChoice(wanted, "chosen with --manager")
     native = _native(platform, environment, uid, places)
     root = state.parent.parent
     programs = state / "supervisor" / PROGRAMS
     supervised = next(_files(programs, UNIT, ".conf"), None) is not None
-    # Where no systemd was booted, its units still tell: a home that a container shares with its host.
+    # Units also count where systemd is not booted: a container can share the home of its host.
     unit = next(_plists(user_home, root) if platform == "darwin" else _units(user_home, root), None)
     own = ManagerKind.LAUNCHD if platform == "darwin" else ManagerKind.SYSTEMD
     if unit is not None and supervised:
-        return ManagerChoice(
-            native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor, too"
-        )
+        return ManagerChoice(native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor")
     if unit is not None:
         return ManagerChoice(own, f"services of this root are installed under it: {unit}")
     if supervised and native.kind is not ManagerKind.SUPERVISOR:

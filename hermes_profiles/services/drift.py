@@ -1,4 +1,4 @@
-"""What is installed against what we would install: the same, outdated, changed by hand, or another's. Pure."""
+"""Compares an installed definition with the wanted one: same, outdated, edited, or foreign. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _CLAIMS = {
     ManagerKind.SUPERVISOR: re.compile(r"^environment=.*?\bHERMES_HOME=(\"[^\"]*\"|'[^']*')", re.MULTILINE),
     ManagerKind.LAUNCHD: re.compile(r"<key>HERMES_HOME</key>\s*<string>(.*?)</string>"),
 }
-# Every setting of a unit that some Hermes writes; another one is somebody's own.
+# Every setting of a unit that some version of Hermes writes; any other was added by hand.
 _HERMES_KEYS = frozenset(
     [("Unit", key) for key in ("Description", "After", "Wants", "StartLimitIntervalSec")]
     + [
@@ -60,7 +60,7 @@ _HERMES_KEYS = frozenset(
     ]
     + [("Install", "WantedBy")]
 )
-# What all versions of Hermes say with the same words.
+# Settings with the same value in all versions of Hermes.
 _HERMES_CONSTANTS = {
     "Restart": "always",
     "RestartSec": "5",
@@ -93,7 +93,7 @@ _HERMES_JOB = frozenset(
 
 
 class DriftCode(StrEnum):
-    """How an installed definition stands to the one we would write; the first that is true of it, from below."""
+    """How an installed definition compares with the wanted one; of several files the last value counts."""
 
     SAME = "same"
     SAME_MEANING = "same-meaning"  # written otherwise; nothing to do
@@ -107,8 +107,10 @@ _ORDER = tuple(DriftCode)
 
 
 class Drift(NamedTuple):
-    """The verdict on one service. `details`: what is the matter, safe to show; `diff`: installed → wanted, secrets
-    hidden; `files`: those that have to be written to end it."""
+    """The verdict on one service.
+
+    `details`: the differences, without secrets; `diff`: installed → wanted, secrets hidden; `files`: those to write.
+    """
 
     code: DriftCode
     details: tuple[str, ...] = ()
@@ -164,14 +166,14 @@ def _verdict(
 
 
 def _foreign(home: str, claim: str, spec: ServiceSpec) -> _DriftVerdict | None:
-    """Return the verdict `foreign` when a file names a home that is not ours, as it reads and letter by letter."""
+    """Return the verdict `foreign` when a file names another home, both as parsed and literally."""
     if str(spec.home) in (home, claim) or not (home or claim):
         return None
     return _DriftVerdict(DriftCode.FOREIGN, (f"belongs to {home or claim}, not to {spec.home}",))
 
 
 def _claim(kind: ManagerKind, content: bytes) -> str:
-    """Return the home a file names, letter by letter: Hermes escapes nothing, and its file is still this profile's."""
+    """Return the home a file names literally: Hermes escapes nothing, and its file still belongs to the profile."""
     found = _CLAIMS[kind].findall("\n".join(logical_lines(content)))
     return str(found[-1]) if found else ""
 
@@ -179,12 +181,12 @@ def _claim(kind: ManagerKind, content: bytes) -> str:
 def _base(
     base: bytes, drop_in: bytes | None, wanted: Sequence[tuple[Path, bytes, int]], spec: ServiceSpec
 ) -> _DriftVerdict:
-    """Judge the base unit. Hermes writes it again and again, in words that vary with its version: meaning counts."""
+    """Compare the base unit by meaning: Hermes rewrites it, and its text varies with the version."""
     document, ours = parse_unit(base), parse_unit(wanted[0][1])
     foreign = _foreign(document.environment().get(HERMES_HOME, ""), _claim(ManagerKind.SYSTEMD, base), spec)
     if foreign:
         return foreign
-    # Unquoted, an awkward path means something else to systemd. Hermes always writes it so; the drop-in mends it.
+    # Hermes never quotes, and systemd reads an unquoted awkward path differently; the drop-in corrects it.
     unquoted = parse_unit(render_unit_unquoted(spec))
     is_awkward = unquoted != parse_unit(render_unit(spec))
     differences = meaning_of(document).differences(meaning_of(ours))
@@ -205,16 +207,16 @@ def _written_for(drop_in: bytes) -> str:
 
 
 def _strange_settings(document: UnitDocument) -> tuple[str, ...]:
-    """Return what no Hermes writes: settings by their name, a known one with another text, variables."""
+    """Return what no version of Hermes writes: names of settings and variables."""
     found = {key for section, key in document.names() if (section, key) not in _HERMES_KEYS}
     found |= {key for key, text in _HERMES_CONSTANTS.items() if document.last(key) not in ("", text)}
     found |= {f"the variable {name}" for name in document.environment().keys() - _HERMES_VARIABLES}
-    # A name is shown; what only looks like one may be anything.
+    # Only a valid name is shown: other text could be a secret.
     return tuple(sorted(each if is_safe_to_show(each.split(" ")[-1]) else "a line" for each in found))
 
 
 def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
-    """Judge a text file of ours."""
+    """Compare a text file of ours."""
     claim = _claim(kind, content)
     if kind is ManagerKind.SUPERVISOR:
         claim = unspecified(claim[1:-1])
@@ -231,7 +233,7 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
 
 
 def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[str, ...]:
-    """Return the keys that do not say the same in both, variables by their name; comments do not count."""
+    """Return the keys and the names of variables that differ; comments do not count."""
     variables, ours = document.environment(), wanted.environment()
     names = {name for name in variables.keys() | ours.keys() if variables.get(name) != ours.get(name)}
     keys = {key for _, key in document.names() | wanted.names() if key != "Environment"}
@@ -243,12 +245,12 @@ def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[s
 
 
 def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
-    """Judge a LaunchAgent: ours by its mark, Hermes' own by its keys."""
+    """Compare a LaunchAgent: ours has a checksum, Hermes' own is known by its keys."""
     claim = _claim(ManagerKind.LAUNCHD, content)
     try:
         job = parse_plist(content)
     except Failed as error:
-        # Hermes escapes nothing: a `&` in its path makes a file that nobody can read, launchd neither.
+        # Hermes escapes nothing: with a `&` in a path, neither launchd nor a parser can read its file.
         if claim == str(spec.home) and MARK.encode() not in content:
             return _DriftVerdict(DriftCode.OUTDATED, (f"Hermes wrote it without escaping: {error}",))
         return _foreign("", claim, spec) or _DriftVerdict(DriftCode.HAND_EDITED, (str(error),))
@@ -260,7 +262,7 @@ def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
         return _DriftVerdict(DriftCode.SAME_MEANING)
     names = sorted(key for key in job.keys() | ours.keys() - {MARK} if job.get(key) != ours.get(key) and key != MARK)
     details = tuple(f"{key} differs" for key in names if key in ours or key in _HERMES_JOB) + tuple(
-        "a key of somebody's own" for key in names if key not in ours and key not in _HERMES_JOB
+        "a key that was added by hand" for key in names if key not in ours and key not in _HERMES_JOB
     )
     if job.get(MARK) == plist_mark(job):
         return _DriftVerdict(DriftCode.OUTDATED, details)
@@ -277,14 +279,14 @@ def _variables(job: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_hermes_job(job: Mapping[str, Any]) -> bool:
-    """Return whether some Hermes writes a job like this one, so that overwriting it loses nothing."""
+    """Return whether some version of Hermes writes such a job, so that overwriting it loses nothing."""
     words = job.get("ProgramArguments")
-    said = " ".join(map(str, words)) if isinstance(words, list) else ""
+    command = " ".join(map(str, words)) if isinstance(words, list) else ""
     return (
         job.keys() <= _HERMES_JOB
         and _variables(job).keys() <= _HERMES_VARIABLES
-        and "hermes" in said
-        and "gateway" in said
+        and "hermes" in command
+        and "gateway" in command
         and job.get("KeepAlive") in (True, {"SuccessfulExit": False})
         and job.get("ThrottleInterval") in (30, None)
     )

@@ -1,4 +1,4 @@
-"""What every service manager can be asked, and what it answers."""
+"""The protocol of service managers, and the values they return."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ManagerError(HermesProfilesError):
 
 
 class ManagerKind(StrEnum):
-    """The managers there are; a gateway that none of them runs is unsupervised."""
+    """The kinds of managers; a gateway that none of them runs is unsupervised."""
 
     SYSTEMD = "systemd"
     LAUNCHD = "launchd"
@@ -29,7 +29,7 @@ class ManagerKind(StrEnum):
 
 
 class Activity(StrEnum):
-    """What a manager says a service is doing."""
+    """The activity of a service, as its manager reports it."""
 
     ACTIVE = "active"
     ACTIVATING = "activating"  # on its way up, or waiting before the next try (`waiting` is then true)
@@ -40,7 +40,7 @@ class Activity(StrEnum):
 
 
 class Service(NamedTuple):
-    """A service as a manager is asked about it: the profile, its names, and its definition file for this manager."""
+    """A service of a profile: its names, and its definition file for one manager."""
 
     profile: str
     name: ServiceName
@@ -48,12 +48,12 @@ class Service(NamedTuple):
 
 
 class ServiceStatus(NamedTuple):
-    """What a manager says of one service; None where it does not say.
+    """The status of one service; None where its manager does not report a value.
 
     `installed`: its definition file is there; `enabled`: it starts with the manager; `waiting`: between a failure and
     the next try; `queued`: the manager has a job for it that has not run yet; `restarts`: how often the manager itself
     has revived it since its last explicit start; `last_exit`: exit code of the last end, negative for a signal;
-    `since`: epoch seconds of the last change of activity; `reason`: the manager's word for a failure
+    `since`: epoch seconds of the last change of activity; `reason`: the manager's term for a failure
     ("exit-code", "start-limit-hit", …); `stale_definition`: the file changed and was not read again;
     `home`: the HERMES_HOME the loaded definition sets; `scope`: "user" or "system".
     """
@@ -74,12 +74,11 @@ class ServiceStatus(NamedTuple):
 
 
 class Manager(Protocol):
-    """A record of verbs. Each takes many services and talks to the manager as few times as it can.
+    """A service manager. Each method takes many services and calls the manager as few times as possible.
 
-    `query` returns a status for each profile. The others return a reason for each profile that failed, {} when all
-    went well; they do not wait until a gateway is up or gone (`start` and `stop` only pass the wish on, where the
-    manager allows it), for the caller watches all of them together. All raise ManagerError when the manager cannot
-    be reached.
+    `query` returns a status for each profile. The others return profile → reason of each failure, {} for success. They
+    do not wait until a gateway is up or gone: the caller observes all gateways together. All raise ManagerError when
+    the manager cannot be reached.
     """
 
     kind: ManagerKind
@@ -93,31 +92,33 @@ class Manager(Protocol):
         ...
 
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
-        """Return profile → status, from one look at the manager."""
+        """Return profile → status, from one call."""
         ...
 
     def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
-        """Make the manager read new or changed definitions; `enable`: whether they start with the manager (None: as
-        it was)."""
+        """Read new or changed definitions.
+
+        `enable`: whether the services start with the manager, None for no change.
+        """
         ...
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the services started; one that runs already is left alone."""
+        """Start the services; one that runs already is left alone."""
         ...
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the services stopped, so that nothing revives them; their definitions stay."""
+        """Stop the services, so that the manager does not restart them; their definitions stay."""
         ...
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Make the manager forget services that are stopped: not enabled, no failed state left behind."""
+        """Remove stopped services from the manager: not enabled, no failed state left."""
         ...
 
     def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
         """Set whether services start with the manager."""
         ...
 
-    # What not every manager has; the defaults are those of one without it.
+    # Not every manager has these; the defaults are for one without them.
 
     def check(self) -> None:
         """Raise ManagerError when the manager cannot be reached; one that is started on demand always can."""

@@ -1,8 +1,8 @@
-"""What Hermes 0.19.0 calls the service of a home, and where its files lie. Pure: paths come in resolved.
+"""The name of the service of a home, and the paths of its files. Pure: paths are passed resolved.
 
 Source: `hermes_cli/gateway.py` (`_profile_suffix`, `_profile_arg`, `get_service_name`, `get_launchd_label`). A service
-of another name would be invisible to `hermes gateway`, so the rules are Hermes' own, odd corners included: a custom
-root gets the name without a suffix, as the default root does, and two such roots claim one unit.
+of another name would be invisible to `hermes gateway`, so the rules are Hermes' own: a custom root gets
+the name without a suffix, as the default root does, and two such roots have one unit name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AWAKE_LABEL = "ai.hermes.profiles-awake"
 
 
 class ServiceName(NamedTuple):
-    """What one gateway's service is called.
+    """The name of one gateway's service.
 
     `suffix`: "" for a root, the profile's name, or 8 hex digits; `argument`: the profile that Hermes' own
     definition names with `--profile`, "" when it names none.
@@ -42,13 +42,13 @@ class ServiceName(NamedTuple):
 
 
 def service_name(home: Path, user_home: Path) -> ServiceName:
-    """Return what Hermes calls the service of a home; both paths resolved (symbolic links followed)."""
+    """Return the name of the service of a home; both paths resolved (symbolic links followed)."""
     default = _default_root(home, user_home / ROOT_FOLDER)
     if home == default:
         return ServiceName("", "")
     if home.parent == default / PROFILES_FOLDER and (home.name == "default" or is_profile_folder_name(home.name)):
         return ServiceName(home.name, home.name)
-    import hashlib  # takes 4 ms to load, for a name that hardly anybody has
+    import hashlib  # takes 4 ms to load, and few homes need it
 
     return ServiceName(hashlib.sha256(str(home).encode()).hexdigest()[:SUFFIX_DIGITS], "")
 
@@ -60,20 +60,20 @@ def _default_root(home: Path, native: Path) -> Path:
 
 
 def user_unit(name: ServiceName, user_home: Path) -> Path:
-    """Return where Hermes puts the systemd user unit; it does not look at XDG_CONFIG_HOME."""
+    """Return the path of the systemd user unit; Hermes does not read XDG_CONFIG_HOME."""
     return user_home / USER_UNITS / f"{name.unit}.service"
 
 
 def system_unit(name: ServiceName) -> Path:
-    """Return where the systemd system unit lies."""
+    """Return the path of the systemd system unit."""
     return Path(SYSTEM_UNITS) / f"{name.unit}.service"
 
 
 def drop_in(unit: Path) -> Path:
-    """Return our drop-in of a unit: Hermes rewrites the unit at every boot and leaves this file alone."""
+    """Return the path of our drop-in: Hermes rewrites the unit at every boot, but not this file."""
     return unit.with_name(unit.name + ".d") / "50-hermes-profiles.conf"
 
 
 def launch_agent(name: ServiceName, account_home: Path) -> Path:
-    """Return where the LaunchAgent lies; `account_home` is the password file's, HOME may be a profile's."""
+    """Return the path of the LaunchAgent; `account_home` is from the password file: HOME can be a profile's."""
     return account_home / LAUNCH_AGENTS / f"{name.label}.plist"

@@ -1,6 +1,6 @@
-"""What a definition says about its gateway, in the words of any manager: home, profile, program, folder, PATH. Pure.
+"""Parses an installed definition of any manager: home, profile, program, folder, PATH. Pure.
 
-It accepts everything: of a file that cannot be understood, only what is certain is told.
+Every file is accepted; of one that cannot be parsed, only certain values are returned.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.systemd.quoting import unspecified
-from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit, told_by
+from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_command, parse_unit
 
 from .manager import ManagerKind
 from .spec import Program, ServiceSpec
@@ -24,22 +24,22 @@ _NOTHING = re.compile(r"%\([a-z_]+\)\.0s")
 _PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
 _HELPER = re.compile(r"""('[^'\n]*'|[^\s;'"]+) -I -m hermes_profiles\.cli\.gateways prestart """)
 _PLIST_HOME = re.compile(rb"<key>HERMES_HOME</key>\s*<string>([^<]*)</string>")
-# Letter by letter: Hermes escapes nothing, and of a path with a quote in it systemd reads nothing at all.
+# Literally: Hermes escapes nothing, and of a path with a quote in it systemd reads nothing at all.
 _UNIT_HOME = re.compile(rb'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE)
 
 
 class ParsedDefinition(NamedTuple):
-    """What a definition says; "" and () where it says nothing.
+    """The values of a definition; "" and () for one that is missing.
 
-    `home`: HERMES_HOME; `spelled`: the same letter by letter, as a Hermes that escapes nothing meant it; `others`:
-    homes that a part of it names and another part overrules; `selected`: the profile that its words name; `program`:
-    what is run, `is_launcher` when that is `hermes` itself; `helper`: the Python that refreshes the overlay before a
-    start; `hermes`: Hermes' own part, where that names another program.
+    `home`: HERMES_HOME; `raw_home`: the same as literal text, which Hermes writes without escapes;
+    `overridden_homes`: homes in one part of the definition that another part overrides; `selected`: the profile named
+    by the arguments; `program`: what is run, `is_launcher` when that is `hermes` itself; `helper`: the Python that
+    refreshes the overlay before a start; `hermes`: Hermes' own part, where that names another program.
     """
 
     home: str = ""
-    spelled: str = ""
-    others: tuple[str, ...] = ()
+    raw_home: str = ""
+    overridden_homes: tuple[str, ...] = ()
     selected: str = ""
     program: str = ""
     is_launcher: bool = False
@@ -51,7 +51,7 @@ class ParsedDefinition(NamedTuple):
 
 
 def parse_definition(kind: ManagerKind, content: bytes, drop_ins: Sequence[bytes] = ()) -> ParsedDefinition:
-    """Return what a definition says; `drop_ins`: of a unit, in the order in which systemd reads them."""
+    """Return the values of a definition; `drop_ins`: of a unit, in the order in which systemd reads them."""
     if kind is ManagerKind.SYSTEMD:
         return _of_unit(content, drop_ins)
     return _of_plist(content) if kind is ManagerKind.LAUNCHD else _of_program(content)
@@ -62,24 +62,24 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> ParsedDefinition:
     documents = [base, *map(parse_unit, drop_ins)]
     unit = UnitDocument(tuple(setting for each in documents for setting in each.settings))
     own = [each.environment() for each in documents]
-    # Most often ours is the one that counts: it drops what was set before.
-    variables = own[-1] if _begins_anew(documents[-1]) else unit.environment()
-    spelled = _claimed([content, *drop_ins])
-    home = variables.get(HERMES_HOME, "").rstrip("/") or spelled
+    # Our drop-in resets the variables before it, so usually it alone counts.
+    variables = own[-1] if _resets_variables(documents[-1]) else unit.environment()
+    raw_home = _claimed([content, *drop_ins])
+    home = variables.get(HERMES_HOME, "").rstrip("/") or raw_home
     named = [each.get(HERMES_HOME, "").rstrip("/") for each in own]
     helper = unit.command("ExecStartPre")
-    told = _told(unit.command("ExecStart"), variables, home)
-    is_same = len(documents) == 1 or told_by(base.command("ExecStart"))[0] == told.program
-    return told._replace(
-        spelled=spelled,
-        others=tuple(dict.fromkeys(each for each in named if each and each != home)),
+    parsed = _parsed(unit.command("ExecStart"), variables, home)
+    is_same = len(documents) == 1 or parse_command(base.command("ExecStart"))[0] == parsed.program
+    return parsed._replace(
+        raw_home=raw_home,
+        overridden_homes=tuple(dict.fromkeys(each for each in named if each and each != home)),
         directory=unspecified(unit.last("WorkingDirectory")).rstrip("/"),
         helper=helper[0] if helper[1:4] == ("-I", "-m", "hermes_profiles.cli.gateways") else "",
         hermes=None if is_same else base,
     )
 
 
-def _begins_anew(document: UnitDocument) -> bool:
+def _resets_variables(document: UnitDocument) -> bool:
     first = next((each.text for each in document.settings if each.key == "Environment"), None)
     return first == ""
 
@@ -100,8 +100,8 @@ def _of_program(content: bytes) -> ParsedDefinition:
         words = tuple(shlex.split(command))
     except ValueError:
         words = ()
-    told = _told(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
-    return told._replace(directory=_unspelled(lines.get("directory", "")).rstrip("/"), helper=_helper(words))
+    parsed = _parsed(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
+    return parsed._replace(directory=_unspelled(lines.get("directory", "")).rstrip("/"), helper=_helper(words))
 
 
 def _of_plist(content: bytes) -> ParsedDefinition:
@@ -116,8 +116,8 @@ def _of_plist(content: bytes) -> ParsedDefinition:
     given = job.get("ProgramArguments")
     words = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
     directory = job.get("WorkingDirectory")
-    told = _told(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
-    return told._replace(directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words))
+    parsed = _parsed(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
+    return parsed._replace(directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words))
 
 
 def _texts(found: Any) -> Mapping[str, str]:
@@ -129,10 +129,10 @@ def _unspelled(text: str) -> str:
     return _NOTHING.sub("", text).replace("%%", "%")
 
 
-def _told(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> ParsedDefinition:
+def _parsed(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> ParsedDefinition:
     if len(words) > 4 and words[1] == "-c" and words[3] == UNIT:
         words = words[4:]
-    program, is_launcher, selected = told_by(words)
+    program, is_launcher, selected = parse_command(words)
     path = tuple(each for each in variables.get("PATH", "").split(":") if each)
     return ParsedDefinition(
         home=home,
@@ -150,24 +150,27 @@ def _helper(words: tuple[str, ...]) -> str:
     return shlex.split(found[1])[0] if found else ""
 
 
-def with_programs_of(spec: ServiceSpec, said: ParsedDefinition, *, works: Callable[[str], bool | None]) -> ServiceSpec:
-    """Return the spec with the programs that an installed definition names, as far as they work.
+def with_programs_of(
+    spec: ServiceSpec, installed: ParsedDefinition, *, works: Callable[[str], bool | None]
+) -> ServiceSpec:
+    """Return the spec with the programs of an installed definition, as far as they work.
 
-    Which Hermes, and which of us, is found today varies with the shell that asks. A service that runs well with
-    another one is not to be written anew for that. What Hermes' own part says counts first: it writes that again and
-    again, for itself.
+    Which Hermes and which hermes-profiles are found depends on the calling shell, and a service that works with
+    another one needs no rewrite. Hermes' own part counts first, because Hermes rewrites it.
     """
-    if said.hermes is not None:
-        variables = said.hermes.environment()
-        program, is_launcher, _ = told_by(said.hermes.command("ExecStart"))
-        said = said._replace(
+    if installed.hermes is not None:
+        variables = installed.hermes.environment()
+        program, is_launcher, _ = parse_command(installed.hermes.command("ExecStart"))
+        installed = installed._replace(
             program=program,
             is_launcher=is_launcher,
             venv=variables.get("VIRTUAL_ENV", ""),
-            path=tuple(each for each in variables.get("PATH", "").split(":") if each) or said.path,
+            path=tuple(each for each in variables.get("PATH", "").split(":") if each) or installed.path,
         )
-    if works(said.program) and not said.is_launcher:
-        spec = spec._replace(program=Program(said.program, said.venv or None, said.path or spec.program.path))
-    if spec.prestart and works(said.helper):
-        spec = spec._replace(prestart=(said.helper, *spec.prestart[1:]))
+    if works(installed.program) and not installed.is_launcher:
+        spec = spec._replace(
+            program=Program(installed.program, installed.venv or None, installed.path or spec.program.path)
+        )
+    if spec.prestart and works(installed.helper):
+        spec = spec._replace(prestart=(installed.helper, *spec.prestart[1:]))
     return spec

@@ -1,7 +1,7 @@
-"""Views of service files that are safe to show: a hand edit may have put a token into one. Pure.
+"""Views of service files without secrets: a hand edit can put a token into one. Pure.
 
-Shown is what we would write ourselves, but for the content of variables; of anything else, only what a secret cannot
-hide in: the name of a setting, a number, a short word, the path of a program.
+Shown is what we would write ourselves, without the values of variables. Of other text, only what cannot be a secret is
+shown: the name of a setting, a number, a short word, the path of a program.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.services.systemd.quoting import split
 
-# The variables whose content is no secret.
+# Variables whose value is not secret.
 SHOWN = frozenset(("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", HERMES_HOME, HERMES_MANAGED_DIR))
 HIDDEN = "***"
-# How variables and settings are called; not how tokens look, base64 with a `=` behind it included.
+# Names of variables and settings; neither matches a token, base64 with a final `=` included.
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*|[a-z_]+")
 _KEY = re.compile(r"[A-Za-z_]{1,40}")
 _HARMLESS = re.compile(r"[0-9.]{1,10}[A-Za-z%]{0,4}|[A-Za-z-]{1,12}")
@@ -26,7 +26,7 @@ _PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
 
 
 def is_safe_to_show(name: str) -> bool:
-    """Return whether a text is the name of a variable or setting, and may be shown."""
+    """Return whether a text is the name of a variable or setting, which is safe to show."""
     return _NAME.fullmatch(name) is not None or _KEY.fullmatch(name) is not None
 
 
@@ -39,7 +39,7 @@ def text_view(content: bytes, wanted: bytes) -> list[str]:
 
 
 def _joined(content: bytes) -> Iterator[str]:
-    """Yield lines, one that goes on (a backslash at its end) together with the next."""
+    """Yield lines, each joined with the next where it ends in a backslash."""
     begun = ""
     for line in content.decode("utf-8", "replace").split("\n"):
         joined = begun + line.rstrip("\r")
@@ -80,7 +80,7 @@ def _variable(text: str, form: str = '"{}={}"') -> str:
 
 
 def _command(words: Iterable[str], is_ours: Callable[[str], bool]) -> str:
-    """Return a command with every word hidden that we would not write; the path of its program is shown."""
+    """Return a command with every argument hidden that we would not write; the program's path is shown."""
     return " ".join(
         each if is_ours(each) or (number == 0 and _PROGRAM.fullmatch(each)) else HIDDEN
         for number, each in enumerate(words)

@@ -1,4 +1,4 @@
-"""The one place where a manager starts a program: a listed environment, a deadline, text that survives odd bytes."""
+"""Runs a program of a service manager: listed environment, time limit, tolerant decoding."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import NamedTuple
 from .manager import ManagerError
 
 DEADLINE = 30.0
-# What a program of a manager gets even where the caller has no PATH: where distributions and macOS keep theirs.
+# PATH for a caller without one: the folders of distributions and of macOS.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Finished(NamedTuple):
-    """How a program ended: its exit code (negative for a signal), and what it said."""
+    """How a program ended: exit code (negative for a signal), standard output and standard error."""
 
     code: int
     out: str
@@ -22,17 +22,17 @@ class Finished(NamedTuple):
 
     @property
     def complaint(self) -> str:
-        """Return the first line of what it said was wrong, in the style of our own errors."""
+        """Return the first line of its error output, in the style of our own errors."""
         lines = [line for line in (self.err or self.out).splitlines() if line.strip()]
-        return plain_message(lines[0]) if lines else f"exit code {self.code}, and not a word"
+        return plain_message(lines[0]) if lines else f"exit code {self.code} without any output"
 
 
-# (words, environment, seconds) → how it ended. Tests put their own here, and count.
+# (arguments, environment, seconds) → how it ended. Tests pass their own, and count calls.
 Runner = Callable[[Sequence[str], Mapping[str, str], float], Finished]
 
 
 def plain_message(text: str) -> str:
-    """Return a program's message in lower case at its beginning and without a full stop at its end."""
+    """Return a program's message with a lower-case first letter and without a full stop."""
     text = text.strip().rstrip(".")
     return text[:1].lower() + text[1:]
 
@@ -40,7 +40,7 @@ def plain_message(text: str) -> str:
 def run(words: Sequence[str], environment: Mapping[str, str], seconds: float = DEADLINE) -> Finished:
     """Run a program to its end.
 
-    Raises ManagerError when it is not there, cannot be run, or does not end in time (it is then killed).
+    Raises ManagerError when it is missing, cannot be run, or does not end in time (it is then killed).
     """
     import subprocess
 
@@ -67,7 +67,7 @@ def run(words: Sequence[str], environment: Mapping[str, str], seconds: float = D
             f"`{shown(words)}` did not answer within {seconds:g} s",
             target=words[0],
             code="manager-timeout",
-            hint=f"see what it waits for with `{shown(words)}`",
+            hint=f"run `{shown(words)}` to see what it waits for",
         ) from error
     except OSError as error:
         raise ManagerError(
@@ -77,19 +77,19 @@ def run(words: Sequence[str], environment: Mapping[str, str], seconds: float = D
 
 
 def shown(words: Sequence[str]) -> str:
-    """Return a command as one would type it, cut where a thousand names would follow."""
+    """Return a command as typed in a shell, cut after six words."""
     import shlex
 
     return shlex.join(words[:6]) + (" …" if len(words) > 6 else "")
 
 
 def listed_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return all that a manager's program may know of the caller: where programs are. English, and times in UTC."""
+    """Return the environment of a manager's program: the caller's PATH, English, times in UTC."""
     return {"PATH": environment.get("PATH") or _PATH, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def batches(names: Sequence[str], room: int | None = None) -> Iterator[Sequence[str]]:
-    """Yield the names in as few pieces as fit on a command line; one, for less than about ten thousand."""
+    """Yield the names in as few batches as fit on a command line: one for up to about ten thousand."""
     if room is None:
         room = max(os.sysconf("SC_ARG_MAX") // 2, 32768)
     begin = size = 0

@@ -1,4 +1,4 @@
-"""Ending a process that was proven to be the one meant: never another that was given its pid meanwhile."""
+"""Ends a proven process: never another one that has got its pid in between."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import signal
 
 
 def end_process(pid: int, started: float, *, kill: bool) -> bool:
-    """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was there to be sent.
+    """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was sent.
 
-    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere. On Linux the process is held
-    by a file descriptor before its start time is looked at, so that its pid cannot pass to another in between.
+    `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere. On Linux a file descriptor
+    (pidfd) is opened before the start time is checked, so that the pid cannot pass to another process in between.
     """
     number = signal.SIGKILL if kill else signal.SIGTERM
     if not hasattr(os, "pidfd_open"):

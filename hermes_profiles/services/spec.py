@@ -1,4 +1,4 @@
-"""One model of a gateway's service; the renderers read the same fields. Pure."""
+"""The model of a gateway's service that all renderers read. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hermes_profiles.model.names import DEFAULT
 
 from .naming import ServiceName
 
-# What a gateway inherits from its manager, if it is there; everything else is cut off, so that a token that a shell
-# or `systemctl --user import-environment` left behind never reaches a gateway (hermes-agent issue 75141).
+# Variables that a gateway inherits from its manager. All others are unset, so that a token from a shell or from
+# `systemctl --user import-environment` never reaches a gateway (hermes-agent issue 75141).
 INHERITED = (
     "LANG",
     "LANGUAGE",
@@ -23,7 +23,7 @@ INHERITED = (
     "SHELL",
     "TERM",
     "TMPDIR",
-    # The network as the user set it up.
+    # Settings of the network.
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -44,7 +44,7 @@ INHERITED = (
     "DISPLAY",
     "WAYLAND_DISPLAY",
     "XAUTHORITY",
-    # How managers talk to what they started; Hermes looks at them to know that it is supervised.
+    # How managers talk to their services; Hermes reads them to detect its supervisor.
     "INVOCATION_ID",
     "JOURNAL_STREAM",
     "NOTIFY_SOCKET",
@@ -59,10 +59,9 @@ INHERITED = (
 )
 
 
-# `-p default` is taken out of the words when `hermes_cli.main` is run, and the gateway imports that module a second
-# time: without the flag, and with a root in HERMES_HOME, it then follows `active_profile` after all, in mid-flight
-# (seen with 0.19.0). Hermes lets this variable, made for its own containers, keep a supervised gateway where it is;
-# all else it does is to say "supervised", which is true.
+# `hermes_cli.main` removes `-p default` from the arguments, and the gateway imports that module a second time: without
+# the option, and with a root in HERMES_HOME, it then follows `active_profile` (seen with 0.19.0). With this variable,
+# made for Hermes' containers, a supervised gateway keeps its profile; its only other effect is to report "supervised".
 _NOT_STICKY = {HERMES_S6_SUPERVISED_CHILD: "1"}
 
 
@@ -79,19 +78,19 @@ class Program(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """What a gateway may use: memory in bytes, CPU in percent of one core; None is no limit."""
+    """Limits of a gateway: memory in bytes, CPU in percent of one core; None for no limit."""
 
     memory: int | None = None
     cpu: int | None = None
 
 
 class ServiceSpec(NamedTuple):
-    """The service of one profile's gateway, whatever manager runs it. All paths are absolute.
+    """The service of one profile's gateway, for any manager. All paths are absolute.
 
     `home`, `root`: resolved, as Hermes writes them; `account`: the user's login name; `account_home`: the user's
-    home folder; `overlay`: the folder for HERMES_MANAGED_DIR; `prestart`: words of the command that refreshes the
-    overlay before each start; `inherited`: names and `PREFIX_*` patterns that the gateway takes over from its manager,
-    beyond INHERITED; `variables`: further NAME, value pairs, never a secret; `watchdog`: seconds, 0 for none;
+    home folder; `overlay`: the folder for HERMES_MANAGED_DIR; `prestart`: the command that refreshes the overlay
+    before each start; `inherited`: names and `PREFIX_*` patterns that the gateway inherits from its manager, besides
+    INHERITED; `variables`: further NAME, value pairs, never a secret; `watchdog`: seconds, 0 for none;
     `drain`: seconds that Hermes waits for busy agents on a stop; `log`: the file for standard output where the manager
     has no journal; `boot_delay`: seconds to wait when started together with the manager itself (boot, login).
     """
@@ -115,17 +114,17 @@ class ServiceSpec(NamedTuple):
 
     @property
     def hermes_command(self) -> tuple[str, ...]:
-        """Return the words of Hermes' own definition; for the default profile they name no profile."""
+        """Return the command of Hermes' own definition; it names no profile for the default one."""
         profile = ("--profile", self.name.argument) if self.name.argument else ()
         return (self.program.python, "-m", MODULE, *profile, "gateway", "run")
 
     @property
     def pinned_command(self) -> tuple[str, ...]:
-        """Return the words that start this profile and no other, whatever `active_profile` says.
+        """Return the command that starts this profile, independent of `active_profile`.
 
-        Hermes' own words for the default profile follow a sticky profile: two gateways for that one, none for
-        default (SERVICES.md 1.5). A home outside a root's profiles cannot be named; HERMES_HOME names it. Neither is
-        enough by itself, see `_NOT_STICKY`.
+        Hermes' own command for the default profile follows a sticky profile: two gateways for that one, none for
+        default. A home outside a root's profiles has no name; HERMES_HOME selects it. Neither is enough alone, see
+        `_NOT_STICKY`.
         """
         if not self.is_named:
             return self.hermes_command
@@ -154,23 +153,23 @@ class ServiceSpec(NamedTuple):
 
     @property
     def stop_timeout(self) -> int:
-        """Return how many seconds a stop may take: Hermes' rule, 30 s after the drain, at least a minute."""
+        """Return the time limit of a stop in seconds: Hermes' rule, 30 s after the drain, at least a minute."""
         return max(60, self.drain + 30)
 
     @property
     def cleaned_command(self) -> tuple[str, ...]:
-        """Return `pinned_command` behind a shell that cuts off every variable that is not listed.
+        """Return `pinned_command` behind a shell that unsets every variable that is not listed.
 
-        No manager can do that itself: systemd only takes away by name, and what a user imported into its manager
-        cannot be known when the unit is written. The shell becomes the gateway (`exec`), so the pid is the gateway's.
+        No manager can do that itself: systemd unsets by name only, and the variables that a user imports into the
+        manager are unknown when the unit is written. The shell execs the gateway, so the pid is the gateway's.
         """
         return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.pinned_command)
 
 
 def clean_script(spec: ServiceSpec) -> str:
-    """Return the shell words that unset every variable the service neither sets nor inherits."""
+    """Return the shell code that unsets every variable the service neither sets nor inherits."""
     kept = "|".join([*(name for name, _ in spec.environment), *INHERITED, *spec.inherited])
-    # `env` also prints further lines of values: what is no name is passed over, what looks like one is unset.
+    # `env` also prints the further lines of values: a line that is no name is skipped, one that looks like it is unset.
     return (
         "for n in $(env | sed 's/=.*//'); do case $n in "
         f"{kept}) ;; ''|[0-9]*|*[!A-Za-z0-9_]*) ;; *) command unset \"$n\" 2>/dev/null;; esac; done; "

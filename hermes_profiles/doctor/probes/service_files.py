@@ -108,9 +108,9 @@ class ServiceSearch:
         if not _runs_gateway(path, content, parts):
             return None
         owner, home = self._owner(parsed.home, parsed.selected, scope), parsed.home
-        if not owner.is_below and parsed.spelled not in ("", parsed.home):
-            owner, home = self._owner(parsed.spelled, parsed.selected, scope), parsed.spelled
-        owners = {path: self._owner(path, "", scope) for path in parsed.others}
+        if not owner.is_below and parsed.raw_home not in ("", parsed.home):
+            owner, home = self._owner(parsed.raw_home, parsed.selected, scope), parsed.raw_home
+        owners = {path: self._owner(path, "", scope) for path in parsed.overridden_homes}
         other_roots = tuple(path for path, other in owners.items() if not other.is_below)
         if not owner.is_below and any(other.is_below for other in owners.values()):
             other_roots, owner = (parsed.home,), next(other for other in owners.values() if other.is_below)

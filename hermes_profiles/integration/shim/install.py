@@ -1,5 +1,4 @@
-"""What installing and removing the shim changes, as plans: the script, aliases that name a `hermes` by its path, and
-the block in start files of shells."""
+"""Plans that install and remove the shim: script, aliases with the path of `hermes`, block in start files."""
 
 from __future__ import annotations
 
@@ -19,14 +18,14 @@ from hermes_profiles.profiles.alias import alias_script, program_of
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .script import shim_script
-from .shell_rc import Edited, block_in, is_as_written, path_line, with_block, without_block
+from .shell_rc import EditedBlock, block_in, is_as_written, path_line, with_block, without_block
 from .status import Shim, find_shim, start_files
 
 SHIM_MODE = 0o755
 
 
 class ShimChange(NamedTuple):
-    """A change of the shim: `plan` None when there is nothing to do; which start files and aliases it touches."""
+    """A change of the shim, with the start files and aliases it touches; `plan` None for no change."""
 
     plan: ChangePlan | None
     start_files: tuple[Path, ...]
@@ -34,7 +33,7 @@ class ShimChange(NamedTuple):
 
 
 class StartFile(NamedTuple):
-    """A start file as it is: `path` is where its bytes are, behind a link if it is one; `raw` None: absent."""
+    """A start file of a shell: `path` with links followed; `raw` None: missing."""
 
     shell: str
     path: Path
@@ -46,8 +45,8 @@ class StartFile(NamedTuple):
         return f"StartFile({self.path})"
 
 
-def look_at_start_file(shell: str, path: Path, line: str) -> StartFile:
-    """Return a start file and how our block in it is: `absent`, `written`, `emptied` (without its line) or `edited`.
+def read_start_file(shell: str, path: Path, line: str) -> StartFile:
+    """Return a start file with the state of our block: `absent`, `written`, `emptied` or `edited`.
 
     Raises Failed when it cannot be read.
     """
@@ -61,30 +60,30 @@ def look_at_start_file(shell: str, path: Path, line: str) -> StartFile:
             state = "absent"
         elif is_as_written(block, line):
             state = "written" if block.inside else "emptied"
-    except Edited:
+    except EditedBlock:
         pass
     return StartFile(shell, real, raw, seen, state)
 
 
-def found_start_files(layout: Layout, shim: Shim, environment: Mapping[str, str]) -> Iterator[StartFile]:
-    """Yield the start file of each shell as it is now. Raises Failed when one cannot be read."""
+def read_start_files(layout: Layout, shim: Shim, environment: Mapping[str, str]) -> Iterator[StartFile]:
+    """Yield the start file of each shell. Raises Failed when one cannot be read."""
     for shell, path in start_files(layout, environment).items():
-        yield look_at_start_file(shell, path, path_line(shell, shim.path.parent, layout.user_home))
+        yield read_start_file(shell, path, path_line(shell, shim.path.parent, layout.user_home))
 
 
 def plan_install(
     layout: Layout, environment: Mapping[str, str], *, program: str, hermes: str | None, shells: Iterable[str] = ()
 ) -> ShimChange:
-    """Return the change that puts the shim in place, and its line into the start files of these shells.
+    """Return the change that installs the shim, and adds its line to the start files of these shells.
 
-    Aliases that run this very `hermes` by its path run the shim from then on. Raises Refused when something else is
-    in the place, when a path cannot be put on PATH, or when a block was changed by hand.
+    Aliases that run this `hermes` by its path run the shim from then on. Raises Refused when another file has the path,
+    when a folder cannot be put on PATH, or when a block was edited.
     """
     shim = find_shim(layout, environment)
     _check_place(shim)
     _check_paths(shim, program, hermes)
     wanted = frozenset(shells)
-    files = [each for each in found_start_files(layout, shim, environment) if each.shell in wanted]
+    files = [each for each in read_start_files(layout, shim, environment) if each.shell in wanted]
     edits = list(_written(layout, shim, files))
     made = _missing_folders([shim.path, *(step.path for step in edits)])
     known = shim.recorded.made if shim.recorded is not None else ()
@@ -99,14 +98,14 @@ def plan_install(
 
 
 def plan_remove(layout: Layout, environment: Mapping[str, str]) -> ShimChange:
-    """Return the change that takes away all that `plan_install` made.
+    """Return the change that removes everything that `plan_install` created.
 
-    Aliases that run the shim run the `hermes` it knows. Raises Refused when something else is in the place, or when a
-    block was changed by hand.
+    Aliases that run the shim run its `hermes` again. Raises Refused when another file has the path, or when a block was
+    edited.
     """
     shim = find_shim(layout, environment)
     _check_place(shim)
-    files = [each for each in found_start_files(layout, shim, environment) if each.raw is not None]
+    files = [each for each in read_start_files(layout, shim, environment) if each.raw is not None]
     edits = list(_cleaned(files))
     hermes = shim.recorded.hermes if shim.recorded is not None else None
     if hermes is None or not os.path.exists(hermes):
@@ -128,13 +127,13 @@ def _change(
 
 
 def _check_place(shim: Shim) -> None:
-    """Raise Refused when what is in the place of the shim is none."""
+    """Raise Refused when another file has the path of the shim."""
     if shim.raw is not None and not shim.is_ours:
         raise Refused(
-            f"{shim.path} is there and is no shim of ours",
+            f"{shim.path} exists and is not a shim of hermes-profiles",
             target=str(shim.path),
             code="foreign-file",
-            hint=f"look at it with `cat {shim.path}`, and move it away: `mv {shim.path} {shim.path}.other`",
+            hint=f"move it away: `mv {shim.path} {shim.path}.other`",
         )
 
 
@@ -167,23 +166,23 @@ def _cleaned(files: Iterable[StartFile]) -> Iterator[ReplaceFile]:
 def _check_unedited(file: StartFile) -> None:
     if file.state == "edited":
         raise Refused(
-            f"{file.path}: the lines between the marks of hermes-profiles were changed by hand",
+            f"{file.path}: the lines between the marks of hermes-profiles were edited",
             target=str(file.path),
             code="edited-block",
-            hint=f"take them and the marks out (`grep -n 'hermes-profiles shim' {file.path}` shows where), then run "
+            hint=f"remove them with the marks (`grep -n 'hermes-profiles shim' {file.path}` finds them), then run "
             "the command again",
         )
 
 
 def _replaced(file: StartFile, content: bytes | None) -> Iterator[ReplaceFile]:
-    """Yield the step that gives a file other bytes, none when it has them. A file that is there keeps its mode."""
+    """Yield the step that writes a file, none when it has the content; an existing file keeps its mode."""
     if content != file.raw:
         mode = stat.S_IMODE(file.seen.mode) & 0o777 if file.seen is not None else 0o644
         yield ReplaceFile(file.path, None if content is None else Secret(content), mode, file.seen)
 
 
 def _missing_folders(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield every folder that must be made for these files, outer ones first."""
+    """Yield the folders to create for these files, outer ones first."""
     for path in paths:
         missing = []
         parent = path.parent
@@ -194,7 +193,7 @@ def _missing_folders(paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _aliases(layout: Layout, programs: Mapping[str, str | None]) -> Iterator[tuple[str, ReplaceFile]]:
-    """Yield (alias, step) for each alias script that runs one of these programs by its path, to run the other one."""
+    """Yield (alias, step) for each alias script with the path of one of these programs, to run the other."""
     try:
         names = sorted(os.listdir(layout.alias_folder)) if programs else []
     except OSError:

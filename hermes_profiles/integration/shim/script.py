@@ -1,8 +1,8 @@
-"""The text of the shim: POSIX sh without a single fork on its way to Hermes. Pure.
+"""The text of the shim: POSIX sh that runs Hermes without a fork. Pure.
 
-It must run under dash, bash, busybox and macOS' sh, so it uses nothing but what POSIX has (2024 for `-ef`; where a
-shell lacks that, the mark in the second line does the same). Its variables begin with `_hps_`: a variable of the
-environment that a shell script sets is handed on changed.
+It runs under dash, bash, busybox and macOS' sh, so it uses POSIX only (2024 for `-ef`; in a shell without it, the mark
+in the second line has the same effect). Its variables begin with `_hps_`: a variable of the environment that a script
+sets is passed on changed.
 """
 
 from __future__ import annotations
@@ -103,6 +103,6 @@ def shim_script(recorded: Recorded) -> bytes:
 
 
 def is_current(raw: bytes) -> bool:
-    """Return whether a shim has the text that this version writes, without a change by hand."""
+    """Return whether a shim has the text of this version, unedited."""
     recorded = recorded_in(raw)
     return recorded is not None and shim_script(recorded) == raw

@@ -1,6 +1,6 @@
-"""The line that puts the shim's folder in front on PATH, for each shell, and its block in a start file. Pure.
+"""The line that puts the shim's folder first on PATH, for each shell, and its block in a start file. Pure.
 
-The block is taken out again byte for byte: its first mark says what stood before it.
+The block can be removed byte for byte: its first mark records the end of the text before it.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ _ANY_MARK = re.compile(rb"^# (?:>>>|<<<) hermes-profiles shim", re.MULTILINE)
 
 
 class Block(NamedTuple):
-    """The block in a start file: where it begins and ends, the kind of its first mark, and what is between the
-    marks."""
+    """The block in a start file: its offsets, the kind of its first mark, and the lines between the marks."""
 
     start: int
     end: int
@@ -33,7 +32,7 @@ class Block(NamedTuple):
     inside: bytes
 
 
-class Edited(Exception):
+class EditedBlock(Exception):
     """The marks in a start file do not pair up; `line` (1-based) is where the first one is."""
 
     def __init__(self, line: int) -> None:
@@ -53,7 +52,7 @@ def start_file(shell: str, user_home: Path, environment: Mapping[str, str], plat
 
 
 def path_line(shell: str, folder: Path, user_home: Path) -> str:
-    """Return the one line that puts a folder in front on PATH, unless it is there already."""
+    """Return the line that puts a folder first on PATH, unless it is first already."""
     if shell == "fish":
         word = _fish_quoted(os.fspath(folder))
         return f'test "$PATH[1]" = {word}; or set -gx PATH {word} $PATH'
@@ -75,7 +74,7 @@ def block_in(raw: bytes) -> Block | None:
         return None
     match = _LINE.search(raw)
     if len(marks) != 2 or match is None or match.start() != marks[0].start():
-        raise Edited(line_of(raw, marks[0].start()))
+        raise EditedBlock(line_of(raw, marks[0].start()))
     return Block(match.start(), match.end(), match["kind"], match["inside"])
 
 
@@ -85,17 +84,19 @@ def line_of(raw: bytes, position: int) -> int:
 
 
 def is_as_written(block: Block, line: str) -> bool:
-    """Return whether nobody has changed what is between the marks.
+    """Return whether the lines between the marks are unedited.
 
-    Without its line it counts as such: `hermes uninstall` (0.19.0) takes every line with `hermes` and `PATH=` out of
-    start files.
+    A block without its line counts as unedited: `hermes uninstall` (0.19.0) removes every line with `hermes` and
+    `PATH=` from start files.
     """
     return block.inside in (b"", os.fsencode(line) + b"\n")
 
 
 def with_block(raw: bytes | None, line: str) -> bytes:
-    """Return a start file with the block at its end; `raw` None: there is no such file. A block without its line gets
-    it back."""
+    """Return a start file with the block at its end; `raw` None: the file is missing.
+
+    A block without its line gets it back.
+    """
     block = block_in(raw) if raw is not None else None
     if raw is not None and block is not None:
         return raw[: block.start] + _text(block.kind, line) + raw[block.end :]
@@ -109,7 +110,7 @@ def _text(kind: bytes, line: str) -> bytes:
 
 
 def without_block(raw: bytes) -> bytes | None:
-    """Return a start file without the block, None when the file was made for it and holds nothing else."""
+    """Return a start file without the block, None when the file was created for it and has no other text."""
     block = block_in(raw)
     if block is None:
         return raw

@@ -1,4 +1,4 @@
-"""What there is of the shim: where it would be, what stands there, and which start files a user has."""
+"""The state of the shim: its path and content, and the user's start files of shells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .shell_rc import SHELLS, start_file
 
 
 class Shim(NamedTuple):
-    """The shim as it is. `raw` None: nothing is there; `is_ours`: what is there is a shim."""
+    """The state of the shim. `raw` None: missing; `is_ours`: the file is a shim of ours."""
 
     path: Path
     seen: Signature | None
@@ -32,12 +32,12 @@ class Shim(NamedTuple):
 
     @property
     def installed(self) -> bool:
-        """Return whether a shim is there that could be run."""
+        """Return whether an executable shim exists."""
         return self.is_ours and os.access(self.path, os.X_OK)
 
 
 def find_shim(layout: Layout, environment: Mapping[str, str]) -> Shim:
-    """Return the shim of this user, there or not. Raises OSError for a place that cannot be looked at."""
+    """Return the shim of this user, installed or not. Raises OSError when its path cannot be read."""
     path = shim_folder(environment, user_home=layout.user_home) / "hermes"
     seen = signature(path)
     try:
@@ -53,8 +53,10 @@ def start_files(layout: Layout, environment: Mapping[str, str]) -> dict[str, Pat
 
 
 def own_shells(layout: Layout, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the shells this user has set up: the login shell, and every other one that has a start file already
-    (fish: a folder for its configuration)."""
+    """Return the shells this user has set up: the login shell, and each with a start file.
+
+    For fish, a folder for its configuration counts.
+    """
     files = start_files(layout, environment)
     login = os.path.basename(environment.get("SHELL", ""))
     return tuple(

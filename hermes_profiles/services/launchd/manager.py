@@ -1,4 +1,4 @@
-"""The user's launchd, through `launchctl`: reads for the whole fleet in one go, writes per job, a few at a time."""
+"""The user's launchd, through `launchctl`: queries for the whole fleet at once, changes a few jobs at a time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from .parse import (
     listed_jobs,
 )
 
-# How long launchd gets to finish what it began: it answers 5 or 37 while an old job is on its way out. The sum is
-# a little above the minute after which launchd kills a job that does not end.
+# Waits for launchd to finish: it returns 5 or 37 while an old job ends. The sum is a little above the minute after
+# which launchd kills a job that does not end.
 _WAITS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0) + (5.0,) * 12
-# Of a job that `print` does not show, 5 soon means that launchd does not like the plist.
+# For a job that `print` does not show, a repeated 5 means that launchd rejects the plist.
 _TRIES = 5
 _JOBS_AT_ONCE = 8
 
 
 class _Settled(Enum):
-    """What became of a job that launchd was busy with."""
+    """The state of a job after launchd has finished with it."""
 
     RUNS = "runs"
     GONE = "gone"
@@ -51,7 +51,7 @@ class LaunchdManager(Manager):
     """The manager of one user's LaunchAgents; see `Manager` for the verbs.
 
     A job is loaded into the first domain that takes it: `gui/UID` (a session at the screen), else `user/UID` (ssh, a
-    machine without a screen). A gateway is never run without launchd when launchd refuses: the reason is told.
+    machine without a screen). A gateway is never run without launchd when launchd refuses: the reason is returned.
     """
 
     kind = ManagerKind.LAUNCHD
@@ -87,7 +87,7 @@ class LaunchdManager(Manager):
         """Return the service of a profile: its LaunchAgent."""
         return Service(profile, spec_name, launch_agent(spec_name, self._user_home))
 
-    # -- what is
+    # -- queries
 
     def check(self) -> None:
         """Raise ManagerError when launchd has no domain for this user."""
@@ -95,15 +95,15 @@ class LaunchdManager(Manager):
 
     def _domains(self) -> tuple[str, ...]:
         if not self._usable:
-            answers = {domain: self._launchctl("print", domain) for domain in self._candidates}
-            self._usable = tuple(domain for domain, done in answers.items() if done.code == 0)
+            results = {domain: self._launchctl("print", domain) for domain in self._candidates}
+            self._usable = tuple(domain for domain, done in results.items() if done.code == 0)
             if not self._usable:
-                first = next(iter(answers.values()))
+                first = next(iter(results.values()))
                 raise ManagerError(
-                    f"launchd has no domain for this user ({', '.join(answers)}): {first.complaint}",
+                    f"launchd has no domain for this user ({', '.join(results)}): {first.complaint}",
                     target="launchd",
                     code="no-domain",
-                    hint="log in as this user, at the screen or by ssh, and not through sudo; "
+                    hint="log in as this user at the screen or by ssh, without sudo; "
                     "or use the bundled manager with `--manager supervisor`",
                 )
         return self._usable
@@ -111,9 +111,9 @@ class LaunchdManager(Manager):
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
         """Return profile → status, from one `launchctl list` and one `print-disabled`.
 
-        `list` tells of one domain only, the caller's: over ssh it does not know the jobs of the session at the screen.
-        While an installed job is missing in it, the domains are asked too, once each. How often a job was revived is
-        only told of a single job (`print LABEL`), so `restarts` is None for many.
+        `list` covers the caller's domain only: over ssh it lacks the jobs of the session at the screen. While it lacks an
+        installed job, each domain is printed once. Only `print LABEL` has the number of restarts, so `restarts` is
+        unknown for many services.
         """
         if not services:
             return {}
@@ -129,7 +129,7 @@ class LaunchdManager(Manager):
         listed = self._launchctl("list")
         if listed.code != 0:
             self._domains()
-            raise ManagerError(f"launchctl does not list its jobs: {listed.complaint}", target="launchd")
+            raise ManagerError(f"launchctl cannot list its jobs: {listed.complaint}", target="launchd")
         found = listed_jobs(listed.out)
         for domain in self._candidates:
             if all(each.name.label in found for each in installed):
@@ -158,18 +158,18 @@ class LaunchdManager(Manager):
         return set()
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
-        """Return the last lines a gateway wrote to its standard error, else its output; as written, not redacted."""
+        """Return the last lines of a gateway's standard error, else of its standard output, not redacted."""
         definition = _definition(service.path)
         logs = [definition.get(key) for key in ("StandardErrorPath", "StandardOutPath")]
         return next((found for log in logs if isinstance(log, str) and (found := last_lines(log, lines))), [])
 
-    # -- what shall be
+    # -- changes
 
     def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
-        """Have launchd read changed definitions: a loaded job is taken out and put in again, which restarts it.
+        """Make launchd read changed definitions: a loaded job is unloaded and loaded again, which restarts it.
 
-        A job that is not loaded stays so: launchd runs a job as soon as it is loaded, and reads its file at `start`
-        and at login.
+        A job that is not loaded stays unloaded: launchd runs a job as soon as it is loaded, and reads its file at
+        `start` and at login.
         """
         return self._each(services, lambda service: self._load(service, enable=enable))
 
@@ -185,14 +185,14 @@ class LaunchdManager(Manager):
         return reason or self._bootstrap(service)
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the jobs run; one that a stop had taken out is loaded again first."""
+        """Start the jobs; one that a stop has unloaded is loaded again first."""
         return self._each(services, self._start)
 
     def _start(self, service: Service) -> str | None:
         label = service.name.label
         for domain in self._order(service):
             done = self._launchctl("kickstart", f"{domain}/{label}")
-            # In progress: either it runs already, or a stop is not over yet.
+            # In progress: either it runs already, or a stop has not finished.
             state = self._settled(service, domain) if done.code in IN_PROGRESS else _Settled.GONE
             if done.code == 0 or state is _Settled.RUNS:
                 self._where[label] = domain
@@ -206,7 +206,7 @@ class LaunchdManager(Manager):
         return self._bootstrap(service)
 
     def _settled(self, service: Service, domain: str) -> _Settled:
-        """Wait until a job runs or is gone, and tell which."""
+        """Wait until a job runs or is gone; return its state."""
         for wait in (0.0, *self._waits):
             self._sleep(wait)
             done = self._launchctl("print", f"{domain}/{service.name.label}")
@@ -217,7 +217,7 @@ class LaunchdManager(Manager):
         return _Settled.STAYS
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Take the jobs out of launchd, which ends them: one that is only killed is revived. They stay installed."""
+        """Unload the jobs, which ends them: launchd restarts one that is only killed. They stay installed."""
         return self._each(services, self._stop)
 
     def _stop(self, service: Service) -> str | None:
@@ -227,7 +227,7 @@ class LaunchdManager(Manager):
         return None
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have launchd forget the jobs, and that they were ever disabled: a mark that stays would hit the next one."""
+        """Unload the jobs, and remove their disabled marks, which would apply to a later job of that name."""
         off = self._disabled() if services else set()
         return self._each(services, lambda service: self._unload(service, off))
 
@@ -241,7 +241,7 @@ class LaunchdManager(Manager):
         return reason
 
     def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
-        """Set whether the jobs start at login; what runs goes on."""
+        """Set whether the jobs start at login; running jobs continue."""
         return self._each(services, lambda service: self._set_enabled(service, enabled=enabled))
 
     def _set_enabled(self, service: Service, *, enabled: bool) -> str | None:
@@ -252,7 +252,7 @@ class LaunchdManager(Manager):
     # -- one job
 
     def _order(self, service: Service) -> tuple[str, ...]:
-        """Return the domains to look in, the one where the job was last seen first."""
+        """Return the domains to search, the one where the job was last seen first."""
         known = self._where.get(service.name.label)
         return tuple(sorted(self._domains(), key=lambda domain: domain != known))
 
@@ -270,7 +270,7 @@ class LaunchdManager(Manager):
         done = self._launchctl("bootout", target)
         if done.code == 0 or is_gone(done) or done.code in IN_PROGRESS:
             return None
-        # 5 is also the answer when the job went away by itself in between.
+        # 5 is also returned when the job ended by itself in between.
         return explain("bootout", target, done) if self._is_loaded(service, domain) else None
 
     def _wait_until_gone(self, service: Service) -> bool:
@@ -281,9 +281,9 @@ class LaunchdManager(Manager):
         return False
 
     def _bootstrap(self, service: Service) -> str | None:
-        """Load a job into the first domain that takes it, and have it run."""
+        """Load a job into the first domain that accepts it, and start it."""
         if not os.path.isfile(service.path):
-            return f"there is no plist at {service.path}: make it with `hermes-gateways install {service.profile}`"
+            return f"{service.path} is missing: create it with `hermes-gateways install {service.profile}`"
         reason = None
         for domain in self._order(service):
             refusal = self._bring_up(service, domain)
@@ -296,7 +296,7 @@ class LaunchdManager(Manager):
         return reason
 
     def _bring_up(self, service: Service, domain: str) -> tuple[str, str, Finished] | None:
-        """Load a job and have it run; returns the (verb, target, answer) that says why not."""
+        """Load a job and start it; return (verb, target, result) of the command that failed, None for success."""
         label, plist = service.name.label, os.fspath(service.path)
         target, unseen, lifted = f"{domain}/{label}", 0, False
         refusal = None
@@ -304,20 +304,20 @@ class LaunchdManager(Manager):
             for wait in (*self._waits, 0.0):
                 done = self._launchctl("bootstrap", domain, plist)
                 refusal = ("bootstrap", f"{domain} {plist}", done)
-                # launchd may take a job and complain all the same: what `print` shows counts.
+                # launchd can load a job and still return an error: `print` shows whether it is loaded.
                 if done.code == 0 or done.code in LOADED_ALREADY or self._is_loaded(service, domain):
                     kicked = self._launchctl("kickstart", target)
                     state = self._settled(service, domain) if kicked.code in IN_PROGRESS else _Settled.GONE
                     if kicked.code == 0 or state is _Settled.RUNS:
                         return None
                     refusal = ("kickstart", target, kicked)
-                    # Gone: it was the old job, on its way out.
+                    # Gone: it was the old job, which has ended.
                     if state is _Settled.STAYS or not (is_gone(kicked) or kicked.code in IN_PROGRESS):
                         return refusal
                 elif done.code not in RETRIED or unseen == _TRIES:
                     return refusal
                 elif not unseen and label in self._disabled():
-                    # Disabled means: not at login. To run it now, it has to be enabled while it is loaded.
+                    # A disabled job does not start at login. To run it now, it must be enabled while it is loaded.
                     lifted = self._launchctl("enable", target).code == 0
                     unseen, wait = 1, 0.0
                 else:
@@ -329,18 +329,18 @@ class LaunchdManager(Manager):
                 self._launchctl("disable", target)
 
     def _each(self, services: Sequence[Service], work: Callable[[Service], str | None]) -> dict[str, str]:
-        """Do one thing for many jobs, some at a time: each may wait for launchd."""
+        """Run one action for many jobs, some at a time: each can wait for launchd."""
         if not services:
             return {}
         self._domains()
         if len(services) == 1:
-            answers = [work(services[0])]
+            results = [work(services[0])]
         else:
             from concurrent.futures import ThreadPoolExecutor
 
             with ThreadPoolExecutor(min(_JOBS_AT_ONCE, len(services))) as pool:
-                answers = list(pool.map(work, services))
-        return {each.profile: reason for each, reason in zip(services, answers, strict=True) if reason}
+                results = list(pool.map(work, services))
+        return {each.profile: reason for each, reason in zip(services, results, strict=True) if reason}
 
     def _launchctl(self, *words: str) -> Finished:
         return self._runner(("launchctl", *words), self._environment, DEADLINE)
@@ -348,7 +348,7 @@ class LaunchdManager(Manager):
 
 def _still_there(service: Service, domain: str) -> str:
     target = f"{domain}/{service.name.label}"
-    return f"launchd does not let go of {target}: see what it does with `launchctl print {target}`"
+    return f"launchd does not unload {target}: see its state with `launchctl print {target}`"
 
 
 def _status(service: Service, job: LaunchdJob | None, off: set[str]) -> ServiceStatus:

@@ -1,6 +1,6 @@
-"""What launchctl says, as records, and what its codes mean to a user. Nothing is started here.
+"""Parses the output of launchctl, and explains its exit codes; starts no program.
 
-None of it is a stable interface: a line that is not understood is passed over, and what is not said is None.
+The output is no stable interface: unknown lines are skipped, and missing values are None.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hermes_profiles.services.run_command import Finished
 
 # No such job in that domain: 3 (ESRCH), 113 ("Could not find service in domain for user gui: 501").
 GONE = frozenset((3, 113))
-# The domain does not take it: 125 ("Domain does not support specified action").
+# The domain refuses jobs: 125 ("Domain does not support specified action").
 REFUSED = frozenset((125,))
 IN_PROGRESS = frozenset((36, 37))
 LOADED_ALREADY = frozenset((17,))
@@ -20,13 +20,13 @@ LOADED_ALREADY = frozenset((17,))
 RETRIED = frozenset((5, 119)) | IN_PROGRESS
 
 _MEANINGS = {
-    3: "launchd does not know the job: load it with `hermes-gateways start`",
+    3: "the job is not loaded: load it with `hermes-gateways start`",
     5: "an older job of that name is not gone yet, or the plist is refused: see `plutil -lint` of the file and "
     "`launchctl print-disabled`, then try again",
-    36: "launchd is not done with an earlier request: try again in a minute",
-    37: "launchd is not done with an earlier request: try again in a minute",
+    36: "launchd still handles an earlier request: try again in a minute",
+    37: "launchd still handles an earlier request: try again in a minute",
     113: "the job is not loaded in that domain: load it with `hermes-gateways start`",
-    119: "the job is disabled: `hermes-gateways enable` takes that back",
+    119: "the job is disabled: enable it with `hermes-gateways enable`",
     125: "that domain takes no jobs from here: log in at the screen once, or leave out sudo; "
     "the bundled manager works everywhere: `--manager supervisor`",
 }
@@ -41,7 +41,7 @@ class LaunchdJob(NamedTuple):
 
 
 class JobDetails(NamedTuple):
-    """What `launchctl print` tells of a single job; `runs` counts every start since it was loaded."""
+    """The values of `launchctl print` for one job; `runs` counts each start since it was loaded."""
 
     running: bool
     runs: int | None
@@ -49,7 +49,7 @@ class JobDetails(NamedTuple):
 
 
 def is_gone(done: Finished) -> bool:
-    """Return whether launchctl says that there is no such job; some releases say it in words only."""
+    """Return whether launchctl reports that the job is missing, by its code or, in some releases, by text."""
     return done.code in GONE or (done.code != 0 and "could not find service" in done.complaint.lower())
 
 
@@ -75,7 +75,7 @@ def domain_jobs(text: str) -> dict[str, LaunchdJob]:
 
 
 def job_details(text: str) -> JobDetails:
-    """Return what `launchctl print DOMAIN/LABEL` tells."""
+    """Return the values of `launchctl print DOMAIN/LABEL`."""
     values: dict[str, str] = {}
     for line in text.splitlines():
         name, equals, value = line.partition(" = ")
@@ -94,11 +94,11 @@ def disabled_labels(text: str) -> set[str]:
 
 
 def explain(verb: str, target: str, done: Finished) -> str:
-    """Return in words what launchctl refused, and the way out."""
-    said = done.complaint
-    in_text = _CODE_IN_TEXT.search(said)
+    """Return the message for a failed launchctl command, with the command that fixes it."""
+    reason = done.complaint
+    in_text = _CODE_IN_TEXT.search(reason)
     meaning = _MEANINGS.get(done.code) or (_MEANINGS.get(int(in_text[1])) if in_text else None)
-    return f"`launchctl {verb} {target}` failed with {done.code}: {said}" + (f"; {meaning}" if meaning else "")
+    return f"`launchctl {verb} {target}` failed with {done.code}: {reason}" + (f"; {meaning}" if meaning else "")
 
 
 def _section(text: str, name: str) -> list[str]:

@@ -1,14 +1,13 @@
 """The LaunchAgent of a gateway. Pure.
 
-Hermes' own meaning (`generate_launchd_plist` in hermes_cli/gateway.py, 0.19.0), but for what does harm there:
+The effect is that of Hermes' own (`generate_launchd_plist` in hermes_cli/gateway.py, 0.19.0), without its faults:
 
-- `--replace` is gone: a second copy would kill the first (issue 29092), and launchd starts one anyway.
-- `KeepAlive` revives only what failed. Hermes' plain `true` also revives exit 78, a configuration that a further try
-  does not mend, every 30 s for ever. launchd cannot tell exit codes apart, so the wrapper turns 78 into 0.
-- The wrapper also masks conflicts before each start and cuts off variables that nobody listed, as the drop-in does
-  under systemd.
-- `ExitTimeOut` leaves Hermes the time it takes for a stop; its own 25 s are fewer than it wants.
-- Words and paths are escaped: plistlib writes the file.
+- No `--replace`: a second copy would kill the first (issue 29092), and launchd starts one anyway.
+- `KeepAlive` restarts failures only. Hermes' plain `true` also restarts exit 78, a broken configuration, every 30 s
+  for ever. launchd cannot distinguish exit codes, so the wrapper turns 78 into 0.
+- The wrapper also masks conflicts before each start and unsets unlisted variables, as the drop-in does under systemd.
+- `ExitTimeOut` gives Hermes the time that a stop needs; its own 25 s are too few.
+- Arguments and paths are escaped: plistlib writes the file.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ from hermes_profiles.services.checksum import digest
 from hermes_profiles.services.spec import ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import check_spec
 
-# A key of its own carries the content mark. launchd passes over keys it does not know, and plistlib and `plutil` keep
-# them; a comment would be lost by the first program that rewrites the file.
+# The checksum is in a key of its own: launchd ignores unknown keys, and plistlib and `plutil` keep them; a comment
+# would be lost by the first program that rewrites the file.
 MARK = "HermesProfilesMark"
-# launchd gives a job of a `gui` domain no longer than this to end, whatever the plist asks for.
+# launchd gives a job of a `gui` domain at most this time to end, independent of the plist.
 LONGEST_STOP = 60
 
-# The gateway is a child of the wrapper, which has to live on to judge its exit code. Every signal that means something
-# to a gateway is passed on; a stop while the overlay is still being refreshed ends that, and starts no gateway.
+# The gateway is a child of the wrapper, which translates its exit code. Every signal that a gateway handles is passed
+# on; a stop while the overlay is refreshed ends the refresh, and starts no gateway.
 #
 # Traps are only set when the child is there: it would inherit them for a moment, and a signal would be lost in it. A
 # wrapper that dies in the moment before takes the child with it: launchd kills what is left of a job's process group.
 # The child ignores INT, as all that sh puts in the background; Hermes sets a handler of its own for it.
 #
-# `wait` returns early, with more than 128, when a trapped signal arrives: it is asked again until the child has really
-# ended. 127 on asking again may be "no longer known" (dash forgets a child once it has told its end): then the answer
-# before was the real one.
+# `wait` returns early, with more than 128, when a trapped signal arrives: it is called again until the child has really
+# ended. 127 of a further call can mean "unknown child" (dash forgets a child after it reported its end): then the
+# result before counts.
 _WRAPPER = """\
 {clean}
 gw_stop=''
@@ -76,13 +75,13 @@ exit "$gw_code"
 
 def wrapper(spec: ServiceSpec) -> str:
     """Return the script of /bin/sh that runs the gateway, which is given as its arguments."""
-    # Best effort: a gateway also starts when hermes-profiles is gone.
+    # Best effort: a gateway also starts without hermes-profiles.
     prestart = f"gw_run '' {shlex.join(spec.prestart)}\n" if spec.prestart else ""
     return _WRAPPER.format(clean=clean_script(spec), prestart=prestart, parked=FATAL_CONFIGURATION)
 
 
 def render_plist(spec: ServiceSpec) -> bytes:
-    """Return the LaunchAgent, marked. Raises UsageProblem when a path holds a control character."""
+    """Return the LaunchAgent, with a checksum. Raises UsageProblem when a path has a control character."""
     import plistlib
 
     check_spec(spec)
@@ -103,26 +102,26 @@ def render_plist(spec: ServiceSpec) -> bytes:
 
 
 def parse_plist(content: bytes) -> dict[str, Any]:
-    """Return what a plist holds, XML or binary. Raises Failed when it is none, or no dictionary."""
+    """Return the dictionary of a plist, XML or binary. Raises Failed for any other content."""
     import plistlib
     from xml.parsers.expat import ExpatError
 
     try:
         job = plistlib.loads(content)
-    # plistlib lets through whatever its parts stumble over; the file is somebody else's.
+    # plistlib passes on the exceptions of its parts; any content is possible.
     except (ExpatError, plistlib.InvalidFileException, ValueError, LookupError, TypeError, OverflowError) as error:
         raise Failed(f"not a property list: {type(error).__name__}", code="unreadable-document") from error
     if not isinstance(job, dict):
-        raise Failed("a property list, but no dictionary", code="unreadable-document")
+        raise Failed("the property list has no dictionary", code="unreadable-document")
     return job
 
 
 def plist_mark(job: dict[str, Any]) -> str:
-    """Return the mark over everything a job says but the mark itself; layout and order of the file do not count."""
+    """Return the checksum over all keys of a job but itself; layout and order of the file do not count."""
     import plistlib
 
-    said = {key: content for key, content in job.items() if key != MARK}
-    return "sha256:" + digest(plistlib.dumps(said, sort_keys=True))
+    content = {key: value for key, value in job.items() if key != MARK}
+    return "sha256:" + digest(plistlib.dumps(content, sort_keys=True))
 
 
 def error_log(spec: ServiceSpec) -> Path:
@@ -131,16 +130,16 @@ def error_log(spec: ServiceSpec) -> Path:
 
 
 def folders(spec: ServiceSpec) -> tuple[Path, ...]:
-    """Return the folders that must be there before the job is loaded.
+    """Return the folders that must exist before the job is loaded.
 
-    launchd makes none: without the log's folder (on a volume that is not mounted, issue 78129) the job ends with 78
-    before anything has run or could say why.
+    launchd creates none: without the log's folder (on a volume that is not mounted, issue 78129) the job ends with 78
+    before it runs or writes a reason.
     """
     return tuple(dict.fromkeys((spec.home, spec.log.parent)))
 
 
 def unsupported_options(spec: ServiceSpec) -> tuple[str, ...]:
-    """Return what the spec asks for and launchd cannot do, one sentence each."""
+    """Return the options of the spec that launchd does not support, one sentence each."""
     found = []
     if spec.limits.memory is not None:
         # HardResourceLimits sets the limits of setrlimit(2); macOS does not enforce the one for resident memory, and

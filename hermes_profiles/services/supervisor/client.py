@@ -1,4 +1,4 @@
-"""The way to our supervisord: where its files lie, where it listens, and one call to it."""
+"""The client of our supervisord: its files, its socket, and one call."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from hermes_profiles.services.manager import ManagerError
 CONF = "supervisord.conf"
 LOG = "supervisord.log"
 PROGRAMS = "programs"
-SOCKET = "socket"  # a text: where the daemon listens
-LOCK = "daemon.lock"  # held by the daemon as long as it lives
-DESIRED = "meant.json"  # what was started and not stopped; only the daemon writes it while it lives
-DISABLED = "disabled.json"  # what does not come back with the daemon; read when it starts
+SOCKET = "socket"  # a text: the path of the socket
+LOCK = "daemon.lock"  # held by the daemon while it runs
+DESIRED = "meant.json"  # programs that were started and not stopped; only a running daemon writes it
+DISABLED = "disabled.json"  # programs that do not start with the daemon; read when it starts
 
-# sun_path holds 103 bytes on macOS and 107 on Linux, and supervisord first binds a name with its pid behind it.
+# sun_path has 103 bytes on macOS and 107 on Linux, and supervisord first binds a name with its pid appended.
 _LONGEST = 95
 _SECONDS = 10.0
 _WRONG_DAEMON, _SHUTDOWN = 10, 6  # supervisor.xmlrpc.Faults BAD_NAME and SHUTDOWN_STATE
 
 
 class DaemonNotRunning(Exception):
-    """No daemon of ours listens there, or it is about to end."""
+    """No daemon of ours listens on the socket, or it is ending."""
 
 
 def daemon_id(folder: Path) -> str:
-    """Return what tells the daemon of one folder from that of another; 16 hex digits."""
-    import hashlib  # whoever only asks systemd waits for no OpenSSL
+    """Return the id of the daemon of a folder: 16 hex digits."""
+    import hashlib  # loads OpenSSL, which a user of systemd does not need
 
     return hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
 
 
 def choose_socket(folder: Path, environment: Mapping[str, str], uid: int) -> Path:
-    """Return where a daemon for `folder` shall listen: in XDG_RUNTIME_DIR if that is this user's, else in /tmp."""
+    """Return the socket of a daemon for `folder`: in XDG_RUNTIME_DIR if this user owns it, else in /tmp."""
     name = f"{daemon_id(folder)}.sock"
     given = environment.get("XDG_RUNTIME_DIR", "")
     path = Path(given) / "hermes-profiles" / name
@@ -63,7 +63,7 @@ def file_state(path: str) -> tuple[int, ...] | None:
 
 
 def names_in(path: Path) -> set[str]:
-    """Return the names in a list that we keep; none when it cannot be read."""
+    """Return the names in one of our lists; none when it cannot be read."""
     try:
         with open(path, "rb") as file:
             found = json.loads(file.read())
@@ -73,7 +73,7 @@ def names_in(path: Path) -> set[str]:
 
 
 def call(folder: Path, method: str, names: Sequence[str]) -> Any:
-    """Return what `fleet.<method>` of the daemon of `folder` answers.
+    """Return the result of `fleet.<method>` of the daemon of `folder`.
 
     The request is written by hand: loading xmlrpc.client takes 28 ms of CPU time, twice a bare Python, in every
     `status`, and it has no timeout. Raises DaemonNotRunning, or ManagerError for a daemon that hangs or fails.
@@ -85,10 +85,10 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
         raise DaemonNotRunning from error
     except OSError as error:
         raise ManagerError(f"cannot read {folder / SOCKET}: {error.strerror}", target=str(folder)) from error
-    asked = json.dumps({"daemon": daemon_id(folder), "names": list(names)})
+    argument = json.dumps({"daemon": daemon_id(folder), "names": list(names)})
     body = (
         f"<?xml version='1.0'?><methodCall><methodName>fleet.{method}</methodName><params><param><value><string>"
-        f"{asked.replace('&', '&amp;').replace('<', '&lt;')}</string></value></param></params></methodCall>"
+        f"{argument.replace('&', '&amp;').replace('<', '&lt;')}</string></value></param></params></methodCall>"
     ).encode()
     request = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     try:
@@ -122,7 +122,7 @@ def _exchange(path: str, request: bytes) -> bytes:
 
 def _answer(head: str, body: str, folder: Path) -> Any:
     begin, end = body.find("<string>"), body.rfind("</string>")
-    if not head:  # it ended before it could answer
+    if not head:  # it ended before it answered
         raise DaemonNotRunning
     if " 200 " not in head.partition("\r\n")[0] + " " or begin < 0 or end < 0:
         raise ManagerError(

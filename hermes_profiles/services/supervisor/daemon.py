@@ -1,7 +1,7 @@
-"""The daemon: supervisord's loop with our own processes, record and calls.
+"""The daemon: supervisord's loop with our own processes, state file and calls.
 
-`python -m hermes_profiles.services.supervisor.daemon -c CONF`; it takes no port, only a socket file. What was
-meant to run when the last daemon ended, however it ended, comes back with the next, unless it was disabled.
+`python -m hermes_profiles.services.supervisor.daemon -c CONF`; it opens no port, only a socket file. Programs that
+were to run when the last daemon ended start with the next one, unless they are disabled.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, file_state, names
 from .process import GatewayConfig, SupervisedGateway
 from .render import Delays
 
-_LOCK_SECONDS = 1.0  # whoever only looks at the lock holds it for an instant
+_LOCK_SECONDS = 1.0  # a check of the lock holds it for an instant
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
-# Looked up before any fork: in a child, between fork and exec, loading a library could wait for ever.
+# Loaded before any fork: between fork and exec, loading a library in the child can hang.
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-# What supervisord has handlers for.
+# The signals that supervisord handles.
 _HANDLED = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2))
 
 
 class GatewayOptions(ServerOptions):  # type: ignore[misc]
-    """The daemon's configuration, its record of what is meant to run, and its calls of the system."""
+    """The daemon's configuration, its list of desired programs, and its system calls."""
 
     delays = Delays()
     held = -1  # the lock
@@ -53,12 +53,12 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
         super().__init__()
         self.broken: dict[str, str] = {}
         self.read: dict[str, tuple[int, ...] | None] = {}
-        self.meant: set[str] = set()
-        self._kept: set[str] = set()
+        self.desired: set[str] = set()
+        self._saved: set[str] = set()
         self._parent = 0
 
     def process_groups_from_parser(self, parser: UnhosedConfigParser) -> list[ProcessGroupConfig]:
-        """Return the programs that can be read; why the others cannot is in `broken`."""
+        """Return the programs whose files can be read; the reasons for the others are in `broken`."""
         found = []
         for path in sorted(glob.glob(os.path.join(glob.escape(self.here), PROGRAMS, "*.conf"))):
             group, reason = self.read_program(os.path.basename(path).removesuffix(".conf"))
@@ -78,21 +78,21 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
             with open(path, encoding="utf-8") as file:
                 parser.read_file(file)
             if parser.sections() != [f"program:{name}"]:
-                raise ValueError(f"it must hold the section [program:{name}] and no other")  # noqa: TRY301
+                raise ValueError(f"it must have the section [program:{name}] and no other")  # noqa: TRY301
             (group,) = super().process_groups_from_parser(parser)
         except (OSError, ValueError, configparser.Error, HermesProfilesError) as error:
-            self.broken[name] = f"its definition cannot be read: {' '.join(str(error).split())}"
+            self.broken[name] = f"cannot read its definition: {' '.join(str(error).split())}"
             return None, self.broken[name]
         self.broken.pop(name, None)
         return group, ""
 
     def processes_from_section(self, parser: Any, section: str, group_name: str, klass: Any = None) -> Any:
-        """Return the programs of a section as ours; the folder of the log is made if only that is missing."""
+        """Return the programs of a section as ours; creates the folder of the log if only that is missing."""
         known = {"program_name": group_name, "here": self.here}
         try:
             log = expand(parser.saneget(section, "stdout_logfile", "", expansions=known), known, "stdout_logfile")
         except ValueError:
-            log = ""  # supervisord says below what is wrong with it
+            log = ""  # supervisord reports the fault below
         folder = os.path.dirname(log)
         if not os.path.isdir(folder) and os.path.isdir(os.path.dirname(folder)):
             own_folder(Path(folder), os.getuid())
@@ -101,45 +101,47 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
             process.boot_delay = float(parser.saneget(section, "boot_delay", "0"))
         return processes
 
-    def mean(self, name: str, *, runs: bool) -> None:
-        """Remember whether a program is meant to run."""
-        if (name in self.meant) != runs:
-            self.meant ^= {name}
+    def set_desired(self, name: str, *, runs: bool) -> None:
+        """Set whether a program is to run."""
+        if (name in self.desired) != runs:
+            self.desired ^= {name}
 
-    def unlearn(self, name: str) -> None:
-        """Forget all about a program."""
+    def forget_program(self, name: str) -> None:
+        """Remove all state of a program."""
         self.broken.pop(name, None)
         self.read.pop(name, None)
-        self.mean(name, runs=False)
+        self.set_desired(name, runs=False)
 
-    def keep(self) -> None:
-        """Write down what is meant to run, if that has changed, for the next daemon."""
-        if self.meant == self._kept:
+    def save_desired(self) -> None:
+        """Save the desired programs for the next daemon, if they have changed."""
+        if self.desired == self._saved:
             return
-        self._kept = set(self.meant)
+        self._saved = set(self.desired)
         try:
-            write_runtime(Path(self.here) / DESIRED, json.dumps(sorted(self.meant)).encode())
+            write_runtime(Path(self.here) / DESIRED, json.dumps(sorted(self.desired)).encode())
         except HermesProfilesError as error:
-            self.logger.critical(f"cannot keep what is meant to run: {error}")
+            self.logger.critical(f"cannot save the desired programs: {error}")
 
-    def remember(self) -> None:
-        """Take over what the last daemon wrote down."""
-        self.meant = names_in(Path(self.here) / DESIRED)
-        self._kept = set(self.meant)
+    def load_desired(self) -> None:
+        """Load the desired programs of the last daemon."""
+        self.desired = names_in(Path(self.here) / DESIRED)
+        self._saved = set(self.desired)
 
     def openhttpservers(self, supervisord: Any) -> None:
-        """Open the socket, and say where it is for commands that would look elsewhere."""
+        """Open the socket, and write its path for clients."""
         super().openhttpservers(supervisord)
         write_runtime(Path(self.here) / SOCKET, os.fsencode(self.server_configs[0]["file"]))
 
     def setsignals(self) -> None:
-        """Set the signals; a lost terminal is no reason to stop every gateway."""
+        """Set the signal handlers; a lost terminal does not stop the gateways."""
         super().setsignals()
         signal.signal(signal.SIGHUP, lambda *_: None)  # not SIG_IGN, which gateways would inherit
 
     def fork(self) -> int:
-        """Fork. The child knows its parent, and has signals blocked: until it is the gateway it has the daemon's
-        handlers, and a stop right after a start would be lost in them."""
+        """Fork with signals blocked in the child, which has the daemon's handlers until it is the gateway.
+
+        A stop right after a start would be lost in those handlers.
+        """
         self._parent = os.getpid()
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         pid = -1
@@ -151,8 +153,10 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
         return pid
 
     def setpgrp(self) -> None:
-        """Prepare the child. On Linux it ends together with a daemon that is killed: it would otherwise go on without
-        anybody watching, and be in the way of the one that the next daemon starts."""
+        """Prepare the child. On Linux it ends together with a daemon that is killed.
+
+        Otherwise it would run unsupervised, and conflict with the gateway that the next daemon starts.
+        """
         super().setpgrp()
         for number in _HANDLED:
             signal.signal(number, signal.SIG_DFL)
@@ -163,12 +167,12 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
                 os._exit(1)
 
     def waitpid(self) -> tuple[int | None, int | None]:
-        """Reap a child, and end what it left in its process group: leftovers keep the next gateway from starting."""
+        """Reap a child, and kill the rest of its process group, which can keep the next gateway from starting."""
         if not hasattr(os, "waitid"):  # macOS before Python 3.13
             pid, status = super().waitpid()
             return pid, status
         try:
-            # Not reaped yet, the child keeps its pid: the group cannot be another's.
+            # The child is not reaped yet and keeps its pid, so the group is still its own.
             ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return None, None
@@ -183,7 +187,7 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
 
 
 class GatewayDaemon(Supervisor):  # type: ignore[misc]
-    """supervisord, which brings back what was meant to run, and stops all gateways at once when it ends."""
+    """supervisord that starts the desired programs again, and stops all gateways at once when it ends."""
 
     def gateways(self) -> Iterator[SupervisedGateway]:
         """Yield the processes; each is in a group of its own."""
@@ -196,32 +200,32 @@ class GatewayDaemon(Supervisor):  # type: ignore[misc]
         return None if group is None else group.processes.get(name)
 
     def runforever(self) -> None:
-        """Queue what was meant to run when the last daemon ended, unless it was disabled; then do all the rest."""
-        here = Path(self.options.here)
-        write_pid(self.options.held, here / LOCK)
-        self.options.remember()
-        wanted = self.options.meant - names_in(here / DISABLED)
+        """Queue the desired programs that are not disabled, then run supervisord's loop."""
+        folder = Path(self.options.here)
+        write_pid(self.options.held, folder / LOCK)
+        self.options.load_desired()
+        wanted = self.options.desired - names_in(folder / DISABLED)
         for gateway in self.gateways():
             if gateway.config.name in wanted:
                 gateway.queued, gateway.due = True, time.monotonic() + gateway.config.boot_delay
         super().runforever()
 
     def ordered_stop_groups_phase_1(self) -> None:
-        """Stop all groups: one after the other, ten gateways would take ten times as long as one."""
+        """Stop all groups at once: one after the other, ten gateways would take ten times as long."""
         for group in self.stop_groups or ():
             group.stop_all()
 
     def tick(self, now: float | None = None) -> None:
-        """Do what has become due since the children were reaped, and see that the socket is still there."""
+        """Run the transitions that are due, and check that the socket still exists."""
         super().tick(now)
         for gateway in self.gateways():
             gateway.transition()
-        self.options.keep()
+        self.options.save_desired()
         if self.options.mood == SupervisorStates.RUNNING:
             self._keep_socket()
 
     def _keep_socket(self) -> None:
-        """Open the socket again when it was swept away: /run/user/UID goes with the last login, /tmp is cleaned."""
+        """Open the socket again when it was removed: /run/user/UID goes with the last login, /tmp is cleaned."""
         path = self.options.server_configs[0]["file"]
         if os.path.exists(path):
             return
@@ -234,7 +238,7 @@ class GatewayDaemon(Supervisor):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Run the daemon; the process that was started ends when the socket is open, or the start has failed."""
+    """Run the daemon; the first process ends when the socket is open, or the start has failed."""
     lock = Path(sys.argv[-1]).parent / LOCK
     held = acquire_lock(lock, wait=_LOCK_SECONDS)
     if held is None:

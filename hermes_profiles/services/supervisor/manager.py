@@ -1,7 +1,7 @@
 """The bundled manager: supervisord, one daemon for each root, started when it is first needed.
 
-Where neither systemd nor launchd can be used (containers, WSL without systemd, CI). "Enabled" here means: comes back
-when the daemon is started again, if it was meant to run when the last one ended. Nothing is until somebody says so.
+For machines without systemd and launchd (containers, WSL without systemd, CI). "Enabled" means here: starts together
+with the daemon, if it ran when the last daemon ended. No service is enabled before a command enables it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,15 @@ from .client import (
 )
 from .render import Delays, inherited_of, log_of, render_daemon, render_program
 
-_A_PLACE = (
-    "give it one, then run the command again: `mkdir -p -m 700 ~/.cache/run && export XDG_RUNTIME_DIR=~/.cache/run`"
-)
+_A_PLACE = "run the command again after `mkdir -p -m 700 ~/.cache/run && export XDG_RUNTIME_DIR=~/.cache/run`"
 _DAEMON = "hermes_profiles.services.supervisor.daemon"
 _START_SECONDS = 30.0
-_PATIENCE = 10.0  # for a daemon that is on its way up or down
+_ANSWER_SECONDS = 10.0  # for a daemon that starts or ends
 _POLL = 0.05
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# What the daemon may know of whoever starts it, beyond what gateways inherit: where its own code is.
+# Variables for the daemon itself, besides those that gateways inherit: they lead to its code.
 _ITS_OWN = ("HOME", "PYTHONPATH")
-# These speak of the manager that runs the caller. A gateway that believed them would answer to that one.
+# Variables of the manager that runs the caller: a gateway with them would report to that manager.
 _OF_ANOTHER_MANAGER = (
     "INVOCATION_ID",
     "JOURNAL_STREAM",
@@ -68,10 +66,9 @@ _ACTIVITIES = {
 
 
 class SupervisorManager(Manager):
-    """Speaks to the daemon of one root; `state` is `Layout.state`, the files lie in `state/supervisor/`.
+    """The manager of one root's daemon; `state` is `Layout.state`, the files are in `state/supervisor/`.
 
-    A daemon that runs keeps the environment it was started with: a further name in `ServiceSpec.inherited` counts
-    from its next start on.
+    A running daemon keeps its environment: a further name in `ServiceSpec.inherited` counts from its next start on.
     """
 
     kind = ManagerKind.SUPERVISOR
@@ -82,7 +79,7 @@ class SupervisorManager(Manager):
         self._uid = uid
         self._delays = delays
 
-    # -- what is
+    # -- queries
 
     def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
         """Return the file that defines a service: (path, content, mode)."""
@@ -94,9 +91,9 @@ class SupervisorManager(Manager):
 
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
         """Return profile → status, from one call; the daemon is never started for it."""
-        told = self._status() or {}
+        status = self._status() or {}
         disabled = names_in(self._folder / DISABLED)
-        programs, broken = told.get("programs", {}), told.get("broken", {})
+        programs, broken = status.get("programs", {}), status.get("broken", {})
         return {
             each.profile: _status_of(
                 programs.get(each.name.unit),
@@ -108,15 +105,15 @@ class SupervisorManager(Manager):
         }
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
-        """Return the last lines that a gateway wrote, [] without a log; as written, not redacted."""
+        """Return the last lines of a gateway's log, not redacted; [] without a log."""
         content = _bytes_of(service.path)
         log = log_of(content) if content is not None else None
         return last_lines(log, lines) if log else []
 
-    # -- what shall be
+    # -- changes
 
     def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
-        """Have the daemon read these definitions. A gateway that runs takes a changed one at its next start."""
+        """Make the daemon read these definitions. A running gateway uses a changed one from its next start on."""
         if not services:
             return {}
         with StateLock(self._folder):
@@ -125,15 +122,17 @@ class SupervisorManager(Manager):
             return _by_profile(services, self._insist("load", services))
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have services started, without waiting. One that waits for its next try is tried at once; one that is
-        stopping is started again afterwards."""
+        """Start services, without waiting.
+
+        One that waits for its next try is tried at once; one that is stopping is started again afterwards.
+        """
         if not services:
             return {}
         with StateLock(self._folder):
             return _by_profile(services, self._insist("start", services))
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have services stopped, without waiting; they stay so whatever becomes of the daemon."""
+        """Stop services, without waiting; they stay stopped when the daemon starts again."""
         if not services or not os.path.isdir(self._folder):
             return {}
         with StateLock(self._folder):
@@ -144,7 +143,7 @@ class SupervisorManager(Manager):
                 return {}
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the daemon forget services that are stopped; it ends when it has none left."""
+        """Remove stopped services from the daemon, which ends when it has none left."""
         if not services or not os.path.isdir(self._folder):
             return {}
         with StateLock(self._folder):
@@ -158,31 +157,33 @@ class SupervisorManager(Manager):
         return reasons
 
     def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
-        """Set whether services come back with the daemon; nothing is started or stopped."""
+        """Set whether services start with the daemon; starts and stops none."""
         if services:
             with StateLock(self._folder):
                 self._enable(services, enabled=enabled)
         return {}
 
-    # -- how
+    # -- the daemon
 
     def _program(self, name: ServiceName) -> Path:
         return self._folder / PROGRAMS / f"{name.unit}.conf"
 
     def _status(self) -> dict[str, Any] | None:
         try:
-            told: dict[str, Any] = self._ask("getStatus", ())
+            status: dict[str, Any] = self._ask("getStatus", ())
         except DaemonNotRunning:
             return None
-        return told
+        return status
 
     def _send(self, method: str, services: Sequence[Service]) -> Any:
         return call(self._folder, method, [each.name.unit for each in services])
 
     def _ask(self, method: str, services: Sequence[Service]) -> Any:
-        """Return the daemon's answer. Raises NobodyAnswers only when no daemon runs: one that holds its lock is about
-        to answer, or to end."""
-        deadline = time.monotonic() + _PATIENCE
+        """Return the daemon's result. Raises DaemonNotRunning only when no process holds the daemon's lock.
+
+        A process with the lock will answer or end soon.
+        """
+        deadline = time.monotonic() + _ANSWER_SECONDS
         while True:
             try:
                 return self._send(method, services)
@@ -200,7 +201,7 @@ class SupervisorManager(Manager):
             time.sleep(_POLL)
 
     def _insist(self, method: str, services: Sequence[Service]) -> Any:
-        """Return the daemon's answer; it is started if it does not run."""
+        """Return the daemon's result; start it if it does not run."""
         try:
             return self._ask(method, services)
         except DaemonNotRunning:
@@ -211,7 +212,7 @@ class SupervisorManager(Manager):
             raise self._no_daemon("it ended at once") from error
 
     def _start_daemon(self) -> None:
-        """Start the daemon; it has left us, and its socket is open, when this returns."""
+        """Start the daemon; when this returns, it is detached and its socket is open."""
         import subprocess
 
         socket = choose_socket(self._folder, self._environment, self._uid)
@@ -219,16 +220,16 @@ class SupervisorManager(Manager):
             own_folder(socket.parent, self._uid)
         except HermesProfilesError as error:
             raise ManagerError(
-                f"supervisord has no place to listen: {error}",
+                f"cannot create the socket of supervisord: {error}",
                 target=str(socket.parent),
                 hint=error.problem.hint if isinstance(error, Refused) else _A_PLACE,
             ) from error
         conf = self._folder / CONF
         write_runtime(conf, render_daemon(socket, self._delays))
-        # -P: what lies in / is no Python module of ours. utf8: paths are bytes, whatever the locale says.
+        # -P: no modules from the folder `/`. utf8: paths are bytes in any locale.
         words = [sys.executable, "-P", "-X", "utf8", "-m", _DAEMON, "-c", str(conf)]
         try:
-            # It leaves by itself (fork, session of its own) once its socket is open: the one we started ends then.
+            # It detaches (fork, new session) once its socket is open; the process started here ends then.
             done = subprocess.run(
                 words,
                 env=self._daemon_environment(),
@@ -246,15 +247,15 @@ class SupervisorManager(Manager):
         except OSError as error:
             raise self._no_daemon(f"{words[0]}: {error.strerror}") from error
         if done.returncode != 0:
-            said = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-            telling = [line for line in said if not line.startswith("For help")]
-            raise self._no_daemon("; ".join(telling[-3:]) or f"exit code {done.returncode}")
+            output = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+            reasons = [line for line in output if not line.startswith("For help")]
+            raise self._no_daemon("; ".join(reasons[-3:]) or f"exit code {done.returncode}")
 
     def _no_daemon(self, reason: str) -> ManagerError:
         log = self._folder / LOG
         tail = "".join(f"\n  {line}" for line in last_lines(log, 3))
         return ManagerError(
-            f"supervisord does not come up: {reason}{tail}",
+            f"supervisord does not start: {reason}{tail}",
             target=str(self._folder),
             code="no-supervisord",
             hint=f"read {log}",
@@ -279,7 +280,7 @@ class SupervisorManager(Manager):
         write_runtime(self._folder / DISABLED, json.dumps(sorted(found)).encode())
 
     def _drop(self, record: str, services: Sequence[Service]) -> None:
-        """Take services out of a record; an empty one is removed."""
+        """Remove services from a list file; an empty one is removed."""
         path = self._folder / record
         before = names_in(path)
         after = before - {each.name.unit for each in services}
@@ -294,7 +295,7 @@ class SupervisorManager(Manager):
                 return False
         except DaemonNotRunning:
             pass
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _ANSWER_SECONDS
         while lock_holder(self._folder / LOCK) is not None:
             if time.monotonic() >= deadline:
                 return False

@@ -1,8 +1,7 @@
-"""One gateway under our supervisord: what happened to it, and when it is tried again.
+"""One gateway under our supervisord: its history, and the time of its next try.
 
-supervisord alone either restarts at once for ever (startsecs=0) or takes a quick, final exit 78 for a start that failed
-and tries again; it also gives up for good. An exception that leaves one of these methods ends the daemon, and every
-gateway with it: none may.
+supervisord alone either restarts at once for ever (startsecs=0), or takes a quick, final exit 78 for a failed start and
+tries again; it also gives up for good. No exception may leave these methods: it would end the daemon and all gateways.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
 
 DOWN = (ProcessStates.STOPPED, ProcessStates.EXITED, ProcessStates.FATAL)
-# So often in a row is "restart me" obeyed at once; a gateway that says nothing else is in a loop.
+# So many requests for a restart in a row are served at once; a gateway with more of them is in a loop.
 _AT_ONCE = 5
 
 
 class GatewayConfig(ProcessConfig):  # type: ignore[misc]
-    """A program, with the seconds it waits when it comes back together with the daemon."""
+    """A program, with the seconds it waits when it starts together with the daemon."""
 
     boot_delay = 0.0
 
@@ -38,13 +37,13 @@ class GatewayConfig(ProcessConfig):  # type: ignore[misc]
 class SupervisedGateway(Subprocess):  # type: ignore[misc]
     """The process of a program.
 
-    Whatever waits for its next try is in supervisord's state BACKOFF, where its own `stop` works. `spawn` by anybody
-    but `transition` is an explicit start.
+    A process that waits for its next try is in supervisord's state BACKOFF, where its own `stop` works. A `spawn` that
+    `transition` does not call is an explicit start.
     """
 
     def __init__(self, config: GatewayConfig) -> None:
         super().__init__(config)
-        self.queued = False  # to be started as soon as that is possible
+        self.queued = False  # to be started as soon as possible
         self.due = 0.0  # of the monotonic clock, as is `began`
         self.began = 0.0
         self.restarts = 0
@@ -54,27 +53,27 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
         self.last_exit_at: float | None = None
         self.changed = time.time()
         self.pending: GatewayConfig | None = None
-        self._on_its_own = False
+        self._is_automatic = False
 
     @property
-    def is_welcome(self) -> bool:
-        """Return whether the daemon starts anything: not while it ends."""
+    def accepts_starts(self) -> bool:
+        """Return whether the daemon starts programs: not while it ends."""
         return bool(self.config.options.mood == SupervisorStates.RUNNING)
 
     @property
-    def waits(self) -> bool:
-        """Return whether it failed and will be tried again."""
+    def waits_for_retry(self) -> bool:
+        """Return whether it failed and waits for its next try."""
         return bool(self.state == ProcessStates.BACKOFF)
 
     def redefine(self, config: GatewayConfig) -> None:
-        """Take a new definition: at once when it is down, at its next start when it runs."""
+        """Set a new definition: at once when it is down, at its next start when it runs."""
         if self.pid:
             self.pending = config
         else:
             self.config, self.pending = config, None
 
     def get_execv_args(self) -> tuple[str, list[str]]:
-        """Return what is executed. Raises ProcessException also when the shell would not find the interpreter."""
+        """Return the command. Raises ProcessException also when the shell would not find the interpreter."""
         filename, words = super().get_execv_args()
         if words[3:4] == [UNIT] and len(words) > 4:
             options = self.config.options
@@ -86,10 +85,10 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
         return filename, words
 
     def spawn(self) -> int | None:
-        """Start the gateway; returns its pid, None when that failed (it is then tried again)."""
+        """Start the gateway; return its pid, None for a failure (it is then tried again)."""
         if self.pid:
             return None
-        if self._on_its_own:
+        if self._is_automatic:
             self.restarts += 1
         else:
             self.restarts = self.failures = self.obeyed = 0
@@ -97,24 +96,24 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
             self.redefine(self.pending)
         self.queued = False
         self.began = time.monotonic()
-        self.config.options.mean(self.config.name, runs=True)
+        self.config.options.set_desired(self.config.name, runs=True)
         pid: int | None = super().spawn()
         return pid
 
     def stop(self) -> str | None:
-        """Stop the gateway for good; returns a reason when that failed."""
+        """Stop the gateway for good; return the reason of a failure."""
         self.forget()
         reason: str | None = super().stop()
         return reason
 
     def forget(self) -> None:
-        """Note that the gateway is not meant to run; a daemon that ends does not unlearn what was."""
+        """Set that the gateway is not to run; a daemon that ends keeps its list."""
         self.queued = False
-        if self.is_welcome:
-            self.config.options.mean(self.config.name, runs=False)
+        if self.accepts_starts:
+            self.config.options.set_desired(self.config.name, runs=False)
 
     def change_state(self, new_state: int, expected: bool = True) -> Any:
-        """Remember when the state changed, and set the time of the next try."""
+        """Record when the state changed, and set the time of the next try."""
         before = self.state
         answer = super().change_state(new_state, expected)
         if self.state != before:
@@ -126,12 +125,12 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
         return answer
 
     def finish(self, pid: int, sts: int) -> None:
-        """Take note of an end, and decide whether and when the gateway is started again."""
+        """Record the end, and decide whether and when the gateway is started again."""
         super().finish(pid, sts)
         self.last_exit, self.last_exit_at = os.waitstatus_to_exitcode(sts), time.time()
-        if self.state != ProcessStates.EXITED:  # it was told to stop
+        if self.state != ProcessStates.EXITED:  # a requested stop
             return
-        self.spawnerr = None  # from here on it only says why nothing could be executed
+        self.spawnerr = None  # from here on it only has the reason of a failed exec
         if self.last_exit in self.config.exitcodes:
             self.forget()
             return
@@ -144,13 +143,13 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
             self.failures, self.due = failures, 0.0
 
     def transition(self) -> None:
-        """Do what is due. `autostart` and `autorestart` of a program file have no say here."""
-        if self.waits or (self.queued and self.state in DOWN):
-            if self.is_welcome and time.monotonic() >= self.due:
-                self._on_its_own = self.waits
+        """Start the gateway if that is due; `autostart` and `autorestart` of a program file are ignored."""
+        if self.waits_for_retry or (self.queued and self.state in DOWN):
+            if self.accepts_starts and time.monotonic() >= self.due:
+                self._is_automatic = self.waits_for_retry
                 try:
                     self.spawn()
                 finally:
-                    self._on_its_own = False
+                    self._is_automatic = False
         elif self.state in (ProcessStates.STARTING, ProcessStates.RUNNING, ProcessStates.STOPPING):
             super().transition()

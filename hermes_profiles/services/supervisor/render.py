@@ -1,8 +1,8 @@
-"""How a gateway is written for supervisord, and the daemon's own configuration. Pure.
+"""Renders the program file of a gateway for supervisord, and the daemon's own configuration. Pure.
 
-Every file holds one program and nothing else. supervisord's reader has four traps, all of them met here: it fills in
-`%(name)s`, it takes a `;` or `#` after a blank for a comment wherever it stands, it cuts blanks off both ends, and the
-quotes of `environment=` know no escape.
+A file has one program. supervisord's reader has four traps, which are all handled here: it expands `%(name)s`, it
+starts a comment at any `;` or `#` after a blank, it strips blanks off both ends, and the quotes of `environment=` have
+no escapes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from hermes_profiles.services.systemd.quoting import checked
 _FLEET = "hermes_profiles.services.supervisor.rpc:make_fleet"
 SUPERVISED = (HERMES_GATEWAY_EXTERNAL_SUPERVISOR, "1")
 
-# An expansion that leaves nothing behind: it stands where the reader would see a comment, or blanks to cut off.
+# An expansion to nothing: written where the reader would find a comment, or blanks to strip.
 _NOTHING = "%({}).0s"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
@@ -33,8 +33,10 @@ _INHERITED_LINE = re.compile(rb"^inherited=(.*)$", re.MULTILINE)
 
 
 class Delays(NamedTuple):
-    """How long a gateway that failed is left down, in seconds: `first`, doubled each time up to `longest`, and from
-    the beginning again after a run of `settled`."""
+    """Seconds before a failed gateway is started again.
+
+    `first`, doubled each time up to `longest`, and reset after a run of `settled`.
+    """
 
     first: float = 1.0
     longest: float = 60.0
@@ -42,23 +44,23 @@ class Delays(NamedTuple):
 
 
 def render_program(spec: ServiceSpec) -> bytes:
-    """Return `programs/<unit>.conf`, marked.
+    """Return `programs/<unit>.conf`, with a checksum.
 
-    Raises UsageProblem for control characters, and for names that no variable can have.
+    Raises UsageProblem for control characters, and for invalid names of variables.
     """
-    told = spec._replace(variables=(*spec.variables, SUPERVISED))
+    supervised = spec._replace(variables=(*spec.variables, SUPERVISED))
     for what, text in (("the home", str(spec.home)), ("the log's path", str(spec.log)), ("the profile", spec.profile)):
         checked(text, what)
-    for word in (*told.prestart, *told.pinned_command):
+    for word in (*supervised.prestart, *supervised.pinned_command):
         checked(word, "the command")
-    for name, text in told.environment:
+    for name, text in supervised.environment:
         _check(name, _NAME, "variable")
         checked(text, name)
-    for name in told.inherited:
+    for name in supervised.inherited:
         _check(name, _PATTERN, "variable")
-    exported = [(name, text) for name, text in told.environment if _quoted(text) is None]
-    pairs = [f"{name}={quoted}" for name, text in told.environment if (quoted := _quoted(text)) is not None]
-    command = ("/bin/sh", "-c", _script(told, exported), UNIT, *told.pinned_command)
+    exported = [(name, text) for name, text in supervised.environment if _quoted(text) is None]
+    pairs = [f"{name}={quoted}" for name, text in supervised.environment if (quoted := _quoted(text)) is not None]
+    command = ("/bin/sh", "-c", _script(supervised, exported), UNIT, *supervised.pinned_command)
     lines = [
         f"; The gateway of profile {spec.profile}, run by hermes-profiles' own supervisord",
         f"[program:{spec.name.unit}]",
@@ -89,10 +91,10 @@ def render_program(spec: ServiceSpec) -> bytes:
 
 
 def render_daemon(socket: Path, delays: Delays | None = None) -> bytes:
-    """Return `supervisord.conf`. All its other files lie beside it.
+    """Return `supervisord.conf`; its other files are in the same folder.
 
-    There is no `[include]`: it is all or nothing, and one broken file would keep every gateway from starting. The
-    daemon reads the folder `programs` itself, file by file.
+    There is no `[include]`: with it, one broken file would keep every gateway from starting. The daemon reads the
+    folder `programs` itself, file by file.
     """
     first, longest, settled = delays or Delays()
     checked(str(socket), "the socket's path")
@@ -132,7 +134,7 @@ def render_daemon(socket: Path, delays: Delays | None = None) -> bytes:
 
 
 def unsupported_options(spec: ServiceSpec) -> tuple[str, ...]:
-    """Return what the spec asks for and supervisord cannot do, one sentence each."""
+    """Return the options of the spec that supervisord does not support, one sentence each."""
     found = []
     if spec.limits.memory is not None:
         found.append("supervisord cannot limit memory")
@@ -161,7 +163,7 @@ def inherited_of(content: bytes) -> tuple[str, ...]:
 
 def _script(spec: ServiceSpec, exported: list[tuple[str, str]]) -> str:
     parts = [f"export {name}={shlex.quote(text)}; " for name, text in exported]
-    # First clean, so that the prestart meets no foreign token either. Whatever becomes of it, the gateway starts.
+    # The prestart also runs without foreign variables. The gateway starts even if it fails.
     parts.append(clean_script(spec))
     if spec.prestart:
         parts.append(f"{shlex.join(spec.prestart)}; ")
@@ -169,16 +171,16 @@ def _script(spec: ServiceSpec, exported: list[tuple[str, str]]) -> str:
 
 
 def _word(text: str) -> str:
-    """Return a word of `command=`, which is split as a shell would, but knows no variables."""
+    """Return an argument of `command=`, which is split as by a shell, without variables."""
     if "'" not in text:
         return shlex.quote(text)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _quoted(text: str) -> str | None:
-    """Return the text as `environment=` can hold it; None when it cannot, and the shell has to set it.
+    """Return the text as `environment=` can hold it; None when only the shell can set it.
 
-    The reader knows no escapes, and strips all quotes off both ends.
+    The reader has no escapes, and strips all quotes off both ends.
     """
     if text.strip("'\"") != text:
         return None
@@ -186,14 +188,14 @@ def _quoted(text: str) -> str | None:
 
 
 def _value(text: str, *, times: int = 1, empty: str = _NOTHING.format("program_name")) -> str:
-    """Return the text as the reader must find it behind `name=`; `times`: how often it fills in expansions."""
+    """Return the text to write after `name=`; `times`: how often the reader expands it."""
     return "".join(_spelled(text, times, empty))
 
 
 def _spelled(text: str, times: int, empty: str) -> Iterator[str]:
     before = ""
     for character in text:
-        # `%%(here)s` still contains `%(here)s`, which one pass of the reader replaces without any grammar.
+        # `%%(here)s` still contains `%(here)s`, which one pass of the reader replaces as plain text.
         if (
             (before.isspace() and character in ";#")
             or (before == "%" and character == "(")
@@ -209,7 +211,7 @@ def _spelled(text: str, times: int, empty: str) -> Iterator[str]:
 def _check(name: str, form: re.Pattern[str], what: str) -> None:
     if form.fullmatch(name) is None:
         raise UsageProblem(
-            f"{name!r} is no name of a {what}",
+            f"{name!r} is not a valid name of a {what}",
             target=name,
             code="bad-name",
             hint="use letters, digits and `_`, not beginning with a digit",

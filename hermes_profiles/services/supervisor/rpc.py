@@ -1,4 +1,4 @@
-"""The calls `fleet.*` of our supervisord: one for any number of programs."""
+"""The XML-RPC calls `fleet.*` of our supervisord: one for any number of programs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 
 class FleetInterface:
-    """Each call takes one JSON object and returns one.
+    """The calls; each takes one JSON object and returns one.
 
-    The object names the daemon that is meant: a root may have been copied, with the record of another's socket in it.
+    The object names its daemon: a copied root can contain the path of the original's socket.
     """
 
     def __init__(self, daemon: GatewayDaemon) -> None:
@@ -38,46 +38,48 @@ class FleetInterface:
         self._options: GatewayOptions = daemon.options
 
     def getStatus(self, request: str) -> str:
-        """Return the daemon's pid, and of every program what supervisord says and what we add."""
-        self._asked(request)
+        """Return the daemon's pid, and the status of every program, by supervisord and by us."""
+        self._names(request)
         programs = {gateway.config.name: self._status(gateway) for gateway in self._daemon.gateways()}
         return json.dumps({"pid": os.getpid(), "programs": programs, "broken": self._options.broken})
 
     def start(self, request: str) -> str:
-        """Start programs that do not run, also one that waits for its next try; returns reasons."""
+        """Start programs that do not run, or wait for their next try; return reasons of failures."""
         return self._each(request, self._start)
 
     def stop(self, request: str) -> str:
-        """Stop programs, without waiting for their end; returns reasons."""
+        """Stop programs, without waiting for their end; return reasons of failures."""
         return self._each(request, self._stop)
 
     def load(self, request: str) -> str:
-        """Read the files of programs again: a new one is added and not started, one that runs takes what has changed at
-        its next start; returns reasons."""
+        """Read the files of programs again; return reasons of failures.
+
+        A new program is added and not started; a running one uses the changes from its next start on.
+        """
         return self._each(request, self._load)
 
     def unload(self, request: str) -> str:
-        """Forget programs that are stopped; returns reasons."""
+        """Remove stopped programs; return reasons of failures."""
         return self._each(request, self._unload)
 
     def endIfEmpty(self, request: str) -> str:
-        """End the daemon if it has no programs; returns whether it ends."""
-        self._asked(request, changes=True)
+        """End the daemon if it has no programs; return whether it ends."""
+        self._names(request, changes=True)
         ends = not self._daemon.process_groups
         if ends:
             self._options.mood = SupervisorStates.SHUTDOWN
         return json.dumps({"ends": ends})
 
-    def _asked(self, request: str, *, changes: bool = False) -> Iterable[str]:
-        asked = json.loads(request)
-        if asked["daemon"] != daemon_id(Path(self._options.here)):
-            raise RPCError(Faults.BAD_NAME, "another daemon is meant")
+    def _names(self, request: str, *, changes: bool = False) -> Iterable[str]:
+        call = json.loads(request)
+        if call["daemon"] != daemon_id(Path(self._options.here)):
+            raise RPCError(Faults.BAD_NAME, "the call is for another daemon")
         if changes and self._options.mood != SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
-        return list(asked["names"])
+        return list(call["names"])
 
     def _each(self, request: str, action: Callable[[str], str | None]) -> str:
-        names = self._asked(request, changes=True)
+        names = self._names(request, changes=True)
         return json.dumps({name: reason for name in names if (reason := action(name)) is not None})
 
     def _status(self, gateway: SupervisedGateway) -> dict[str, Any]:
@@ -94,8 +96,8 @@ class FleetInterface:
             "restarts": gateway.restarts,
             "last_exit": gateway.last_exit,
             "last_exit_at": gateway.last_exit_at,
-            "waiting": gateway.waits,
-            "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits else None,
+            "waiting": gateway.waits_for_retry,
+            "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits_for_retry else None,
             "queued": gateway.queued,
             "stale": file_state(path) != self._options.read.get(name),
             "home": gateway.config.environment.get(HERMES_HOME, gateway.config.directory),
@@ -104,10 +106,10 @@ class FleetInterface:
     def _start(self, name: str) -> str | None:
         gateway = self._daemon.gateway(name)
         if gateway is None:
-            return self._options.broken.get(name, "supervisord does not know it")
+            return self._options.broken.get(name, "supervisord has no such program")
         if gateway.state == ProcessStates.STOPPING:
             gateway.queued, gateway.due = True, 0.0
-        elif gateway.waits or gateway.state in DOWN:
+        elif gateway.waits_for_retry or gateway.state in DOWN:
             gateway.spawn()
             return str(gateway.spawnerr) if gateway.spawnerr else None
         return None
@@ -115,7 +117,7 @@ class FleetInterface:
     def _stop(self, name: str) -> str | None:
         gateway = self._daemon.gateway(name)
         if gateway is None:
-            self._options.mean(name, runs=False)
+            self._options.set_desired(name, runs=False)
         elif gateway.state in RUNNING_STATES:
             return gateway.stop()
         else:
@@ -136,12 +138,12 @@ class FleetInterface:
     def _unload(self, name: str) -> str | None:
         if name in self._daemon.process_groups and not self._daemon.remove_process_group(name):
             return "it still runs"
-        self._options.unlearn(name)
+        self._options.forget_program(name)
         return None
 
 
 def make_fleet(supervisord: GatewayDaemon, **delays: str) -> FleetInterface:
-    """Return the namespace `fleet`; called by supervisord with what stands in its section."""
+    """Return the namespace `fleet`; called by supervisord with the options of its section."""
     first, longest, settled = (float(delays[name]) for name in ("first_delay", "longest_delay", "settled_after"))
     supervisord.options.delays = Delays(first, longest, settled)
     return FleetInterface(supervisord)

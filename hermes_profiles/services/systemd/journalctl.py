@@ -1,4 +1,4 @@
-"""What systemd's journal has of units, read through `journalctl`: backward from the end, or as it grows."""
+"""Reads the journal of units through `journalctl`: backward from the end, or as it grows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ _FIELDS = (
     "_PID",
 )
 _BLOCK = 256 * 1024
-# `journalctl` says this on its standard error and goes on.
+# A line of `journalctl` on standard error that is no failure.
 _HARMLESS = "Hint: "
 
 
 class JournalEntry(NamedTuple):
-    """One line of the journal. `unit` with `.service`; `scope`: "user" or "system"; `priority` as syslog counts, 3 is
-    an error; `is_manager`: systemd itself says it of the unit."""
+    """One line of the journal.
+
+    `unit`: with `.service`; `scope`: "user" or "system"; `priority`: of syslog, 3 is an error; `is_manager`: systemd
+    itself wrote it about the unit.
+    """
 
     unit: str
     scope: str
@@ -46,14 +49,14 @@ class JournalctlStream:
         self._rest = b""
 
     def entries(self) -> Iterator[JournalEntry]:
-        """Yield the entries up to the end of what was asked for; waits for them."""
+        """Yield all entries of the query; waits for them."""
         for line in self._output:
             entry = entry_of(line)
             if entry is not None:
                 yield entry
 
     def arrived(self) -> tuple[list[JournalEntry], bool]:
-        """Return the entries that are there now, without waiting, and whether more may come at all."""
+        """Return the entries available now, without waiting, and whether more can follow."""
         try:
             block = os.read(self._output.fileno(), _BLOCK)
         except BlockingIOError:
@@ -64,16 +67,16 @@ class JournalctlStream:
         return [entry for line in lines if (entry := entry_of(line)) is not None], True
 
     def complaint(self) -> str:
-        """Return why `journalctl` failed, "" when it did not; only after its end."""
+        """Return why `journalctl` failed, "" for success; waits for its end."""
         code = self._process.wait(timeout=5)
         if code == 0:
             return ""
-        said = (self._process.stderr.read() if self._process.stderr is not None else b"").decode("utf-8", "replace")
-        lines = [line for line in said.splitlines() if line.strip() and not line.startswith(_HARMLESS)]
-        return plain_message(lines[0]) if lines else f"exit code {code}, and not a word"
+        output = (self._process.stderr.read() if self._process.stderr is not None else b"").decode("utf-8", "replace")
+        lines = [line for line in output.splitlines() if line.strip() and not line.startswith(_HARMLESS)]
+        return plain_message(lines[0]) if lines else f"exit code {code} without any output"
 
     def close(self) -> None:
-        """End `journalctl`, whatever it is doing."""
+        """End `journalctl` at once."""
         if self._process.poll() is None:
             self._process.terminate()
         self._process.wait()
@@ -98,7 +101,7 @@ def open_journal(
     import subprocess
 
     names = [f"--user-unit={unit}" if scope == "user" else f"--unit={unit}" for unit, scope in units]
-    # More than fit on a command line are more than anybody follows at once.
+    # More units than fit on a command line are left out.
     names = list(next(batches(names), ()))
     words = ["journalctl", "--quiet", "--no-pager", "--all", "--output=json", f"--output-fields={','.join(_FIELDS)}"]
     words += [f"--since=@{since:.6f}"] if since is not None else []
@@ -106,7 +109,7 @@ def open_journal(
     words += ["--reverse"] if backward else []
     words += ["--follow", "--no-tail"] if follow else []
     try:
-        # In a group of its own: a Ctrl-C is ours, and we end it then.
+        # In a process group of its own: Ctrl-C reaches this program alone, which then ends it.
         process: Any = subprocess.Popen(
             [*words, *names],
             env=listed_environment(environment),
@@ -117,7 +120,7 @@ def open_journal(
         )
     except OSError as error:
         raise ManagerError(
-            f"the journal cannot be read: `journalctl`: {plain_message(error.strerror or '')}",
+            f"cannot read the journal: `journalctl`: {plain_message(error.strerror or '')}",
             target="journalctl",
             code="no-journal",
             hint="put the folder of `journalctl` on PATH",
@@ -128,12 +131,12 @@ def open_journal(
 
 
 def entry_of(line: bytes) -> JournalEntry | None:
-    """Return what one line of `--output=json` says, None when it is no entry of a unit."""
+    """Return the entry in one line of `--output=json`, None when it is not of a unit."""
     try:
         data = json.loads(line)
         moment = int(data["__REALTIME_TIMESTAMP"]) / 1e6
         message = _message(data.get("MESSAGE"))
-        # What systemd says of a unit names it in UNIT; what the unit says itself carries where it came from.
+        # An entry of systemd about a unit names it in UNIT; an entry of the unit itself has _SYSTEMD_UNIT.
         unit = data.get("USER_UNIT") or data.get("UNIT")
         is_manager = bool(unit)
         scope = "user" if data.get("USER_UNIT") or not (unit or data.get("_SYSTEMD_USER_UNIT") is None) else "system"
@@ -147,7 +150,7 @@ def entry_of(line: bytes) -> JournalEntry | None:
 
 
 def _message(value: object) -> bytes | None:
-    """Return a message: text, or a list of bytes where it is no text, or a list of either."""
+    """Return a message: text, a list of bytes for other data, or a list of either."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, list) and all(isinstance(each, int) for each in value):

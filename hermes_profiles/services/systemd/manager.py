@@ -25,11 +25,11 @@ from hermes_profiles.services.spec import ServiceSpec
 from .show import PROPERTIES, blocks, status
 from .user_bus import OTHERWISE, SystemdPaths, account_name, find_bus, lingers, no_bus
 
-# Up to here every unit is asked for by name, which makes systemd read the files of idle units too (about 4 ms each).
-# Above, only what is loaded and not idle is asked for, by a pattern, and the file system tells of the idle ones.
+# Up to this number units are queried by name, which makes systemd read the files of idle units too (about 4 ms each).
+# Above it, a pattern queries the loaded units, and the file system shows the idle ones.
 _NAMED = 64
 _PATTERN = f"{UNIT}*.service"
-_OLDEST = 252  # the version that definitions are written for where systemctl cannot be asked
+_OLDEST = 252  # the version assumed for definitions where systemctl cannot be run
 _JOURNAL_SECONDS = 2.0
 _UNREACHABLE = re.compile(
     r"failed to (connect to|get d-bus)|transport endpoint is not connected|not been booted with systemd"
@@ -66,14 +66,14 @@ class SystemdManager(Manager):
     # -- definitions
 
     def definitions(self, spec: ServiceSpec) -> tuple[tuple[Path, bytes, int], ...]:
-        """Return Hermes' own unit, and the drop-in with all that is ours."""
+        """Return Hermes' own unit, and the drop-in with our settings."""
         from .render import render_drop_in, render_unit
 
         unit = render_unit(spec)
         path = user_unit(spec.name, self._user_home)
         try:
             version = self.version()
-        except ManagerError:  # the files can be written, and read, where nothing can run them
+        except ManagerError:  # definitions can be written where systemd does not run
             version = _OLDEST
         ours = render_drop_in(spec, systemd_version=version, base=unit)
         return ((path, unit, 0o644), (drop_in(path), ours, 0o644))
@@ -82,10 +82,10 @@ class SystemdManager(Manager):
         """Return the service of a profile: its user unit."""
         return Service(profile, spec_name, user_unit(spec_name, self._user_home))
 
-    # -- what is
+    # -- queries
 
     def check(self) -> None:
-        """Raise ManagerError, with the command that mends it, when the user's systemd listens nowhere."""
+        """Raise ManagerError, with the command that fixes it, when the user's systemd has no socket."""
         if self._bus is None:
             self._bus = find_bus(self._environment, self._uid, self._places)
         if self._bus is None:
@@ -94,8 +94,8 @@ class SystemdManager(Manager):
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
         """Return profile → status, from one `systemctl show`.
 
-        A unit that runs without a file is seen. Of a unit that only the system's systemd has, the file system is all
-        that is asked: its activity is unknown, its scope "system".
+        A unit that runs without a file is included. A unit of the system's systemd alone is read from the file system:
+        its activity is unknown, its scope "system".
         """
         if not services:
             return {}
@@ -132,41 +132,41 @@ class SystemdManager(Manager):
         return ServiceStatus(installed, installed and is_enabled, Activity.INACTIVE)
 
     def system_path(self, service: Service) -> Path:
-        """Return where the unit of the same name in the system's scope lies, or would."""
+        """Return the path of the unit of the same name in the system's scope, whether it exists or not."""
         return self._places.system_units / system_unit(service.name).name
 
     def version(self) -> int:
-        """Return the version of systemd; no bus is needed for it."""
+        """Return the version of systemd; works without a bus."""
         if self._version is None:
             done = self._runner(("systemctl", "--version"), listed_environment(self._environment), DEADLINE)
             match = re.search(r"systemd (\d+)", done.out)
             if match is None:
-                raise ManagerError(f"`systemctl --version` says no version: {done.complaint}", target="systemd")
+                raise ManagerError(f"`systemctl --version` prints no version: {done.complaint}", target="systemd")
             self._version = int(match[1])
         return self._version
 
     def linger(self) -> bool | None:
-        """Return whether services run on after the last logout, and from boot; None where no systemd decides it."""
+        """Return whether services run from boot and after the last logout; None without systemd."""
         return lingers(account_name(self._uid, self._environment), self._places)
 
     def enable_linger(self) -> None:
-        """Have the user's services run from boot, and after the last logout.
+        """Let the user's services run from boot and after the last logout.
 
-        Raises ManagerError when logind is not there or does not allow it.
+        Raises ManagerError when logind is missing or does not allow it.
         """
         account = account_name(self._uid, self._environment)
         words = ("loginctl", "--no-ask-password", "enable-linger", account)
         done = self._runner(words, listed_environment(self._environment), DEADLINE)
         if done.code != 0:
             raise ManagerError(
-                f"linger cannot be switched on for {account}: {done.complaint}",
+                f"cannot switch linger on for {account}: {done.complaint}",
                 target=account,
                 code="linger-off",
-                hint=f"have an administrator run `sudo loginctl enable-linger {account}`",
+                hint=f"run as an administrator: `sudo loginctl enable-linger {account}`",
             )
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
-        """Return the last lines that the journal has of a service, [] without a journal; as written, not redacted."""
+        """Return the last lines of a service in the journal, not redacted; [] without a journal."""
         words = (
             "journalctl",
             "--quiet",
@@ -177,14 +177,14 @@ class SystemdManager(Manager):
         )
         try:
             done = self._runner(words, listed_environment(self._environment), _JOURNAL_SECONDS)
-        except ManagerError:  # no journalctl, or a journal too slow to wait for: the lines are a courtesy
+        except ManagerError:  # no journalctl, or a journal that is too slow
             return []
         return done.out.splitlines()[-lines:] if done.code == 0 and lines > 0 else []
 
-    # -- what shall be
+    # -- changes
 
     def load(self, services: Sequence[Service], *, enable: bool | None) -> Mapping[str, str]:
-        """Have systemd read the files again. A gateway that runs goes on as it was started."""
+        """Make systemd read the files again. A running gateway keeps its old definition."""
         if not services:
             return {}
         failed, read_again = ({}, False) if enable is None else self._set_enabled(services, enabled=enable)
@@ -193,13 +193,13 @@ class SystemdManager(Manager):
         return failed
 
     def enable(self, services: Sequence[Service], *, enabled: bool) -> Mapping[str, str]:
-        """Set whether the services start with the user's systemd, in one call unless one of them is refused."""
+        """Set whether the services start with the user's systemd, in one call unless systemd refuses one."""
         return self._set_enabled(services, enabled=enabled)[0]
 
     def _set_enabled(self, services: Sequence[Service], *, enabled: bool) -> tuple[dict[str, str], bool]:
-        """Enable or disable; returns what failed, and whether systemd has read all units again by itself.
+        """Enable or disable units; return the failures, and whether systemd has reloaded all units itself.
 
-        One unit that systemd refuses keeps it from all others: that one is left out, and the rest asked for again.
+        systemd changes none when it refuses one: that one is left out, and the call repeated.
         """
         failed = {each.profile: reason for each in services if enabled and (reason := _cannot_enable(each))}
         asked = [each for each in services if each.profile not in failed]
@@ -222,23 +222,23 @@ class SystemdManager(Manager):
         return failed, read_again
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the services started. What failed before, or too often, is forgiven first: systemd would refuse it."""
+        """Start the services; reset a failed state first, with which systemd refuses a start."""
         unseen = [each for each in services if _file_name(each) not in self._seen_failed]
         if unseen:
             self.query(unseen)
-        forgiven = [each for each in services if self._seen_failed.get(_file_name(each))]
-        self._each("reset-failed", forgiven)
-        for each in forgiven:
+        failed_before = [each for each in services if self._seen_failed.get(_file_name(each))]
+        self._each("reset-failed", failed_before)
+        for each in failed_before:
             self._seen_failed[_file_name(each)] = False
         return self._each("start", services, "--no-block")
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have the services stopped; a stop by systemd is the one that nothing revives."""
+        """Stop the services; systemd does not restart what it stopped itself."""
         failed = self._each("stop", services, "--no-block")
         return {profile: reason for profile, reason in failed.items() if " not loaded" not in reason}
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Have systemd forget services that are stopped; their files may be there still, or be gone."""
+        """Disable and reset stopped services; their files can still exist or be removed already."""
         if not services:
             return {}
         failed, read_again = self._set_enabled(services, enabled=False)
@@ -251,13 +251,13 @@ class SystemdManager(Manager):
         done = self._systemctl("daemon-reload")
         if done.code != 0:
             raise ManagerError(
-                f"systemd does not read its units again: {done.complaint}",
+                f"systemd cannot reload its units: {done.complaint}",
                 target="systemd",
-                hint="see why with `systemctl --user daemon-reload`",
+                hint="run `systemctl --user daemon-reload` to see why",
             )
 
     def _each(self, verb: str, services: Sequence[Service], *options: str) -> dict[str, str]:
-        """Ask one thing for many units; systemd goes on after one that it refuses, and names it."""
+        """Run one verb for many units; systemd continues after one that it refuses, and names it."""
         failed: dict[str, str] = {}
         for batch in _batches(services):
             done = self._systemctl(verb, *options, "--", *map(_file_name, batch))
@@ -271,8 +271,10 @@ class SystemdManager(Manager):
         return failed
 
     def ask(self, *words: str, **variables: str) -> Finished:
-        """Run a program of systemd's in the environment in which it finds this user's manager. Raises ManagerError
-        when there is no such program or no manager."""
+        """Run a program of systemd with the environment that leads to this user's manager.
+
+        Raises ManagerError when the program or the manager is missing.
+        """
         self.check()
         return self._runner(words, {**(self._bus or {}), **variables}, DEADLINE)
 
@@ -304,12 +306,12 @@ def _batches(services: Sequence[Service]) -> list[Sequence[Service]]:
 def _names(folder: Path) -> set[str]:
     try:
         return set(os.listdir(folder))
-    except OSError:  # not there, or not ours to see
+    except OSError:  # missing, or not readable for us
         return set()
 
 
 def _links(folder: Path) -> set[str]:
-    """Return the names of all units that something in a folder of units wants."""
+    """Return the names of all units that are enabled in a folder of units."""
     folders = [name for name in _names(folder) if name.endswith((".wants", ".requires"))]
     return set().union(*(_names(folder / name) for name in folders))
 
@@ -326,17 +328,17 @@ def _kind(path: Path) -> str:
 def _cannot_enable(service: Service) -> str | None:
     kind = _kind(service.path)
     if kind == "missing":
-        return f"there is no unit at {service.path}: make it with `hermes-gateways install {service.profile}`"
+        return f"{service.path} is missing: create it with `hermes-gateways install {service.profile}`"
     return _explained(service, "the unit is masked") if kind == "masked" else None
 
 
 def _explained(service: Service, reason: str) -> str:
-    """Return systemd's reason with the way out."""
+    """Return systemd's reason with the command that fixes it."""
     name = _file_name(service)
     if "masked" in reason:
-        return f"{reason}: take the mask off with `systemctl --user unmask {name}`"
+        return f"{reason}: remove the mask with `systemctl --user unmask {name}`"
     if "not found" in reason or "does not exist" in reason:
-        return f"{reason}: make it with `hermes-gateways install {service.profile}`"
+        return f"{reason}: create it with `hermes-gateways install {service.profile}`"
     if "bad unit file setting" in reason or "bad-setting" in reason:
         return f"{reason}: `systemd-analyze --user verify {service.path}` names the line"
     return reason

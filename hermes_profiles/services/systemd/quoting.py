@@ -1,6 +1,6 @@
-"""How systemd wants words, variables and folders written, and how it reads them back. Pure.
+"""Quotes arguments, variables and folders for systemd, and parses them as systemd does. Pure.
 
-The rules were checked by executing units under systemd 252; Hermes itself quotes nothing.
+The rules were checked by running units under systemd 252; Hermes itself quotes nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.spec import ServiceSpec
 
 _BLANKS = " \t\n\r"
-# What means nothing but itself, outside and inside quotes.
+# Characters without a special meaning, outside and inside quotes.
 _PLAIN = {"": re.compile(r"[^\\\"' \t\n\r]+"), '"': re.compile(r'[^\\"]+'), "'": re.compile(r"[^\\']+")}
 _ESCAPES = {
     "a": "\a",
@@ -34,17 +34,17 @@ _NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-
 def checked(text: str, what: str) -> str:
     """Return the text unchanged, if a service definition of any manager can hold it.
 
-    Raises UsageProblem for a line break, another control character, or bytes that are no UTF-8: neither unit files nor
-    plists can spell them.
+    Raises UsageProblem for a line break, another control character, or bytes that are not UTF-8: neither unit files nor
+    plists can hold them.
     """
     if text.isascii() and text.isprintable():  # nearly every text
         return text
     for character in text:
-        # Noncharacters (U+FFFE …) are refused by systemd and by XML; both may end up with this text.
+        # systemd and XML both refuse noncharacters (U+FFFE …).
         is_noncharacter = ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF
         if unicodedata.category(character) in ("Cc", "Cs") or is_noncharacter:
             raise UsageProblem(
-                f"{what} holds the character {character!a}, which no service definition can spell: {text!a}",
+                f"{what} has the character {character!a}, which no service definition can hold: {text!a}",
                 code="unspeakable-path",
                 hint="rename the folder, then run the command again",
             )
@@ -52,7 +52,7 @@ def checked(text: str, what: str) -> str:
 
 
 def check_spec(spec: ServiceSpec) -> None:
-    """Raise UsageProblem when a service definition cannot spell a path, name or value of the spec."""
+    """Raise UsageProblem when a service definition cannot hold a path, name or value of the spec."""
     checked(spec.profile, "the profile's name")
     checked(str(spec.home), "the path of the profile")
     checked(spec.program.python, "the path of Hermes' interpreter")
@@ -71,8 +71,8 @@ def quote_argument(text: str) -> str:
 def command_line(words: tuple[str, ...]) -> str:
     """Return a whole command for `ExecStart=` and its kin.
 
-    systemd refuses an executable whose name holds a quote or a backslash, however it is written: such a one is
-    started by a shell that becomes it.
+    systemd refuses an executable with a quote or a backslash in its path, in any notation: a shell starts such a
+    one with `exec`.
     """
     if any(character in words[0] for character in "\"'\\"):
         words = ("/bin/sh", "-c", 'exec "$@"', UNIT, *words)
@@ -80,11 +80,11 @@ def command_line(words: tuple[str, ...]) -> str:
 
 
 def _word(text: str, *, is_executable: bool) -> str:
-    # Hermes writes plain words bare; what needs no quotes gets none, so that the text is the same as Hermes'.
+    # No quotes where none are needed, so that the text is equal to Hermes' own.
     special = _BLANKS + "\"'\\%" + ("" if is_executable else "$")
     if text and text != ";" and not any(character in text for character in special):
         return text
-    # In the name of the executable, and only there, systemd expands no variables: a doubled $ would stay two.
+    # Only in the path of the executable does systemd expand no variables: `$$` would stay `$$` there.
     return _quoted(text if is_executable else text.replace("$", "$$"))
 
 
@@ -93,26 +93,26 @@ def _quoted(text: str) -> str:
 
 
 def assignment(name: str, content: str) -> str:
-    """Return NAME=content for `Environment=`; a `$` means nothing there."""
+    """Return NAME=content for `Environment=`, where `$` is not special."""
     return _quoted(f"{name}={content}")
 
 
 def directory(path: str) -> str:
-    """Return a path for `WorkingDirectory=`, which knows no quotes: only `%` is special.
+    """Return a path for `WorkingDirectory=`, which has no quotes: only `%` is special.
 
-    A blank or backslash at the very end would be cut off or join the next line; a slash behind it, which systemd drops
-    again, protects it.
+    A final slash, which systemd drops, protects a blank or backslash at the end from being cut off or joining the next
+    line.
     """
     return path.replace("%", "%%") + ("/" if path.endswith((" ", "\\")) else "")
 
 
 def unspecified(text: str) -> str:
-    """Return the text with `%%` read as `%`; other specifiers stay, for only the manager knows what they mean."""
+    """Return the text with `%%` read as `%`; other specifiers stay: only the manager can expand them."""
     return text.replace("%%", "%")
 
 
 def split(text: str) -> tuple[str, ...] | None:
-    """Return the words of a line as systemd splits it, quotes and escapes undone; None when a quote never ends."""
+    """Return the words of a line as systemd splits and unquotes it; None for an open quote."""
     words: list[str] = []
     current: str | None = None
     quote = ""
@@ -142,7 +142,7 @@ def split(text: str) -> tuple[str, ...] | None:
 
 
 def _escape(text: str, position: int) -> tuple[str, int]:
-    """Return what the escape after a backslash stands for, and where it ends; an unknown one stands for itself."""
+    """Return the text of the escape after a backslash, and where it ends; an unknown one is kept."""
     numbered = _NUMBERED.match(text, position)
     if numbered:
         octal = numbered[2]

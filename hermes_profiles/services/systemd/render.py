@@ -1,7 +1,7 @@
 """The systemd unit of a gateway, and the drop-in that makes it ours. Pure.
 
 The unit is Hermes 0.19.0's own text (`generate_systemd_unit` in hermes_cli/gateway.py): Hermes rewrites anything else
-each time a gateway boots. What we want differently lies in a drop-in, which Hermes leaves alone and systemd obeys.
+each time a gateway boots. Our differences are in a drop-in, which Hermes leaves alone and systemd obeys.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from .unit_file import meaning_of, parse_unit
 
 # The first version that knows RestartSteps= and RestartMaxDelaySec=; older ones complain of an unknown key.
 KNOWS_BACK_OFF = 254
-# Hermes says READY once all channels were tried, and a dead one costs 30 s: five of them, and the overlay.
+# Hermes sends READY after it has tried all channels, and a dead one costs 30 s: room for five, and the overlay.
 _START_TIMEOUT = {"simple": 90, "notify": 300}
-# What `hermes gateway stop` writes before it stops a gateway; see `_stop_mark`.
 
 
 def render_unit(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None) -> bytes:
@@ -42,9 +41,9 @@ def render_unit(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None
 
 
 def render_unit_unquoted(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None) -> bytes:
-    """Return the base unit as Hermes writes it for awkward paths, where systemd reads something else out of it.
+    """Return the base unit as Hermes writes it for awkward paths, which systemd reads differently.
 
-    Nothing of ours writes it; but it is what Hermes leaves behind when a gateway has booted.
+    Only for comparison: it is the file that Hermes writes when a gateway boots.
     """
     return _unit(
         spec,
@@ -108,7 +107,7 @@ def _unit(
 
 
 def render_drop_in(spec: ServiceSpec, *, systemd_version: int = 252, base: bytes) -> bytes:
-    """Return our drop-in for the unit `base`, marked, with a reason beside each thing it sets.
+    """Return our drop-in for the unit `base`, with a checksum and a reason for each setting.
 
     Raises UsageProblem when a path holds a control character.
     """
@@ -185,7 +184,7 @@ def _reviving(systemd_version: int) -> list[str]:
 
 def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
     document = parse_unit(base)
-    # A newer Hermes also waits for its timed jobs, and knows best for how long.
+    # A newer Hermes also waits for its timed jobs, and sets the time limit for that.
     timeout = max(spec.stop_timeout, math.ceil(meaning_of(document).stop_timeout or 0))
     lines = [
         "# Tell the gateway that the stop is meant, as `hermes gateway stop` does: it then ends with 0 and not as",
@@ -212,7 +211,7 @@ def _stop_mark(spec: ServiceSpec) -> str:
         'printf \'{"target_pid": %d, "stopper_pid": %d, "written_at": "%s"}\' '
         '"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$f.$$" && mv -f "$f.$$" "$f"'
     )
-    # ${MAINPID} is systemd's to fill in; it stays a word of its own, an empty one when the gateway is gone.
+    # systemd expands ${MAINPID}; it is an argument of its own, empty when the gateway has ended.
     before = command_line(("/bin/sh", "-c", script, "stop-mark"))
     return f"{before} ${{MAINPID}} {quote_argument(str(spec.home))}"
 

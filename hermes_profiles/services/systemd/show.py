@@ -1,4 +1,4 @@
-"""What `systemctl show` says, as statuses. Nothing is started here."""
+"""Parses the output of `systemctl show` into statuses; starts no program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ACTIVITIES = {
     "inactive": Activity.INACTIVE,
     "failed": Activity.FAILED,
 }
-# systemd 254 splits the wait before a revival in two.
+# systemd 254 splits the wait before a restart in two.
 _WAITING = ("auto-restart", "auto-restart-queued")
 _EXITED, _SIGNALLED = "1", ("2", "3")  # CLD_EXITED; CLD_KILLED, CLD_DUMPED
 # A value with blanks or quotes comes in quotes, backslashes before what a shell would read.
@@ -63,11 +63,11 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def status(block: Mapping[str, str], *, installed: bool) -> ServiceStatus:
-    """Return the status that a unit's properties tell."""
+    """Return the status from the properties of a unit."""
     loaded = block.get("LoadState", "")
     activity = _ACTIVITIES.get(block.get("ActiveState", ""), Activity.UNKNOWN)
     result = block.get("Result", "success")
-    # "not-found" is no failure of a unit that nobody installed.
+    # "not-found" is not a failure of a unit that is not installed.
     broken = loaded if loaded not in ("loaded", "stub", "merged", "not-found", "") else ""
     pid = _number(block.get("MainPID"))
     return ServiceStatus(
@@ -98,7 +98,7 @@ def _last_exit(block: Mapping[str, str]) -> int | None:
 
 
 def _epoch(text: str) -> float | None:
-    """Return the time of `Sat 2026-11-21 10:52:34 UTC`; asked with TZ=UTC, it never says another zone."""
+    """Return the time of `Sat 2026-11-21 10:52:34 UTC`; with TZ=UTC there is no other zone."""
     from datetime import datetime
 
     _, _, rest = text.partition(" ")

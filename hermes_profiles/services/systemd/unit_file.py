@@ -1,4 +1,4 @@
-"""Units as systemd reads them, and what they mean: so that two are compared by what they do. Pure."""
+"""Parses units as systemd does, and compares two by their effect. Pure."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LAUNCHER = re.compile(r"(^|/)hermes$")
 
 
 class Setting(NamedTuple):
-    """One line `key=text` of a unit, as it is written; only its name is ever shown: it may hold a token."""
+    """One line `key=text` of a unit as written; `repr` shows only its name: the text can be a token."""
 
     section: str
     key: str
@@ -61,7 +61,7 @@ class UnitDocument(NamedTuple):
         return UnitDocument(self.settings + drop_in.settings)
 
     def listed(self, key: str, section: str = _SERVICE) -> tuple[str, ...]:
-        """Return all texts of a key that may stand many times; an empty one takes back those before it."""
+        """Return all values of a key that can occur many times; an empty value resets those before it."""
         found: list[str] = []
         for setting in self.settings:
             if (setting.section, setting.key) == (section, key):
@@ -69,12 +69,12 @@ class UnitDocument(NamedTuple):
         return tuple(found)
 
     def last(self, key: str, section: str = _SERVICE) -> str:
-        """Return the text of a key of which the last one counts, "" without one."""
+        """Return the last value of a key, "" without one."""
         found = self.listed(key, section)
         return found[-1] if found else ""
 
     def command(self, key: str) -> tuple[str, ...]:
-        """Return the words of the last command of a key, quotes and escapes undone; () when it cannot be read."""
+        """Return the arguments of the last command of a key, unquoted; () when it cannot be parsed."""
         words = split(self.last(key)) or ()
         if not words:
             return ()
@@ -82,7 +82,7 @@ class UnitDocument(NamedTuple):
         return (unspecified(words[0].lstrip("-@:+!")), *arguments)
 
     def environment(self) -> Mapping[str, str]:
-        """Return the variables the unit sets; a line with a quote that never ends sets none, as in systemd."""
+        """Return the variables the unit sets; a line with an open quote sets none, as in systemd."""
         found: dict[str, str] = {}
         for text in self.listed("Environment"):
             for each in split(text) or ():
@@ -92,14 +92,14 @@ class UnitDocument(NamedTuple):
         return found
 
     def names(self) -> frozenset[tuple[str, str]]:
-        """Return every (section, key) that stands in it."""
+        """Return each (section, key) of the unit."""
         return frozenset((setting.section, setting.key) for setting in self.settings)
 
 
 def parse_unit(content: bytes) -> UnitDocument:
-    """Return the settings of a unit file: comments skipped, lines that go on joined, values as they are written.
+    """Return the settings of a unit file: comments skipped, continued lines joined, values as written.
 
-    It accepts everything: what systemd would ignore (lines without `=`, bytes that are no UTF-8) means nothing here.
+    Every file is accepted: what systemd ignores (lines without `=`, bytes that are not UTF-8) is ignored here.
     """
     return UnitDocument(tuple(_settings(content)))
 
@@ -117,14 +117,14 @@ def _settings(content: bytes) -> Iterator[Setting]:
 
 
 def logical_lines(content: bytes) -> Iterator[str]:
-    """Yield the lines of a unit file without comments; one that ends in a backslash goes on in the next."""
+    """Yield the lines of a unit file without comments, each joined with the next after a final backslash."""
     begun = ""
     for line in content.decode("utf-8", "replace").removeprefix("\ufeff").split("\n"):
         line = line.removesuffix("\r")
         if line.lstrip(_BLANKS)[:1] in ("#", ";"):
-            continue  # also amid a line that goes on
+            continue  # also within a continued line
         joined = begun + line
-        # An even number of backslashes are pairs, and end nothing.
+        # An even number of backslashes are escaped pairs.
         if (len(joined) - len(joined.rstrip("\\"))) % 2:
             begun = joined[:-1] + " "
             continue
@@ -135,7 +135,7 @@ def logical_lines(content: bytes) -> Iterator[str]:
 
 
 def seconds(text: str) -> float | None:
-    """Return a time span such as `210`, `90s` or `3min 30s` in seconds; None for none or for ever."""
+    """Return a time span such as `210`, `90s` or `3min 30s` in seconds; None for an empty or infinite one."""
     position, total = 0, 0.0
     while position < len(text.rstrip()):
         part = _SPAN.match(text, position)
@@ -147,11 +147,11 @@ def seconds(text: str) -> float | None:
 
 
 class UnitMeaning(NamedTuple):
-    """What a unit makes systemd do with a gateway, however it is written. PATH is left out: it varies with the shell.
+    """The effect of a unit, independent of its notation. PATH is left out: it varies with the shell.
 
-    `program`: the interpreter, or the launcher of a newer Hermes (`is_launcher`); `words`: what follows, without
-    what names the profile; `profile`: the one it selects, "" when the sticky `active_profile` decides;
-    `parks`: 78 ends it for good; `restarts`: 75 always revives it.
+    `program`: the interpreter, or the launcher of a newer Hermes (`is_launcher`); `words`: the arguments,
+    without those that select the profile; `profile`: the selected one, "" when the sticky `active_profile` decides;
+    `parks`: exit code 78 is final; `restarts`: exit code 75 always restarts it.
     """
 
     program: str
@@ -168,8 +168,8 @@ class UnitMeaning(NamedTuple):
     stop_timeout: float | None
 
     def differences(self, wanted: UnitMeaning) -> tuple[str, ...]:
-        """Return the settings in which this unit means something else than the wanted one; a longer stop is fine."""
-        # A launcher finds its interpreter itself; beside a wanted interpreter it says nothing to compare.
+        """Return the settings whose effect differs from the wanted unit; a longer stop is fine."""
+        # A launcher finds its interpreter itself, so it cannot be compared with one.
         differs = self.program != wanted.program and self.is_launcher == wanted.is_launcher
         found = ["program"] if differs else []
         fields = ("words", "profile", "home", "directory", "type", "watchdog", "restart", "parks", "restarts")
@@ -180,7 +180,7 @@ class UnitMeaning(NamedTuple):
 
 
 def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitMeaning:
-    """Return what a unit means, together with its drop-in if there is one."""
+    """Return the effect of a unit, together with its drop-in if there is one."""
     unit = base.joined(drop_in) if drop_in else base
     program, is_launcher, words = _hermes_words(unit.command("ExecStart"))
     selected, words = _profile(words)
@@ -188,7 +188,7 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
     home = environment.get(HERMES_HOME, "").rstrip("/")
     parent, _, name = home.rpartition("/")
     if not selected and parent.endswith("/profiles"):
-        selected = name  # HERMES_HOME says it, more weakly than a word
+        selected = name  # from HERMES_HOME, which an argument overrides
     stop = unit.last("TimeoutStopSec")
     kind = unit.last("Type") or "simple"
     return UnitMeaning(
@@ -207,14 +207,14 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
     )
 
 
-def told_by(words: tuple[str, ...]) -> tuple[str, bool, str]:
-    """Return the program of a command, whether that is Hermes' launcher, and the profile its words name ("": none)."""
+def parse_command(words: tuple[str, ...]) -> tuple[str, bool, str]:
+    """Return the program of a command, whether it is Hermes' launcher, and the selected profile ("": none)."""
     program, is_launcher, rest = _hermes_words(words)
     return program, is_launcher, _profile(rest)[0]
 
 
 def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command without the shell that only prepares for it: `/bin/sh -c '… exec "$@"' name command …`."""
+    """Return a command without the shell in front of it: `/bin/sh -c '… exec "$@"' name command …`."""
     if len(words) > 4 and words[0].endswith("/sh") and words[1] == "-c" and words[2].endswith('exec "$@"'):
         return words[4:]
     return words
@@ -231,7 +231,7 @@ def _hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
 
 
 def _profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the profile that words name, and the other words. Hermes looks for the name anywhere."""
+    """Return the profile that arguments select, and the other arguments; Hermes accepts the option anywhere."""
     rest: list[str] = []
     name = ""
     waiting = iter(words)

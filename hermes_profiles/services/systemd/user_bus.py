@@ -1,4 +1,4 @@
-"""Where the user's systemd listens, and what to do when it does not."""
+"""Finds the socket of the user's systemd, and explains why it is missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OTHERWISE = "or use the bundled manager with `--manager supervisor`"
 
 
 class SystemdPaths(NamedTuple):
-    """Where systemd keeps what we look at; tests put folders of their own here."""
+    """Folders of systemd that are read; tests pass their own."""
 
     runtime: Path = Path("/run/user")
     system_units: Path = Path(SYSTEM_UNITS)
@@ -26,7 +26,7 @@ class SystemdPaths(NamedTuple):
 
 
 def account_name(uid: int, environment: Mapping[str, str]) -> str:
-    """Return the login name of a uid; a uid that no password file knows is called what the environment says."""
+    """Return the login name of a uid; of one without an account, the name in the environment."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -34,9 +34,9 @@ def account_name(uid: int, environment: Mapping[str, str]) -> str:
 
 
 def find_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> dict[str, str] | None:
-    """Return the environment in which `systemctl --user` finds this user's manager, None when it listens nowhere.
+    """Return the environment in which `systemctl --user` finds this user's manager, None without a socket.
 
-    XDG_RUNTIME_DIR of the caller counts only while the folder is this user's: after `su` or `sudo -E` it is another's.
+    XDG_RUNTIME_DIR of the caller counts only if this user owns the folder: after `su` or `sudo -E` another user does.
     """
     given = environment.get("XDG_RUNTIME_DIR", "")
     for folder in ([given] if given.startswith("/") else []) + [str(places.runtime / str(uid))]:
@@ -52,7 +52,7 @@ def find_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> 
 
 
 def lingers(account: str, places: SystemdPaths) -> bool | None:
-    """Return whether the user's services go on after the last logout; None where no systemd decides it."""
+    """Return whether the user's services run after the last logout; None without systemd."""
     if os.path.exists(places.linger / account):
         return True
     return False if os.path.exists(places.booted) else None
@@ -69,15 +69,15 @@ def is_wsl(environment: Mapping[str, str], places: SystemdPaths) -> bool:
 
 
 def no_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> ManagerError:
-    """Return the error that names why the user's systemd cannot be reached, and the one command that mends it."""
+    """Return the error that says why the user's systemd cannot be reached, with the command that fixes it."""
     account = account_name(uid, environment)
     caller = environment.get("SUDO_USER")
     if uid == 0 and caller and caller != "root":
         return ManagerError(
-            "root has no systemd user manager here: it was called through sudo",
+            "root has no systemd user manager: the command was run through sudo",
             code="sudo",
             target="systemd",
-            hint=f"call it as {caller}, without sudo; the services are that user's",
+            hint=f"run it as {caller}, without sudo: the services belong to that user",
         )
     if not os.path.exists(places.booted):
         if is_wsl(environment, places):
@@ -105,5 +105,5 @@ def no_bus(environment: Mapping[str, str], uid: int, places: SystemdPaths) -> Ma
         f"the systemd user manager of {account} does not run, and linger is off: {where}",
         code="linger-off",
         target="systemd",
-        hint=f"have it run without a login: `loginctl enable-linger {account}`; " + OTHERWISE,
+        hint=f"run `loginctl enable-linger {account}`; " + OTHERWISE,
     )

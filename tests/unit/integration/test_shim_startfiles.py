@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hermes_profiles.integration.shim.shell_rc import (
     SHELLS,
-    Edited,
+    EditedBlock,
     block_in,
     is_as_written,
     path_line,
@@ -71,7 +71,7 @@ def test_changes_between_the_marks_are_seen() -> None:
         raw + raw, raw.replace(MARK, b"# >>>"), raw.replace(b"# <<< hermes-profiles shim <<<\n", b""),
         b"# <<< hermes-profiles shim <<<\n" + raw, raw[raw.index(b"export") :],
     ):  # fmt: skip
-        with pytest.raises(Edited) as caught:
+        with pytest.raises(EditedBlock) as caught:
             block_in(changed)
         assert changed.split(b"\n")[caught.value.line - 1].startswith((b"# >>> hermes", b"# <<< hermes"))
     assert block_in(b"echo '# >>> hermes-profiles shim >>>'\n") is None, "a mark begins its line"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.logs.follow import LogFollower, Meant
+from hermes_profiles.logs.follow import LogFollower, LogTargets
 from hermes_profiles.logs.records import Cut
 from hermes_profiles.logs.sources import LogSource
 from hermes_profiles.logs.tail import LogTail
@@ -54,7 +54,7 @@ class Log:
         self.now += seconds
         has_more = True
         while has_more:
-            records, has_more = self.tail.look(self.now)
+            records, has_more = self.tail.read_new(self.now)
             self.seen += [each.text for each in records]
 
     def all_seen(self) -> list[str]:
@@ -217,10 +217,10 @@ def test_half_a_line_that_nobody_ends_is_told_and_marked(log: Log) -> None:
         file.write("begun")
         file.flush()
         log.look(0.1)
-        records, _ = log.tail.look(log.now + 1.5)
+        records, _ = log.tail.read_new(log.now + 1.5)
         assert [(each.text, each.cut) for each in records] == [("begun", Cut.END)]
         file.write(" and ended\nnext\n")
-    records = [*log.tail.look(log.now + 2)[0], *log.tail.look(log.now + 3)[0]]
+    records = [*log.tail.read_new(log.now + 2)[0], *log.tail.read_new(log.now + 3)[0]]
     assert [(each.text, each.cut) for each in records] == [(" and ended", Cut.BEGIN), ("next", Cut.NOTHING)]
 
 
@@ -330,7 +330,9 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int)
     """However long a busy machine lets us wait between two looks."""
     now = [1_795_281_600.0]
     logs = [tmp_path / name for name in ("a.log", "b.log", "c.log")]
-    live = LogFollower(Meant([LogSource(path.stem, path.name, path) for path in logs], []), {}, clock=lambda: now[0])
+    live = LogFollower(
+        LogTargets([LogSource(path.stem, path.name, path) for path in logs], []), {}, clock=lambda: now[0]
+    )
     told: list[float] = []
     for number in range(300):
         now[0] += 0.01
@@ -341,10 +343,10 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int)
             stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
             file.write(f"{stamp},{int(moment % 1 * 1000):03d} INFO a: {number}\n")
         if number % every == 0:
-            told += [entry.key for entry in live.look()[0]]
+            told += [entry.key for entry in live.read_new()[0]]
     for _ in range(4):
         now[0] += 1
-        told += [entry.key for entry in live.look()[0]]
+        told += [entry.key for entry in live.read_new()[0]]
     live.close()
     assert len(told) == 300 and told == sorted(told)
 
@@ -353,14 +355,14 @@ def test_records_of_many_files_come_in_order_of_time(tmp_path: Path, every: int)
 def test_a_clock_of_another_zone_holds_nothing_back(tmp_path: Path, hours: int) -> None:
     now = [1_795_281_600.0]
     path = tmp_path / "a.log"
-    live = LogFollower(Meant([LogSource("a", "a.log", path)], []), {}, clock=lambda: now[0])
+    live = LogFollower(LogTargets([LogSource("a", "a.log", path)], []), {}, clock=lambda: now[0])
     import time
 
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now[0] + hours * 3600))
     path.write_text(f"{stamp},000 INFO a: hello\n")
     told = []
     for _ in range(3):
-        told += [entry.record.text for entry in live.look()[0]]
+        told += [entry.record.text for entry in live.read_new()[0]]
         now[0] += 0.3
     live.close()
     assert told == ["hello"]

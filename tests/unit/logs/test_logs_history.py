@@ -10,8 +10,8 @@ import pytest
 
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter, pattern_of
-from hermes_profiles.logs.follow import LogFollower, Meant
-from hermes_profiles.logs.history import Past
+from hermes_profiles.logs.follow import LogFollower, LogTargets
+from hermes_profiles.logs.history import LogHistory
 from hermes_profiles.logs.records import Cut, Level
 from hermes_profiles.logs.sources import LogSource
 
@@ -31,7 +31,7 @@ def source(folder: Path, profile: str, name: str = "gateway.log") -> LogSource:
     return LogSource(profile, name, folder / profile / name)
 
 
-def texts(past: Past, count: int | None = None) -> list[str]:
+def texts(past: LogHistory, count: int | None = None) -> list[str]:
     return [entry.record.text for entry in (past.since() if count is None else past.last(count))]
 
 
@@ -52,7 +52,7 @@ def three(tmp_path: Path) -> list[LogSource]:
 @pytest.mark.parametrize("count", [0, 1, 7, 250, 300, 1000])
 def test_the_last_of_all_together_come_in_order(three: list[LogSource], count: int) -> None:
     wanted = [str(number) for number in range(300)][300 - min(count, 300) :]
-    assert texts(Past(three, [], Filter()), count) == wanted
+    assert texts(LogHistory(three, [], Filter()), count) == wanted
 
 
 @pytest.mark.parametrize("since", [None, 0.0, 30.25, 149.0, 1000.0])
@@ -63,12 +63,12 @@ def test_a_span_of_time_is_all_there_is_in_it(
 ) -> None:
     wanted = Filter(START + since if since is not None else None, START + until if until is not None else None)
     expected = [str(n) for n in range(300) if (since or 0) <= n / 2 <= (1e9 if until is None else until)]
-    assert texts(Past(three, [], wanted), count) == expected
+    assert texts(LogHistory(three, [], wanted), count) == expected
 
 
 def test_what_is_wanted_is_counted_not_what_is_read(three: list[LogSource]) -> None:
     wanted = Filter(pattern=pattern_of("^..?$"))
-    assert texts(Past(three, [], wanted), 5) == ["95", "96", "97", "98", "99"]
+    assert texts(LogHistory(three, [], wanted), 5) == ["95", "96", "97", "98", "99"]
 
 
 @pytest.mark.parametrize("what", ["last", "since", "until", "both"])
@@ -92,13 +92,13 @@ def test_a_huge_log_is_opened_at_once(tmp_path: Path, monkeypatch: pytest.Monkey
     os.utime(one.path, (START + 4_000, START + 4_000))
     monkeypatch.setattr(os, "pread", counted)
     if what == "last":
-        assert texts(Past([one], [], Filter()), 10) == [f"last {number}" for number in range(10, 20)]
+        assert texts(LogHistory([one], [], Filter()), 10) == [f"last {number}" for number in range(10, 20)]
     elif what == "since":
-        assert len(texts(Past([one], [], Filter(since=START + 1_900)))) == 2_020
+        assert len(texts(LogHistory([one], [], Filter(since=START + 1_900)))) == 2_020
     elif what == "until":
-        assert texts(Past([one], [], Filter(until=START + 101)), 3) == ["98", "99", "100"]
+        assert texts(LogHistory([one], [], Filter(until=START + 101)), 3) == ["98", "99", "100"]
     else:
-        assert texts(Past([one], [], Filter(START + 3_005, START + 3_006)), 3) == ["last 5", "last 6"]
+        assert texts(LogHistory([one], [], Filter(START + 3_005, START + 3_006)), 3) == ["last 5", "last 6"]
     assert read[0] < 60_000_000, f"{read[0] / 1e6} MB were read"
     if what == "last":
         assert read[0] < 300_000
@@ -111,7 +111,7 @@ def test_a_hole_before_the_last_lines_is_jumped_over(tmp_path: Path, monkeypatch
         file.seek(2_000_000_000)
         file.write("\n" + line(2, "last"))
     begin = time.process_time()
-    assert texts(Past([one], [], Filter()), 10) == ["first", "last"]
+    assert texts(LogHistory([one], [], Filter()), 10) == ["first", "last"]
     assert time.process_time() - begin < 0.5
 
 
@@ -119,10 +119,10 @@ def test_a_hole_before_the_last_lines_is_jumped_over(tmp_path: Path, monkeypatch
 def test_lines_of_any_length_are_whole(tmp_path: Path, size: int) -> None:
     one = source(tmp_path, "a")
     one.path.write_text("".join(line(number, f"{number} " + "x" * size) for number in range(5)))
-    found = texts(Past([one], [], Filter()), 10)
+    found = texts(LogHistory([one], [], Filter()), 10)
     assert [each.split()[0] for each in found] == ["0", "1", "2", "3", "4"]
     assert all(len(each) >= min(size, 60_000) for each in found)
-    assert texts(Past([one], [], Filter(since=START))) == found
+    assert texts(LogHistory([one], [], Filter(since=START))) == found
 
 
 def test_a_traceback_is_one_record_from_either_side(tmp_path: Path) -> None:
@@ -130,13 +130,13 @@ def test_a_traceback_is_one_record_from_either_side(tmp_path: Path) -> None:
     trace = "Traceback (most recent call last):\n  x\nValueError: boom"
     one.path.write_text(f"an orphan\n{line(1, 'failed', 'ERROR')}{trace}\n{line(2, 'next')}")
     wanted = ["an orphan", f"failed\n{trace}", "next"]
-    assert texts(Past([one], [], Filter()), 10) == wanted == texts(Past([one], [], Filter()))
+    assert texts(LogHistory([one], [], Filter()), 10) == wanted == texts(LogHistory([one], [], Filter()))
 
 
 def test_the_last_line_without_an_end_is_marked(tmp_path: Path) -> None:
     one = source(tmp_path, "a")
     one.path.write_text(line(1, "whole") + line(2, "half").rstrip())
-    for entries in (Past([one], [], Filter()).last(5), [*Past([one], [], Filter()).since()]):
+    for entries in (LogHistory([one], [], Filter()).last(5), [*LogHistory([one], [], Filter()).since()]):
         assert [entry.record.cut for entry in entries] == [Cut.NOTHING, Cut.END]
 
 
@@ -148,7 +148,7 @@ def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
     (tmp_path / "a" / "errors.log").write_text(
         line(1, "careful", "WARNING") + line(1.5, "no model", "ERROR").replace("gateway.run", "agent.loop")
     )
-    past = Past([log, errors], [], Filter(), originals={"a": StderrDeduplicator(log.path.parent)})
+    past = LogHistory([log, errors], [], Filter(), originals={"a": StderrDeduplicator(log.path.parent)})
     found = past.last(10)
     assert [entry.record.text for entry in found] == ["careful", "no model\nBus error", "fine"]
     assert found[1].time == START + 1.5, "the time of its twin in errors.log"
@@ -158,7 +158,9 @@ def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
 def test_a_copy_is_told_where_there_is_no_original(tmp_path: Path) -> None:
     errors = source(tmp_path, "a", "gateway.error.log")
     errors.path.write_text("WARNING gateway.run: careful\n")
-    past = Past([errors], [], Filter(level=Level.WARNING), originals={"a": StderrDeduplicator(errors.path.parent)})
+    past = LogHistory(
+        [errors], [], Filter(level=Level.WARNING), originals={"a": StderrDeduplicator(errors.path.parent)}
+    )
     assert texts(past, 10) == ["careful"]
 
 
@@ -170,7 +172,7 @@ def test_what_cannot_be_read_is_a_problem_and_the_others_are_told(three: list[Lo
         path.mkdir()
     elif what == "fifo":
         os.mkfifo(path)
-    past = Past(three, [], Filter())
+    past = LogHistory(three, [], Filter())
     assert len(texts(past, 1000)) == 200
     assert list(past.problems) == ([] if what == "missing" else [str(path)])
 
@@ -197,8 +199,8 @@ def test_a_moment_in_a_long_log_is_found_by_halving(
         return block
 
     monkeypatch.setattr(os, "pread", counted)
-    assert texts(Past([one], [], wanted), 3)[-1] == found
-    assert texts(Past([one], [], wanted))[-1] == found
+    assert texts(LogHistory([one], [], wanted), 3)[-1] == found
+    assert texts(LogHistory([one], [], wanted))[-1] == found
     assert read[0] < 3_500_000 < one.path.stat().st_size / 3
 
 
@@ -207,7 +209,7 @@ def test_what_was_written_at_one_time_is_told_in_the_order_of_the_profiles(tmp_p
     for each in several:
         each.path.write_text(line(1, f"{each.profile} one") + line(1, f"{each.profile} two"))
     wanted = ["c one", "c two", "a one", "a two", "b one", "b two"]
-    assert texts(Past(several, [], Filter()), 10) == wanted == texts(Past(several, [], Filter()))
+    assert texts(LogHistory(several, [], Filter()), 10) == wanted == texts(LogHistory(several, [], Filter()))
 
 
 def test_a_file_that_seems_older_than_its_last_record_is_told_in_its_place(tmp_path: Path) -> None:
@@ -216,14 +218,14 @@ def test_a_file_that_seems_older_than_its_last_record_is_told_in_its_place(tmp_p
     for each in several:
         each.path.write_text(line(1.706, f"{each.profile}"))
     os.utime(several[1].path, (START + 1.698, START + 1.698))
-    assert texts(Past(several, [], Filter()), 10) == ["a", "b"] == texts(Past(several, [], Filter()))
+    assert texts(LogHistory(several, [], Filter()), 10) == ["a", "b"] == texts(LogHistory(several, [], Filter()))
 
 
 @pytest.mark.parametrize("turned", [0, 1, 2])
 def test_who_follows_hears_what_was_written_since_and_history_does_not(tmp_path: Path, turned: int) -> None:
     one = source(tmp_path, "a")
     one.path.write_text(line(1, "before"))
-    live = LogFollower(Meant([one], []), {})
+    live = LogFollower(LogTargets([one], []), {})
     for number in range(turned):
         if number:
             os.rename(f"{one.path}.1", f"{one.path}.2")
@@ -232,11 +234,11 @@ def test_who_follows_hears_what_was_written_since_and_history_does_not(tmp_path:
     with open(one.path, "a") as file:
         file.write(line(9, "last"))
     for many in (10, None):
-        past = Past([one], [], Filter(), read_to=live.read_to, began=live.began)
+        past = LogHistory([one], [], Filter(), read_to=live.read_to, began=live.began)
         assert texts(past, many) == ["before"]
     told: list[str] = []
     for _ in range(4):
-        told += [entry.record.text for entry in live.look()[0]]
+        told += [entry.record.text for entry in live.read_new()[0]]
         time.sleep(0.1)
     live.close()
     assert told == [*(f"after {number}" for number in range(turned)), "last"]

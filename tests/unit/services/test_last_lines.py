@@ -22,9 +22,7 @@ LIMIT = 16 * 1024
         (b"x\xff\n", 1, ["x\ufffd"]),
     ],
 )
-def test_last_lines_returns_at_most_count(
-    tmp_path: Path, content: bytes, count: int, expected: list[str]
-) -> None:
+def test_last_lines_returns_at_most_count(tmp_path: Path, content: bytes, count: int, expected: list[str]) -> None:
     log = tmp_path / "log"
     log.write_bytes(content)
     assert last_lines(log, count) == expected

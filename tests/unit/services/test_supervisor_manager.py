@@ -111,7 +111,7 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
     held = acquire_lock(folder / "daemon.lock", wait=0)
     assert held is not None
     write_pid(held, folder / "daemon.lock")
-    monkeypatch.setattr("hermes_profiles.services.supervisor.manager._PATIENCE", 0.1)
+    monkeypatch.setattr("hermes_profiles.services.supervisor.manager._ANSWER_SECONDS", 0.1)
     with pytest.raises(ManagerError, match=f"process {os.getpid()}.*cannot be reached"):
         daemon_pid(_manager(tmp_path))
     os.close(held)
@@ -203,12 +203,12 @@ class Options:
 
     def __init__(self, delays: Delays) -> None:
         quiet = lambda *_: None  # noqa: E731
-        self.delays, self.mood, self.meant = delays, 1, {}  # type: ignore[var-annotated]
+        self.delays, self.mood, self.desired = delays, 1, {}  # type: ignore[var-annotated]
         self.logger = SimpleNamespace(info=quiet, warn=quiet, debug=quiet, critical=quiet)
         self.close_parent_pipes = quiet
 
-    def mean(self, name: str, *, runs: bool) -> None:
-        self.meant[name] = runs
+    def set_desired(self, name: str, *, runs: bool) -> None:
+        self.desired[name] = runs
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_the_pause_doubles_up_to_the_longest_and_begins_again_after_a_long_run(c
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert [_run(gateway, clock, seconds, 1 << 8) for seconds in (60.0, 0.0)] == [1, 2]
     for _ in range(2000):  # never an overflow, never given up
-        assert _run(gateway, clock, 0, 9) <= 60 and gateway.waits
+        assert _run(gateway, clock, 0, 9) <= 60 and gateway.waits_for_retry
     assert gateway.last_exit == -9
 
 
@@ -254,8 +254,8 @@ def test_restarts_on_demand_do_not_count_as_failures(clock: SimpleNamespace) -> 
 def test_a_final_exit_ends_the_tries_and_the_wish(clock: SimpleNamespace, code: int) -> None:
     gateway = _gateway(Delays())
     _run(gateway, clock, 0, code << 8)
-    assert gateway.state == ProcessStates.EXITED and not gateway.waits and gateway.last_exit == code
-    assert gateway.config.options.meant == {"work": False}
+    assert gateway.state == ProcessStates.EXITED and not gateway.waits_for_retry and gateway.last_exit == code
+    assert gateway.config.options.desired == {"work": False}
 
 
 def test_a_daemon_that_ends_starts_nothing_and_forgets_no_wish(clock: SimpleNamespace) -> None:
@@ -264,9 +264,9 @@ def test_a_daemon_that_ends_starts_nothing_and_forgets_no_wish(clock: SimpleName
     gateway.config.options.mood = -1
     clock.now += 100
     gateway.transition()
-    assert gateway.waits
+    assert gateway.waits_for_retry
     gateway.forget()
-    assert gateway.config.options.meant == {}
+    assert gateway.config.options.desired == {}
 
 
 def test_the_records_are_lists_of_names(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hermes_profiles.awake.caffeinate import GRACE, LOOK, hold_caffeinate
+from hermes_profiles.awake.caffeinate import GRACE, POLL, hold_caffeinate
 from hermes_profiles.awake.render import CAFFEINATE
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
@@ -25,7 +25,7 @@ def awake_hold(
     disk: Disk = False,
     system: System = False,
     grace: Annotated[int, typer.Option("--grace", min=1, help="Seconds to wait for the next gateway.")] = GRACE,
-    look: Annotated[float, typer.Option("--look", min=0.01, help="Seconds between two checks.")] = LOOK,
+    look: Annotated[float, typer.Option("--look", min=0.01, help="Seconds between two checks.")] = POLL,
     home: Home = None,
     json: Json = False,
 ) -> None:
@@ -40,7 +40,7 @@ def awake_hold(
         for each in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(each, _end)
         flags = [flag for name, flag in CAFFEINATE.items() if given[name]]
-        hold_caffeinate(live, flags, session.environment, grace=grace, look=look)
+        hold_caffeinate(live, flags, session.environment, grace=grace, poll=look)
         return Answer(Result(("awake-hold",), {}), lambda: ())
 
     run(("awake-hold",), session, body)
