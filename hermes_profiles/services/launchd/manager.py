@@ -111,8 +111,8 @@ class LaunchdManager(Manager):
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
         """Return profile → status, from one `launchctl list` and one `print-disabled`.
 
-        `list` covers the caller's domain only: over ssh it lacks the jobs of the session at the screen. While it lacks an
-        installed job, each domain is printed once. Only `print LABEL` has the number of restarts, so `restarts` is
+        `list` covers the caller's domain only: over ssh it lacks the jobs of the session at the screen. While it lacks
+        an installed job, each domain is printed once. Only `print LABEL` has the number of restarts, so `restarts` is
         unknown for many services.
         """
         if not services:
