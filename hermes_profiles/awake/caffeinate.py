@@ -36,8 +36,8 @@ class Caffeinate:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for each in self._processes:
-            self.end(each)
+        for process in self._processes:
+            self.end(process)
 
     def while_alive(self, pid: int) -> Popen[bytes]:
         """Start a caffeinate that ends with a process. Raises ManagerError when the program is missing."""
@@ -59,7 +59,7 @@ class Caffeinate:
                 code="no-program",
                 hint="run `ls -l /usr/bin/caffeinate`: it is part of macOS",
             ) from error
-        self._processes = [each for each in self._processes if each.poll() is None] + [process]
+        self._processes = [process for process in self._processes if process.poll() is None] + [process]
         return process
 
     @staticmethod

@@ -110,8 +110,8 @@ def render_agent(words: Sequence[str]) -> bytes:
     """
     import plistlib
 
-    for each in words:
-        checked(each, "the command of awake-hold")
+    for word in words:
+        checked(word, "the command of awake-hold")
     job: dict[str, Any] = {
         "Label": AWAKE_LABEL,
         "ProgramArguments": [*words],
@@ -124,13 +124,13 @@ def render_agent(words: Sequence[str]) -> bytes:
 
 def hold_command(python: str, options: Sequence[str]) -> tuple[str, ...]:
     """Return the command of `awake-hold`; `-I`: no modules from the current folder or PYTHONPATH."""
-    return (python, "-I", "-m", "hermes_profiles.cli.gateways", HOLD, *(f"--{each}" for each in options))
+    return (python, "-I", "-m", "hermes_profiles.cli.gateways", HOLD, *(f"--{option}" for option in options))
 
 
 def held_by_unit(content: bytes) -> tuple[str, ...]:
     """Return the locks that a unit of ours takes, () when it names none."""
     words = parse_unit(content).command("ExecStart")
-    what = next((each.partition("=")[2] for each in words if each.startswith("--what=")), "")
+    what = next((word.partition("=")[2] for word in words if word.startswith("--what=")), "")
     return tuple(what.split(":")) if what else ()
 
 
@@ -138,7 +138,7 @@ def held_by_agent(content: bytes) -> tuple[str, ...]:
     """Return the options of `awake-hold` in a LaunchAgent of ours. Raises Failed when it cannot be parsed."""
     words = parse_plist(content).get("ProgramArguments")
     given = words[words.index(HOLD) + 1 :] if isinstance(words, list) and HOLD in words else []
-    return tuple(each.removeprefix("--") for each in given if each.removeprefix("--") in CAFFEINATE)
+    return tuple(option.removeprefix("--") for option in given if option.removeprefix("--") in CAFFEINATE)
 
 
 def is_ours(content: bytes) -> bool:

@@ -70,7 +70,7 @@ class Wakefulness(NamedTuple):
     @property
     def is_unread(self) -> bool:
         """Return whether the manager uses older files."""
-        return any(each.reason == OLDER_FILES for each in self.uncounted)
+        return any(gateway.reason == OLDER_FILES for gateway in self.uncounted)
 
 
 def service_of(manager: Manager) -> Service:
@@ -160,7 +160,7 @@ def _made(layout: Layout) -> list[Path]:
             break
         if entry.status is Status.DONE and entry.command == ON:
             made.update(folder for record in entry.steps for folder in record.made)
-    return [Path(each) for each in sorted(made, key=lambda each: (-each.count("/"), each))]
+    return [Path(folder) for folder in sorted(made, key=lambda folder: (-folder.count("/"), folder))]
 
 
 def is_touched(manager: Manager, changed: Iterable[Path]) -> bool:
@@ -242,8 +242,8 @@ def _is_effective(world: SystemContext, content: bytes, pid: int) -> bool:
         locks = lock_holders(manager, words[0]) if words else None
         return locks is None or pid in locks
     effective = asserting(dict(os.environ))
-    found = (world.processes.find(each) for each in effective or ())
-    return effective is None or any(each is not None and each.parent == pid for each in found)
+    found = map(world.processes.find, effective or ())
+    return effective is None or any(process is not None and process.parent == pid for process in found)
 
 
 def keepers(world: SystemContext) -> tuple[str, ...]:

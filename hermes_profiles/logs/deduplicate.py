@@ -62,11 +62,11 @@ class TimestampLookup:
     def time_of(self, record: LogRecord) -> float | None:
         """Return the time of a record's original, None without one nearby."""
         wanted = (record.level, record.logger, record.text.partition("\n")[0])
-        for place, each in enumerate(self._ahead):
-            if (each.level, each.logger, each.text.partition("\n")[0]) == wanted:
+        for place, candidate in enumerate(self._ahead):
+            if (candidate.level, candidate.logger, candidate.text.partition("\n")[0]) == wanted:
                 for _ in range(place + 1):
                     self._ahead.popleft()
-                return each.time
+                return candidate.time
         while len(self._ahead) < _AHEAD and (found := next(self._records, None)) is not None:
             if (found.level, found.logger, found.text.partition("\n")[0]) == wanted:
                 self._ahead.clear()
@@ -77,7 +77,7 @@ class TimestampLookup:
 
 def _all_backward(path: Path) -> Iterator[LogRecord]:
     """Yield the records of a log and its rotated files, the last first; skips unreadable files."""
-    for name in (str(path), *(each.path for each in reversed(siblings(path)))):
+    for name in (str(path), *(sibling.path for sibling in reversed(siblings(path)))):
         try:
             file, status = open_log(name)
         except OSError:

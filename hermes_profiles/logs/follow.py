@@ -69,23 +69,23 @@ class LogFollower:
     @property
     def read_to(self) -> dict[Key, int]:
         """Return the offset of each file."""
-        return {key: offset for each in self._logs.values() for key, offset in each.tail.read_to.items()}
+        return {key: offset for log in self._logs.values() for key, offset in log.tail.read_to.items()}
 
     @property
     def problems(self) -> dict[str, OSError]:
         """Return file → error of the files that cannot be read now."""
         return {
-            str(source.path): each.tail.problem
-            for source, each in self._logs.items()
-            if each.tail.problem is not None and not isinstance(each.tail.problem, NotADirectoryError)
+            str(source.path): log.tail.problem
+            for source, log in self._logs.items()
+            if log.tail.problem is not None and not isinstance(log.tail.problem, NotADirectoryError)
         }
 
     def losses(self) -> list[LogSource]:
         """Return the logs that were rotated away faster than they were read, each once."""
-        found = [each for each in self._logs.values() if each.tail.lost and not each.is_loss_reported]
-        for each in found:
-            each.is_loss_reported = True
-        return [each.source for each in found]
+        found = [log for log in self._logs.values() if log.tail.lost and not log.is_loss_reported]
+        for log in found:
+            log.is_loss_reported = True
+        return [log.source for log in found]
 
     def follow(self, targets: LogTargets) -> None:
         """Add new logs and units, and drop removed ones; a new log is read from its beginning."""
@@ -104,15 +104,15 @@ class LogFollower:
     def read_new(self) -> tuple[list[TimedRecord], bool]:
         """Return the records that are due, in order, and whether there is more to read at once."""
         now = self._clock()
-        for each in self._logs.values():
-            each.has_more = True
-            if each.waiting < _WAITING:
-                records, each.has_more = each.tail.read_new(now)
-                self._take(each, records, self._clock())  # some were written while it was read
+        for log in self._logs.values():
+            log.has_more = True
+            if log.waiting < _WAITING:
+                records, log.has_more = log.tail.read_new(now)
+                self._take(log, records, self._clock())  # some were written while it was read
         has_more = self._read_journal(now)
-        unread = any(each.has_more for each in self._logs.values())
+        unread = any(log.has_more for log in self._logs.values())
         # Later records of these logs have at least the time of their last one.
-        behind = [each.key for each in self._logs.values() if each.has_more or each.tail.has_half_a_record]
+        behind = [log.key for log in self._logs.values() if log.has_more or log.tail.has_half_a_record]
         mark = min([now - HOLD, *behind])
         self._held.sort(key=attrgetter("key"))
         due = 0
@@ -122,29 +122,29 @@ class LogFollower:
 
     def close(self) -> None:
         """Close all files, and end `journalctl`."""
-        for each in self._logs.values():
-            each.tail.close()
+        for log in self._logs.values():
+            log.tail.close()
         if self._journal is not None:
             self._journal.close()
             self._journal = None
 
     def _release(self, count: int) -> list[TimedRecord]:
         released, self._held = self._held[:count], self._held[count:]
-        for each in self._logs.values():
-            each.waiting = 0
-        by_place = {(each.source.profile, each.source.name): each for each in self._logs.values()}
+        for log in self._logs.values():
+            log.waiting = 0
+        by_place = {(log.source.profile, log.source.name): log for log in self._logs.values()}
         for entry in self._held:
             if (followed := by_place.get((entry.profile, entry.source))) is not None:
                 followed.waiting += 1
         return released
 
-    def _take(self, each: _FollowedLog, records: Sequence[LogRecord], now: float) -> None:
-        source = each.source
+    def _take(self, log: _FollowedLog, records: Sequence[LogRecord], now: float) -> None:
+        source = log.source
         for record in records:
             moment = now if record.time is None else record.time
             # In the order of its file, and never later than now: a time of another zone must not hold it back.
-            each.key = max(each.key, min(moment, now)) if record.time is not None or not each.key else each.key
-            self._held.append(TimedRecord(source.profile, source.name, record, moment, each.key, source.is_errors))
+            log.key = max(log.key, min(moment, now)) if record.time is not None or not log.key else log.key
+            self._held.append(TimedRecord(source.profile, source.name, record, moment, log.key, source.is_errors))
 
     def _follow_units(self, units: Sequence[Unit]) -> None:
         self._units_followed = frozenset(units)
@@ -153,7 +153,7 @@ class LogFollower:
             return
         try:
             self._journal = open_journal(
-                [(each.name, each.scope) for each in units], self._environment, since=self._journal_read_to, follow=True
+                [(unit.name, unit.scope) for unit in units], self._environment, since=self._journal_read_to, follow=True
             )
         except ManagerError as error:
             self.journal_problem = error.problem.message

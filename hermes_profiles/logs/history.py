@@ -62,12 +62,12 @@ class LogHistory:
         """Return the last records that pass the filter, in order."""
         if count <= 0:
             return []
-        streams = [self._ranked(self._file_backward(each), rank) for rank, each in enumerate(self.sources)]
+        streams = [self._ranked(self._file_backward(source), rank) for rank, source in enumerate(self.sources)]
         with _closing(self._journal(backward=True)) as journal:
             if journal is not None:
                 streams.append(self._ranked(self._journal_backward(journal), len(self.sources)))
-            merged = (entry for _, _, entry in heapq.merge(*streams, key=lambda each: each[:2]))
-            found = list(islice((each for each in merged if self._takes(each)), count))
+            merged = (entry for _, _, entry in heapq.merge(*streams, key=lambda ranked: ranked[:2]))
+            found = list(islice((entry for entry in merged if self._takes(entry)), count))
         found.reverse()
         found.sort(key=lambda entry: entry.key)  # the journal is only nearly in order
         return found
@@ -78,7 +78,7 @@ class LogHistory:
 
     def since(self) -> Iterator[TimedRecord]:
         """Yield all records that pass the filter, in order."""
-        streams = [self._file_forward(each) for each in self.sources]
+        streams = [self._file_forward(source) for source in self.sources]
         with _closing(self._journal(backward=False)) as journal:
             if journal is not None:
                 streams.append(self._journal_forward(journal))
@@ -107,7 +107,7 @@ class LogHistory:
         is_first = True
         while (name := next(names, None)) is not None:
             if is_first:
-                names, is_first = (each.path for each in reversed(siblings(source.path))), False
+                names, is_first = (sibling.path for sibling in reversed(siblings(source.path))), False
             try:
                 file, status = open_log(name)
             except OSError as error:
@@ -187,10 +187,10 @@ class LogHistory:
     def _journal(self, *, backward: bool) -> JournalctlStream | None:
         if not self.units:
             return None
-        until = min((each for each in (self.wanted.until, self.journal_until) if each is not None), default=None)
+        until = min((moment for moment in (self.wanted.until, self.journal_until) if moment is not None), default=None)
         try:
             return open_journal(
-                [(each.name, each.scope) for each in self.units],
+                [(unit.name, unit.scope) for unit in self.units],
                 self.environment,
                 since=self.wanted.since,
                 until=until,
@@ -215,7 +215,7 @@ class LogHistory:
         waiting: list[tuple[float, int, TimedRecord]] = []
         count = 0
         for entry in journal.entries():
-            found = [(unit, record) for unit, each in assembled.items() for record in each.end(entry.time)]
+            found = [(unit, record) for unit, records in assembled.items() for record in records.end(entry.time)]
             own = known.get((entry.unit, entry.scope))
             found += [(own, record) for record in assembled[own].feed(entry)] if own is not None else ()
             for unit, record in found:
@@ -225,14 +225,14 @@ class LogHistory:
             while waiting and waiting[0][0] < entry.time - _TOGETHER:
                 yield heapq.heappop(waiting)[2]
         self.journal_problem = journal.complaint()
-        rest = [(unit, record) for unit, each in assembled.items() for record in each.end()]
+        rest = [(unit, record) for unit, records in assembled.items() for record in records.end()]
         last = [TimedRecord(unit.profile, JOURNAL, record, record.time, record.time or 0.0) for unit, record in rest]
-        yield from sorted([*(each for _, _, each in sorted(waiting)), *last], key=lambda each: each.key)
+        yield from sorted([*(entry for _, _, entry in sorted(waiting)), *last], key=lambda entry: entry.key)
 
 
 def by_name(units: Sequence[Unit]) -> dict[tuple[str, str], Unit]:
     """Return (unit, scope) → unit."""
-    return {(each.name, each.scope): each for each in units}
+    return {(unit.name, unit.scope): unit for unit in units}
 
 
 class _closing:

@@ -49,7 +49,7 @@ def sources_of(world: SystemContext, profile: str) -> list[LogSource]:
         LogSource(profile, GATEWAY_LOG, logs / GATEWAY_LOG),
         LogSource(profile, GATEWAY_ERROR_LOG, logs / GATEWAY_ERROR_LOG),
     ]
-    known = {os.path.realpath(each.path) for each in found}
+    known = {os.path.realpath(source.path) for source in found}
     for path in _written_by_service(world, profile):
         real = os.path.realpath(path)
         if real not in known and os.path.isabs(path):
@@ -105,8 +105,8 @@ def _is_for(path: Path, world: SystemContext, profile: str) -> bool:
     """Return whether a unit runs this profile: two roots of one account have the same unit names."""
     home = os.path.realpath(world.layout.home(profile))
     named = [line.partition(b"HERMES_HOME=")[2] for line in _content(path).splitlines() if b"HERMES_HOME=" in line]
-    homes = [os.fsdecode(each.strip().strip(b'"').replace(b"%%", b"%")) for each in named]
-    return not homes or any(os.path.realpath(each) == home for each in homes)
+    homes = [os.fsdecode(text.strip().strip(b'"').replace(b"%%", b"%")) for text in named]
+    return not homes or any(os.path.realpath(other) == home for other in homes)
 
 
 def _content(path: Path) -> bytes:

@@ -82,7 +82,7 @@ def _siblings(path: Path) -> list[Sibling]:
                     found.append(Sibling(entry.path, key_of(status), status.st_mtime_ns, number, status.st_size))
     except OSError:
         return []
-    return sorted(found, key=lambda each: (each.changed, -each.number))
+    return sorted(found, key=lambda sibling: (sibling.changed, -sibling.number))
 
 
 class OpenLog:
@@ -202,59 +202,59 @@ class LogTail:
     def _begin(self) -> None:
         rotated = siblings(self.path)[-_SIBLINGS:]
         newest = self._open(str(self.path))
-        for each in rotated:
-            found = self._open(each.path)
+        for sibling in rotated:
+            found = self._open(sibling.path)
             if found is not None and found[1] not in [known.key for known in self._files]:
                 self._files.append(OpenLog(found[0], found[2], found[2].st_size))
         if newest is not None:
             file, key, status = newest
-            self._files = [each for each in self._files if each.key != key]
+            self._files = [log for log in self._files if log.key != key]
             self._files.append(OpenLog(file, status, end_of_lines(file, status.st_size)))
 
     @property
     def read_to(self) -> dict[Key, int]:
         """Return the offset of each file."""
-        return {each.key: each.offset for each in self._files}
+        return {log.key: log.offset for log in self._files}
 
     @property
     def has_half_a_record(self) -> bool:
         """Return whether a record is open, to which more lines can belong."""
-        return any(not each.assembler.is_empty for each in self._files)
+        return any(not log.assembler.is_empty for log in self._files)
 
     def close(self) -> None:
         """Close all files."""
-        for each in self._files:
-            each.close()
+        for log in self._files:
+            log.close()
         self._files = []
 
     def read_new(self, now: float) -> tuple[list[LogRecord], bool]:
         """Return the newly complete records, and whether there is more to read at once."""
         self._find_new()
         records: list[LogRecord] = []
-        for each in list(self._files):
-            status = os.fstat(each.file)
-            if each.was_rewritten(status):
-                records += self._restart(each, now)
-                status = os.fstat(each.file)
-            records += each.read(status, now)
-            if each.offset < os.fstat(each.file).st_size:
+        for log in list(self._files):
+            status = os.fstat(log.file)
+            if log.was_rewritten(status):
+                records += self._restart(log, now)
+                status = os.fstat(log.file)
+            records += log.read(status, now)
+            if log.offset < os.fstat(log.file).st_size:
                 return records, True
-            if each is not self._files[-1]:
-                if not each.lines.rest:  # later lines are in the next file
-                    records += each.assembler.end()
-                records += self._close_removed(each, status, now)
+            if log is not self._files[-1]:
+                if not log.lines.rest:  # later lines are in the next file
+                    records += log.assembler.end()
+                records += self._close_removed(log, status, now)
         return records, False
 
-    def _close_removed(self, each: OpenLog, status: os.stat_result, now: float) -> list[LogRecord]:
+    def _close_removed(self, log: OpenLog, status: os.stat_result, now: float) -> list[LogRecord]:
         """Close a removed file; return its last records."""
         if status.st_nlink and len(self._files) <= _SIBLINGS + 1:
             return []
-        if now - each.grown_at < _GRACE and len(self._files) <= _MOST:
+        if now - log.grown_at < _GRACE and len(self._files) <= _MOST:
             return []
-        left = [*each.end()]
-        self._done[each.key] = (status.st_size, status.st_mtime_ns)
-        each.close()
-        self._files = [one for one in self._files if one is not each]
+        left = [*log.end()]
+        self._done[log.key] = (status.st_size, status.st_mtime_ns)
+        log.close()
+        self._files = [other for other in self._files if other is not log]
         return left
 
     def _find_new(self) -> None:
@@ -271,35 +271,35 @@ class LogTail:
             return
         self.problem = None
         file, key, status = newest
-        for each in self._files:
-            if each.key == key:  # it was renamed back
+        for log in self._files:
+            if log.key == key:  # it was renamed back
                 os.close(file)
-                self._files = [*(one for one in self._files if one is not each), each]
+                self._files = [*(other for other in self._files if other is not log), log]
                 return
         if self._files:
             last_is_gone = os.fstat(self._files[-1].file).st_nlink == 0
             between = self._between(key)
             self.lost |= last_is_gone and bool(between)
-            for each, original in between:
+            for log, original in between:
                 place = len(self._files) if original is None else self._files.index(original)
-                self._files.insert(place, each)
+                self._files.insert(place, log)
         self._files.append(OpenLog(file, status, 0))
 
     def _between(self, newest: Key) -> list[tuple[OpenLog, OpenLog | None]]:
         """Return the files that had the name in between, the oldest first, each with the file it is a copy of."""
         opened: dict[Key, tuple[int, os.stat_result]] = {}
         numbers: dict[Key, tuple[int, int]] = {}
-        known = {each.key for each in self._files} | {newest}
+        known = {log.key for log in self._files} | {newest}
         for _ in range(20):  # there can be another rotation during each listing
-            unknown = [each for each in self._new_siblings() if each.key not in known]
-            numbers |= {each.key: (-each.number, each.changed) for each in unknown}
-            missing = [each for each in unknown if each.key not in opened]
+            unknown = [sibling for sibling in self._new_siblings() if sibling.key not in known]
+            numbers |= {sibling.key: (-sibling.number, sibling.changed) for sibling in unknown}
+            missing = [sibling for sibling in unknown if sibling.key not in opened]
             if not missing:
                 break
-            for each in missing:
-                found = self._open(each.path)
-                if found is not None and found[1] == each.key:
-                    opened[each.key] = (found[0], found[2])
+            for sibling in missing:
+                found = self._open(sibling.path)
+                if found is not None and found[1] == sibling.key:
+                    opened[sibling.key] = (found[0], found[2])
                 elif found is not None:
                     os.close(found[0])
         ordered = sorted(opened, key=lambda key: numbers[key])
@@ -308,9 +308,9 @@ class LogTail:
     def _new_siblings(self) -> list[Sibling]:
         """Return the rotated files that were written since the start, without those already closed."""
         return [
-            each
-            for each in siblings(self.path)
-            if each.changed >= self._began and self._done.get(each.key) != (each.size, each.changed)
+            sibling
+            for sibling in siblings(self.path)
+            if sibling.changed >= self._began and self._done.get(sibling.key) != (sibling.size, sibling.changed)
         ]
 
     def _continued(self, file: int, status: os.stat_result) -> tuple[OpenLog, OpenLog | None]:
@@ -322,32 +322,32 @@ class LogTail:
                 return copy, known
         return OpenLog(file, status, 0), None
 
-    def _restart(self, each: OpenLog, now: float) -> list[LogRecord]:
+    def _restart(self, log: OpenLog, now: float) -> list[LogRecord]:
         """Read a truncated file from its beginning; return the records before the truncation.
 
         Its last lines can be in a copy (`copytruncate` of logrotate), which is read first.
         """
         left: list[LogRecord] = []
-        known = [one.key for one in self._files]
+        known = [other.key for other in self._files]
         for sibling in self._new_siblings():
-            if sibling.key in known or sibling.size < each.offset or not each.offset:
+            if sibling.key in known or sibling.size < log.offset or not log.offset:
                 continue
             found = self._open(sibling.path)
             if found is None:
                 continue
-            if each.begins_like(found[0]):
-                copy = each.copy_to(found[0], found[2])
-                self._files.insert(self._files.index(each), copy)
+            if log.begins_like(found[0]):
+                copy = log.copy_to(found[0], found[2])
+                self._files.insert(self._files.index(log), copy)
                 before = -1
                 while before < copy.offset < found[2].st_size:
                     before = copy.offset
                     left += copy.read(found[2], now)
                 left += copy.end()
-                each.start_over()
+                log.start_over()
                 return left
             os.close(found[0])
-        left = [*each.end()]
-        each.start_over()
+        left = [*log.end()]
+        log.start_over()
         return left
 
     def _open(self, path: str) -> tuple[int, Key, os.stat_result] | None:

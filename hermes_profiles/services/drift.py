@@ -139,12 +139,12 @@ def compare(
             files.append(path)
             continue
         verdict = _verdict(kind, number, installed, wanted, spec)
-        found.append(_DriftVerdict(verdict.code, tuple(f"{path}: {each}" for each in verdict.details)))
+        found.append(_DriftVerdict(verdict.code, tuple(f"{path}: {detail}" for detail in verdict.details)))
         if verdict.code not in (DriftCode.SAME, DriftCode.SAME_MEANING):
             files.append(path)
             diff += _diff(kind, path, installed[path], content)
     code = max((verdict.code for verdict in found), key=_ORDER.index)
-    return Drift(code, tuple(each for verdict in found for each in verdict.details), tuple(diff), tuple(files))
+    return Drift(code, tuple(detail for verdict in found for detail in verdict.details), tuple(diff), tuple(files))
 
 
 def _verdict(
@@ -193,7 +193,10 @@ def _base(
     if is_awkward and differences:
         differences = meaning_of(document).differences(meaning_of(unquoted))
     strange = _strange_settings(document)
-    details = (*(f"{each} differs" for each in differences), *(f"{each} is not from Hermes" for each in strange))
+    details = (
+        *(f"{difference} differs" for difference in differences),
+        *(f"{name} is not from Hermes" for name in strange),
+    )
     if not differences:
         return _DriftVerdict(DriftCode.SAME_MEANING, details)
     if not strange or (drop_in is not None and checksum_matches(drop_in) and _written_for(drop_in) == digest(base)):
@@ -212,7 +215,7 @@ def _strange_settings(document: UnitDocument) -> tuple[str, ...]:
     found |= {key for key, text in _HERMES_CONSTANTS.items() if document.last(key) not in ("", text)}
     found |= {f"the variable {name}" for name in document.environment().keys() - _HERMES_VARIABLES}
     # Only a valid name is shown: other text could be a secret.
-    return tuple(sorted(each if is_safe_to_show(each.split(" ")[-1]) else "a line" for each in found))
+    return tuple(sorted(name if is_safe_to_show(name.split(" ")[-1]) else "a line" for name in found))
 
 
 def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
@@ -229,7 +232,7 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
     differences = _differing_settings(parse_unit(content), parse_unit(wanted))
     if not differences:
         return _DriftVerdict(DriftCode.SAME_MEANING)
-    return _DriftVerdict(DriftCode.OUTDATED, tuple(f"{each} differs" for each in differences))
+    return _DriftVerdict(DriftCode.OUTDATED, tuple(f"{difference} differs" for difference in differences))
 
 
 def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[str, ...]:
@@ -239,7 +242,7 @@ def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[s
     keys = {key for _, key in document.names() | wanted.names() if key != "Environment"}
     sections = {setting.section for setting in document.settings + wanted.settings}
     differing = {
-        key for key in keys if any(document.listed(key, each) != wanted.listed(key, each) for each in sections)
+        key for key in keys if any(document.listed(key, section) != wanted.listed(key, section) for section in sections)
     }
     return (*sorted(differing), *sorted(names))
 

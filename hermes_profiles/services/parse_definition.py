@@ -60,19 +60,19 @@ def parse_definition(kind: ManagerKind, content: bytes, drop_ins: Sequence[bytes
 def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> ParsedDefinition:
     base = parse_unit(content)
     documents = [base, *map(parse_unit, drop_ins)]
-    unit = UnitDocument(tuple(setting for each in documents for setting in each.settings))
-    own = [each.environment() for each in documents]
+    unit = UnitDocument(tuple(setting for document in documents for setting in document.settings))
+    own = [document.environment() for document in documents]
     # Our drop-in resets the variables before it, so usually it alone counts.
     variables = own[-1] if _resets_variables(documents[-1]) else unit.environment()
     raw_home = _claimed([content, *drop_ins])
     home = variables.get(HERMES_HOME, "").rstrip("/") or raw_home
-    named = [each.get(HERMES_HOME, "").rstrip("/") for each in own]
+    named = [part.get(HERMES_HOME, "").rstrip("/") for part in own]
     helper = unit.command("ExecStartPre")
     parsed = _parsed(unit.command("ExecStart"), variables, home)
     is_same = len(documents) == 1 or parse_command(base.command("ExecStart"))[0] == parsed.program
     return parsed._replace(
         raw_home=raw_home,
-        overridden_homes=tuple(dict.fromkeys(each for each in named if each and each != home)),
+        overridden_homes=tuple(dict.fromkeys(other for other in named if other and other != home)),
         directory=unspecified(unit.last("WorkingDirectory")).rstrip("/"),
         helper=helper[0] if helper[1:4] == ("-I", "-m", "hermes_profiles.cli.gateways") else "",
         hermes=None if is_same else base,
@@ -80,7 +80,7 @@ def _of_unit(content: bytes, drop_ins: Sequence[bytes]) -> ParsedDefinition:
 
 
 def _resets_variables(document: UnitDocument) -> bool:
-    first = next((each.text for each in document.settings if each.key == "Environment"), None)
+    first = next((setting.text for setting in document.settings if setting.key == "Environment"), None)
     return first == ""
 
 
@@ -114,7 +114,7 @@ def _of_plist(content: bytes) -> ParsedDefinition:
         return ParsedDefinition(home=found[1].decode("utf-8", "replace").rstrip("/") if found else "")
     variables = _texts(job.get("EnvironmentVariables"))
     given = job.get("ProgramArguments")
-    words = tuple(each for each in given if isinstance(each, str)) if isinstance(given, list) else ()
+    words = tuple(word for word in given if isinstance(word, str)) if isinstance(given, list) else ()
     directory = job.get("WorkingDirectory")
     parsed = _parsed(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
     return parsed._replace(directory=directory.rstrip("/") if isinstance(directory, str) else "", helper=_helper(words))
@@ -133,7 +133,7 @@ def _parsed(words: tuple[str, ...], variables: Mapping[str, str], home: str) -> 
     if len(words) > 4 and words[1] == "-c" and words[3] == UNIT:
         words = words[4:]
     program, is_launcher, selected = parse_command(words)
-    path = tuple(each for each in variables.get("PATH", "").split(":") if each)
+    path = tuple(folder for folder in variables.get("PATH", "").split(":") if folder)
     return ParsedDefinition(
         home=home,
         selected=selected,
@@ -165,7 +165,7 @@ def with_programs_of(
             program=program,
             is_launcher=is_launcher,
             venv=variables.get("VIRTUAL_ENV", ""),
-            path=tuple(each for each in variables.get("PATH", "").split(":") if each) or installed.path,
+            path=tuple(folder for folder in variables.get("PATH", "").split(":") if folder) or installed.path,
         )
     if works(installed.program) and not installed.is_launcher:
         spec = spec._replace(

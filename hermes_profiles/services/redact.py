@@ -69,7 +69,7 @@ def _variables(key: str, text: str) -> str:
     if key == "environment":
         return ",".join(_variable(f"{name}={content}", "{}={}") for name, content in _PAIR.findall(text))
     words = split(text)
-    return HIDDEN if words is None else " ".join(_variable(each) for each in words)
+    return HIDDEN if words is None else " ".join(_variable(word) for word in words)
 
 
 def _variable(text: str, form: str = '"{}={}"') -> str:
@@ -82,8 +82,8 @@ def _variable(text: str, form: str = '"{}={}"') -> str:
 def _command(words: Iterable[str], is_ours: Callable[[str], bool]) -> str:
     """Return a command with every argument hidden that we would not write; the program's path is shown."""
     return " ".join(
-        each if is_ours(each) or (number == 0 and _PROGRAM.fullmatch(each)) else HIDDEN
-        for number, each in enumerate(words)
+        word if is_ours(word) or (number == 0 and _PROGRAM.fullmatch(word)) else HIDDEN
+        for number, word in enumerate(words)
     )
 
 

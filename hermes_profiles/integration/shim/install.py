@@ -83,7 +83,7 @@ def plan_install(
     _check_place(shim)
     _check_paths(shim, program, hermes)
     wanted = frozenset(shells)
-    files = [each for each in read_start_files(layout, shim, environment) if each.shell in wanted]
+    files = [file for file in read_start_files(layout, shim, environment) if file.shell in wanted]
     edits = list(_written(layout, shim, files))
     made = _missing_folders([shim.path, *(step.path for step in edits)])
     known = shim.recorded.made if shim.recorded is not None else ()
@@ -105,7 +105,7 @@ def plan_remove(layout: Layout, environment: Mapping[str, str]) -> ShimChange:
     """
     shim = find_shim(layout, environment)
     _check_place(shim)
-    files = [each for each in read_start_files(layout, shim, environment) if each.raw is not None]
+    files = [file for file in read_start_files(layout, shim, environment) if file.raw is not None]
     edits = list(_cleaned(files))
     hermes = shim.recorded.hermes if shim.recorded is not None else None
     if hermes is None or not os.path.exists(hermes):

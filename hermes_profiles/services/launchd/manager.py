@@ -117,10 +117,10 @@ class LaunchdManager(Manager):
         """
         if not services:
             return {}
-        installed = [each for each in services if os.path.isfile(each.path)]
+        installed = [service for service in services if os.path.isfile(service.path)]
         jobs = self._jobs(installed)
         off = self._disabled() if installed else set()
-        answer = {each.profile: _status(each, jobs.get(each.name.label), off) for each in services}
+        answer = {service.profile: _status(service, jobs.get(service.name.label), off) for service in services}
         if len(services) == 1 and services[0].name.label in jobs:
             return {services[0].profile: self._detailed(services[0], answer[services[0].profile])}
         return answer
@@ -132,7 +132,7 @@ class LaunchdManager(Manager):
             raise ManagerError(f"launchctl cannot list its jobs: {listed.complaint}", target="launchd")
         found = listed_jobs(listed.out)
         for domain in self._candidates:
-            if all(each.name.label in found for each in installed):
+            if all(service.name.label in found for service in installed):
                 break
             done = self._launchctl("print", domain)
             for label, job in domain_jobs(done.out).items() if done.code == 0 else ():
@@ -340,7 +340,7 @@ class LaunchdManager(Manager):
 
             with ThreadPoolExecutor(min(_JOBS_AT_ONCE, len(services))) as pool:
                 results = list(pool.map(work, services))
-        return {each.profile: reason for each, reason in zip(services, results, strict=True) if reason}
+        return {service.profile: reason for service, reason in zip(services, results, strict=True) if reason}
 
     def _launchctl(self, *words: str) -> Finished:
         return self._runner(("launchctl", *words), self._environment, DEADLINE)

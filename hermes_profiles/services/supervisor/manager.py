@@ -95,13 +95,13 @@ class SupervisorManager(Manager):
         disabled = names_in(self._folder / DISABLED)
         programs, broken = status.get("programs", {}), status.get("broken", {})
         return {
-            each.profile: _status_of(
-                programs.get(each.name.unit),
-                broken.get(each.name.unit, ""),
-                installed=os.path.lexists(each.path),
-                enabled=each.name.unit not in disabled,
+            service.profile: _status_of(
+                programs.get(service.name.unit),
+                broken.get(service.name.unit, ""),
+                installed=os.path.lexists(service.path),
+                enabled=service.name.unit not in disabled,
             )
-            for each in services
+            for service in services
         }
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
@@ -152,7 +152,7 @@ class SupervisorManager(Manager):
             except DaemonNotRunning:
                 reasons = {}
                 self._drop(DESIRED, services)
-            self._drop(DISABLED, [each for each in services if each.profile not in reasons])
+            self._drop(DISABLED, [service for service in services if service.profile not in reasons])
             self._shut_down_if_empty()
         return reasons
 
@@ -176,7 +176,7 @@ class SupervisorManager(Manager):
         return status
 
     def _send(self, method: str, services: Sequence[Service]) -> Any:
-        return call(self._folder, method, [each.name.unit for each in services])
+        return call(self._folder, method, [service.name.unit for service in services])
 
     def _ask(self, method: str, services: Sequence[Service]) -> Any:
         """Return the daemon's result. Raises DaemonNotRunning only when no process holds the daemon's lock.
@@ -276,14 +276,14 @@ class SupervisorManager(Manager):
         if enabled:
             self._drop(DISABLED, services)
             return
-        found = names_in(self._folder / DISABLED) | {each.name.unit for each in services}
+        found = names_in(self._folder / DISABLED) | {service.name.unit for service in services}
         write_runtime(self._folder / DISABLED, json.dumps(sorted(found)).encode())
 
     def _drop(self, record: str, services: Sequence[Service]) -> None:
         """Remove services from a list file; an empty one is removed."""
         path = self._folder / record
         before = names_in(path)
-        after = before - {each.name.unit for each in services}
+        after = before - {service.name.unit for service in services}
         if not after:
             remove_runtime(path)
         elif after != before:
@@ -334,11 +334,11 @@ def _status_of(program: Mapping[str, Any] | None, broken: str, *, installed: boo
 
 
 def _by_profile(services: Sequence[Service], reasons: Mapping[str, str]) -> dict[str, str]:
-    return {each.profile: reasons[each.name.unit] for each in services if each.name.unit in reasons}
+    return {service.profile: reasons[service.name.unit] for service in services if service.name.unit in reasons}
 
 
 def _fits(name: str, patterns: Sequence[str] | set[str]) -> bool:
-    return any(name == each or (each.endswith("*") and name.startswith(each[:-1])) for each in patterns)
+    return any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in patterns)
 
 
 def _bytes_of(path: Path) -> bytes | None:

@@ -153,6 +153,6 @@ def _message(value: object) -> bytes | None:
     """Return a message: text, a list of bytes for other data, or a list of either."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
-    if isinstance(value, list) and all(isinstance(each, int) for each in value):
+    if isinstance(value, list) and all(isinstance(item, int) for item in value):
         return bytes(value)
     return _message(value[0]) if isinstance(value, list) and value else None

@@ -201,12 +201,12 @@ class SystemdManager(Manager):
 
         systemd changes none when it refuses one: that one is left out, and the call repeated.
         """
-        failed = {each.profile: reason for each in services if enabled and (reason := _cannot_enable(each))}
-        asked = [each for each in services if each.profile not in failed]
+        failed = {service.profile: reason for service in services if enabled and (reason := _cannot_enable(service))}
+        asked = [service for service in services if service.profile not in failed]
         if not enabled:
             # systemd refuses to disable what has neither a file nor a link.
             linked = _links(self._user_home / USER_UNITS)
-            asked = [each for each in asked if _kind(each.path) != "missing" or _file_name(each) in linked]
+            asked = [service for service in asked if _kind(service.path) != "missing" or _file_name(service) in linked]
         read_again = False
         for batch in _batches(asked):
             rest = list(batch)
@@ -216,20 +216,20 @@ class SystemdManager(Manager):
                     read_again = True
                     break
                 named = set(_UNIT_NAME.findall(done.complaint))
-                refused = [each for each in rest if _file_name(each) in named] or rest
-                failed |= {each.profile: _explained(each, done.complaint) for each in refused}
-                rest = [each for each in rest if each.profile not in failed]
+                refused = [service for service in rest if _file_name(service) in named] or rest
+                failed |= {service.profile: _explained(service, done.complaint) for service in refused}
+                rest = [service for service in rest if service.profile not in failed]
         return failed, read_again
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
         """Start the services; reset a failed state first, with which systemd refuses a start."""
-        unseen = [each for each in services if _file_name(each) not in self._seen_failed]
+        unseen = [service for service in services if _file_name(service) not in self._seen_failed]
         if unseen:
             self.query(unseen)
-        failed_before = [each for each in services if self._seen_failed.get(_file_name(each))]
+        failed_before = [service for service in services if self._seen_failed.get(_file_name(service))]
         self._each("reset-failed", failed_before)
-        for each in failed_before:
-            self._seen_failed[_file_name(each)] = False
+        for service in failed_before:
+            self._seen_failed[_file_name(service)] = False
         return self._each("start", services, "--no-block")
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:
@@ -264,10 +264,10 @@ class SystemdManager(Manager):
             if done.code == 0:
                 continue
             complaints = {unit: plain_message(reason) for unit, reason in _COMPLAINT.findall(done.err)}
-            for each in batch:
-                reason = complaints.get(_file_name(each)) if complaints else done.complaint
+            for service in batch:
+                reason = complaints.get(_file_name(service)) if complaints else done.complaint
                 if reason is not None:
-                    failed[each.profile] = _explained(each, reason)
+                    failed[service.profile] = _explained(service, reason)
         return failed
 
     def ask(self, *words: str, **variables: str) -> Finished:
@@ -297,7 +297,7 @@ def _file_name(service: Service) -> str:
 
 def _batches(services: Sequence[Service]) -> list[Sequence[Service]]:
     found, begin = [], 0
-    for names in batches([_file_name(each) for each in services]):
+    for names in batches([_file_name(service) for service in services]):
         found.append(services[begin : begin + len(names)])
         begin += len(names)
     return found

@@ -57,8 +57,8 @@ def check_spec(spec: ServiceSpec) -> None:
     checked(str(spec.home), "the path of the profile")
     checked(spec.program.python, "the path of Hermes' interpreter")
     checked(str(spec.log), "the path of the log")
-    for each in spec.prestart:
-        checked(each, "the command that refreshes the overlay")
+    for word in spec.prestart:
+        checked(word, "the command that refreshes the overlay")
     for name, content in spec.environment:
         checked(name + content, f"the variable {name!a}")
 
@@ -76,7 +76,7 @@ def command_line(words: tuple[str, ...]) -> str:
     """
     if any(character in words[0] for character in "\"'\\"):
         words = ("/bin/sh", "-c", 'exec "$@"', UNIT, *words)
-    return " ".join([_word(words[0], is_executable=True), *(quote_argument(each) for each in words[1:])])
+    return " ".join([_word(words[0], is_executable=True), *(quote_argument(word) for word in words[1:])])
 
 
 def _word(text: str, *, is_executable: bool) -> str:

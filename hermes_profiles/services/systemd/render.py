@@ -86,7 +86,7 @@ def _unit(
         *account,
         f"ExecStart={command}",
         f"WorkingDirectory={folder}",
-        *(f"Environment={each}" for each in variables),
+        *(f"Environment={variable}" for variable in variables),
         "Restart=always",
         "RestartSec=5",
         f"RestartForceExitStatus={RESTART_ME}",

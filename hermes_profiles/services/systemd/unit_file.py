@@ -78,15 +78,15 @@ class UnitDocument(NamedTuple):
         words = split(self.last(key)) or ()
         if not words:
             return ()
-        arguments = (unspecified(each).replace("$$", "$") for each in words[1:])
+        arguments = (unspecified(word).replace("$$", "$") for word in words[1:])
         return (unspecified(words[0].lstrip("-@:+!")), *arguments)
 
     def environment(self) -> Mapping[str, str]:
         """Return the variables the unit sets; a line with an open quote sets none, as in systemd."""
         found: dict[str, str] = {}
         for text in self.listed("Environment"):
-            for each in split(text) or ():
-                name, equals, content = unspecified(each).partition("=")
+            for assignment in split(text) or ():
+                name, equals, content = unspecified(assignment).partition("=")
                 if equals:
                     found[name] = content
         return found
@@ -173,7 +173,7 @@ class UnitMeaning(NamedTuple):
         differs = self.program != wanted.program and self.is_launcher == wanted.is_launcher
         found = ["program"] if differs else []
         fields = ("words", "profile", "home", "directory", "type", "watchdog", "restart", "parks", "restarts")
-        found += [each for each in fields if getattr(self, each) != getattr(wanted, each)]
+        found += [field for field in fields if getattr(self, field) != getattr(wanted, field)]
         if self.stop_timeout is not None and self.stop_timeout < (wanted.stop_timeout or 0):
             found.append("stop_timeout")
         return tuple(found)
@@ -235,11 +235,11 @@ def _profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     rest: list[str] = []
     name = ""
     waiting = iter(words)
-    for each in waiting:
-        if each in ("-p", "--profile"):
+    for word in waiting:
+        if word in ("-p", "--profile"):
             name = next(waiting, "")
-        elif each.startswith("--profile="):
-            name = each.removeprefix("--profile=")
+        elif word.startswith("--profile="):
+            name = word.removeprefix("--profile=")
         else:
-            rest.append(each)
+            rest.append(word)
     return name, tuple(rest)
