@@ -536,7 +536,7 @@ def test_a_daemon_that_does_not_come_up_says_why(make: Maker) -> None:
     world = make()
     service = world.write(world.spec("work"))
     (world.state / "supervisor" / "supervisord.log").mkdir(parents=True)
-    with pytest.raises(ManagerError, match=r"supervisord does not come up: .*supervisord\.log"):
+    with pytest.raises(ManagerError, match=r"supervisord does not start: .*supervisord\.log"):
         world.manager.load([service], enable=None)
     assert daemon_pid(world.manager) is None
 
@@ -620,7 +620,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_gateway_down(make: Maker) -> 
     world.is_up(service)
     found = world.manager.query([broken, foreign, gone])
     assert {each.activity for each in found.values()} == {Activity.FAILED}
-    assert all(each.reason.startswith("its definition cannot be read: ") for each in found.values())
+    assert all(each.reason.startswith("cannot read its definition: ") for each in found.values())
     assert world.manager.start([foreign])["foreign"] == found["foreign"].reason
     assert set(world.manager.load([broken, service], enable=None)) == {"broken"}
     world.write(world.spec("broken"))

@@ -120,7 +120,7 @@ def test_an_entry_is_read_or_passed_over(line: bytes, text: bytes | None) -> Non
 
 
 def test_no_journalctl_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ManagerError, match="journal cannot be read"):
+    with pytest.raises(ManagerError, match="cannot read the journal"):
         open_journal([("hermes-gateway.service", "user")], {"PATH": str(tmp_path)})
 
 

@@ -112,8 +112,8 @@ def test_what_is_asked_for_is_told(written: World, words: list[str], wanted: lis
 
 
 @pytest.mark.parametrize(("words", "code", "said"), [
-    (["--grep", "("], 2, "no regular expression"), (["--since", "soon"], 2, "is no time"),
-    (["--level", "loud"], 2, "is no level"), (["--error", "--level", "info"], 2, "exclude each other"),
+    (["--grep", "("], 2, "not a regular expression"), (["--since", "soon"], 2, "is not a time"),
+    (["--level", "loud"], 2, "is not a level"), (["--error", "--level", "info"], 2, "exclude each other"),
     (["-f", "--until", "1h"], 2, "has no end"), (["--since", "1h", "--until", "2h"], 2, "later than"),
     (["nobody"], 5, "no profile"), (["--group", "none"], 5, "no profile is in the group"), (["-n", "-1"], 2, "-1"),
 ])  # fmt: skip

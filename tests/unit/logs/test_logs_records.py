@@ -123,13 +123,13 @@ def test_a_moment_is_local() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "25:00", "2026-13-01", "m", "-1h", "9" * 40 + "h"])
 def test_what_is_no_time_is_said(text: str) -> None:
-    with pytest.raises(UsageProblem, match="is no time"):
+    with pytest.raises(UsageProblem, match="is not a time"):
         moment_of(text, 1e9, "--since")
 
 
 def test_levels_and_patterns_that_are_none_are_said() -> None:
     assert level_of("Warn") is Level.WARNING
-    with pytest.raises(UsageProblem, match="is no level"):
+    with pytest.raises(UsageProblem, match="is not a level"):
         level_of("loud")
     with pytest.raises(UsageProblem, match="at character 2"):
         pattern_of("a(")

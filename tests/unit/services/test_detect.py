@@ -109,7 +109,7 @@ def test_a_broken_systemd_is_never_replaced_by_another_manager(machine: Machine,
 @pytest.mark.parametrize("wanted", list(ManagerKind))
 def test_the_manager_that_the_user_names_is_taken(machine: Machine, wanted: ManagerKind) -> None:
     assert machine.detect(wanted).kind is wanted
-    assert machine.describe(wanted) == ManagerChoice(wanted, "asked for with --manager")
+    assert machine.describe(wanted) == ManagerChoice(wanted, "chosen with --manager")
 
 
 @pytest.mark.parametrize(("wanted", "program"), [

@@ -268,7 +268,7 @@ def test_an_old_job_that_leaves_while_the_new_one_is_loaded_is_waited_for(world:
 def test_a_job_that_neither_runs_nor_leaves_is_told(world: World) -> None:
     service = world.service("a")
     world.put(service, pid=0, leaving=999)
-    assert "does not let go of gui/501/ai.hermes.gateway-a" in world.manager.start([service])["a"]
+    assert "does not unload gui/501/ai.hermes.gateway-a" in world.manager.start([service])["a"]
     assert "bootstrap" not in world.verbs() and len(world.fake.calls) < 20
     world.fake.change(fails={"kickstart": [113, 113]})
     assert "failed with 37" in world.manager.start([service])["a"]
@@ -365,7 +365,7 @@ def test_a_job_that_does_not_leave_is_told_and_not_loaded_twice(world: World) ->
     service = world.service("a")
     world.put(service)
     world.fake.change(lingers=999)
-    assert "does not let go of gui/501/ai.hermes.gateway-a" in world.manager.load([service], enable=None)["a"]
+    assert "does not unload gui/501/ai.hermes.gateway-a" in world.manager.load([service], enable=None)["a"]
     assert "does not let go" in world.manager.unload([service])["a"] and "bootstrap" not in world.verbs()
 
 

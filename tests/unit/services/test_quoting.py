@@ -93,7 +93,7 @@ def test_what_no_definition_can_spell_is_refused_with_its_place(text: str) -> No
     with pytest.raises(UsageProblem) as refused:
         checked(f"/srv/{text}", "the path of the profile")
     said = refused.value.problem
-    assert said.message.startswith("the path of the profile holds the character ")
+    assert said.message.startswith("the path of the profile has the character ")
     assert said.message.isprintable() and said.message.isascii()
     for make in (render_unit, lambda spec: render_drop_in(spec, base=b"")):
         with pytest.raises(UsageProblem):

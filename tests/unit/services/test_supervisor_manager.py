@@ -54,7 +54,7 @@ def test_where_it_has_no_place_to_listen_it_says_how_to_give_it_one(short_folder
     manager = _manager(short_folder, XDG_RUNTIME_DIR=str(short_folder / "run"))
     with pytest.raises(ManagerError) as caught:
         manager.start([manager.service(ServiceName("work", "work"), "work")])
-    assert "no place to listen" in str(caught.value) and "XDG_RUNTIME_DIR=" in (caught.value.problem.hint or "")
+    assert "cannot create the socket" in str(caught.value) and "XDG_RUNTIME_DIR=" in (caught.value.problem.hint or "")
 
 
 def test_enabling_and_disabling_needs_no_daemon(tmp_path: Path) -> None:

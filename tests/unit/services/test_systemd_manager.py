@@ -284,7 +284,7 @@ def test_one_unit_that_cannot_start_does_not_hide_the_others(world: World) -> No
     failed = world.manager.start(services)
     assert failed.keys() == {"bad", "masked", "gone"}
     assert "systemd-analyze --user verify" in failed["bad"] and str(services[1].path) in failed["bad"]
-    assert failed["gone"] == ("unit hermes-gateway-gone.service not found: make it with `hermes-gateways install gone`")
+    assert failed["gone"] == ("unit hermes-gateway-gone.service not found: create it with `hermes-gateways install gone`")
     assert world.manager.query(services)["a"].activity is Activity.ACTIVE
 
 

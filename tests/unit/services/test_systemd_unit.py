@@ -262,9 +262,9 @@ def test_a_path_with_a_control_character_is_refused(text: str) -> None:
         spec_of(prestart=("/bin/true", text)),
         spec_of(overlay=Path(f"/srv/{text}")),
     ):
-        with pytest.raises(UsageProblem, match="holds the character"):
+        with pytest.raises(UsageProblem, match="has the character"):
             render_unit(spec)
-        with pytest.raises(UsageProblem, match="holds the character"):
+        with pytest.raises(UsageProblem, match="has the character"):
             render_drop_in(spec, base=b"")
 
 
