@@ -1,4 +1,4 @@
-"""A systemctl that starts nothing: it keeps units in memory, and speaks as the real one (252) was heard to speak."""
+"""A systemctl that starts nothing: it keeps units in memory, and prints what the real one (252) prints."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ TOKEN = "7000000001:CANARY-telegram-token-CANARY-token"
 
 
 class Said(NamedTuple):
-    """What a command said, times, numbers of processes and durations taken out."""
+    """The output of a command without times, pids and durations."""
 
     code: int
     out: str
@@ -46,7 +46,7 @@ def normalised(text: str) -> str:
 
 
 class Stage:
-    """`home` is put back as it was by `reset`; the shim lies beside it."""
+    """`home` is restored by `reset`; the shim is beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.python = hermes_python()

@@ -15,7 +15,7 @@ from hermes_profiles.services.supervisor.client import DaemonNotRunning
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.render import Delays
 
-# Notes each start and, once, what it was given; takes its next exit code from `exits`, else runs until it is told to
+# Notes each start and, once, what it was given; takes its next exit code from `exits`, else runs until it gets a
 # stop. The gateway is the shell itself, so that it has a child as a real one does.
 GATEWAY = """#!/bin/sh
 cd "$HERMES_HOME" || exit 9
@@ -36,7 +36,7 @@ DEADLINE = 20.0
 
 
 def until(what: Callable[[], object]) -> object:
-    """Return the first true answer; fails when there is none in time."""
+    """Return the first true result; fails without one in time."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         answer = what()

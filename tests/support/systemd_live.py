@@ -21,7 +21,7 @@ _CANNOT_BE_SET_UP = 125
 
 
 def launcher() -> Path:
-    """Return the script that sets such a manager up; skips, and says why, where there is none."""
+    """Return the script that sets such a manager up; skips, with the reason, without one."""
     given = os.environ.get("HERMES_PROFILES_SYSTEMD")
     path = Path(given) if given else REPOSITORY.parent / "shared/systemd/with-systemd-user"
     if not path.is_file():
@@ -31,7 +31,7 @@ def launcher() -> Path:
 
 @contextmanager
 def live_home() -> Iterator[Path]:
-    """Give a home outside /tmp: Hermes writes no service for one that lies there."""
+    """Give a home outside /tmp: Hermes writes no service for a home there."""
     parent = next((each for each in ("/root", "/var/lib") if os.access(each, os.W_OK)), None)
     if parent is None:
         pytest.skip("NO SYSTEMD: no folder outside /tmp for a home")

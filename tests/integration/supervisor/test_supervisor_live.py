@@ -211,7 +211,7 @@ def test_a_start_while_it_waits_for_the_next_try_is_a_try(make: Maker) -> None:
     world.is_up(service)
 
 
-def test_a_missing_interpreter_is_told_and_tried_again(make: Maker) -> None:
+def test_missing_interpreter_is_reported_and_retried(make: Maker) -> None:
     world = make(NEVER)
     world.python.rename(world.folder / "away")
     service = world.install("work", start=False)
@@ -423,9 +423,7 @@ def test_unload_leaves_nothing(make: Maker) -> None:
     assert world.manager.unload([one, two]) == {}
 
 
-def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
-    make: Maker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ten_programs_need_one_call_for_each_verb(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make()
     services = [world.write(world.spec(f"p{number}")) for number in range(10)]
     assert world.manager.load(services, enable=None) == {}
@@ -446,7 +444,7 @@ def test_ten_programs_are_asked_about_started_and_stopped_in_one_call(
     assert calls == ["fleet.start", "fleet.getStatus", "fleet.stop"]
 
 
-def test_after_the_daemon_was_killed_what_was_meant_to_run_comes_back(make: Maker) -> None:
+def test_desired_programs_start_after_daemon_was_killed(make: Maker) -> None:
     world = make()
     runs, stopped, disabled = world.install("runs"), world.install("stopped"), world.install("disabled", enable=False)
     done, ended = world.install("done", exits="0"), world.install("ended")
@@ -493,7 +491,7 @@ def test_what_comes_back_with_the_daemon_waits_its_turn(make: Maker) -> None:
     world.is_up(service)
 
 
-def test_a_daemon_that_is_told_to_end_stops_all_gateways_and_they_come_back(make: Maker) -> None:
+def test_ending_daemon_stops_gateways_which_start_with_the_next(make: Maker) -> None:
     world = make()
     services = [world.install(name) for name in ("one", "two")]
     pids = [world.is_up(each) for each in services]
@@ -524,7 +522,7 @@ def test_all_gateways_are_stopped_at_once_when_the_daemon_ends(make: Maker) -> N
     assert daemon is not None
     os.kill(daemon, signal.SIGTERM)
     try:
-        # Neither hears, yet both are told: the second does not have to wait for the first.
+        # Both ignore TERM, and both get it: the second does not wait for the first.
         until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.DEACTIVATING})
     finally:
         for pid in pids:
@@ -532,7 +530,7 @@ def test_all_gateways_are_stopped_at_once_when_the_daemon_ends(make: Maker) -> N
     until(lambda: is_gone(daemon))
 
 
-def test_a_daemon_that_does_not_come_up_says_why(make: Maker) -> None:
+def test_daemon_that_does_not_start_reports_reason(make: Maker) -> None:
     world = make()
     service = world.write(world.spec("work"))
     (world.state / "supervisor" / "supervisord.log").mkdir(parents=True)
@@ -541,7 +539,7 @@ def test_a_daemon_that_does_not_come_up_says_why(make: Maker) -> None:
     assert daemon_pid(world.manager) is None
 
 
-def test_a_daemon_that_hangs_is_told_and_not_waited_for(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_daemon_is_error_after_time_limit(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make()
     service = world.install("work")
     daemon = world.note()

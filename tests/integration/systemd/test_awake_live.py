@@ -86,7 +86,7 @@ def test_an_undo_lets_go_and_another_takes_hold_again(beside: dict[str, Any]) ->
     assert beside["undo of off"] == [0, True, True]
 
 
-def test_another_wish_is_obeyed_at_once_by_what_runs(beside: dict[str, Any]) -> None:
+def test_awake_on_with_other_locks_restarts_service(beside: dict[str, Any]) -> None:
     assert beside["lid"] == [["idle", "sleep", "handle-lid-switch"], ["--what=idle:sleep:handle-lid-switch\n"]]
     assert beside["undo of lid"] == ["--what=idle:sleep\n"]
 
@@ -125,12 +125,12 @@ def test_a_change_by_hand_is_noticed(troubles: dict[str, Any]) -> None:
     assert troubles["edited"]["exit_code"] == 6 and troubles["edited"]["errors"][0]["code"] == "hand-edited"
 
 
-def test_what_is_half_there_is_told_and_mended(troubles: dict[str, Any]) -> None:
+def test_awake_incomplete_files_are_reported_and_fixed(troubles: dict[str, Any]) -> None:
     assert troubles["half"]["exit_code"] == 3 and "is missing" in troubles["half"]["data"]["broken"]
     assert troubles["mended"] == [0, True]
 
 
-def test_status_says_3_when_a_gateway_runs_and_nothing_is_held(troubles: dict[str, Any]) -> None:
+def test_awake_status_exits_3_without_a_lock(troubles: dict[str, Any]) -> None:
     for key in ("stopped by hand", "logind does not know it"):
         answer = troubles[key]
         assert answer["exit_code"] == 3 and answer["data"]["kept_by"] == ["a"] and answer["data"]["held"] is False

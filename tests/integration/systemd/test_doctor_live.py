@@ -10,7 +10,7 @@ pytestmark = pytest.mark.systemd
 STORY = REPOSITORY / "tests" / "support" / "doctor_live_story.py"
 
 
-def test_the_doctor_finds_mends_and_takes_back_what_is_wrong_with_live_services() -> None:
+def test_doctor_finds_fixes_and_undoes_faults_of_live_services() -> None:
     with live_home() as home:
         seen = answer_under_systemd(STORY, home, timeout=240)
     assert seen["healthy"] == []

@@ -72,7 +72,7 @@ print(json.dumps(answer))
 
 
 @pytest.mark.systemd
-def test_what_units_print_is_told_once_in_order_and_without_secrets() -> None:
+def test_journal_records_are_unique_ordered_and_redacted() -> None:
     with live_home() as home:
         seen = answer_under_systemd(f"GATEWAY = {GATEWAY!r}\n{STORY}", home, timeout=120)
     history = seen["history"]
@@ -119,12 +119,12 @@ def test_an_entry_is_read_or_passed_over(line: bytes, text: bytes | None) -> Non
     assert (entry.message if entry is not None else None) == text
 
 
-def test_no_journalctl_is_said(tmp_path: Path) -> None:
+def test_missing_journalctl_is_manager_error(tmp_path: Path) -> None:
     with pytest.raises(ManagerError, match="cannot read the journal"):
         open_journal([("hermes-gateway.service", "user")], {"PATH": str(tmp_path)})
 
 
-def test_a_journal_that_fails_says_why_and_is_ended(tmp_path: Path) -> None:
+def test_failing_journalctl_reports_reason_and_ends(tmp_path: Path) -> None:
     fake = tmp_path / "journalctl"
     fake.write_text("#!/bin/sh\necho 'Hint: x' >&2\necho 'No such thing.' >&2\nexit 1\n")
     fake.chmod(0o755)

@@ -103,7 +103,7 @@ def test_one_broken_unit_keeps_no_other_from_starting(exits: dict[str, Any]) -> 
     assert status(exits["broken"]).reason == "bad-setting"
 
 
-def test_the_journal_has_the_last_words(exits: dict[str, Any]) -> None:
+def test_journal_tail_has_last_lines(exits: dict[str, Any]) -> None:
     assert exits["journal"] == [] or any("78" in line or "giving up" in line for line in exits["journal"])
 
 
@@ -119,7 +119,7 @@ def test_nothing_is_left_behind(exits: dict[str, Any], fleet: dict[str, Any]) ->
     assert (after.installed, after.enabled, after.activity, after.reason) == (False, False, "inactive", "")
 
 
-def test_the_manager_knows_what_it_talks_to(life: dict[str, Any]) -> None:
+def test_manager_detects_its_systemd(life: dict[str, Any]) -> None:
     assert life["version"] >= 230 and life["linger"] is False
 
 

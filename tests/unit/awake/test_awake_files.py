@@ -79,7 +79,7 @@ def test_the_unit_is_this_to_the_byte() -> None:
     assert unit().decode() == UNIT
 
 
-def test_the_drop_in_is_this_to_the_byte_and_lies_where_systemd_looks() -> None:
+def test_drop_in_bytes_and_path() -> None:
     assert render.render_drop_in().decode() == DROP_IN
     folder = Path("/u/.config/systemd/user")
     assert [str(each.relative_to(folder)) for each in render.drop_ins(folder)] == [
@@ -123,14 +123,14 @@ def test_a_path_that_no_file_can_hold_is_refused() -> None:
     "made", [unit(), render.render_drop_in(), render.render_agent(render.hold_command("/p", ("idle",)))],
     ids=["unit", "drop-in", "agent"],
 )  # fmt: skip
-def test_one_knows_ones_own_file_and_sees_a_change(made: bytes) -> None:
+def test_is_ours_and_is_unchanged(made: bytes) -> None:
     assert render.is_ours(made) and render.is_unchanged(made)
     changed = made.replace(b"awake", b"asleep")
     assert render.is_ours(changed) and not render.is_unchanged(changed)
     assert not render.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
 
 
-def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path, short_folder: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path, short_folder: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("NO SYSTEMD: systemd-analyze is not installed; no unit was checked")

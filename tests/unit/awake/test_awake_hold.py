@@ -130,7 +130,7 @@ def test_it_holds_for_one_gateway_then_for_the_next_and_ends_after_the_last(mac:
     assert mac.asked[-1] == "-i -m -t 1"
 
 
-def test_a_gateway_that_restarts_is_waited_for_and_the_host_stays_awake_meanwhile(mac: Mac) -> None:
+def test_hold_waits_for_restarting_gateway(mac: Mac) -> None:
     first = mac.gateway()
     thread = Thread(
         target=hold_caffeinate, args=(mac.live, ("-i",), mac.environment), kwargs={"grace": 60, "look": 0.02}
@@ -153,7 +153,7 @@ def test_a_gateway_that_restarts_is_waited_for_and_the_host_stays_awake_meanwhil
     assert not thread.is_alive()
 
 
-def test_a_caffeinate_that_does_not_work_is_told_and_not_tried_for_ever(mac: Mac) -> None:
+def test_hold_fails_when_caffeinate_ends_at_once(mac: Mac) -> None:
     mac.gateway()
     mac.broken.touch()
     with pytest.raises(ManagerError, match=r"ends at once.*64"):

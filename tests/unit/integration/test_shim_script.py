@@ -1,4 +1,4 @@
-"""The shim's script under every sh there is: what it hands on, to whom, and that nothing is lost on the way."""
+"""The shim's script under every sh there is: what it passes on and to which program, without a loss."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_without_a_word_hermes_gets_none(scene: Scene) -> None:
     ["--profile", "work", "gateways", "status"], ["--profile=work", "doctor"], ["gateways", *ODD],
     ["-p", "profile", "doctor"], ["-p", "a", "-p", "b", "gateways"],
 ], ids=str)  # fmt: skip
-def test_our_words_come_to_us_with_the_real_one_named(scene: Scene, words: list[str]) -> None:
+def test_shim_runs_our_commands_with_path_of_hermes(scene: Scene, words: list[str]) -> None:
     assert scene.run(*words) == Answer("ours", ["from-hermes", str(scene.real), *words], 7, "")
 
 
@@ -117,7 +117,7 @@ def test_our_words_come_to_us_with_the_real_one_named(scene: Scene, words: list[
     ["-p", "work"], ["-p", "doctor"], ["--", "doctor"], ["", "doctor"], ["-pwork", "doctor"], ["profile\n"],
     ["--version"], ["-h"], ["completion", "bash"], ["--profile"], ["-p", "profile"], ["Profile"],
 ], ids=str)  # fmt: skip
-def test_all_other_words_go_to_hermes(scene: Scene, words: list[str]) -> None:
+def test_shim_passes_other_commands_to_hermes(scene: Scene, words: list[str]) -> None:
     assert scene.run(*words) == Answer("real", words, 5, "")
 
 
@@ -244,7 +244,7 @@ def test_the_place_known_from_the_installation_is_the_last_resort(scene: Scene) 
     assert done.code == 127 and str(scene.real) in done.err
 
 
-def test_without_any_hermes_our_words_still_work(scene: Scene) -> None:
+def test_shim_without_hermes_runs_our_commands(scene: Scene) -> None:
     bare = scene.environment(scene.shim.parent, "/bin")
     assert scene.run("profile", "list", env=bare) == Answer("ours", ["from-hermes", "", "profile", "list"], 7, "")
     done = scene.run("chat", env=bare)
@@ -301,7 +301,7 @@ def test_any_path_is_written_so_that_sh_reads_it(tmp_path: Path, name: str) -> N
 
 
 @given(st.lists(st.text(st.characters(blacklist_characters="\0\n\r", blacklist_categories=("Cs",))), max_size=3))
-def test_a_shim_says_what_it_knows(paths: list[str]) -> None:
+def test_recorded_in_returns_what_the_script_records(paths: list[str]) -> None:
     for recorded in (Recorded("/x y/'p'", '/h"$\\', tuple(paths)), Recorded("/p", None, tuple(paths))):
         raw = shim_script(recorded)
         assert is_shim(raw) and recorded_in(raw) == recorded and is_current(raw)
@@ -343,7 +343,7 @@ def test_its_cost_is_that_of_a_shell() -> None:
 
 
 @pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
-def test_shellcheck_has_nothing_to_say(plain: Scene) -> None:
+def test_shellcheck_accepts_the_shim(plain: Scene) -> None:
     done = subprocess.run(["shellcheck", plain.shim], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -73,7 +73,7 @@ def once(log: Log) -> None:
     assert log.all_seen() == log.written
 
 
-def test_what_was_there_is_not_told_again(log: Log) -> None:
+def test_tail_skips_existing_lines(log: Log) -> None:
     log.look()
     assert log.seen == []
     log.write(2)
@@ -91,7 +91,7 @@ def test_rotations_between_two_looks_lose_nothing(log: Log) -> None:
     assert not log.tail.lost
 
 
-def test_what_was_rotated_before_is_not_told(tmp_path: Path) -> None:
+def test_tail_skips_lines_rotated_before(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
     for number in range(6):
@@ -170,14 +170,14 @@ def test_the_number_of_a_removed_file_means_nothing(tmp_path: Path) -> None:
     once(log)
 
 
-def test_a_log_that_is_not_there_yet_is_told_from_its_beginning(tmp_path: Path) -> None:
+def test_tail_new_log_is_read_from_beginning(tmp_path: Path) -> None:
     log = Log(tmp_path / "logs")
     log.look()
     log.write(3)
     once(log)
 
 
-def test_who_goes_on_writing_to_the_renamed_file_is_heard(log: Log) -> None:
+def test_tail_reads_writer_of_renamed_file(log: Log) -> None:
     """supervisord and launchd keep what they opened; Hermes renames it."""
     log.write(1)
     log.look()
@@ -188,7 +188,7 @@ def test_who_goes_on_writing_to_the_renamed_file_is_heard(log: Log) -> None:
     assert sorted(log.all_seen()) == log.written
 
 
-def test_a_writer_that_goes_on_behind_a_hole_is_heard(log: Log) -> None:
+def test_tail_reads_writer_behind_a_hole(log: Log) -> None:
     with open(log.path, "w") as file:  # no append: it keeps its place
         file.write(line(1) * 1000)
         file.flush()
@@ -212,7 +212,7 @@ def test_half_a_line_waits_for_the_other_half(log: Log) -> None:
     assert log.all_seen() == ["line 1"]
 
 
-def test_half_a_line_that_nobody_ends_is_told_and_marked(log: Log) -> None:
+def test_tail_open_line_is_returned_and_marked(log: Log) -> None:
     with open(log.path, "a") as file:
         file.write("begun")
         file.flush()
@@ -264,7 +264,7 @@ def _denied(real: Callable[..., int], path: str) -> Callable[..., int]:
     return opened
 
 
-def test_more_rotated_logs_than_are_watched_are_told_once(log: Log) -> None:
+def test_tail_many_rotated_logs_are_read_once(log: Log) -> None:
     for _ in range(12):
         log.write(2)
         log.look(3.0)
@@ -290,7 +290,7 @@ _STEPS = st.lists(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=_STEPS)
-def test_whatever_happens_every_line_is_told_once(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
+def test_tail_returns_every_line_once(tmp_path_factory: pytest.TempPathFactory, steps: list[str]) -> None:
     log = Log(tmp_path_factory.mktemp("followed") / "logs", before=line(10**6))
     turned = 0
     for step in steps:
@@ -303,11 +303,11 @@ def test_whatever_happens_every_line_is_told_once(tmp_path_factory: pytest.TempP
             log.rotate()
             turned += 1
         elif step in ("remove", "cut"):
-            log.look()  # what nobody read is gone
+            log.look()  # unread lines are lost
             turned = 0
             log.path.unlink(missing_ok=True) if step == "remove" else os.truncate(log.path, 0)
         elif step == "copy and cut" and turned == 0:
-            log.write(1)  # of an empty one nobody could tell
+            log.write(1)  # an empty one cannot be recognised
             log.look()
             log.write(2)
             for number in (2, 1):

@@ -140,7 +140,7 @@ def test_the_last_line_without_an_end_is_marked(tmp_path: Path) -> None:
         assert [entry.record.cut for entry in entries] == [Cut.NOTHING, Cut.END]
 
 
-def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
+def test_history_shows_copy_and_original_once(tmp_path: Path) -> None:
     """On standard error, a gateway repeats its warnings without a time: under our supervisor in the very same file."""
     log, errors = source(tmp_path, "a"), source(tmp_path, "a", "gateway.error.log")
     log.path.write_text(line(1, "careful", "WARNING") + "WARNING gateway.run: careful\n" + line(2, "fine"))
@@ -155,7 +155,7 @@ def test_what_stands_in_two_places_is_told_once(tmp_path: Path) -> None:
     assert [entry.record.text for entry in past.since()] == ["careful", "no model\nBus error", "fine"]
 
 
-def test_a_copy_is_told_where_there_is_no_original(tmp_path: Path) -> None:
+def test_history_shows_copy_without_original(tmp_path: Path) -> None:
     errors = source(tmp_path, "a", "gateway.error.log")
     errors.path.write_text("WARNING gateway.run: careful\n")
     past = LogHistory(
@@ -165,7 +165,7 @@ def test_a_copy_is_told_where_there_is_no_original(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo", "missing"])
-def test_what_cannot_be_read_is_a_problem_and_the_others_are_told(three: list[LogSource], what: str) -> None:
+def test_history_unreadable_log_is_a_problem(three: list[LogSource], what: str) -> None:
     path = three[1].path
     path.unlink()
     if what == "folder":
@@ -204,7 +204,7 @@ def test_a_moment_in_a_long_log_is_found_by_halving(
     assert read[0] < 3_500_000 < one.path.stat().st_size / 3
 
 
-def test_what_was_written_at_one_time_is_told_in_the_order_of_the_profiles(tmp_path: Path) -> None:
+def test_history_equal_times_are_in_order_of_profiles(tmp_path: Path) -> None:
     several = [source(tmp_path, name) for name in ("c", "a", "b")]
     for each in several:
         each.path.write_text(line(1, f"{each.profile} one") + line(1, f"{each.profile} two"))
@@ -212,7 +212,7 @@ def test_what_was_written_at_one_time_is_told_in_the_order_of_the_profiles(tmp_p
     assert texts(LogHistory(several, [], Filter()), 10) == wanted == texts(LogHistory(several, [], Filter()))
 
 
-def test_a_file_that_seems_older_than_its_last_record_is_told_in_its_place(tmp_path: Path) -> None:
+def test_history_file_older_than_last_record_is_in_order(tmp_path: Path) -> None:
     """The system's clock for files ticks each 4 or 10 ms."""
     several = [source(tmp_path, name) for name in ("a", "b")]
     for each in several:

@@ -36,13 +36,13 @@ def last(log: Path) -> str:
     (b"\x1b[31mred\x1b[0m\n", "red"), (b"10%\r20%\r30%\r\n", "30%"),
     (b"z" * 900 + b"\n", "z" * 400),
 ])  # fmt: skip
-def test_the_last_whole_line_is_told(log: Path, content: bytes, shown: str) -> None:
+def test_last_line_returns_last_complete_line(log: Path, content: bytes, shown: str) -> None:
     log.write_bytes(content)
     assert last(log) == shown
 
 
 @pytest.mark.parametrize("line", [SECRET, f"GET /bot{SECRET}/x", "with xoxb-CANARY-slack-0000"])
-def test_no_secret_of_any_profile_is_told(log: Path, line: str) -> None:
+def test_last_line_is_redacted_for_all_profiles(log: Path, line: str) -> None:
     log.write_text(f"2026-11-21 17:20:44,138 INFO gateway.run: {line}\n")
     assert "CANARY" not in last(log) and last(log).startswith("INFO ")
 

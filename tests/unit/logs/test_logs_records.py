@@ -30,7 +30,7 @@ def records(*lines: str) -> list[LogRecord]:
     ("INFORMATION: none", None, None, "INFORMATION: none"),
     (HEAD, Level.INFO, "gateway.run", ""),
 ])  # fmt: skip
-def test_a_line_says_how_grave_who_and_what(line: str, level: Level | None, logger: str | None, text: str) -> None:
+def test_records_have_level_logger_and_text(line: str, level: Level | None, logger: str | None, text: str) -> None:
     (found,) = records(line)
     assert (found.level, found.logger, found.text) == (level, logger, text)
 
@@ -74,7 +74,7 @@ def test_a_traceback_stays_with_its_record() -> None:
     assert first.text == "\n".join(("failed", *lines)) and second.text == "next"
 
 
-def test_what_stands_before_any_time_is_told_line_by_line() -> None:
+def test_records_before_any_time_are_single_lines() -> None:
     found = records(
         "hello", "  more of it", "good bye", "Traceback (most recent call last):", "  x", "KeyError: 'a'", ""
     )
@@ -122,12 +122,12 @@ def test_a_moment_is_local() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "25:00", "2026-13-01", "m", "-1h", "9" * 40 + "h"])
-def test_what_is_no_time_is_said(text: str) -> None:
+def test_moment_of_invalid_text_is_usage_problem(text: str) -> None:
     with pytest.raises(UsageProblem, match="is not a time"):
         moment_of(text, 1e9, "--since")
 
 
-def test_levels_and_patterns_that_are_none_are_said() -> None:
+def test_level_and_pattern_invalid_are_usage_problems() -> None:
     assert level_of("Warn") is Level.WARNING
     with pytest.raises(UsageProblem, match="is not a level"):
         level_of("loud")

@@ -1,4 +1,4 @@
-"""The same, outdated, changed by hand or another's: judged by meaning, and never shown with a secret."""
+"""Drift of definitions: same, outdated, edited, foreign; compared by meaning, shown without secrets."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_a_unit_of_the_same_meaning_is_left_alone(change: Callable[[str], str]) 
     assert (drift.code, drift.files, drift.diff) == (DriftCode.SAME_MEANING, (), ())
 
 
-def test_a_setting_of_somebodys_own_is_told_and_not_overwritten_while_the_unit_means_the_same() -> None:
+def test_compare_added_setting_is_reported_and_kept() -> None:
     drift = _unit(_swap("RestartSec=5", "RestartSec=9\nNice=5"))
     assert (drift.code, drift.files) == (DriftCode.SAME_MEANING, ())
     assert drift.details == (f"{BASE}: Nice is not from Hermes", f"{BASE}: RestartSec is not from Hermes")
@@ -128,7 +128,7 @@ def test_a_drop_in_with_other_variables_is_outdated_and_they_are_named_without_c
     assert '-Environment="NODE_ENV=***"' in drift.diff and CANARY not in repr(drift)
 
 
-def test_new_words_in_the_comments_of_a_drop_in_change_nothing() -> None:
+def test_compare_ignores_comments_of_drop_in() -> None:
     def reworded(text: str) -> str:
         plain = re.sub(r"# mark: .*\n", "", text).replace("# Revive it,", "# Start it again,")
         return add_checksum(plain.encode()).decode()
@@ -150,7 +150,7 @@ def test_a_drop_in_that_is_not_ours_is_never_taken_for_ours() -> None:
     assert (drift.code, drift.details) == (DriftCode.HAND_EDITED, (f"{DROP_IN}: was not written by hermes-profiles",))
 
 
-def test_a_unit_that_means_something_else_in_words_that_hermes_never_writes_is_a_hand_edit() -> None:
+def test_compare_unit_with_foreign_settings_is_hand_edit() -> None:
     drift = _unit(_swap("Restart=always", "Restart=no\nNice=5"))
     assert (drift.code, drift.files) == (DriftCode.HAND_EDITED, (BASE,))
     assert f"{BASE}: restart differs" in drift.details and f"{BASE}: Nice is not from Hermes" in drift.details
@@ -255,7 +255,7 @@ def test_an_agent_of_ours_is_the_same_or_missing() -> None:
 
 
 @pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY])
-def test_an_agent_written_anew_by_another_program_means_the_same(form: plistlib.PlistFormat) -> None:
+def test_compare_agent_rewritten_by_other_program_is_same(form: plistlib.PlistFormat) -> None:
     content = plistlib.dumps(parse_plist(render_plist(spec_of())), fmt=form, sort_keys=True)
     drift = compare(ManagerKind.LAUNCHD, {PLIST: content}, [(PLIST, render_plist(spec_of()), 0o644)], spec_of())
     assert (drift.code, drift.files, drift.diff) == (DriftCode.SAME_MEANING, (), ())
@@ -296,7 +296,7 @@ def test_an_agent_without_its_mark_is_not_taken_for_ours() -> None:
     assert _agent(lambda job: job.pop(MARK)).code is DriftCode.HAND_EDITED
 
 
-def test_an_agent_marked_anew_after_a_change_is_only_outdated() -> None:
+def test_compare_agent_with_new_checksum_is_outdated() -> None:
     def marked(job: dict[str, Any]) -> None:
         job["ThrottleInterval"] = 10
         job[MARK] = plist_mark(job)
@@ -324,7 +324,7 @@ def test_what_hermes_installed_for_launchd_is_outdated_and_edited_it_is_not(tmp_
 
     assert code(text) is DriftCode.OUTDATED
     assert code(text, spec_of(Path("/srv/other"))) is DriftCode.FOREIGN
-    if folder in ("plain", "two words"):  # one that nobody can read has nothing to lose
+    if folder in ("plain", "two words"):  # an unreadable file has no content to lose
         assert code(text.replace("<integer>30<", "<integer>5<")) is DriftCode.HAND_EDITED
         assert code(
             text.replace("<key>RunAtLoad</key>", "<key>Nice</key><integer>5</integer><key>RunAtLoad</key>")

@@ -122,7 +122,7 @@ def test_a_plist_that_cannot_be_read_revives_nothing(world: World) -> None:
     assert world.manager.query(services)["a"].activity is Activity.FAILED
 
 
-def test_revivals_are_told_of_a_single_job(world: World) -> None:
+def test_restarts_are_known_for_a_single_job(world: World) -> None:
     service = world.service("a")
     world.put(service, runs=4, home="/Users/anna/.hermes/profiles/a")
     one = world.manager.query([service])["a"]
@@ -140,7 +140,7 @@ def test_jobs_of_the_session_at_the_screen_are_seen_over_ssh(world: World) -> No
     assert world.verbs() == ["list", "print", "print", "print-disabled"]
 
 
-def test_disabled_is_understood_in_old_words_too(world: World) -> None:
+def test_disabled_labels_parse_old_format(world: World) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.change(disabled=["ai.hermes.gateway-a"], old_words=True)
     found = world.manager.query(services)
@@ -163,7 +163,7 @@ def test_lines_that_are_not_understood_are_passed_over() -> None:
 @pytest.mark.parametrize(("error", "output", "found"), [
     (None, "started\nready\n", ["ready"]), ("no token\n", "started\n", ["no token"]), (None, None, []),
 ])  # fmt: skip
-def test_the_last_words_come_from_the_logs_that_the_plist_names(
+def test_journal_tail_reads_logs_of_the_plist(
     world: World, tmp_path: Path, error: str | None, output: str | None, found: list[str]
 ) -> None:
     keys: dict[str, Any] = {"StandardErrorPath": str(tmp_path / "err"), "StandardOutPath": str(tmp_path / "out")}
@@ -265,7 +265,7 @@ def test_an_old_job_that_leaves_while_the_new_one_is_loaded_is_waited_for(world:
     assert world.manager.start([service]) == {} and world.runs(service)
 
 
-def test_a_job_that_neither_runs_nor_leaves_is_told(world: World) -> None:
+def test_start_job_that_neither_runs_nor_ends_fails(world: World) -> None:
     service = world.service("a")
     world.put(service, pid=0, leaving=999)
     assert "does not unload gui/501/ai.hermes.gateway-a" in world.manager.start([service])["a"]
@@ -295,7 +295,7 @@ def test_without_a_session_at_the_screen_the_users_own_domain_is_used(world: Wor
     assert world.fake.calls[-1] == ["disable", f"{USER}/ai.hermes.gateway-a"]
 
 
-def test_where_no_domain_takes_the_job_it_says_so_and_nothing_runs(world: World) -> None:
+def test_start_without_domain_fails(world: World) -> None:
     service = world.service("a")
     world.fake.change(bootstrap={GUI: 125, USER: 125})
     failed = world.manager.start([service])
@@ -324,7 +324,7 @@ def test_a_missing_plist_is_named_with_the_command_that_makes_it(world: World) -
     assert "`hermes-gateways install a`" in world.manager.start([service])["a"]
 
 
-def test_a_stop_that_launchd_refuses_is_told(world: World) -> None:
+def test_stop_refused_by_launchd_fails(world: World) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(fails={"bootout": [5]})
@@ -361,7 +361,7 @@ def test_a_changed_definition_of_a_loaded_job_is_read_after_the_old_job_is_gone(
     assert order == ["bootout", "bootstrap"] and world.runs(service)
 
 
-def test_a_job_that_does_not_leave_is_told_and_not_loaded_twice(world: World) -> None:
+def test_load_job_that_does_not_unload_fails(world: World) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(lingers=999)
@@ -380,7 +380,7 @@ def test_unload_leaves_no_job_and_no_mark(world: World) -> None:
     assert world.manager.unload([]) == {} and world.manager.start([]) == {}
 
 
-def test_an_enable_that_fails_is_told_and_nothing_is_reloaded(world: World) -> None:
+def test_load_after_failed_enable_reloads_nothing(world: World) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(fails={"enable": [125]})
@@ -398,12 +398,12 @@ def test_an_enable_that_fails_is_told_and_nothing_is_reloaded(world: World) -> N
     (1, "Bootstrap failed: 125: Domain does not support specified action", "log in at the screen"),
     (9, "", "exit code 9"),
 ])  # fmt: skip
-def test_every_known_code_is_said_in_words(code: int, text: str, meaning: str) -> None:
+def test_explain_covers_every_known_code(code: int, text: str, meaning: str) -> None:
     said = explain("bootstrap", "gui/501", Finished(code, "", text))
     assert meaning in said and not said.endswith(".") and said[0] == "`"
 
 
-def test_a_job_that_could_not_be_found_in_words_only_is_loaded(world: World) -> None:
+def test_start_job_missing_by_text_is_loaded(world: World) -> None:
     service = world.service("a")
     answers = {"kickstart": Finished(1, "", "Could not find service in domain for user gui: 501\n")}
 

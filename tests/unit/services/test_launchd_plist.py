@@ -166,13 +166,13 @@ def test_a_stop_has_the_time_hermes_takes_for_it() -> None:
     assert parse_plist(render_plist(spec_of(drain=180)))["ExitTimeOut"] == 210
 
 
-def test_what_launchd_cannot_do_is_said() -> None:
+def test_unsupported_options_of_launchd_are_listed() -> None:
     assert unsupported_options(spec_of()) == ()
     memory, cpu, stop = unsupported_options(spec_of(limits=Limits(2**29, 50), drain=45))
     assert "memory" in memory and "CPU" in cpu and "60 s" in stop and "(45 s)" in stop
 
 
-def test_the_folder_of_the_log_is_named_wherever_it_lies() -> None:
+def test_folders_include_folder_of_the_log() -> None:
     spec = spec_of(log=Path("/Volumes/Disk 2/logs/gateway.log"))
     assert folders(spec) == (spec.home, Path("/Volumes/Disk 2/logs"))
     assert error_log(spec) == Path("/Volumes/Disk 2/logs/gateway.error.log")
@@ -352,7 +352,7 @@ def test_a_stop_during_the_refresh_starts_no_gateway(tmp_path: Path, shell: str,
 
 
 @needs_proc
-def test_a_wish_to_restart_during_the_refresh_neither_ends_it_nor_reaches_the_gateway(tmp_path: Path) -> None:
+def test_wrapper_restart_signal_during_refresh_is_ignored(tmp_path: Path) -> None:
     began, go = tmp_path / "began", tmp_path / "go"
     script = 'echo >"$1"; while [ ! -e "$2" ]; do sleep 0.02; done'
     job = Job(tmp_path, ("/bin/sh", "-c", script, "wait", str(began), str(go)), "7")
@@ -366,12 +366,12 @@ def test_a_wish_to_restart_during_the_refresh_neither_ends_it_nor_reaches_the_ga
 
 
 @pytest.mark.parametrize("prestart", [(), ("/bin/false",), ("/nowhere/hermes-gateways", "overlay"), ("/etc/passwd",)])
-def test_a_gateway_starts_whatever_becomes_of_the_refresh(tmp_path: Path, prestart: tuple[str, ...]) -> None:
+def test_wrapper_starts_gateway_after_failed_refresh(tmp_path: Path, prestart: tuple[str, ...]) -> None:
     assert Job(tmp_path, prestart, "0").start().wait(20) == 0
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_the_gateway_gets_its_words_and_no_variable_that_is_not_listed(tmp_path: Path, shell: str) -> None:
+def test_gateway_gets_arguments_and_listed_variables_only(tmp_path: Path, shell: str) -> None:
     seen = tmp_path / "seen"
     job = Job(tmp_path, ("/bin/sh", "-c", 'env >"$1"', "look", str(seen)), "0", shell)
     process = job.start(

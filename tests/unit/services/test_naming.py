@@ -13,7 +13,7 @@ from real_hermes import hermes_python
 from hermes_profiles.services.naming import drop_in, launch_agent, service_name, system_unit, user_unit
 
 HASH = "8 hex digits"
-# Home, below the folder that stands for /: suffix, and the profile that the definition names.
+# Home, below a folder used as /: suffix, and the profile that the definition names.
 TABLE = [
     ("h/.hermes", "", ""),
     ("h/.hermes/profiles/coder", "coder", "coder"),
@@ -76,7 +76,7 @@ print(json.dumps(answers))
 
 
 @pytest.mark.judge
-def test_hermes_says_the_same_of_every_row(tmp_path: Path) -> None:
+def test_service_name_equals_hermes_for_every_row(tmp_path: Path) -> None:
     world = tmp_path.resolve()
     homes = [world / place for place, _, _ in TABLE]
     for home in homes:

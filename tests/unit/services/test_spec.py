@@ -1,4 +1,4 @@
-"""The shell in front of a gateway lets in what is listed and nothing else, whatever its manager's environment holds."""
+"""The shell in front of a gateway passes listed variables only, with any environment of its manager."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_only_listed_variables_get_through(tmp_path: Path, shell: list[str]) -> 
     }  # fmt: skip
 
 
-def test_a_profile_is_pinned_by_name_whatever_is_sticky(tmp_path: Path) -> None:
+def test_pinned_command_selects_profile_despite_sticky_one(tmp_path: Path) -> None:
     for spec in (spec_of(), spec_of(Path("/home/ada/.hermes"))):
         assert spec.pinned_command[3:5] == ("-p", spec.profile)
 

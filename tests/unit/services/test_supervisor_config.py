@@ -141,7 +141,7 @@ def test_inherited_names_are_read_back_and_kept_by_the_gateway() -> None:
     assert inherited_of(b"nothing") == () and log_of(b"nothing") is None
 
 
-def test_what_supervisord_cannot_do_is_said() -> None:
+def test_unsupported_options_of_supervisord_are_listed() -> None:
     assert unsupported_options(_spec(Path("/srv"))) == ()
     said = unsupported_options(_spec(Path("/srv"), limits=Limits(1 << 30, 50), watchdog=30))
     assert [word in line for word, line in zip(("memory", "CPU", "watchdog"), said, strict=True)] == [True] * 3

@@ -38,7 +38,7 @@ def _manager(folder: Path, **environment: str) -> SupervisorManager:
 # -- no daemon
 
 
-def test_without_a_daemon_a_query_says_so_and_makes_nothing(tmp_path: Path) -> None:
+def test_query_without_daemon_creates_nothing(tmp_path: Path) -> None:
     manager = _manager(tmp_path)
     service = manager.service(ServiceName("work", "work"), "work")
     assert manager.kind is ManagerKind.SUPERVISOR
@@ -49,7 +49,7 @@ def test_without_a_daemon_a_query_says_so_and_makes_nothing(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_it_has_no_place_to_listen_it_says_how_to_give_it_one(short_folder: Path) -> None:
+def test_start_without_socket_folder_hints_at_runtime_folder(short_folder: Path) -> None:
     (short_folder / "run").touch()  # as little a folder as a /tmp that may not be written to
     manager = _manager(short_folder, XDG_RUNTIME_DIR=str(short_folder / "run"))
     with pytest.raises(ManagerError) as caught:
@@ -91,7 +91,7 @@ def test_a_damaged_record_counts_as_empty(tmp_path: Path, content: bytes) -> Non
         (b"HTTP/1.0 200 OK\r\n\r\n<fault><int>30</int><string>FAILED: a &lt; b</string></fault>", "FAILED: a < b"),
     ],
 )
-def test_a_daemon_that_fails_is_told_with_its_log(
+def test_failed_daemon_error_names_its_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
 ) -> None:
     folder = tmp_path / "state" / "supervisor"
@@ -121,9 +121,7 @@ def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(
 # -- where it listens
 
 
-def test_the_socket_lies_in_the_runtime_folder_if_it_is_the_users_and_short(
-    tmp_path: Path, isolated: Path, short_folder: Path
-) -> None:
+def test_choose_socket_prefers_short_runtime_folder_of_user(tmp_path: Path, isolated: Path, short_folder: Path) -> None:
     uid, folder = os.getuid(), tmp_path / "supervisor"
     name = f"{daemon_id(folder)}.sock"
     own = short_folder
@@ -213,7 +211,7 @@ class Options:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still; `now` moves it."""
+    """A fixed clock; `now` sets it."""
     found = SimpleNamespace(now=1000.0)
     monkeypatch.setattr(process.time, "monotonic", lambda: found.now)
     return found
@@ -251,14 +249,14 @@ def test_restarts_on_demand_do_not_count_as_failures(clock: SimpleNamespace) -> 
 
 
 @pytest.mark.parametrize("code", [0, 78])
-def test_a_final_exit_ends_the_tries_and_the_wish(clock: SimpleNamespace, code: int) -> None:
+def test_final_exit_ends_tries_and_desired_state(clock: SimpleNamespace, code: int) -> None:
     gateway = _gateway(Delays())
     _run(gateway, clock, 0, code << 8)
     assert gateway.state == ProcessStates.EXITED and not gateway.waits_for_retry and gateway.last_exit == code
     assert gateway.config.options.desired == {"work": False}
 
 
-def test_a_daemon_that_ends_starts_nothing_and_forgets_no_wish(clock: SimpleNamespace) -> None:
+def test_ending_daemon_starts_nothing_and_keeps_desired_state(clock: SimpleNamespace) -> None:
     gateway = _gateway(Delays())
     _run(gateway, clock, 0, 1 << 8)
     gateway.config.options.mood = -1

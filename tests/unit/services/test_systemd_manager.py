@@ -71,7 +71,7 @@ def test_a_service_is_hermes_own_unit_and_our_drop_in(world: World) -> None:
     assert unit_mode == ours_mode == 0o644 and b"[Install]" in unit_text and b"[Install]" not in ours_text
 
 
-def test_the_drop_in_fits_the_version_and_is_written_without_systemctl_too(world: World, tmp_path: Path) -> None:
+def test_definitions_drop_in_fits_version_also_without_systemctl(world: World, tmp_path: Path) -> None:
     def text(manager: SystemdManager) -> bytes:
         return manager.definitions(spec_of())[1][1]
 
@@ -122,7 +122,7 @@ def test_one_call_tells_of_all_units(world: World) -> None:
     ({"LoadState": "bad-setting"}, Activity.INACTIVE, False, None, "bad-setting"),
     ({"ActiveState": "inactive", "ExecMainCode": "1", "ExecMainStatus": "0"}, Activity.INACTIVE, False, 0, ""),
 ])  # fmt: skip
-def test_what_systemd_says_is_told(
+def test_query_returns_what_systemctl_shows(
     world: World, properties: dict[str, str], activity: Activity, waiting: bool, last_exit: int | None, reason: str
 ) -> None:
     world.fake.put("hermes-gateway-a", **properties)
@@ -143,7 +143,7 @@ def test_a_unit_that_runs_without_a_file_is_seen(world: World, others: int) -> N
     assert (one.installed, one.activity, one.pid, one.reason) == (False, Activity.ACTIVE, 5, "")
 
 
-def test_a_large_fleet_is_asked_for_by_a_pattern_and_idle_units_by_their_files(world: World) -> None:
+def test_query_large_fleet_uses_pattern_and_files_of_idle_units(world: World) -> None:
     services = [world.service(f"p{number}", has_file=number != 9) for number in range(1000)]
     wants = world.units / "default.target.wants"
     wants.mkdir()
@@ -166,7 +166,7 @@ def test_a_unit_of_another_name_for_the_same_file_is_recognised(world: World) ->
     assert world.manager.query([world.service("a")])["a"].pid == 3
 
 
-def test_blocks_come_apart_whatever_lies_between_them() -> None:
+def test_blocks_split_at_any_blank_line() -> None:
     found = blocks("\n\nId=a.service\nX=1=2\nnot a pair\n\n \n\nId=b.service\n\nX=nobody's\n")
     assert found == {"a.service": {"Id": "a.service", "X": "1=2"}, "b.service": {"Id": "b.service"}}
 
@@ -194,7 +194,7 @@ def test_an_answer_without_a_unit_is_no_stopped_gateway(world: World) -> None:
 # -- scopes
 
 
-def test_a_service_that_only_the_system_has_is_told_from_the_file_system(world: World) -> None:
+def test_query_system_service_is_read_from_file_system(world: World) -> None:
     world.system_unit("a", enabled=True)
     one = world.manager.query([world.service("a", has_file=False)])["a"]
     assert (one.scope, one.installed, one.enabled, one.activity) == ("system", True, True, Activity.UNKNOWN)
@@ -267,7 +267,7 @@ def test_after_a_look_a_start_is_one_call(world: World) -> None:
 
 
 @pytest.mark.parametrize("looked", [True, False])
-def test_what_failed_is_forgiven_before_a_start_and_only_that(world: World, looked: bool) -> None:
+def test_start_resets_only_failed_units(world: World, looked: bool) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.put("hermes-gateway-a", ActiveState="failed", Result="start-limit-hit")
     if looked:
@@ -284,11 +284,11 @@ def test_one_unit_that_cannot_start_does_not_hide_the_others(world: World) -> No
     failed = world.manager.start(services)
     assert failed.keys() == {"bad", "masked", "gone"}
     assert "systemd-analyze --user verify" in failed["bad"] and str(services[1].path) in failed["bad"]
-    assert failed["gone"] == ("unit hermes-gateway-gone.service not found: create it with `hermes-gateways install gone`")
+    assert failed["gone"].endswith("-gone.service not found: create it with `hermes-gateways install gone`")
     assert world.manager.query(services)["a"].activity is Activity.ACTIVE
 
 
-def test_an_error_that_names_nobody_is_told_to_everybody(world: World) -> None:
+def test_error_without_unit_name_counts_for_all(world: World) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.answers["start"] = Finished(1, "", "Unknown operation start.\n")
     assert world.manager.start(services) == dict.fromkeys("ab", "unknown operation start")
@@ -357,7 +357,7 @@ def test_the_user_bus_is_found_and_the_callers_own_address_kept(world: World, tm
     assert world.fake.environments[-1]["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/x"
 
 
-def test_a_runtime_folder_of_somebody_else_is_not_taken(world: World) -> None:
+def test_find_bus_ignores_runtime_folder_of_another_user(world: World) -> None:
     other = SystemdManager(world.home, {"XDG_RUNTIME_DIR": str(world.runtime)}, UID + 1, places=world.places)
     with pytest.raises(ManagerError):
         other.check()
@@ -388,7 +388,7 @@ def test_without_a_bus_the_way_out_is_named(world: World, kind: str, code: str, 
     assert "--manager supervisor" in str(caught.value.problem.hint) and world.fake.calls == []
 
 
-def test_root_through_sudo_is_told_to_be_the_user(world: World) -> None:
+def test_no_bus_root_through_sudo_hints_at_user(world: World) -> None:
     manager = SystemdManager(world.home, {"SUDO_USER": "anna"}, 0, places=world.places._replace(runtime=world.home))
     with pytest.raises(ManagerError) as caught:
         manager.check()
@@ -399,7 +399,7 @@ def test_root_through_sudo_is_told_to_be_the_user(world: World) -> None:
     "Failed to connect to bus: Connection refused", "Failed to connect to bus: No medium found",
     "Failed to list units: Transport endpoint is not connected", "Failed to start x: Connection reset by peer",
 ])  # fmt: skip
-def test_a_manager_that_does_not_answer_is_told_from_a_unit_that_fails(world: World, words: str) -> None:
+def test_unreachable_manager_differs_from_failing_unit(world: World, words: str) -> None:
     for verb in ("show", "start", "stop", "enable"):
         world.fake.answers[verb] = Finished(1, "", words + "\n")
     service = world.service("a")
@@ -442,7 +442,7 @@ def test_linger_is_switched_on_or_the_administrator_named(world: World) -> None:
     assert "sudo loginctl enable-linger" in str(caught.value.problem.hint)
 
 
-def test_the_version_is_asked_once(world: World) -> None:
+def test_version_is_queried_once(world: World) -> None:
     assert (world.manager.version(), world.manager.version(), len(world.fake.calls)) == (252, 252, 1)
     world.fake.answers["--version"] = Finished(0, "elogind\n", "")
     with pytest.raises(ManagerError, match="says no version"):

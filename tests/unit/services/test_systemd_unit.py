@@ -218,7 +218,7 @@ def test_the_default_gateway_is_pinned_by_the_drop_in_and_not_by_the_unit() -> N
     assert meaning_of(base, parse_unit(render_drop_in(spec, base=render_unit(spec)))).profile == "default"
 
 
-def test_back_off_is_only_asked_of_a_systemd_that_knows_it() -> None:
+def test_drop_in_has_back_off_only_for_new_systemd() -> None:
     old, new = (parse_unit(render_drop_in(spec_of(), systemd_version=each, base=b"")) for each in (253, 254))
     assert old.last("RestartSteps") == old.last("RestartMaxDelaySec") == ""
     assert (new.last("RestartSec"), new.last("RestartSteps"), new.last("RestartMaxDelaySec")) == ("5", "8", "300")
@@ -238,7 +238,7 @@ def test_limits_waits_and_drains_are_in_the_drop_in() -> None:
     assert not {key for _, key in unlimited.names()} & {"MemoryMax", "OOMPolicy", "CPUQuota"}
 
 
-def test_a_gateway_that_says_ready_has_time_to_try_dead_channels_first() -> None:
+def test_drop_in_of_notify_gateway_has_long_start_timeout() -> None:
     spec = spec_of(watchdog=30, boot_delay=10)
     unit = parse_unit(render_unit(spec)).joined(parse_unit(render_drop_in(spec, base=render_unit(spec))))
     assert (unit.last("Type"), unit.last("NotifyAccess"), unit.last("WatchdogSec")) == ("notify", "main", "30s")
@@ -306,7 +306,7 @@ def test_two_backslashes_at_the_end_do_not_join_lines() -> None:
     assert unit.last("Type") == "notify" and unit.last("WorkingDirectory") == "/srv/a\\\\"
 
 
-def test_a_line_whose_quote_never_ends_sets_nothing() -> None:
+def test_environment_line_with_open_quote_sets_nothing() -> None:
     unit = parse_unit(b'[Service]\nEnvironment="HERMES_HOME=/srv/quo"ted"\nExecStart="/bin/a\n')
     assert "HERMES_HOME" not in unit.environment() and unit.command("ExecStart") == ()
 
@@ -384,23 +384,21 @@ def _verify(units: list[Path], runtime: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["plain", *AWKWARD])
-def test_systemd_has_nothing_to_say_about_units_with_awkward_paths(
-    tmp_path: Path, short_folder: Path, name: str
-) -> None:
+def test_systemd_accepts_units_with_awkward_paths(tmp_path: Path, short_folder: Path, name: str) -> None:
     spec = awkward_spec(name, tmp_path.resolve())._replace(limits=Limits(2**29, 50), watchdog=30)
     for program in (spec.program.python, spec.prestart[0]):
         _runnable(Path(program))
     assert _verify([_installed(tmp_path / "units", spec)], short_folder) == ""
 
 
-def test_systemd_would_say_something_about_a_unit_without_quotes(tmp_path: Path, short_folder: Path) -> None:
+def test_systemd_complains_about_unit_without_quotes(tmp_path: Path, short_folder: Path) -> None:
     spec = awkward_spec('quo"ted', tmp_path.resolve())
     unit = tmp_path / "hermes-gateway.service"
     unit.write_bytes(render_unit_unquoted(spec))
     assert _verify([unit], short_folder) != ""
 
 
-# A gateway that tells what it was given, and ends on TERM as Hermes does: cleanly if the stop was announced.
+# A gateway that records its arguments and variables, and ends on TERM as Hermes does: cleanly if the stop was planned.
 _FAKE = """\
 #!/bin/sh
 case $3 in */cgroup_cleanup|gateway.cgroup_cleanup) exit 0;; esac
