@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-import stat
+from pathlib import Path
+
+from hermes_profiles.profiles.regular_file import open_regular
 
 _BYTES = 16 * 1024
 
 
-def tail(path: str | os.PathLike[str]) -> bytes:
+def tail(path: Path | str) -> bytes:
     """Return the last lines of a regular file, at most 16 KiB; b"" when it cannot be read. Never waits for a FIFO."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor, status = open_regular(path)
     except OSError:
         return b""
+    start = max(0, status.st_size - _BYTES - 1)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            return b""
-        start = max(0, status.st_size - _BYTES - 1)
         raw = os.pread(descriptor, _BYTES + 1, start)
     except OSError:
         return b""
@@ -27,7 +26,7 @@ def tail(path: str | os.PathLike[str]) -> bytes:
     return raw.partition(b"\n")[2] if start else raw
 
 
-def last_lines(path: str | os.PathLike[str], count: int) -> list[str]:
+def last_lines(path: Path | str, count: int) -> list[str]:
     """Return at most `count` last lines of a log, not redacted; [] when it cannot be read."""
     lines = tail(path).decode("utf-8", "replace").splitlines()
     return lines[-count:] if count > 0 else []
