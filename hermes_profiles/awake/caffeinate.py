@@ -88,11 +88,11 @@ def hold_caffeinate(
         while True:
             pids = live()
             if pids:
-                process, held = time.monotonic(), caffeinate.while_alive(pids[0])
+                started, held = time.monotonic(), caffeinate.while_alive(pids[0])
                 if bridge is not None:
                     caffeinate.end(bridge)
                 code = held.wait()
-                if time.monotonic() - process < _TOO_SOON and pids[0] in live():
+                if time.monotonic() - started < _TOO_SOON and pids[0] in live():
                     raise ManagerError(f"caffeinate ends at once (exit code {code})", target="caffeinate")
                 bridge = caffeinate.for_seconds(grace)
             elif bridge is None or bridge.poll() is not None:

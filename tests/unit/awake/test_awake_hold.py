@@ -115,7 +115,7 @@ def test_without_a_gateway_it_ends_at_once_and_holds_nothing(mac: Mac) -> None:
 def test_it_holds_for_one_gateway_then_for_the_next_and_ends_after_the_last(mac: Mac) -> None:
     first, second = mac.gateway(), mac.gateway()
     thread = Thread(
-        target=hold_caffeinate, args=(mac.live, ("-i", "-m"), mac.environment), kwargs={"grace": 1, "look": 0.02}
+        target=hold_caffeinate, args=(mac.live, ("-i", "-m"), mac.environment), kwargs={"grace": 1, "poll": 0.02}
     )
     thread.start()
     until(lambda: mac.asked == [f"-i -m -w {first.pid}"])
@@ -133,7 +133,7 @@ def test_it_holds_for_one_gateway_then_for_the_next_and_ends_after_the_last(mac:
 def test_hold_waits_for_restarting_gateway(mac: Mac) -> None:
     first = mac.gateway()
     thread = Thread(
-        target=hold_caffeinate, args=(mac.live, ("-i",), mac.environment), kwargs={"grace": 60, "look": 0.02}
+        target=hold_caffeinate, args=(mac.live, ("-i",), mac.environment), kwargs={"grace": 60, "poll": 0.02}
     )
     thread.start()
     until(lambda: len(mac.asked) == 1)
