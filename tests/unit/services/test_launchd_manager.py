@@ -308,7 +308,7 @@ def test_without_any_domain_the_manager_cannot_be_reached(world: World, verb: st
     world.fake.change(domains={GUI: 125, USER: 113})
     with pytest.raises(ManagerError) as caught:
         world.manager.check() if verb == "check" else getattr(world.manager, verb)([world.service("a")])
-    assert caught.value.problem.code == "no-domain" and "not through sudo" in str(caught.value.problem.hint)
+    assert caught.value.problem.code == "no-domain" and "without sudo" in str(caught.value.problem.hint)
 
 
 def test_a_disabled_job_is_started_and_stays_disabled_at_login(world: World) -> None:
@@ -366,7 +366,7 @@ def test_load_job_that_does_not_unload_fails(world: World) -> None:
     world.put(service)
     world.fake.change(lingers=999)
     assert "does not unload gui/501/ai.hermes.gateway-a" in world.manager.load([service], enable=None)["a"]
-    assert "does not let go" in world.manager.unload([service])["a"] and "bootstrap" not in world.verbs()
+    assert "does not unload" in world.manager.unload([service])["a"] and "bootstrap" not in world.verbs()
 
 
 def test_unload_leaves_no_job_and_no_mark(world: World) -> None:
