@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
-from hermes_profiles.integration.shim.install import read_start_files, plan_install, plan_remove
+from hermes_profiles.integration.shim.install import plan_install, plan_remove, read_start_files
 from hermes_profiles.integration.shim.script import BYPASS
 from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
 from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells
