@@ -106,5 +106,5 @@ def test_file_changed_during_confirmation_is_kept(world: DoctorWorld, monkeypatc
     monkeypatch.setattr("hermes_profiles.cli.framework.output.is_interactive", lambda: True)
     monkeypatch.setattr("hermes_profiles.cli.framework.output.ask", ask)
     done = world.doctor("--fix", "--only", "files.joined-keys")
-    assert done.code == 0 and "mended: " in done.stdout and "dry run" not in done.stderr, done
+    assert done.code == 0 and "fixed: " in done.stdout and "dry run" not in done.stderr, done
     assert env.read_text() == "OPENAI_API_KEY=CANARY1\nTELEGRAM_BOT_TOKEN=71:CANARYtelegram\nLATER=1\n"

@@ -139,17 +139,20 @@ def test_report_begins_with_errors_and_ends_with_command(world: DoctorWorld, che
         "    /h/.env:4 NAME",
         "    fix: repair it: `true`",
     ]
-    assert lines[-2:] == ["1 error, 1 remark in 1 profile", "for the rest of work, ask Hermes: `hermes -p work doctor`"]
+    assert lines[-2:] == [
+        "1 error, 1 remark in 1 profile",
+        "for the rest of work, run Hermes' own doctor: `hermes -p work doctor`",
+    ]
 
 
 def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Check]) -> None:
     checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
-    assert world.doctor("--skip", "b").stdout == "the chosen checks find nothing in 3 profiles\n"
+    assert world.doctor("--skip", "b").stdout == "no findings of the selected checks in 3 profiles\n"
     assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
     mending = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
     checks[1] = check("b.loud", finding("a thing", "work", repairs=(mending,)))
     output = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
-    assert "1 of them can be mended by `hermes-profiles doctor work --fix --only b.loud --skip a`" in output
+    assert "1 of them can be fixed: `hermes-profiles doctor work --fix --only b.loud --skip a`" in output
 
 
 def test_report_counts_findings_beyond_the_limit(world: DoctorWorld, checks: list[Check]) -> None:
@@ -172,7 +175,7 @@ def test_commands_name_the_inspected_root(world: DoctorWorld, checks: list[Check
     assert [row["fix"]["command"] for row in world.findings(*home)] == list(commands.values())
     text = world.doctor("work", *home).stdout
     assert f"`hermes-profiles repair --home {world.root}`" in text
-    assert f"ask Hermes: `HERMES_HOME={world.root} hermes -p work doctor`" in text
+    assert f"run Hermes' own doctor: `HERMES_HOME={world.root} hermes -p work doctor`" in text
 
 
 def test_list_prints_every_check(world: DoctorWorld) -> None:
