@@ -269,7 +269,7 @@ class Root:
         on_outcome: OnOutcome = ignore,
         on_progress: OnProgress = ignore,
     ) -> FleetResult:
-        """Write the services of profiles and load them. `start`: start the gateways, too."""
+        """Write the services of profiles and load them. `start`: also start the gateways."""
         from .install_services import InstallRequest, install
 
         session = self._session(on_outcome, on_progress)

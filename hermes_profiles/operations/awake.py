@@ -151,7 +151,7 @@ class AwakeRun:
     def _observe(self, world: SystemContext) -> Wakefulness:
         is_systemd = world.manager is not None and world.manager.kind is ManagerKind.SYSTEMD
         return fleet_awake.wakefulness(
-            world, self._session.look(profile_names(self._session.layout)) if is_systemd else {}
+            world, self._session.observe(profile_names(self._session.layout)) if is_systemd else {}
         )
 
     def _planned(self, action: str, plan: ChangePlan | None) -> AwakeResult:

@@ -49,7 +49,7 @@ class Session:
 
     @property
     def _environment(self) -> dict[str, str]:
-        """Return the environment with the folder we are in: a program that started us may have left PWD behind."""
+        """Return the environment with PWD set to the current folder, which a parent process may have changed."""
         try:
             return {**self.environment, "PWD": os.getcwd()}
         except OSError:  # the folder is gone
@@ -57,17 +57,19 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """Return the catalogue with the user's additions and the channels of plugins, for who only looks: what
-        cannot be read becomes a warning in `problems`. A clone reads it anew and stops there."""
+        """Return the catalogue with the user's additions and the channels of plugins.
+
+        A file that cannot be read becomes a warning in `problems`; a clone reads it again and raises.
+        """
         from hermes_profiles.profiles.plugin_channels import catalog_for
 
         return catalog_for(self.layout, self.environment, problems=self.problems)
 
     def recover(self, *, dry_run: bool) -> list[Problem]:
-        """Finish or take back what a killed run left, before anything is planned; returns a warning for each.
+        """Complete or revert the change of a killed run, before anything is planned; returns a warning for each.
 
-        A plan made before that would be for a world that is gone. Without such a change nothing is locked, so that
-        what is refused leaves no trace.
+        A plan made before that would not fit. Without such a change nothing is locked, so that a refused command
+        leaves no trace.
         """
         from hermes_profiles.changes.apply import recover
         from hermes_profiles.changes.journal import Journal
@@ -77,7 +79,7 @@ class Session:
         return [Problem("recovered", sentence) for sentence in recover(self.layout)]
 
     def chosen_profile(self) -> tuple[str, str]:
-        """Return (name, why) of the profile meant when none is named: HERMES_HOME's, else the sticky one."""
+        """Return (name, why) of the profile in use: that of HERMES_HOME, else the sticky default."""
         from hermes_profiles.profiles.listing import active_profile
 
         home = given_home(self._environment, user_home=user_home(self.environment), home=self.home_option)
@@ -93,7 +95,7 @@ def user_home(environment: dict[str, str]) -> Path:
 
 
 def command_at(command: str, home: str | None) -> str:
-    """Return a command that works on the same home: ours by its option, Hermes' own by its variable."""
+    """Return a command that works on the same home: with `--home`, or HERMES_HOME for Hermes' own commands."""
     if not home or not command:
         return command
     parts = []
@@ -112,7 +114,7 @@ def is_debugging() -> bool:
 
 
 def from_os_error(error: OSError) -> Problem:
-    """Return what the operating system refused, where, and a way to look at it."""
+    """Return the problem for an error of the operating system: the path, the reason, a command to look at it."""
     place = str(error.filename) if error.filename else None
     words = (error.strerror or str(error)).lower()
     return Problem(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hermes_profiles.services.spec import ServiceSpec
 
     from .install_services import ServiceInstaller
-    from .repair_services import ServiceMending
+    from .repair_services import ServiceRepairs
 
 
 class Diagnosis(NamedTuple):
@@ -106,7 +106,7 @@ class DoctorRun:
         from hermes_profiles.changes.journal import Journal, iso
         from hermes_profiles.doctor.fix_plan import build_fix_plan
 
-        from .repair_services import ServiceMending
+        from .repair_services import ServiceRepairs
 
         session = self._session
         self._warnings += session.recover(dry_run=dry_run)
@@ -114,7 +114,7 @@ class DoctorRun:
         now = utc_now()
         trash_id = Journal(session.layout.state).fresh_id(now)
         plan = build_fix_plan(findings, session.layout, trash_id=trash_id, deleted_at=iso(now))
-        services = ServiceMending(session, plan.services)
+        services = ServiceRepairs(session, plan.services)
         steps = _steps(plan, services)
         preview = FixResult(self._diagnosis(findings, plan.problems), steps, dry_run)
         if dry_run or not steps:
@@ -154,7 +154,7 @@ class DoctorRun:
             os.getuid(),
             time.time(),
             session.world,
-            session.look,
+            session.observe,
             (session.due, *other_managers(session)),
             session.manager_problems,
             self._spec_of,
@@ -174,7 +174,7 @@ class DoctorRun:
         return Diagnosis(findings, self._count, (*self._session.problems, *self._warnings, *problems))
 
 
-def _steps(plan: FixPlan, services: ServiceMending) -> tuple[Mapping[str, Any], ...]:
+def _steps(plan: FixPlan, services: ServiceRepairs) -> tuple[Mapping[str, Any], ...]:
     """Return what is done, step by step."""
     from hermes_profiles.changes.plan import describe
 

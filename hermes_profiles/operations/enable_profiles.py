@@ -43,7 +43,7 @@ def enable_profiles(
     if stop and not dry_run:
         session.require_manager()
     kind = OutcomeKind.ENABLED if enabled else OutcomeKind.DISABLED
-    # `install --no-enable` is taken back by `enable`, too.
+    # `enable` also reverts `install --no-enable`.
     values: Values = {("disabled",): None, ENABLE: None} if enabled else {("disabled",): "true"}
     command = str(kind).removesuffix("d")
     plan = plan_meta(session.layout, dict.fromkeys(selection.profiles, values), command=command)
@@ -84,7 +84,7 @@ def _enable_services(session: FleetSession, names: Sequence[str], *, enabled: bo
     """Set whether installed services start with the manager; returns profile → why it could not be set."""
     paths = {name: session.due.service(session.world.service_name(name), name).path for name in names}
     present = [name for name in names if paths[name].exists()]
-    gateways = session.look(present)
+    gateways = session.observe(present)
     if session.world.manager is None:
         why = session.manager_problems[0].message if session.manager_problems else "there is no service manager"
         return dict.fromkeys(present, f"kept with the profile, but its service cannot be changed: {why}")

@@ -1,4 +1,4 @@
-"""What every command about gateways begins with: the manager, the profiles meant, one look at all of them."""
+"""The context of an operation on gateways: the service manager, the selected profiles, observations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FleetSession(Session):
-    """One run of a command about gateways; `manager_option` is `--manager`."""
+    """The context of one run on gateways. `manager_option`: as `--manager`."""
 
     manager_option: str | None = None
     manager_problems: list[Problem] = field(default_factory=list)
@@ -64,13 +64,13 @@ class FleetSession(Session):
         return frozenset(name for name, (off, _) in self.meta.items() if off)
 
     def selection(self, names: Iterable[str], excluded: Iterable[str], group: str | None) -> Selection:
-        """Return the profiles a command means."""
+        """Return the selected profiles."""
         groups = {name: of for name, (_, of) in self.meta.items()} if group is not None else {}
         return select(self.existing, names, excluded=excluded, group=group, groups=groups)
 
     @property
     def manager_name(self) -> str | None:
-        """Return the manager the user asks for: `--manager`, else HERMES_PROFILES_MANAGER."""
+        """Return the requested manager: `--manager`, else HERMES_PROFILES_MANAGER."""
         return self.manager_option or self.environment.get("HERMES_PROFILES_MANAGER") or None
 
     @cached_property
@@ -89,26 +89,28 @@ class FleetSession(Session):
 
     @property
     def _wanted(self) -> ManagerKind | None:
-        """Return the manager asked for. Raises UsageProblem, or ManagerError when only the environment is wrong: who
-        merely looks can do without."""
+        """Return the requested manager. Raises UsageProblem, or ManagerError when only the environment is wrong.
+
+        An operation that only reads can do without a manager.
+        """
         if self.manager_name is None:
             return None
         try:
             return ManagerKind(self.manager_name)
         except ValueError:
-            words, hint = f"{self.manager_name!r} is no service manager", f"there are: {', '.join(ManagerKind)}"
+            message, hint = f"{self.manager_name!r} is no service manager", f"use one of {', '.join(ManagerKind)}"
         if self.manager_option is not None:
-            raise UsageProblem(words, target="--manager", hint=hint)
-        raise ManagerError(f"HERMES_PROFILES_MANAGER: {words}", target="HERMES_PROFILES_MANAGER", hint=hint)
+            raise UsageProblem(message, target="--manager", hint=hint)
+        raise ManagerError(f"HERMES_PROFILES_MANAGER: {message}", target="HERMES_PROFILES_MANAGER", hint=hint)
 
     @property
     def manager_kind(self) -> str | None:
-        """Return the manager's name, None when there is none to ask."""
+        """Return the name of the manager, None without one."""
         return str(self.world.manager.kind) if self.world.manager is not None else None
 
     @cached_property
     def reachable(self) -> Manager | None:
-        """Return the manager, None when it cannot be used; why is told in `manager_problems`."""
+        """Return the manager, None when it cannot be used; the reason is in `manager_problems`."""
         try:
             return self.manager
         except ManagerError as error:
@@ -117,17 +119,17 @@ class FleetSession(Session):
 
     @cached_property
     def world(self) -> SystemContext:
-        """Return what a look at gateways depends on; without a manager when none can be used."""
+        """Return the system that is observed; without a manager when none can be used."""
         return SystemContext(self.layout, self.reachable, processes_of(sys.platform))
 
     @cached_property
     def due(self) -> Manager:
-        """Return the manager that is due here, for its names, paths and files alone: it need not be there."""
+        """Return the manager of this machine for its names, paths and files; it need not be running."""
         from hermes_profiles.services.detect import describe
 
         try:
             wanted = self._wanted
-        except ManagerError:  # told by whoever asked for the real one
+        except ManagerError:  # reported where the real manager is used
             wanted = None
         choice = describe(
             platform=sys.platform,
@@ -140,7 +142,7 @@ class FleetSession(Session):
         return manager_of(choice.kind, self)
 
     def unsupported(self, spec: ServiceSpec, manager: Manager) -> tuple[str, ...]:
-        """Return what a manager cannot do of what a service asks for, in words."""
+        """Return the options of a service that its manager does not support, as text."""
         if manager.kind is ManagerKind.LAUNCHD:
             from hermes_profiles.services.launchd.render import unsupported_options
         elif manager.kind is ManagerKind.SUPERVISOR:
@@ -150,11 +152,11 @@ class FleetSession(Session):
         return unsupported_options(spec)
 
     def served(self, profiles: Sequence[str]) -> dict[str, str]:
-        """Return those of some profiles that a multiplexer serves, with the reason why they need no service."""
+        """Return profile → why it needs no service, for those of these profiles that a multiplexer serves."""
         from hermes_profiles.gateways.topology import multiplexing_asked
         from hermes_profiles.model.names import DEFAULT
 
-        gateways = self.look(profiles)
+        gateways = self.observe(profiles)
         found = {name: gateway.detail for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
         if multiplexing_asked(self.layout.home(DEFAULT), self.environment):
             words = "default is set to serve every profile (gateway.multiplex_profiles)"
@@ -162,7 +164,7 @@ class FleetSession(Session):
         return found
 
     def linger_warning(self, manager: Manager) -> list[Problem]:
-        """Return a warning when services end with the login session, and the command that mends it."""
+        """Return a warning when services end with the login session, and the command that fixes it."""
         if manager.linger() is not False:
             return []
         return [
@@ -170,23 +172,25 @@ class FleetSession(Session):
                 "linger",
                 "services of this user end when the last session does, and do not start at boot",
                 None,
-                "have them stay with `loginctl enable-linger`",
+                "keep them running with `loginctl enable-linger`",
             )
         ]
 
     def require_manager(self) -> Manager:
-        """Return the manager, for who changes things. Raises ManagerError when it cannot be used."""
+        """Return the manager. Raises ManagerError when it cannot be used."""
         return self.manager
 
-    def glance(self, profiles: Sequence[str]) -> dict[str, Gateway]:
-        """Return the gateways of profiles as `look` does; nobody is asked where no service can be."""
+    def observe_cheaply(self, profiles: Sequence[str]) -> dict[str, Gateway]:
+        """Return the gateways of profiles; no manager is queried where no service can be."""
         if not has_services(self):
             return survey(SystemContext(self.layout, None, processes_of(sys.platform)), profiles)
-        return self.look(profiles)
+        return self.observe(profiles)
 
-    def look(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:
-        """Return the gateways of profiles, for who only looks: a manager that cannot be reached is noted, and
-        files and processes tell what they can."""
+    def observe(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:
+        """Return the gateways of profiles, without a manager when it does not answer.
+
+        Its error is in `manager_problems`, and files and processes show the state.
+        """
         try:
             return survey(self.world, profiles, known)
         except ManagerError as error:
@@ -201,12 +205,12 @@ def no_root(layout: Layout) -> NotFound:
         f"no profiles in {layout.root}",
         target=str(layout.root),
         code="no-root",
-        hint="name another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
+        hint="use another root with `--home PATH`, or make a profile with `hermes-profiles create NAME`",
     )
 
 
 def manager_of(kind: ManagerKind, session: Session) -> Manager:
-    """Return a manager of this user without asking it anything."""
+    """Return a manager of this user without querying it."""
     home = user_home(session.environment)
     if kind is ManagerKind.LAUNCHD:
         from hermes_profiles.services.launchd.manager import LaunchdManager
@@ -222,14 +226,16 @@ def manager_of(kind: ManagerKind, session: Session) -> Manager:
 
 
 def other_managers(session: FleetSession) -> list[Manager]:
-    """Return the managers that may have services here, besides the one of this machine; none has been asked yet."""
+    """Return the managers that may have services here, besides the one of this machine; none is queried."""
     own = ManagerKind.LAUNCHD if sys.platform == "darwin" else ManagerKind.SYSTEMD
     return [manager_of(kind, session) for kind in (own, ManagerKind.SUPERVISOR) if kind is not session.due.kind]
 
 
 def has_services(session: Session) -> bool:
-    """Return whether any gateway service could be there, from file names alone: most roots of one profile have none,
-    and then nobody needs to be asked."""
+    """Return whether there can be a gateway service, from file names alone.
+
+    Most roots of one profile have none, and then no manager is queried.
+    """
     home = user_home(session.environment)
     folders = (home / USER_UNITS, home / LAUNCH_AGENTS, Path(SYSTEM_UNITS))
     for folder in folders:

@@ -92,7 +92,7 @@ def fleet_status(
     `ask_api`: query the API servers; `in_detail`: query their identity too; `accounts`: include the accounts.
     """
     inventory = read_fleet_status(
-        session.look,
+        session.observe,
         session.world,
         profiles,
         catalog=session.catalog,
@@ -136,8 +136,10 @@ def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:
 
 
 def _accounts(session: FleetSession, inventory: Inventory) -> tuple[AccountRow, ...]:
-    """Return the accounts of the profiles that were looked at. Locks are read only under a multiplexer, teams only
-    where a profile tells of one."""
+    """Return the accounts of the observed profiles.
+
+    Locks are read only under a multiplexer, teams only where a profile names one.
+    """
     world, layout, catalog = session.world, session.layout, session.catalog
     is_shared = any(gateway.state is GatewayState.SERVED for gateway in inventory.gateways.values())
     locks = (
@@ -154,8 +156,8 @@ def _accounts(session: FleetSession, inventory: Inventory) -> tuple[AccountRow, 
 
 
 def _members(layout: Layout, profiles: Sequence[str]) -> Members:
-    """Return who is in which team; nothing is parsed where no profile says that it is in one."""
-    if not any(_tells_of_team(layout, name) for name in profiles):
+    """Return the members of teams; nothing is parsed where no profile names a team."""
+    if not any(_names_team(layout, name) for name in profiles):
         return NO_MEMBERS
     from hermes_profiles.teams.model import read_teams
 
@@ -164,7 +166,7 @@ def _members(layout: Layout, profiles: Sequence[str]) -> Members:
     return Members({name: (team.name, team.channel) for name, team in found.items() if team is not None})
 
 
-def _tells_of_team(layout: Layout, profile: str) -> bool:
+def _names_team(layout: Layout, profile: str) -> bool:
     try:
         return b"team" in read_regular(layout.home(profile) / PROFILE_FILE, _LARGEST)
     except OSError:

@@ -1,4 +1,4 @@
-"""Running a program of Hermes that has the terminal to itself."""
+"""Run an interactive program of Hermes at the terminal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ def in_foreground(
     folder: str | None = None,
     stdout: int | None = None,
 ) -> tuple[int, bool]:
-    """Run a program that talks to the person at the terminal; return its exit code, negative for a signal, and whether
-    Ctrl-C was pressed.
+    """Run an interactive program; return (exit code, whether Ctrl-C was pressed).
 
-    `environment`, `folder`, `stdout`: ours where none is given. Ctrl-C reaches both of us and is its alone to heed;
-    SIGTERM is passed on, and ends us when it has ended. The terminal is as before afterwards, however the program
-    ended. Raises OSError.
+    The exit code is negative for a signal. `environment`, `folder`, `stdout`: those of this process without them.
+    Ctrl-C reaches both processes, and the program decides; SIGTERM is passed on, and ends this process after it. The
+    terminal is restored afterwards. Raises OSError.
     """
     import signal
     import subprocess
@@ -36,7 +35,7 @@ def in_foreground(
     modes = _terminal()
     # As an exception in the middle of `wait` it would lose the exit code of a child that has just ended.
     interrupt = signal.getsignal(signal.SIGINT)
-    if interrupt is not signal.SIG_IGN:  # who ignores it has it ignored in the program, too
+    if interrupt is not signal.SIG_IGN:  # a caller that ignores it passes that on to the program
         signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     terminate = signal.signal(signal.SIGTERM, pass_on)  # before there is a child: it would outlive us otherwise
     try:

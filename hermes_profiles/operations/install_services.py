@@ -114,7 +114,7 @@ def uninstall(
     *,
     dry_run: bool,
 ) -> FleetResult:
-    """Stop the gateways of these profiles and remove their services. A profile that is gone can be named, too."""
+    """Stop the gateways of these profiles and remove their services. A deleted profile can be named as well."""
     orphans = orphaned(session.world, session.due, names)
     rest = [name for name in names if name not in orphans]
     selected = session.selection(rest, excluded, group).profiles if rest or group or not orphans else ()

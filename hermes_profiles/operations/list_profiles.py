@@ -63,7 +63,7 @@ def list_profiles(session: FleetSession) -> ProfileList:
         read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name))
         for name in names
     ]
-    gateways = session.glance(names)
+    gateways = session.observe_cheaply(names)
     warnings = [
         *session.problems,
         *session.manager_problems,
@@ -95,7 +95,7 @@ def show_profile(session: FleetSession, profile: str) -> ProfileDetails:
         from hermes_profiles.teams.model import read_teams
 
         teams = read_teams(session.layout)
-    listed = _listed(found, session.glance((name,))[name], teams)
+    listed = _listed(found, session.observe_cheaply((name,))[name], teams)
     keys = tuple(_keys(home, session))
     skills = sum(1 for _ in (home / "skills").rglob(SKILL_FILE)) if (home / "skills").is_dir() else 0
     return ProfileDetails(listed, keys, skills, (*session.problems, *session.manager_problems, *found.problems))

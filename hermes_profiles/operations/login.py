@@ -60,8 +60,8 @@ def logged_in(
 ) -> Iterator[LoggedIn]:
     """Run the set-up of the team's channel for a member in a temporary home, and yield the account.
 
-    `allowed`: ids of the users who may talk to it. No profile changes meanwhile; an account that is not bound goes to
-    the trash. Raises Refused for an account of another profile and when the user does not confirm, Failed when there
+    `allowed`: ids of the users who may talk to it. No profile changes while it runs; an account that is not bound goes
+    to the trash. Raises Refused for an account of another profile and when the user does not confirm, Failed when there
     was no login, KeyboardInterrupt for Ctrl-C.
     """
     _, team, member, catalog, _ = place
@@ -144,7 +144,7 @@ class _LoginRun:
         )
 
     def agreed(self, login: NewLogin, account: Account, verdict: LoginVerdict) -> str:
-        """Return the profile that gets the account: where it is not plain, whoever the person at the terminal says."""
+        """Return the profile that gets the account; the user at the terminal decides where it is not clear."""
         kind, holder = verdict
         new, channel = short_id(account.id), self._team.channel
         if holder is None or kind is LoginKind.NEW:
@@ -210,7 +210,7 @@ def _whose(kind: LoginKind, holder: AccountHolder, new: str, channel: str) -> st
     if kind is LoginKind.ACCOUNT_OF_ANOTHER:
         return f"the login is the {channel} account of {who}, {new}: the token that {who} has may hold no longer"
     return (
-        f"whoever scanned is the person behind the {channel} account of {who}, {short_id(holder.account)}: that one "
+        f"the user who scanned is behind the {channel} account of {who}, {short_id(holder.account)}: that one "
         f"may have ended with it, and {new} is the one that holds"
     )
 
@@ -234,7 +234,7 @@ def _policy_warnings(session: Session, member: str, account: Account, login: New
     if policy == "pairing" and _is_multiplexed(session):
         yield Problem(
             "no-pairing",
-            f"whoever writes to {member} gets a code that nobody can approve: Hermes 0.19.0 looks for it "
+            f"a user who writes to {member} gets a code that cannot be approved: Hermes 0.19.0 looks for it "
             "elsewhere while one gateway serves all",
             member,
             hint,

@@ -118,7 +118,7 @@ class LogReader:
             self._warn(problem.message, problem.hint)
 
     def run(self, count: int | None, *, follow: bool) -> None:
-        """Read the last `count` records (None: all that the filter takes); with `follow`, the new ones, too.
+        """Read the last `count` records (None: all that the filter takes); with `follow`, also the new ones.
 
         Ends when the sink is closed. Raises what the sink raises.
         """
@@ -178,7 +178,7 @@ class LogReader:
         )
 
     def _with_server(self) -> tuple[str, ...]:
-        """Return the profiles whose logs are read: that of default, too, where its gateway serves one of them."""
+        """Return the profiles whose logs are read; default is one when its gateway serves another of them."""
         if DEFAULT in self._profiles or DEFAULT in self._excluded:
             return self._profiles
         served = served_by_default(self._world, self._profiles)

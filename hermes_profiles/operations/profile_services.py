@@ -46,11 +46,12 @@ from .run_fleet import FleetRequest, run_fleet
 
 
 class ProfileRemoval:
-    """Profiles that are about to lose their folders: what hangs on them goes first, and a multiplexer that serves one
-    of them is down meanwhile.
+    """Profiles that are about to lose their folders: gateways and services are removed first.
 
-    Raises Refused when something may be at work that cannot be stopped, ManagerError when a service is installed whose
-    manager cannot be reached: it would stay behind and come back.
+    A multiplexer that serves one of them is down during the change.
+
+    Raises Refused when a process may run that cannot be stopped, ManagerError when the manager of an installed service
+    cannot be reached: the service would be left and start again.
     """
 
     def __init__(self, session: FleetSession, verb: str, *profiles: str) -> None:
@@ -69,8 +70,7 @@ class ProfileRemoval:
 
     @contextmanager
     def down(self, *, dry_run: bool) -> Iterator[None]:
-        """Stop the gateway and disable its services, for a change that is made inside; they are put back if it is not
-        made."""
+        """Stop the gateway and disable its services during the change inside; they are put back if it fails."""
         with ExitStack() as stack:
             if self.multiplexer is not None and not dry_run:
                 stack.enter_context(self.multiplexer.down())
@@ -78,17 +78,19 @@ class ProfileRemoval:
             yield
 
     def with_services(self, plan: ChangePlan) -> ChangePlan:
-        """Return a plan that also removes the services' files, as they are once all is down."""
-        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each.files))
+        """Return a plan that also removes the files of the services, read after they are stopped."""
+        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each))
         return replace(plan, steps=(*plan.steps, *self.new_files(), *steps)) if steps else plan
 
     def new_files(self) -> tuple[Step, ...]:
-        """Return the steps that write services for what comes after; none for a profile that goes for good."""
+        """Return the steps that write services for the profile afterwards; none for one that is removed."""
         return ()
 
     def finish(self, *, dry_run: bool) -> list[Problem]:
-        """Have managers forget what is gone and start the multiplexer again; returns warnings. What does not come up is
-        in `errors`."""
+        """Have managers forget the services and start the multiplexer again; returns warnings.
+
+        What does not start is in `errors`.
+        """
         left = [problem for name in self.profiles for problem in system_leftovers(self.session.world, name)]
         warnings = [*left, *self.session.manager_problems]
         if not dry_run:
@@ -99,7 +101,7 @@ class ProfileRemoval:
 
 
 class ProfileRename(ProfileRemoval):
-    """A profile that gets another name: its services follow, and its gateway runs again afterwards if it ran."""
+    """A profile that gets another name: its services follow, and its gateway is started again if it ran."""
 
     def __init__(self, session: FleetSession, profile: str, target: str, home: Path) -> None:
         super().__init__(session, "rename", profile)
@@ -136,12 +138,14 @@ class ProfileRename(ProfileRemoval):
                 yield ReplaceFile(path, Secret(content), mode, signature(path))
 
     def _warn(self, why: str) -> None:
-        hint = f"install it once that is mended: `hermes-gateways install {self._target}`"
+        hint = f"fix it, then install: `hermes-gateways install {self._target}`"
         self._warnings.append(Problem("no-service", f"{self._target} gets no service: {why}", self._target, hint))
 
     def finish(self, *, dry_run: bool) -> list[Problem]:
-        """Have managers load the new name, forget the old one and start what ran; returns warnings. What does not come
-        up is in `errors`."""
+        """Have managers load the new name, forget the old one and start what ran; returns warnings.
+
+        What does not start is in `errors`.
+        """
         if dry_run:
             return [*super().finish(dry_run=True), *self._warnings]
         name = self._target
@@ -161,7 +165,7 @@ class ProfileRename(ProfileRemoval):
 
 @contextmanager
 def stopped_during(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
-    """Have gateways stopped and services disabled while a change is made; put them back if it fails."""
+    """Stop gateways and disable services during the change inside; they are put back if it fails."""
     touched = list(found)
     try:
         take_down(touched, session.catalog)
@@ -170,13 +174,13 @@ def stopped_during(session: FleetSession, found: Iterable[Attached]) -> Iterator
         for each in touched:
             try:
                 put_back(each)
-            except ManagerError:  # what failed first is what is told
+            except ManagerError:  # the first failure is reported
                 continue
         raise
 
 
 def start_and_wait(session: FleetSession, world: SystemContext, profile: str) -> list[Problem]:
-    """Start a profile's gateway and see it come up; returns what went wrong."""
+    """Start a profile's gateway and wait until it is up; returns what went wrong."""
     kind = world.manager.kind if world.manager is not None else None
     fresh = session.fresh(kind)  # this session read the root before the change
     try:
@@ -187,9 +191,11 @@ def start_and_wait(session: FleetSession, world: SystemContext, profile: str) ->
 
 
 def attached_services(session: FleetSession, profile: str) -> list[Attached]:
-    """Return what hangs on a profile: under the manager of this machine first, then under others that have a service of
-    it. Raises ManagerError when such a service is there and its manager cannot be reached."""
-    if not has_services(session):  # then nobody needs to be asked
+    """Return the gateway and services of a profile: of the manager of this machine first, then of others.
+
+    Raises ManagerError when there is such a service and its manager cannot be reached.
+    """
+    if not has_services(session):  # no manager is queried
         return [attached_to(SystemContext(session.layout, None, processes_of(sys.platform)), profile)]
     found = [_main(session, profile)]
     for manager in other_managers(session):
@@ -237,9 +243,9 @@ def _out_of_reach(profile: str, path: Path, why: Problem) -> ManagerError:
 
 
 class Multiplexer:
-    """The live gateway of default, because it serves `profile`; `found`: what hangs on default.
+    """The running gateway of default, which serves `profile`. `found`: the gateway and service of default.
 
-    Raises Refused when it is run by no service, for then nothing here could start it again.
+    Raises Refused when no service runs it: nothing could start it again.
     """
 
     def __init__(self, session: FleetSession, profile: str, found: Attached) -> None:
@@ -249,8 +255,8 @@ class Multiplexer:
         service = gateway.service
         if found.world.manager is None or service is None or not found.is_installed or service.pid is None:
             raise Refused(
-                f"{profile} is served by the gateway of default (PID {gateway.pid}), which no service runs: nothing "
-                "here could start it again",
+                f"{profile} is served by the gateway of default (PID {gateway.pid}), which no service runs: it could "
+                "not be started again",
                 target=profile,
                 code="served",
                 hint="stop it first (`hermes-gateways stop default`) and start it again afterwards, or have it run as "
@@ -259,24 +265,24 @@ class Multiplexer:
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what is told of it."""
+        """Return it as the command contract has it."""
         return {"profile": DEFAULT, "pid": self._found.gateway.pid, "restarted": True}
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Stop it for a change made inside; it is started again if that fails."""
+        """Stop it during the change inside; it is started again if that fails."""
         try:
             bring_down(self._found, self._session.catalog)
             yield
         except BaseException:
             try:
                 put_back(self._found)
-            except ManagerError:  # what failed first is what is told
+            except ManagerError:  # the first failure is reported
                 pass
             raise
 
     def start(self) -> list[Problem]:
-        """Start it and see it come up; returns what went wrong."""
+        """Start it and wait until it is up; returns what went wrong."""
         return start_and_wait(self._session, self._found.world, DEFAULT)
 
 
@@ -290,18 +296,18 @@ def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer 
 
 
 def running_multiplexer(session: FleetSession) -> Attached | None:
-    """Return what hangs on default when its gateway is up and serves other profiles."""
+    """Return the gateway and service of default when it is up and serves other profiles."""
     return next((each for each in attached_services(session, DEFAULT) if each.is_up and _served_by(each.gateway)), None)
 
 
 def _served_by(gateway: Gateway) -> tuple[str, ...]:
-    """Return the profiles that this gateway serves now: what it wrote counts only while it lives."""
+    """Return the profiles that this gateway serves now: its state file counts only while it runs."""
     runtime = gateway.observation.runtime if gateway.observation is not None else None
     return runtime.served if runtime is not None and runtime.pid == gateway.pid else ()
 
 
 def restart_for(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:
-    """Have the multiplexer meet profiles that have come back, by a restart; returns (warnings, errors)."""
+    """Restart the multiplexer so that it serves restored profiles; returns (warnings, errors)."""
     try:
         found = running_multiplexer(session) if profiles else None
         if found is None or all(name in _served_by(found.gateway) for name in profiles):
@@ -317,15 +323,15 @@ def restart_for(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Pr
 
 
 def unserved_warning(session: FleetSession, profile: str) -> list[Problem]:
-    """Return a warning when the gateway of default serves the other profiles and has not met this one yet."""
-    served = _served_by(session.glance((DEFAULT,))[DEFAULT])
+    """Return a warning when the gateway of default serves the other profiles and not yet this one."""
+    served = _served_by(session.observe_cheaply((DEFAULT,))[DEFAULT])
     if not served or profile in served:
         return []
     return [
         Problem(
             "not-served",
-            f"the gateway of {DEFAULT} serves the other profiles and meets {profile} when it starts again",
+            f"the gateway of {DEFAULT} serves the other profiles, and {profile} after its next start",
             profile,
-            f"have it do so now: `hermes-gateways restart {DEFAULT}`",
+            f"restart it now: `hermes-gateways restart {DEFAULT}`",
         )
     ]

@@ -127,7 +127,7 @@ class RepairRun:
         session = self._session
         layout = session.layout
         known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
-        return session.look(session.existing, known)
+        return session.observe(session.existing, known)
 
     def _read_managed(self) -> Managed:
         session = self._session
@@ -249,9 +249,9 @@ class RepairRun:
                 yield f"have {name} log in with {provider} again: hermes -p {name} {words}"
         for place, port in removal.report.assigned.items():
             if port is not None:
-                yield f"tell whoever calls {name} its new port {port} ({place})"
+                yield f"give the clients of {name} its new port {port} ({place})"
             else:
-                yield f"give whoever calls {name} its new key ({place} in {self._session.layout.home(name)})"
+                yield f"give the clients of {name} its new key ({place} in {self._session.layout.home(name)})"
 
 
 def _summary(removals: Collection[str]) -> str:

@@ -1,4 +1,4 @@
-"""What managers are told when the doctor mends services, around the change of files."""
+"""Service managers during `doctor --fix`: stop, write, load and forget services around the change of files."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .fleet_context import FleetSession, other_managers
 from .install_services import ServiceInstaller
 
 
-class ServiceMending:
-    """The services among the repairs; `rows`: what will be done, for a dry run; `changes`: their own."""
+class ServiceRepairs:
+    """The services among the repairs. `rows`: the steps, for a dry run; `changes`: the ids of their changes."""
 
     def __init__(self, session: FleetSession, repairs: Sequence[ServiceRepair]) -> None:
         self._session = session
-        self._going = [each for each in repairs if isinstance(each, RemoveService)]
-        self._anew = [each.profile for each in repairs if isinstance(each, InstallService)]
+        self._removed = [each for each in repairs if isinstance(each, RemoveService)]
+        self._written = [each.profile for each in repairs if isinstance(each, InstallService)]
         self._reload = [each.manager for each in repairs if isinstance(each, ReloadManager)]
         self._down: list[Attached] = []
         self._problems: list[Problem] = []
@@ -40,9 +40,9 @@ class ServiceMending:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Return what will be done."""
+        """Return the steps."""
         rows: list[dict[str, Any]] = [
-            {"kind": "stop", "manager": each.manager, "target": each.unit} for each in self._going
+            {"kind": "stop", "manager": each.manager, "target": each.unit} for each in self._removed
         ]
         if self._writing is not None:
             rows += describe(self._writing)
@@ -52,10 +52,10 @@ class ServiceMending:
 
     @cached_property
     def _due(self) -> list[ServiceInstallPlan]:
-        """Return the services that are to be written anew; what keeps one from it is a problem."""
+        """Return the services to write again; one that cannot be written is a problem."""
         found = []
         writer = ServiceInstaller(self._session, ServiceOptions())
-        for profile in self._anew:
+        for profile in self._written:
             try:
                 due = self._installation(writer, profile)
             except HermesProfilesError as error:
@@ -68,7 +68,7 @@ class ServiceMending:
         return found
 
     def _installation(self, writer: ServiceInstaller, profile: str) -> ServiceInstallPlan:
-        """Return what writing a service anew would do; it goes on with the programs it runs, as far as they work."""
+        """Return what writing a service again does; it keeps the programs it runs, if they work."""
         manager, spec = self._session.due, writer.spec(profile)
         contents = [read_document(path) or b"" for path, _, _ in manager.definitions(spec)]
         said = parse_definition(manager.kind, contents[0], contents[1:])
@@ -84,13 +84,13 @@ class ServiceMending:
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Stop services that go, for the change made inside; they are started again if it fails. Their files tell
-        whether they start with the manager, and are part of the change.
+        """Stop services that are removed, during the change inside; they are started again if it fails.
 
-        Raises Failed, or Refused, when a gateway does not end.
+        Their files say whether they start with the manager, and are part of the change. Raises Failed, or Refused,
+        when a gateway does not stop.
         """
         try:
-            for each in self._going:
+            for each in self._removed:
                 found = self._attached(each)
                 check_may_go(found, "remove the service of")
                 self._down.append(found)
@@ -100,7 +100,7 @@ class ServiceMending:
             for found in self._down:
                 try:
                     put_back(found)
-                except ManagerError:  # what failed first is what is told
+                except ManagerError:  # the first failure is reported
                     continue
             raise
 
@@ -109,7 +109,7 @@ class ServiceMending:
         return attached_to(world, repair.unit.removeprefix(f"{UNIT}-"))
 
     def _manager(self, kind: str) -> Manager:
-        """Return a manager that answers. Raises ManagerError."""
+        """Return a manager that responds. Raises ManagerError."""
         session = self._session
         if session.due.kind == kind:
             return session.require_manager()
@@ -118,7 +118,7 @@ class ServiceMending:
         return manager
 
     def finish(self) -> list[Problem]:
-        """Have managers forget what is gone and read what is new; returns what failed."""
+        """Have managers forget removed services and read new ones; returns what failed."""
         for found in self._down:
             self._problems += forget(found)
             manager = found.world.manager

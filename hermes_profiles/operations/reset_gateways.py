@@ -37,7 +37,7 @@ def reset_gateways(
 
 def _require_service(session: FleetSession, selection: Selection) -> None:
     """Raise NotFound when no selected profile has a service: there is nothing to reset."""
-    gateways = session.look(selection.profiles).values()
+    gateways = session.observe(selection.profiles).values()
     without = [each.profile for each in gateways if each.service is None or not each.service.installed]
     if without and len(without) == len(selection.profiles) and not any(each.process for each in gateways):
         raise NotFound(

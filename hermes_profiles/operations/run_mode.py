@@ -157,7 +157,7 @@ class RunMode:
     def status(self) -> RunModeStatus:
         """Return the run mode, and which gateway serves each profile."""
         session = self._session
-        gateways = session.look(session.existing)
+        gateways = session.observe(session.existing)
         teams = read_teams(session.layout, session.existing)
         unfinished = saved_state.is_unfinished(session.layout)
         profiles = tuple(
@@ -198,7 +198,7 @@ class RunMode:
         self._target = MULTIPLEX
         session, layout = self._session, self._session.layout
         session.require_manager()
-        gateways = session.look(session.existing)
+        gateways = session.observe(session.existing)
         enable = plan_enable(
             layout, read_facts(layout, session.existing, session.catalog, session.environment), session.catalog
         )
@@ -233,7 +233,7 @@ class RunMode:
                     yield Issue(
                         name,
                         "another-manager",
-                        f"{name} has a service under {other.kind}, too: {path}",
+                        f"{name} also has a service under {other.kind}: {path}",
                         IssueSeverity.REFUSE,
                         str(path),
                         f"remove it with `hermes-gateways uninstall {name} --manager {other.kind}`",
@@ -275,7 +275,7 @@ class RunMode:
         record = saved_state.read_saved_state(layout)
         if record is None and self._mode() == PROCESSES:
             return self._unchanged()
-        gateways = session.look(session.existing)
+        gateways = session.observe(session.existing)
         bare = self._without_service(gateways)
         limits = [
             issue

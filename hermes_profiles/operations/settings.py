@@ -70,7 +70,7 @@ class SettingTarget(NamedTuple):
 
 
 class SettingChange(NamedTuple):
-    """The result of a changed setting. `before` and `after`: None where there is none; secrets read `***`."""
+    """The result of a changed setting. `before`, `after`: None for no value; secrets read `***`."""
 
     profile: str
     path: str
@@ -144,7 +144,7 @@ class SettingsSync(NamedTuple):
 
 
 def get_setting(session: Session, profile: str, path: str | None = None, *, reveal: bool = False) -> SettingValue:
-    """Return a setting of config.yaml, all of them without a path. `reveal`: show secrets, too."""
+    """Return a setting of config.yaml, all of them without a path. `reveal`: with its secrets."""
     name, keys = check_existing_name(profile), parsed_path(path) if path is not None else ()
     file = settings_file(session.layout, name, CONFIG_FILE)
     document = file.config()

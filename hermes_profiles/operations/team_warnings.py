@@ -1,4 +1,4 @@
-"""What commands about one profile say when it leads a team or is in one."""
+"""Warnings and refusals of operations on a profile that leads a team or is a member of one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _NAMED = 8
 
 
 def named(members: Sequence[str]) -> str:
-    """Return names for a sentence, many of them cut short."""
+    """Return names for a sentence: the first eight, and how many more."""
     more = len(members) - _NAMED
     return ", ".join(members[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_may_go(layout: Layout, name: str) -> None:
-    """Raise Refused for a profile that members of a team live on."""
+    """Raise Refused for a profile that leads a team with members."""
     for team in read_teams(layout).led_by(name):
         if team.members:
             raise Refused(
@@ -43,14 +43,14 @@ def check_may_go(layout: Layout, name: str) -> None:
 
 
 def membership_of(layout: Layout, name: str) -> Team | None:
-    """Return the team a profile is in; one without a lead when nobody leads it any more."""
-    if read_membership(layout.home(name)) is None:  # most are in none, and then nobody else is looked at
+    """Return the team of a profile; one without a lead when its lead is gone."""
+    if read_membership(layout.home(name)) is None:  # most are in none: no other profile is read
         return None
     return read_teams(layout).of(name)
 
 
 def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...], raw: bytes) -> list[Problem]:
-    """Return what a changed setting of config.yaml means for teams; `raw`: the file as it is afterwards."""
+    """Return warnings about teams for a changed setting of config.yaml; `raw`: the file afterwards."""
     meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
@@ -58,11 +58,11 @@ def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...]
     if kept.covers(keys):
         return []
     key = path_text(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
-    return _told(session, file.profile, Share.CONFIG, (key,))
+    return _shared_warnings(session, file.profile, Share.CONFIG, (key,))
 
 
 def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str], raw: bytes) -> list[Problem]:
-    """Return what changed variables of `.env` mean for teams; `raw`: the file as it is afterwards."""
+    """Return warnings about teams for changed variables of `.env`; `raw`: the file afterwards."""
     meta = read_sections(session.layout.home(file.profile) / PROFILE_FILE, (TEAM, TEAMS))
     if not meta:
         return []
@@ -73,7 +73,7 @@ def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str]
         team = read_teams(session.layout).of(file.profile)
         leads = environment_of(session.layout.home(team.lead)) if team is not None and team.lead else {}
         shared = [name for name in shared if name in membership.env or name in leads]
-    return _told(session, file.profile, Share.KEYS, tuple(shared))
+    return _shared_warnings(session, file.profile, Share.KEYS, tuple(shared))
 
 
 def _own(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def _own(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return membership.own if membership is not None else ()
 
 
-def _told(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -> list[Problem]:
+def _shared_warnings(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -> list[Problem]:
     """Return a warning for the team a profile is in, and one for each it leads, where these keys are shared."""
     teams = read_teams(session.layout)
     of, names = teams.of(profile), ", ".join(keys)
@@ -112,7 +112,7 @@ def _told(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -
 
 
 def back_warnings(layout: Layout, name: str) -> list[Problem]:
-    """Return warnings for a profile that has come back: into a team that nobody leads."""
+    """Return warnings for a profile that has come back: into a team without a lead."""
     team = membership_of(layout, name)
     if team is None or team.lead:
         return []
@@ -128,7 +128,7 @@ def back_warnings(layout: Layout, name: str) -> list[Problem]:
 
 
 def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) -> list[Problem]:
-    """Return a warning for each member that was given a shared setting by somebody else than its lead."""
+    """Return a warning for each member that got a shared setting from another profile than its lead."""
     found: list[Problem] = []
     for target in targets:
         team = membership_of(session.layout, target.profile)
@@ -137,5 +137,7 @@ def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) 
         meta = read_sections(session.layout.home(target.profile) / PROFILE_FILE, (TEAM,))
         for place, share in (("config", Share.CONFIG), ("env", Share.KEYS)):
             changed = [each.key for each in target.changes if each.place == place and each.action != "keep"]
-            found += _told(session, target.profile, share, tuple(key for key in changed if key not in _own(meta)))
+            found += _shared_warnings(
+                session, target.profile, share, tuple(key for key in changed if key not in _own(meta))
+            )
     return found

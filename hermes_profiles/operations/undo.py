@@ -78,10 +78,10 @@ class AffectedService(NamedTuple):
 
 
 class ServiceUndo:
-    """An undo that is about to be made. `profiles`: those the change was about.
+    """The services of an undo. `profiles`: those of the change.
 
-    Raises Refused for a profile whose folder would go while its service stays, and where something may be at work that
-    cannot be stopped; ManagerError when a service is touched whose manager cannot be reached.
+    Raises Refused for a profile whose folder would be removed while its service stays, and where a process may run that
+    cannot be stopped; ManagerError when the manager of an affected service cannot be reached.
     """
 
     def __init__(self, session: FleetSession, plan: ChangePlan, profiles: tuple[str, ...]) -> None:
@@ -89,22 +89,22 @@ class ServiceUndo:
         self._moves = {step.source: step.target for step in plan.steps if isinstance(step, MoveTree)}
         self._files = {step.path: step.removes for step in plan.steps if isinstance(step, ReplaceFile)}
         self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
-        self._touched = list(self._find())
+        self._affected = list(self._find())
         self._awake = list(self._find_awake())
-        self._going = [*self._removed_profiles(), *self._removed_services()]
-        for each in self._going:
+        self._removed = [*self._removed_profiles(), *self._removed_services()]
+        for each in self._removed:
             check_may_go(each, "undo the change of")
-        self._multiplexer = multiplexer_of(session, self._going)
+        self._multiplexer = multiplexer_of(session, self._removed)
         self._disabled = {name: read_meta(session.layout.home(name))[0] for name in self._with_new_options()}
         self.errors: list[Problem] = []
 
     @property
     def data(self) -> dict[str, Any]:
-        """Return what is told of services, beside the files."""
+        """Return the gateways and services that the undo changes."""
         return {
-            "gateways_stopped": list(dict.fromkeys(each.profile for each in self._going if each.is_up)),
-            "services_removed": [str(each.path) for each in self._touched if each.goes],
-            "services_loaded": [str(each.path) for each in self._touched if not each.goes],
+            "gateways_stopped": list(dict.fromkeys(each.profile for each in self._removed if each.is_up)),
+            "services_removed": [str(each.path) for each in self._affected if each.goes],
+            "services_loaded": [str(each.path) for each in self._affected if not each.goes],
             "multiplexer": self._multiplexer.data if self._multiplexer is not None else None,
         }
 
@@ -121,13 +121,13 @@ class ServiceUndo:
                     yield AffectedService(self._world(manager), name, path, goes, path.exists())
 
     def _find_awake(self) -> Iterator[SystemContext]:
-        """Yield the worlds whose manager keeps the host awake by files that change."""
+        """Yield the systems whose manager keeps the host awake with files that change."""
         for manager in (self._session.due, *other_managers(self._session)) if self._files else ():
             if manager.kind is not ManagerKind.SUPERVISOR and status.is_touched(manager, self._files):
                 yield self._world(manager)
 
     def _world(self, manager: Manager) -> SystemContext:
-        """Return a world with a manager that answers. Raises ManagerError."""
+        """Return a system whose manager responds. Raises ManagerError."""
         session = self._session
         if manager is session.due:
             return SystemContext(session.layout, session.require_manager(), session.world.processes)
@@ -135,15 +135,15 @@ class ServiceUndo:
         return SystemContext(session.layout, manager, session.world.processes)
 
     def _removed_profiles(self) -> Iterator[Attached]:
-        """Yield what hangs on profiles whose folder goes away."""
-        going = {each.path for each in self._touched if each.goes}
+        """Yield the gateways and services of profiles whose folder is removed."""
+        going = {each.path for each in self._affected if each.goes}
         for name in self._names:
             if self._session.layout.home(name) not in self._moves:
                 continue
             for each in attached_services(self._session, name):
                 if each.service is not None and each.is_installed and each.service.path not in going:
                     raise Refused(
-                        f"{name} has got a service since: {each.service.path}",
+                        f"{name} got a service after the change: {each.service.path}",
                         target=name,
                         code="has-service",
                         hint=f"remove it first: `hermes-gateways uninstall {name}`",
@@ -152,7 +152,7 @@ class ServiceUndo:
 
     def _removed_services(self) -> Iterator[Attached]:
         """Yield services that lose their definition while their profile stays."""
-        for each in self._touched:
+        for each in self._affected:
             if each.goes and self._session.layout.home(each.profile) not in self._moves:
                 yield attached_to(each.world, each.profile)
 
@@ -161,26 +161,28 @@ class ServiceUndo:
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """Stop gateways and disable services that go, for the undo made inside; they are put back if it fails."""
+        """Stop gateways and disable removed services during the undo inside; they are put back if it fails."""
         with ExitStack() as stack:
             if self._multiplexer is not None:
                 stack.enter_context(self._multiplexer.down())
-            stack.enter_context(stopped_during(self._session, self._going))
+            stack.enter_context(stopped_during(self._session, self._removed))
             yield
 
     def finish(self) -> list[Problem]:
-        """Have managers forget what is gone and load what is back; returns warnings. What does not run again is in
-        `errors`."""
+        """Have managers forget removed services and load restored ones; returns warnings.
+
+        What does not start is in `errors`.
+        """
         note_renamed(self._session.layout, self._renamed())
-        warnings = [problem for each in self._going for problem in forget(each)]
-        for each in self._touched:
+        warnings = [problem for each in self._removed for problem in forget(each)]
+        for each in self._affected:
             if not each.goes:
                 warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
         warnings += self._switch()
         for world in self._awake:
             warnings += status.follow(world)
-        back = {each.profile: each.world for each in self._touched if not each.goes}
-        for gone in self._going:
+        back = {each.profile: each.world for each in self._affected if not each.goes}
+        for gone in self._removed:
             target = self._moves.get(self._session.layout.home(gone.profile))
             name = next((name for name in self._names if self._session.layout.home(name) == target), None)
             if gone.is_up and name in back and name is not None:
@@ -194,7 +196,7 @@ class ServiceUndo:
         return {names[old]: names[new] for old, new in self._moves.items() if old in names and new in names}
 
     def _served_again(self) -> list[Problem]:
-        """Have a multiplexer serve what is there now; returns warnings."""
+        """Start the multiplexer with the profiles that there are now; returns warnings."""
         if self._multiplexer is not None:
             self.errors += self._multiplexer.start()
             return []
@@ -215,12 +217,12 @@ class ServiceUndo:
             return False  # it is served, and Hermes refuses a gateway of its own: its manager would try for ever
         try:
             kept = kept_options(home, ServiceOptions()).enable
-        except HermesProfilesError:  # told whenever its service is written
+        except HermesProfilesError:  # reported when its service is written
             kept = None
         return kept is not False and not read_meta(home)[0]
 
     def _switch(self) -> Iterator[Problem]:
-        """Tell the manager of profiles that are disabled, or not any more, through the undo."""
+        """Enable or disable the services of profiles whose `disabled` the undo changes."""
         for name, before in self._disabled.items():
             now = read_meta(self._session.layout.home(name))[0]
             if now is before:
