@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.gateways.model import Mask
+from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.observe import live_gateways
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Problem
