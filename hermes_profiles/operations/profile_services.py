@@ -79,7 +79,7 @@ class ProfileRemoval:
 
     def with_services(self, plan: ChangePlan) -> ChangePlan:
         """Return a plan that also removes the files of the services, read after they are stopped."""
-        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each))
+        steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each.files))
         return replace(plan, steps=(*plan.steps, *self.new_files(), *steps)) if steps else plan
 
     def new_files(self) -> tuple[Step, ...]:
