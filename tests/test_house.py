@@ -231,7 +231,7 @@ _WRITERS = {
     "write_text", "write_bytes", "touch", "unlink", "rename", "replace", "rmdir", "mkdir", "symlink_to", "chmod",
     "makedirs", "remove", "removedirs", "rmtree", "copytree", "copyfile", "move", "hardlink_to", "truncate", "chown",
 }  # fmt: skip
-_STRINGS = {"replace"}  # str.replace, dataclasses.replace
+_STRINGS = {"replace", "truncate"}  # str.replace, dataclasses.replace, Text.truncate of Rich
 # The demo builds its sandbox, a folder of its own that is removed afterwards, and never a user's.
 _MAY_WRITE = {"cli/commands/demo/demo.py", "cli/commands/demo/source.py"}
 

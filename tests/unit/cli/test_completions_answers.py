@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,7 +21,6 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.cli.completion import candidates, command_tree
 from hermes_profiles.cli.completion.candidates import answer
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 
@@ -44,8 +44,8 @@ def gateway() -> Iterator[int]:
     process.wait()
 
 
-def ask(kind: str, *line: str, shell: str = "fish", proc: str = "/proc") -> list[tuple[str, str]]:
-    text = answer([shell, kind, *(line or ("",))], proc=proc)
+def ask(kind: str, *line: str, shell: str = "fish") -> list[tuple[str, str]]:
+    text = answer([shell, kind, *(line or ("",))])
     assert text == "" or text.endswith("\n")
     return [(word, about) for word, _, about in (each.partition("\t") for each in text.splitlines())]
 
@@ -58,14 +58,6 @@ def write_pid(root: Path, profile: str, pid: int, *, start: float | None = None,
     ticks = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] if start is None else start
     home = root if profile == "default" else root / "profiles" / profile
     (home / "gateway.pid").write_text(spelled or f'{{"pid": {pid}, "argv": ["pid"], "start_time": {ticks}}}')
-
-
-ALPHABET = st.text(st.sampled_from("abz09_-AÉ. K"), max_size=6)
-
-
-@given(ALPHABET | st.text(max_size=70))
-def test_a_folder_is_a_profile_exactly_when_it_is_one_to_all_others(name: str) -> None:
-    assert (candidates._is_name(name) and bool(name)) == is_profile_folder_name(name)
 
 
 PATHS = st.lists(st.sampled_from(["/", "profiles", "a", "..", ".", "~", "x y", "profiles/b", ".hermes"]), max_size=5)
@@ -82,7 +74,7 @@ def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_op
     if not by_option:
         os.environ["HERMES_HOME"] = given_home
     try:
-        found = candidates._root([*line], "fish")
+        found = candidates._layout([*line], "fish")
     finally:
         os.environ.pop("HERMES_HOME", None)
         if before is not None:
@@ -91,7 +83,7 @@ def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_op
     wanted = Layout.from_environment(
         environment, user_home=Path(os.environ["HOME"]), platform="linux", home=given_home if by_option else None
     )  # fmt: skip
-    assert found == str(wanted.root).replace("//", "/") or str(wanted.root) == found
+    assert found is not None and found.root == wanted.root
 
 
 def test_profiles_are_those_that_list_names(root: Path, runner: Runner) -> None:
@@ -158,7 +150,7 @@ def test_states_are_proved_by_pid_start_time_and_home(root: Path, gateway: int) 
 def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
     environment = os.environ | {"HERMES_HOME": str(root / "profiles" / "work")}
     code = "import time; time.sleep(120)"
-    with subprocess.Popen([sys.executable, "-c", code, "gateway", "run"], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", code, "hermes", "gateway", "run"], env=environment) as process:
         try:
             for _ in range(500):
                 if b"HERMES_HOME" in Path(f"/proc/{process.pid}/environ").read_bytes():
@@ -187,22 +179,13 @@ def test_where_one_gateway_may_serve_all_nothing_is_called_stopped(root: Path, g
     assert dict(ask("gateway")) == {"default": f"running, pid {gateway}", "family": "", "night": "", "work": ""}
 
 
-def test_without_proc_ps_is_asked_once_for_all(root: Path, gateway: int, tmp_path: Path) -> None:
-    for name in ("work", "night"):
-        write_pid(root, name, gateway)
-    write_pid(root, "family", os.getppid(), start=1)
-    found = dict(ask("gateway", proc=str(tmp_path / "none")))
-    assert found["work"] == found["night"] == f"running, pid {gateway}" and found["default"] == "stopped"
-
-
 @pytest.mark.parametrize("text", [
     "", "{", "CANARY", '{"pid": "x"}', '{"pid": -1}', '{"pid": 0}', '{"pid": 99999999999999999999}', "[]", "\0" * 9,
     "²", '{"pid": 1.5e9, "start_time": null}', "-1", '{"pid":1', "１２",
 ])  # fmt: skip
 def test_a_pid_file_full_of_nonsense_is_a_stopped_gateway(root: Path, text: str) -> None:
     (root / "profiles" / "work" / "gateway.pid").write_text(text)
-    for proc in ("/proc", "/nonexistent"):
-        assert dict(ask("gateway", proc=proc))["work"] in ("stopped", "running, pid 1")
+    assert dict(ask("gateway"))["work"] in ("stopped", "running, pid 1")
 
 
 @pytest.mark.parametrize("text", [
@@ -237,25 +220,28 @@ def test_trash_and_changes_are_those_that_are_there(root: Path, runner: Runner) 
     assert runner.ok("undo", offered[0][0], "--dry-run").code == 0
 
 
-def test_hostile_names_in_our_own_folders_are_not_offered(root: Path) -> None:
+def test_hostile_names_in_our_own_folders_are_not_offered(root: Path, runner: Runner) -> None:
+    runner.ok("use", "night")
     state = root / "profiles" / ".hermes-profiles"
-    (state / "trash" / "20261121T100000Z-0001-$(touch x)").mkdir(parents=True)
+    (state / "trash" / "20261121T100000Z-0001-$(touch x)" / "home").mkdir(parents=True)
     (state / "trash" / "20261121T100000Z-0002-work" / "home").mkdir(parents=True)
-    (state / "journal").mkdir()
-    (state / "journal" / "20261121T100000Z-0001.json").write_text('{"status": "done", "summary": "a \\u0007 b"}')
-    (state / "journal" / "20261121T100000Z-0002.json").write_text('{"status": "done", "summary": "a \x1b[31m b"}')
-    (state / "journal" / "x;y.json").write_text('{"status": "done"}')
+    (entry,) = (state / "journal").glob("*.json")
+    content = json.loads(entry.read_text())
+    entry.write_text(json.dumps(content | {"summary": "a \x1b[31m b"}))
+    (state / "journal" / "20261121T100000Z-0002.json").write_text('{"status": "done", "summary": "no entry"}')
+    (state / "journal" / "x;y.json").write_text(entry.read_text())
     assert names("trash") == ["20261121T100000Z-0002-work"] and names("trashed") == ["work"]
-    assert ask("change") == [("20261121T100000Z-0002", ""), ("20261121T100000Z-0001", "")]
+    assert ask("change") == [(entry.stem, "")]
 
 
 def test_channels_of_the_user_are_offered(root: Path, isolated: Path) -> None:
     file = isolated / ".config" / "hermes-profiles" / "catalog.toml"
     file.parent.mkdir(parents=True)
-    file.write_text(
-        '[channels.acme]\nprefixes = ["ACME_"]\n[channels.acme.keys]\nACME_TOKEN = "x"\n[channels."$(x)"]\n'
-    )
+    valid = '[channels.acme]\nprefixes = ["ACME_"]\n[channels.acme.keys]\nACME_TOKEN = "identity_credential"\n'
+    file.write_text(valid)
     assert names("channel") == names("login") == ["acme"]
+    file.write_text(valid + '[channels."$(x)"]\n')  # every command refuses this file
+    assert names("channel") == []
 
 
 def test_no_secret_and_no_control_character_is_ever_offered(root: Path) -> None:
