@@ -58,7 +58,7 @@ def limits(kind: ManagerKind, found: Wakefulness) -> Iterator[str]:
             yield "`--system` counts on mains power only"
         return
     if not found.is_on or LID not in found.ways:
-        yield "closing the lid still sends it to sleep; `hermes-gateways awake on --lid` keeps it up then, too"
+        yield "closing the lid still sends it to sleep; `hermes-gateways awake on --lid` prevents that"
     yield "gateways that were started by hand, or by a system service, do not count"
 
 
@@ -78,7 +78,7 @@ def on_words(data: Mapping[str, Any]) -> Iterator[str]:
 
 
 def lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what `awake status` tells."""
+    """Yield the text of `awake status`."""
     if not data["on"]:
         yield "wakefulness: off"
         if data["manager"] == ManagerKind.SUPERVISOR:
@@ -90,9 +90,9 @@ def lines(data: Mapping[str, Any]) -> Iterator[str]:
         return
     state = "held" if data["held"] else "not held" if data["kept_by"] else "nothing to hold"
     yield f"wakefulness: on, {state} ({data['manager']}: {', '.join(data['holds'])})"
-    yield f"kept by: {_names(data['kept_by']) or 'nobody, for no gateway runs: this machine may sleep'}"
+    yield f"kept by: {_names(data['kept_by']) or 'none, no gateway runs: this machine may sleep'}"
     if data["broken"]:
-        yield f"it is half there: {data['broken']}; `hermes-gateways awake on` mends it"
+        yield f"it is half there: {data['broken']}; `hermes-gateways awake on` fixes it"
     elif data["kept_by"] and not data["held"]:
         yield "it should be held: `hermes-gateways awake on` tries again"
     yield from _rest(data)

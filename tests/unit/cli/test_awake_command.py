@@ -266,7 +266,7 @@ def test_the_lines_for_people(mac: Mac) -> None:
     say = lambda *words: mac.fleet.gateways("awake", *words, env=mac.environment).stdout  # noqa: E731
     assert say() == "wakefulness: off\nswitch it on with `hermes-gateways awake on`\n"
     assert say("on").startswith("wakefulness is on: this machine stays awake from the first gateway that starts")
-    assert "wakefulness: on, nothing to hold (launchd: idle)\nkept by: nobody, for no gateway runs" in say()
+    assert "wakefulness: on, nothing to hold (launchd: idle)\nkept by: none, no gateway runs" in say()
     assert say("off") == "wakefulness is off: this machine sleeps when it is set to\n"
     assert say("off").startswith("wakefulness is off already")
 

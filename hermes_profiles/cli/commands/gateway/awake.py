@@ -74,7 +74,7 @@ def _ways(manager: Manager, given: dict[str, bool], *, lid: bool, linger: bool) 
     if manager.kind is ManagerKind.LAUNCHD:
         if lid or linger:
             raise UsageProblem(
-                f"`--{'lid' if lid else 'linger'}` is for Linux: a Mac whose lid is closed sleeps, whatever is held, "
+                f"`--{'lid' if lid else 'linger'}` is for Linux: a Mac whose lid is closed always sleeps, "
                 "unless it has power and a display",
                 target="--lid",
                 hint="leave it out",

@@ -73,7 +73,7 @@ def _install_text(session: Session, done: ShimResult, data: Mapping[str, Any]) -
     if done.change.plan is not None and done.change.dry_run:
         return list(dry_run_lines(done.change.plan.summary, data["plan"]))
     lines = [f"the shim is at {done.shim.path}{'' if data['changed'] else ' already'}; it runs {done.hermes or '-'}"]
-    lines += [f"  the alias {alias} runs it, too" for alias in done.aliases]
+    lines += [f"  the alias {alias} also runs it" for alias in done.aliases]
     lines += [f"  written into {path}" for path in done.start_files]
     if done.in_front:
         return lines
