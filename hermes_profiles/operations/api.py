@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hermes_profiles.changes.plan import ChangePlan
     from hermes_profiles.changes.trash import TrashEntry
     from hermes_profiles.logs.records import Level
+    from hermes_profiles.settings.diff import ProfileDiff
 
     from .apply import ChangeResult
     from .change_profile import ProfileChange
@@ -173,9 +174,9 @@ class Root:
 
     def changes(self) -> tuple[ChangeEntry, ...]:
         """Return the journal, the newest change first."""
-        from hermes_profiles.changes.journal import Journal
+        from .undo import list_changes
 
-        return tuple(Journal(self._session().layout.state).read()[0])
+        return list_changes(self._session()).entries
 
     def undo(
         self,
@@ -399,6 +400,12 @@ class Root:
 
         session = self._session()
         return change_setting(session, setting_target(session, profile, path, dry_run=dry_run), None, dry_run=dry_run)
+
+    def diff(self, a: str, b: str) -> ProfileDiff:
+        """Return how two profiles differ in settings, variables, skills and persona."""
+        from .settings import compare_profiles
+
+        return compare_profiles(self._session(), a, b)
 
     def variables(self, profile: str) -> VariableList:
         """Return the variables of a profile's `.env`, without their values."""

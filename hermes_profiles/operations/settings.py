@@ -16,6 +16,7 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.settings.diff import ProfileDiff, compare
 from hermes_profiles.settings.files import (
     SettingsFile,
     check_may_write,
@@ -278,6 +279,15 @@ def unset_variables(session: Session, target: VariableTarget, *, dry_run: bool =
         )
     change = carry_out(session, plan, dry_run=dry_run)
     return VariablesRemoved(profile, file.path, tuple(gone), absent, change, (*warnings, *session.problems))
+
+
+def compare_profiles(session: Session, a: str, b: str) -> ProfileDiff:
+    """Return how two profiles differ in settings, variables, skills and persona."""
+    one, other = check_existing_name(a), check_existing_name(b)
+    if one == other:
+        raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
+    diff = compare(session.layout, one, other, session.catalog)
+    return diff._replace(warnings=(*diff.warnings, *session.problems))
 
 
 def sync_settings(

@@ -27,6 +27,7 @@ from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
 
 from .apply import ChangeResult
+from .context import Session
 from .fleet_context import FleetSession, other_managers
 from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
 
@@ -42,6 +43,19 @@ class UndoResult(NamedTuple):
     change: ChangeResult
     warnings: tuple[Problem, ...]
     errors: tuple[Problem, ...] = ()
+
+
+class ChangeList(NamedTuple):
+    """The journal, the newest change first."""
+
+    entries: tuple[ChangeEntry, ...]
+    warnings: tuple[Problem, ...]
+
+
+def list_changes(session: Session) -> ChangeList:
+    """Return the changes that the journal records."""
+    entries, problems = Journal(session.layout.state).read()
+    return ChangeList(tuple(entries), tuple(problems))
 
 
 def undo_change(

@@ -14,12 +14,12 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines, one_line
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, to_json
-from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
+from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import HIDDEN, sync_settings
+from hermes_profiles.operations.settings import HIDDEN, compare_profiles, sync_settings
 from hermes_profiles.settings.changes import SyncChange
-from hermes_profiles.settings.diff import Difference, compare
+from hermes_profiles.settings.diff import Difference
 from hermes_profiles.settings.sync import TargetSync
 
 
@@ -34,9 +34,7 @@ def diff(
 ) -> Answer:
     """Show the settings, variables, skills and persona in which two profiles differ. Values of secrets stay hidden."""
     one, other = check_existing_name(a), check_existing_name(b)
-    if one == other:
-        raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
-    found = compare(session.layout, one, other, session.catalog)
+    found = compare_profiles(session, one, other)
     rows = [_row(each) for each in found.differences]
     data: dict[str, Any] = {
         "a": one,
@@ -47,13 +45,12 @@ def diff(
     }
     matters = any(not each.role.is_identity for each in found.differences)
     code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
-    warnings = [*found.warnings, *session.problems]
 
     def text() -> list[str]:
         cells = [(each.place, each.key, *_cells(each), _remark(each)) for each in found.differences]
         return output.table(("where", "what", one, other, ""), cells) if cells else [f"{one} and {other} are alike"]
 
-    return Answer(Result(("diff",), data, warnings, exit_code=code), text)
+    return Answer(Result(("diff",), data, list(found.warnings), exit_code=code), text)
 
 
 def _row(each: Difference) -> dict[str, Any]:

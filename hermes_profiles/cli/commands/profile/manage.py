@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from hermes_profiles.changes.journal import Journal
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
@@ -29,7 +28,7 @@ from hermes_profiles.operations.change_profile import (
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_mode import RunModeResult
-from hermes_profiles.operations.undo import UndoResult, undo_change
+from hermes_profiles.operations.undo import UndoResult, list_changes, undo_change
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
 
@@ -204,7 +203,7 @@ def _undo_answer(done: UndoResult | RunModeResult) -> Answer:
 
 
 def _changes(session: Session) -> Answer:
-    entries, problems = Journal(session.layout.state).read()
+    found = list_changes(session)
     rows = [
         {
             "id": entry.id,
@@ -214,11 +213,11 @@ def _changes(session: Session) -> Answer:
             "status": str(entry.status),
             "undo_of": entry.undo_of,
         }
-        for entry in entries
+        for entry in found.entries
     ]
-    cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in entries]
+    cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in found.entries]
 
     def text() -> list[str]:
         return output.table(("id", "when", "status", "change"), cells) if cells else ["no changes yet"]
 
-    return Answer(Result(("undo",), {"changes": rows}, warnings=list(problems)), text)
+    return Answer(Result(("undo",), {"changes": rows}, warnings=list(found.warnings)), text)
