@@ -19,7 +19,7 @@ from hermes_profiles.model.layout import Layout
 
 from .cleanup import sweep
 from .disk_space import check_space, check_space_at
-from .errors import translated_errors, words_of
+from .errors import error_text, translated_errors
 from .executor import Steps
 from .filesystem import Files
 from .journal import KEEP, ChangeEntry, Journal, Status, ended, iso
@@ -161,7 +161,7 @@ class _Change:
             except (OSError, HermesProfilesError) as error:
                 raise Failed(
                     f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
-                    f"nor taken back: {words_of(error)}",
+                    f"nor taken back: {error_text(error)}",
                     target=self.journal.path(entry.id),
                     code="not-recovered",
                     hint="remove what is in the way, then run the command again; "
@@ -203,7 +203,7 @@ class _Change:
             self._roll_back(entry)
         except (OSError, HermesProfilesError) as second:
             raise Failed(
-                f"{entry.summary}: {words_of(error)}; and taking it back failed: {words_of(second)}",
+                f"{entry.summary}: {error_text(error)}; and taking it back failed: {error_text(second)}",
                 target=self.journal.path(entry.id),
                 code="not-rolled-back",
                 hint="the next command of this program that changes anything tries again; "

@@ -29,7 +29,9 @@ def translated_errors() -> Iterator[None]:
         hint = _HINTS.get(error.errno or 0)
         if hint is None and path:
             hint = f"look at it with `ls -ld {path}`, then run the command again"
-        raise Failed(f"the disk refused, and nothing was changed: {words_of(error)}", target=path, hint=hint) from error
+        raise Failed(
+            f"the disk refused, and nothing was changed: {error_text(error)}", target=path, hint=hint
+        ) from error
 
 
 def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
@@ -41,7 +43,7 @@ def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
     )
 
 
-def words_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return what an error says, lower case, with its path."""
     if isinstance(error, OSError):
         words = (error.strerror or str(error)).lower()

@@ -8,7 +8,7 @@ import stat
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 from hermes_profiles.model.layout import Layout
 
-from .errors import words_of
+from .errors import error_text
 from .filesystem import Files
 
 _SIZE = 32
@@ -33,7 +33,7 @@ def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
             continue
         except OSError as error:
             raise Failed(
-                f"cannot make the key of fingerprints: {words_of(error)}",
+                f"cannot make the key of fingerprints: {error_text(error)}",
                 target=path,
                 code="no-fingerprint-key",
                 hint=f"look at it with `ls -ld {os.path.dirname(path)}`",

@@ -17,7 +17,7 @@ from .filesystem import Files
 _POLL = 0.05
 
 
-def write_runtime(path: Path, content: bytes, mode: int = 0o600) -> None:
+def write_state_file(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Put a file in place by one rename, whatever is there; missing folders are made, 0700.
 
     The file belongs to the owner of its folder, so that under sudo it stays the user's. Raises Failed.
@@ -35,7 +35,7 @@ def write_runtime(path: Path, content: bytes, mode: int = 0o600) -> None:
             raise
 
 
-def remove_runtime(path: Path) -> None:
+def remove_state_file(path: Path) -> None:
     """Remove a file; nothing there is fine. Raises Failed."""
     with translated_errors():
         Files().unlink(str(path))

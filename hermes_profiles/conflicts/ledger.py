@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.state_files import acquire_lock, remove_runtime, write_runtime
+from hermes_profiles.changes.state_files import acquire_lock, remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
@@ -338,10 +338,10 @@ def _write_overlay(
     folder = overlay_folder(layout, profile)
     for name, content in ((ENV_FILE, overlay.env), (CONFIG_FILE, overlay.config)):
         if content:
-            write_runtime(folder / name, content, 0o600)
+            write_state_file(folder / name, content, 0o600)
         else:
-            remove_runtime(folder / name)
-    write_runtime(folder / "masks.json", masks_json(masks, now), 0o600)
+            remove_state_file(folder / name)
+    write_state_file(folder / "masks.json", masks_json(masks, now), 0o600)
     return overlay.problems
 
 
@@ -403,4 +403,4 @@ def _write(layout: Layout, claims: Mapping[str, Claim]) -> None:
         for name, claim in claims.items()
     }
     text = json.dumps({"version": _VERSION, "profiles": rows}, separators=(",", ":")) + "\n"
-    write_runtime(_path(layout), text.encode(), 0o600)
+    write_state_file(_path(layout), text.encode(), 0o600)

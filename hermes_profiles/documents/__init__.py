@@ -1,1 +1,1 @@
-"""Files that can be read with certainty and edited without touching any other byte. Pure."""
+"""`.env`, YAML and JSON documents: reading as Hermes does, and edits that change no other byte. Pure."""

@@ -1,4 +1,4 @@
-"""The entries of a YAML or JSON document: every path that leads to a value, aliases and merge keys resolved. Pure."""
+"""The entries of a YAML or JSON document: every path with its value, aliases and merge keys resolved. Pure."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Via = Literal["own", "alias", "merge"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TreeEntry:
-    """One path of a document and what stands there.
+    """One path of a document and its value.
 
-    `path`: keys as text, list items as `[0]`; a merge key is an entry of its own, named `<<`.
-    `line` is where the value stands, `key_line` where its key does. `value` is the text of a scalar, None otherwise.
+    `path`: keys as text, list items as `[0]`; a merge key is its own entry, named `<<`.
+    `line` is the line of the value, `key_line` the line of its key. `value` is the text of a scalar, None otherwise.
     `tag` is short: str, bool, int, float, null, timestamp, map, seq.
-    `origin` tells which pair of the file defines it: entries reached by an alias or a merge share it with the place
-    where the text stands; the pair `b: *x` is its own origin, what lies below `b` is not.
-    `effective` is False for a key that a later duplicate or an own key of a merging mapping overrules.
+    `origin` is the number of the pair that defines the entry. Entries reached by an alias or a merge share it with the
+    entry at the place of the text; the pair `b: *x` is its own origin, the entries below `b` are not.
+    `effective` is False for a key that a later duplicate or an own key of a merging mapping overrides.
     """
 
     path: tuple[str, ...]
@@ -44,7 +44,7 @@ class TreeEntry:
 
     @property
     def parent(self) -> tuple[str, ...]:
-        """Return the path of what holds it."""
+        """Return the path of the collection that contains the entry."""
         return self.path[:-1]
 
     @property
@@ -54,7 +54,7 @@ class TreeEntry:
 
 
 def truthy(entry: TreeEntry | None, *, default: bool = False) -> bool:
-    """Return what Hermes makes of a flag: true, 1, yes, on in any case; a missing or null one is the default."""
+    """Return the truth of a flag as Hermes reads it: true, 1, yes, on in any case; the default when missing or null."""
     if entry is None or entry.tag == "null":
         return default
     if entry.value is None:
@@ -65,9 +65,9 @@ def truthy(entry: TreeEntry | None, *, default: bool = False) -> bool:
 
 
 def flattened(node: Node) -> list[Item]:
-    """Return the pairs of a mapping with merge keys resolved; of equal keys the last one counts (as in PyYAML).
+    """Return the pairs of a mapping with merge keys resolved; of equal keys the last one is effective (as in PyYAML).
 
-    Raises ValueError when a merge key holds something else than mappings.
+    Raises ValueError when the value of a merge key is not a mapping or a list of mappings.
     """
     own = [item for item in node.items if not item.is_merge]
     if len(own) == len(node.items):
@@ -94,7 +94,7 @@ def merge_sources(item: Item) -> list[Node]:
 def read_entries(document: TextDocument, root: Node) -> tuple[TreeEntry, ...]:
     """Return every entry, depth first.
 
-    Raises DocumentError for a merge key without a mapping and for aliases that multiply beyond all measure.
+    Raises DocumentError for a merge key without a mapping, and for more than MAX_ENTRIES entries (nested aliases).
     """
     reader = _EntryCollector(document)
     reader.walk(root, (), "own", effective=True)
@@ -109,14 +109,14 @@ class _EntryCollector:
         self.found: list[TreeEntry] = []
 
     def walk(self, node: Node, path: tuple[str, ...], via: Via, *, effective: bool) -> None:
-        """Record everything below a node."""
+        """Add every entry below a node."""
         if len(path) > MAX_PATH:
             raise DocumentError(self.document.path, self.document.line_of(node.start), "nested too deeply")
         if node.kind == "sequence":
             for item in node.items:
                 self._add(item, path, via, effective=effective, duplicate=False)
             return
-        # The text of a key is what callers ask for; `1` and `"1"` are one name to them.
+        # Callers look for the text of a key, so `1` and `"1"` are one name.
         winners: dict[str, int] = {}
         try:
             for item in flattened(node):

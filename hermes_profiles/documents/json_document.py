@@ -1,4 +1,4 @@
-"""A JSON file (gateway.json, auth.json) that can be edited without touching any other byte. Pure."""
+"""A JSON file (gateway.json, auth.json) and edits of it that change no other byte. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORDS = {"true": "bool", "false": "bool", "null": "null"}
 
 
 class JsonDocument(TextDocument):
-    """A parsed JSON file. Values that are not text are entries with their literal text."""
+    """A parsed JSON file. The entry of a number, true, false or null has the literal as its text."""
 
     __slots__ = ("_by_path", "_items", "_root", "entries")
 
@@ -37,22 +37,22 @@ class JsonDocument(TextDocument):
 
     @classmethod
     def parse(cls, raw: bytes, *, path: str) -> JsonDocument:
-        """Return the document.
+        """Return the document of a file.
 
-        Raises DocumentError with the line for broken JSON and for other encodings than UTF-8.
+        Raises DocumentError with the line for invalid JSON and for other encodings than UTF-8.
         """
         return cls(path, raw, decode_strict(path, raw))
 
     def get(self, path: tuple[str, ...]) -> TreeEntry | None:
-        """Return the entry that counts (the last of duplicate keys), or None."""
+        """Return the effective entry of a path (the last of duplicate keys), or None."""
         return self._by_path.get(tuple(path))
 
     def find(self, path: tuple[str, ...]) -> tuple[TreeEntry, ...]:
-        """Return all entries of a path, overruled duplicates included."""
+        """Return all entries of a path, overridden duplicates included."""
         return tuple(entry for entry in self.entries if entry.path == tuple(path))
 
     def data(self) -> object:
-        """Return the document as plain Python."""
+        """Return the document as Python dicts, lists and scalars."""
         return json.loads(self.text)
 
     def edit(
@@ -62,10 +62,10 @@ class JsonDocument(TextDocument):
         replace: Mapping[TreeEntry, str] | None = None,
         insert: Iterable[tuple[tuple[str, ...], str]] = (),
     ) -> bytes:
-        """Return the bytes after the edit, every other byte as it was.
+        """Return the bytes after the edit; bytes outside the edited spans do not change.
 
-        A replaced text stays text; another scalar, and a new one, becomes what the text means in JSON
-        (`false`, `1`), or text when it means nothing. Raises DocumentError when the result would not read as asked.
+        A replaced text stays a text; another scalar, and a new one, is read as JSON (`false`, `1`), or is a text when
+        it is not a JSON literal. Raises DocumentError when the result would not read as requested.
         """
         removed = frozenset(entry.origin for entry in remove)
         insertions, plain = resolve_insertions(self, self._root, insert, removed)
@@ -159,7 +159,7 @@ def _shape(value: str | Tree) -> Shape:
 def _parse(document: TextDocument) -> Node:
     """Return the root node.
 
-    Raises DocumentError with the line where the text is no JSON.
+    Raises DocumentError with the line of a syntax error.
     """
     text = document.text
     try:
@@ -169,10 +169,12 @@ def _parse(document: TextDocument) -> Node:
             document.path,
             document.line_of(error.pos),
             f"not valid JSON: {error.msg.lower()}",
-            hint="mend this line, then try again",
+            hint="fix this line, then run the command again",
         ) from error
     except (RecursionError, ValueError) as error:
-        raise DocumentError(document.path, None, "not readable as JSON: too deep, or a number too long") from error
+        raise DocumentError(
+            document.path, None, "not valid JSON: it is nested too deeply, or a number is too long"
+        ) from error
     builder = _JsonBuilder(document)
     for match in _TOKEN.finditer(text):
         builder.take(match)

@@ -1,20 +1,20 @@
-"""Where a key stands in a document: the line that evidence names. Pure; read only where something was found."""
+"""Line numbers of keys in documents, for the evidence of a finding. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
 
-from hermes_profiles.documents.dotenv.fast_reader import glance_env
-from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
+from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, read_simple_sections
 from hermes_profiles.model.errors import DocumentError
 
 _YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
 
 
 def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
-    """Return the line (from 1) on which an environment file sets a name so that it counts, None when it does not."""
-    plain = glance_env(raw)
+    """Return the line (from 1) of the effective entry of a name in a `.env`, None when the name is not set."""
+    plain = read_simple_env(raw)
     if plain is not None:
         if name not in plain:
             return None
@@ -31,8 +31,8 @@ def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
 
 
 def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:
-    """Return the line of the key at a path of a YAML document, None when it is not there."""
-    if not any(key.startswith("[") for key in path) and glance_sections(raw, EVERYTHING) is not None:
+    """Return the line of the key at a path of a YAML document, None when the path does not exist."""
+    if not any(key.startswith("[") for key in path) and read_simple_sections(raw, EVERYTHING) is not None:
         return _plain_line(raw.decode(), path)
     from hermes_profiles.documents.yaml.document import YamlDocument
 
@@ -44,7 +44,7 @@ def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:
 
 
 def _plain_line(text: str, path: Sequence[str]) -> int | None:
-    """Find a path in plain block style by its indentation."""
+    """Return the line of a path in plain block style, found by its indentation."""
     at: list[tuple[int, str]] = []
     for number, line in enumerate(text.split("\n"), 1):
         match = _YAML_KEY.fullmatch(line)
@@ -60,7 +60,7 @@ def _plain_line(text: str, path: Sequence[str]) -> int | None:
 
 
 def json_line(raw: bytes, path: Sequence[str]) -> int | None:
-    """Return the line of the key at a path of a JSON document, None when it is not there."""
+    """Return the line of the key at a path of a JSON document, None when the path does not exist."""
     from .json_document import JsonDocument
 
     try:

@@ -1,7 +1,7 @@
-"""Text that remembers its bytes: decoding, line numbers, and edits that leave every other byte alone. Pure.
+"""Text with its original bytes: decoding, line numbers, and edits that change no other byte. Pure.
 
 Encodings follow what Hermes 0.19.0 accepts: `.env` may be UTF-8, UTF-16 with a byte order mark, text padded with
-NUL bytes, or (as a last resort) latin-1; YAML and JSON are opened as UTF-8 and as nothing else.
+NUL bytes, or (as a last resort) latin-1; YAML and JSON are always opened as UTF-8.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 # Two characters in a row, each with three NULs around it: UTF-32 without a mark.
 _UTF32 = re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0|\0\0\0[^\0]\0\0\0[^\0]", re.DOTALL)
 _MARKS = (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
-SAVE_AS_UTF8 = "save the file as UTF-8 in a text editor, then try again"
+SAVE_AS_UTF8 = "save the file as UTF-8 in a text editor, then run the command again"
 
 
 class TextSpan(NamedTuple):
-    """A stretch of `.text`, offsets in code points."""
+    """A span of `.text`, offsets in code points."""
 
     start: int
     end: int
@@ -38,7 +38,7 @@ class TextEdit(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """How the bytes became text. `mark` is the byte order mark, `full` the text before NULs were dropped."""
+    """The decoded bytes of a file. `mark` is the byte order mark, `full` the text before NULs are dropped."""
 
     codec: str
     mark: bytes
@@ -66,12 +66,12 @@ def decode_loose(path: str, raw: bytes) -> Decoded:
 def decode_strict(path: str, raw: bytes) -> Decoded:
     """Return the text of a YAML or JSON file: UTF-8, with or without a mark.
 
-    Raises DocumentError with the line of the first byte that is not UTF-8, or that is NUL (ruamel.yaml takes it
-    for the end of the file, so that whatever follows would go unseen).
+    Raises DocumentError with the line of the first byte that is not UTF-8 or that is NUL (ruamel.yaml takes a NUL for
+    the end of the file and ignores the text after it).
     """
     if b"\0" in raw:
         line = len(_LINE_END.findall(raw[: raw.index(b"\0")].decode("utf-8", "replace"))) + 1
-        raise DocumentError(path, line, "a NUL byte stands here", hint=SAVE_AS_UTF8)
+        raise DocumentError(path, line, "there is a NUL byte here", hint=SAVE_AS_UTF8)
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
         full = raw[len(mark) :].decode("utf-8")
@@ -84,14 +84,14 @@ def decode_strict(path: str, raw: bytes) -> Decoded:
 
 def _checked(path: str, raw: bytes, decoded: Decoded) -> Decoded:
     if decoded.mark + decoded.full.encode(decoded.codec) != raw:
-        raise DocumentError(path, None, "the file does not survive decoding unchanged", hint=SAVE_AS_UTF8)
+        raise DocumentError(path, None, "the file would change by decoding and encoding it", hint=SAVE_AS_UTF8)
     return decoded
 
 
 class TextDocument:
-    """A file as text, with the way back to its bytes. Treat as read-only.
+    """A file as text with its original bytes. Treat it as read-only.
 
-    `encoding` is `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `latin-1`; `has_nuls` says that NUL characters
+    `encoding` is `utf-8`, `utf-8-sig`, `utf-16-le`, `utf-16-be` or `latin-1`; `has_nuls` is True when NUL characters
     were dropped from `text` (they stay in the bytes).
     """
 
@@ -116,7 +116,7 @@ class TextDocument:
         return bisect.bisect_right(self._lines, offset)
 
     def line_end_style(self) -> str:
-        """Return the line end to use for a new line: the commonest one, `\\n` when there is none."""
+        """Return the line end for a new line: the most frequent one, `\\n` in a text of one line."""
         found = _LINE_END.findall(self.text)
         return max(("\n", "\r\n", "\r"), key=found.count) if found else "\n"
 
@@ -143,7 +143,7 @@ class TextDocument:
         merged: list[TextEdit] = []
         for edit in sorted(edits, key=lambda one: (one.start, one.end)):
             if not 0 <= edit.start <= edit.end <= len(self.text):
-                raise DocumentError(self.path, None, f"an edit lies outside the text ({edit.start}-{edit.end})")
+                raise DocumentError(self.path, None, f"an edit is outside the text ({edit.start}-{edit.end})")
             last = merged[-1] if merged else None
             if last is None or edit.start >= last.end:
                 merged.append(edit)
@@ -161,10 +161,10 @@ class TextDocument:
         return self._full[self._place(start) : stop].encode(self._codec)
 
     def _place(self, offset: int) -> int:
-        """Return where in the NUL-padded text an offset of `text` lies.
+        """Return the offset in the NUL-padded text for an offset of `text`.
 
-        A NUL belongs to the character it follows (UTF-16-LE order), or to the one it precedes when the file
-        begins with a NUL (big-endian order): so the bytes of every untouched line stay whole.
+        A NUL belongs to the character before it (UTF-16-LE order), or to the character after it when the file begins
+        with a NUL (big-endian order), so that the bytes of every untouched line do not change.
         """
         if self._kept is None:
             self._kept = [index for index, char in enumerate(self._full) if char != "\0"]

@@ -1,4 +1,4 @@
-"""The tree of a YAML or JSON document: nodes that know the span of text they came from. Pure."""
+"""The tree of a YAML or JSON document: nodes with their spans of text. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Node:
     """One node. `start`..`end` covers its text with anchor and tag; `body` is where these end.
 
     `tag` is short (`str`, `int`, …). `style` is the quote or block indicator of a scalar, "" when plain.
-    `target` is the node an alias stands for. `item` is the pair or item that holds the node (None: the root).
+    `target` is the node that an alias refers to. `item` is the pair or item that contains the node (None: the root).
     """
 
     kind: Kind
@@ -32,13 +32,13 @@ class Node:
 
     @property
     def real(self) -> Node:
-        """Return the node itself, or the one an alias stands for."""
+        """Return the node itself, or the target of an alias."""
         return self.target if self.target is not None else self
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Item:
-    """A pair of a mapping or an item of a sequence (`key` is None). `number` counts in file order."""
+    """A pair of a mapping or an item (without `key`) of a sequence. `number` counts in file order."""
 
     number: int
     parent: Node
@@ -48,22 +48,22 @@ class Item:
 
     @property
     def start(self) -> int:
-        """Return where the text of the pair begins."""
+        """Return the offset at which the text of the pair begins."""
         return self.key.start if self.key is not None else self.value.start
 
     @property
     def end(self) -> int:
-        """Return where the text of the pair ends."""
+        """Return the offset at which the text of the pair ends."""
         return max(self.value.end, self.key.end if self.key is not None else 0)
 
     @property
     def is_merge(self) -> bool:
-        """Return whether this is `<<: …`."""
+        """Return whether the pair is a merge, `<<: …`."""
         return self.key is not None and self.key.tag == "merge"
 
 
 def walk(node: Node) -> Iterator[Item]:
-    """Yield every item below a node in file order, aliases not followed."""
+    """Yield every item below a node in file order, without following aliases."""
     stack = list(reversed(node.items))
     while stack:
         item = stack.pop()
@@ -85,7 +85,7 @@ Shape = tuple[object, ...]
 
 
 def shape(node: Node) -> Shape:
-    """Return what the node means, without its looks: kinds, tags, values, order, anchors and aliases.
+    """Return the meaning of a node without its style: kinds, tags, values, order, anchors and aliases.
 
     The root and every collection are nested tuples; two documents with equal shapes read alike.
     """

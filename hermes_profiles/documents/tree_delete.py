@@ -1,4 +1,4 @@
-"""Which spans of text to cut so that pairs and items leave a YAML or JSON document. Pure."""
+"""The spans of text to delete for removing pairs and items from a YAML or JSON document. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _STRIP_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
 class SpanDeleter:
-    """Cuts of one edit. `removed` are item numbers; `filled` are collections that get new pairs (by identity).
+    """The deletions of one edit.
 
-    `strict_commas` is JSON: no comma may be left behind the last item. `eat_blanks` takes the blank lines behind
-    an item too: behind a `|+` scalar they would become a part of it.
+    `removed` are item numbers; `filled` are the collections that get new pairs (by identity), with their text.
+    `strict_commas` is for JSON: no comma is left behind the last item. `eat_blanks` also deletes the blank lines
+    behind an item, which would become a part of a `|+` scalar before it.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class SpanDeleter:
         self.eat_blanks = eat_blanks
 
     def edits(self, root: Node) -> Iterator[TextEdit]:
-        """Yield the cuts, and the `{}` or `[]` for collections that lose all their items."""
+        """Yield the deletions, and `{}` or `[]` for collections that lose all their items."""
         pending = [root]
         while pending:
             node = pending.pop()
@@ -62,7 +63,7 @@ class SpanDeleter:
             if not self.text[self.line_start(begin) : begin].strip():
                 yield TextEdit(self.line_start(begin), self.tail(item), "")
             elif item is node.items[0]:
-                # `- first: x`: what follows takes its place behind the dash. A comment may stand there too.
+                # `- first: x`: the next pair, or a comment before it, moves behind the dash.
                 last = item
                 for other in node.items[1:]:
                     if other.number not in self.removed:
@@ -72,7 +73,7 @@ class SpanDeleter:
                 yield TextEdit(begin, blank.end() if blank else self.tail(last), "")
 
     def begin(self, item: Item) -> int:
-        """Return where an item of a block collection begins: at its key, or at its dash."""
+        """Return the offset at which an item of a block collection begins: its key, or its dash."""
         if item.key is not None:
             return item.key.start
         siblings = item.parent.items
@@ -83,16 +84,16 @@ class SpanDeleter:
         return floor + dash if dash >= 0 else item.value.start
 
     def line_start(self, offset: int) -> int:
-        """Return where the line of an offset begins."""
+        """Return the offset at which the line of an offset begins."""
         return max(self.text.rfind("\n", 0, offset), self.text.rfind("\r", 0, offset)) + 1
 
     def line_end(self, offset: int) -> int:
-        """Return where the line of an offset ends, its line end included."""
+        """Return the offset at which the line of an offset ends, its line end included."""
         match = _TO_LINE_END.match(self.text, offset)
         return match.end() if match else len(self.text)
 
     def tail(self, item: Item) -> int:
-        """Return the end of the last line of an item, with the deeper indented comments that follow it."""
+        """Return the end of the last line of an item, deeper indented comments after it included."""
         begin = self.begin(item)
         column = begin - self.line_start(begin)
         end = at = self.line_end(max(item.end, begin))
@@ -108,7 +109,7 @@ class SpanDeleter:
         return end
 
     def keeps_blanks(self, node: Node) -> bool:
-        """Return whether a node ends in a `|+` scalar, to which the blank lines behind it belong."""
+        """Return whether a node ends in a `|+` scalar, which the blank lines behind it are a part of."""
         while node.items:
             node = node.items[-1].value
         if node.style not in ("|", ">"):
@@ -117,7 +118,7 @@ class SpanDeleter:
         return header is not None and "+" in header[0].partition("#")[0]
 
     def after_blanks(self, offset: int) -> int:
-        """Return where the blank lines behind an offset end."""
+        """Return the offset at which the blank lines after an offset end."""
         match = _BLANK_LINES.match(self.text, offset)
         return match.end() if match else offset
 
@@ -139,19 +140,19 @@ class SpanDeleter:
                 yield TextEdit(kept.end, item.end, "")
 
     def _own_lines(self, item: Item) -> TextEdit | None:
-        """Return the cut of whole lines when the item shares them with nothing else, or None."""
+        """Return the deletion of the item's whole lines, or None when another item shares them."""
         start = self.line_start(item.start)
         rest = _REST_BLANK.match(self.text, item.end)
         if self.text[start : item.start].strip() or rest is None:
             return None
         return TextEdit(start, rest.end(), "")
 
-    # --- nothing left
+    # --- collections that lose all their items
 
     def _emptied(self, node: Node) -> Iterator[TextEdit]:
-        """Yield the edits that leave `{}` (or what fills it) where a collection lost all its items.
+        """Yield the edits that replace a collection without items by `{}`, `[]` or its new pairs.
 
-        Never a bare `extra:`: it reads as null, and Hermes 0.19.0 crashes on null where it expects a mapping.
+        A bare `extra:` reads as null, and Hermes 0.19.0 crashes on null where it expects a mapping.
         """
         new = self.filled.get(id(node), "{}" if node.kind == "mapping" else "[]")
         if node.flow:
@@ -172,7 +173,7 @@ class SpanDeleter:
                 yield TextEdit(self.line_start(self.begin(item)), self.tail(item), "")
 
     def value_place(self, item: Item) -> int:
-        """Return where on the line of its key (or dash) a value can be written, behind anchor and tag."""
+        """Return the offset at which a value can be written on the line of its key (or dash), behind anchor and tag."""
         if item.value.body > item.value.start:
             return item.value.body
         if item.key is None:
@@ -186,7 +187,7 @@ def _line_break(text: str) -> str:
 
 
 def dangling_alias(root: Node, removed: frozenset[int], dropped: frozenset[int]) -> Item | None:
-    """Return a pair that stays and whose alias would lose its anchor, or None. `dropped` aliases get replaced."""
+    """Return a remaining pair with an alias that would lose its anchor, or None. `dropped` aliases are replaced."""
     if not removed:
         return None
     inside: set[int] = set()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from hermes_profiles.changes.state_files import write_runtime
+from hermes_profiles.changes.state_files import write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext, survey
@@ -109,7 +109,7 @@ def write_stop_marker(world: SystemContext, profile: str, process: Process) -> N
         "stopper_pid": os.getpid(),
         "written_at": datetime.now(UTC).isoformat(),
     }
-    write_runtime(home / PLANNED_STOP_FILE, json.dumps(marker).encode(), 0o600)
+    write_state_file(home / PLANNED_STOP_FILE, json.dumps(marker).encode(), 0o600)
 
 
 def last_log_lines(world: SystemContext, profile: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hermes_profiles.changes.state_files import remove_runtime
+from hermes_profiles.changes.state_files import remove_state_file
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.hermes_files import PidRecord, lock_record, pid_record, record_at
@@ -58,7 +58,7 @@ def reset_gateway(
         return Outcome(profile, OutcomeKind.FAILED, f"process {after.pid} is still alive", after.pid)
     cleared = _stale_files(world, profile, catalog, environment)
     for path in cleared:
-        remove_runtime(path)
+        remove_state_file(path)
     ledger.drop_pending(world.layout, (profile,))
     failure = _reload(world, profile, before)
     if failure:

@@ -1,1 +1,1 @@
-"""Names, places, secrets and results: values that every other room may use. Pure."""
+"""Names, paths, secrets and results that every other package may use. Pure."""

@@ -1,4 +1,4 @@
-"""What a command answers: exit codes, problems, warnings and the JSON envelope."""
+"""The result of a command: exit codes, errors, warnings and the JSON envelope."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SCHEMA = "hermes-profiles/1"
 
 
 class ExitCode(IntEnum):
-    """The exit codes of every command; callers may rely on them."""
+    """The exit codes of every command. They are a part of the command contract."""
 
     OK = 0
     FAILED = 1
@@ -23,7 +23,7 @@ class ExitCode(IntEnum):
 
 
 class Problem(NamedTuple):
-    """One error or warning: lower case, no full stop, with the way out in `hint`."""
+    """One error or warning. The message is lower case without a full stop; `hint` names the next command to run."""
 
     code: str
     message: str
@@ -36,7 +36,7 @@ class Problem(NamedTuple):
 
 
 class HermesProfilesError(Exception):
-    """Base of everything this program refuses or fails to do on purpose."""
+    """Base of the errors that this program raises on purpose."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
     default_code: ClassVar[str] = "failed"
@@ -49,25 +49,25 @@ class HermesProfilesError(Exception):
 
 
 class Failed(HermesProfilesError):
-    """The job was tried and did not succeed (exit 1)."""
+    """The operation was tried and did not succeed (exit 1)."""
 
 
 class UsageProblem(HermesProfilesError):
-    """The words of the command do not fit (exit 2)."""
+    """The arguments of the command are wrong (exit 2)."""
 
     exit_code = ExitCode.USAGE
     default_code = "usage"
 
 
 class NotFound(HermesProfilesError):
-    """No such profile, service, change or trash entry (exit 5)."""
+    """The profile, service, change or trash entry does not exist (exit 5)."""
 
     exit_code = ExitCode.MISSING
     default_code = "not-found"
 
 
 class Refused(HermesProfilesError):
-    """Not done because it would be unsafe (exit 6)."""
+    """The operation was not tried because it would be unsafe (exit 6)."""
 
     exit_code = ExitCode.REFUSED
     default_code = "refused"
@@ -76,7 +76,7 @@ class Refused(HermesProfilesError):
 class DocumentError(Failed):
     """A file cannot be read or edited with certainty.
 
-    `path` and `line` (1-based, or None) say where; the message already contains both.
+    `path` and `line` (1-based, or None) are the place; the message already contains both.
     """
 
     default_code = "unreadable-document"
@@ -91,7 +91,7 @@ class DocumentError(Failed):
 
 @dataclass(slots=True)
 class Result:
-    """The answer of one command, before it is printed as text or JSON."""
+    """The result of one command, before it is printed as text or JSON."""
 
     command: tuple[str, ...]
     data: dict[str, Any] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """Return `success`, `partial` (errors, yet some data) or `error`."""
+        """Return `success`, `partial` (errors and some data) or `error`."""
         if not self.errors:
             return "success"
         return "partial" if self.data else "error"

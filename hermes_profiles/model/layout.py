@@ -1,4 +1,4 @@
-"""Every path this program knows, derived from the environment alone. Pure: nothing is looked at here."""
+"""Every path this program uses, derived from the environment alone. Pure: no path is read here."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .names import DEFAULT
 
 
 def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = None) -> Path | None:
-    """Return the absolute home that `--home` or HERMES_HOME names, None when neither does.
+    """Return the absolute home that `--home` or HERMES_HOME names, None when neither is set.
 
-    `env["PWD"]` must be the folder the process is in. `.` and `..` are taken out as text, so that
-    `--home profiles/work/.` is still recognised as a profile's home.
+    `env["PWD"]` must be the working folder of the process. `.` and `..` are resolved as text, so that
+    `--home profiles/work/.` is recognised as a profile's home.
     """
     given = home if home else env.get(HERMES_HOME, "").strip()
     if not given:
@@ -29,15 +29,17 @@ def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = No
 
 
 def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:
-    """Return the folder of the shim, a place of its own to be put on PATH: below XDG_DATA_HOME, which must be
-    absolute (XDG Base Directory Specification), or ~/.local/share."""
+    """Return the folder of the shim, which users put on PATH.
+
+    It is below XDG_DATA_HOME, which must be absolute (XDG Base Directory Specification), or below ~/.local/share.
+    """
     data = env.get("XDG_DATA_HOME", "")
     base = Path(normpath(data)) if data.startswith("/") else user_home / ".local" / "share"
     return base / "hermes-profiles" / "shim"
 
 
 class Layout(NamedTuple):
-    """The places of one Hermes root, its machine-wide neighbours and our own state."""
+    """The paths of one Hermes root, of the files outside it that belong to its profiles, and of our own state."""
 
     root: Path
     user_home: Path
@@ -47,9 +49,9 @@ class Layout(NamedTuple):
     def from_environment(
         cls, env: Mapping[str, str], *, user_home: Path, platform: str, home: str | None = None
     ) -> Layout:
-        """Return the layout that Hermes itself would use.
+        """Return the layout that Hermes itself would use in this environment.
 
-        `home` (the `--home` option) stands for HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`;
+        `home` (the `--home` option) replaces HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`;
         any other HERMES_HOME is itself the root (Docker images use `/opt/data`).
         """
         path = given_home(env, user_home=user_home, home=home)
@@ -70,16 +72,16 @@ class Layout(NamedTuple):
 
     @property
     def active_profile(self) -> Path:
-        """Return the sticky default: a text file with one profile name."""
+        """Return the file that names the active profile."""
         return self.root / ACTIVE_PROFILE_FILE
 
     @property
     def alias_folder(self) -> Path:
-        """Return where alias scripts live."""
+        """Return the folder of the alias scripts."""
         return self.user_home / ".local" / "bin"
 
     def service_files(self, name: str) -> tuple[Path, ...]:
-        """Return where Hermes 0.19.0 puts the gateway service of a profile: systemd user and system unit, launchd."""
+        """Return the service files that Hermes 0.19.0 writes for a profile: systemd units or launchd."""
         suffix = "" if name == DEFAULT else f"-{name}"
         if self.platform == "darwin":
             return (self.user_home / LAUNCH_AGENTS / f"{LABEL}{suffix}.plist",)
@@ -88,14 +90,17 @@ class Layout(NamedTuple):
 
     @property
     def state(self) -> Path:
-        """Return our own folder. It lies below `profiles/` so that a move to the trash is one rename on the
-        same file system, and so that a full copy of the default profile (which skips `profiles/`) never holds it;
-        the leading dot keeps Hermes from taking it for a profile."""
+        """Return the folder of our own state.
+
+        It is below `profiles/` so that a move to the trash is one rename on the same file system, and so that a full
+        copy of the default profile (which skips `profiles/`) never contains it. Hermes does not take a folder with a
+        leading dot for a profile.
+        """
         return self.profiles / ".hermes-profiles"
 
     @property
     def trash(self) -> Path:
-        """Return where deleted profiles and replaced files wait."""
+        """Return the folder of deleted profiles and replaced files."""
         return self.state / "trash"
 
     @property

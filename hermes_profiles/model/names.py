@@ -1,4 +1,4 @@
-"""Names of profiles and aliases: which are accepted, and the rule to quote when one is not.
+"""Names of profiles and aliases: which are accepted, and the rule that an error quotes.
 
 Source of the rules: Hermes 0.19.0 `hermes_cli/profiles.py` (normalisation, pattern, reserved names).
 """
@@ -18,20 +18,20 @@ RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
 
 
 def is_profile_folder_name(name: str) -> bool:
-    """Return whether a folder of this name below `profiles/` is a profile to Hermes."""
+    """Return whether Hermes takes a folder of this name below `profiles/` for a profile."""
     return name != DEFAULT and _PATTERN.fullmatch(name) is not None
 
 
 def normalize(name: str) -> str:
-    """Return the name as Hermes stores it: blanks at the ends gone, lower case.
+    """Return the name as Hermes stores it: lower case, without blanks at its ends.
 
-    Only blanks and tabs are taken off: a name with a line break in it is not a slip of the finger.
+    Only blanks and tabs are removed: a name with a line break is not a typing error.
     """
     return name.strip(" \t").lower()
 
 
 def check_existing_name(name: str) -> str:
-    """Return the normalised name of a profile that may exist (`default` and reserved ones included).
+    """Return the normalised name of a profile that may exist (`default` and reserved names included).
 
     Raises UsageProblem when no profile can have this name.
     """
@@ -42,13 +42,13 @@ def check_existing_name(name: str) -> str:
             f"{name!r} is not a profile name: a name is {RULE}",
             target=name,
             code="bad-name",
-            hint="see the names there are with `hermes-profiles list`",
+            hint="list the profiles with `hermes-profiles list`",
         )
     return canon
 
 
 def check_new_name(name: str) -> str:
-    """Return the normalised name for a profile to be made.
+    """Return the normalised name for a new profile.
 
     Raises UsageProblem with the rule when the name is malformed or reserved.
     """
@@ -64,7 +64,7 @@ def check_new_name(name: str) -> str:
 
 
 def check_alias_name(name: str) -> str:
-    """Return the normalised alias name; it becomes a command in `~/.local/bin`.
+    """Return the normalised name of an alias, which becomes a command in `~/.local/bin`.
 
     Raises UsageProblem when it is malformed, reserved or a Hermes subcommand.
     """

@@ -1,4 +1,4 @@
-"""Values that must never be shown, and the keyed fingerprints that may be."""
+"""Values that must never be printed, and the keyed fingerprints that may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Value = TypeVar("Value", str, bytes)
 
 
 class Secret(Generic[Value]):
-    """Holds a value whose str and repr are `***`; `.reveal()` is the only way to it."""
+    """A value that prints as `***`; only `.reveal()` returns it."""
 
     __slots__ = ("_value",)
 
@@ -16,7 +16,7 @@ class Secret(Generic[Value]):
         self._value: Value = value
 
     def reveal(self) -> Value:
-        """Return the value itself. Every call is a place to review."""
+        """Return the value itself. Review every call of this method."""
         return self._value
 
     def __str__(self) -> str:
@@ -36,10 +36,10 @@ class Secret(Generic[Value]):
 
 
 def fingerprint(value: str, key: bytes) -> str:
-    """Return 8 hex digits of HMAC-SHA256: equal values compare equal, and nothing can be guessed back.
+    """Return 8 hex digits of HMAC-SHA256: equal values have equal fingerprints, and no value can be guessed from one.
 
     `key` is random, made once per root and kept in a 0600 file: a plain hash of a short value
-    (a phone number, a user id) could be found by trying them all.
+    (a phone number, a user id) could be found by trying all values.
     """
     import hashlib
     import hmac

@@ -139,12 +139,12 @@ def _parsed(data: Mapping[str, Any]) -> SavedState:
 
 def write_saved_state(layout: Layout, record: SavedState) -> None:
     """Write a saved state. Raises Failed."""
-    from hermes_profiles.changes.state_files import write_runtime
+    from hermes_profiles.changes.state_files import write_state_file
 
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
     rows["isolated"] = rows.pop("pinned")
     rows["services"] = {name: list(was) for name, was in record.services.items()}
-    write_runtime(saved_state_path(layout), json.dumps(rows, indent=1).encode(), 0o600)
+    write_state_file(saved_state_path(layout), json.dumps(rows, indent=1).encode(), 0o600)
 
 
 def note_enabled(layout: Layout, profiles: Iterable[str], *, enabled: bool) -> None:
@@ -187,9 +187,9 @@ def note_renamed(layout: Layout, names: Mapping[str, str]) -> None:
 
 def delete_saved_state(layout: Layout) -> None:
     """Delete the saved state. Raises Failed."""
-    from hermes_profiles.changes.state_files import remove_runtime
+    from hermes_profiles.changes.state_files import remove_state_file
 
-    remove_runtime(saved_state_path(layout))
+    remove_state_file(saved_state_path(layout))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
-from hermes_profiles.changes.state_files import remove_empty, write_runtime
+from hermes_profiles.changes.state_files import remove_empty, write_state_file
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
@@ -304,7 +304,7 @@ class RunModeSwitch:
             return
         if isinstance(data, dict) and data.pop("served_profiles", None) is not None:
             data.pop("platforms", None)
-            write_runtime(path, json.dumps(data).encode(), 0o600)
+            write_state_file(path, json.dumps(data).encode(), 0o600)
 
     def _removal_steps(self, default: Gateway, was: ServiceBefore | None) -> tuple[Step, ...]:
         """Return the steps that remove default's service if there was none before, after disabling its start."""

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.documents.dotenv.fast_reader import glance_env
-from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, glance_sections
+from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, read_simple_sections
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 
@@ -102,7 +102,7 @@ class HomeFiles:
 
 def environment_in(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> Mapping[str, str]:
     """Return the variables of an environment file, for both kinds of readers; {} when it is not certain."""
-    values = glance_env(raw)
+    values = read_simple_env(raw)
     if values is not None:
         return values
     from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -117,7 +117,7 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
 
 def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[Problem]) -> Mapping[str, Any]:
     """Return top-level keys of a YAML file (or all of them), {} when it is broken."""
-    sections = glance_sections(raw, wanted)
+    sections = read_simple_sections(raw, wanted)
     if sections is not None:
         return sections
     from hermes_profiles.documents.yaml.document import YamlDocument

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
-from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
     CONFIG_FILE,
@@ -141,7 +141,7 @@ def _literals(value: str) -> Iterator[str]:
 
 def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
     """Return the variables as Hermes reads them: interpolated, or quoted over several lines."""
-    plain = glance_env(raw)
+    plain = read_simple_env(raw)
     if plain is not None:
         return plain
     from hermes_profiles.documents.dotenv.document import EnvDocument
@@ -155,12 +155,12 @@ def _parsed(raw: bytes, path: str) -> Mapping[str, str]:
 def _data(raw: bytes, path: str) -> Any:
     if not raw:
         return None
-    from hermes_profiles.documents.yaml.fast_reader import glance_sections
+    from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
 
     try:
         if path.endswith(".json"):
             return json.loads(raw)
-        plain = glance_sections(raw, {name.decode("utf-8", "replace") for name in _SECTION.findall(raw)})
+        plain = read_simple_sections(raw, {name.decode("utf-8", "replace") for name in _SECTION.findall(raw)})
         if plain is not None:
             return plain
         from hermes_profiles.documents.yaml.document import YamlDocument

@@ -17,7 +17,7 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
-from hermes_profiles.documents.dotenv.fast_reader import glance_env
+from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
@@ -47,7 +47,7 @@ def _odd_files(facts: Facts) -> Iterator[tuple[ProfileFacts, str, bytes]]:
     for profile in facts.profiles.values():
         for file in _FILES:
             raw = profile.files.raw(file)
-            if raw and glance_env(raw) is None:
+            if raw and read_simple_env(raw) is None:
                 yield profile, file, raw
 
 

@@ -1,7 +1,7 @@
-"""A `.env` file that can be edited without touching any other byte. Pure.
+"""A `.env` file and edits of it that change no other byte. Pure.
 
-An entry is present when any of Hermes' three readers sees it (FACTS section 4). An edit is a set of cuts; its
-result is read again, and an edit whose result is not exactly what was asked for is refused.
+An entry exists when any of Hermes' three readers sees it (see `readers`). The result of every edit is parsed again;
+an edit is refused when its result does not contain exactly the requested entries.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ DISAGREE_HINT = "write the multi-line value on one line (with \\n), or put the e
 
 
 def quoted(value: str) -> str | None:
-    """Return the value as all three readers read it back, in quotes where needed; None when there is no way.
+    """Return the value, quoted where needed, so that all three readers read it back; None when that is impossible.
 
-    No way: `${NAME}` (python-dotenv interpolates it in any quotes), line breaks, backslashes that need quotes.
+    Impossible: `${NAME}` (python-dotenv interpolates it in any quotes), line breaks, backslashes that need quotes.
     """
     if ODD_BREAKS.search(value) or any(c in value for c in "\n\r\0") or _INTERPOLATES.search(value):
         return None
@@ -42,7 +42,7 @@ def quoted(value: str) -> str | None:
 
 
 class EnvDocument(TextDocument):
-    """A parsed `.env`. `entries` are in file order, commented ones included."""
+    """A parsed `.env`. `entries` are in file order, commented entries included."""
 
     __slots__ = ("_known", "_lines_view", "_plain", "entries")
 
@@ -56,35 +56,35 @@ class EnvDocument(TextDocument):
 
     @classmethod
     def parse(cls, raw: bytes, *, path: str = ENV_FILE, known_keys: Collection[str] = ()) -> EnvDocument:
-        """Return the document. `known_keys` are the names at which Hermes splits joined lines.
+        """Return the document of a file. `known_keys` are the names at which Hermes splits joined lines.
 
         Raises DocumentError for UTF-32, an open quote, and a line with `=` that python-dotenv cannot parse.
         """
         return cls(path, raw, decode_loose(path, raw), known_keys)
 
     def names(self) -> frozenset[str]:
-        """Return the names that any reader sees."""
+        """Return the names that at least one reader sees."""
         return frozenset(entry.name for entry in self.entries if not entry.commented)
 
     def get(self, name: str) -> EnvEntry | None:
-        """Return the entry that counts (the last one of that name), or None."""
+        """Return the effective entry (the last one of that name), or None."""
         found = [entry for entry in self.entries if entry.name == name and not entry.commented]
         return found[-1] if found else None
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return what the gateway's start would set, interpolated with `base` (the process environment)."""
+        """Return the variables that the gateway sets at its start, interpolated with `base`."""
         seen: dict[str, str | None] = dict(base or {})
         found: dict[str, str] = {}
         for name, literal in self._plain:
             seen[name] = interpolate(literal, seen) if literal is not None else None
-            # A later bare `NAME` withdraws the value python-dotenv had for it.
+            # A later bare `NAME` removes the value that python-dotenv had for it.
             found.pop(name, None)
             if (value := seen[name]) is not None:
                 found[name] = value
         return found
 
     def line_environment(self) -> dict[str, str]:
-        """Return what the menus and `hermes status` see."""
+        """Return the variables that the menus and `hermes status` see."""
         return dict(self._lines_view)
 
     def edit(
@@ -97,8 +97,8 @@ class EnvDocument(TextDocument):
     ) -> bytes:
         """Return the bytes after the edit.
 
-        `set_values` drops a comment behind the value: the line readers would take it for a part of it. Text
-        edits inside a removed entry are moot. Raises DocumentError when the result would not read back as asked.
+        `set_values` drops a comment behind the value, because the line readers take it for a part of the value. Text
+        edits inside a removed entry are ignored. Raises DocumentError when the result would not read back as requested.
         """
         cuts = {id(entry): entry for entry in remove}
         values = {id(entry): value for entry, value in (set_values or {}).items() if id(entry) not in cuts}
@@ -121,7 +121,7 @@ class EnvDocument(TextDocument):
         return result
 
     def _cuts(self, cuts: Mapping[int, EnvEntry]) -> Iterator[TextEdit]:
-        """Yield the removals; a joined line that loses all its entries goes with its line end."""
+        """Yield the removals; a joined line that loses all its entries is removed with its line end."""
         staying = [entry for entry in self.entries if id(entry) not in cuts]
         for entry in cuts.values():
             for other in staying:
@@ -172,7 +172,7 @@ class EnvDocument(TextDocument):
         new: Iterable[tuple[str, str]],
         touched: list[TextEdit],
     ) -> None:
-        """Raise DocumentError unless the result holds exactly the entries that should be left."""
+        """Raise DocumentError unless the result contains exactly the requested entries."""
         after = EnvDocument.parse(result, path=self.path, known_keys=self._known)
         wanted: list[tuple[str, int | None, tuple[str, str] | None]] = []
         for entry in self.entries:

@@ -1,4 +1,4 @@
-"""The entries of a `.env`: one place for each `NAME=value` that any of Hermes' three readers sees. Pure."""
+"""The entries of a `.env`: each `NAME=value` that any of Hermes' three readers sees. Pure."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .readers import (
     unquote,
 )
 
-# A name that only a line reader sees, inside the value of another entry, must look like one of Hermes'
-# variables: base64 lines of a private key end in `=` too.
+# A name that only a line reader sees, inside the value of another entry, must have the form of Hermes' variables:
+# base64 lines of a private key also end in `=`.
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _BASE64_TAIL = re.compile(r"[A-Za-z0-9+/]+={1,2}\s*")
 _COMMENTED = re.compile(r"\s*#[#\s]*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=[^\S\r\n]*(\S.*)")
@@ -33,12 +33,12 @@ _CUT = re.compile(r"\s+#.*")
 class EnvEntry:
     """One `NAME=value`, compared by identity.
 
-    `start`..`end` is what to cut to remove exactly this entry: its whole lines, or its part of a joined line.
+    `start`..`end` is the span that removes exactly this entry: its whole lines, or its part of a joined line.
     `value_start`..`value_end` is the raw value with its quotes, without a trailing comment; `rest_end` is where
-    the comment ends. `value` is what the gateway ends up with (interpolated from this file alone), `literal` the
-    same before interpolation, `line_value` what the menus see, `values` every distinct non-empty value any reader
-    sees. `readers` is a subset of dotenv, lines, splitlines; a commented `# NAME=value` has none. `joined` says
-    that other entries stand on the same line.
+    the comment ends. `value` is the value in the gateway (interpolated from this file alone), `literal` the value
+    before interpolation, `line_value` the value in the menus, `values` every distinct non-empty value of any reader.
+    `readers` is a subset of dotenv, lines, splitlines; a commented `# NAME=value` has none. `joined` is True when
+    the line has other entries.
     """
 
     name: str
@@ -61,7 +61,7 @@ class EnvEntry:
 
 @dataclass(slots=True, eq=False, repr=False)
 class _Draft:
-    """An entry while its readers are being collected."""
+    """An entry to which the readers are still being added."""
 
     name: str
     equals: int
@@ -85,23 +85,23 @@ class EnvReading(NamedTuple):
 
 
 class _Collector:
-    """Merges what the readers see by the place of the `=`."""
+    """Merges the entries of the readers by the offset of the `=`."""
 
     def __init__(self, document: TextDocument, known_keys: Collection[str]) -> None:
         self.document = document
         self.text = document.text
         self.known = known_keys
-        self.mended = RepairedText(document.text, known_keys)
+        self.repaired = RepairedText(document.text, known_keys)
         self.drafts: dict[int, _Draft] = {}
         self.covered: set[int] = set()  # pieces inside a multi-line value
 
-    def add_dotenv(self, sightings: Iterable[RawEntry]) -> None:
-        """Record what python-dotenv sees."""
+    def add_dotenv(self, raw_entries: Iterable[RawEntry]) -> None:
+        """Add the entries that python-dotenv sees."""
         seen: dict[str, str | None] = {}
-        for one in sightings:
+        for one in raw_entries:
             value = interpolate(one.value, seen)
             seen[one.name] = value
-            first, last = self.mended.pieces[one.first], self.mended.pieces[one.last]
+            first, last = self.repaired.pieces[one.first], self.repaired.pieces[one.last]
             self.covered.update(range(one.first + 1, one.last + 1))
             draft = _Draft(
                 one.name,
@@ -119,10 +119,10 @@ class _Collector:
             draft.values.append(self.text[one.start : one.stop])
             self.drafts[one.equals] = draft
 
-    def add_lines(self, sightings: Iterable[RawEntry]) -> dict[str, str]:
-        """Record what the menus see, and return it."""
+    def add_lines(self, raw_entries: Iterable[RawEntry]) -> dict[str, str]:
+        """Add the entries that the menus see, and return their values by name."""
         found: dict[str, str] = {}
-        for one in sightings:
+        for one in raw_entries:
             found[one.name] = one.value
             draft = self.drafts.get(one.equals) or self._extra(one, self._piece_frame(one.equals))
             if draft is None:
@@ -134,9 +134,9 @@ class _Collector:
         return found
 
     def add_splitlines(self) -> None:
-        """Record what the multiplexed scope sees: nothing of a file that is not clean UTF-8.
+        """Add the entries that the multiplexed scope sees, which are none when the file is not UTF-8.
 
-        A byte order mark becomes part of the first name there.
+        A byte order mark becomes a part of the first name in that scope.
         """
         blind = self.document.encoding not in ("utf-8", "utf-8-sig") or self.document.has_nuls
         marked = self.document.encoding == "utf-8-sig"
@@ -149,18 +149,18 @@ class _Collector:
                 draft.readers.add("splitlines")
 
     def _piece_frame(self, equals: int) -> tuple[int, int]:
-        piece = self.mended.pieces[self._piece_index(equals)]
+        piece = self.repaired.pieces[self._piece_index(equals)]
         return _cut_span(piece, piece)
 
     def _piece_index(self, offset: int) -> int:
-        low, high = 0, len(self.mended.pieces)
+        low, high = 0, len(self.repaired.pieces)
         while high - low > 1:
             middle = (low + high) // 2
-            low, high = (middle, high) if self.mended.pieces[middle].start <= offset else (low, middle)
+            low, high = (middle, high) if self.repaired.pieces[middle].start <= offset else (low, middle)
         return low
 
     def _extra(self, one: RawEntry, span: tuple[int, int]) -> _Draft | None:
-        """Return a new draft for an entry python-dotenv does not see, or None when it is no variable."""
+        """Return a new draft for an entry that python-dotenv does not see, or None when it is not a variable."""
         if _VARIABLE.fullmatch(one.name) is None and one.name not in self.known:
             return None
         line = self.text[span[0] : span[1]]
@@ -175,9 +175,9 @@ class _Collector:
         return draft
 
     def commented(self) -> list[EnvEntry]:
-        """Return the comment lines that hold a former entry."""
+        """Return the entries of comment lines that contain a `NAME=value`."""
         found = []
-        for index, piece in enumerate(self.mended.pieces):
+        for index, piece in enumerate(self.repaired.pieces):
             if index in self.covered or "#" not in piece.text or not piece.is_comment:
                 continue
             match = _COMMENTED.match(piece.text)
@@ -212,7 +212,7 @@ class _Collector:
         """Return the entry of a draft."""
         values = draft.values
         if not all(value.isascii() for value in values):
-            # Hermes takes what is not ASCII out of credentials, and reads latin-1 with replacement characters.
+            # Hermes removes characters outside ASCII from credentials, and reads latin-1 with replacement characters.
             odd = [value for value in values if not value.isascii()]
             values = values + [value.encode("ascii", "ignore").decode() for value in odd]
             if self.document.encoding == "latin-1":
@@ -240,11 +240,11 @@ class _Collector:
 
 
 def _cut_span(first: Piece, last: Piece) -> tuple[int, int]:
-    """Return what to cut for an entry that begins in one piece and ends in another."""
+    """Return the span that removes an entry that begins in one piece and ends in another."""
     start = first.line_start if first.first else first.start
     if not last.last:
         return start, last.start + len(last.text)
-    # The last part of a joined line leaves the line end to the parts before it.
+    # The line end of a joined line belongs to its earlier parts.
     return start, last.line_end if first.first else last.content_end
 
 
@@ -262,9 +262,9 @@ def read_entries(document: TextDocument, known_keys: Collection[str]) -> EnvRead
     Raises DocumentError as `read_dotenv` does.
     """
     collector = _Collector(document, known_keys)
-    sightings, plain = read_dotenv(document.path, collector.mended)
-    collector.add_dotenv(sightings)
-    lines = collector.add_lines(read_lines(collector.mended))
+    raw_entries, plain = read_dotenv(document.path, collector.repaired)
+    collector.add_dotenv(raw_entries)
+    lines = collector.add_lines(read_lines(collector.repaired))
     collector.add_splitlines()
     entries = [collector.finish(draft) for draft in collector.drafts.values()]
     entries += collector.commented()
@@ -273,5 +273,5 @@ def read_entries(document: TextDocument, known_keys: Collection[str]) -> EnvRead
 
 
 def has_odd_breaks(text: str) -> bool:
-    """Return whether one reader breaks lines where the others do not."""
+    """Return whether the text has characters at which only some readers break lines."""
     return ODD_BREAKS.search(text) is not None

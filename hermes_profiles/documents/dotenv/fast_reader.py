@@ -1,11 +1,11 @@
-"""A quick reader of plain `.env` files, for commands that list a thousand profiles. Only `re` is imported."""
+"""A fast reader of plain `.env` files, for commands that list a thousand profiles. Only `re` is imported."""
 
 from __future__ import annotations
 
 import re
 
-# One `NAME=value`: the value bare (no quote, #, $, backslash), or in one pair of quotes. Printable ASCII only,
-# so that no odd white space or line break can hide in it.
+# One `NAME=value`: the value is bare (no quote, #, $, backslash) or in one pair of quotes. Only printable ASCII,
+# which excludes unusual white space and line breaks.
 _ENTRY = re.compile(
     r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
     r"(?:([!%&(-\[\]-~](?:[ !%&(-\[\]-~]*[!%&(-\[\]-~])?)?|\"([ !#%-\[\]-~]*)\"|'([ -#%&(-\[\]-~]*)')"
@@ -14,10 +14,11 @@ _ENTRY = re.compile(
 _JOINED = re.compile(r"=.*[A-Z][A-Z0-9_]{2,}=")
 
 
-def glance_env(raw: bytes) -> dict[str, str] | None:
+def read_simple_env(raw: bytes) -> dict[str, str] | None:
     """Return {name: value} as `EnvDocument.environment()` would, or None when the file is not plain.
 
-    None means: parse it fully. Plain is UTF-8 with `\\n`, one `NAME=value` a line, comments, simple quotes.
+    For None the caller parses the file with EnvDocument. A plain file is UTF-8 with `\\n` line ends, one
+    `NAME=value` a line, comments and simple quotes.
     """
     try:
         text = raw.decode("utf-8")

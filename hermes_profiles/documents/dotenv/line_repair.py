@@ -1,7 +1,7 @@
-"""The lines of a `.env` as Hermes 0.19.0 rewrites them before its gateway reads them (FACTS section 4). Pure.
+"""The lines of a `.env` as Hermes 0.19.0 rewrites them before its gateway reads them. Pure.
 
 Hermes strips every line, drops NULs and the byte order mark, and splits `A_KEY=xB_TOKEN=y` when the line begins
-with a name it knows. What is read afterwards is this *mended* text; every piece of it remembers its origin.
+with a name it knows. The gateway reads this repaired text; every piece of it records its offset in the original.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 _LINES = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
-# A value with one of these is a URL or a query: a `KNOWN_KEY=` inside it belongs to it.
+# A value with one of these is a URL or a query: a `KNOWN_KEY=` inside it is a part of the value.
 _STRUCTURED = ("://", "?", "&")
 
 
 class Piece(NamedTuple):
-    """One line of the mended text.
+    """One line of the repaired text.
 
-    `at` is its offset there; `start` its offset in the original. `line_start`, `content_end` and `line_end` frame
-    the original line; `first` and `last` say whether the piece begins or ends it (a joined line has several).
+    `at` is its offset in the repaired text, `start` its offset in the original. `line_start`, `content_end` and
+    `line_end` are offsets of the original line; `first` and `last` are True when the piece begins or ends that line
+    (a joined line has several pieces).
     """
 
     at: int
@@ -35,12 +36,12 @@ class Piece(NamedTuple):
 
     @property
     def is_comment(self) -> bool:
-        """Return whether line readers skip it."""
+        """Return whether the line readers skip this piece."""
         return self.text.lstrip().startswith("#")
 
 
 class RepairedText:
-    """The mended text and its pieces."""
+    """The repaired text and its pieces."""
 
     __slots__ = ("_starts", "pieces", "text")
 
@@ -73,19 +74,19 @@ class RepairedText:
         self._starts = [piece.at for piece in pieces]
 
     def index_at(self, offset: int) -> int:
-        """Return the index of the piece that holds an offset of the mended text."""
+        """Return the index of the piece at an offset of the repaired text."""
         return bisect.bisect_right(self._starts, offset) - 1
 
     def original(self, offset: int) -> int:
-        """Return the original offset for an offset of the mended text."""
+        """Return the original offset for an offset of the repaired text."""
         piece = self.pieces[self.index_at(offset)]
         return piece.start + min(offset - piece.at, len(piece.text))
 
 
 def _joints(line: str, known: Collection[str], longest: int) -> list[int]:
-    """Return where the entries of one stripped line begin; [0] when it is one entry.
+    """Return the offsets at which the entries of one stripped line begin; [0] when the line is one entry.
 
-    Only the longest known name before each `=` counts: `LM_API_KEY=` inside `GLM_API_KEY=` is no joint.
+    Only the longest known name before each `=` begins an entry: `LM_API_KEY=` inside `GLM_API_KEY=` does not.
     """
     starts = []
     equals = line.find("=")

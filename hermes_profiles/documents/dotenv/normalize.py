@@ -1,4 +1,4 @@
-"""Where Hermes' three readers of an environment file differ, and the text in which they do not. Pure."""
+"""Differences between Hermes' three readers of a `.env`, and a rewrite that all of them read alike. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ _UNCERTAIN = "cannot be written with certainty so that every reader sees the sam
 
 
 class ReaderDifference(NamedTuple):
-    """A variable that readers see differently: why, and where. `is_lost`: the gateway's start does not see it at all;
-    `in_scope_alone`: only the scope of a multiplexed profile sees something else."""
+    """A variable that the readers see differently, with its line and the reason.
+
+    `is_lost`: the gateway does not see it at its start. `in_scope_alone`: only the scope of a multiplexed profile sees
+    another value.
+    """
 
     name: str
     line: int
@@ -30,13 +33,13 @@ class ReaderDifference(NamedTuple):
 
     @property
     def is_encoding(self) -> bool:
-        """Return whether it is the encoding of the file that one reader cannot bear."""
+        """Return whether the reason is the encoding of the file."""
         return self.reason == _NOT_UTF8
 
 
 @lru_cache(maxsize=4096)
 def parsed(raw: bytes, known: frozenset[str]) -> EnvDocument | None:
-    """Return the document, None when it cannot be read with certainty."""
+    """Return the document, or None when it cannot be parsed."""
     try:
         return EnvDocument.parse(raw, known_keys=known)
     except DocumentError:
@@ -44,8 +47,10 @@ def parsed(raw: bytes, known: frozenset[str]) -> EnvDocument | None:
 
 
 def _scope(document: EnvDocument) -> Mapping[str, str]:
-    """Return what the scope of a multiplexed profile sees: nothing of what is not UTF-8, and a byte order mark as a
-    part of the first name."""
+    """Return the variables in the scope of a multiplexed profile.
+
+    It sees none of a file that is not UTF-8, and a byte order mark as a part of the first name.
+    """
     try:
         text = document.raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -54,7 +59,7 @@ def _scope(document: EnvDocument) -> Mapping[str, str]:
 
 
 def _start(document: EnvDocument) -> dict[str, str]:
-    """Return what the gateway's start sets. A byte order mark becomes a part of the first name."""
+    """Return the variables that the gateway sets at its start. A byte order mark becomes a part of the first name."""
     found = document.environment()
     if document.encoding == "utf-8-sig":
         first = next((entry for entry in document.entries if "dotenv" in entry.readers), None)
@@ -64,7 +69,7 @@ def _start(document: EnvDocument) -> dict[str, str]:
 
 
 def differences(raw: bytes, known: frozenset[str]) -> tuple[ReaderDifference, ...]:
-    """Return the variables that readers see differently, in file order; keys joined on one line are not among them."""
+    """Return the variables that readers see differently, in file order, without those joined on one line."""
     document = parsed(raw, known)
     return tuple(_differences(document)) if document is not None else ()
 
@@ -88,33 +93,35 @@ def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ..
     start, menus, _ = values
     text = document.text[entry.value_start : entry.rest_end]
     if document.has_nuls:
-        return "NUL bytes stand in it"
+        return "it contains NUL bytes"
     if start is None and menus is not None:
         marked = document.encoding == "utf-8-sig"
-        return "hidden by a byte order mark" if marked and entry.line == 1 else "not seen by the gateway's start"
+        return (
+            "hidden by a byte order mark" if marked and entry.line == 1 else "the gateway does not see it at its start"
+        )
     if start is not None and menus is None:
-        return "only the gateway's start can read how its name is written"
+        return "only the gateway's start can read its name as written"
     if "\n" in text or "\r" in text:
         return "its value has several lines"
     if entry.references:
         return "only the gateway's start fills in ${…}"
     if entry.rest_end > entry.value_end:
-        return "some take the comment behind it for a part of the value"
+        return "some readers take the comment behind it for a part of the value"
     if start == menus:
         if document.encoding not in ("utf-8", "utf-8-sig"):
             return _NOT_UTF8
         if document.encoding == "utf-8-sig" and entry.line == 1:
-            return "a multiplexing gateway stumbles over the byte order mark"
+            return "a multiplexing gateway takes the byte order mark for a part of its name"
         if ODD_BREAKS.search(text):
             return "a multiplexing gateway sees a line break in it"
-    return "quotes or backslashes in it are read in different ways"
+    return "readers treat its quotes or backslashes in different ways"
 
 
 def settle(raw: bytes, path: str, *, known: Collection[str] = ()) -> bytes:
-    """Return the file with every variable written so that all readers see what the gateway's start sees.
+    """Return the file with every variable written so that all readers see the value of the gateway's start.
 
-    Comments behind values move to lines of their own above them. Raises DocumentError when that cannot be done with
-    certainty, as for values of several lines and `${NAME}`.
+    A comment behind a value moves to its own line above it. Raises DocumentError when the result would be uncertain,
+    as for values of several lines and `${NAME}`.
     """
     names = frozenset(known)
     document = EnvDocument.parse(raw, path=path, known_keys=names)
@@ -132,7 +139,7 @@ def _is_odd(entry: EnvEntry, differing: Collection[str]) -> bool:
 
 
 def _plain(document: EnvDocument, entry: EnvEntry) -> Iterator[TextEdit]:
-    """Yield what makes one entry plain."""
+    """Yield the edits that make one entry plain."""
     text = document.text[entry.value_start : entry.rest_end]
     if entry.references or "\n" in text or "\r" in text:
         raise DocumentError(document.path, entry.line, _UNCERTAIN)
@@ -147,7 +154,7 @@ def _plain(document: EnvDocument, entry: EnvEntry) -> Iterator[TextEdit]:
 
 
 def joined(raw: bytes, known: frozenset[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield (line, names) for each line on which several known variables stand."""
+    """Yield (line, names) for each line with several known variables."""
     document = parsed(raw, known)
     lines: dict[int, list[str]] = {}
     for entry in document.entries if document is not None else ():
@@ -157,7 +164,7 @@ def joined(raw: bytes, known: frozenset[str]) -> Iterator[tuple[int, tuple[str, 
 
 
 def split_joined(raw: bytes, path: str, *, known: Collection[str] = ()) -> bytes:
-    """Return the file with joined variables on lines of their own.
+    """Return the file with each joined variable on its own line.
 
     Raises DocumentError when it would not read as before.
     """

@@ -1,6 +1,6 @@
-"""What each of Hermes' three `.env` readers sees (FACTS section 4). Pure.
+"""The three `.env` readers of Hermes 0.19.0. Pure.
 
-`dotenv` is the gateway's start (python-dotenv on the mended text), `lines` the menus and `hermes status`,
+`dotenv` is the gateway's start (python-dotenv on the repaired text), `lines` the menus and `hermes status`,
 `splitlines` the scope of a multiplexed profile, which also breaks lines at U+2028, VT and FF.
 """
 
@@ -17,13 +17,13 @@ from .line_repair import RepairedText
 
 _HEAD = re.compile(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
 _QUOTED_HEAD = re.compile(r"[^=#\n]*=[^\S\n]*(['\"])")
-# Where a quoted value ends: for python-dotenv up to 1.2.2 at a quote without a backslash before it (or else at the
-# last one), for later ones at a quote that no backslash escapes. `"C:\\"` is where they part.
+# The end of a quoted value: for python-dotenv up to 1.2.2 a quote without a backslash before it (or else the last
+# quote), for later versions a quote that no backslash escapes. They differ for `"C:\\"`.
 _END_OLD = {quote: re.compile(rf"{quote}(?:[^{quote}]|(?<=\\){quote})*{quote}") for quote in "'\""}
 _END_NEW = {quote: re.compile(rf"{quote}(?:\\.|[^{quote}\\])*{quote}", re.DOTALL) for quote in "'\""}
 _CUT = re.compile(r"\s+#.*")
 _ESCAPED = re.compile(r"\\([\"\\])")
-# Line breaks for str.splitlines() that are none for open().
+# Line breaks for str.splitlines() that are not line breaks for open().
 ODD_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 NEVER_CLOSED = "a quoted value is not closed, or something follows it"
 
@@ -44,60 +44,60 @@ class RawEntry(NamedTuple):
     last: int = 0
 
     def __repr__(self) -> str:
-        return "Sighting(***)"
+        return "RawEntry(***)"
 
 
-def read_dotenv(path: str, mended: RepairedText) -> tuple[list[RawEntry], list[tuple[str, str | None]]]:
-    """Return what python-dotenv sees, and its plain (name, literal value) list, names without `=` included.
+def read_dotenv(path: str, repaired: RepairedText) -> tuple[list[RawEntry], list[tuple[str, str | None]]]:
+    """Return the entries of python-dotenv, and its plain (name, literal value) list, names without `=` included.
 
-    Raises DocumentError for lines python-dotenv cannot parse, and where its versions would read different spans.
+    Raises DocumentError for lines that python-dotenv cannot parse, and where its versions would read different spans.
     """
     from dotenv.parser import parse_stream
 
-    sightings: list[RawEntry] = []
+    raw_entries: list[RawEntry] = []
     plain: list[tuple[str, str | None]] = []
-    bindings = list(parse_stream(io.StringIO(mended.text)))
-    # Newer versions drop a byte order mark of their own; the spans count from behind it.
-    at = len(mended.text) - sum(len(binding.original.string) for binding in bindings)
+    bindings = list(parse_stream(io.StringIO(repaired.text)))
+    # Newer versions drop a byte order mark themselves; the spans begin after it.
+    at = len(repaired.text) - sum(len(binding.original.string) for binding in bindings)
     for binding in bindings:
         source = binding.original.string
         begin = at + len(source) - len(source.lstrip())
         at += len(source)
         if binding.error and "=" in source:
-            raise _unparsed(path, mended, begin, source.strip())
+            raise _unparsed(path, repaired, begin, source.strip())
         if binding.key is None:
             continue
-        head = _HEAD.match(mended.text, begin)
+        head = _HEAD.match(repaired.text, begin)
         if binding.value is None or head is None or head[1] is None:
             plain.append((binding.key, None))
             continue
-        start, stop, value = _value(path, mended, head.end(), binding.value)
+        start, stop, value = _value(path, repaired, head.end(), binding.value)
         plain.append((binding.key, value))
-        sightings.append(
+        raw_entries.append(
             RawEntry(
                 binding.key,
-                mended.original(head.start(1)),
+                repaired.original(head.start(1)),
                 value,
-                mended.original(start),
-                mended.original(stop),
-                mended.index_at(begin),
-                mended.index_at(at - 1),
+                repaired.original(start),
+                repaired.original(stop),
+                repaired.index_at(begin),
+                repaired.index_at(at - 1),
             )
         )
-    return sightings, plain
+    return raw_entries, plain
 
 
-def _value(path: str, mended: RepairedText, start: int, value: str) -> tuple[int, int, str]:
-    """Return the span of the raw value in the mended text, and the value."""
-    text = mended.text
+def _value(path: str, repaired: RepairedText, start: int, value: str) -> tuple[int, int, str]:
+    """Return the span of the raw value in the repaired text, and the value."""
+    text = repaired.text
     quote = text[start]
     if quote in "'\"":
         old, new = _END_OLD[quote].match(text, start), _END_NEW[quote].match(text, start)
         if old is None or new is None or old.end() != new.end():
             raise DocumentError(
                 path,
-                _line(mended, start),
-                "readers disagree about where this value ends: a backslash stands before its closing quote",
+                _line(repaired, start),
+                "readers disagree about the end of this value: a backslash precedes its closing quote",
                 hint="write the value without quotes, or without the backslash at its end",
             )
         return start, new.end(), value
@@ -107,13 +107,13 @@ def _value(path: str, mended: RepairedText, start: int, value: str) -> tuple[int
     return start, start + len(cut), cut if cut.startswith("#") else value
 
 
-def _line(mended: RepairedText, offset: int) -> int:
-    start = mended.pieces[mended.index_at(offset)].line_start
-    return len({piece.line_start for piece in mended.pieces if piece.line_start <= start})
+def _line(repaired: RepairedText, offset: int) -> int:
+    start = repaired.pieces[repaired.index_at(offset)].line_start
+    return len({piece.line_start for piece in repaired.pieces if piece.line_start <= start})
 
 
-def _unparsed(path: str, mended: RepairedText, begin: int, source: str) -> DocumentError:
-    line = _line(mended, begin)
+def _unparsed(path: str, repaired: RepairedText, begin: int, source: str) -> DocumentError:
+    line = _line(repaired, begin)
     if _QUOTED_HEAD.match(source):
         return DocumentError(path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes")
     return DocumentError(
@@ -121,9 +121,9 @@ def _unparsed(path: str, mended: RepairedText, begin: int, source: str) -> Docum
     )
 
 
-def read_lines(mended: RepairedText) -> Iterator[RawEntry]:
-    """Yield what the menus see: one entry a line, quotes stripped, comments kept in the value."""
-    for piece in mended.pieces:
+def read_lines(repaired: RepairedText) -> Iterator[RawEntry]:
+    """Yield the entries of the menus: one entry a line, quotes stripped, comments kept in the value."""
+    for piece in repaired.pieces:
         line = piece.text.strip()
         if not line or line[0] == "#" or "=" not in line:
             continue
@@ -135,7 +135,7 @@ def read_lines(mended: RepairedText) -> Iterator[RawEntry]:
 
 
 def unquote(value: str) -> str:
-    """Return a value as the menus do: `\\"` and `\\\\` unescaped in double quotes, nothing in single ones."""
+    """Return a value as the menus read it: `\\"` and `\\\\` are unescaped in double quotes, single quotes keep all."""
     if len(value) >= 2 and value[0] == value[-1]:
         if value[0] == '"':
             return _ESCAPED.sub(r"\1", value[1:-1])
@@ -145,7 +145,7 @@ def unquote(value: str) -> str:
 
 
 def read_splitlines(text: str) -> Iterator[tuple[RawEntry, int, int]]:
-    """Yield what the multiplexed scope sees, each with the start and end of its own line (line end included)."""
+    """Yield the entries of the multiplexed scope, each with the start and end of its line (line end included)."""
     at = 0
     for whole in text.splitlines(keepends=True):
         begin, at = at, at + len(whole)

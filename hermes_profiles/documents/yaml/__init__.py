@@ -1,1 +1,1 @@
-"""YAML files: the lossless document, its parser and its edits."""
+"""YAML files: the document, its parser and its edits."""

@@ -1,6 +1,6 @@
-"""A config.yaml that can be edited without touching any other byte. Pure.
+"""A config.yaml and edits of it that change no other byte. Pure.
 
-It is read as PyYAML's safe loader reads it, since Hermes' gateway uses that; what PyYAML would refuse is refused.
+It is read as PyYAML's safe loader reads it, which Hermes' gateway uses; a document that PyYAML refuses is refused.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class YamlDocument(TextDocument):
 
     @classmethod
     def parse(cls, raw: bytes, *, path: str = CONFIG_FILE) -> YamlDocument:
-        """Return the document; an empty file is an empty mapping.
+        """Return the document of a file; an empty file is an empty mapping.
 
-        Raises DocumentError with the line for what Hermes could not read: broken YAML, tabs as indentation, more
-        than one document, a top level that is no mapping, other encodings than UTF-8, endless aliases.
+        Raises DocumentError with the line for a file that Hermes cannot read: invalid YAML, tabs as indentation, more
+        than one document, a top level that is not a mapping, other encodings than UTF-8, recursive aliases.
         """
         return cls(path, raw, decode_strict(path, raw))
 
@@ -52,7 +52,7 @@ class YamlDocument(TextDocument):
 
     @property
     def root(self) -> Node:
-        """Return the tree that the edits of this room work on."""
+        """Return the tree that edits work on."""
         return self._root
 
     def value(self) -> Value:
@@ -60,7 +60,7 @@ class YamlDocument(TextDocument):
         return value_of(self._root)
 
     def find(self, path: tuple[str, ...]) -> tuple[TreeEntry, ...]:
-        """Return all entries of a path, overruled ones included."""
+        """Return all entries of a path, overridden ones included."""
         if self._by_path is None:
             self._by_path = {}
             for entry in self._entries:
@@ -68,7 +68,7 @@ class YamlDocument(TextDocument):
         return tuple(self._by_path.get(tuple(path), ()))
 
     def get(self, path: tuple[str, ...]) -> TreeEntry | None:
-        """Return the entry that counts: the last duplicate, an own key before a merged one."""
+        """Return the effective entry of a path: the last duplicate, an own key before a merged one."""
         return next((entry for entry in reversed(self.find(path)) if entry.effective), None)
 
     @property
@@ -89,7 +89,7 @@ class YamlDocument(TextDocument):
         return tuple(found)
 
     def _content_start(self, node: Node) -> int:
-        """Return where text begins that cannot be a comment: below its header for a block scalar."""
+        """Return the offset at which the text of a scalar begins, which for a block scalar is after its header."""
         if node.style not in ("|", ">"):
             return node.start
         match = re.compile(r"[^\r\n]*").match(self.text, node.body)
@@ -97,11 +97,11 @@ class YamlDocument(TextDocument):
 
     def _comments_between(self, start: int, stop: int) -> Iterable[TextSpan]:
         for match in _COMMENT.finditer(self.text, start, stop):
-            # `(?<=…)` looks behind `start`; what counts is that no scalar ends right before the `#`.
+            # `(?<=…)` looks before `start`, so that a `#` right behind a scalar begins no comment.
             yield TextSpan(match.start(), match.end(), match[0])
 
     def data(self) -> object:
-        """Return the document as plain Python; timestamps stay text.
+        """Return the document as Python dicts, lists and scalars; timestamps stay text.
 
         Raises DocumentError when a value does not fit its explicit tag.
         """
@@ -118,10 +118,10 @@ class YamlDocument(TextDocument):
         insert: Iterable[tuple[tuple[str, ...], str]] = (),
         text_edits: Iterable[TextEdit] = (),
     ) -> bytes:
-        """Return the bytes after the edit, every other byte as it was.
+        """Return the bytes after the edit; bytes outside the edited spans do not change.
 
-        A removal through an alias or a merge removes the defining pair. A replaced text stays text; another scalar
-        becomes what the new text means. Raises DocumentError when the result would not read as asked.
+        A removal through an alias or a merge removes the defining pair. A replaced text stays a text; another scalar
+        gets the meaning of the new text in YAML. Raises DocumentError when the result would not read as requested.
         """
         removed = frozenset(entry.origin for entry in remove)
         new: dict[int, str] = {}
@@ -141,7 +141,7 @@ class YamlDocument(TextDocument):
         return result
 
     def _verified(self, edits: Iterable[TextEdit], plan: EditPlan) -> bytes | None:
-        """Return the edited bytes when they read as planned, else None."""
+        """Return the edited bytes, or None when they do not read as planned."""
         try:
             result = self.apply(edits)
             return result if shape(parse_tree(YamlText(self.path, result))) == plan.expected() else None
@@ -161,7 +161,7 @@ class YamlDocument(TextDocument):
             self.path,
             line,
             "cannot be edited with certainty: the file would not read as intended",
-            hint="write this part in plain block style, then try again",
+            hint="write this part in plain block style, then run the command again",
         )
 
 

@@ -1,4 +1,4 @@
-"""Edits of a YAML document: text edits, and the tree that must result. Pure."""
+"""Edits of a YAML document: the text edits, and the tree that they must result in. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCK_TEXT = re.compile(
 
 
 class EditPlan:
-    """One edit of a tree, worked out before any byte changes."""
+    """The plan of one edit of a tree."""
 
     def __init__(
         self,
@@ -57,12 +57,12 @@ class EditPlan:
             raise DocumentError(
                 self.document.path,
                 self.document.line_of(item.value.start),
-                f"the alias *{item.value.value} here needs what is to be removed",
-                hint="write the value out in place of the alias, then try again",
+                f"the alias *{item.value.value} here refers to a value that would be removed",
+                hint="replace the alias by the value, then run the command again",
             )
 
     def text_edits(self, given: Iterable[TextEdit], *, eat_blanks: bool = False) -> list[TextEdit]:
-        """Return all edits of the text; given ones inside a removed or replaced span are moot."""
+        """Return all edits of the text, without given edits inside a removed or replaced span."""
         filled = {id(one.node): flow_text(one.pairs) for one in self.insertions if one.node.kind == "mapping"}
         cutter = SpanDeleter(self.document, self.removed, filled, eat_blanks=eat_blanks)
         edits = [*cutter.edits(self.root), *self._values]
@@ -101,7 +101,7 @@ class EditPlan:
         return (node.kind, node.tag, children, node.anchor)
 
     def _replace(self, item: Item, text: str, *, plain: bool) -> None:
-        """Plan a new value for a scalar: text stays text, everything else becomes what the new text means."""
+        """Plan a new value for a scalar: a text stays a text, another scalar gets the meaning of the new text."""
         node = item.value
         if node.real.kind != "scalar":
             raise DocumentError(
@@ -120,7 +120,7 @@ class EditPlan:
 
 
 def rewritten(node: Node, text: str, source: str, *, plain: bool) -> tuple[str, Shape]:
-    """Return how the new value is written, and its shape."""
+    """Return the text of the new value, and its shape."""
     if plain or node.kind == "alias" or (not node.style and node.tag != "str"):
         as_text = not plain and node.tag == "str"
         written = render(text, as_text=as_text)
@@ -148,7 +148,7 @@ def _block_scalar(text: str, source: str) -> str | None:
     if not fits or "+" in marks or any(c.isdigit() for c in marks) or not _BLOCK_TEXT.fullmatch(body):
         return None
     line_end = "\r\n" if header.endswith("\r") else "\n"
-    # Folding would have to be undone line by line: `|` says the same without it.
+    # `|` needs no folding of the lines.
     lines = [header.rstrip("\r").replace(">", "|", 1)]
     lines += [f"{indent}{line}" if line else "" for line in body.split("\n")]
     return line_end.join(lines)

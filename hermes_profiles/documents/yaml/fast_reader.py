@@ -1,7 +1,7 @@
-"""A quick reader of a few top-level sections of config.yaml, for commands that list a thousand profiles.
+"""A fast reader of top-level sections of config.yaml, for commands that list a thousand profiles.
 
-Only `re` is imported. It reads plain block style and declines everything else. Sections nobody asked for are not
-read: text that is broken there goes unnoticed, while Hermes would then read nothing of the file.
+Only `re` is imported. It reads plain block style and returns None for every other document. Invalid YAML in a section
+that was not requested is not detected, while Hermes then reads none of the file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from .scalars import construct, resolve_plain
 
-# A line at column 0 that is no comment.
+# A line at column 0 that is not a comment.
 _TOP = re.compile(r"^[^ #\n].*", re.MULTILINE)
 _TOP_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: +([^ ].*))? *")
 _LINE = re.compile(r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)")
@@ -19,14 +19,14 @@ _QUOTED = re.compile(r"(?:\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)')(?: +#.*)? *")
 _EMPTY = re.compile(r"(\{\}|\[\])(?: +#.*)? *")
 _PLAIN = re.compile(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)|-?(?:0|[1-9][0-9]*)\.[0-9]+")
-# What could carry a value over a line end: a quote or a bracket, with the rest of its line.
+# A quote or a bracket, which can continue a value on the next line, with the rest of its line.
 _OPENER = re.compile(r"[\"'\[{].*")
 _CLOSED = re.compile(
     r"(?:[^\"'\[\]{}]|\"(?:[^\"\\]|\\.)*\"|'[^']*'"
     r"|[\[{](?:[^\"'\[\]{}#]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[{](?:[^\"'\[\]{}#]|\"[^\"\\]*\"|'[^']*')*[\]}])*[\]}])*"
 )
 _BEFORE_VALUE = re.compile(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
-_NONE = object()
+_NOT_PLAIN = object()
 
 
 class _Everything(frozenset[str]):
@@ -40,10 +40,10 @@ class _Everything(frozenset[str]):
 EVERYTHING: Collection[str] = _Everything()
 
 
-def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | None:
+def read_simple_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | None:
     """Return the values of the wanted top-level keys as `YamlDocument.data()` would, or None when it is not plain.
 
-    Absent keys are absent. None means: parse the file fully.
+    A missing key is missing in the result. For None the caller parses the file with YamlDocument.
     """
     try:
         text = raw.decode("utf-8")
@@ -68,16 +68,16 @@ def glance_sections(raw: bytes, names: Collection[str]) -> dict[str, object] | N
             continue
         stop = heads[number + 1][2] if number + 1 < len(heads) else len(text)
         value = _section(inline, text[end:stop])
-        if value is _NONE:
+        if value is _NOT_PLAIN:
             return None
         found[name] = value
     return found
 
 
 def _stays_on_its_lines(text: str) -> bool:
-    """Return whether no quoted or bracketed value can reach over a line end.
+    """Return whether every quoted or bracketed value ends on its line.
 
-    Such a value may hold lines at column 0 that look like top-level keys.
+    A value of several lines may have lines at column 0 that look like top-level keys.
     """
     for match in _OPENER.finditer(text):
         start = match.start()
@@ -86,7 +86,7 @@ def _stays_on_its_lines(text: str) -> bool:
         if "#" in before and before.lstrip()[:1] == "#":
             continue
         if _BEFORE_VALUE.fullmatch(before) is None:
-            # In the middle of plain text it opens nothing, but a value may follow a key like that.
+            # In the middle of plain text it opens nothing, but a value may follow such a key.
             if ": " in rest:
                 return False
         elif _CLOSED.fullmatch(rest) is None:
@@ -95,7 +95,7 @@ def _stays_on_its_lines(text: str) -> bool:
 
 
 def _section(inline: str | None, text: str) -> object:
-    """Return the value of one section, or _NONE when it is not plain."""
+    """Return the value of one section, or _NOT_PLAIN."""
     lines: list[tuple[int, bool, str, str | None]] = []
     for line in text.split("\n"):
         bare = line.lstrip(" ")
@@ -103,28 +103,28 @@ def _section(inline: str | None, text: str) -> object:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            return _NONE
+            return _NOT_PLAIN
         if match[2]:
             lines.append((len(match[1]), True, "", match[3]))
         else:
             lines.append((len(match[1]), False, match[4], match[5]))
     if inline is not None and inline[0] != "#":
-        return _NONE if lines else _scalar(inline)
+        return _NOT_PLAIN if lines else _scalar(inline)
     if not lines:
         return None
     value, at = _block(lines, 0)
-    return value if at == len(lines) else _NONE
+    return value if at == len(lines) else _NOT_PLAIN
 
 
 def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[object, int]:
-    """Return the mapping or list that begins at a line, and the line behind it; (_NONE, …) when not plain."""
+    """Return the mapping or list that begins at a line and the line after it; (_NOT_PLAIN, …) when it is not plain."""
     indent, is_list = lines[at][0], lines[at][1]
     if is_list:
         items: list[object] = []
         while at < len(lines) and lines[at][0] == indent and lines[at][1]:
             value = _scalar(lines[at][3] or "")
-            if value is _NONE:
-                return _NONE, at
+            if value is _NOT_PLAIN:
+                return _NOT_PLAIN, at
             items.append(value)
             at += 1
         return items, at
@@ -135,24 +135,24 @@ def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[obj
         at += 1
         below = at < size and (lines[at][0] > indent or (lines[at][0] == indent and lines[at][1]))
         if inline and inline[0] != "#":
-            value = _NONE if below else _scalar(inline)
+            value = _NOT_PLAIN if below else _scalar(inline)
         elif below:
             value, at = _block(lines, at)
         else:
             value = None
-        if value is _NONE:
-            return _NONE, at
+        if value is _NOT_PLAIN:
+            return _NOT_PLAIN, at
         if name[0] in "\"'":
             name = name[1:-1]
         elif resolve_plain(name) != "str":
-            return _NONE, at
+            return _NOT_PLAIN, at
         found[name] = value
-    # A line between two levels belongs to neither: nobody takes it, and the caller declines.
+    # A line indented between two levels is in neither of them, so the caller returns _NOT_PLAIN.
     return found, at
 
 
 def _scalar(text: str) -> object:
-    """Return the value of a scalar on one line, or _NONE when it is not plain."""
+    """Return the value of a scalar on one line, or _NOT_PLAIN."""
     quoted = _QUOTED.fullmatch(text)
     if quoted is not None:
         return quoted[1] if quoted[1] is not None else quoted[2]
@@ -161,10 +161,10 @@ def _scalar(text: str) -> object:
         return {} if empty[1] == "{}" else []
     bare = text.partition(" #")[0].rstrip(" ")
     if ": " in bare or bare[-1:] == ":" or bare[:2] == "- " or bare == "-" or _PLAIN.fullmatch(bare) is None:
-        return _NONE
+        return _NOT_PLAIN
     tag = resolve_plain(bare)
     if tag == "str" or tag in ("null", "bool"):
         return construct(tag, bare)
     if tag in ("int", "float") and _NUMBER.fullmatch(bare):
         return construct(tag, bare)
-    return _NONE
+    return _NOT_PLAIN

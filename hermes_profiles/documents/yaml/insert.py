@@ -1,4 +1,4 @@
-"""New pairs in a YAML document, in the style of their surroundings. Pure."""
+"""Insertion of pairs into a YAML document in the style of its surroundings. Pure."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _nest(pairs: Tree, rest: list[str], text: str, document: TextDocument, path:
     for name in rest[:-1]:
         below = pairs.setdefault(name, {})
         if isinstance(below, str):
-            raise DocumentError(document.path, None, f"{'.'.join(path)} lies below a value that is inserted too")
+            raise DocumentError(document.path, None, f"{'.'.join(path)} is below another value that is inserted")
         pairs = below
     pairs[rest[-1]] = text
 
@@ -114,7 +114,7 @@ def _blocked(document: TextDocument, node: Node, path: tuple[str, ...]) -> Docum
     return DocumentError(
         document.path,
         document.line_of(node.start),
-        f"{'.'.join(path)} cannot be set: something else stands here",
+        f"{'.'.join(path)} cannot be set: another value is in the way",
     )
 
 
@@ -169,7 +169,7 @@ class Inserter:
         return TextEdit(at, at, text + self.line_end)
 
     def _step(self, root: Node) -> str:
-        """Return the indentation of the first nested block mapping, two blanks when there is none."""
+        """Return the indentation of the first nested block mapping, two blanks without one."""
         for item in walk(root):
             inner = item.value
             if item.key is None or inner.kind != "mapping" or inner.flow or item.parent.flow or not inner.items:

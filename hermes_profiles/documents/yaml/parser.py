@@ -1,7 +1,7 @@
-"""YAML text to a tree of nodes, built on the events of ruamel.yaml's pure parser. Pure.
+"""The parser of YAML text: a tree of nodes from the events of ruamel.yaml's pure parser. Pure.
 
-Events carry code-point marks of aliases too, which ruamel's own composer drops. What PyYAML's safe loader refuses
-(Hermes then reads none of the file) is refused here.
+Events have code-point marks of aliases, which ruamel's own composer drops. A document that PyYAML's safe loader
+refuses is refused, because Hermes then reads none of the file.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ _SAFE_TAGS = frozenset(
 def parse_tree(document: TextDocument) -> Node:
     """Return the root mapping; an empty document gives an empty mapping at the end of the text.
 
-    Raises DocumentError with the line for anything Hermes' loader would not read.
+    Raises DocumentError with the line for a document that Hermes' loader refuses.
     """
     builder = _NodeBuilder(document)
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml = YAML(typ="safe", pure=True)
-    yaml.version = (1, 1)  # the rules PyYAML scans by
+    yaml.version = (1, 1)  # the version whose rules PyYAML follows
     try:
         for event in yaml.parse(document.text):
             builder.take(event)
@@ -71,8 +71,8 @@ def parse_tree(document: TextDocument) -> Node:
 def _check_breaks(document: TextDocument, root: Node) -> None:
     """Raise DocumentError for NEL, LS and PS outside quotes.
 
-    They break lines in YAML 1.1, but ruamel.yaml and PyYAML then count columns differently, so that one sees a
-    nested key where the other sees a top-level one.
+    They break lines in YAML 1.1, but ruamel.yaml and PyYAML then count columns differently: one reads a nested key
+    where the other reads a top-level key.
     """
     odd = list(_ODD_BREAKS.finditer(document.text))
     if not odd:
@@ -84,15 +84,15 @@ def _check_breaks(document: TextDocument, root: Node) -> None:
             raise DocumentError(
                 document.path,
                 document.line_of(match.start()),
-                f"the character U+{ord(match[0]):04X} breaks the line here for some readers",
-                hint="replace the character by a blank, or put the value in double quotes",
+                f"the character U+{ord(match[0]):04X} breaks the line for some readers only",
+                hint="replace the character by a space, or put the value in double quotes",
             )
 
 
 def _hint(reason: str) -> str:
     if "'\\t'" in reason:
         return "indent with spaces: YAML allows no tabs there"
-    return "mend this line, then try again"
+    return "fix this line, then run the command again"
 
 
 def _bad_character_line(document: TextDocument, error: Exception) -> int | None:
@@ -101,7 +101,7 @@ def _bad_character_line(document: TextDocument, error: Exception) -> int | None:
 
 
 class _NodeBuilder:
-    """Turns events into nodes."""
+    """A builder of nodes from events."""
 
     def __init__(self, document: TextDocument) -> None:
         self.document = document
@@ -114,7 +114,7 @@ class _NodeBuilder:
         self.keys: list[Node | None] = []  # the key that waits for its value, per open collection
 
     def take(self, event: Any) -> None:
-        """Use one event."""
+        """Add the node of one event."""
         name = type(event).__name__
         if name == "ScalarEvent":
             self._place(self._scalar(event))
@@ -128,11 +128,11 @@ class _NodeBuilder:
             self.documents += 1
             if self.documents > 1:
                 raise self._error(
-                    event.start_mark.index, "a second YAML document begins here; Hermes then reads none of the file"
+                    event.start_mark.index, "a second YAML document begins here, so Hermes reads none of the file"
                 )
 
     def finish(self) -> Node:
-        """Return the root."""
+        """Return the root mapping."""
         root = self.root
         if root is None or (root.kind == "scalar" and root.tag == "null"):
             end = len(self.text)
@@ -143,7 +143,7 @@ class _NodeBuilder:
 
     def _error(self, offset: int, reason: str) -> DocumentError:
         return DocumentError(
-            self.document.path, self.document.line_of(offset), reason, hint="mend this line, then try again"
+            self.document.path, self.document.line_of(offset), reason, hint="fix this line, then run the command again"
         )
 
     def _tag(self, event: Any) -> str | None:
@@ -164,10 +164,11 @@ class _NodeBuilder:
             tag = "str" if style else resolve_plain(event.value)
         body = self._body(event, start)
         if style in ("|", ">"):
-            # The mark lies behind the blank lines that follow; they separate, and stay when the value goes.
+            # The end mark is after the blank lines that follow the scalar. They are not a part of it here, so a removal
+            # keeps them.
             end = max(body + 1, start + len(self.text[start:end].rstrip(" \t\r\n")))
         if start < end and not style and not event.value:
-            # Only an anchor or a tag: it ends before the blanks that follow.
+            # The node is only an anchor or a tag, which ends before the blanks after it.
             body = end = start + len(self.text[start:end].rstrip())
         return Node("scalar", start, end, body, tag, event.value, style, event.anchor or "")
 
@@ -183,7 +184,7 @@ class _NodeBuilder:
         if target is None:
             raise self._error(start, f"the alias *{name} has no anchor before it")
         if target in self.stack:
-            raise self._error(start, f"the alias *{name} stands inside its own anchor")
+            raise self._error(start, f"the alias *{name} is inside its own anchor")
         return Node("alias", start, end, start, target.tag, name, target=target)
 
     def _open(self, event: Any, kind: Any) -> None:
@@ -207,11 +208,11 @@ class _NodeBuilder:
         if node.flow and self.text[event.end_mark.index - 1 : event.end_mark.index] in ("}", "]"):
             node.end = event.end_mark.index
         else:
-            # The end mark of a block collection lies at the next token: its last child ends it.
+            # The end mark of a block collection is at the next token, so its last child defines its end.
             node.end = max([node.body, *(item.end for item in node.items[-1:])])
 
     def _place(self, node: Node) -> None:
-        """Put a finished or just opened node where it belongs."""
+        """Add a node to the collection that is open, as a key, a value or an item."""
         if node.anchor:
             self.anchors[node.anchor] = node
         if not self.stack:
@@ -242,7 +243,7 @@ class _NodeBuilder:
         item.parent.items.append(item)
 
     def _empty_place(self, item: Item) -> int:
-        """Return where an empty value stands: behind its colon or dash. Its mark lies at the next token."""
+        """Return the offset of an empty value, behind its colon or dash; its mark is at the next token."""
         if item.key is not None:
             colon = _COLON.match(self.text, item.key.end)
             return colon.end() if colon else item.key.end

@@ -1,4 +1,4 @@
-"""Paths of settings as people write them: `platforms.slack.extra.apps[0]."key.with.dots"`. Pure."""
+"""Paths of settings as users write them: `platforms.slack.extra.apps[0]."key.with.dots"`. Pure."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def parsed_path(text: str) -> tuple[str, ...]:
         if match is not None:
             path.append(_ESCAPED.sub(r"\1", match[1]) if match[1] is not None else match[2])
         else:
-            # A blank inside a bare key is no riddle; a dot or a bracket would be.
+            # A bare key may contain a blank, but no dot and no bracket.
             match = re.compile(r"[^.\[\]\"']+").match(text, at)
             if match is None:
                 raise _bad(text)
@@ -56,7 +56,7 @@ def parsed_path(text: str) -> tuple[str, ...]:
 
 
 def split_paths(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the paths of an option that may be repeated and may hold several, separated by commas."""
+    """Return the paths of a repeatable option, each value of which may be several paths separated by commas."""
     found = []
     for text in texts:
         rest, piece = text, ""
@@ -75,4 +75,4 @@ def split_paths(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def _bad(text: str) -> UsageProblem:
-    return UsageProblem(f"{text!r} is no path of a setting", target=text, code="bad-path", hint=HINT)
+    return UsageProblem(f"{text!r} is not the path of a setting", target=text, code="bad-path", hint=HINT)

@@ -1,6 +1,6 @@
-"""YAML 1.1 scalars as PyYAML's safe loader reads them (Hermes loads config.yaml with it), and how to write them.
+"""YAML 1.1 scalars as PyYAML's safe loader, which Hermes uses, reads them, and their text. Pure.
 
-ruamel.yaml reads YAML 1.2 by default, where `on` and `yes` are text; so the meaning is decided here. Pure.
+ruamel.yaml reads YAML 1.2 by default, where `on` and `yes` are text, so their tags are resolved here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _INT = re.compile(
     r"[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
     r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+"
 )
-# The long ones are texts: `re` compiles and keeps them when they are first needed, which listing never does.
+# The long patterns are texts, which `re` compiles at their first use: commands that list profiles never use them.
 _FLOAT = (
     r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?"
     r"|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
@@ -24,7 +24,7 @@ _TIMESTAMP = (
     r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?"
 )
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
-# What a plain scalar may not begin with, hold or end with, in any context (flow context is the stricter one).
+# Characters that a plain scalar must not begin with, contain or end with. Flow context is the stricter one.
 _PLAIN = r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*"
 _NOT_PLAIN = (
     r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[\u2028\u2029]"
@@ -126,7 +126,7 @@ def single_quoted(text: str) -> str | None:
 
 
 def render(text: str, *, as_text: bool) -> str:
-    """Return a scalar that reads as the text (`as_text`), or as what the plain text means (`false` as a bool)."""
+    """Return the text of a scalar that reads as a string (`as_text`), or as the plain text does (`false` as a bool)."""
     if is_plain_safe(text) and (not as_text or resolve_plain(text) == "str"):
         return text
     return double_quoted(text)

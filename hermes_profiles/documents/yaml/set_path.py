@@ -1,7 +1,7 @@
-"""Setting and removing one path of a YAML document, whatever stands there now and whatever is to stand there. Pure.
+"""Setting and removing one path of a YAML document. Pure.
 
-An edit is tried in the style of its surroundings first, then on one line; the first whose result reads exactly as
-asked, and nowhere else differently, is taken.
+An edit is tried in the style of its surroundings first, then on one line. The first edit is used whose result differs
+from the document in this path alone.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Candidate = Callable[[], list[TextEdit]]
 
 
 def set_path(document: YamlDocument, path: tuple[str, ...], value: Value) -> YamlDocument:
-    """Return the document with the path set, every byte outside the old and new value as it was.
+    """Return the document with the path set; bytes outside the old and new value do not change.
 
-    Raises DocumentError when the path leads through a single value, or when nothing can be written that changes
-    this path alone (an anchor others refer to, a merge, a style that cannot be edited with certainty).
+    Raises DocumentError when the path leads through a scalar, or when no edit changes this path alone (an anchor with
+    aliases, a merge, a style that cannot be edited with certainty).
     """
     try:
         wanted = with_value(document.value(), path, value)
@@ -47,9 +47,9 @@ def set_path(document: YamlDocument, path: tuple[str, ...], value: Value) -> Yam
 
 
 def delete_path(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
-    """Return the document without a path that is there, its duplicates included; comments inside it go with it.
+    """Return the document without an existing path, its duplicates and the comments inside it.
 
-    Raises DocumentError when that would change any other path, or when it comes from a merge.
+    Raises DocumentError when that would change another path, or when the path comes from a merge.
     """
     wanted = with_value(document.value(), path, None)
     entries = document.find(path)
@@ -58,8 +58,8 @@ def delete_path(document: YamlDocument, path: tuple[str, ...]) -> YamlDocument:
         raise DocumentError(
             document.path,
             merged.key_line,
-            f"{'.'.join(path)} comes from a merge (<<), so others have it too",
-            hint="write its own value out there, then try again",
+            f"{'.'.join(path)} comes from a merge (<<), which other paths share",
+            hint="write its own value at this path, then run the command again",
         )
     result = YamlDocument.parse(document.edit(remove=entries), path=document.path)
     if canonical(result.value()) != canonical(wanted):
@@ -81,18 +81,18 @@ def _uncertain(document: YamlDocument, path: tuple[str, ...], line: int | None) 
             document.path,
             line if line is not None else shared.line,
             f"{'.'.join(path)} shares its text with {'.'.join(shared.path)} (line {shared.key_line})",
-            hint="write one of the two out in place of the alias or merge, then try again",
+            hint="replace the alias or merge of one of them by its value, then run the command again",
         )
     return DocumentError(
         document.path,
         line,
         f"{'.'.join(path)} cannot be edited with certainty: the file would not read as intended",
-        hint="write this part in plain block style, then try again",
+        hint="write this part in plain block style, then run the command again",
     )
 
 
 def _shared(document: YamlDocument, path: tuple[str, ...]) -> TreeEntry | None:
-    """Return another entry that stands on the same text as the path or what is above or below it, None without one."""
+    """Return another entry that shares its text with the path or a path above or below it, None without one."""
     near = [one for one in document.entries if one.path == path[: len(one.path)] or one.path[: len(path)] == path]
     origins = {one.origin: one.path for one in near}
     aliases = {
@@ -111,19 +111,19 @@ def _shared(document: YamlDocument, path: tuple[str, ...]) -> TreeEntry | None:
 def _blocked(document: YamlDocument, path: tuple[str, ...]) -> DocumentError:
     above = next((one for size in range(len(path) - 1, 0, -1) if (one := document.get(path[:size])) is not None), None)
     if above is not None and above.kind == "sequence":
-        reason = "the list there is shorter, or has no names"
+        reason = "the list above it is shorter, or has no names"
     else:
-        reason = "something else stands here" if above is not None else "a new list begins with [0]"
+        reason = "another value is in the way" if above is not None else "a new list begins with [0]"
     return DocumentError(
         document.path,
         above.line if above is not None else None,
         f"{'.'.join(path)} cannot be set: {reason}",
-        hint="set a path that leads there, or remove what is in the way first",
+        hint="set another path, or remove the value that is in the way first",
     )
 
 
 class _Putter:
-    """Ways to write one value, the best first."""
+    """The edits that may write one value, the best first."""
 
     def __init__(self, document: YamlDocument) -> None:
         self.document = document
@@ -133,7 +133,7 @@ class _Putter:
         self.step, self.line_end = inserter.step, inserter.line_end
 
     def candidates(self, path: tuple[str, ...], value: Value) -> Iterator[Candidate]:
-        """Yield edits for a path of which `with_value` has found that it can be set."""
+        """Yield edits for a path that `with_value` can set."""
         node, rest = self.document.root, list(path)
         item: Item | None = None
         while rest and node.kind in ("mapping", "sequence"):
@@ -151,7 +151,7 @@ class _Putter:
             new = nested(rest[1:], value)
             yield from self._added(node, scalar("str", rest[0]) if node.kind == "mapping" else None, new)
 
-    # --- in place of something
+    # --- replacing a value
 
     def _replaced(self, item: Item, value: Value) -> Iterator[Candidate]:
         node = item.value
@@ -180,7 +180,7 @@ class _Putter:
         return TextEdit(node.body, node.end, f" {written}" if needs_space else written)
 
     def _as_block(self, node: Node, value: Value, indent: str) -> list[TextEdit]:
-        """Return the edits that put a collection on lines of its own below its key; the key's comment stays there."""
+        """Return the edits that put a collection on the lines below its key; the comment of the key keeps its place."""
         if not node.items or node.flow:
             start = len(self.text[: node.body].rstrip(" \t"))
             at = self.cutter.line_end(node.end)
@@ -195,7 +195,7 @@ class _Putter:
             edits.append(TextEdit(begin, self.cutter.tail(one), ""))
         return edits
 
-    # --- where nothing was
+    # --- adding a value
 
     def _added(self, node: Node, key: Value | None, value: Value) -> Iterator[Candidate]:
         pair = Value("sequence" if key is None else "mapping", "seq" if key is None else "map", items=((key, value),))
@@ -215,7 +215,7 @@ class _Putter:
             yield lambda: [self._lines(at, [f"{indent}- {flow(value)}"])]
         else:
             yield lambda: [self._lines(at, [f"{indent}{flow(key)}: {flow(value)}"])]
-            # An explicit end of the document, or a comment that a block scalar would swallow, stands behind.
+            # The other place is before an explicit end of the document, or a comment that a block scalar would include.
             end = self.cutter.line_end(node.items[-1].end) if node.items else at
             yield lambda: [self._lines(end, block_pair(key, value, indent, self.step))]
 

@@ -1,6 +1,6 @@
-"""A value of a YAML document on its own: read from one file, written into another. Pure.
+"""A value of a YAML document without its file: read from one file, written into another. Pure.
 
-Aliases and merge keys are resolved, comments and styles are not part of it: what is left is what Hermes reads.
+Aliases and merge keys are resolved; comments and styles are not a part of a value.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from hermes_profiles.documents.tree import Node
 from .scalars import construct, double_quoted, is_plain_safe, render, resolve_plain
 
 _PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
-# Numbers as people write them. YAML 1.1 also takes `+49170`, `0123`, `1_000` and `22:30` for numbers, which turns a
-# phone number, a code or a time of day into another number: those stay text.
+# Numbers as users write them. YAML 1.1 also reads `+49170`, `0123`, `1_000` and `22:30` as numbers, which changes a
+# phone number, a code or a time of day: those stay text.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _LITERAL = re.compile(
     r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\t][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
@@ -24,7 +24,7 @@ _LITERAL = re.compile(
 
 
 class Value(NamedTuple):
-    """One value. `text` is a scalar's; `items` are a collection's (key, value) pairs, key None in a list."""
+    """One value. A scalar has `text`; a collection has `items`, (key, value) pairs with key None in a list."""
 
     kind: Literal["scalar", "mapping", "sequence"]
     tag: str
@@ -35,23 +35,23 @@ class Value(NamedTuple):
         return f"Value({self.kind}, ***)"
 
     def named(self) -> Iterator[tuple[str, Value]]:
-        """Yield (name, value) of what a collection holds, list items as `[0]`."""
+        """Yield (name, value) of the items of a collection; the name of a list item is `[0]`."""
         for index, (key, value) in enumerate(self.items):
             yield (key.text if key is not None else f"[{index}]"), value
 
     def child(self, name: str) -> Value | None:
-        """Return what a collection holds under a name."""
+        """Return the value of a collection under a name, or None."""
         return next((value for key, value in self.named() if key == name), None)
 
     def at(self, path: Sequence[str]) -> Value | None:
-        """Return what stands at a path below."""
+        """Return the value at a path below this one, or None."""
         found: Value | None = self
         for name in path:
             found = found.child(name) if found is not None else None
         return found
 
     def leaves(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Value]]:
-        """Yield (path, value) of every scalar and every empty collection, itself if it is one."""
+        """Yield (path, value) of every scalar and every empty collection, this value included."""
         if not self.items:
             yield path, self
         for name, value in self.named():
@@ -59,7 +59,7 @@ class Value(NamedTuple):
 
 
 def value_of(node: Node) -> Value:
-    """Return the value of a node; of duplicates the last one. The document has been read, so it is finite."""
+    """Return the value of a node; of duplicate keys the last one. The node of a parsed document is finite."""
     node = node.real
     if node.kind == "scalar":
         return scalar(node.tag, node.value)
@@ -73,12 +73,12 @@ def value_of(node: Node) -> Value:
 
 
 def scalar(tag: str, text: str) -> Value:
-    """Return a scalar; an empty null gets its word, so that it can be written anywhere."""
+    """Return a scalar; an empty null gets the text `null`, which can be written anywhere."""
     return Value("scalar", tag, "null" if tag == "null" and not text else text)
 
 
 def parse_scalar(text: str) -> Value:
-    """Return what a person means by a bare word: true and null, plain numbers and dates, otherwise text."""
+    """Return the value of an unquoted argument: true and null, plain numbers and dates, otherwise text."""
     tag = resolve_plain(text)
     if (
         tag in ("bool", "timestamp")
@@ -90,7 +90,7 @@ def parse_scalar(text: str) -> Value:
 
 
 def canonical(value: Value) -> object:
-    """Return what Hermes makes of a value, to be compared: `yes` and `true` are the same, `1` and `"1"` are not."""
+    """Return the meaning of a value for a comparison: `yes` equals `true`, `1` does not equal `"1"`."""
     if value.kind == "scalar":
         try:
             return (value.tag, repr(construct(value.tag, value.text)))
@@ -102,15 +102,15 @@ def canonical(value: Value) -> object:
 
 
 def with_value(root: Value, path: Sequence[str], new: Value | None) -> Value:
-    """Return a tree in which a path holds a new value, or nothing (None). Raises LookupError when there is no way."""
+    """Return the tree with a new value at a path, or without the path (None). Raises LookupError if it is blocked."""
     if not path:
         if new is None:
-            raise LookupError("the top level cannot go")
+            raise LookupError("the top level cannot be removed")
         return new
     name, rest = path[0], path[1:]
     if root.kind == "scalar":
         if root.tag != "null" or new is None:
-            raise LookupError("a single value holds nothing")
+            raise LookupError("a scalar has no items")
         return nested(path, new)
     items = list(root.items)
     index = next((number for number, (key, _) in enumerate(root.named()) if key == name), None)
@@ -127,7 +127,7 @@ def with_value(root: Value, path: Sequence[str], new: Value | None) -> Value:
 
 
 def nested(path: Sequence[str], value: Value) -> Value:
-    """Return a value below new mappings; `[0]` makes a list of one. Raises LookupError for a later item of no list."""
+    """Return a value below new mappings; `[0]` makes a list of one. Raises LookupError for another index."""
     for name in reversed(path):
         if name == "[0]":
             value = Value("sequence", "seq", items=((None, value),))
@@ -139,7 +139,7 @@ def nested(path: Sequence[str], value: Value) -> Value:
 
 
 def flow(value: Value) -> str:
-    """Return a value on one line. Raises ValueError for one that only a tag could tell from another."""
+    """Return a value in flow style, on one line. Raises ValueError for a value that needs a tag."""
     if value.kind == "scalar":
         return _written(value)
     if value.tag not in ("map", "seq"):
@@ -175,7 +175,7 @@ def block_pair(key: Value, value: Value, indent: str, step: str) -> list[str]:
 
 
 def block_lines(value: Value, indent: str, step: str) -> list[str]:
-    """Return a collection as lines of block style; an item of a list stands behind its dash on one line."""
+    """Return a collection as lines of block style; a list item begins behind its dash."""
     if value.tag not in ("map", "seq"):
         raise ValueError(f"!!{value.tag}")
     lines: list[str] = []
@@ -191,7 +191,7 @@ def block_lines(value: Value, indent: str, step: str) -> list[str]:
 
 
 def to_json(value: Value) -> object:
-    """Return a value as JSON has it; timestamps, and numbers that JSON has no word for, stay text."""
+    """Return a value for JSON; timestamps, infinity and not-a-number stay text."""
     if value.kind == "sequence":
         return [to_json(each) for _, each in value.items]
     if value.kind == "mapping":

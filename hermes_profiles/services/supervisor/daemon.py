@@ -28,7 +28,7 @@ from supervisor.options import (  # type: ignore[import-untyped]
 from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
 from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
-from hermes_profiles.changes.state_files import acquire_lock, own_folder, write_pid, write_runtime
+from hermes_profiles.changes.state_files import acquire_lock, own_folder, write_pid, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError
 
 from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, file_state, names_in
@@ -118,7 +118,7 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
             return
         self._saved = set(self.desired)
         try:
-            write_runtime(Path(self.here) / DESIRED, json.dumps(sorted(self.desired)).encode())
+            write_state_file(Path(self.here) / DESIRED, json.dumps(sorted(self.desired)).encode())
         except HermesProfilesError as error:
             self.logger.critical(f"cannot save the desired programs: {error}")
 
@@ -130,7 +130,7 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
     def openhttpservers(self, supervisord: Any) -> None:
         """Open the socket, and write its path for clients."""
         super().openhttpservers(supervisord)
-        write_runtime(Path(self.here) / SOCKET, os.fsencode(self.server_configs[0]["file"]))
+        write_state_file(Path(self.here) / SOCKET, os.fsencode(self.server_configs[0]["file"]))
 
     def setsignals(self) -> None:
         """Set the signal handlers; a lost terminal does not stop the gateways."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.lock import StateLock
-from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_runtime, write_runtime
+from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_state_file, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
@@ -225,7 +225,7 @@ class SupervisorManager(Manager):
                 hint=error.problem.hint if isinstance(error, Refused) else _A_PLACE,
             ) from error
         conf = self._folder / CONF
-        write_runtime(conf, render_daemon(socket, self._delays))
+        write_state_file(conf, render_daemon(socket, self._delays))
         # -P: no modules from the folder `/`. utf8: paths are bytes in any locale.
         words = [sys.executable, "-P", "-X", "utf8", "-m", _DAEMON, "-c", str(conf)]
         try:
@@ -277,7 +277,7 @@ class SupervisorManager(Manager):
             self._drop(DISABLED, services)
             return
         found = names_in(self._folder / DISABLED) | {service.name.unit for service in services}
-        write_runtime(self._folder / DISABLED, json.dumps(sorted(found)).encode())
+        write_state_file(self._folder / DISABLED, json.dumps(sorted(found)).encode())
 
     def _drop(self, record: str, services: Sequence[Service]) -> None:
         """Remove services from a list file; an empty one is removed."""
@@ -285,9 +285,9 @@ class SupervisorManager(Manager):
         before = names_in(path)
         after = before - {service.name.unit for service in services}
         if not after:
-            remove_runtime(path)
+            remove_state_file(path)
         elif after != before:
-            write_runtime(path, json.dumps(sorted(after)).encode())
+            write_state_file(path, json.dumps(sorted(after)).encode())
 
     def _shut_down_if_empty(self) -> bool:
         try:
@@ -301,7 +301,7 @@ class SupervisorManager(Manager):
                 return False
             time.sleep(_POLL)
         for name in (CONF, SOCKET):
-            remove_runtime(self._folder / name)
+            remove_state_file(self._folder / name)
         self._drop(DESIRED, ())
         return True
 

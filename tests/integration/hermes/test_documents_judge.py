@@ -18,7 +18,7 @@ from real_hermes import hermes_python
 
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.fast_reader import glance_sections
+from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
 from hermes_profiles.model.errors import DocumentError
 
 ENV_SAMPLES = [
@@ -183,7 +183,7 @@ def test_yaml_reads_as_hermes_reads_it_or_is_refused(verdict: dict[str, Any], sa
 @pytest.mark.judge
 def test_a_glance_at_yaml_reads_as_hermes_reads_it_or_declines(verdict: dict[str, Any], samples: list[bytes]) -> None:
     for raw, judged in zip(samples, verdict["yaml"], strict=True):
-        glanced = glance_sections(raw, {"a", "b", "A", "token"})
+        glanced = read_simple_sections(raw, {"a", "b", "A", "token"})
         if glanced is None or judged is None or not isinstance(judged[0], dict):
             continue
         theirs = {k: v for k, v in judged[0]["map"] if k in ("a", "b", "A", "token")}

@@ -1,4 +1,4 @@
-"""Bytes to text and back: nothing outside an edit changes, in any encoding."""
+"""Decoding and edits of text: bytes outside an edit do not change, in any encoding."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_nul_padding_is_dropped_from_the_text_and_kept_in_the_bytes(raw: bytes) 
     assert document.apply([TextEdit(8, 8, "C=3\n")]).count(b"\0") == 12
 
 
-def test_a_stray_nul_pads_no_new_text() -> None:
+def test_new_text_is_not_padded_after_a_single_nul() -> None:
     assert loose(b"A=1\0\nB=2\n").apply([TextEdit(8, 8, "C=3\n")]) == b"A=1\0\nB=2\nC=3\n"
 
 
@@ -53,7 +53,7 @@ def test_a_stray_nul_pads_no_new_text() -> None:
     "raw",
     [LINES.encode("utf-32"), LINES.encode("utf-32-le"), LINES.encode("utf-32-be"), b"\xff\xfeA", b"\xfe\xff\xd8\x00"],
 )
-def test_what_cannot_be_read_with_certainty_is_refused(raw: bytes) -> None:
+def test_an_encoding_that_hermes_does_not_read_is_refused(raw: bytes) -> None:
     with pytest.raises(DocumentError):
         loose(raw)
 

@@ -59,7 +59,7 @@ def test_the_names_of_a_file(text: str, names: set[str]) -> None:
         (b"# \xe9\nKEY=v\n", {D, L}),
     ],
 )
-def test_a_damaged_encoding_hides_nothing(raw: bytes, readers: set[str]) -> None:
+def test_a_damaged_encoding_hides_no_entry(raw: bytes, readers: set[str]) -> None:
     document = EnvDocument.parse(raw)
     entry = document.get("KEY")
     assert entry is not None and (entry.value, entry.readers) == ("v", readers)
@@ -70,14 +70,14 @@ def test_a_damaged_encoding_hides_nothing(raw: bytes, readers: set[str]) -> None
     ("text", "line"),
     [("A=1\nB='open\nC=1", 2), ('A="x" y\n', 1), ("A=1\n\nB C=2\n", 3), ("=====\n", 1), ('A="x\\\\"\nB="y"\n', 1)],
 )
-def test_a_line_that_readers_cannot_agree_on_is_refused_with_its_number(text: str, line: int) -> None:
+def test_a_line_that_readers_read_differently_is_refused_with_its_number(text: str, line: int) -> None:
     with pytest.raises(DocumentError) as caught:
         EnvDocument.parse(text.encode(), path="x/.env")
     assert (caught.value.path, caught.value.line) == ("x/.env", line)
     assert caught.value.problem.hint
 
 
-def test_commented_entries_are_told_apart() -> None:
+def test_commented_entries_are_marked() -> None:
     document = EnvDocument.parse(b"# TOKEN='CANARY' # old\n#export B=1\n# note: a=b\n# C=\nD=1\n")
     assert [(e.name, e.value, e.commented, e.readers) for e in document.entries if e.commented] == [
         ("TOKEN", "CANARY", True, frozenset()),
@@ -117,7 +117,7 @@ def cut(text: str, *names: str) -> str:
         ("A=1\u2028B_TOKEN=2\nC=3\n", ("A", "B_TOKEN"), "C=3\n"),
     ],
 )
-def test_a_removal_takes_its_entry_and_nothing_else(before: str, names: tuple[str, ...], after: str) -> None:
+def test_a_removal_deletes_its_entry_alone(before: str, names: tuple[str, ...], after: str) -> None:
     assert cut(before, *names) == after
 
 
@@ -150,7 +150,7 @@ def test_a_removal_that_readers_disagree_about_is_refused(text: str, name: str, 
         ("A=1\n", "C:\\x", "A=C:\\x\n"),
     ],
 )
-def test_a_new_value_reads_alike_for_every_reader(before: str, value: str, after: str) -> None:
+def test_every_reader_reads_a_new_value_alike(before: str, value: str, after: str) -> None:
     document = EnvDocument.parse(before.encode())
     result = document.edit(set_values={document.entries[0]: value})
     assert result.decode() == after
@@ -159,7 +159,7 @@ def test_a_new_value_reads_alike_for_every_reader(before: str, value: str, after
 
 
 @pytest.mark.parametrize("value", ["a\nb", "${B}", "x\u2028y", "\"'", " \\ ", "'\\'"])
-def test_a_value_no_spelling_can_hold_is_refused(value: str) -> None:
+def test_a_value_that_cannot_be_quoted_is_refused(value: str) -> None:
     assert quoted(value) is None
     document = EnvDocument.parse(b"A=1\n")
     with pytest.raises(DocumentError):
@@ -177,13 +177,13 @@ def test_lines_are_appended_in_the_style_of_the_file() -> None:
         EnvDocument.parse(b"").edit(append=[("not a name", "3")])
 
 
-def test_an_append_behind_a_known_key_that_would_split_is_refused() -> None:
+def test_a_new_value_that_would_split_the_line_is_refused() -> None:
     document = EnvDocument.parse(b"A_KEY=1\n", known_keys=KNOWN)
     with pytest.raises(DocumentError):
         document.edit(set_values={document.entries[0]: "xB_TOKEN=y"})
 
 
-def test_text_edits_redact_comments_and_values_and_are_moot_inside_a_removal() -> None:
+def test_text_edits_redact_comments_and_values_and_are_ignored_inside_a_removal() -> None:
     text = "# was CANARY\n# OLD_TOKEN=CANARY\nA=xCANARYy\nT=CANARY\n"
     document = EnvDocument.parse(text.encode())
     spots, at = [], text.find("CANARY")

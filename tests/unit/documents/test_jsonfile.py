@@ -1,4 +1,4 @@
-"""JSON files: entries, and edits that touch nothing else."""
+"""JSON files: entries, and edits that change no other byte."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def document(text: str = TEXT) -> JsonDocument:
     return JsonDocument.parse(text.encode(), path="auth.json")
 
 
-def test_entries_tell_path_line_and_value() -> None:
+def test_entries_have_path_line_and_value() -> None:
     found = {e.path: (e.line, e.kind, e.value, e.is_string) for e in document().entries}
     assert found[("b", "t")] == (3, "scalar", "CANARY", True)
     assert found[("b", "u", "[1]", "x")] == (3, "scalar", "null", False)
@@ -41,7 +41,7 @@ def test_entries_tell_path_line_and_value() -> None:
         ([("b", "u", "[1]", "x")], '{"x": null}', "{}"),
     ],
 )
-def test_a_removal_takes_one_comma_with_it(paths: list[tuple[str, ...]], old: str, new: str) -> None:
+def test_a_removal_deletes_one_comma(paths: list[tuple[str, ...]], old: str, new: str) -> None:
     one = document()
     entries = [entry for path in paths if (entry := one.get(path)) is not None]
     assert one.edit(remove=entries).decode() == TEXT.replace(old, new)
@@ -59,7 +59,7 @@ def test_an_insertion_follows_the_layout() -> None:
     assert result == wanted
 
 
-def test_duplicate_keys_are_all_entries_and_the_last_counts() -> None:
+def test_duplicate_keys_are_all_entries_and_the_last_is_effective() -> None:
     one = document('{"a": "CANARY", "a": "2"}')
     assert [(e.value, e.effective, e.duplicate) for e in one.entries] == [("CANARY", False, True), ("2", True, True)]
     assert one.edit(remove=one.entries).decode() == "{}"

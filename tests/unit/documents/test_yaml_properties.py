@@ -1,4 +1,4 @@
-"""Generated YAML documents: removals and replacements do what they say and nothing else."""
+"""Edits of generated YAML documents change the requested paths alone."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def bare(raw: bytes) -> list[str]:
 
 
 def is_alone(document: YamlDocument, entry: TreeEntry) -> bool:
-    """Return whether the data tells all about the entry: reached once, by its own path, keys written as read."""
+    """Return whether the data determines the entry: it is reached once, by its own path, and its keys are plain."""
     below = {e.origin for e in document.entries if e.path[: len(entry.path)] == entry.path}
     shared = [e for e in document.entries if e.origin in below and e.path[: len(entry.path)] != entry.path]
     return not shared and entry.effective and "<<" not in entry.path and "yes" not in entry.path
@@ -86,7 +86,7 @@ def test_a_removal_equals_the_removal_in_the_data_and_keeps_other_lines(raw: byt
     spans = [e.line for e in document.entries if e.path[: len(entry.path)] == entry.path] + [entry.key_line]
     before = bare(raw)[: max(0, min(spans) - 2)]
     if entry.path[-1].startswith("["):
-        # The dash may stand alone on a line above its value, with comments between them.
+        # The dash may be alone on a line above its value, with comments between them.
         before = [line for line in before if re.fullmatch(r"\s*(-\s*)?(#.*)?", line) is None]
     left = iter(bare(result))
     assert all(line in left for line in before)
@@ -94,7 +94,7 @@ def test_a_removal_equals_the_removal_in_the_data_and_keeps_other_lines(raw: byt
 
 @examples
 @given(documents(), st.data())
-def test_removing_everything_that_shares_an_origin_leaves_no_trace(raw: bytes, data: st.DataObject) -> None:
+def test_removing_an_origin_removes_all_its_entries(raw: bytes, data: st.DataObject) -> None:
     document = parsed(raw)
     entry = data.draw(st.sampled_from(document.entries))
     gone = [e for e in document.entries if e.origin == entry.origin]
@@ -112,7 +112,7 @@ def test_removing_everything_that_shares_an_origin_leaves_no_trace(raw: bytes, d
 
 @examples
 @given(documents(), st.data(), st.sampled_from(["false", "x: y", "12", "", "<removed: T>", "a\nb\n", "é", " x", "#"]))
-def test_a_replaced_scalar_reads_as_asked(raw: bytes, data: st.DataObject, text: str) -> None:
+def test_a_replaced_scalar_reads_as_requested(raw: bytes, data: st.DataObject, text: str) -> None:
     document = parsed(raw)
     scalars = [e for e in document.entries if e.kind == "scalar" and e.effective]
     assume(scalars)
@@ -127,7 +127,7 @@ def test_a_replaced_scalar_reads_as_asked(raw: bytes, data: st.DataObject, text:
 
 @examples
 @given(documents(), st.data())
-def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.DataObject) -> None:
+def test_an_insertion_adds_its_path_alone(raw: bytes, data: st.DataObject) -> None:
     document = parsed(raw)
     holders = [(), *(e.path for e in document.entries if e.effective and (e.kind == "mapping" or e.tag == "null"))]
     holder = data.draw(st.sampled_from(holders))
@@ -137,7 +137,7 @@ def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.Da
         result = document.edit(insert=[(path, "false"), ((*holder, "also"), "yes")])
     except DocumentError as error:
         event(f"not edited: {error.reason[:30]}")
-        assert "certainty" in error.reason or "something else" in error.reason
+        assert "certainty" in error.reason or "in the way" in error.reason
         return
     event("edited")
     after = YamlDocument.parse(result)
@@ -147,7 +147,7 @@ def test_an_insertion_is_there_and_everything_else_stays(raw: bytes, data: st.Da
 
 @examples
 @given(documents())
-def test_comments_are_where_comments_are(raw: bytes) -> None:
+def test_comments_are_found(raw: bytes) -> None:
     document = parsed(raw)
     for span in document.comments:
         assert document.text[span.start : span.end] == span.text and span.text.startswith("#")

@@ -1,4 +1,4 @@
-"""config.yaml: what is read, what is refused, and edits line by line."""
+"""config.yaml: entries, refused documents, and edits."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_entries_reached_by_alias_and_merge_share_the_origin_of_their_text() -> 
     assert all(entry.line == 4 for entry in places.values() if entry)
 
 
-def test_scalars_mean_what_yaml_1_1_says() -> None:
+def test_scalars_are_read_by_yaml_1_1() -> None:
     data = read("a: yes\nb: off\nc: 012\nd: 0o7\ne: 1e3\nf: 1:30\ng: ~\nh: 'yes'\ni: 1.5\nj: y\n").data()
     assert data == {
         "a": True,
@@ -99,11 +99,11 @@ def test_scalars_mean_what_yaml_1_1_says() -> None:
         ("x", False),
     ],
 )
-def test_a_flag_is_coerced_as_hermes_does(text: str, flag: bool) -> None:
+def test_a_flag_has_the_truth_that_hermes_reads(text: str, flag: bool) -> None:
     assert truthy(read(f"a: {text}\n").get(("a",))) is flag
 
 
-def test_of_duplicates_the_last_counts_and_all_are_entries() -> None:
+def test_duplicates_are_all_entries_and_the_last_is_effective() -> None:
     document = read("a: CANARY\nb: 1\na: 2\n")
     assert [(e.value, e.duplicate, e.effective) for e in document.find(("a",))] == [
         ("CANARY", True, False),
@@ -116,7 +116,7 @@ def test_of_duplicates_the_last_counts_and_all_are_entries() -> None:
     assert [e.effective for e in merged.find(("y", "a"))] == [False, True]
 
 
-def test_of_merged_mappings_the_first_counts() -> None:
+def test_of_merged_mappings_the_first_is_effective() -> None:
     document = read("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y]}\n")
     assert document.data()["z"] == {"a": 1, "b": 2}  # type: ignore[index]
     assert document.get(("z", "a")).value == "1"  # type: ignore[union-attr]
@@ -151,7 +151,7 @@ def test_two_new_values_for_one_text_are_refused() -> None:
         ("a: 1\nb: &x [1]\nc:\n  <<: *x\n", 4),
     ],
 )
-def test_what_hermes_could_not_read_is_refused_with_its_line(text: str, line: int | None) -> None:
+def test_a_document_that_hermes_cannot_read_is_refused_with_its_line(text: str, line: int | None) -> None:
     with pytest.raises(DocumentError) as caught:
         YamlDocument.parse(text.encode(), path="p/config.yaml")
     assert caught.value.path == "p/config.yaml"
@@ -209,14 +209,14 @@ REMOVALS = [
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize(("paths", "old", "new"), REMOVALS)
-def test_a_removal_takes_its_lines_and_nothing_else(paths: list[P], old: str | None, new: str, end: str) -> None:
+def test_a_removal_deletes_its_lines_alone(paths: list[P], old: str | None, new: str, end: str) -> None:
     wanted = TEXT.replace(old, new) if old is not None else new
     assert wanted != TEXT
     result = edited(TEXT.replace("\n", end), remove=paths)
     assert result == wanted.replace("\n", end)
 
 
-def test_a_mapping_that_loses_all_never_becomes_null() -> None:
+def test_a_mapping_that_loses_all_items_does_not_become_null() -> None:
     assert edited("a:\n  b:   # note\n    c: 1\n  d: 2\n", remove=[("a", "b", "c")]) == "a:\n  b: {}   # note\n  d: 2\n"
     assert edited("a: &x\n  b: 1\nc: *x\n", remove=[("a", "b")]) == "a: &x {}\nc: *x\n"
     assert edited("a:\n- b: 1\n", remove=[("a", "[0]", "b")]) == "a:\n- {}\n"
@@ -282,7 +282,7 @@ def test_an_insertion_follows_its_surroundings(before: str, path: str, after: st
     assert edited(before, insert=[(tuple(path.split(".")), "false")]) == after
 
 
-def test_insert_and_remove_meet_in_one_mapping() -> None:
+def test_one_mapping_gets_and_loses_pairs_in_one_edit() -> None:
     text = "platforms:\n  telegram:\n    token: CANARY\n  slack:\n    x: 1\n"
     result = edited(
         text, remove=[("platforms", "telegram", "token")], insert=[(("platforms", "telegram", "enabled"), "false")]
@@ -293,7 +293,7 @@ def test_insert_and_remove_meet_in_one_mapping() -> None:
 
 
 @pytest.mark.parametrize("path", ["model.x", "list.x", "platforms"])
-def test_an_insertion_where_something_else_stands_is_refused(path: str) -> None:
+def test_an_insertion_below_a_scalar_is_refused(path: str) -> None:
     with pytest.raises(DocumentError):
         edited(insert=[(tuple(path.split(".")), "false")])
 

@@ -1,4 +1,4 @@
-"""The quick reader of config.yaml: the same answer as the full one, or none."""
+"""The fast reader of config.yaml returns the result of the full reader, or None."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from hypothesis import strategies as st
 from yaml_samples import documents
 
 from hermes_profiles.documents.yaml.document import YamlDocument
-from hermes_profiles.documents.yaml.fast_reader import glance_sections
+from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
 from hermes_profiles.model.errors import DocumentError
 
 NAMES = {"a", "b", "token", "x-y", "platforms"}
 
 
 def same_or_declined(raw: bytes) -> None:
-    glanced = glance_sections(raw, NAMES)
+    fast = read_simple_sections(raw, NAMES)
     if currently_in_test_context():
-        event("declined" if glanced is None else "glanced")
-    if glanced is None:
+        event("declined" if fast is None else "read")
+    if fast is None:
         return
     try:
         whole = YamlDocument.parse(raw).data()
     except DocumentError:
-        return  # broken in a section nobody asked for
+        return  # broken in a section that was not requested
     assert isinstance(whole, dict)
     wanted = {key: value for key, value in whole.items() if key in NAMES}
-    assert repr(glanced) == repr(wanted)
+    assert repr(fast) == repr(wanted)
 
 
-def test_plain_sections_are_read_at_a_glance() -> None:
+def test_plain_sections_are_read() -> None:
     raw = (
         "# top\nmodel: x\nplatforms:\n  telegram:\n    enabled: true # on\n    port: 8642\n    extra: {}\n"
         "    'allow':\n    - 1\n    - \"a b\"\n    off-hours: ~\n  slack:\n\nother: |\n  platforms: no\na: yes\nb:\n"
     )
-    assert glance_sections(raw.encode(), NAMES) == {
+    assert read_simple_sections(raw.encode(), NAMES) == {
         "platforms": {
             "telegram": {"enabled": True, "port": 8642, "extra": {}, "allow": [1, "a b"], "off-hours": None},
             "slack": None,
@@ -88,13 +88,13 @@ def test_plain_sections_are_read_at_a_glance() -> None:
         "  a: 1",
     ],
 )
-def test_what_is_not_plain_is_left_to_the_full_reader(text: str) -> None:
-    assert glance_sections((text + "\n").encode(), NAMES) is None
+def test_a_document_that_is_not_plain_is_left_to_the_full_reader(text: str) -> None:
+    assert read_simple_sections((text + "\n").encode(), NAMES) is None
 
 
 @examples
 @given(documents())
-def test_a_generated_document_reads_alike_or_is_declined(raw: bytes) -> None:
+def test_a_generated_document_equals_the_full_reader_or_is_none(raw: bytes) -> None:
     same_or_declined(raw)
 
 
@@ -111,5 +111,5 @@ LINE = st.builds(
 
 @examples
 @given(st.lists(LINE, max_size=7).map("\n".join).map(str.encode))
-def test_arbitrary_lines_read_alike_or_are_declined(raw: bytes) -> None:
+def test_arbitrary_lines_equal_the_full_reader_or_are_none(raw: bytes) -> None:
     same_or_declined(raw)

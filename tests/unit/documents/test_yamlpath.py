@@ -1,4 +1,4 @@
-"""Paths as people write them."""
+"""Paths of settings as users write them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_a_path_is_read(text: str, path: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "a.", ".a", "a..b", "a[b]", "a[", "a]", '"a', "a.[0]", "[0]", 'a"b"', '"a"b']
 )
-def test_what_is_no_path_is_refused_with_an_example(text: str) -> None:
+def test_a_wrong_path_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         parsed_path(text)
     assert caught.value.problem.hint and "apps[0]" in caught.value.problem.hint
 
 
-def test_several_paths_stand_between_commas_and_a_quoted_comma_is_none() -> None:
+def test_commas_separate_paths_and_a_quoted_comma_does_not() -> None:
     assert split_paths(["a.b, c", "c", '"x,y".z,', ""]) == [("a", "b"), ("c",), ("x,y", "z")]
 
 
@@ -43,5 +43,5 @@ def test_several_paths_stand_between_commas_and_a_quoted_comma_is_none() -> None
 @given(
     st.lists(st.text(max_size=6) | st.sampled_from(["[0]", "a.b", '"', "\\", "'", "a b", "é"]), min_size=1, max_size=4)
 )
-def test_every_path_that_is_written_is_read_back(path: list[str]) -> None:
+def test_a_written_path_is_read_back(path: list[str]) -> None:
     assert parsed_path(path_text(path)) == tuple(path)

@@ -1,4 +1,4 @@
-"""Setting and removing one path of a YAML file: what was asked, and not one other byte."""
+"""Setting and removing one path of a YAML file changes no other path and no other byte."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def test_a_value_is_set_in_the_style_of_its_place(before: str, path: str, value:
     ("a: &v 1\nb: *v\n", "a", "shares its text with b"),
     ("a: &v {k: 1}\nb: *v\n", "a/k", "shares its text with b"),
     ("x: &x {s: {k: 1, l: 2}}\nb:\n  <<: *x\n", "b/s/k", "shares its text with x"),
-    ("a: 1\n", "a/b", "something else stands here"),
+    ("a: 1\n", "a/b", "another value is in the way"),
     ("l: [a]\n", "l/[3]", "shorter"),
     ("l: [a]\n", "l/name", "no names"),
     ("b: 1\n", "l/[1]", r"begins with \[0\]"),
 ])  # fmt: skip
-def test_what_cannot_be_set_alone_is_refused_with_its_line(text: str, path: str, reason: str) -> None:
+def test_a_path_that_cannot_be_set_alone_is_refused_with_its_line(text: str, path: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason) as caught:
         after(text, path, parse_scalar("9"))
     assert caught.value.line is not None or path == "l/[1]"
@@ -93,16 +93,16 @@ def test_what_cannot_be_set_alone_is_refused_with_its_line(text: str, path: str,
     ("m:\n  k: 1\n", "m/k", "m: {}\n"),
     ("l:\n  - a\n  - b\n", "l/[0]", "l:\n  - b\n"),
 ])  # fmt: skip
-def test_a_path_is_taken_out(before: str, path: str, wanted: str) -> None:
+def test_a_path_is_removed(before: str, path: str, wanted: str) -> None:
     assert delete_path(YamlDocument.parse(before.encode()), tuple(path.split("/"))).raw.decode() == wanted
 
 
 @pytest.mark.parametrize(("text", "path", "reason"), [
     ("x: &x {k: 1}\nb:\n  <<: *x\n", "b/k", "comes from a merge"),
     ("x: &x {k: 1}\nb: *x\n", "b/k", "shares its text with x"),
-    ("a: &v 1\nb: *v\n", "a", "needs what is to be removed"),
+    ("a: &v 1\nb: *v\n", "a", "refers to a value that would be removed"),
 ])  # fmt: skip
-def test_what_others_use_stays(text: str, path: str, reason: str) -> None:
+def test_a_value_that_other_paths_use_is_not_removed(text: str, path: str, reason: str) -> None:
     with pytest.raises(DocumentError, match=reason):
         delete_path(YamlDocument.parse(text.encode()), tuple(path.split("/")))
 
@@ -112,7 +112,7 @@ def test_what_others_use_stays(text: str, path: str, reason: str) -> None:
     ("2026-03-01", "timestamp"), ("gpt-5", "str"), ("", "str"), ("+4917012345", "str"), ("0123", "str"),
     ("22:30", "str"), ("1_000", "str"), ("0x1F", "str"), ("*/5 * * * *", "str"), ("<<", "str"), ("=", "str"),
 ])  # fmt: skip
-def test_a_bare_word_is_what_a_person_means(text: str, tag: str) -> None:
+def test_an_unquoted_argument_is_read(text: str, tag: str) -> None:
     assert parse_scalar(text).tag == tag
     read = YamlDocument.parse(after("z: 1\n", "a", parse_scalar(text)).encode()).get(("a",))
     assert read is not None and read.tag == tag and read.value == text
@@ -148,7 +148,7 @@ def comments(document: YamlDocument) -> list[str]:
 
 @examples
 @given(raw=documents(), data=st.data())
-def test_any_path_of_any_file_becomes_any_value_and_nothing_else_changes(raw: bytes, data: Any) -> None:
+def test_setting_any_path_changes_that_path_alone(raw: bytes, data: Any) -> None:
     document = parsed(raw)
     paths = [one.path for one in document.entries if "<<" not in one.path]
     new = st.lists(st.sampled_from(["a", "new", "k.d", "[0]", "[1]"]), min_size=1, max_size=2).map(tuple)
@@ -177,7 +177,7 @@ def test_any_path_of_any_file_becomes_any_value_and_nothing_else_changes(raw: by
 
 @examples
 @given(raw=documents(), data=st.data())
-def test_what_was_added_can_be_taken_out_again(raw: bytes, data: Any) -> None:
+def test_an_added_path_can_be_removed(raw: bytes, data: Any) -> None:
     document = parsed(raw)
     value = data.draw(VALUES)
     try:

@@ -17,9 +17,9 @@ from hermes_profiles.changes.state_files import (
     acquire_lock,
     lock_holder,
     own_folder,
-    remove_runtime,
+    remove_state_file,
     write_pid,
-    write_runtime,
+    write_state_file,
 )
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, ServiceStatus
@@ -158,24 +158,24 @@ def test_a_folder_that_is_not_ours_is_refused(tmp_path: Path) -> None:
 
 def test_a_runtime_file_is_put_in_place_whole_with_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "file"
-    write_runtime(path, b"one")
+    write_state_file(path, b"one")
     assert path.read_bytes() == b"one" and stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == stat.S_IMODE(path.parent.parent.stat().st_mode) == 0o700
     path.parent.chmod(0o755)
     inode = path.stat().st_ino
-    write_runtime(path, b"two", 0o644)
+    write_state_file(path, b"two", 0o644)
     assert path.read_bytes() == b"two" and stat.S_IMODE(path.stat().st_mode) == 0o644
     assert path.stat().st_ino != inode and stat.S_IMODE(path.parent.stat().st_mode) == 0o755  # not ours to change
     assert list(path.parent.iterdir()) == [path]
-    remove_runtime(path)
-    remove_runtime(path)
+    remove_state_file(path)
+    remove_state_file(path)
     assert list(path.parent.iterdir()) == []
 
 
 def test_a_runtime_file_that_cannot_be_placed_leaves_no_draft(tmp_path: Path) -> None:
     (tmp_path / "file").mkdir()
     with pytest.raises(Failed):
-        write_runtime(tmp_path / "file", b"content")
+        write_state_file(tmp_path / "file", b"content")
     assert [each.name for each in tmp_path.iterdir()] == ["file"]
 
 

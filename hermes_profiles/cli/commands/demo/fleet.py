@@ -88,7 +88,7 @@ def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict
 
 def _share(home: Path, bot: str) -> None:
     """Give a clone the token that another has, as copying a profile by hand does; the bot is a stand-in."""
-    from hermes_profiles.changes.state_files import write_runtime
+    from hermes_profiles.changes.state_files import write_state_file
 
     env, config = home / ENV_FILE, home / CONFIG_FILE
     # These keep Hermes from fetching libraries, and the adapter from asking anybody outside where Telegram is.
@@ -98,8 +98,10 @@ def _share(home: Path, bot: str) -> None:
         "HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1",
         "TELEGRAM_FALLBACK_IPS=149.154.167.220",
     )
-    write_runtime(env, env.read_bytes() + "\n".join((*lines, "NO_PROXY=*", "")).encode())
-    write_runtime(config, f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: {bot}\n".encode())
+    write_state_file(env, env.read_bytes() + "\n".join((*lines, "NO_PROXY=*", "")).encode())
+    write_state_file(
+        config, f"platforms:\n  telegram:\n    enabled: true\n    extra:\n      base_url: {bot}\n".encode()
+    )
 
 
 def fleet_lines(seen: dict[str, Any] | None) -> Iterator[str]:
