@@ -100,7 +100,7 @@ def test_exit_3_means_that_something_is_down_that_should_not_be(fleet: GatewayWo
 
 def test_who_has_no_service_yet_is_told_how_to_begin(fleet: GatewayWorld) -> None:
     begin = "hermes-gateways install --start"
-    assert f"`{begin}` makes" in fleet.gateways("status").stdout
+    assert f"`{begin}` installs" in fleet.gateways("status").stdout
     assert f"`{begin} --home {fleet.root}`" in fleet.gateways("status", "--home", str(fleet.root)).stdout
     assert begin not in fleet.gateways("status", "work").stdout and begin not in fleet.gateways("list").stdout
     fleet.gok("install", "work")

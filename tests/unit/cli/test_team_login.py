@@ -282,7 +282,7 @@ def test_pairing_under_one_gateway_is_warned_of(counter: Counter, multiplex: boo
             config.write("gateway:\n  multiplex_profiles: true\n")
     counter.scans()
     code, shown = counter.log_in("ann")
-    assert code == 0 and ("gets a code that nobody can approve" in shown) is multiplex
+    assert code == 0 and ("gets a code that cannot be approved" in shown) is multiplex
     assert (f"team add ann --allow {USER}" in shown) is multiplex
 
 
