@@ -92,7 +92,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Writ
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale pid and lock files, load and start it again'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Recover a stuck gateway: unload its service, end the old process, clear stale files, start again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members'

@@ -41,8 +41,8 @@ PENDING = pytest.mark.xfail(reason="the packages are being moved", strict=False)
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_SENTENCE = 500, 60, 120
 # Words that CONTRIBUTING.md replaces by the field's own term.
 BANNED = re.compile(
-    r"\b(nobody|somebody|whom|whoever|whatever|anew|mend(?:s|ed|ing)?|is none|stands?(?!-in)|lies|told|tells?|said"
-    r"|meanwhile|heard)\b|, too\b",
+    r"\b(nobody|somebody|whom|whoever|whatever|anew|mend(?:s|ed|ing)?|(?-i:is none)|stands?(?!-in)|lies|told|tells?"
+    r"|said|meanwhile|heard)\b|, too\b",
     re.IGNORECASE,
 )
 # A module is named by a noun or a verb; these name nothing.
@@ -307,7 +307,9 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, text) of the comments, docstrings and messages of a module; a bare name or path is no text."""
     for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline):
         is_text = token.type == tokenize.STRING and not re.fullmatch(r"[rbfu]*[\"'][\w./*:-]*[\"']", token.string)
-        if is_text or token.type == tokenize.COMMENT:
+        # A comment in an installed file stays as it is: its checksum shows edits by hand.
+        is_installed = path.name == "render.py" and token.string.startswith(('"# ', 'f"# '))
+        if (is_text and not is_installed) or token.type == tokenize.COMMENT:
             yield from ((token.start[0] + number, line) for number, line in enumerate(token.string.splitlines()))
 
 

@@ -117,21 +117,29 @@ def assign_channels(
     queue = [(name, channel) for name in starting for channel in channels_held(wanted[name])]
     # The order matters only among channels that exclude each other.
     queue = sorted(contested, key=lambda pair: rank(*pair)) + [pair for pair in queue if pair not in contested]
-    found: dict[str, list[Mask]] = {name: [] for name in starting}
+    masks: dict[str, list[Mask]] = {name: [] for name in starting}
     for name, channel in queue:
-        held = holdings[name]
-        mask = reserved.mask(name, channel, held)
-        if mask is None:
-            reserved.reserve(
-                ChannelOwner(name, None),
-                [one for one in held.identities if one.channel == channel],
-                [one for one in held.ports if one.channel == channel],
-            )
-        else:
-            owner = mask.owner
-            pid = owner.pid if owner.pid is not None else _pid(live, owner.profile)
-            found[name].append(mask._replace(owner=ChannelOwner(owner.profile, pid)))
-    return {name: tuple(sorted(masks, key=lambda mask: mask.channel)) for name, masks in found.items()}
+        mask = _mask_or_reserve(reserved, name, channel, holdings[name], live)
+        if mask is not None:
+            masks[name].append(mask)
+    return {name: tuple(sorted(of_profile, key=lambda mask: mask.channel)) for name, of_profile in masks.items()}
+
+
+def _mask_or_reserve(
+    reserved: _Reserved, name: str, channel: str, held: ClaimedResources, live: Mapping[str, LiveGateway]
+) -> Mask | None:
+    """Return the mask of a channel that is taken; reserve the channel and return None when it is free."""
+    mask = reserved.mask(name, channel, held)
+    if mask is not None:
+        owner = mask.owner
+        pid = owner.pid if owner.pid is not None else _pid(live, owner.profile)
+        return mask._replace(owner=ChannelOwner(owner.profile, pid))
+    reserved.reserve(
+        ChannelOwner(name, None),
+        [identity for identity in held.identities if identity.channel == channel],
+        [claim for claim in held.ports if claim.channel == channel],
+    )
+    return None
 
 
 def _contested(wanted: Mapping[str, ClaimedResources]) -> tuple[tuple[str, str], ...]:

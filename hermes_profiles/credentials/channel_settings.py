@@ -82,7 +82,7 @@ class ChannelView:
         return text
 
     def path_of(self, variable: str) -> str:
-        """Return the config path that can replace a variable of the channel, "" when there is none."""
+        """Return the config path that can replace a variable of the channel, "" without one."""
         fact = next((fact for fact in self.channel.keys if fact.name == variable), None)
         if fact is not None and fact.config:
             return fact.config

@@ -201,7 +201,7 @@ class ValueIndex:
         return tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
 
     def redact(self, text: str) -> tuple[str, tuple[Redaction, ...]]:
-        """Return the text with every removed value replaced, and the places; the same text when there is none."""
+        """Return the text with every removed value replaced, and the places; the same text without one."""
         spans = self.spans(text)
         if not spans:
             return text, ()

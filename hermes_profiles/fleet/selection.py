@@ -144,23 +144,25 @@ def _known_outcome(
     if verb is Verb.STOP:
         return _stop_outcome(gateway)
     if off and not (verb is Verb.RESTART and state in _UP):
-        hint = f"switch it on with `hermes-gateways enable {profile}`" if named else None
+        hint = f"run `hermes-gateways enable {profile}`" if named else None
         return Outcome(profile, declined, "disabled", hint=hint)
     return _start_outcome(gateway) if verb is Verb.START else _restart_outcome(gateway, start_stopped=start_stopped)
 
 
 def _served_outcome(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
-    """Return the outcome for a profile that default's gateway serves, or is to serve: it has none of its own, and one
-    would be refused by Hermes."""
+    """Return the outcome for a profile without a gateway of its own, served by default's gateway.
+
+    Hermes would refuse a second gateway.
+    """
     is_served = gateway.observation is not None and gateway.observation.served_by is not None
     if not named:
         return Outcome(gateway.profile, OutcomeKind.SKIPPED, gateway.detail, gateway.pid)
     if verb is Verb.START and is_served:
         return Outcome(gateway.profile, OutcomeKind.ALREADY_RUNNING, gateway.detail, gateway.pid)
     hints = {
-        Verb.START: "have default take it in with `hermes-gateways restart default --start-stopped`",
+        Verb.START: "run `hermes-gateways restart default --start-stopped`: default then serves it",
         Verb.STOP: "`hermes-gateways stop default` stops it with all others that default serves; for a gateway of its "
-        "own say `hermes-profiles team run-mode processes`",
+        "own run `hermes-profiles team run-mode processes`",
         Verb.RESTART: "`hermes-gateways restart default` restarts it with all other profiles that default serves",
     }
     return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hints[verb])

@@ -94,7 +94,7 @@ def is_empty(folder: Path) -> bool:
 def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
     """Return the bytes of a document, following a link to a regular file as Hermes does; None when absent.
 
-    Raises Failed when it is not a regular file, too large for a document, or cannot be read.
+    Raises Failed when it is not a regular file, larger than a document can be, or cannot be read.
     """
     try:
         descriptor, status = open_regular(path)

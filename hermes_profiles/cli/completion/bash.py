@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .command_tree import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
-from .words import filled, fixed, function, helped, kinds_of
+from .script_words import filled, fixed, function, helped, kinds_of
 
 _TEMPLATE = """\
 # bash completion of @PROGRAM@, generated: `hermes-profiles completion bash` prints it.

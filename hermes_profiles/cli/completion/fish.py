@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .command_tree import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
-from .words import filled, fixed, helped, kinds_of
+from .script_words import filled, fixed, helped, kinds_of
 
 _BEGIN = """\
 # fish completion of @PROGRAM@, generated: `hermes-profiles completion fish` prints it.

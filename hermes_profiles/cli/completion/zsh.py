@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .command_tree import CHANNEL, CHECK, FILE, FOLDER, LIVE, LOGIN, OWNER, Argument, Command, Option
-from .words import filled, fixed, function, helped, kinds_of, quoted
+from .script_words import filled, fixed, function, helped, kinds_of, quoted
 
 _BEGIN = """\
 #compdef @PROGRAM@

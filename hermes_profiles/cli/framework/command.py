@@ -14,7 +14,7 @@ from .run import Answer, run
 _SESSION = "session"
 
 
-class _Shared(NamedTuple):
+class _SharedOption(NamedTuple):
     """An option that many commands take: the field of the session that keeps it, its type for Typer, its default."""
 
     field: str
@@ -23,9 +23,9 @@ class _Shared(NamedTuple):
 
 
 _SHARED = {
-    "manager": _Shared("manager_option", ManagerName, default=None),
-    "home": _Shared("home_option", Home, default=None),
-    "json": _Shared("as_json", Json, default=False),
+    "manager": _SharedOption("manager_option", ManagerName, default=None),
+    "home": _SharedOption("home_option", Home, default=None),
+    "json": _SharedOption("as_json", Json, default=False),
 }
 
 

@@ -92,7 +92,7 @@ def lines(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"wakefulness: on, {state} ({data['manager']}: {', '.join(data['holds'])})"
     yield f"kept by: {_names(data['kept_by']) or 'none, no gateway runs: this machine may sleep'}"
     if data["broken"]:
-        yield f"it is half there: {data['broken']}; `hermes-gateways awake on` fixes it"
+        yield f"incomplete: {data['broken']}; hint: `hermes-gateways awake on`"
     elif data["kept_by"] and not data["held"]:
         yield "it should be held: `hermes-gateways awake on` tries again"
     yield from _rest(data)

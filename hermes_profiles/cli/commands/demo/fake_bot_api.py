@@ -13,7 +13,7 @@ _PATIENCE = 15.0
 
 
 class Bot:
-    """One bot, as a context manager; a gateway reaches it at `url/NAME/bot`, which tells the pollers apart."""
+    """One bot, as a context manager; a gateway reaches it at `url/NAME/bot`, so each poller has a path of its own."""
 
     def __init__(self) -> None:
         self._polled: list[str] = []

@@ -84,8 +84,10 @@ def reset(
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Bring a gateway that is stuck back the hard way: unload its service, prove the old process gone, clear its stale
-    pid and lock files, load and start it again."""
+    """Recover a stuck gateway: unload its service, end the old process, clear stale files, start again.
+
+    The old process must be proved gone before its pid and lock files are removed.
+    """
     if not profiles and group is None:
         raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
     selection = session.selection(profiles or (), excluded or (), group)

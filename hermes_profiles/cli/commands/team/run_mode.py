@@ -42,7 +42,7 @@ def run_mode(
 ) -> Answer:
     """Run one gateway for all profiles (multiplex) or one for each (processes); without MODE, show the run mode.
 
-    The switch does not change who can talk to whom. What would change it is refused, with the command that fixes it.
+    The switch changes no user's access. What would change it is refused, with the command that fixes it.
     Switching back restores the same services, settings and files. If the multiplexer does not start, all is reverted.
     """
     if mode not in (None, MULTIPLEX, PROCESSES):
