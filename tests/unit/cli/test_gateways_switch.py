@@ -76,7 +76,7 @@ def test_groups_are_kept_with_the_profiles(fleet: GatewayWorld) -> None:
     assert done.data["profiles"] == ["default", "night"]
     again = fleet.untouched_by("group", "family", "night", "--json")
     assert "change" not in again.data
-    assert fleet.gateways("group", "nobody").stdout == "nobody: nobody\n"
+    assert fleet.gateways("group", "nobody").stdout == "nobody: no profile\n"
     fleet.ok("undo")
     assert fleet.gok("group", "family", "--json").data["profiles"] == ["default", "work"]
 

@@ -194,7 +194,7 @@ def test_show_tells_of_a_team_whose_lead_went(team: World) -> None:
     path.write_text(path.read_text().replace("teams:", "was:"))
     done = team.ok("team", "show", "family", "--json")
     assert done.data["team"]["lead"] is None and [one["code"] for one in done.json["warnings"]] == ["no-lead"]
-    assert team.ok("team", "list").stdout.splitlines()[1].split()[1] == "nobody"
+    assert team.ok("team", "list").stdout.splitlines()[1].split()[1] == "-"
     assert team.call("team", "add", "eve", "--team", "family").code == 6
     missing = team.call("team", "show", "nothing", "--json")
     assert missing.code == 5 and "family" in missing.problem["hint"]

@@ -184,7 +184,7 @@ def test_a_multiplexer_lets_go_of_who_leaves_and_serves_the_others(multi: Multip
 @pytest.mark.parametrize("words", [("delete", "anna", "--yes"), ("rename", "anna", "anne")], ids=" ".join)
 def test_delete_and_rename_have_it_let_go_too(multi: MultiplexWorld, words: tuple[str, ...]) -> None:
     pid = serve(multi)
-    assert "is stopped meanwhile" in multi.ok(*words, "--dry-run").stdout
+    assert "is stopped and started again" in multi.ok(*words, "--dry-run").stdout
     assert "was restarted" in multi.ok(*words).stdout
     assert is_gone(pid) and not multi.home("anna").exists() and multi.states()["bert"] == "served"
     assert words[0] == "delete" or multi.states()["anne"] == "served"
@@ -235,7 +235,7 @@ def test_a_removal_that_fails_leaves_the_multiplexer_running(
 def test_a_multiplexer_that_does_not_come_back_is_told(multi: MultiplexWorld) -> None:
     serve(multi)
     (multi.root / "exits").write_text("78\n78\n78\n")
-    assert "is stopped meanwhile" in multi.ok("team", "remove", "anna", "--dry-run").stdout
+    assert "is stopped and started again" in multi.ok("team", "remove", "anna", "--dry-run").stdout
     done = multi.call("team", "remove", "anna", "--yes", "--json")
     assert done.code == 1 and done.json["status"] == "partial" and done.data["change"]
     assert done.problem["target"] == "default" and not multi.home("anna").exists()
