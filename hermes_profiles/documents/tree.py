@@ -71,16 +71,6 @@ def walk(node: Node) -> Iterator[Item]:
         stack.extend(reversed(item.value.items))
 
 
-def is_within(item: Item, numbers: frozenset[int]) -> bool:
-    """Return whether the item or one above it is among the numbers."""
-    at: Item | None = item
-    while at is not None:
-        if at.number in numbers:
-            return True
-        at = at.parent.item
-    return False
-
-
 Shape = tuple[object, ...]
 
 

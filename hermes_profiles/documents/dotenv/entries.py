@@ -11,7 +11,6 @@ from hermes_profiles.documents.text import TextDocument
 
 from .line_repair import Piece, RepairedText
 from .readers import (
-    ODD_BREAKS,
     RawEntry,
     interpolate,
     read_dotenv,
@@ -270,8 +269,3 @@ def read_entries(document: TextDocument, known_keys: Collection[str]) -> EnvRead
     entries += collector.commented()
     entries.sort(key=lambda entry: (entry.start, entry.line, -entry.end))
     return EnvReading(tuple(entries), tuple(plain), lines)
-
-
-def has_odd_breaks(text: str) -> bool:
-    """Return whether the text has characters at which only some readers break lines."""
-    return ODD_BREAKS.search(text) is not None
