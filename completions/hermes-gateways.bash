@@ -16,7 +16,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --jobs:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'restart')
-            options='--except --group --rolling --start-stopped --stale --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
+            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'status')
@@ -32,16 +32,16 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '
             arguments='gateway+' ;;
         'install')
-            options='--except --group --start --enable --no-enable --memory --cpu --env --log-dir --boot-stagger --python --timeout --system --force --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --memory --cpu --env --log-dir --python --start --enable --no-enable --boot-stagger --timeout --system --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --python:file --boot-stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'uninstall')
             options='--except --group --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'stage')
-            options='--except --group --memory --cpu --env --log-dir --boot-stagger --python --force --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --boot-stagger:text --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --memory --cpu --env --log-dir --python --boot-stagger --force --dry-run --manager --home --json --help'
+            values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --python:file --boot-stagger:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'print')
             options='--memory --cpu --env --log-dir --python --manager --home --json --help'

@@ -19,7 +19,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
     set -l values
     switch $path
         case ' create'
-            set values --clone-from --keep --drop --description --home
+            set values --keep --drop --description --clone-from --home
         case ' clone'
             set values --keep --drop --description --home
         case ' list'
@@ -389,8 +389,6 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a shim -d 'Put our
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\'' -s h -l help -d 'Show the help and exit.'
 
-complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone -d 'Clone the profile in use: models, tools, skills, persona.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-from -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Clone this profile.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-all -d 'Copy all files but those tied to the source\'s process or identity, not the agent\'s alone.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l all -d 'Copy all files but those tied to the source\'s process or identity, not the agent\'s alone.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l exclude-platform-credentials -d 'Leave every channel\'s identity behind (the default).'
@@ -404,6 +402,8 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l skip-unread
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l no-alias -d 'Make no command that has the profile\'s name.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l no-skills -d 'Make it without skills, and let Hermes add none.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l description -x -d 'What the profile is for, in a sentence or two.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone -d 'Clone the profile in use: models, tools, skills, persona.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l clone-from -x -k -a '(__hermes_profiles_ask profile 1)' -d 'Clone this profile.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' create\'' -l json -d 'Print the answer as one JSON object.'

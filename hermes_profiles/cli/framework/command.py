@@ -35,7 +35,8 @@ def command(
     """Return a decorator that makes a Typer command of a function from a session and options to an `Answer`.
 
     The command gets `--json`, and `--home` and `--manager` as given here. It runs the function, prints its answer and
-    exits with its code. `examples`: whole command lines, the simplest first.
+    exits with its code. `examples`: whole command lines, the simplest first. A parameter whose type is a NamedTuple is
+    a bundle of options: Typer gets its fields, the function gets the tuple.
     """
 
     def decorate(body: Callable[..., Answer]) -> Callable[..., None]:
@@ -44,16 +45,21 @@ def command(
         wanted = {"manager": manager, "home": home, "json": True}
         shared = {name: option for name, option in _SHARED.items() if wanted[name]}
 
+        bundles = {name: hint for name, hint in hints.items() if hasattr(hint, "_fields") and name != _SESSION}
+
         def run_command(**values: Any) -> None:
             settings = {option.field: values.pop(name) for name, option in shared.items()}
+            for name, bundle in bundles.items():
+                values[name] = bundle(*(values.pop(field) for field in bundle._fields))
             session = session_type(**settings)
             run(path, session, lambda: body(session, **values))
 
-        parameters = [
-            parameter.replace(annotation=hints[name])
-            for name, parameter in inspect.signature(body).parameters.items()
-            if name != _SESSION
-        ]
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(body).parameters.items():
+            if name in bundles:
+                parameters += _fields_of(bundles[name])
+            elif name != _SESSION:
+                parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
         parameters += [
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation
@@ -67,6 +73,16 @@ def command(
         return run_command
 
     return decorate
+
+
+def _fields_of(bundle: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(bundle, include_extras=True)
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=bundle._field_defaults[name], annotation=hints[name]
+        )
+        for name in bundle._fields
+    ]
 
 
 def command_group(summary: str, commands: Mapping[str, Callable[..., None]]) -> typer.Typer:

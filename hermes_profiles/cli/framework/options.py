@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+if TYPE_CHECKING:
+    from hermes_profiles.fleet.selection import Selection
+    from hermes_profiles.operations.fleet_context import FleetSession
 
 Home = Annotated[
     str | None,
@@ -45,3 +49,15 @@ Owner = Annotated[
     list[str] | None, typer.Option("--owner", metavar="PROFILE", help="Who keeps a channel that several profiles hold.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it although it would be refused for safety.")]
+
+
+class Targets(NamedTuple):
+    """The profiles that a command about gateways acts on."""
+
+    profiles: Names = None
+    excluded: Except = None
+    group: Group = None
+
+    def selected(self, session: FleetSession) -> Selection:
+        """Return the selected profiles. Raises UsageProblem and NotFound."""
+        return session.selection(self.profiles or (), self.excluded or (), self.group)

@@ -9,7 +9,7 @@ import typer
 
 from hermes_profiles.changes.plan import describe
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun, Except, Group, Names, Timeout
+from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer, run_answer
 from hermes_profiles.model.errors import Result, UsageProblem
@@ -78,9 +78,7 @@ def group(
 @command("reset", examples=("hermes-gateways reset work", "hermes-gateways reset work --dry-run"), manager=True)
 def reset(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
 ) -> Answer:
@@ -88,7 +86,7 @@ def reset(
 
     The old process must be proved gone before its pid and lock files are removed.
     """
-    if not profiles and group is None:
+    if not targets.profiles and targets.group is None:
         raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
-    selection = session.selection(profiles or (), excluded or (), group)
+    selection = targets.selected(session)
     return fleet_answer("reset", reset_gateways(session, selection, settle=timeout, dry_run=dry_run))

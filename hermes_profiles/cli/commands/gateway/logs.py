@@ -10,7 +10,7 @@ import typer
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import Except, Group, Names
+from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
@@ -33,9 +33,7 @@ _COUNT = 50
 )
 def logs(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written; Ctrl-C ends it.")] = False,
     count: Annotated[
         int | None,
@@ -73,7 +71,7 @@ def logs(
     """
     wanted = _filter(since, until, level, grep, only_errors=error, follow=follow, ignore_case=ignore_case)
     view = LogView(session.existing, as_json=session.as_json)
-    reader = LogReader(session, LogRequest(profiles or (), excluded or (), group, wanted), view)
+    reader = LogReader(session, LogRequest(targets.profiles or (), targets.excluded or (), targets.group, wanted), view)
     many = count if count is not None else None if wanted.since is not None else _COUNT
     raise SystemExit(_streamed(lambda: reader.run(many, follow=follow)))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun, Except, Group, Names, Timeout
+from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
@@ -53,6 +53,21 @@ ForceFiles = Annotated[
 ]
 
 
+class ServiceSettings(NamedTuple):
+    """The options that a service keeps."""
+
+    memory: Memory = None
+    cpu: Cpu = None
+    env: Env = None
+    log_dir: LogFolder = None
+    python: Python = None
+
+    def options(self) -> ServiceOptions:
+        """Return the options for the operation, with absolute paths."""
+        env = tuple(self.env or ())
+        return ServiceOptions(self.memory, self.cpu, env, _path(self.log_dir), python=_path(self.python))
+
+
 @command(
     "install",
     examples=(
@@ -64,9 +79,8 @@ ForceFiles = Annotated[
 )
 def install(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
+    service: ServiceSettings,
     start: Annotated[bool, typer.Option("--start", help="Also start them.")] = False,
     enable: Annotated[
         bool | None,
@@ -74,12 +88,7 @@ def install(
             "--enable/--no-enable", help="Whether they start at boot or login (default: as it is; new ones do)."
         ),
     ] = None,
-    memory: Memory = None,
-    cpu: Cpu = None,
-    env: Env = None,
-    log_dir: LogFolder = None,
     boot_stagger: BootStagger = None,
-    python: Python = None,
     timeout: Timeout = SETTLE,
     system: Annotated[
         bool, typer.Option("--system", help="Print the system unit and what an administrator runs; write nothing.")
@@ -88,13 +97,13 @@ def install(
     dry_run: DryRun = False,
 ) -> Answer:
     """Write a service for every profile and load it; a second run changes nothing."""
-    options = _options(memory, cpu, env, log_dir, python)._replace(enable=enable)
+    options = service.options()._replace(enable=enable)
     request = InstallRequest(options, boot_stagger, force, start, timeout, dry_run)
     if system and start:
         raise UsageProblem(
             "--system prints and starts nothing", target="--start", hint="leave out --start, or --system"
         )
-    selection = session.selection(profiles or (), excluded or (), group)
+    selection = targets.selected(session)
     if system:
         return _system_answer(system_units(session, request, selection.profiles))
     return fleet_answer("install", installing.install(session, request, selection), with_plan=True)
@@ -103,35 +112,29 @@ def install(
 @command("stage", examples=("hermes-gateways stage work", "hermes-gateways stage --dry-run"), manager=True)
 def stage(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
-    memory: Memory = None,
-    cpu: Cpu = None,
-    env: Env = None,
-    log_dir: LogFolder = None,
+    targets: Targets,
+    service: ServiceSettings,
     boot_stagger: BootStagger = None,
-    python: Python = None,
     force: ForceFiles = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Write the services' files and load nothing."""
-    options = _options(memory, cpu, env, log_dir, python)
+    options = service.options()
     request = InstallRequest(options, boot_stagger, force, dry_run=dry_run)
-    selection = session.selection(profiles or (), excluded or (), group)
+    selection = targets.selected(session)
     return fleet_answer("stage", installing.stage(session, request, selection), with_plan=True)
 
 
 @command("uninstall", examples=("hermes-gateways uninstall work", "hermes-gateways uninstall"), manager=True)
 def uninstall(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
     dry_run: DryRun = False,
 ) -> Answer:
     """Stop gateways and remove their services; the profiles stay. Also takes names of deleted profiles."""
-    result = installing.uninstall(session, profiles or (), excluded or (), group, dry_run=dry_run)
+    result = installing.uninstall(
+        session, targets.profiles or (), targets.excluded or (), targets.group, dry_run=dry_run
+    )
     return fleet_answer("uninstall", result, with_plan=True)
 
 
@@ -139,18 +142,13 @@ def uninstall(
 def print_service(
     session: FleetSession,
     profile: Annotated[str, typer.Argument(help="Name of the profile.")],
-    memory: Memory = None,
-    cpu: Cpu = None,
-    env: Env = None,
-    log_dir: LogFolder = None,
-    python: Python = None,
+    service: ServiceSettings,
 ) -> Answer:
     """Print the files of a profile's service, for any manager, on any platform."""
-    options = _options(memory, cpu, env, log_dir, python)
     (name,) = session.selection((profile,), (), None).profiles
-    service = service_files(session, name, options)
-    rows = _rows(service.files)
-    result = Result(("print",), {"profile": name, "files": rows}, warnings=list(service.unsupported))
+    found = service_files(session, name, service.options())
+    rows = _rows(found.files)
+    result = Result(("print",), {"profile": name, "files": rows}, warnings=list(found.unsupported))
     return Answer(result, lambda: _file_lines(rows))
 
 
@@ -163,12 +161,6 @@ def _file_lines(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield f"# {row['path']}"
         yield from row["text"].splitlines()
         yield ""
-
-
-def _options(
-    memory: str | None, cpu: str | None, env: list[str] | None, log_folder: str | None, python: str | None
-) -> ServiceOptions:
-    return ServiceOptions(memory, cpu, tuple(env or ()), _path(log_folder), python=_path(python))
 
 
 def _path(given: str | None) -> str | None:

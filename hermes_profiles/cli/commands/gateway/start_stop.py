@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import (
     DryRun,
-    Except,
     Force,
-    Group,
     Jobs,
-    Names,
     OnConflict,
     Owner,
     Stagger,
+    Targets,
     Timeout,
 )
 from hermes_profiles.cli.framework.run import Answer
@@ -26,6 +24,23 @@ from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, run_fleet
+
+
+class StartOptions(NamedTuple):
+    """The options of `start` and `restart`."""
+
+    owner: Owner = None
+    on_conflict: OnConflict = "mask"
+    jobs: Jobs = None
+    stagger: Stagger = None
+    timeout: Timeout = SETTLE
+    force: Force = False
+
+    def request(self, verb: Verb, *, dry_run: bool, rolling: bool = False) -> FleetRequest:
+        """Return the request for the operation."""
+        run_options = RunOptions(jobs=self.jobs, rolling=rolling, settle=self.timeout)
+        owners = tuple(self.owner or ())
+        return FleetRequest(verb, run_options, self.stagger, owners, self.on_conflict, self.force, dry_run)
 
 
 @command(
@@ -39,21 +54,13 @@ from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, run_fleet
 )
 def start(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
-    owner: Owner = None,
-    on_conflict: OnConflict = "mask",
-    jobs: Jobs = None,
-    stagger: Stagger = None,
-    timeout: Timeout = SETTLE,
-    force: Force = False,
+    targets: Targets,
+    options: StartOptions,
     dry_run: DryRun = False,
 ) -> Answer:
     """Start gateways; one that runs is left alone."""
-    options = RunOptions(jobs=jobs, settle=timeout)
-    request = FleetRequest(Verb.START, options, stagger, tuple(owner or ()), on_conflict, force, dry_run)
-    return _answer(session, request, profiles, excluded, group)
+    request = options.request(Verb.START, dry_run=dry_run)
+    return _answer(session, request, targets)
 
 
 @command(
@@ -63,9 +70,7 @@ def start(
 )
 def stop(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
     jobs: Jobs = None,
     timeout: Annotated[
         float | None,
@@ -78,7 +83,7 @@ def stop(
 ) -> Answer:
     """Stop gateways; no manager restarts them, and none counts as failed."""
     request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
-    return _answer(session, request, profiles, excluded, group)
+    return _answer(session, request, targets)
 
 
 @command(
@@ -93,9 +98,8 @@ def stop(
 )
 def restart(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
+    options: StartOptions,
     rolling: Annotated[
         bool, typer.Option("--rolling", help="One after the other, each up before the next; a failure ends it.")
     ] = False,
@@ -104,41 +108,19 @@ def restart(
         bool,
         typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),
     ] = False,
-    owner: Owner = None,
-    on_conflict: OnConflict = "mask",
-    jobs: Jobs = None,
-    stagger: Stagger = None,
-    timeout: Timeout = SETTLE,
-    force: Force = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Restart the gateways that run, all at once."""
-    request = FleetRequest(
-        Verb.RESTART,
-        RunOptions(jobs=jobs, rolling=rolling, settle=timeout),
-        stagger,
-        tuple(owner or ()),
-        on_conflict,
-        force,
-        dry_run,
-        start_stopped,
-        only_old_code=stale,
-    )
+    request = options.request(Verb.RESTART, dry_run=dry_run, rolling=rolling)
+    request = request._replace(start_stopped=start_stopped, only_old_code=stale)
     if stale and start_stopped:
         raise UsageProblem(
-            "--stale is for gateways that run, --start-stopped for the others: say one of them",
+            "--stale and --start-stopped exclude each other: old code runs in running gateways alone",
             target="--stale",
-            hint="start what is down with `hermes-gateways start`, after `hermes-gateways restart --stale`",
+            hint="run `hermes-gateways restart --stale`, then `hermes-gateways start`",
         )
-    return _answer(session, request, profiles, excluded, group)
+    return _answer(session, request, targets)
 
 
-def _answer(
-    session: FleetSession,
-    request: FleetRequest,
-    profiles: list[str] | None,
-    excluded: list[str] | None,
-    group: str | None,
-) -> Answer:
-    selection = session.selection(profiles or (), excluded or (), group)
-    return run_answer(str(request.verb), run_fleet(session, request, selection))
+def _answer(session: FleetSession, request: FleetRequest, targets: Targets) -> Answer:
+    return run_answer(str(request.verb), run_fleet(session, request, targets.selected(session)))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import Except, Group, Names
+from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.gateways import gateway_lines, short_lines, status_data
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
@@ -32,9 +32,7 @@ _FEW = 5
 )
 def status(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
     quick: Annotated[bool, typer.Option("--quick", help="Do not query the API servers.")] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it live until q is pressed.")] = False,
     interval: Annotated[
@@ -47,7 +45,7 @@ def status(
     """
 
     def look(session: FleetSession) -> Answer:
-        selection = session.selection(profiles or (), excluded or (), group)
+        selection = targets.selected(session)
         status = fleet_status(
             session,
             selection.profiles,
@@ -73,12 +71,10 @@ def status(
 @command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True)
 def list_gateways(
     session: FleetSession,
-    profiles: Names = None,
-    excluded: Except = None,
-    group: Group = None,
+    targets: Targets,
 ) -> Answer:
     """List the gateways: profile, state, process, service."""
-    selection = session.selection(profiles or (), excluded or (), group)
+    selection = targets.selected(session)
     status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)
     data = status_data(status, accounts=False)
     return Answer(status_result("list", status, data, ExitCode.OK), lambda: short_lines(data))

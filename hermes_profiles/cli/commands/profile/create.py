@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -62,6 +62,41 @@ All = Annotated[
 ]
 
 
+class CloneOptions(NamedTuple):
+    """The options of `create` and `clone`."""
+
+    clone_all: All = False
+    exclude: Exclude = False
+    strict_prefix: Strict = False
+    clone_channels: CloneChannels = False
+    keep: Keep = None
+    drop: Drop = None
+    no_api_server: NoApi = False
+    skip_unreadable: Skip = False
+    no_alias: NoAlias = False
+    no_skills: NoSkills = False
+    description: Description = None
+
+    def policy(self) -> ClonePolicy:
+        """Return the clone policy. Raises UsageProblem for options that contradict each other."""
+        if self.clone_channels and (self.exclude or self.strict_prefix):
+            other = "--exclude-platform-credentials" if self.exclude else "--strict-prefix"
+            raise UsageProblem(f"--clone-channels and {other} exclude each other", hint="use only one of the two")
+        keep, drop = frozenset(self.keep or ()), frozenset(self.drop or ())
+        if keep & drop:
+            name = min(keep & drop)
+            raise UsageProblem(f"{name} is named by --keep and by --drop", hint="use only one of the two")
+        excluded = Channels.STRICT_PREFIX if self.strict_prefix else Channels.EXCLUDE
+        mode = Channels.CLONE if self.clone_channels else excluded
+        return ClonePolicy(mode, keep, drop, not self.no_api_server, self.skip_unreadable)
+
+    def request(self, name: str, source: str | None, policy: ClonePolicy, command: str) -> CreateRequest:
+        """Return the request for the operation."""
+        scope = Scope.ALL if self.clone_all else Scope.AGENT
+        skills, alias = not self.no_skills, not self.no_alias
+        return CreateRequest(name, source, scope, policy, self.description, skills, alias, (command,))
+
+
 @command(
     "create",
     examples=(
@@ -75,33 +110,21 @@ All = Annotated[
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
+    options: CloneOptions,
     clone_it: Annotated[
         bool, typer.Option("--clone", help="Clone the profile in use: models, tools, skills, persona.")
     ] = False,
     clone_from: Annotated[str | None, typer.Option("--clone-from", metavar="SRC", help="Clone this profile.")] = None,
-    clone_all: All = False,
-    exclude: Exclude = False,
-    strict_prefix: Strict = False,
-    clone_channels: CloneChannels = False,
-    keep: Keep = None,
-    drop: Drop = None,
-    no_api_server: NoApi = False,
-    skip_unreadable: Skip = False,
-    no_alias: NoAlias = False,
-    no_skills: NoSkills = False,
-    description: Description = None,
     dry_run: DryRun = False,
 ) -> Answer:
     """Make a profile, empty or as a clone. A clone never carries an identity."""
-    policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
+    policy = options.policy()
     check_new_name(name)
     source = clone_from
-    if source is None and (clone_it or clone_all):
+    if source is None and (clone_it or options.clone_all):
         source, why = session.chosen_profile()
         output.note(f"cloning {source} ({why})")
-    scope = Scope.ALL if clone_all else Scope.AGENT
-    request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("create",))
-    return _create(session, request, dry_run=dry_run)
+    return _create(session, options.request(name, source, policy, "create"), dry_run=dry_run)
 
 
 @command(
@@ -117,43 +140,11 @@ def clone(
     session: Session,
     source: Annotated[str, typer.Argument(metavar="SRC", help="Profile to clone.")],
     name: Annotated[str, typer.Argument(help="Name of the new profile.")],
-    clone_all: All = False,
-    exclude: Exclude = False,
-    strict_prefix: Strict = False,
-    clone_channels: CloneChannels = False,
-    keep: Keep = None,
-    drop: Drop = None,
-    no_api_server: NoApi = False,
-    skip_unreadable: Skip = False,
-    no_alias: NoAlias = False,
-    no_skills: NoSkills = False,
-    description: Description = None,
+    options: CloneOptions,
     dry_run: DryRun = False,
 ) -> Answer:
     """Clone a profile: models, tools, skills and persona; never a bot, an account or a device."""
-    policy = _policy(exclude, strict_prefix, clone_channels, keep, drop, not no_api_server, skip_unreadable)
-    scope = Scope.ALL if clone_all else Scope.AGENT
-    request = CreateRequest(name, source, scope, policy, description, not no_skills, not no_alias, ("clone",))
-    return _create(session, request, dry_run=dry_run)
-
-
-def _policy(
-    exclude: bool,
-    strict: bool,
-    channels: bool,
-    keep: list[str] | None,
-    drop: list[str] | None,
-    api_server: bool,
-    skip: bool,
-) -> ClonePolicy:
-    if channels and (exclude or strict):
-        other = "--exclude-platform-credentials" if exclude else "--strict-prefix"
-        raise UsageProblem(f"--clone-channels and {other} exclude each other", hint="use only one of the two")
-    both = set(keep or ()) & set(drop or ())
-    if both:
-        raise UsageProblem(f"{sorted(both)[0]} is named by --keep and by --drop", hint="use only one of the two")
-    mode = Channels.CLONE if channels else Channels.STRICT_PREFIX if strict else Channels.EXCLUDE
-    return ClonePolicy(mode, frozenset(keep or ()), frozenset(drop or ()), api_server, skip)
+    return _create(session, options.request(name, source, options.policy(), "clone"), dry_run=dry_run)
 
 
 def _create(session: Session, request: CreateRequest, *, dry_run: bool) -> Answer:
