@@ -373,7 +373,7 @@ def _written(value: Any, depth: int, width: int = 150) -> str:
 
 
 def compare(recorded: str, now: str) -> list[str]:
-    """Return the differences between two stored records. A new key of an object is not a difference."""
+    """Return the differences between two stored records. A new key of an object, or a new hint, is not a difference."""
     before, after = json.loads(recorded), json.loads(now)
     found: list[str] = []
     for was, is_now in zip(before["commands"], after["commands"], strict=False):
@@ -399,9 +399,14 @@ def _different(was: Any, now: Any, place: str) -> Iterator[str]:
     elif isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
         for number, (one, other) in enumerate(zip(was, now, strict=True)):
             yield from _different(one, other, f"{place}{number}/")
+    elif was is None and now == PROSE and place.endswith("hint/"):
+        return  # a hint where there was no hint
     elif was != now or isinstance(was, bool) != isinstance(now, bool):
-        texts = [json.dumps(each, ensure_ascii=False)[:600] for each in (was, now)]
-        yield f"{place.rstrip('/')}: was {texts[0]}\n      is now {texts[1]}"
+        texts = [json.dumps(each, ensure_ascii=False) for each in (was, now)]
+        pairs = enumerate(zip(*texts, strict=False))
+        same = next((number for number, (one, other) in pairs if one != other), 0) if len(texts[0]) > 300 else 0
+        shown = [("…" if same > 80 else "") + each[max(0, same - 80) :][:300] for each in texts]
+        yield f"{place.rstrip('/')}: was {shown[0]}\n      is now {shown[1]}"
 
 
 def _content_diff(difference: str, was: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> str:

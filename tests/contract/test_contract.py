@@ -41,3 +41,5 @@ def test_comparison_allows_new_keys_and_no_lost_or_changed_ones() -> None:
     assert "missing" in compare(recorded, line % (0, '"d": 3'))[0]
     assert compare(recorded, line % (0, '"a": []'))
     assert compare(recorded, line % (0, '"a": [{"b": true}]'))
+    assert compare(line % (0, '"hint": null'), line % (0, '"hint": "<prose>"')) == []
+    assert compare(line % (0, '"hint": "<prose>"'), line % (0, '"hint": null'))
