@@ -104,7 +104,7 @@ def test_imports_go_downward_only() -> None:
     ("cli", "from .output import note", False),
     ("documents", "from .text import x", False),
 ])  # fmt: skip
-def test_the_import_walker_sees_every_way_to_import(tmp_path: Path, room: str, line: str, is_wrong: bool) -> None:
+def test_import_walker_finds_every_import_form(tmp_path: Path, room: str, line: str, is_wrong: bool) -> None:
     module = tmp_path / room / "module.py"
     module.parent.mkdir()
     module.write_text(line + "\n")
@@ -170,7 +170,7 @@ def test_no_module_imports_itself_through_others() -> None:
     assert circles() == []
 
 
-def test_the_circle_finder_sees_imports_inside_functions(tmp_path: Path) -> None:
+def test_circle_finder_includes_imports_in_functions(tmp_path: Path) -> None:
     texts = {"a": "from .b import x", "b": "def f():\n    from . import c", "c": "import hermes_profiles.a.a"}
     for name, text in texts.items():
         module = tmp_path / "a" / f"{name}.py"
@@ -222,7 +222,7 @@ def _impurities(path: Path) -> Iterator[str]:
                 yield f"{place} reads the clock"
 
 
-def test_pure_packages_touch_nothing_outside() -> None:
+def test_pure_packages_have_no_side_effects() -> None:
     assert [each for path in MODULES if _room(path) in PURE for each in _impurities(path)] == []
 
 
@@ -314,7 +314,7 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @PENDING
-def test_texts_use_the_reader_s_words() -> None:
+def test_texts_contain_no_banned_words() -> None:
     hits = [
         f"{_name(path)}:{line}: {match[0]}"
         for path in MODULES
@@ -324,7 +324,7 @@ def test_texts_use_the_reader_s_words() -> None:
     assert hits == [], "see the style guide in CONTRIBUTING.md"
 
 
-def test_no_error_is_swallowed_whole() -> None:
+def test_no_broad_exception_is_ignored() -> None:
     swallowed = []
     for path in MODULES:
         for node in ast.walk(_tree(path)):
@@ -341,7 +341,7 @@ def test_the_architecture_page_names_every_package() -> None:
     assert tuple(reversed([name for name in named if name in ROOMS])) == ROOMS
 
 
-def test_every_word_for_a_secret_hides_it() -> None:
+def test_secret_field_names_hide_values() -> None:
     for value in ("CANARY-text", b"CANARY-bytes"):
         secret = Secret(value)
         for shown in (
@@ -395,7 +395,7 @@ _KNOWN = {
 }
 
 
-def test_no_new_type_shows_what_it_holds() -> None:
+def test_new_types_hide_held_values() -> None:
     shown = {f"{each.__module__.rpartition('.')[2]}.{each.__name__}.{name}" for each, name, _ in _shown_fields()}
     assert shown <= _KNOWN, "give the field repr=False, or hold a Secret"
 
@@ -438,7 +438,7 @@ def test_list_json_loads_nothing_heavy(runner: Runner, files: str) -> None:
     assert not [name for name in done.stderr.split() if name.startswith("hermes_profiles.changes")]
 
 
-def test_the_runner_sees_secrets_in_answers_journals_and_arguments(runner: Runner) -> None:
+def test_runner_detects_secrets_in_answers_journals_and_arguments(runner: Runner) -> None:
     with pytest.raises(LeakedCanary, match="stderr"):
         runner.call("show", "CANARY!")
     with pytest.raises(LeakedCanary, match="stdout"):
@@ -455,5 +455,5 @@ def test_the_runner_sees_secrets_in_answers_journals_and_arguments(runner: Runne
         scope["start"]()  # type: ignore[operator]
 
 
-def test_the_default_of_the_tests_is_a_home_of_their_own(isolated: Path) -> None:
+def test_tests_use_a_temporary_home(isolated: Path) -> None:
     assert Path.home() == isolated and isolated != Path("/root") and REPOSITORY not in isolated.parents

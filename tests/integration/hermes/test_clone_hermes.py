@@ -151,7 +151,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [name for name in CATALOG.channels if name not in NOT_IN_0_19])
-def test_hermes_finds_the_channel_in_the_source_and_not_in_the_clone(answers: Answers, name: str, way: str):
+def test_hermes_finds_channel_in_source_and_not_in_clone(answers: Answers, name: str, way: str):
     cloned, before, after = answers[f"{name}/{way}"]
     assert name in before.connected, "Hermes does not see the channel in the source: the case proves nothing"
     if name == "api_server":
@@ -170,7 +170,7 @@ def test_hermes_finds_the_channel_in_the_source_and_not_in_the_clone(answers: An
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOG.channels if name not in NOT_IN_0_19])
-def test_our_list_shows_the_channels_hermes_finds(answers: Answers, name: str):
+def test_list_shows_channels_hermes_finds(answers: Answers, name: str):
     for way in ("env", "config"):
         cloned, before, after = answers[f"{name}/{way}"]
         for home, verdict in ((cloned.source, before), (cloned.home, after)):
@@ -181,7 +181,7 @@ def test_our_list_shows_the_channels_hermes_finds(answers: Answers, name: str):
 
 @pytest.mark.parametrize("profile", ["default", "work"])
 @pytest.mark.parametrize("scope", list(Scope))
-def test_nothing_is_connected_in_the_clone_of_an_awkward_home(answers: Answers, profile: str, scope: Scope):
+def test_clone_of_awkward_home_connects_no_channel(answers: Answers, profile: str, scope: Scope):
     cloned, before, after = answers[f"awkward/{profile}/{scope}"]
     assert before.connected >= AWKWARD_CHANNELS
     assert after.connected == frozenset() and after.enabled == frozenset()
@@ -189,7 +189,7 @@ def test_nothing_is_connected_in_the_clone_of_an_awkward_home(answers: Answers, 
     assert b"GOOGLE_CLOUD_PROJECT=shared-project" in cloned.bytes(".env")
 
 
-def test_without_the_api_server_it_is_off(answers: Answers):
+def test_clone_without_api_server_has_it_off(answers: Answers):
     _, before, after = answers["no-api"]
     assert "api_server" in before.connected and after.connected == frozenset()
 
@@ -207,7 +207,7 @@ def test_the_demo_source_connects_and_its_clone_does_not(tmp_path: Path):
     assert leaks(cloned.home, SECRETS.values()) == []
 
 
-def test_homes_that_hypothesis_invents_connect_nothing_after_cloning(tmp_path: Path):
+def test_clones_of_generated_homes_connect_no_channel(tmp_path: Path):
     hermes_python()
     pairs: list[Cloned] = []
 
@@ -236,7 +236,7 @@ def test_homes_that_hypothesis_invents_connect_nothing_after_cloning(tmp_path: P
         assert (copy.model, copy.environment) == (source.model, source.environment), cloned.home
 
 
-def test_inherited_variables_stay_out(tmp_path: Path):
+def test_inherited_variables_are_ignored(tmp_path: Path):
     inherited = {"TELEGRAM_BOT_TOKEN": "1:inherited-token", "HASS_TOKEN": "inherited-hass"}
     layout = make_layout(tmp_path, {".env": "EXA_API_KEY=e\n", "config.yaml": MODEL})
     cloned = clone(layout, environment=inherited)
@@ -258,7 +258,7 @@ def user_home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_we_list_what_hermes_creates(user_home: Path):
+def test_profile_created_by_hermes_is_listed(user_home: Path):
     for words in (("theirs",), ("copied", "--clone")):
         made = hermes(user_home, "profile", "create", *words, "--no-alias")
         assert made.returncode == 0, made.stdout + made.stderr
@@ -272,7 +272,7 @@ def test_we_list_what_hermes_creates(user_home: Path):
     assert seen["theirs"].channels == () and not seen["theirs"].problems
 
 
-def test_hermes_takes_what_we_create(user_home: Path):
+def test_created_profile_is_accepted_by_hermes(user_home: Path):
     layout = Layout(user_home / ".hermes", user_home)
     cloned = clone(layout, name="ours")
     listed = hermes(user_home, "profile", "list")
@@ -328,7 +328,7 @@ def answers_health(port: int, process: subprocess.Popen[bytes], *, patience: flo
     return False
 
 
-def test_a_channel_set_up_again_stays_off_until_the_report_is_followed(tmp_path: Path) -> None:
+def test_channel_with_explicit_false_stays_off_until_enabled(tmp_path: Path) -> None:
     """Why the report says where to write `true`: Hermes lets an explicit `enabled: false` win over a new token."""
     layout = make_layout(
         tmp_path / "homes",

@@ -159,7 +159,7 @@ def gateways() -> Iterator[Gateways]:
         yield made
 
 
-def test_the_stand_in_sees_two_pollers_of_one_token() -> None:
+def test_bot_api_counts_two_pollers_of_one_token() -> None:
     def poll(name: str) -> None:
         with contextlib.suppress(urllib.error.HTTPError):
             urllib.request.urlopen(f"{api.url}/{name}/bot{TOKEN}/getUpdates", b"timeout=5", timeout=10).close()

@@ -137,7 +137,7 @@ def verdict(samples: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> d
 
 @pytest.mark.judge
 @pytest.mark.parametrize("number", range(len(ENV_SAMPLES)))
-def test_what_hermes_readers_see_is_seen(verdict: dict[str, Any], number: int) -> None:
+def test_readers_agree_with_hermes_readers(verdict: dict[str, Any], number: int) -> None:
     raw = ENV_SAMPLES[number]
     document = EnvDocument.parse(raw, known_keys=frozenset(verdict["known"]))
     odd = document.encoding != "utf-8" or document.has_nuls
@@ -162,7 +162,7 @@ def test_what_hermes_readers_see_is_seen(verdict: dict[str, Any], number: int) -
 
 
 @pytest.mark.judge
-def test_yaml_reads_as_hermes_reads_it_or_is_refused(verdict: dict[str, Any], samples: list[bytes]) -> None:
+def test_yaml_reader_reads_like_hermes_or_refuses(verdict: dict[str, Any], samples: list[bytes]) -> None:
     wrong = []
     both = 0
     for raw, judged in zip(samples, verdict["yaml"], strict=True):
@@ -181,7 +181,7 @@ def test_yaml_reads_as_hermes_reads_it_or_is_refused(verdict: dict[str, Any], sa
 
 
 @pytest.mark.judge
-def test_a_glance_at_yaml_reads_as_hermes_reads_it_or_declines(verdict: dict[str, Any], samples: list[bytes]) -> None:
+def test_quick_yaml_reader_reads_like_hermes_or_declines(verdict: dict[str, Any], samples: list[bytes]) -> None:
     for raw, judged in zip(samples, verdict["yaml"], strict=True):
         glanced = read_simple_sections(raw, {"a", "b", "A", "token"})
         if glanced is None or judged is None or not isinstance(judged[0], dict):

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.judge
 
 
 @pytest.mark.systemd
-def test_a_fleet_lives_under_systemd() -> None:
+def test_fleet_story_passes_under_systemd() -> None:
     python = judge_with_telegram()
     with live_home() as home:
         done = run_under_systemd(STORY, home, python, timeout=540)
@@ -30,7 +30,7 @@ def test_a_fleet_lives_under_systemd() -> None:
 
 
 @pytest.mark.nightly
-def test_a_fleet_lives_under_the_embedded_supervisord() -> None:
+def test_fleet_story_passes_under_embedded_supervisord() -> None:
     python = judge_with_telegram()
     with live_home() as home:
         environment = {
@@ -46,7 +46,7 @@ def test_a_fleet_lives_under_the_embedded_supervisord() -> None:
 
 
 @pytest.mark.systemd
-def test_services_that_nobody_starts_through_us_are_as_safe() -> None:
+def test_services_started_by_their_manager_share_no_bot() -> None:
     """Two gateways with one bot start with their manager; then both are restarted by systemctl, and killed at once."""
     python = judge_with_telegram()
     with live_home() as home, BotApi() as api:

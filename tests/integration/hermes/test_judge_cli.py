@@ -59,7 +59,7 @@ def judged(world: World) -> World:
     return world
 
 
-def test_what_we_make_hermes_lists_with_the_same_model_alias_and_mark(judged: World) -> None:
+def test_hermes_lists_created_profile_with_same_model_alias_and_mark(judged: World) -> None:
     world = judged
     world.ok("create", "plain", "--description", "for: the 'team' #1")
     world.ok("clone", "default", "work")
@@ -76,7 +76,7 @@ def test_what_we_make_hermes_lists_with_the_same_model_alias_and_mark(judged: Wo
     assert our_list(world) == their_list(world) and their_list(world)["default"][0]
 
 
-def test_hermes_shows_and_configures_what_we_made(judged: World) -> None:
+def test_hermes_shows_and_configures_created_profile(judged: World) -> None:
     world = judged
     world.ok("clone", "default", "work", "--description", "answers the team: calls, mail")
     shown = hermes(world, "profile", "show", "work")
@@ -87,7 +87,7 @@ def test_hermes_shows_and_configures_what_we_made(judged: World) -> None:
     assert "CANARYtelegram" not in config
 
 
-def test_our_alias_and_our_sticky_default_start_the_profile(judged: World) -> None:
+def test_alias_and_sticky_default_start_the_profile(judged: World) -> None:
     world = judged
     world.ok("create", "work")
     environment = {**world.runner.environment, "HERMES_DISABLE_LAZY_INSTALLS": "1"}
@@ -99,7 +99,7 @@ def test_our_alias_and_our_sticky_default_start_the_profile(judged: World) -> No
     assert str(world.home("work") / "config.yaml") in hermes(world, "config", "path")
 
 
-def test_what_hermes_makes_we_tell_alike(judged: World) -> None:
+def test_profile_made_by_hermes_is_reported_alike(judged: World) -> None:
     world = judged
     hermes(world, "profile", "create", "alpha")
     hermes(world, "profile", "create", "beta", "--clone-from", "default", "--clone")
@@ -114,7 +114,7 @@ def test_what_hermes_makes_we_tell_alike(judged: World) -> None:
     assert world.ok("show", "beta", "--json").data["channels"] == ["slack", "telegram"], "Hermes' clone keeps the bots"
 
 
-def test_what_hermes_made_we_rename_and_delete_with_its_aliases(judged: World) -> None:
+def test_profile_made_by_hermes_is_renamed_and_deleted_with_aliases(judged: World) -> None:
     world = judged
     hermes(world, "profile", "create", "alpha")
     hermes(world, "profile", "alias", "alpha", "--name", "al")
@@ -126,7 +126,7 @@ def test_what_hermes_made_we_rename_and_delete_with_its_aliases(judged: World) -
     assert our_list(world) == their_list(world) and "omega" in their_list(world)
 
 
-def test_both_make_the_same_folders_of_a_fresh_profile(judged: World) -> None:
+def test_created_profile_has_same_folders_as_hermes(judged: World) -> None:
     world = judged
     hermes(world, "profile", "create", "theirs", "--no-skills")
     world.ok("create", "ours", "--no-skills")
@@ -138,7 +138,7 @@ def test_both_make_the_same_folders_of_a_fresh_profile(judged: World) -> None:
     ).is_file()
 
 
-def test_hermes_deletes_and_renames_what_we_made(judged: World) -> None:
+def test_hermes_deletes_and_renames_created_profile(judged: World) -> None:
     world = judged
     world.ok("create", "work")
     world.ok("create", "night")
@@ -147,7 +147,7 @@ def test_hermes_deletes_and_renames_what_we_made(judged: World) -> None:
     assert our_list(world) == their_list(world) and set(our_list(world)) == {"default", "office"}
 
 
-def test_our_own_folder_is_no_profile_to_hermes_and_stays_when_it_updates(judged: World) -> None:
+def test_state_folder_is_no_profile_to_hermes_and_survives_update(judged: World) -> None:
     world = judged
     world.ok("create", "work")
     world.ok("delete", "work", "--yes")
@@ -160,7 +160,7 @@ def test_our_own_folder_is_no_profile_to_hermes_and_stays_when_it_updates(judged
     assert shutil.which("hermes", path=str(hermes_command().parent))
 
 
-def test_names_are_accepted_and_refused_alike(judged: World) -> None:
+def test_profile_names_are_accepted_and_refused_like_hermes(judged: World) -> None:
     from hermes_profiles.model.errors import UsageProblem
     from hermes_profiles.model.names import check_alias_name, check_new_name
 

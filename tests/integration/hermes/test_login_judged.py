@@ -75,13 +75,13 @@ def verdict(layout: Layout, member: str, account: Account) -> tuple[LoginKind, s
         ("not-there-yet", scanned(), (LoginKind.NEW, None)),
     ],
 )
-def test_whose_a_login_is(
+def test_login_owner_is_identified(
     layout: Layout, member: str, account: Account, expected: tuple[LoginKind, str | None]
 ) -> None:
     assert verdict(layout, member, account) == expected
 
 
-def test_an_account_of_the_same_person_is_known_by_the_account_in_use_alone(layout: Layout) -> None:
+def test_login_owner_ignores_files_of_former_accounts(layout: Layout) -> None:
     """Files of former accounts lie beside it, and say nothing of now."""
     stale = layout.home("bob") / "weixin/accounts/0ld0@im.bot.json"
     stale.write_text(json.dumps({"token": canary("old"), "user_id": "aunt@im.wechat"}))
@@ -98,7 +98,7 @@ def left(place: Path, env: str = "", **files: object) -> None:
         (place / "weixin" / "accounts" / name).write_text(json.dumps(content))
 
 
-def test_a_whole_login_with_its_answers(tmp_path: Path) -> None:
+def test_complete_login_is_read_with_answers(tmp_path: Path) -> None:
     fields = {"token": TOKEN, "base_url": "https://a.example", "user_id": "mum@im.wechat", "saved_at": "2026-01-02"}
     left(
         tmp_path,
@@ -120,7 +120,7 @@ def test_a_whole_login_with_its_answers(tmp_path: Path) -> None:
     assert TOKEN not in repr(login)
 
 
-def test_a_login_that_ended_right_after_the_scan(tmp_path: Path) -> None:
+def test_login_that_ended_after_scan_is_incomplete(tmp_path: Path) -> None:
     left(tmp_path, "", **{f"{ID}.json": {"token": TOKEN, "user_id": "mum@im.wechat"}})
     login = read_login(tmp_path, "weixin", CATALOG)
     assert login.account is not None and login.account.id == ID and not login.is_whole
@@ -138,16 +138,16 @@ def test_a_login_that_ended_right_after_the_scan(tmp_path: Path) -> None:
         ("", {f"{ID}.sync.json": {"token": TOKEN}}),
     ],
 )
-def test_what_is_no_login(tmp_path: Path, env: str, files: dict[str, object]) -> None:
+def test_home_without_login_is_no_login(tmp_path: Path, env: str, files: dict[str, object]) -> None:
     left(tmp_path, env, **files)
     assert read_login(tmp_path, "weixin", CATALOG).account is None
 
 
-def test_no_set_up_ran(tmp_path: Path) -> None:
+def test_setup_that_did_not_run_is_no_login(tmp_path: Path) -> None:
     assert read_login(tmp_path / "nothing", "weixin", CATALOG).account is None
 
 
-def test_another_channel(tmp_path: Path) -> None:
+def test_login_of_telegram_is_read(tmp_path: Path) -> None:
     bot = "7300000001:CANARYbotCANARYbotCANARYbotCANARYbot"
     (tmp_path / ".env").write_text(f"TELEGRAM_BOT_TOKEN={bot}\nTELEGRAM_ALLOWED_USERS=42\nTELEGRAM_HOME_CHANNEL=\n")
     login = read_login(tmp_path, "telegram", CATALOG)
@@ -158,7 +158,7 @@ def test_another_channel(tmp_path: Path) -> None:
     assert read_login(tmp_path, "telegram", CATALOG).account is None
 
 
-def test_a_login_given_to_another_leaves_who_may_talk_there_alone(layout: Layout) -> None:
+def test_login_assigned_to_another_keeps_its_allow_list(layout: Layout) -> None:
     account = scanned("b0f500000001@im.bot")._replace(
         variables={
             "WEIXIN_TOKEN": Secret(TOKEN), "WEIXIN_ALLOWED_USERS": Secret("x"), "WEIXIN_HOME_CHANNEL": Secret("x")
@@ -173,7 +173,7 @@ def test_a_login_given_to_another_leaves_who_may_talk_there_alone(layout: Layout
 # --- that nothing else changed
 
 
-def test_a_picture_tells_every_profile_that_changed(layout: Layout) -> None:
+def test_snapshot_names_every_changed_profile(layout: Layout) -> None:
     before = snapshot_accounts(layout, profile_names(layout))
     assert changed_files(before, snapshot_accounts(layout, profile_names(layout))) == ()
     (layout.home("bob") / ".env").write_text("WEIXIN_TOKEN=CANARY-other\n")
@@ -188,7 +188,7 @@ def test_a_picture_tells_every_profile_that_changed(layout: Layout) -> None:
 # --- the home a set-up works in
 
 
-def test_one_errand_at_a_time_and_nothing_is_left_of_it(layout: Layout) -> None:
+def test_temporary_home_is_exclusive_and_removed(layout: Layout) -> None:
     with temporary_home(layout, "ann") as place:
         make_scratch(place)
         assert place.stat().st_mode & 0o777 == 0o700
@@ -201,7 +201,7 @@ def test_one_errand_at_a_time_and_nothing_is_left_of_it(layout: Layout) -> None:
     assert not place.exists()
 
 
-def test_what_a_broken_errand_left_is_there_for_the_next(layout: Layout) -> None:
+def test_interrupted_temporary_home_is_found_by_next_command(layout: Layout) -> None:
     with pytest.raises(RuntimeError), temporary_home(layout, "ann") as place:
         make_scratch(place)
         (place / ".env").write_text("X=1\n")
@@ -216,7 +216,7 @@ def test_what_a_broken_errand_left_is_there_for_the_next(layout: Layout) -> None
     assert not place.exists()
 
 
-def test_a_login_in_the_trash_comes_back_to_the_profile(layout: Layout, tmp_path: Path) -> None:
+def test_trashed_login_is_restored_to_profile(layout: Layout, tmp_path: Path) -> None:
     source = tmp_path / "left" / "x.json"
     source.parent.mkdir()
     source.write_text(f'{{"token": "{TOKEN}"}}')

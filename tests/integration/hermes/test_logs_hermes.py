@@ -22,7 +22,7 @@ pytestmark = pytest.mark.judge
 KEYS = ("CANARY-api-server-key-one", "CANARY-api-server-key-two")
 
 
-def test_what_real_gateways_write_is_told_once() -> None:
+def test_records_of_real_gateways_are_printed_once() -> None:
     with live_home() as home:
         fleet = Fleet(home, hermes_python())
         with open(home / "followed", "wb") as stream:

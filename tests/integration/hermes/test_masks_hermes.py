@@ -166,7 +166,7 @@ WAYS = ("env", "config", "gateway.json", *(pytest.param(way, marks=pytest.mark.n
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_masked_channel_is_gone_and_the_others_stay(way: str, tmp_path: Path) -> None:
+def test_masked_channel_is_off_and_others_stay_on(way: str, tmp_path: Path) -> None:
     hermes_python()
     rows: list[tuple[Path, Path | None]] = []
     for channel in CHANNELS:
@@ -187,13 +187,13 @@ def test_a_masked_channel_is_gone_and_the_others_stay(way: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_we_see_every_channel_that_hermes_starts(way: str, tmp_path: Path) -> None:
+def test_active_channels_include_all_that_hermes_starts(way: str, tmp_path: Path) -> None:
     homes = [lay(tmp_path / channel.name / ".hermes", files(channel, way)) for channel in CHANNELS]
     for home, answer in zip(homes, ask(tmp_path, [(home, None) for home in homes]), strict=True):
         assert set(answer["connected"]) <= set(claimed_resources(home, catalog=CATALOG).channels), home
 
 
-def test_we_know_which_blocks_start_a_channel_without_a_flag(tmp_path: Path) -> None:
+def test_blocks_that_start_a_channel_without_flag_match_hermes(tmp_path: Path) -> None:
     hermes_python()
     homes = []
     for channel in CHANNELS:
@@ -206,7 +206,7 @@ def test_we_know_which_blocks_start_a_channel_without_a_flag(tmp_path: Path) -> 
     assert differing == REQUIRE_VARIABLES and not any(seen[name] for name in differing)
 
 
-def test_without_a_config_file_no_overlay_reaches_gateway_json_and_we_know(tmp_path: Path) -> None:
+def test_overlay_without_config_file_is_known_ineffective(tmp_path: Path) -> None:
     channel = CATALOG.channels["telegram"]
     made = {name: text for name, text in files(channel, "gateway.json").items() if name != "config.yaml"}
     bare = lay(tmp_path / "bare" / ".hermes", made)
@@ -219,7 +219,7 @@ def test_without_a_config_file_no_overlay_reaches_gateway_json_and_we_know(tmp_p
     assert unmaskable == [{"telegram"}, set(), {"telegram"}]
 
 
-def test_a_mask_takes_no_more_of_a_tool_than_it_must(tmp_path: Path) -> None:
+def test_mask_removes_only_channel_from_tool(tmp_path: Path) -> None:
     made = files(CATALOG.channels["email"], "env")
     home = lay(tmp_path / "home" / ".hermes", made)
     overlay = compose(mask("email"), catalog=CATALOG, on=("email",))
@@ -248,7 +248,7 @@ copy: *t
 """
 
 
-def test_a_managed_directory_in_use_keeps_its_meaning(tmp_path: Path) -> None:
+def test_managed_directory_keeps_its_settings_under_mask(tmp_path: Path) -> None:
     home = lay(tmp_path / "home" / ".hermes", {".env": "OPENROUTER_API_KEY=sk-or-1\n", "config.yaml": MODEL})
     policy = {".env": MANAGED_ENV.encode(), "config.yaml": MANAGED_CONFIG.encode()}
     folder = lay(tmp_path / "policy", policy)
@@ -270,7 +270,7 @@ def test_a_managed_directory_in_use_keeps_its_meaning(tmp_path: Path) -> None:
     assert after["managed"] == before["managed"]
 
 
-def test_a_broken_managed_configuration_is_as_useless_as_to_hermes_and_said(tmp_path: Path) -> None:
+def test_broken_managed_configuration_is_reported_and_ignored_like_hermes(tmp_path: Path) -> None:
     home = lay(tmp_path / "home" / ".hermes", {".env": "TELEGRAM_BOT_TOKEN=7:CANARY-own-token\n", "config.yaml": MODEL})
     broken = b"model: [pinned\nterminal: {}\n"
     overlay = compose(mask("telegram"), catalog=CATALOG, managed_config=broken)
@@ -289,7 +289,7 @@ print(json.dumps([_get_scope_lock_path(scope, text).name for scope, text in json
 """
 
 
-def test_our_keys_name_hermes_own_lock_files(tmp_path: Path) -> None:
+def test_identity_keys_match_hermes_lock_files(tmp_path: Path) -> None:
     held = {
         "TELEGRAM_BOT_TOKEN": ("telegram-bot-token", "7:CANARY-telegram"),
         "DISCORD_BOT_TOKEN": ("discord-bot-token", "CANARY-discord-token"),

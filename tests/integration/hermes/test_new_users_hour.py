@@ -23,7 +23,7 @@ def _told(done: subprocess.CompletedProcess[str]) -> None:
     assert done.stdout.splitlines()[-1] == "told"
 
 
-def test_a_new_users_hour_under_the_bundled_supervisord(tmp_path: Path) -> None:
+def test_first_hour_story_passes_under_bundled_supervisord(tmp_path: Path) -> None:
     python = judge_with_telegram()
     package = wheel(tmp_path, python)
     with live_home() as home:
@@ -42,7 +42,7 @@ def test_a_new_users_hour_under_the_bundled_supervisord(tmp_path: Path) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.systemd
-def test_a_new_users_hour_under_systemd(tmp_path: Path) -> None:
+def test_first_hour_story_passes_under_systemd(tmp_path: Path) -> None:
     python = judge_with_telegram()
     package = wheel(tmp_path, python)
     with live_home() as home:

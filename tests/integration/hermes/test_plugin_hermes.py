@@ -76,7 +76,7 @@ def enabled(hermes: Hermes) -> Iterator[Hermes]:
 
 
 @judged
-def test_it_is_there_and_does_nothing_until_it_is_enabled(hermes: Hermes) -> None:
+def test_plugin_does_nothing_until_enabled(hermes: Hermes) -> None:
     assert "hermes-profiles" in hermes.say("plugins", "list", "--plain", "--no-bundled")
     for word in ("profiles", "gateways"):
         hermes.say(word, "--help", code=2)
@@ -88,7 +88,7 @@ def test_it_is_there_and_does_nothing_until_it_is_enabled(hermes: Hermes) -> Non
 
 
 @judged
-def test_both_words_take_every_option_as_it_is(enabled: Hermes) -> None:
+def test_plugin_commands_pass_every_option_unchanged(enabled: Hermes) -> None:
     assert "Usage: hermes-profiles" in enabled.say("profiles", "--help")
     assert "Usage: hermes-profiles create" in enabled.say("profiles", "create", "-h")
     listed = json.loads(enabled.say("profiles", "list", "--json"))
@@ -105,7 +105,7 @@ def test_both_words_take_every_option_as_it_is(enabled: Hermes) -> None:
 
 @judged
 @pytest.mark.nightly
-def test_exit_codes_are_ours(enabled: Hermes) -> None:
+def test_plugin_commands_keep_exit_codes(enabled: Hermes) -> None:
     enabled.say("profiles", "show", "nosuch", code=5)
     enabled.say("profiles", "list", "--frob", code=2)
     enabled.say("profiles", "delete", "work", code=6)
@@ -115,7 +115,7 @@ def test_exit_codes_are_ours(enabled: Hermes) -> None:
 
 
 @judged
-def test_what_hermes_has_put_into_its_environment_stays_out_of_ours(enabled: Hermes) -> None:
+def test_plugin_removes_variables_exported_by_hermes(enabled: Hermes) -> None:
     """0.19.0 exports a profile's `.env` before it looks for commands; a clone masks what the shell exports."""
     words = ("profiles", "create", "b", "--clone", "--no-alias", "--dry-run", "--json")
     assert json.loads(enabled.say(*words))["data"]["env"]["masked"] == []
@@ -125,7 +125,7 @@ def test_what_hermes_has_put_into_its_environment_stays_out_of_ours(enabled: Her
 
 @judged
 @pytest.mark.nightly
-def test_the_sticky_profile_is_no_named_one(enabled: Hermes) -> None:
+def test_plugin_does_not_treat_sticky_profile_as_named(enabled: Hermes) -> None:
     enabled.say("profiles", "use", "work")
     try:
         rows = json.loads(enabled.say("gateways", "status", "--json"))["data"]["gateways"]
@@ -135,7 +135,7 @@ def test_the_sticky_profile_is_no_named_one(enabled: Hermes) -> None:
 
 
 @judged
-def test_it_becomes_our_program_so_that_signals_reach_it(enabled: Hermes) -> None:
+def test_plugin_execs_program_so_that_signals_reach_it(enabled: Hermes) -> None:
     process = enabled.process("profiles", "config", "set", "work", "model.default")
     out, err = process.communicate(timeout=60)  # standard input is at its end
     assert process.returncode == 2 and "no value came" in err, (out, err)
@@ -154,7 +154,7 @@ def test_it_becomes_our_program_so_that_signals_reach_it(enabled: Hermes) -> Non
 
 
 @judged
-def test_when_our_package_is_broken_hermes_goes_on(enabled: Hermes, tmp_path: Path) -> None:
+def test_hermes_works_with_broken_package(enabled: Hermes, tmp_path: Path) -> None:
     """What is left of us after a broken update; wherever we are installed, nothing of ours can be imported."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass Broken:\n    def find_spec(self, name, *_):\n"
@@ -167,7 +167,7 @@ def test_when_our_package_is_broken_hermes_goes_on(enabled: Hermes, tmp_path: Pa
 
 
 @judged
-def test_files_of_the_folder_one_is_in_are_no_modules_of_ours(enabled: Hermes) -> None:
+def test_plugin_imports_no_module_from_working_folder(enabled: Hermes) -> None:
     module = enabled.home / "typer.py"
     module.write_text("raise SystemExit('CANARY: imported from the current folder')\n")
     try:
@@ -177,7 +177,7 @@ def test_files_of_the_folder_one_is_in_are_no_modules_of_ours(enabled: Hermes) -
 
 
 @judged
-def test_a_plugin_that_is_not_enabled_is_not_imported(hermes: Hermes) -> None:
+def test_disabled_plugin_is_not_imported(hermes: Hermes) -> None:
     script = (
         "import sys; sys.argv = ['hermes', 'frob']\nfrom hermes_cli.main import main\n"
         "try: main()\nexcept SystemExit: pass\n"
@@ -190,7 +190,7 @@ def test_a_plugin_that_is_not_enabled_is_not_imported(hermes: Hermes) -> None:
     assert done.stdout.strip() == ""
 
 
-def test_importing_it_brings_nothing_of_ours_along() -> None:
+def test_plugin_import_loads_no_module_of_package() -> None:
     script = "import sys, hermes_profiles.cli.hermes_plugin; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
@@ -212,7 +212,7 @@ class Context:
         self.names.append(name)
 
 
-def test_it_registers_the_two_words() -> None:
+def test_plugin_registers_two_commands() -> None:
     context = Context()
     hermes_plugin.register(context)
     assert context.names == ["profiles", "gateways"]
@@ -227,11 +227,11 @@ def test_it_registers_the_two_words() -> None:
     ("py hermes --profile work profiles x -p b", "hermes profiles x -p b", "--profile work profiles x -p b"),
     ("py -c frob", "hermes profiles list", "profiles list"),
 ])  # fmt: skip
-def test_the_words_it_was_called_with_are_found_again(original: str, left: str, words: str) -> None:
+def test_plugin_finds_original_arguments(original: str, left: str, words: str) -> None:
     assert given_words(original.split(), left.split()) == words.split()
 
 
-def test_where_the_first_environment_is_lost_the_dotenv_is_taken_out(
+def test_plugin_without_original_environment_removes_dotenv_variables(
     isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import psutil

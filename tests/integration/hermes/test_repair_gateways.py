@@ -19,7 +19,7 @@ def api_port(gateways: Gateways, profile: str) -> int:
     return next(claim.port for claim in claims if claim.channel == "api_server")
 
 
-def test_the_running_owner_keeps_its_bot_and_the_other_starts_beside_it(gateways: Gateways) -> None:
+def test_repair_keeps_bot_of_running_owner_and_other_starts(gateways: Gateways) -> None:
     runner = Runner(
         gateways.layout.user_home, {"HERMES_GATEWAY_LOCK_DIR": gateways.environment["HERMES_GATEWAY_LOCK_DIR"]}
     )

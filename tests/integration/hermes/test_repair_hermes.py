@@ -60,7 +60,7 @@ def verdicts(world: World, court: Path) -> dict[str, Verdict]:
     return dict(zip(names, judge([world.home(name) for name in names], court), strict=True))
 
 
-def test_each_identity_is_found_in_exactly_one_profile(cloned: World, tmp_path: Path) -> None:
+def test_repair_leaves_each_identity_in_one_profile(cloned: World, tmp_path: Path) -> None:
     before = {name: picture(cloned.home(name)) for name in ("default", "work", "family")}
     shown = verdicts(cloned, tmp_path / "before")
     assert all(verdict.connected >= CHANNELS for verdict in shown.values()), (
@@ -100,7 +100,7 @@ def test_each_identity_is_found_in_exactly_one_profile(cloned: World, tmp_path: 
     assert {name: picture(cloned.home(name)) for name in before} == before
 
 
-def test_the_copy_that_was_used_keeps_the_bot(cloned: World, tmp_path: Path) -> None:
+def test_repair_keeps_bot_of_used_copy(cloned: World, tmp_path: Path) -> None:
     """What a gateway of the clone writes while it runs speaks for it, though default was there first."""
     state = {
         "pid": 1,
@@ -116,7 +116,7 @@ def test_the_copy_that_was_used_keeps_the_bot(cloned: World, tmp_path: Path) -> 
     assert all("slack" in after[name].connected for name in after), "only telegram was meant"
 
 
-def test_it_says_what_hermes_finds(cloned: World, tmp_path: Path) -> None:
+def test_repair_channels_agree_with_hermes(cloned: World, tmp_path: Path) -> None:
     """Our own answer about channels is Hermes' own, before and after."""
     for moment in ("before", "after"):
         shown = verdicts(cloned, tmp_path / moment)

@@ -127,7 +127,7 @@ def checks(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["check"], *row["profiles"]) for row in rows]
 
 
-def test_deaf_silent_and_killed(fleet: Fleet) -> None:
+def test_doctor_reports_unresponsive_suspended_and_killed_gateways(fleet: Fleet) -> None:
     assert fleet.findings() == []
     one = fleet.start("one")
     assert fleet.findings() == [], "a gateway that is well"
@@ -163,7 +163,7 @@ def test_deaf_silent_and_killed(fleet: Fleet) -> None:
 
 
 @pytest.mark.nightly
-def test_a_pid_that_another_process_has_now(fleet: Fleet) -> None:
+def test_doctor_reports_reused_pid(fleet: Fleet) -> None:
     one = fleet.start("one")
     (fleet.home("two") / "gateway.pid").write_bytes((fleet.home("one") / "gateway.pid").read_bytes())
     (row,) = fleet.findings()
@@ -191,7 +191,7 @@ def test_a_pid_that_another_process_has_now(fleet: Fleet) -> None:
         ("gateway.lock", os.mkfifo, "runtime.stale-lock"),
     ],
 )
-def test_what_keeps_a_real_gateway_from_starting(
+def test_doctor_reports_what_prevents_gateway_start(
     fleet: Fleet, name: str, plant: Callable[[Path], None], check: str
 ) -> None:
     plant(fleet.home("one") / name)
@@ -213,7 +213,7 @@ def test_what_keeps_a_real_gateway_from_starting(
         os.mkfifo,
     ],
 )
-def test_a_pid_file_that_only_misleads(fleet: Fleet, plant: Callable[[Path], None]) -> None:
+def test_doctor_warns_about_misleading_pid_file(fleet: Fleet, plant: Callable[[Path], None]) -> None:
     """A warning, not an error: Hermes takes it away itself."""
     plant(fleet.home("one") / "gateway.pid")
     (row,) = fleet.findings()
@@ -222,7 +222,7 @@ def test_a_pid_file_that_only_misleads(fleet: Fleet, plant: Callable[[Path], Non
     assert fleet.findings() == []
 
 
-def test_a_folder_in_place_of_a_channels_lock(fleet: Fleet) -> None:
+def test_doctor_reports_folder_in_place_of_channel_lock(fleet: Fleet) -> None:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()[:16]
     lock = fleet.locks / f"telegram-bot-token-{digest}.lock"
     (lock / "x").mkdir(parents=True)
@@ -237,7 +237,7 @@ def test_a_folder_in_place_of_a_channels_lock(fleet: Fleet) -> None:
 
 
 @pytest.mark.nightly
-def test_a_drain_request_that_nobody_took_back(fleet: Fleet) -> None:
+def test_doctor_reports_leftover_drain_request(fleet: Fleet) -> None:
     request = fleet.home("one") / ".drain_request.json"
     request.write_text('{"action": "drain"}')
     old = time.time() - 7200
@@ -270,7 +270,7 @@ def settled(look: Callable[[], list[str]]) -> list[str]:
     return seen
 
 
-def test_databases_below_a_real_gateway_leave_no_trace(fleet: Fleet) -> None:
+def test_doctor_leaves_databases_of_running_gateway_unchanged(fleet: Fleet) -> None:
     fleet.start("one")
     names = settled(lambda: sorted(str(path) for path in fleet.home("one").rglob("*.db*")))
     assert any(name.endswith("response_store.db") for name in names), names

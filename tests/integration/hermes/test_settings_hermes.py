@@ -45,7 +45,7 @@ def hermes_reads(runner: Runner) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_hermes_loads_what_was_set(work: Runner) -> None:
+def test_hermes_loads_changed_setting(work: Runner) -> None:
     assert hermes_reads(work)["config"]["model"]["default"] == "old/one", "else this proves nothing"
     for path, value in {
         "model.default": "new/one", "agent.max_turns": "8", "agent.verbose": "true", "toolsets": "[web, terminal]",
@@ -67,7 +67,7 @@ def test_hermes_loads_what_was_set(work: Runner) -> None:
 @pytest.mark.parametrize(
     "value", ["CANARY-plain", "with blank", "a#b", "# all", "x=y", "'quoted", 'say "x"', "back\\slash", ""]
 )
-def test_every_reader_of_hermes_sees_the_variable(work: Runner, value: str) -> None:
+def test_hermes_readers_load_changed_variable(work: Runner, value: str) -> None:
     for name in ("OPENAI_API_KEY", "BRAND_NEW"):
         work.ok("env", "set", "work", name, *(() if value else ("--empty",)), typed=value + "\n")
     found = hermes_reads(work)
@@ -78,7 +78,7 @@ def test_every_reader_of_hermes_sees_the_variable(work: Runner, value: str) -> N
     assert "OPENAI_API_KEY" not in hermes_reads(work)["menus"]
 
 
-def test_hermes_loads_what_was_carried_over(work: Runner) -> None:
+def test_hermes_loads_synced_settings(work: Runner) -> None:
     other = work.user_home / ".hermes" / "profiles" / "other"
     other.mkdir()
     (other / "config.yaml").write_text(

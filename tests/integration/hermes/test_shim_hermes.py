@@ -57,7 +57,7 @@ def fresh(stage: Stage) -> Stage:
     return stage
 
 
-def test_all_other_commands_are_as_without_the_shim(stage: Stage) -> None:
+def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
     said: dict[bool, list[Said]] = {}
     left: dict[bool, dict[str, Any]] = {}
     matrix = sample(MATRIX, 3)
@@ -76,7 +76,7 @@ def test_all_other_commands_are_as_without_the_shim(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "words", [["gateway", "status"], ["gateway", "list"], ["-p", "work", "gateway", "status"]], ids=str
 )
-def test_what_is_told_of_gateways_is_as_without_the_shim(fresh: Stage, words: list[str]) -> None:
+def test_gateway_lists_are_the_same_with_shim(fresh: Stage, words: list[str]) -> None:
     """They tell of every gateway on the machine, so that others may come and go between the two."""
     for _ in range(6):
         without, within = (fresh.say(*words, shimmed=shimmed) for shimmed in (False, True))
@@ -85,14 +85,14 @@ def test_what_is_told_of_gateways_is_as_without_the_shim(fresh: Stage, words: li
     raise AssertionError((without, within))
 
 
-def test_a_terminal_stays_a_terminal(fresh: Stage) -> None:
+def test_shim_keeps_terminal(fresh: Stage) -> None:
     without, within = (fresh.show("config", "show", shimmed=shimmed) for shimmed in (False, True))
     assert within == without and "\x1b[" in within.out, "colours are for terminals alone"
     ours = fresh.show("profile", "list", shimmed=True)
     assert ours.code == 0 and "default" in ours.out
 
 
-def test_aliases_work_through_it(fresh: Stage) -> None:
+def test_aliases_work_through_shim(fresh: Stage) -> None:
     made = fresh.say("profile", "alias", "work", "--name", "desk")
     assert made.code == 0, made
     alias = fresh.home / ".local" / "bin" / "desk"
@@ -104,7 +104,7 @@ def test_aliases_work_through_it(fresh: Stage) -> None:
 
 
 @pytest.mark.parametrize("shimmed", [True, False])
-def test_an_alias_that_hermes_writes_outlives_the_shim(fresh: Stage, shimmed: bool) -> None:
+def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed: bool) -> None:
     """0.19.0 writes the path of the first `hermes` on PATH into it."""
     made = fresh.say("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
     assert made.code == 0, made
@@ -122,7 +122,7 @@ def test_an_alias_that_hermes_writes_outlives_the_shim(fresh: Stage, shimmed: bo
 # --- what is ours ---------------------------------------------------------------------------------------------------
 
 
-def test_a_clone_through_it_has_no_channel_for_hermes(fresh: Stage, tmp_path: Path) -> None:
+def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Path) -> None:
     done = fresh.say("profile", "create", "b", "--clone", "--no-alias")
     assert done.code == 0 and TOKEN not in done.out + done.err
     done = fresh.say("-p", "work", "profile", "create", "c", "--clone-a", "--no-alias")
@@ -137,7 +137,7 @@ def test_a_clone_through_it_has_no_channel_for_hermes(fresh: Stage, tmp_path: Pa
     assert (homes[2] / "SOUL.md").read_text() == "You are work.\n", "the profile that was named is the source"
 
 
-def test_the_doctor_of_both_speaks(fresh: Stage) -> None:
+def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
     real = fresh.say("doctor", shimmed=False)
     fresh.reset()  # it makes files
     both = fresh.say("doctor")
@@ -166,7 +166,7 @@ print(json.dumps(found))
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
+def test_arguments_of_hermes_profile_are_handled_or_passed_on() -> None:
     """For every subcommand of 0.19.0 and every option, in each spelling: ours takes it, or Hermes gets all of it."""
     found = _profile_parser()
     assert {"list", "create", "export", "describe", "install"} <= set(found)
@@ -195,7 +195,7 @@ def test_every_word_and_option_of_hermes_profile_is_ours_or_handed_on() -> None:
             assert dispatch(["profile", name, *positional, "--not-an-option"]).program == "hermes"
 
 
-def test_the_words_that_are_ours_alone_are_no_words_of_hermes() -> None:
+def test_added_commands_do_not_exist_in_hermes() -> None:
     script = "import hermes_cli.main as m; print(*sorted(m._BUILTIN_SUBCOMMANDS))"
     done = subprocess.run([hermes_python(), "-c", script], capture_output=True, text=True, check=True, timeout=60)
     theirs = set(done.stdout.split())
@@ -216,7 +216,7 @@ def _with_port(stage: Stage, profile: str) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_end_a_gateway_as_without_the_shim(fresh: Stage, number: signal.Signals) -> None:
+def test_signals_end_gateway_the_same_with_shim(fresh: Stage, number: signal.Signals) -> None:
     port = _with_port(fresh, "work")
     codes = {}
     for shimmed, program in ((False, fresh.hermes), (True, fresh.shim)):
@@ -239,7 +239,7 @@ def test_signals_end_a_gateway_as_without_the_shim(fresh: Stage, number: signal.
     assert codes[True] == codes[False]
 
 
-def test_gateways_are_the_fleet(fresh: Stage) -> None:
+def test_gateways_command_through_shim_is_hermes_gateways(fresh: Stage) -> None:
     port = _with_port(fresh, "work")
 
     def outcomes(*words: str) -> dict[str, str]:

@@ -90,7 +90,7 @@ def hermes_finds(world: World, profile: str, *others: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_the_lead_itself_has_its_channels(team: World) -> None:
+def test_hermes_finds_channels_of_lead(team: World) -> None:
     """Else the rest proves nothing."""
     found = hermes_finds(team, "default")
     assert {"telegram", "slack", "weixin"} <= set(found["platforms"])

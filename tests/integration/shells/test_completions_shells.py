@@ -100,7 +100,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_offers_the_words_that_fit(world: ShellWorld, shell: str) -> None:
+def test_tab_offers_matching_candidates(world: ShellWorld, shell: str) -> None:
     for name in ("gateway.log", "running-shoes", "stopped1", "profiles", "member2"):  # in the folder a user is in
         (world.home / name).touch()
     found = offered_each(world, shell, [line for line, _ in CASES])
@@ -114,7 +114,7 @@ NOTHING_FITS = [
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_offers_nothing_where_nothing_fits(world: ShellWorld, shell: str) -> None:
+def test_tab_without_match_offers_nothing(world: ShellWorld, shell: str) -> None:
     (world.home / "zz-a-file").touch()
     found = dict(zip(NOTHING_FITS, offered_each(world, shell, NOTHING_FITS), strict=True))
     # zsh begins an option where no other word can follow.
@@ -146,7 +146,7 @@ EVIL, EVIL_ESCAPED = "a; & $(touch pwned) `touch pwned`", "a\\;\\ \\&\\ \\$\\(to
     (ODD, f"--home={{home}}/{ODD_ESCAPED}"), (ODD, f"--home ~/{ODD_ESCAPED}"), (ODD, f"--home $HOME/{ODD_ESCAPED}"),
     (EVIL, f"--home ~/{EVIL_ESCAPED}"), (EVIL, f"--json --home={{home}}/{EVIL_ESCAPED}"),
 ])  # fmt: skip
-def test_home_on_the_line_is_honoured(world: ShellWorld, shell: str, folder: str, spelling: str) -> None:
+def test_home_option_on_line_is_used(world: ShellWorld, shell: str, folder: str, spelling: str) -> None:
     """With blanks and quotes in it, in every way people write it."""
     if shell == "bash" and folder == EVIL:
         pytest.skip("bash ends the command there")
@@ -157,7 +157,7 @@ def test_home_on_the_line_is_honoured(world: ShellWorld, shell: str, folder: str
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_nothing_on_the_line_is_run(world: ShellWorld, shell: str) -> None:
+def test_tab_executes_nothing_on_line(world: ShellWorld, shell: str) -> None:
     for word in ("$(touch pwned)", "`touch pwned`", '"$(touch pwned)"'):
         if shell == "fish":
             word = word.replace("$(", "(").replace("`", "")
@@ -166,7 +166,7 @@ def test_nothing_on_the_line_is_run(world: ShellWorld, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_hermes_home_is_honoured(world: ShellWorld, shell: str) -> None:
+def test_hermes_home_variable_is_used(world: ShellWorld, shell: str) -> None:
     root = world.home / 'it\'s a "root"'
     world.profile("elsewhere", root=root)
     line = "hermes-profiles show el"
@@ -174,9 +174,7 @@ def test_hermes_home_is_honoured(world: ShellWorld, shell: str) -> None:
     assert offered(world, shell, line, {"HERMES_HOME": str(root / "profiles" / "elsewhere")}) == {"elsewhere"}
 
 
-def test_states_stand_beside_the_names_and_those_that_run_come_first(
-    world: ShellWorld, gateway: subprocess.Popen[bytes]
-) -> None:
+def test_tab_shows_states_with_running_first(world: ShellWorld, gateway: subprocess.Popen[bytes]) -> None:
     record(world, "work", gateway.pid)
     running = f"running, pid {gateway.pid}"
     found = world.fish("hermes-gateways stop ")
@@ -187,7 +185,7 @@ def test_states_stand_beside_the_names_and_those_that_run_come_first(
     assert any("night" in line and line.split()[-1] == "stopped" for line in shown[:-1])
 
 
-def test_bash_offers_those_that_run_to_stop_and_the_others_to_start(
+def test_bash_offers_running_for_stop_and_stopped_for_start(
     world: ShellWorld, gateway: subprocess.Popen[bytes]
 ) -> None:
     record(world, "work", gateway.pid)
@@ -200,7 +198,7 @@ def test_bash_offers_those_that_run_to_stop_and_the_others_to_start(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_a_tab_says_nothing_writes_nothing_and_survives_everything(world: ShellWorld, shell: str) -> None:
+def test_tab_on_broken_roots_prints_and_writes_nothing(world: ShellWorld, shell: str) -> None:
     (world.root / "profiles" / "work" / ".env").write_text("TELEGRAM_BOT_TOKEN=CANARY-token\n")
     os.mkfifo(world.root / "profiles" / "work" / "gateway.pid")
     (world.root / "profiles" / "night" / "gateway.pid").write_text("CANARY {")
@@ -222,12 +220,12 @@ def _listing(root: Path) -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_words_that_never_change_start_no_program(world: ShellWorld, shell: str) -> None:
+def test_static_candidates_start_no_program(world: ShellWorld, shell: str) -> None:
     lines = ["hermes-profiles ", "hermes-gateways status --", "hermes-profiles doctor --only r"]
     assert all(offered_each(world, shell, lines)) and world.asked() == []
 
 
-def test_a_program_that_is_called_by_its_whole_path_is_the_one_that_is_asked(world: ShellWorld) -> None:
+def test_completion_runs_program_at_typed_path(world: ShellWorld) -> None:
     line = f"{world.bin}/hermes-profiles show wo"
     off = {"PATH": "/usr/bin:/bin"}
     assert world.bash(line, off)[1] == f"{line}rk "
@@ -242,7 +240,7 @@ def test_bash_completes_in_the_middle_of_a_line(world: ShellWorld) -> None:
 
 
 @pytest.mark.parametrize("word", ["--owner telegram=wo", "--owner=telegram=wo", "--channel=weix"])
-def test_words_with_an_equals_sign_are_completed_behind_it(world: ShellWorld, word: str) -> None:
+def test_option_with_equals_sign_is_completed_after_it(world: ShellWorld, word: str) -> None:
     line = f"hermes-profiles repair {word}"
     whole = f"{line}in" if word.endswith("weix") else f"{line}rk"
     assert world.bash(line)[1] == world.zsh(line)[1] == f"{whole} "
@@ -250,7 +248,7 @@ def test_words_with_an_equals_sign_are_completed_behind_it(world: ShellWorld, wo
     assert world.bash("hermes-profiles repair --owner tel")[1] == "hermes-profiles repair --owner telegram="
 
 
-def test_bash_bears_every_setting(world: ShellWorld) -> None:
+def test_bash_completion_works_with_every_shell_option(world: ShellWorld) -> None:
     lines = [
         "hermes-gateways ",
         "hermes-gateways stop ",
@@ -270,7 +268,7 @@ def test_bash_bears_every_setting(world: ShellWorld) -> None:
     assert (done.stdout.split(), done.stderr) == ([str(commands), "4", "3", "1"], "")
 
 
-def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:
+def test_bash_without_compopt_completes(world: ShellWorld) -> None:
     """As in bash 3.2."""
     (world.home / "root of mum").mkdir()
     script = (
@@ -282,7 +280,7 @@ def test_bash_without_compopt_still_completes(world: ShellWorld) -> None:
     assert (done.stdout, done.stderr) == ("root\\ of\\ mum\n", "")
 
 
-def test_the_text_of_both_programs_works_where_people_put_it(world: ShellWorld) -> None:
+def test_scripts_work_in_usual_locations(world: ShellWorld) -> None:
     """zsh: one file in a folder of $fpath, or read by .zshrc; fish: one file for each program."""
     texts = {
         shell: scripts.both(shell, tuple((SCRIPTS / file.format(name)).read_text() for name in PROGRAMS))  # type: ignore[arg-type]

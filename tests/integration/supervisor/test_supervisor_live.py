@@ -83,7 +83,7 @@ def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> N
     assert world.manager.stop([service]) == {}  # again is no failure
 
 
-def test_a_gateway_that_does_not_stop_is_killed_with_all_it_started(make: Maker) -> None:
+def test_gateway_that_ignores_stop_is_killed_with_children(make: Maker) -> None:
     world = make()
     spec = world.spec("work")
     path, content, _ = world.manager.definitions(spec)[0]
@@ -100,7 +100,7 @@ def test_a_gateway_that_does_not_stop_is_killed_with_all_it_started(make: Maker)
     until(lambda: is_gone(helper))
 
 
-def test_a_stop_right_after_a_start_is_not_lost(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_right_after_start_stops_gateway(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*given: Any) -> bytes:
         """Have children close thousands of descriptors, so that they take a while to become the gateway."""
         return render_daemon(*given).replace(b"minfds=16", b"minfds=4096")
@@ -120,7 +120,7 @@ def test_a_stop_right_after_a_start_is_not_lost(make: Maker, monkeypatch: pytest
     until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.INACTIVE})
 
 
-def test_a_start_during_a_stop_happens_after_it(make: Maker) -> None:
+def test_start_during_stop_runs_after_it(make: Maker) -> None:
     world = make()
     service = world.install("work", start=False)
     (world.home("work") / "deaf").touch()
@@ -157,7 +157,7 @@ def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
 
 
 @pytest.mark.parametrize(("code", "activity"), [(78, Activity.FAILED), (0, Activity.INACTIVE)])
-def test_a_final_exit_is_not_revived_however_quick_it_was(make: Maker, code: int, activity: Activity) -> None:
+def test_final_exit_code_is_not_restarted(make: Maker, code: int, activity: Activity) -> None:
     world = make(Delays(first=0, longest=0))
     service = world.install("work", exits=str(code))
     status = world.reach(service, lambda each: each.last_exit is not None)
@@ -170,7 +170,7 @@ def test_a_final_exit_is_not_revived_however_quick_it_was(make: Maker, code: int
     world.is_up(service)
 
 
-def test_restart_me_is_obeyed_at_once_but_not_for_ever(make: Maker) -> None:
+def test_restart_exit_code_restarts_immediately_up_to_limit(make: Maker) -> None:
     world = make(NEVER)
     service = world.install("work", exits="75 75")
     world.is_up(service)
@@ -181,7 +181,7 @@ def test_restart_me_is_obeyed_at_once_but_not_for_ever(make: Maker) -> None:
         assert world.status(loop).restarts == 5
 
 
-def test_failures_are_tried_again_after_growing_gaps(make: Maker) -> None:
+def test_failures_are_retried_with_growing_delay(make: Maker) -> None:
     world = make(Delays(first=0.1, longest=60, settled=3600))
     service = world.install("work", exits="1 1 1 1")
     waiting = world.reach(service, lambda each: each.waiting)
@@ -193,7 +193,7 @@ def test_failures_are_tried_again_after_growing_gaps(make: Maker) -> None:
     assert world.status(service).restarts == 4
 
 
-def test_a_stop_while_it_waits_for_the_next_try_ends_the_tries(make: Maker) -> None:
+def test_stop_during_retry_delay_ends_retries(make: Maker) -> None:
     world = make(NEVER)
     service = world.install("work", exits="1")
     world.reach(service, lambda each: each.waiting)
@@ -203,7 +203,7 @@ def test_a_stop_while_it_waits_for_the_next_try_ends_the_tries(make: Maker) -> N
     assert world.manager.unload([service]) == {}
 
 
-def test_a_start_while_it_waits_for_the_next_try_is_a_try(make: Maker) -> None:
+def test_start_during_retry_delay_retries_immediately(make: Maker) -> None:
     world = make(NEVER)
     service = world.install("work", exits="1")
     world.reach(service, lambda each: each.waiting)
@@ -232,7 +232,7 @@ def test_missing_interpreter_is_reported_and_retried(make: Maker) -> None:
 # -- the prestart
 
 
-def test_the_prestart_comes_first_and_its_failure_stops_nothing(make: Maker) -> None:
+def test_prestart_runs_first_and_its_failure_does_not_stop_start(make: Maker) -> None:
     world = make()
     note = world.folder / "note"
     spec = world.spec("work")._replace(prestart=("/bin/sh", "-c", f"env > '{note}'; exit 3"))
@@ -261,7 +261,7 @@ def test_a_stop_interrupts_the_prestart(make: Maker) -> None:
 # -- paths and environments
 
 
-def test_awkward_paths_arrive_byte_for_byte(make: Maker) -> None:
+def test_awkward_paths_are_passed_unchanged(make: Maker) -> None:
     world = make(folder=AWKWARD)
     service = world.install("work")
     pid = world.is_up(service)
@@ -274,7 +274,7 @@ def test_awkward_paths_arrive_byte_for_byte(make: Maker) -> None:
     assert (home / "logs" / "service.log").exists()
 
 
-def test_nothing_of_the_caller_reaches_the_daemon_or_a_gateway(make: Maker) -> None:
+def test_daemon_and_gateways_inherit_nothing_of_caller(make: Maker) -> None:
     world = make(**HOSTILE)
     asks = world.spec("asks")._replace(inherited=("OPENAI_API_KEY",))
     service, plain = world.write(asks), world.write(world.spec("plain"))
@@ -316,7 +316,7 @@ def _command(world: World, name: str, *, runtime: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
-def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Maker) -> None:
+def test_concurrent_commands_start_one_lasting_daemon(make: Maker) -> None:
     world = make()
     names = ["one", "two", "three"]
     services = [world.write(world.spec(name)) for name in names]
@@ -355,7 +355,7 @@ def test_commands_at_the_same_time_start_one_daemon_that_outlives_them(make: Mak
         world.is_up(service)
 
 
-def test_a_second_daemon_for_the_same_root_refuses_to_run(make: Maker) -> None:
+def test_second_daemon_of_root_is_refused(make: Maker) -> None:
     world = make()
     service = world.install("work")
     pid, daemon = world.is_up(service), world.note()
@@ -391,7 +391,7 @@ def test_the_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
     assert stat.S_IMODE((world.home("work") / "logs" / "service.log").stat().st_mode) == 0o600
 
 
-def test_a_socket_that_was_swept_away_comes_back(make: Maker) -> None:
+def test_deleted_socket_is_recreated(make: Maker) -> None:
     world = make()
     service = world.install("work")
     pid = world.is_up(service)
@@ -423,7 +423,7 @@ def test_unload_leaves_nothing(make: Maker) -> None:
     assert world.manager.unload([one, two]) == {}
 
 
-def test_ten_programs_need_one_call_for_each_verb(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_action_on_ten_programs_is_one_call(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make()
     services = [world.write(world.spec(f"p{number}")) for number in range(10)]
     assert world.manager.load(services, enable=None) == {}
@@ -473,7 +473,7 @@ def test_desired_programs_start_after_daemon_was_killed(make: Maker) -> None:
     assert [world.status(each).enabled for each in (runs, disabled)] == [True, False]
 
 
-def test_what_comes_back_with_the_daemon_waits_its_turn(make: Maker) -> None:
+def test_programs_starting_with_daemon_are_paced(make: Maker) -> None:
     world = make()
     service = world.write(world.spec("work")._replace(boot_delay=3600))
     world.manager.load([service], enable=None)
@@ -510,7 +510,7 @@ def test_ending_daemon_stops_gateways_which_start_with_the_next(make: Maker) -> 
         world.is_up(service)
 
 
-def test_all_gateways_are_stopped_at_once_when_the_daemon_ends(make: Maker) -> None:
+def test_daemon_exit_stops_all_gateways_in_parallel(make: Maker) -> None:
     world = make()
     names = ("one", "two")
     services = [world.install(name, start=False) for name in names]
@@ -553,7 +553,7 @@ def test_hanging_daemon_is_error_after_time_limit(make: Maker, monkeypatch: pyte
         os.kill(daemon, signal.SIGCONT)
 
 
-def test_a_stale_socket_and_pid_file_are_no_daemon(make: Maker) -> None:
+def test_stale_socket_and_pid_file_are_not_a_daemon(make: Maker) -> None:
     world = make()
     service = world.install("work", start=False)
     daemon = world.note()
@@ -568,7 +568,7 @@ def test_a_stale_socket_and_pid_file_are_no_daemon(make: Maker) -> None:
     world.is_up(service)
 
 
-def test_the_daemon_of_a_copied_root_is_not_the_original_s(make: Maker) -> None:
+def test_copied_root_has_its_own_daemon(make: Maker) -> None:
     world = make()
     service = world.install("work")
     pid = world.is_up(service)
@@ -585,7 +585,7 @@ def test_the_daemon_of_a_copied_root_is_not_the_original_s(make: Maker) -> None:
 # -- definitions
 
 
-def test_a_changed_definition_is_taken_at_the_next_start(make: Maker) -> None:
+def test_changed_definition_is_used_at_next_start(make: Maker) -> None:
     world = make()
     service, other = world.install("work"), world.install("other")
     pid, other_pid = world.is_up(service), world.is_up(other)
@@ -606,7 +606,7 @@ def test_a_changed_definition_is_taken_at_the_next_start(make: Maker) -> None:
     assert world.is_up(other) == other_pid
 
 
-def test_a_file_that_cannot_be_read_keeps_no_other_gateway_down(make: Maker) -> None:
+def test_unreadable_definition_does_not_stop_other_gateways(make: Maker) -> None:
     world = make()
     broken = world.write(world.spec("broken"))
     broken.path.write_bytes(b"[program:hermes-gateway-broken\n\xff")

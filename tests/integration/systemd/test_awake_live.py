@@ -35,7 +35,7 @@ def troubles() -> Iterator[dict[str, Any]]:
     yield _seen("troubles")
 
 
-def test_a_dry_run_plans_three_files_and_writes_none(life: dict[str, Any]) -> None:
+def test_awake_dry_run_plans_three_files_without_write(life: dict[str, Any]) -> None:
     data = life["planned"]["data"]
     assert life["planned"]["exit_code"] == 0 and data["outcome"] == "would-be-on" and life["planned changes nothing"]
     assert [Path(row["target"]).name for row in data["plan"]] == [
@@ -43,36 +43,36 @@ def test_a_dry_run_plans_three_files_and_writes_none(life: dict[str, Any]) -> No
     ]  # fmt: skip
 
 
-def test_without_a_gateway_it_is_on_and_nothing_is_held(life: dict[str, Any]) -> None:
+def test_awake_without_gateway_holds_no_lock(life: dict[str, Any]) -> None:
     assert life["on"]["exit_code"] == 0 and life["on"]["data"]["outcome"] == "on"
     is_held, data = life["idle"]
     assert not is_held and data["on"] and not data["held"] and data["kept_by"] == []
 
 
-def test_it_begins_with_the_first_gateway_and_ends_with_the_last(life: dict[str, Any]) -> None:
+def test_awake_lock_starts_with_first_gateway_and_ends_with_last(life: dict[str, Any]) -> None:
     assert life["first started"] and life["first stopped, another runs"] and life["last stopped"]
 
 
-def test_a_restart_and_a_revival_do_not_let_it_sleep(life: dict[str, Any]) -> None:
+def test_awake_lock_is_held_during_gateway_restart(life: dict[str, Any]) -> None:
     assert life["restarted"] and life["killed, and waited for"]
 
 
-def test_a_profile_made_later_counts_without_another_word(life: dict[str, Any]) -> None:
+def test_awake_covers_profile_created_later(life: dict[str, Any]) -> None:
     assert life["made later"]
 
 
-def test_status_tells_who_keeps_it_and_what_it_cannot_do(life: dict[str, Any]) -> None:
+def test_awake_status_reports_holder_and_limits(life: dict[str, Any]) -> None:
     data = life["status"]["data"]
     assert life["status"]["exit_code"] == 0 and data["held"] and data["kept_by"] == ["a"]
     assert data["holds"] == ["idle", "sleep"] and data["linger"] is False and data["broken"] is None
     assert any("lid" in text for text in data["limits"]) and any("by hand" in text for text in data["limits"])
 
 
-def test_a_second_on_changes_nothing_and_does_not_let_go(life: dict[str, Any]) -> None:
+def test_repeated_awake_on_keeps_lock(life: dict[str, Any]) -> None:
     assert life["again"]["outcome"] == "already-on" and life["again changes nothing"] and life["again"]["held"]
 
 
-def test_off_ends_it_and_leaves_neither_a_file_nor_a_folder(life: dict[str, Any]) -> None:
+def test_awake_off_releases_lock_and_removes_files(life: dict[str, Any]) -> None:
     assert life["on and off"], "folders that `on` made must go with `off`"
     assert life["off"]["exit_code"] == 0 and life["off ends it"] and life["off again"] == "already-off"
     before, after = life["listing"]
@@ -80,7 +80,7 @@ def test_off_ends_it_and_leaves_neither_a_file_nor_a_folder(life: dict[str, Any]
     assert [path for path in after if not path.endswith("/systemd")] == before
 
 
-def test_an_undo_lets_go_and_another_takes_hold_again(beside: dict[str, Any]) -> None:
+def test_awake_undo_releases_lock_and_second_undo_takes_it(beside: dict[str, Any]) -> None:
     assert beside["on while one runs"] == [0, True]
     assert beside["undo of on"] == [0, True, True] and beside["loaded after the undo"] == "not-found"
     assert beside["undo of off"] == [0, True, True]
@@ -91,7 +91,7 @@ def test_awake_on_with_other_locks_restarts_service(beside: dict[str, Any]) -> N
     assert beside["undo of lid"] == ["--what=idle:sleep\n"]
 
 
-def test_services_come_and_go_beside_it(beside: dict[str, Any]) -> None:
+def test_services_are_installed_and_removed_while_awake(beside: dict[str, Any]) -> None:
     assert beside["install"] == 0 and beside["install again"] == ["already-installed"]
     assert beside["installed and started"] and beside["uninstall default"] == 0
     assert beside["others are kept awake"] == [True, True, None] and beside["ends as before"]
@@ -102,26 +102,26 @@ def test_services_come_and_go_beside_it(beside: dict[str, Any]) -> None:
     assert beside["left"] == []
 
 
-def test_the_doctor_takes_it_for_no_service_and_no_orphan(beside: dict[str, Any]) -> None:
+def test_doctor_does_not_report_awake_unit(beside: dict[str, Any]) -> None:
     with_it, without_it = beside["doctor"]
     assert with_it == without_it != []
 
 
-def test_where_logind_refuses_or_is_absent_nothing_is_written(troubles: dict[str, Any]) -> None:
+def test_awake_without_logind_writes_nothing(troubles: dict[str, Any]) -> None:
     denied, absent = troubles["denied"], troubles["absent"]
     assert denied["exit_code"] == 6 and denied["errors"][0]["code"] == "not-allowed"
     assert absent["exit_code"] == 4 and absent["errors"][0]["code"] == "no-logind"
     assert "connect to bus" in absent["errors"][0]["message"] and troubles["troubles change nothing"]
 
 
-def test_a_file_of_another_is_neither_written_over_nor_removed(troubles: dict[str, Any]) -> None:
+def test_unrelated_file_is_neither_overwritten_nor_removed(troubles: dict[str, Any]) -> None:
     assert troubles["foreign"]["exit_code"] == 6 and troubles["foreign"]["errors"][0]["code"] == "foreign-file"
     assert troubles["forced"] == 0 and troubles["undo of forced"] == [0, "[Unit]\n# mine\n"]
     warnings, is_there, is_on = troubles["off leaves what is another's"]
     assert warnings[0]["code"] == "foreign-file" and is_there and not is_on
 
 
-def test_a_change_by_hand_is_noticed(troubles: dict[str, Any]) -> None:
+def test_hand_edited_awake_unit_is_reported(troubles: dict[str, Any]) -> None:
     assert troubles["edited"]["exit_code"] == 6 and troubles["edited"]["errors"][0]["code"] == "hand-edited"
 
 

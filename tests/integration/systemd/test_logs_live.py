@@ -114,7 +114,7 @@ def json_key(row: dict[str, str]) -> tuple[str, str, str]:
     (b'{"__REALTIME_TIMESTAMP": "1"}', None), (b"{", None), (b"[]", None), (b"", None),
     (b'{"MESSAGE": "x", "__REALTIME_TIMESTAMP": "no", "UNIT": "a.service"}', None),
 ])  # fmt: skip
-def test_an_entry_is_read_or_passed_over(line: bytes, text: bytes | None) -> None:
+def test_journal_entry_is_parsed_or_skipped(line: bytes, text: bytes | None) -> None:
     entry = entry_of(line)
     assert (entry.message if entry is not None else None) == text
 
@@ -133,7 +133,7 @@ def test_failing_journalctl_reports_reason_and_ends(tmp_path: Path) -> None:
     journal.close()
 
 
-def test_a_journal_that_never_ends_is_ended(tmp_path: Path) -> None:
+def test_endless_journal_process_is_ended(tmp_path: Path) -> None:
     fake = tmp_path / "journalctl"
     fake.write_text('#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 1000\n')
     fake.chmod(0o755)

@@ -52,12 +52,12 @@ def test_a_started_service_is_active_with_a_pid(life: dict[str, Any]) -> None:
     assert running.since is not None and -2 < life["now"] - running.since < 60
 
 
-def test_a_killed_service_is_revived_and_the_revival_counted(life: dict[str, Any]) -> None:
+def test_killed_service_is_restarted_and_counted(life: dict[str, Any]) -> None:
     revived = status(life["revived"])
     assert revived.activity == "active" and revived.pid != status(life["running"]).pid and revived.restarts == 1
 
 
-def test_a_start_leaves_a_running_service_alone(life: dict[str, Any]) -> None:
+def test_start_keeps_running_service(life: dict[str, Any]) -> None:
     again = status(life["again"])
     assert (again.pid, again.restarts) == (status(life["revived"]).pid, 1)
 
@@ -67,13 +67,13 @@ def test_a_stopped_service_stays_stopped(life: dict[str, Any]) -> None:
     assert (stopped.activity, stopped.pid, stopped.enabled) == ("inactive", None, True)
 
 
-def test_a_service_that_runs_without_a_file_is_seen(life: dict[str, Any]) -> None:
+def test_running_service_without_file_is_listed(life: dict[str, Any]) -> None:
     left = status(life["without file"])
     assert (left.installed, left.activity) == (False, "active") and left.pid
     assert not status(life["unknown"]).installed and status(life["unknown"]).reason == ""
 
 
-def test_every_verb_is_one_systemctl(life: dict[str, Any], fleet: dict[str, Any]) -> None:
+def test_each_action_is_one_systemctl_call(life: dict[str, Any], fleet: dict[str, Any]) -> None:
     assert [life[verb] for verb in ("load", "query", "stop")] == [["enable"], ["show"], ["stop"]]
     assert life["start"] == ["show", "start"], "of what was never looked at, it is not known whether it failed"
     assert [fleet[f"fleet {verb}"] for verb in ("load", "start", "query", "stop", "unload")] == [
@@ -81,7 +81,7 @@ def test_every_verb_is_one_systemctl(life: dict[str, Any], fleet: dict[str, Any]
     ]  # fmt: skip
 
 
-def test_exit_78_is_not_revived(exits: dict[str, Any]) -> None:
+def test_exit_78_is_not_restarted(exits: dict[str, Any]) -> None:
     fatal = status(exits["78"])
     assert (fatal.activity, fatal.last_exit, fatal.reason, fatal.restarts) == ("failed", 78, "exit-code", 0)
     assert exits["forgive"] == ["reset-failed", "start"]
@@ -92,12 +92,12 @@ def test_exit_75_is_restarted(exits: dict[str, Any]) -> None:
     assert again.activity == "active" and again.restarts == 1 and again.pid
 
 
-def test_a_missing_program_loops_and_is_seen_waiting(exits: dict[str, Any]) -> None:
+def test_missing_program_is_retried_and_reported_waiting(exits: dict[str, Any]) -> None:
     looping = status(exits["203"])
     assert (looping.activity, looping.waiting, looping.last_exit) == ("activating", True, 203)
 
 
-def test_one_broken_unit_keeps_no_other_from_starting(exits: dict[str, Any]) -> None:
+def test_broken_unit_does_not_stop_other_units(exits: dict[str, Any]) -> None:
     assert exits["start of four"].keys() == {"broken"}
     assert "systemd-analyze --user verify" in exits["start of four"]["broken"]
     assert status(exits["broken"]).reason == "bad-setting"
@@ -107,7 +107,7 @@ def test_journal_tail_has_last_lines(exits: dict[str, Any]) -> None:
     assert exits["journal"] == [] or any("78" in line or "giving up" in line for line in exits["journal"])
 
 
-def test_fifty_units_are_one_query_and_the_pattern_tells_the_same(fleet: dict[str, Any]) -> None:
+def test_fifty_units_are_one_query_equal_to_pattern_query(fleet: dict[str, Any]) -> None:
     assert fleet["fleet query"] == ["show"]
     assert sum(1 for pid in fleet["fleet pids"] if pid) == 20 and len(fleet["fleet pids"]) == 50
     assert fleet["both ways"] == []
@@ -123,7 +123,7 @@ def test_manager_detects_its_systemd(life: dict[str, Any]) -> None:
     assert life["version"] >= 230 and life["linger"] is False
 
 
-def test_code_runs_with_a_manager_of_its_own() -> None:
+def test_code_runs_with_separate_manager() -> None:
     with live_home() as home:
         done = run_under_systemd("import os, sys; print(os.environ['HOME'], *sys.argv[1:]); sys.exit(7)", home, "a")
         assert (done.returncode, done.stdout) == (7, f"{home} a\n"), done.stderr

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.systemd
 STORY = REPOSITORY / "tests" / "support" / "team_mode_story.py"
 
 
-def test_there_and_back_again_and_again_under_systemd() -> None:
+def test_run_mode_story_passes_under_systemd() -> None:
     with live_home() as home:
         seen = answer_under_systemd(STORY, home, timeout=400)
     units = ["hermes-gateway-anna.service", "hermes-gateway-bob.service", "hermes-gateway-carl.service"]

@@ -72,7 +72,7 @@ def mac(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mac:
     return Mac(fleet)
 
 
-def test_on_loads_an_agent_and_off_leaves_nothing(mac: Mac) -> None:
+def test_awake_on_loads_agent_and_off_removes_it(mac: Mac) -> None:
     before = picture(mac.fleet.user, without=("mac", ".hermes"))
     done = mac.awake("on")
     assert done.code == 0 and done.data["outcome"] == "on" and mac.is_loaded
@@ -81,7 +81,7 @@ def test_on_loads_an_agent_and_off_leaves_nothing(mac: Mac) -> None:
     assert picture(mac.fleet.user, without=("mac", ".hermes")) == before
 
 
-def test_a_second_on_changes_nothing_and_lets_the_agent_be(mac: Mac) -> None:
+def test_repeated_awake_on_keeps_agent_unchanged(mac: Mac) -> None:
     mac.awake("on")
     before, journal = mac.plist.stat(), mac.fleet.journal()
     mac.fake.forget_calls()
@@ -90,7 +90,7 @@ def test_a_second_on_changes_nothing_and_lets_the_agent_be(mac: Mac) -> None:
     assert mac.plist.stat() == before and mac.fleet.journal() == journal and mac.verbs == []
 
 
-def test_options_become_flags_and_another_wish_restarts_the_agent(mac: Mac) -> None:
+def test_changed_awake_options_restart_agent_with_new_flags(mac: Mac) -> None:
     mac.awake("on")
     mac.fake.forget_calls()
     done = mac.awake("on", "--display", "--disk", "--system", "--no-idle")
@@ -102,7 +102,7 @@ def test_options_become_flags_and_another_wish_restarts_the_agent(mac: Mac) -> N
     assert any("lid" in text for text in status.data["limits"])
 
 
-def test_undo_has_launchd_follow(mac: Mac) -> None:
+def test_undo_updates_launchd(mac: Mac) -> None:
     mac.awake("on")
     assert mac.fleet.call("undo", env=mac.environment).code == 0
     assert not mac.is_loaded and not mac.plist.exists()
@@ -110,7 +110,7 @@ def test_undo_has_launchd_follow(mac: Mac) -> None:
     assert mac.is_loaded and mac.plist.exists()
 
 
-def test_status_believes_macos_and_not_the_agent(mac: Mac) -> None:
+def test_awake_status_reads_macos_assertions(mac: Mac) -> None:
     gateway = mac.fleet.by_hand("work")
     try:
         mac.awake("on")
@@ -129,7 +129,7 @@ def test_status_believes_macos_and_not_the_agent(mac: Mac) -> None:
         gateway.wait()
 
 
-def test_an_agent_that_was_changed_by_hand_is_left_alone(mac: Mac) -> None:
+def test_hand_edited_agent_is_kept(mac: Mac) -> None:
     mac.awake("on")
     mac.plist.write_bytes(mac.plist.read_bytes().replace(b"<integer>60<", b"<integer>61<"))
     done = mac.awake("on")
@@ -142,7 +142,7 @@ def test_an_agent_that_was_changed_by_hand_is_left_alone(mac: Mac) -> None:
     assert done.json["warnings"][0]["code"] == "foreign-file"
 
 
-def test_the_doctor_takes_the_agent_for_no_service_made_by_hand(mac: Mac) -> None:
+def test_doctor_does_not_report_awake_agent_as_manual_service(mac: Mac) -> None:
     mac.awake("on")
     layout = Layout(mac.fleet.root, mac.fleet.user)
     assert list(handmade_services(layout, ("default", "work"))) == []
@@ -153,12 +153,12 @@ def test_the_doctor_takes_the_agent_for_no_service_made_by_hand(mac: Mac) -> Non
 @pytest.mark.parametrize(
     ("words", "target"), [(("--lid",), "--lid"), (("--linger",), "--lid"), (("--no-idle",), "--no-idle")]
 )
-def test_what_only_linux_knows_is_a_usage_error(mac: Mac, words: tuple[str, ...], target: str) -> None:
+def test_linux_only_option_is_usage_error_on_macos(mac: Mac, words: tuple[str, ...], target: str) -> None:
     done = mac.awake("on", *words)
     assert done.code == 2 and done.problem["target"] == target and not mac.plist.exists()
 
 
-def test_a_launchd_out_of_reach_is_told_before_anything_is_written(mac: Mac) -> None:
+def test_unreachable_launchd_is_error_before_write(mac: Mac) -> None:
     mac.fake.change(domains={})
     for words in (("on",), ("on", "--dry-run")):
         done = mac.awake(*words)
@@ -169,7 +169,7 @@ def test_a_launchd_out_of_reach_is_told_before_anything_is_written(mac: Mac) -> 
 # -- Linux, without a user manager
 
 
-def test_under_supervisor_nothing_is_written_and_a_way_is_named(fleet: GatewayWorld) -> None:
+def test_awake_under_supervisor_writes_nothing_and_hints(fleet: GatewayWorld) -> None:
     done = fleet.untouched_by("awake", "on", "--json")
     assert done.code == 6 and done.problem["code"] == "supervisor"
     assert "systemd-inhibit" in done.problem["hint"] and "supervisord.pid" in done.problem["hint"]
@@ -179,7 +179,7 @@ def test_under_supervisor_nothing_is_written_and_a_way_is_named(fleet: GatewayWo
     assert said.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in said
 
 
-def test_a_systemd_out_of_reach_is_4_and_writes_nothing(fleet: GatewayWorld) -> None:
+def test_unreachable_systemd_exits_4_without_write(fleet: GatewayWorld) -> None:
     done = fleet.untouched_by("awake", "on", "--manager", "systemd", "--json")
     assert done.code == 4 and done.problem["hint"]
 
@@ -206,7 +206,7 @@ def bus(fleet: GatewayWorld) -> Iterator[GatewayWorld]:
     yield fleet
 
 
-def test_in_wsl_nothing_is_written_for_windows_decides(bus: GatewayWorld) -> None:
+def test_awake_in_wsl_writes_nothing(bus: GatewayWorld) -> None:
     done = bus.untouched_by("awake", "on", "--json", env={"WSL_DISTRO_NAME": "Debian"})
     assert done.code == 6 and done.problem["code"] == "wsl" and "powercfg" in done.problem["hint"]
 
@@ -217,22 +217,20 @@ def test_in_wsl_nothing_is_written_for_windows_decides(bus: GatewayWorld) -> Non
     ("Failed to connect to bus: No such file or directory", 4, "no-logind"),
     ("Failed to inhibit: The name org.freedesktop.login1 was not provided by any .service files", 4, "no-logind"),
 ])  # fmt: skip
-def test_what_logind_answers_decides_before_anything_is_written(
-    bus: GatewayWorld, says: str, code: int, error: str
-) -> None:
+def test_logind_answer_is_checked_before_write(bus: GatewayWorld, says: str, code: int, error: str) -> None:
     (bus.user / "systemd/systemd-run.says").write_text(says + "\n")
     for words in ((), ("--dry-run",)):
         done = bus.untouched_by("awake", "on", "--json", *words)
         assert done.code == code and done.problem["code"] == error and done.problem["hint"]
 
 
-def test_without_systemd_inhibit_it_is_4(bus: GatewayWorld) -> None:
+def test_missing_systemd_inhibit_exits_4(bus: GatewayWorld) -> None:
     (bus.user / "systemd/systemd-inhibit").unlink()
     done = bus.untouched_by("awake", "on", "--json", env={"PATH": f"{bus.user}/systemd:{bus.user}/nowhere"})
     assert done.code == 4 and done.problem["code"] == "no-program"
 
 
-def test_a_unit_that_was_masked_is_another_ones_wish(bus: GatewayWorld) -> None:
+def test_masked_unit_is_kept(bus: GatewayWorld) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     unit = bus.user / ".config/systemd/user/hermes-profiles-awake.service"
     unit.parent.mkdir(parents=True)
@@ -244,7 +242,7 @@ def test_a_unit_that_was_masked_is_another_ones_wish(bus: GatewayWorld) -> None:
     assert done.code == 0 and [each["target"] for each in done.json["warnings"]] == [str(unit)]
 
 
-def test_a_systemd_that_is_too_old_is_told(bus: GatewayWorld) -> None:
+def test_old_systemd_is_reported(bus: GatewayWorld) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     systemctl = bus.user / "systemd/systemctl"
     systemctl.write_text(systemctl.read_text().replace("252", "239"))
@@ -252,7 +250,7 @@ def test_a_systemd_that_is_too_old_is_told(bus: GatewayWorld) -> None:
     assert done.code == 6 and done.problem["code"] == "old-systemd" and "239" in done.problem["message"]
 
 
-def test_linger_is_asked_for_when_it_is_wanted(bus: GatewayWorld) -> None:
+def test_linger_is_enabled_on_request(bus: GatewayWorld) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     bus.gateways("awake", "on", "--json")
     asked = bus.user / "systemd/loginctl.asked"
@@ -262,7 +260,7 @@ def test_linger_is_asked_for_when_it_is_wanted(bus: GatewayWorld) -> None:
     assert "enable-linger" in until(lambda: asked.exists() and asked.read_text())
 
 
-def test_the_lines_for_people(mac: Mac) -> None:
+def test_awake_text_output(mac: Mac) -> None:
     say = lambda *words: mac.fleet.gateways("awake", *words, env=mac.environment).stdout  # noqa: E731
     assert say() == "wakefulness: off\nswitch it on with `hermes-gateways awake on`\n"
     assert say("on").startswith("wakefulness is on: this machine stays awake from the first gateway that starts")
@@ -271,6 +269,6 @@ def test_the_lines_for_people(mac: Mac) -> None:
     assert say("off").startswith("wakefulness is off already")
 
 
-def test_without_any_root_it_is_off(bare: World) -> None:
+def test_awake_without_root_is_off(bare: World) -> None:
     assert bare.runner.gateways("awake").code == 0 == bare.runner.gateways("awake", "off").code
     assert not bare.root.exists()

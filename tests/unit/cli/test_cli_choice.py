@@ -21,29 +21,29 @@ def _source(done: object) -> tuple[str, str]:
     return done.json["data"]["source"], done.stderr.strip()  # type: ignore[attr-defined]
 
 
-def test_without_any_word_the_default_profile_is_cloned(two: World) -> None:
+def test_clone_without_selection_uses_default_profile(two: World) -> None:
     assert _source(two.ok("create", "x", "--clone", "--json")) == ("default", "cloning default (the default profile)")
 
 
-def test_the_sticky_profile_is_cloned_and_the_note_says_so(two: World) -> None:
+def test_clone_with_sticky_profile_uses_it_with_note(two: World) -> None:
     two.ok("use", "night")
     assert _source(two.ok("create", "x", "--clone", "--json")) == ("night", "cloning night (the sticky default)")
 
 
-def test_an_inherited_home_beats_the_sticky_profile_and_the_note_says_so(two: World) -> None:
+def test_inherited_home_precedes_sticky_profile_with_note(two: World) -> None:
     two.ok("use", "night")
     env = {"HERMES_HOME": str(two.home("work"))}
     assert _source(two.ok("create", "x", "--clone", "--json", env=env)) == ("work", "cloning work (HERMES_HOME)")
     assert two.home("x").is_dir(), "the new profile goes into the root, not below the profile"
 
 
-def test_the_option_beats_the_inherited_home(two: World) -> None:
+def test_home_option_precedes_inherited_home(two: World) -> None:
     env = {"HERMES_HOME": str(two.home("work"))}
     done = two.ok("create", "x", "--clone", "--json", "--home", str(two.home("night")), env=env)
     assert _source(done) == ("night", "cloning night (--home)")
 
 
-def test_an_explicit_name_beats_all_of_them_and_needs_no_note(two: World) -> None:
+def test_explicit_name_takes_precedence_without_note(two: World) -> None:
     two.ok("use", "night")
     env = {"HERMES_HOME": str(two.home("night"))}
     assert _source(two.ok("create", "x", "--clone-from", "work", "--json", env=env)) == ("work", "")
@@ -51,20 +51,20 @@ def test_an_explicit_name_beats_all_of_them_and_needs_no_note(two: World) -> Non
     assert two.ok("clone", "work", "y", "--json", env=env).data["source"] == "work"
 
 
-def test_explain_says_whose_profile_it_looks_at(two: World) -> None:
+def test_explain_names_selected_profile(two: World) -> None:
     done = two.ok("explain", "telegram", env={"HERMES_HOME": str(two.home("work"))})
     assert done.stderr == "profile: work (HERMES_HOME)\n"
     assert two.ok("explain", "telegram", "-p", "default").stderr == ""
 
 
-def test_a_sticky_profile_that_is_gone_is_not_replaced_by_a_guess(two: World) -> None:
+def test_missing_sticky_profile_is_error(two: World) -> None:
     (two.root / "active_profile").write_text("gone\n")
     done = two.unchanged_by("create", "x", "--clone", "--json")
     assert done.code == 5 and "'gone'" in done.problem["message"]
 
 
 @pytest.mark.parametrize("home", [".hermes", "./.hermes/", ".hermes/profiles/work", "~/.hermes", ".hermes/x/.."])
-def test_a_relative_home_is_taken_from_the_folder_we_are_in(two: World, home: str) -> None:
+def test_relative_home_is_resolved_from_working_folder(two: World, home: str) -> None:
     for env in ({}, {"PWD": "/nowhere"}):
         done = two.run("list", "--json", "--home", home, env=env)
         assert [row["name"] for row in done.data["profiles"]] == ["default", "night", "work"], home
@@ -76,13 +76,13 @@ def test_a_relative_profile_home_is_recognised_as_a_profile(two: World) -> None:
     assert _source(done) == ("work", "cloning work (--home)")
 
 
-def test_a_home_that_is_empty_is_refused(two: World) -> None:
+def test_empty_home_is_refused(two: World) -> None:
     for given in (("list",), ("create", "x"), ("delete", "work", "--yes")):
         done = two.unchanged_by(*given, "--home", "", "--json")
         assert done.code == 2 and "--home" in done.problem["message"]
 
 
-def test_a_custom_root_is_a_root_of_its_own(runner: Runner, tmp_path: Path) -> None:
+def test_custom_root_is_separate(runner: Runner, tmp_path: Path) -> None:
     world = World(runner, tmp_path / "data")
     world.make(files=SOURCE)
     env = {"HERMES_HOME": str(world.root)}
@@ -102,7 +102,7 @@ def test_create_without_a_root_makes_one(bare: World) -> None:
     assert (bare.bin / "work").stat().st_mode & 0o777 == 0o755
 
 
-def test_commands_in_hints_work_on_the_home_that_was_given(runner: Runner, tmp_path: Path) -> None:
+def test_hint_commands_keep_home_option(runner: Runner, tmp_path: Path) -> None:
     world = World(runner, tmp_path / "a root")
     world.make()
     home = ("--home", str(world.root))
@@ -117,7 +117,7 @@ def test_commands_in_hints_work_on_the_home_that_was_given(runner: Runner, tmp_p
     assert "--home" not in runner.call("show", "nobody").stderr
 
 
-def test_looking_at_nothing_makes_nothing(bare: World) -> None:
+def test_read_commands_without_root_create_nothing(bare: World) -> None:
     for given in (("list",), ("list", "--json"), ("list", "--names"), ("trash", "list"), ("undo", "--list"),
         ("create", "work", "--dry-run"), ("show", "work"), ("catalog",)):  # fmt: skip
         bare.unchanged_by(*given)

@@ -43,7 +43,7 @@ ALL = _commands()
 EXAMPLES = [(words, line) for words, function in ALL.items() for line in function.examples]
 
 
-def test_every_command_of_the_design_is_there() -> None:
+def test_all_documented_commands_exist() -> None:
     wanted = (
         "alias catalog clone config create delete demo diff env explain list rename restore show sync trash undo use"
     )
@@ -51,7 +51,7 @@ def test_every_command_of_the_design_is_there() -> None:
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
-def test_help_tells_what_it_does_and_shows_its_examples(bare: World, words: tuple[str, ...]) -> None:
+def test_help_has_summary_and_examples(bare: World, words: tuple[str, ...]) -> None:
     done = bare.call(*words, "--help")
     assert done.code == 0 and done.stderr == ""
     assert ALL[words].__doc__.split("\n")[0].split(".")[0].split(":")[0][:60] in " ".join(done.stdout.split())
@@ -119,7 +119,7 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
     ("trash", "empty", "--older-than", "-1"), ("list", "extra"), ("clone", "default", "work", "third"),
     ("create", "work", "--keep"), ("create", "work", "--clone", "--clone-channels", "--strict-prefix"),
     ("create", "work", "--keep", "A", "--drop", "A", "--clone")], ids=" ".join)  # fmt: skip
-def test_usage_errors_speak_json_too_and_exit_2(world: World, given: tuple[str, ...]) -> None:
+def test_usage_error_with_json_is_json_and_exits_2(world: World, given: tuple[str, ...]) -> None:
     done = world.call(*given, "--json") if len(given) < 3 else world.call(*given[:1], "--json", *given[1:])
     envelope = done.json
     assert done.code == 2 and envelope["exit_code"] == 2 and envelope["status"] == "error"
@@ -136,12 +136,12 @@ def test_the_hint_of_a_usage_error_works(world: World, given: tuple[str, ...]) -
     assert world.ok(*shlex.split(command)[1:]).stdout.startswith("Usage:")
 
 
-def test_no_command_at_all_shows_the_help_on_stderr(world: World) -> None:
+def test_missing_command_prints_help_on_stderr(world: World) -> None:
     done = world.call()
     assert done.code == 2 and done.stdout == "" and done.stderr.startswith("Usage:")
 
 
-def test_the_envelope_of_a_clone_is_frozen(world: World) -> None:
+def test_clone_json_matches_contract(world: World) -> None:
     dry = world.ok("clone", "default", "work", "--dry-run", "--json", env={"WEIXIN_TOKEN": "CANARY-inherited"})
     wet = world.ok("clone", "default", "work", "--json", env={"WEIXIN_TOKEN": "CANARY-inherited"})
     for done, more in ((dry, {"plan"}), (wet, set())):
@@ -183,7 +183,7 @@ def test_an_assigned_secret_is_null_and_a_port_is_not(world: World) -> None:
     assert fresh is not None and fresh[1] not in str(data) and len(fresh[1]) >= 16
 
 
-def test_the_rows_of_list_are_frozen(world: World) -> None:
+def test_list_json_matches_contract(world: World) -> None:
     world.ok("create", "work", "--description", "for the team")
     envelope = world.ok("list", "--json").json
     assert set(envelope) == ENVELOPE and set(envelope["data"]) == {"profiles"}
@@ -198,7 +198,7 @@ def test_the_rows_of_list_are_frozen(world: World) -> None:
     assert world.listed("work")["description"] == "for the team" and world.listed("work")["alias"] == "work"
 
 
-def test_show_says_what_list_says(world: World) -> None:
+def test_show_agrees_with_list(world: World) -> None:
     shown = world.ok("show", "default", "--json").data
     listed = world.listed("default")
     assert {name: shown[name] for name in listed} == listed

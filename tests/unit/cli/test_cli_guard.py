@@ -44,7 +44,7 @@ def work(world: World) -> World:
     return world
 
 
-def test_a_running_gateway_is_stopped_before_its_profile_goes(work: World) -> None:
+def test_delete_stops_running_gateway_first(work: World) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         assert work.listed("work")["gateway"] == {"state": "unsupervised", "pid": running.pid}
@@ -54,14 +54,14 @@ def test_a_running_gateway_is_stopped_before_its_profile_goes(work: World) -> No
         assert running.wait(10) == -signal.SIGTERM
 
 
-def test_a_running_gateway_is_stopped_before_its_profile_is_renamed(work: World) -> None:
+def test_rename_stops_running_gateway_first(work: World) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("rename", "work", "office")
         assert running.wait(10) == -signal.SIGTERM
 
 
-def test_a_gateway_started_from_the_root_counts_for_its_profile(work: World) -> None:
+def test_gateway_started_from_root_belongs_to_its_profile(work: World) -> None:
     with process(work.root) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("delete", "work", "--yes")
@@ -69,14 +69,14 @@ def test_a_gateway_started_from_the_root_counts_for_its_profile(work: World) -> 
 
 
 @pytest.mark.parametrize("verb", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
-def test_a_process_of_another_home_is_never_signalled(work: World, verb: tuple[str, ...]) -> None:
+def test_process_of_another_home_gets_no_signal(work: World, verb: tuple[str, ...]) -> None:
     with process(work.home("other")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok(*verb)
         assert running.poll() is None
 
 
-def test_a_live_pid_that_nothing_proves_is_refused_too(work: World) -> None:
+def test_unverified_live_pid_is_refused(work: World) -> None:
     with process(None) as running:
         (work.home("work") / "gateway.pid").write_text(f"{running.pid}\n")
         assert work.call("delete", "work", "--yes").code == 6
@@ -84,7 +84,7 @@ def test_a_live_pid_that_nothing_proves_is_refused_too(work: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["reused", "elsewhere", "dead", "garbage", "zombie", "nothing"])
-def test_a_stale_pid_file_stops_nothing(work: World, how: str) -> None:
+def test_stale_pid_file_blocks_no_delete(work: World, how: str) -> None:
     home = work.home("work")
     words = "an editor" if how in ("reused", "garbage", "nothing") else "hermes_cli.main gateway run"
     with process(work.home("other") if how == "elsewhere" else home, words=words) as running:
@@ -105,7 +105,7 @@ def test_a_stale_pid_file_stops_nothing(work: World, how: str) -> None:
         work.ok("delete", "office", "--yes")
 
 
-def test_a_clone_takes_no_pid_file_along(work: World) -> None:
+def test_clone_excludes_pid_file(work: World) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("clone", "work", "twin", "--clone-all")

@@ -8,13 +8,13 @@ import pytest
 from cli_world import World
 
 
-def test_names_are_one_on_a_line_with_default_first(world: World) -> None:
+def test_list_names_prints_default_first_one_per_line(world: World) -> None:
     for name in ("zeta", "a-1", "b_2"):
         world.make(name, {".env": ""})
     assert world.ok("list", "--names").stdout == "default\na-1\nb_2\nzeta\n"
 
 
-def test_folders_that_hermes_takes_for_no_profile_are_not_listed(world: World) -> None:
+def test_folders_hermes_ignores_are_not_listed(world: World) -> None:
     for name in ("Upper", ".hidden", "with space", "x" * 65, "-dash", "ok"):
         world.make(name, {".env": ""})
     (world.root / "profiles" / "file").write_text("")
@@ -86,7 +86,7 @@ def test_a_fifo_as_a_document_does_not_hang_the_list(world: World) -> None:
     assert process.returncode == 0
 
 
-def test_a_sticky_profile_that_is_gone_is_told(world: World) -> None:
+def test_missing_sticky_profile_is_reported(world: World) -> None:
     (world.root / "active_profile").write_text("gone\n")
     done = world.ok("list", "--json")
     (warning,) = done.json["warnings"]
@@ -102,27 +102,27 @@ def test_the_sticky_profile_is_marked(world: World) -> None:
     assert "\n* work" in world.ok("list").stdout and "(sticky default)" in world.ok("show", "work").stdout
 
 
-def test_a_disabled_profile_says_so(world: World) -> None:
+def test_disabled_profile_is_marked(world: World) -> None:
     world.make("work", {"profile.yaml": "disabled: true\ndescription: off for now\n"})
     assert world.listed("work")["disabled"] is True
     assert "work (disabled)" in world.ok("list").stdout and "(disabled)" in world.ok("show", "work").stdout
 
 
 @pytest.mark.parametrize("content", ["x" * 70, "../../etc", "\x00", "a\nb", "\xff"])
-def test_a_garbled_sticky_file_stops_nothing(world: World, content: str) -> None:
+def test_list_with_unreadable_sticky_file_succeeds(world: World, content: str) -> None:
     (world.root / "active_profile").write_bytes(content.encode("latin-1"))
     assert world.call("list", "--json").code == 0
     assert world.call("create", "work").code == 0
     assert world.call("create", "other", "--clone").code in (0, 2, 5)
 
 
-def test_show_tells_places_and_never_values(world: World) -> None:
+def test_show_prints_locations_without_values(world: World) -> None:
     done = world.ok("show", "default")
     for word in ("TELEGRAM_BOT_TOKEN", ".env:4", "telegram", "identity credential", "gpt-5 (openai)"):
         assert word in done.stdout
 
 
-def test_a_broken_plugin_is_named_and_does_not_hide_the_profiles(world: World) -> None:
+def test_broken_plugin_is_reported_and_profiles_are_listed(world: World) -> None:
     folder = world.root / "plugins" / "newchat"
     folder.mkdir(parents=True)
     (folder / "plugin.yaml").write_bytes(b"name: newchat\nkind: platform\nrequires_env: [\xff\n")

@@ -29,9 +29,7 @@ STATE = (".hermes-profiles",)
     ("alias", "work", "--name", "other"), ("alias", "work", "--remove"), ("undo",), ("restore", "gone"),
     ("restore", "gone", "--as", "back"), ("trash", "empty"),
 ], ids=" ".join)  # fmt: skip
-def test_a_dry_run_changes_nothing_at_all_and_shows_the_steps_that_would_be_done(
-    work: World, given: tuple[str, ...]
-) -> None:
+def test_dry_run_changes_nothing_and_lists_planned_steps(work: World, given: tuple[str, ...]) -> None:
     work.ok("create", "gone")
     work.ok("delete", "gone", "--yes")
     dry = work.unchanged_by(*given, "--dry-run", "--json")
@@ -59,7 +57,7 @@ def _unstamped(text: str) -> str:
     ("rename", "work", "office"), ("delete", "work", "--yes"), ("alias", "work", "--name", "other"),
     ("alias", "work", "--remove"), ("alias", "work", "--name", "desk", "--remove"),
 ], ids=" ".join)  # fmt: skip
-def test_each_change_can_be_undone_and_had_again(work: World, given: tuple[str, ...]) -> None:
+def test_undo_and_redo_restore_each_change(work: World, given: tuple[str, ...]) -> None:
     before = work.picture(work.user)
     before = {path: value for path, value in before.items() if ".hermes-profiles" not in path}
     done = work.ok(*given, "--json")
@@ -73,7 +71,7 @@ def test_each_change_can_be_undone_and_had_again(work: World, given: tuple[str, 
     assert done.data["change"] in work.ok("undo", "--list").stdout and strays(work) == []
 
 
-def test_use_is_what_hermes_reads(work: World) -> None:
+def test_use_writes_the_file_hermes_reads(work: World) -> None:
     work.ok("use", "work")
     assert (work.root / "active_profile").read_text() == "work\n"
     assert "already" in work.ok("use", "work").stdout
@@ -81,7 +79,7 @@ def test_use_is_what_hermes_reads(work: World) -> None:
     assert not (work.root / "active_profile").exists()
 
 
-def test_rename_takes_aliases_and_the_sticky_default_along(work: World) -> None:
+def test_rename_updates_aliases_and_sticky_default(work: World) -> None:
     work.ok("use", "work")
     before = picture(work.home("work"))
     work.ok("rename", "work", "office")
@@ -91,7 +89,7 @@ def test_rename_takes_aliases_and_the_sticky_default_along(work: World) -> None:
     assert all(" -p office " in (work.bin / name).read_text() for name in ("desk", "office"))
 
 
-def test_rename_keeps_the_hermes_that_an_alias_runs(work: World) -> None:
+def test_rename_keeps_hermes_path_in_alias(work: World) -> None:
     (work.bin / "desk").write_text("#!/bin/sh\nexec '/opt/my hermes/bin/hermes' -p work \"$@\"\n")
     work.ok("rename", "work", "office")
     assert (work.bin / "desk").read_text() == "#!/bin/sh\nexec '/opt/my hermes/bin/hermes' -p office \"$@\"\n"
@@ -103,7 +101,7 @@ def test_rename_to_the_name_of_its_own_alias(work: World) -> None:
     assert " -p desk " in (work.bin / "desk").read_text()
 
 
-def test_aliases_match_exactly_and_foreign_files_are_never_touched(world: World) -> None:
+def test_aliases_match_exactly_and_unrelated_files_are_kept(world: World) -> None:
     for name in ("erp", "erp-dev", "erp-devops"):
         world.ok("create", name)
     foreign = {
@@ -131,7 +129,7 @@ def test_aliases_match_exactly_and_foreign_files_are_never_touched(world: World)
     assert world.call("alias", "erp", "--name", "ls", "--json").problem["code"] == "alias-taken"
 
 
-def test_an_alias_starts_the_profile_it_says(world: World) -> None:
+def test_alias_starts_its_profile(world: World) -> None:
     hermes = world.user / "tools" / "hermes"
     hermes.parent.mkdir()
     hermes.write_text('#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n')
@@ -142,7 +140,7 @@ def test_an_alias_starts_the_profile_it_says(world: World) -> None:
     assert said == "[-p]\n[work]\n[chat]\n[two words]\n[$x]\n"
 
 
-def test_a_name_that_is_a_command_gets_no_alias_and_the_hint_works(world: World) -> None:
+def test_command_name_gets_no_alias_and_working_hint(world: World) -> None:
     done = world.ok("create", "git-x", "--json")
     assert done.json["warnings"] == []
     done = world.ok("create", "cat", "--json")
@@ -153,7 +151,7 @@ def test_a_name_that_is_a_command_gets_no_alias_and_the_hint_works(world: World)
     assert world.listed("cat")["alias"] == "kitty"
 
 
-def test_delete_moves_to_the_trash_and_restore_brings_all_back(work: World) -> None:
+def test_delete_moves_to_trash_and_restore_recovers_all(work: World) -> None:
     work.ok("use", "work")
     before = picture(work.home("work"))
     done = work.ok("delete", "work", "--yes")
@@ -174,7 +172,7 @@ def test_restore_under_another_name_and_by_id(work: World) -> None:
     assert work.call("restore", "work").code == 5
 
 
-def test_of_deletes_within_one_second_the_last_is_restored(world: World) -> None:
+def test_restore_after_deletes_in_one_second_uses_the_last(world: World) -> None:
     for number in range(12):
         world.ok("create", "work", "--no-alias", "--description", str(number))
         world.ok("delete", "work", "--yes")
@@ -193,7 +191,7 @@ def test_restore_does_not_overwrite(work: World) -> None:
     assert done.code == 6 and done.problem["code"] == "exists" and work.picture(work.home("work")) == before
 
 
-def test_trash_empty_takes_only_what_is_old_enough(work: World) -> None:
+def test_trash_empty_deletes_only_old_entries(work: World) -> None:
     for name in ("old", "young", "odd"):
         work.ok("create", name)
         work.ok("delete", name, "--yes")
@@ -221,7 +219,7 @@ def test_the_state_folder_is_private(work: World) -> None:
     assert work.state.stat().st_mode & 0o777 == 0o700
 
 
-def test_undo_refuses_when_the_world_has_moved_on(work: World) -> None:
+def test_undo_after_later_changes_is_refused(work: World) -> None:
     work.ok("rename", "work", "office")
     work.make("work", {".env": ""})
     done = work.call("undo", "--json")
@@ -250,7 +248,7 @@ def test_the_report_counts_and_groups(world: World) -> None:
     assert "taken out of the text of 1 file:\n    memories/MEMORY.md:1  the value of TELEGRAM_BOT_TOKEN\n" in text
 
 
-def test_the_report_heads_files_even_when_no_setting_stays_behind(world: World) -> None:
+def test_clone_report_without_settings_has_files_heading(world: World) -> None:
     world.make("plain", {".env": "OPENAI_API_KEY=sk-CANARY-000000000\n", "state.db": "x"})
     text = world.ok("clone", "plain", "work").stdout
     assert "  left behind, 1 file or folder:\n    state.db: " in text and "setting" not in text
@@ -263,7 +261,7 @@ def _token() -> bytes:
     return TOKEN.encode()
 
 
-def test_an_alias_left_over_from_a_deleted_profile_is_written_anew(world: World) -> None:
+def test_stale_alias_of_deleted_profile_is_rewritten(world: World) -> None:
     world.bin.mkdir(parents=True)
     (world.bin / "work").write_text('#!/bin/sh\nexec /gone/hermes -p work "$@"\n')
     world.ok("create", "work")
@@ -272,7 +270,7 @@ def test_an_alias_left_over_from_a_deleted_profile_is_written_anew(world: World)
     assert "/gone/hermes" in (world.bin / "work").read_text()
 
 
-def test_a_hostile_alias_folder_is_no_way_out(world: World, tmp_path: Path) -> None:
+def test_hostile_alias_folder_cannot_redirect_writes(world: World, tmp_path: Path) -> None:
     world.bin.mkdir(parents=True)
     target = tmp_path / "precious"
     target.write_text('#!/bin/sh\nexec hermes -p work "$@"\n')
@@ -282,7 +280,7 @@ def test_a_hostile_alias_folder_is_no_way_out(world: World, tmp_path: Path) -> N
     assert target.read_text() == '#!/bin/sh\nexec hermes -p work "$@"\n', "a link is removed, not what it points to"
 
 
-def test_profiles_may_live_on_another_disk(world: World) -> None:
+def test_linked_profiles_folder_on_another_disk_is_supported(world: World) -> None:
     """`profiles` is a link: every change goes through it, and nothing is left half-made."""
     elsewhere = world.root.parent / "other-disk"
     elsewhere.mkdir()

@@ -24,7 +24,7 @@ NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the command as another user")
 
 
-def test_of_two_creates_of_one_name_one_wins(world: World) -> None:
+def test_concurrent_creates_of_one_name_make_one_profile(world: World) -> None:
     for number in range(10):
         name = f"race{number}"
         started = [world.process("clone", "default", name, "--json") for _ in range(2)]
@@ -36,7 +36,7 @@ def test_of_two_creates_of_one_name_one_wins(world: World) -> None:
     assert [entry["status"] for entry in world.journal()].count("done") == 10
 
 
-def test_two_changes_of_one_profile_leave_one_of_the_two_outcomes(world: World) -> None:
+def test_concurrent_changes_leave_one_complete_outcome(world: World) -> None:
     for number in range(5):
         world.ok("create", "work")
         started = [world.process("rename", "work", f"new{number}"), world.process("delete", "work", "--yes")]
@@ -115,7 +115,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("prepare", "change"), CHANGES)
-def test_killed_at_any_moment_it_is_the_old_state_or_the_new_one(runner: Runner, prepare: str, change: str) -> None:
+def test_kill_at_any_step_leaves_old_or_new_state(runner: Runner, prepare: str, change: str) -> None:
     chance, killed, took = random.Random(change), 0, 0.3
     for number in range(60):
         if number >= 14 and killed >= 6:
@@ -158,7 +158,7 @@ def test_killed_at_any_moment_it_is_the_old_state_or_the_new_one(runner: Runner,
     assert killed >= 6, "the kills came too late to prove anything"
 
 
-def test_the_next_command_deals_with_an_interrupted_change_before_it_plans(world: World) -> None:
+def test_next_command_recovers_interrupted_change_before_planning(world: World) -> None:
     """Killed between the folder and the alias, a second rename must not lose the alias."""
     world.ok("create", "work")
     script = """if True:
@@ -229,7 +229,7 @@ def _as_nobody(runner: Runner, *arguments: str) -> Done:
 
 
 @root_only
-def test_who_may_not_write_gets_one_clear_message_and_nothing_is_left(stranger: Runner) -> None:
+def test_write_without_permission_is_one_error_and_leaves_nothing(stranger: Runner) -> None:
     world = World(stranger)
     world.make(files=SOURCE)
     _own(world.user)
@@ -256,7 +256,7 @@ def test_who_may_not_write_gets_one_clear_message_and_nothing_is_left(stranger: 
 
 
 @root_only
-def test_a_root_that_may_not_be_entered_is_one_clear_message(stranger: Runner) -> None:
+def test_inaccessible_root_is_one_error(stranger: Runner) -> None:
     world = World(stranger)
     world.make(files=SOURCE)
     world.root.chmod(0o700)  # it is root's own
@@ -267,7 +267,7 @@ def test_a_root_that_may_not_be_entered_is_one_clear_message(stranger: Runner) -
 
 
 @root_only
-def test_root_leaves_files_that_their_owner_can_use(stranger: Runner) -> None:
+def test_command_as_root_keeps_file_owner(stranger: Runner) -> None:
     world = World(stranger)
     world.make(files=SOURCE)
     _own(world.user)

@@ -74,7 +74,7 @@ def shared(done: Done) -> dict[str, tuple[str, list[str]]]:
     return {row["channel"]: (row["owner"], row["losers"]) for row in done.data["shared"]}
 
 
-def test_one_keeps_the_bots_and_one_undo_brings_all_back(root: World) -> None:
+def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: World) -> None:
     before = times(root.root)
     done = root.ok("repair", "--yes", "--json")
     assert {name: (owner, set(losers)) for name, (owner, losers) in shared(done).items()} == {
@@ -119,7 +119,7 @@ def test_a_dry_run_shows_each_step_and_changes_nothing(root: World) -> None:
     assert plain.code == 0 and "nothing to do" in plain.stdout
 
 
-def test_the_text_names_what_whose_why_and_what_comes_next(root: World) -> None:
+def test_repair_text_names_identity_owner_reason_and_next_step(root: World) -> None:
     text = root.ok("repair", "--dry-run").stdout
     for words in ("token of telegram is held by default, ", "default keeps it: it is the default profile", "(guess)",
         "but no evidence of use was found", "--owner telegram=PROFILE", "work would lose slack, telegram", ".env:3",
@@ -140,13 +140,13 @@ def test_a_second_run_has_nothing_to_do(root: World) -> None:
     assert "nothing to do" in root.unchanged_by("repair").stdout, "nobody is asked about nothing"
 
 
-def test_nobody_to_ask_is_no_yes(root: World) -> None:
+def test_repair_without_terminal_is_not_confirmed(root: World) -> None:
     done = root.call("repair")
     assert done.code == 6 and "repair --yes" in done.stderr and root.journal() == []
     assert holders(root, TOKEN)[TOKEN] == ["default", "work", "family"]
 
 
-def test_profiles_limit_who_is_changed(root: World) -> None:
+def test_repair_with_profiles_changes_only_those(root: World) -> None:
     before = times(root.home("family"))
     done = root.ok("repair", "work", "--yes", "--json")
     assert [row["profile"] for row in done.data["profiles"]] == ["work"] and done.data["remaining"] == []
@@ -156,7 +156,7 @@ def test_profiles_limit_who_is_changed(root: World) -> None:
     assert root.call("repair", "nobody").code == 5
 
 
-def test_the_owner_can_be_named(root: World) -> None:
+def test_repair_with_owner_option_keeps_that_owner(root: World) -> None:
     done = root.ok("repair", "--owner", "telegram=work", "--yes", "--json")
     assert shared(done)["telegram"][0] == "work" and shared(done)["slack"][0] == "default"
     assert [channels(root, name) for name in ("default", "work", "family")] == [("slack",), ("telegram",), ()]
@@ -170,15 +170,13 @@ def test_the_owner_can_be_named(root: World) -> None:
     (("--owner", "telegramm=work"), 2, "hermes-profiles catalog"), (("--owner", "telegram=nobody"), 5, "no profile"),
     (("--owner", "telegram=other"), 2, "default, "), (("--channel", "x"), 2, "hermes-profiles catalog"),
 ])  # fmt: skip
-def test_what_does_not_fit_is_said_and_nothing_is_done(
-    root: World, words: tuple[str, ...], code: int, said: str
-) -> None:
+def test_repair_with_invalid_arguments_is_refused(root: World, words: tuple[str, ...], code: int, said: str) -> None:
     root.make("other", {".env": "A=1\n"})
     done = root.unchanged_by("repair", "--yes", *words)
     assert done.code == code and said in done.stderr, done
 
 
-def test_only_the_channel_that_was_named(root: World) -> None:
+def test_repair_with_channel_changes_only_that_channel(root: World) -> None:
     done = root.ok("repair", "--channel", "Telegram", "--yes", "--json")
     assert set(shared(done)) == {"telegram"} and channels(root, "work") == ("slack",)
     assert (
@@ -186,7 +184,7 @@ def test_only_the_channel_that_was_named(root: World) -> None:
     ).read_text() == f"# keys\nOPENAI_API_KEY={OPENAI}\nSLACK_BOT_TOKEN={SLACK}\nSLACK_APP_TOKEN={APP}\n"
 
 
-def test_a_copy_that_sleeps_goes_too(bare: World) -> None:
+def test_repair_removes_disabled_copy(bare: World) -> None:
     bare.make(
         "default", {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "config.yaml": "platforms: {telegram: {enabled: false}}\n"}
     )
@@ -198,7 +196,7 @@ def test_a_copy_that_sleeps_goes_too(bare: World) -> None:
     assert TOKEN not in (bare.root / ".env").read_text()
 
 
-def test_logins_and_the_command_that_logs_in_again(bare: World) -> None:
+def test_removed_login_names_login_command(bare: World) -> None:
     auth = json.dumps({"providers": {"nous": {"refresh_token": "CANARY-refresh-12345"}}})
     bare.make("default", {".env": ""})
     for name in ("family", "work"):
@@ -214,7 +212,7 @@ def test_logins_and_the_command_that_logs_in_again(bare: World) -> None:
     assert done.data["next_steps"] == [], "who has no login of its own uses that of the root"
 
 
-def test_ports_and_keys_of_their_own(bare: World) -> None:
+def test_repair_assigns_separate_ports_and_keys(bare: World) -> None:
     for name in ("default", "work", "family"):
         bare.make(name, {".env": "API_SERVER_KEY=CANARY-0123456789abcdef\nWEBHOOK_ENABLED=true\n"})
     done = bare.ok("repair", "--yes", "--json")
@@ -232,7 +230,7 @@ def test_ports_and_keys_of_their_own(bare: World) -> None:
     assert any("new port" in step for step in done.data["next_steps"])
 
 
-def test_one_profile_that_cannot_be_read_does_not_stop_the_others(root: World) -> None:
+def test_repair_with_unreadable_profile_repairs_the_others(root: World) -> None:
     (root.home("family") / "config.yaml").write_text(f"platforms:\n  telegram: [{TOKEN}\n")
     before = times(root.home("family"))
     done = root.call("repair", "--yes", "--json")
@@ -244,13 +242,13 @@ def test_one_profile_that_cannot_be_read_does_not_stop_the_others(root: World) -
     }
 
 
-def test_what_the_shell_sets_is_kept_out(root: World) -> None:
+def test_repair_ignores_shell_variables(root: World) -> None:
     done = root.call("repair", "work", "--yes", "--json", env={"TELEGRAM_BOT_TOKEN": TOKEN})
     assert done.code == 0 and done.data["profiles"][0]["masked"] == ["TELEGRAM_BOT_TOKEN"]
     assert (root.home("work") / ".env").read_text().endswith("TELEGRAM_BOT_TOKEN=\n")
 
 
-def test_a_managed_folder_is_told(root: World) -> None:
+def test_managed_folder_is_reported(root: World) -> None:
     folder = root.user / "managed"
     folder.mkdir()
     (folder / ".env").write_text(f"DISCORD_BOT_TOKEN={TOKEN}\n")
@@ -258,7 +256,7 @@ def test_a_managed_folder_is_told(root: World) -> None:
     assert done.code == 0 and "managed-identity" in {one["code"] for one in done.json["warnings"]}
 
 
-def test_places_that_are_not_rewritten_are_told(root: World) -> None:
+def test_skipped_places_are_reported(root: World) -> None:
     with sqlite3.connect(root.home("work") / "state.db") as db:
         db.execute("create table t (x)")
         db.execute("insert into t values (?)", (TOKEN,))
@@ -267,7 +265,7 @@ def test_places_that_are_not_rewritten_are_told(root: World) -> None:
     assert "state.db" in done.stdout and "a database, not rewritten" in done.stdout
 
 
-def test_nothing_shared_is_said_of_what_could_be_read(root: World) -> None:
+def test_nothing_shared_message_is_limited_to_readable_profiles(root: World) -> None:
     root.ok("repair", "--yes")
     assert "what another one has\n" in root.ok("repair").stdout
     (root.home("work") / "config.yaml").write_text("model: [unclosed\n")
@@ -276,7 +274,7 @@ def test_nothing_shared_is_said_of_what_could_be_read(root: World) -> None:
     assert root.ok("repair", "--json").data["unread"]
 
 
-def test_the_answer_has_a_fixed_form(root: World) -> None:
+def test_repair_json_matches_contract(root: World) -> None:
     done = root.ok("repair", "--yes", "--json")
     assert set(done.data) == {"dry_run", "shared", "profiles", "remaining", "unread", "next_steps", "change"}
     assert all(set(row) == ROW for row in done.data["shared"]) and all(
@@ -288,7 +286,7 @@ def test_the_answer_has_a_fixed_form(root: World) -> None:
     assert_no_canary(b"".join(path.read_bytes() for path in (root.state / "journal").glob("*.json")), "the journal")
 
 
-def test_a_gateway_that_runs_keeps_its_bot_and_a_loser_is_to_be_restarted(fleet: GatewayWorld) -> None:
+def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayWorld) -> None:
     for name in ("default", "work", "night"):
         fleet.make(name, CLONED)
     processes = [fleet.by_hand("work"), fleet.by_hand("night")]
@@ -318,7 +316,7 @@ def test_a_gateway_that_runs_keeps_its_bot_and_a_loser_is_to_be_restarted(fleet:
     assert "work" in done.data["next_steps"][0] and "default" not in done.data["next_steps"][0]
 
 
-def test_it_asks_on_a_terminal(root: World) -> None:
+def test_repair_on_terminal_prompts(root: World) -> None:
     pty = pytest.importorskip("pty")
     master, slave = pty.openpty()
     process = root.process("repair", stdin=slave, stderr=slave)

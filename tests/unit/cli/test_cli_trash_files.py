@@ -43,7 +43,7 @@ def throw(world: World, paths: Sequence[str] = AWAY, profile: str = "work") -> s
     return f"{trash_id}-{profile}"
 
 
-def test_files_are_listed_put_back_and_taken_again(work: World) -> None:
+def test_trashed_files_are_listed_restored_and_trashed_again(work: World) -> None:
     before = picture(work.home("work"))
     entry_id = throw(work)
     (row,) = work.ok("trash", "list", "--json").data["trash"]
@@ -73,7 +73,7 @@ def test_a_repair_is_undone_by_undo(work: World) -> None:
     assert picture(work.home("work")) == before and work.ok("trash", "list").stdout == "the trash is empty\n"
 
 
-def test_a_place_that_is_taken_is_refused_by_name(work: World) -> None:
+def test_restore_to_existing_path_is_refused(work: World) -> None:
     entry_id = throw(work)
     work.make("work", {"whatsapp": "something new"})
     for given in (("restore", entry_id, "--json"), ("restore", entry_id, "--dry-run", "--json")):
@@ -83,7 +83,7 @@ def test_a_place_that_is_taken_is_refused_by_name(work: World) -> None:
         assert f"mv {done.problem['target']} " in done.problem["hint"]
 
 
-def test_the_name_means_the_deleted_profile_and_never_files(work: World) -> None:
+def test_restore_by_name_selects_profile_not_files(work: World) -> None:
     entry_id = throw(work)
     done = work.call("restore", "work", "--json")
     assert done.code == 5 and f"restore {entry_id}" in done.problem["hint"]
@@ -102,7 +102,7 @@ def throw_from_default(world: World) -> str:
     return throw(world, ("skills/notify/SKILL.md",), "default")
 
 
-def test_files_of_a_renamed_profile_go_where_they_are_told(work: World) -> None:
+def test_files_of_renamed_profile_are_restored_to_named_profile(work: World) -> None:
     before = picture(work.home("work"))
     entry_id = throw(work)
     work.ok("rename", "work", "office")
@@ -113,7 +113,7 @@ def test_files_of_a_renamed_profile_go_where_they_are_told(work: World) -> None:
     assert work.call("restore", entry_id, "--as", "../x").code != 0
 
 
-def test_an_entry_that_does_not_say_what_it_is_moves_nothing(work: World) -> None:
+def test_restore_of_undescribed_entry_is_refused(work: World) -> None:
     entry_id = throw(work)
     (about,) = work.state.glob("trash/*/about.json")
     about.write_text(json.dumps(json.loads(about.read_text()) | {"paths": ["../../victim"]}))
@@ -124,7 +124,7 @@ def test_an_entry_that_does_not_say_what_it_is_moves_nothing(work: World) -> Non
     assert done.code == 1 and done.problem["hint"]
 
 
-def test_empty_counts_both_kinds(work: World) -> None:
+def test_trash_empty_counts_profiles_and_files(work: World) -> None:
     entry_id = throw(work)
     work.make("other", STATE)
     work.ok("delete", "other", "--yes")
@@ -135,7 +135,7 @@ def test_empty_counts_both_kinds(work: World) -> None:
     assert not list(work.state.glob(f"trash/{entry_id}")) and strays(work) == []
 
 
-def test_a_dry_run_tells_the_mode_before_and_after(work: World) -> None:
+def test_change_dry_run_shows_mode_before_and_after(work: World) -> None:
     path = work.home("work") / "SOUL.md"
     path.chmod(0o644)
     plan = ChangePlan(("doctor",), "set modes", (SetMode(path, 0o600, Signature.of(path.lstat())),))
@@ -143,7 +143,7 @@ def test_a_dry_run_tells_the_mode_before_and_after(work: World) -> None:
     assert f"  set the mode of {path} to 0600 (it is 0644)" in list(dry_run_lines(plan.summary, describe(plan)))
 
 
-def test_a_name_that_is_no_text_does_not_stop_the_answer(work: World) -> None:
+def test_undecodable_file_name_is_listed(work: World) -> None:
     name = os.fsdecode(b"not-\xff-text")
     (work.home("work") / name).write_bytes(b"x")
     entry_id = throw(work, (name,))

@@ -38,7 +38,7 @@ def test_shell_accepts_the_script(name: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_bash_scripts_use_nothing_that_bash_3_2_of_macos_lacks() -> None:
+def test_bash_scripts_run_in_bash_3_2() -> None:
     newer = r"mapfile|readarray|declare -[Ag]|local -[An]|\$\{\w+(,,?|\^\^?|@\w)\}|\|&|&>>|;;&|\[\[ -v|EPOCH|coproc"
     for program in ("hermes-profiles", "hermes-gateways"):
         text = (SCRIPTS / f"{program}.bash").read_text()
@@ -47,7 +47,7 @@ def test_bash_scripts_use_nothing_that_bash_3_2_of_macos_lacks() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> None:
+def test_every_command_argument_has_completion_kind(command: Command) -> None:
     """A new option says what its value is in cli/completion/command_tree.py: by its metavar, name or place."""
     for word in (*command.arguments, *command.options):
         assert word.kind is not None, f"say in cli/completion/command_tree.py what {word} is"
@@ -64,14 +64,14 @@ def test_every_word_of_every_command_is_of_a_known_kind(command: Command) -> Non
     }
 
 
-def test_a_word_that_nobody_has_explained_has_no_kind() -> None:
+def test_unknown_argument_has_no_completion_kind() -> None:
     assert (
         command_tree._kind(("frob",), "--frob", "FROB") is None
         and command_tree._kind(("frob",), "frob", "FROB") is None
     )
 
 
-def test_the_tree_has_what_the_tables_of_commands_have() -> None:
+def test_completion_tree_matches_command_tables() -> None:
     for tree, program in zip(TREES, (HERMES_PROFILES, HERMES_GATEWAYS), strict=True):
         assert sorted(each.path[0] for each in tree.commands) == sorted(program.commands)
         assert tree.options[0].names == ("--version",)
@@ -85,7 +85,7 @@ def test_the_tree_has_what_the_tables_of_commands_have() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_command_and_option_stands_in_every_script_with_its_help(command: Command) -> None:
+def test_scripts_have_every_command_and_option_with_help(command: Command) -> None:
     texts = {name: (SCRIPTS / name).read_text() for name in NAMES if command.program in name}
     for option in command.options:
         for name in (*option.names, *option.off):
@@ -99,7 +99,7 @@ def test_every_command_and_option_stands_in_every_script_with_its_help(command: 
 
 
 @pytest.mark.parametrize("shell", list(scripts.FILES))
-def test_the_command_prints_the_scripts_of_both_programs(runner: Runner, shell: str) -> None:
+def test_completion_command_prints_scripts_of_both_programs(runner: Runner, shell: str) -> None:
     parts = [
         (SCRIPTS / scripts.FILES[shell].format(name)).read_text() for name in ("hermes-profiles", "hermes-gateways")
     ]
@@ -109,14 +109,14 @@ def test_the_command_prints_the_scripts_of_both_programs(runner: Runner, shell: 
     assert runner.ok("completion", shell, "--json").data == {"shell": shell, "script": done.stdout}
 
 
-def test_another_shell_is_refused(runner: Runner) -> None:
+def test_unknown_shell_is_refused(runner: Runner) -> None:
     done = runner.call("completion", "tcsh", "--json")
     assert done.code == 2 and done.problem["code"] == "no-such-shell"
     command = re.findall(r"`hermes-profiles (.*)`", done.problem["hint"])[0]
     assert runner.ok(*command.split()).stdout
 
 
-def test_the_command_prints_what_was_shipped_when_there_is_something(
+def test_completion_command_prints_shipped_script(
     runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.cli.commands.profile import completion
@@ -127,7 +127,7 @@ def test_the_command_prints_what_was_shipped_when_there_is_something(
     assert runner.ok("completion", "bash").stdout == "# shipped for hermes-profiles\n\n# shipped for hermes-gateways\n"
 
 
-def test_the_wheel_ships_every_script_in_both_places_and_the_manual() -> None:
+def test_wheel_contains_scripts_and_manual() -> None:
     import tomllib
 
     wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
@@ -138,7 +138,7 @@ def test_the_wheel_ships_every_script_in_both_places_and_the_manual() -> None:
     assert all(wheel["shared-data"][f"man/{name}.1"] == f"share/man/man1/{name}.1" for name in PROGRAMS)
 
 
-def test_asking_for_words_imports_nothing_heavy(runner: Runner) -> None:
+def test_completion_imports_no_heavy_module(runner: Runner) -> None:
     import sys
 
     code = (

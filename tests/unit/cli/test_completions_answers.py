@@ -65,7 +65,7 @@ PATHS = st.lists(st.sampled_from(["/", "profiles", "a", "..", ".", "~", "x y", "
 
 @settings(max_examples=200, deadline=None)
 @given(parts=PATHS, by_option=st.booleans())
-def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_option: bool) -> None:
+def test_completion_uses_root_of_commands(parts: list[str], by_option: bool) -> None:
     given_home = "/".join(parts).replace("//", "/").replace("//", "/")
     if by_option and not given_home.strip():
         return
@@ -86,7 +86,7 @@ def test_the_root_is_the_one_that_every_command_works_on(parts: list[str], by_op
     assert found is not None and found.root == wanted.root
 
 
-def test_profiles_are_those_that_list_names(root: Path, runner: Runner) -> None:
+def test_completed_profiles_match_list_names(root: Path, runner: Runner) -> None:
     (root / "profiles" / "Bad Name").mkdir()
     (root / "profiles" / "a-file").touch()
     (root / "profiles" / "loop").symlink_to("loop")
@@ -96,13 +96,13 @@ def test_profiles_are_those_that_list_names(root: Path, runner: Runner) -> None:
     assert names("named") == ["family", "linked", "night", "work"]
 
 
-def test_no_root_and_an_unreadable_one_offer_nothing(isolated: Path) -> None:
+def test_missing_or_unreadable_root_offers_nothing(isolated: Path) -> None:
     assert all(ask(kind) == [] for kind in KINDS)
     (isolated / ".hermes").write_text("a file")
     assert all(ask(kind) == [] for kind in KINDS)
 
 
-def test_names_on_the_line_are_not_offered_again(root: Path) -> None:
+def test_names_on_line_are_not_offered_again(root: Path) -> None:
     assert names("profile", "work", "--except", "night", "") == ["default", "family"]
     # A group may have the name of a profile that goes into it.
     assert names("member", "work", "night", "") == ["default", "family", "work"]
@@ -118,13 +118,13 @@ def test_names_on_the_line_are_not_offered_again(root: Path) -> None:
     ("$NOT_SET", ""), ("$(x)", None), ("`x`", None), ('"$(x)"', None), ("$'x'", None), ("${HOME:-x}", None), ("$1", ""),
     ("'$(x)'", "$(x)"), ("\\$\\(x\\)", "$(x)"), ("a\\", "a\\"), ("'open", "open"),
 ])  # fmt: skip
-def test_quotes_are_taken_off_as_a_shell_would(word: str, meant: str | None) -> None:
+def test_quotes_are_removed_like_in_shell(word: str, meant: str | None) -> None:
     expected = meant.replace("{home}", os.environ["HOME"]) if meant is not None else None
     assert candidates._unquoted(word, "bash") == expected and candidates._unquoted(word, "zsh") == expected
     assert candidates._unquoted(word, "fish") == word
 
 
-def test_a_home_that_cannot_be_told_offers_nothing(root: Path) -> None:
+def test_unresolved_home_offers_nothing(root: Path) -> None:
     for word in ("$(echo x)", "", "$NOT_SET_ANYWHERE"):
         assert names("profile", "--home", word, "", shell="bash") == []
     assert names("profile", "--home=", "", shell="zsh") == []
@@ -132,7 +132,7 @@ def test_a_home_that_cannot_be_told_offers_nothing(root: Path) -> None:
     assert names("profile", "--home", "")
 
 
-def test_states_are_proved_by_pid_start_time_and_home(root: Path, gateway: int) -> None:
+def test_state_needs_pid_start_time_and_home(root: Path, gateway: int) -> None:
     write_pid(root, "work", gateway)
     assert dict(ask("gateway")) == {"default": "stopped", "family": "stopped", "night": "stopped",
                                     "work": f"running, pid {gateway}"}  # fmt: skip
@@ -147,7 +147,7 @@ def test_states_are_proved_by_pid_start_time_and_home(root: Path, gateway: int) 
     assert found["work"] == "stopped"
 
 
-def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
+def test_copied_pid_file_is_not_running_gateway(root: Path) -> None:
     environment = os.environ | {"HERMES_HOME": str(root / "profiles" / "work")}
     code = "import time; time.sleep(120)"
     with subprocess.Popen([sys.executable, "-c", code, "hermes", "gateway", "run"], env=environment) as process:
@@ -164,7 +164,7 @@ def test_a_copied_pid_file_is_no_gateway(root: Path) -> None:
     assert found["work"].startswith("running") and found["night"] == "stopped"
 
 
-def test_order_and_choice_by_state(root: Path, gateway: int) -> None:
+def test_candidates_are_ordered_and_selected_by_state(root: Path, gateway: int) -> None:
     write_pid(root, "night", gateway)
     assert names("running")[0] == "night" and names("stopped")[-1] == "night"
     assert names("running", shell="bash") == ["night"]
@@ -173,7 +173,7 @@ def test_order_and_choice_by_state(root: Path, gateway: int) -> None:
     assert names("gateway", "", shell="bash") == ["default", "family", "night", "work"]
 
 
-def test_where_one_gateway_may_serve_all_nothing_is_called_stopped(root: Path, gateway: int) -> None:
+def test_profiles_of_multiplexer_are_not_marked_stopped(root: Path, gateway: int) -> None:
     (root / "config.yaml").write_text("gateway:\n  multiplex_profiles: true\n")
     write_pid(root, "default", gateway)
     assert dict(ask("gateway")) == {"default": f"running, pid {gateway}", "family": "", "night": "", "work": ""}
@@ -183,7 +183,7 @@ def test_where_one_gateway_may_serve_all_nothing_is_called_stopped(root: Path, g
     "", "{", "CANARY", '{"pid": "x"}', '{"pid": -1}', '{"pid": 0}', '{"pid": 99999999999999999999}', "[]", "\0" * 9,
     "²", '{"pid": 1.5e9, "start_time": null}', "-1", '{"pid":1', "１２",
 ])  # fmt: skip
-def test_a_pid_file_full_of_nonsense_is_a_stopped_gateway(root: Path, text: str) -> None:
+def test_invalid_pid_file_is_stopped_gateway(root: Path, text: str) -> None:
     (root / "profiles" / "work" / "gateway.pid").write_text(text)
     assert dict(ask("gateway"))["work"] in ("stopped", "running, pid 1")
 
@@ -193,18 +193,18 @@ def test_a_pid_file_full_of_nonsense_is_a_stopped_gateway(root: Path, text: str)
     "groups:\n  - family # mine\n", 'a: 1\ngroups:\n  "family": true\n  out: false\nb: 2\n', "groups: family\n",
     "description: |\n  groups:\n    not: true\ngroups:\n  family: yes\n", "groups: ['family']  # x\n",
 ])  # fmt: skip
-def test_groups_are_those_that_the_rest_reads(root: Path, text: str) -> None:
+def test_completed_groups_match_other_readers(root: Path, text: str) -> None:
     (root / "profiles" / "work" / "profile.yaml").write_text(text)
     assert read_meta(root / "profiles" / "work")[1] == ("family",)
     assert ask("group") == [("family", "work")]
 
 
-def test_groups_that_a_shell_would_have_to_quote_are_left_out(root: Path) -> None:
+def test_groups_that_need_quotes_are_not_offered(root: Path) -> None:
     (root / "profiles" / "work" / "profile.yaml").write_text("groups:\n  'our $(touch x)': true\n  fine: true\n")
     assert names("group") == ["fine"]
 
 
-def test_trash_and_changes_are_those_that_are_there(root: Path, runner: Runner) -> None:
+def test_completed_trash_and_changes_match_stored_ones(root: Path, runner: Runner) -> None:
     layout = Layout(root, root.parent)
     runner.ok("delete", "work", "--yes")
     runner.ok("use", "night")
@@ -220,7 +220,7 @@ def test_trash_and_changes_are_those_that_are_there(root: Path, runner: Runner) 
     assert runner.ok("undo", offered[0][0], "--dry-run").code == 0
 
 
-def test_hostile_names_in_our_own_folders_are_not_offered(root: Path, runner: Runner) -> None:
+def test_hostile_names_in_state_folder_are_not_offered(root: Path, runner: Runner) -> None:
     runner.ok("use", "night")
     state = root / "profiles" / ".hermes-profiles"
     (state / "trash" / "20261121T100000Z-0001-$(touch x)" / "home").mkdir(parents=True)
@@ -234,7 +234,7 @@ def test_hostile_names_in_our_own_folders_are_not_offered(root: Path, runner: Ru
     assert ask("change") == [(entry.stem, "")]
 
 
-def test_channels_of_the_user_are_offered(root: Path, isolated: Path) -> None:
+def test_user_channels_are_offered(root: Path, isolated: Path) -> None:
     file = isolated / ".config" / "hermes-profiles" / "catalog.toml"
     file.parent.mkdir(parents=True)
     valid = '[channels.acme]\nprefixes = ["ACME_"]\n[channels.acme.keys]\nACME_TOKEN = "identity_credential"\n'
@@ -244,7 +244,7 @@ def test_channels_of_the_user_are_offered(root: Path, isolated: Path) -> None:
     assert names("channel") == []
 
 
-def test_no_secret_and_no_control_character_is_ever_offered(root: Path) -> None:
+def test_secrets_and_control_characters_are_not_offered(root: Path) -> None:
     home = root / "profiles" / "work"
     (home / ".env").write_text("TELEGRAM_BOT_TOKEN=CANARY-1\nKEY='a\nCANARY=b'\n")
     (home / "profile.yaml").write_text("description: CANARY\ngroups:\n  x: true\nCANARY: true\n")
@@ -258,20 +258,20 @@ def test_no_secret_and_no_control_character_is_ever_offered(root: Path) -> None:
 
 
 @given(st.lists(st.text(max_size=8), max_size=5))
-def test_whatever_is_asked_nothing_is_raised(words: list[str]) -> None:
+def test_any_completion_request_raises_nothing(words: list[str]) -> None:
     assert isinstance(answer(words), str)
     for shell in ("bash", "fish"):
         assert isinstance(answer([shell, "gateway", *words]), str)
 
 
-def test_a_fifo_does_not_hold_up_the_prompt(root: Path) -> None:
+def test_fifo_does_not_block_completion(root: Path) -> None:
     for name in ("gateway.pid", "profile.yaml"):
         os.mkfifo(root / "profiles" / "work" / name)
     os.mkfifo(root / "config.yaml")
     assert dict(ask("gateway"))["work"] == "stopped" and names("group") == []
 
 
-def test_the_process_says_nothing_but_words(runner: Runner, root: Path) -> None:
+def test_completion_process_prints_only_candidates(runner: Runner, root: Path) -> None:
     for arguments in ((), ("fish",), ("fish", "frob"), ("fish", "profile"), ("tcsh", "profile", "")):
         for command in ("hermes_profiles.cli", "hermes_profiles.cli.gateways"):
             done = runner.run("__complete", *arguments, command=(sys.executable, "-m", command))
@@ -280,7 +280,7 @@ def test_the_process_says_nothing_but_words(runner: Runner, root: Path) -> None:
     assert closed.code == 0 and closed.stderr == ""
 
 
-def test_a_tab_agrees_with_status(fleet: GatewayWorld) -> None:
+def test_completion_state_agrees_with_status(fleet: GatewayWorld) -> None:
     fleet.profile("work", "family")
     fleet.gok("install", "work", "night")
     fleet.gok("start", "work")

@@ -24,6 +24,6 @@ exit_after(program)
 """
 
 
-def test_an_interrupt_that_meets_python_closing_a_file_is_not_forgotten() -> None:
+def test_interrupt_during_file_close_is_kept() -> None:
     done = subprocess.run([sys.executable, "-c", _SCRIPT], capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

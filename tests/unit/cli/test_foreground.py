@@ -31,17 +31,17 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_signal_while_the_child_starts_is_passed_on(moment: str) -> None:
+def test_signal_during_child_start_is_forwarded(moment: str) -> None:
     now = "os.kill(os.getpid(), signal.SIGTERM)"
     assert run(EARLY.format(**{"before": "pass", "after": "pass"} | {moment: now})).returncode == 143
 
 
 @pytest.mark.parametrize(("how", "is_ignored"), [("SIG_IGN", True), ("default_int_handler", False)])
-def test_who_ignores_ctrl_c_has_it_ignored_in_the_program(how: str, is_ignored: bool) -> None:
+def test_ignored_sigint_is_inherited_by_child(how: str, is_ignored: bool) -> None:
     done = run(IGNORING.format(how=how))
     assert bool(int(done.stdout.split()[1], 16) & 2) is is_ignored, done
 
 
-def test_a_program_that_cannot_be_run_is_an_error_of_the_system() -> None:
+def test_program_that_cannot_run_is_system_error() -> None:
     done = run("from hermes_profiles.operations.foreground import in_foreground\nin_foreground(['/nowhere/hermes'])")
     assert "FileNotFoundError" in done.stderr

@@ -32,13 +32,13 @@ EXAMPLES = [
 ]  # fmt: skip
 
 
-def test_every_command_of_the_issue_is_there() -> None:
+def test_all_documented_gateway_commands_exist() -> None:
     wanted = "awake disable enable group install list logs print reset restart stage start status stop uninstall"
     assert " ".join(sorted(COMMANDS)) == wanted
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_help_tells_what_it_does_and_shows_its_examples(fleet: GatewayWorld, name: str) -> None:
+def test_help_has_summary_and_examples(fleet: GatewayWorld, name: str) -> None:
     done = fleet.gok(name, "--help")
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
@@ -84,7 +84,7 @@ def test_every_example_runs(fleet: GatewayWorld, name: str, line: str) -> None:
     ("install", "--boot-stagger", "-1"), ("install", "--system", "--start"), ("group", " ", "work"),
     ("status", "--home", ""), ("awake", "frob"), ("awake", "off", "--lid"), ("awake", "on", "--display"),
 ], ids=" ".join)  # fmt: skip
-def test_usage_errors_speak_json_too_and_exit_2(fleet: GatewayWorld, given: tuple[str, ...]) -> None:
+def test_usage_error_with_json_is_json_and_exits_2(fleet: GatewayWorld, given: tuple[str, ...]) -> None:
     done = fleet.untouched_by(*given[:1], "--json", *given[1:])
     assert done.code == 2 and done.json["exit_code"] == 2 and done.json["status"] == "error"
     assert set(done.json) == ENVELOPE and done.json["data"] == {} and done.stderr == ""
@@ -119,9 +119,7 @@ def test_usage_errors_speak_json_too_and_exit_2(fleet: GatewayWorld, given: tupl
     (("install", "--python", "/nowhere/python"), 5, "no-hermes"),
     (("install", "work", "--env", "TELEGRAM_BOT_TOKEN=x"), 6, "secret-in-service"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
-def test_exit_codes_of_what_changes_nothing(
-    fleet: GatewayWorld, given: tuple[str, ...], code: int, error: str | None
-) -> None:
+def test_exit_codes_of_read_commands(fleet: GatewayWorld, given: tuple[str, ...], code: int, error: str | None) -> None:
     done = fleet.untouched_by(*given, "--json")
     assert done.code == code == done.json["exit_code"], done
     assert done.json["command"] == [given[0]] and set(done.json) == ENVELOPE
@@ -170,7 +168,7 @@ def test_every_outcome_has_all_keys_and_every_change_its_id(fleet: GatewayWorld)
         assert done.data.get("change", "x") in [*(entry["id"] for entry in fleet.journal()), "x"]
 
 
-def test_dry_runs_change_nothing_and_say_what_would_be_done(fleet: GatewayWorld) -> None:
+def test_dry_runs_change_nothing_and_print_plan(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     would = {
         ("start",): {"work": "already-running"},
@@ -196,7 +194,7 @@ def test_dry_runs_change_nothing_and_say_what_would_be_done(fleet: GatewayWorld)
     assert fleet.pid("work") == pid
 
 
-def test_hints_name_the_home_that_was_given(fleet: GatewayWorld) -> None:
+def test_hints_keep_home_option(fleet: GatewayWorld) -> None:
     home = str(fleet.root)
     hint = fleet.gateways("start", "work", "--home", home, "--json").problem["hint"]
     (command,) = re.findall(r"`hermes-gateways (.*?)`", hint)
@@ -206,7 +204,7 @@ def test_hints_name_the_home_that_was_given(fleet: GatewayWorld) -> None:
     assert f"`hermes-profiles list --home {home}`" in lines
 
 
-def test_no_answer_holds_a_secret_and_none_is_a_traceback(fleet: GatewayWorld) -> None:
+def test_answers_have_no_secret_and_no_traceback(fleet: GatewayWorld) -> None:
     # The runner looks at every answer, and at the journal.
     fleet.profile("night", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")

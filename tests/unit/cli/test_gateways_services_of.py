@@ -57,14 +57,14 @@ def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, mon
         assert fleet.rows()["work"]["service"]["enabled"] and fleet.program("work").exists()
 
 
-def test_rename_to_a_name_that_is_taken_does_not_touch_the_gateway(fleet: GatewayWorld) -> None:
+def test_rename_to_existing_name_keeps_gateway_running(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     pid = fleet.pid("work")
     done = fleet.unchanged_by("rename", "work", "night", "--json")
     assert done.code == 6 and done.problem["code"] == "exists" and fleet.pid("work") == pid
 
 
-def test_rename_takes_the_service_along_and_sees_the_gateway_alive(fleet: GatewayWorld) -> None:
+def test_rename_moves_service_and_restarts_gateway(fleet: GatewayWorld) -> None:
     python = fleet.user / "hermes/venv/bin/python"
     fleet.gok("install", "work", "--env", "MODE=fast", "--python", str(python), "--start")
     before = fleet.pid("work")
@@ -92,7 +92,7 @@ def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayWo
     assert len(fleet.starts("late")) == 1
 
 
-def test_a_gateway_that_does_not_come_up_under_its_new_name_is_told(fleet: GatewayWorld) -> None:
+def test_failed_restart_after_rename_is_reported(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     (fleet.home("work") / "exits").write_text("78\n")
     done = fleet.call("rename", "work", "office", "--json")
@@ -101,7 +101,7 @@ def test_a_gateway_that_does_not_come_up_under_its_new_name_is_told(fleet: Gatew
     assert fleet.home("office").is_dir() and not fleet.home("work").exists() and _is_known(fleet, "office")
 
 
-def test_rename_without_hermes_says_how_to_get_the_service_back(fleet: GatewayWorld) -> None:
+def test_rename_without_hermes_hints_how_to_reinstall_service(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     done = fleet.ok("rename", "work", "office", "--json", env={"PATH": "/usr/bin:/bin"})
     codes = {warning["code"]: warning for warning in done.json["warnings"]}
@@ -113,7 +113,7 @@ def test_rename_without_hermes_says_how_to_get_the_service_back(fleet: GatewayWo
 
 
 @pytest.mark.parametrize("words", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
-def test_no_orphan_is_left_where_the_manager_cannot_be_reached(fleet: GatewayWorld, words: tuple[str, ...]) -> None:
+def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayWorld, words: tuple[str, ...]) -> None:
     fleet.gok("stage", "work", "--manager", "systemd")
     for env in (UNREACHABLE, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}):  # asked for, or beside another one
         done = fleet.unchanged_by(*words, "--json", env=env)
@@ -158,7 +158,7 @@ def systemd(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mapping[str
     return {"HERMES_PROFILES_MANAGER": "systemd"}
 
 
-def test_a_service_is_disabled_before_its_files_go_and_forgotten_after(
+def test_service_is_disabled_before_and_reset_after_file_removal(
     fleet: GatewayWorld, systemd: Mapping[str, str]
 ) -> None:
     FakeSystemd.home = str(fleet.home("work"))
@@ -179,7 +179,7 @@ def test_a_service_is_disabled_before_its_files_go_and_forgotten_after(
     assert FakeSystemd.asked == [("enable", "work", True, False), ("unload", "work", False)]
 
 
-def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, systemd: Mapping[str, str]) -> None:
+def test_unit_of_another_root_is_kept(fleet: GatewayWorld, systemd: Mapping[str, str]) -> None:
     FakeSystemd.home = str(fleet.user / "other/profiles/work")
     unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
     unit.parent.mkdir(parents=True)
@@ -192,7 +192,7 @@ def test_the_unit_of_another_root_is_left_alone(fleet: GatewayWorld, systemd: Ma
     assert unit.exists() and FakeSystemd.asked == []
 
 
-def test_a_system_unit_is_named_with_what_an_administrator_runs(
+def test_system_unit_is_reported_with_administrator_command(
     fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.fleet import attached_services
@@ -209,7 +209,7 @@ def test_a_system_unit_is_named_with_what_an_administrator_runs(
 # -- undo
 
 
-def test_undo_of_an_installation_stops_and_forgets_the_services(fleet: GatewayWorld) -> None:
+def test_undo_of_install_stops_and_unloads_services(fleet: GatewayWorld) -> None:
     fleet.gok("install", "night", "work", "--memory", "512M", "--start")
     pids, daemon = [fleet.pid("night"), fleet.pid("work")], fleet.daemon()
     dry = fleet.unchanged_by("undo", "--dry-run", "--json")
@@ -240,7 +240,7 @@ def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayWorld) -> N
     assert set(fleet.known()) == {"hermes-gateway", "hermes-gateway-night", "hermes-gateway-work"}
 
 
-def test_undo_of_a_delete_brings_the_service_back(fleet: GatewayWorld) -> None:
+def test_undo_of_delete_restores_service(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     fleet.ok("delete", "work", "--yes")
     done = fleet.ok("undo", "--json")
@@ -253,7 +253,7 @@ def test_undo_of_a_delete_brings_the_service_back(fleet: GatewayWorld) -> None:
     assert pid is not None and is_gone(pid) and not fleet.program("work").exists() and fleet.daemon() is None
 
 
-def test_undo_of_a_rename_takes_service_and_gateway_back(fleet: GatewayWorld) -> None:
+def test_undo_of_rename_restores_service_and_gateway(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     fleet.ok("rename", "work", "office")
     office = fleet.pid("office")
@@ -265,7 +265,7 @@ def test_undo_of_a_rename_takes_service_and_gateway_back(fleet: GatewayWorld) ->
     assert fleet.starts("work")[-1][2]["HERMES_HOME"] == str(fleet.home("work"))
 
 
-def test_undo_of_an_option_has_the_definition_read_again(fleet: GatewayWorld) -> None:
+def test_undo_of_option_reloads_definition(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     fleet.gok("install", "work", "--env", "MODE=fast")
     pid = fleet.pid("work")
@@ -275,7 +275,7 @@ def test_undo_of_an_option_has_the_definition_read_again(fleet: GatewayWorld) ->
     assert "MODE" not in fleet.starts("work")[-1][2]
 
 
-def test_undo_of_disable_and_enable_tells_the_manager(fleet: GatewayWorld) -> None:
+def test_undo_of_disable_and_enable_updates_manager(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work")
     fleet.gok("disable", "work")
     fleet.ok("undo")
@@ -286,7 +286,7 @@ def test_undo_of_disable_and_enable_tells_the_manager(fleet: GatewayWorld) -> No
     assert not fleet.rows()["work"]["service"]["enabled"] and fleet.rows()["work"]["disabled"]
 
 
-def test_undo_of_a_creation_does_not_pull_the_folder_from_under_a_service(fleet: GatewayWorld) -> None:
+def test_undo_of_create_with_service_is_refused(fleet: GatewayWorld) -> None:
     made = fleet.ok("create", "fresh", "--no-alias", "--json").data["change"]
     fleet.gok("install", "fresh", "--start")
     pid = fleet.pid("fresh")
@@ -297,7 +297,7 @@ def test_undo_of_a_creation_does_not_pull_the_folder_from_under_a_service(fleet:
     assert fleet.ok("undo", made).code == 0 and not fleet.home("fresh").exists()
 
 
-def test_an_undo_that_needs_a_manager_out_of_reach_changes_nothing(fleet: GatewayWorld) -> None:
+def test_undo_with_unreachable_manager_changes_nothing(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     daemon = fleet.daemon()
     assert daemon is not None
@@ -307,12 +307,12 @@ def test_an_undo_that_needs_a_manager_out_of_reach_changes_nothing(fleet: Gatewa
     assert Path(fleet.user / ".config/systemd/user/hermes-gateway-night.service").exists()
 
 
-def test_an_undo_without_services_asks_nobody(fleet: GatewayWorld) -> None:
+def test_undo_without_services_queries_no_manager(fleet: GatewayWorld) -> None:
     fleet.ok("create", "fresh", "--no-alias")
     assert fleet.call("undo", env=UNREACHABLE).code == 0 and not fleet.home("fresh").exists()
 
 
-def test_a_gateway_started_by_hand_is_stopped_and_told(fleet: GatewayWorld) -> None:
+def test_manually_started_gateway_is_stopped_and_reported(fleet: GatewayWorld) -> None:
     process = fleet.by_hand("work")
     done = fleet.ok("rename", "work", "office", "--json")
     assert process.wait(10) == 0 and [each["code"] for each in done.json["warnings"]] == ["not-started"]

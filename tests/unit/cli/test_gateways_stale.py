@@ -41,7 +41,7 @@ def update(site: Path) -> None:
     os.utime(site / "hermes_agent-0.20.0.dist-info", (time.time() - 0.2,) * 2)
 
 
-def test_only_gateways_of_before_the_update_are_restarted(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_restarts_only_gateways_older_than_update(fleet: GatewayWorld, site: Path) -> None:
     fleet.gok("start", "work", "night")
     assert fleet.outcomes(fleet.gok("restart", "--stale", "--json")) == dict.fromkeys(
         ("default", "night", "work"), "skipped"
@@ -64,7 +64,7 @@ def test_only_gateways_of_before_the_update_are_restarted(fleet: GatewayWorld, s
     assert fleet.starts("default") == []
 
 
-def test_what_cannot_be_told_is_left_alone_and_said(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_keeps_and_reports_unknown_gateways(fleet: GatewayWorld, site: Path) -> None:
     fleet.gok("start", "work")
     (site / RELEASE).rmdir()
     before = fleet.pid("work")
@@ -74,7 +74,7 @@ def test_what_cannot_be_told_is_left_alone_and_said(fleet: GatewayWorld, site: P
     assert fleet.pid("work") == before
 
 
-def test_stopped_gateways_are_not_started_by_it(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_starts_no_stopped_gateway(fleet: GatewayWorld, site: Path) -> None:
     done = fleet.gateways("restart", "--stale", "--start-stopped", "--json")
     assert done.code == 2 and "--stale" in done.problem["message"]
     assert fleet.starts("work") == []

@@ -15,7 +15,7 @@ from gateway_world import GatewayWorld, is_gone, until
 UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
 
 
-def test_disable_is_kept_with_the_profile_and_enable_takes_it_back(fleet: GatewayWorld) -> None:
+def test_disable_is_stored_in_profile_and_enable_removes_it(fleet: GatewayWorld) -> None:
     text = "# mine\ndescription: nights\nother: [1, 2]\n"
     fleet.make("night", {"profile.yaml": text})
     fleet.gok("install")
@@ -45,7 +45,7 @@ def test_disabling_twice_or_without_a_service_is_no_error(fleet: GatewayWorld) -
     assert fleet.untouched_by("enable", "night").code == 0
 
 
-def test_a_service_that_cannot_be_told_is_an_error(fleet: GatewayWorld) -> None:
+def test_disable_with_unreachable_manager_is_error(fleet: GatewayWorld) -> None:
     fleet.gok("stage", "work", "--manager", "systemd")
     done = fleet.gateways("disable", "work", "night", "--json", env=UNREACHABLE)
     assert done.code == 4 and fleet.outcomes(done) == {"night": "disabled", "work": "failed"}
@@ -54,7 +54,7 @@ def test_a_service_that_cannot_be_told_is_an_error(fleet: GatewayWorld) -> None:
     assert done.code == 4, "nothing is begun that cannot be finished"
 
 
-def test_what_is_disabled_does_not_come_back_with_the_daemon(fleet: GatewayWorld) -> None:
+def test_disabled_gateway_does_not_start_with_daemon(fleet: GatewayWorld) -> None:
     fleet.gok("install", "night", "work", "--start")
     fleet.gok("disable", "night")
     daemon = fleet.daemon()
@@ -66,7 +66,7 @@ def test_what_is_disabled_does_not_come_back_with_the_daemon(fleet: GatewayWorld
     assert fleet.pid("night") is None and len(fleet.starts("night")) == 1
 
 
-def test_groups_are_kept_with_the_profiles(fleet: GatewayWorld) -> None:
+def test_groups_are_stored_in_profiles(fleet: GatewayWorld) -> None:
     done = fleet.gok("group", "family", "work", "default", "--json")
     assert done.data["profiles"] == ["default", "work"] and done.data["change"]
     assert fleet.gok("group", "family", "--json").data["profiles"] == ["default", "work"]
@@ -82,7 +82,7 @@ def test_groups_are_kept_with_the_profiles(fleet: GatewayWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["with: colon", "42", "true", "ä ö", "a#b"])
-def test_a_group_may_have_any_printable_name(fleet: GatewayWorld, name: str) -> None:
+def test_group_name_can_be_any_printable_text(fleet: GatewayWorld, name: str) -> None:
     fleet.gok("group", name, "work")
     rows = fleet.gok("list", "--group", name, "--json").data["gateways"]
     assert [row["profile"] for row in rows] == ["work"] and rows[0]["groups"] == [name]
@@ -95,7 +95,7 @@ def _stale(fleet: GatewayWorld, name: str) -> None:
         (fleet.home(name) / file).write_text(json.dumps(record))
 
 
-def test_reset_clears_what_is_provably_stale_and_brings_the_gateway_back(fleet: GatewayWorld) -> None:
+def test_reset_removes_stale_files_and_starts_gateway(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work")
     _stale(fleet, "work")
     (fleet.home("work") / ".drain_request.json").write_text("{}")
@@ -109,7 +109,7 @@ def test_reset_clears_what_is_provably_stale_and_brings_the_gateway_back(fleet: 
     assert fleet.rows()["work"]["service"]["enabled"]
 
 
-def test_reset_of_a_gateway_that_runs_replaces_it(fleet: GatewayWorld) -> None:
+def test_reset_of_running_gateway_restarts_it(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "night", "--start")
     before, night = fleet.pid("work"), fleet.pid("night")
     done = fleet.gok("reset", "work", "--json")
@@ -117,7 +117,7 @@ def test_reset_of_a_gateway_that_runs_replaces_it(fleet: GatewayWorld) -> None:
     assert fleet.pid("night") == night and fleet.rows()["work"]["restarts"] == 0
 
 
-def test_reset_tells_when_the_gateway_does_not_come_up_again(fleet: GatewayWorld) -> None:
+def test_reset_with_failed_start_is_reported(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work")
     (fleet.home("work") / "exits").write_text("78\n")
     done = fleet.gateways("reset", "work", "--json")
@@ -133,7 +133,7 @@ def test_reset_of_a_disabled_profile_clears_and_does_not_start(fleet: GatewayWor
     assert not (fleet.home("work") / "gateway.pid").exists() and not fleet.rows()["work"]["service"]["enabled"]
 
 
-def test_reset_removes_nothing_on_a_guess(fleet: GatewayWorld) -> None:
+def test_reset_keeps_unverified_files(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work")
     words = [sys.executable, "-c", "import time; time.sleep(60)", "hermes_cli.main", "gateway", "run"]
     # Alive, it looks like a gateway, and nothing proves whose it is.
@@ -147,7 +147,7 @@ def test_reset_removes_nothing_on_a_guess(fleet: GatewayWorld) -> None:
             process.kill()
 
 
-def test_prestart_answers_a_service_and_is_not_for_people(fleet: GatewayWorld) -> None:
+def test_prestart_is_hidden_and_answers_service(fleet: GatewayWorld) -> None:
     done = fleet.gok("prestart", "work", "--json")
     assert done.data == {"profile": "work", "masked_channels": []}
     assert fleet.gateways("prestart", "nobody", "--json").code == 5

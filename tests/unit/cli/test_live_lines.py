@@ -52,14 +52,14 @@ def _screen(said: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def test_lines_are_redrawn_and_only_final_words_stay() -> None:
+def test_live_lines_on_terminal_are_redrawn() -> None:
     said = _on_a_terminal(SCRIPT)
     assert "  family: starting (connecting telegram)" in said
     assert _screen(said) == ["work: started", "family: started"]
 
 
 @pytest.mark.parametrize("name", ["work", "a\x1b[2Jb"])
-def test_elsewhere_only_final_words_are_said(tmp_path: Path, name: str) -> None:
+def test_live_lines_without_terminal_print_only_results(tmp_path: Path, name: str) -> None:
     script = SCRIPT.replace('"work"', repr(name))
     done = subprocess.run(
         [sys.executable, "-c", script], env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=True

@@ -76,7 +76,7 @@ def texts(world: World, *words: str) -> list[str]:
     return [json.loads(each)["text"].split("\n")[0] for each in done.stdout.splitlines()]
 
 
-def test_all_profiles_are_told_in_order_of_time(written: World) -> None:
+def test_logs_of_all_profiles_are_ordered_by_time(written: World) -> None:
     done = written.runner.gateways("logs")
     assert done.stdout.splitlines() == [
         "default | 2026-11-21 17:20:01 INFO gateway.run: one",
@@ -107,7 +107,7 @@ def test_each_line_of_json_is_an_object_with_a_known_shape(written: World) -> No
     (["--since", "2026-11-21T17:20:04"], ["boom", "five"]), (["--until", "2026-11-21 17:20:02"], ["one", "two"]),
     (["--since", "2026-11-21T17:20:02", "-n", "1", "--until", "2026-11-21T17:20:04"], ["boom"]),
 ])  # fmt: skip
-def test_what_is_asked_for_is_told(written: World, words: list[str], wanted: list[str]) -> None:
+def test_logs_filters_select_records(written: World, words: list[str], wanted: list[str]) -> None:
     assert texts(written, *words) == wanted
 
 
@@ -117,7 +117,7 @@ def test_what_is_asked_for_is_told(written: World, words: list[str], wanted: lis
     (["-f", "--until", "1h"], 2, "has no end"), (["--since", "1h", "--until", "2h"], 2, "later than"),
     (["nobody"], 5, "no profile"), (["--group", "none"], 5, "no profile is in the group"), (["-n", "-1"], 2, "-1"),
 ])  # fmt: skip
-def test_what_cannot_be_meant_is_said_before_anything_is_told(
+def test_invalid_logs_arguments_are_refused_before_output(
     written: World, words: list[str], code: int, said: str
 ) -> None:
     done = written.runner.gateways("logs", *words)
@@ -126,25 +126,25 @@ def test_what_cannot_be_meant_is_said_before_anything_is_told(
     assert told.code == code and said in told.problem["message"]
 
 
-def test_fifty_are_told_unless_a_time_says_how_much(world: World) -> None:
+def test_logs_prints_50_records_without_since(world: World) -> None:
     log(world, "work").write_text("".join(line(number, str(number)) for number in range(120)))
     assert texts(world) == [str(number) for number in range(70, 120)]
     assert len(texts(world, "--since", "2026-11-21")) == 120
 
 
 @pytest.mark.parametrize("words", [[], ["work"], ["--json"]])
-def test_no_log_at_all_is_no_failure(world: World, words: list[str]) -> None:
+def test_missing_logs_are_no_error(world: World, words: list[str]) -> None:
     done = world.runner.gateways("logs", *words)
     assert (done.code, done.stdout) == (0, "") and "has ever run" in done.stderr
     assert "hermes-gateways install --start" in done.stderr
 
 
-def test_nothing_that_fits_is_said(written: World) -> None:
+def test_no_matching_record_is_reported(written: World) -> None:
     assert "no record matches" in written.runner.gateways("logs", "--grep", "nothing").stderr
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo"])
-def test_what_cannot_be_read_is_a_warning(written: World, what: str) -> None:
+def test_unreadable_log_is_warning(written: World, what: str) -> None:
     path = log(written, "work")
     path.unlink()
     path.mkdir() if what == "folder" else os.mkfifo(path)
@@ -153,7 +153,7 @@ def test_what_cannot_be_read_is_a_warning(written: World, what: str) -> None:
     assert done.stderr.count("warning: ") == 1 and str(path) in done.stderr and "hint: " in done.stderr
 
 
-def test_hostile_bytes_move_no_cursor(world: World) -> None:
+def test_control_bytes_in_logs_are_escaped(world: World) -> None:
     log(world, "work").write_bytes(
         line(1, "").encode()[:-1]
         + b"\x1b[2J\x1b]0;x\x07red \xff\xfe \x00 \x07\x9b \xe2\x80\xae end\r\n"
@@ -169,14 +169,14 @@ def test_hostile_bytes_move_no_cursor(world: World) -> None:
 @pytest.mark.parametrize("said", [TOKEN, SLACK, OPENAI, "xapp-CANARY-0000000", "Bearer CANARYabcdefgh", "https://u:CANARY123@h/",
                                   "-----BEGIN PRIVATE KEY-----\nCANARYabc\n-----END PRIVATE KEY-----"])  # fmt: skip
 @pytest.mark.parametrize("words", [[], ["--json"], ["--since", "2026-11-21"], ["--grep", "said"]])
-def test_no_secret_of_any_profile_is_told(world: World, said: str, words: list[str]) -> None:
+def test_secrets_of_other_profiles_are_redacted(world: World, said: str, words: list[str]) -> None:
     """The secrets are those of default; the log is that of work."""
     log(world, "work").write_text(line(1, f"said {said} and went"))
     done = world.runner.gateways("logs", *words)  # fails by itself when a canary is in what it says
     assert "said " in done.stdout
 
 
-def test_half_a_secret_at_the_end_of_a_log_is_not_told(world: World) -> None:
+def test_partial_secret_at_end_of_log_is_redacted(world: World) -> None:
     for size in range(12, len(TOKEN)):
         log(world, "work").write_text(line(1, "first") + line(2, "with " + TOKEN[:size]).rstrip())
         done = world.runner.gateways("logs")
@@ -184,13 +184,13 @@ def test_half_a_secret_at_the_end_of_a_log_is_not_told(world: World) -> None:
 
 
 @pytest.mark.parametrize("place", [60_000, 65_530, 65_540, 69_600, 69_640])
-def test_a_secret_where_a_long_line_is_cut_is_not_told(world: World, place: int) -> None:
+def test_secret_at_cut_of_long_line_is_redacted(world: World, place: int) -> None:
     log(world, "work").write_text(line(1, "x" * place + TOKEN + "y" * 10**5))
     assert "7100000001" not in world.runner.gateways("logs").stdout
 
 
 @pytest.mark.parametrize("step", range(0, 44, 4))
-def test_a_long_line_full_of_secrets_shows_no_part_of_the_last(world: World, step: int) -> None:
+def test_long_line_of_secrets_is_fully_redacted(world: World, step: int) -> None:
     """Masked, it is shorter than what was read of it."""
     for letter in ("x", "é"):
         log(world, "work").write_text(line(1, letter * step + f" {TOKEN}" * 5_000))
@@ -251,7 +251,7 @@ class Reader:
         return self.lines
 
 
-def test_new_records_are_told_and_ctrl_c_ends_it(written: World) -> None:
+def test_follow_prints_new_records_until_ctrl_c(written: World) -> None:
     with following(written, "-n", "1") as process:
         reader = Reader(process)
         with open(log(written, "work"), "a") as file:
@@ -264,7 +264,7 @@ def test_new_records_are_told_and_ctrl_c_ends_it(written: World) -> None:
     assert reader.end()[0].endswith("five") and {each.split()[-1] for each in reader.lines[1:]} == {"nine", "error"}
 
 
-def test_profiles_come_and_go_while_they_are_followed(written: World) -> None:
+def test_follow_handles_added_and_removed_profiles(written: World) -> None:
     with following(written, "-n", "0", "--json") as process:
         reader = Reader(process)
         fresh = written.make("fresh", {"config.yaml": "", "logs/gateway.log": line(1, "born")})
@@ -281,7 +281,7 @@ def test_profiles_come_and_go_while_they_are_followed(written: World) -> None:
     assert [json.loads(each)["text"] for each in reader.end()] == ["born", "still here"]
 
 
-def test_a_secret_that_is_set_meanwhile_is_hidden(written: World) -> None:
+def test_follow_redacts_secret_set_during_follow(written: World) -> None:
     with following(written, "-n", "0") as process:
         reader = Reader(process)
         (written.home("work") / ".env").write_text("SOME_API_KEY=CANARYnewCANARYnew\n")
@@ -292,7 +292,7 @@ def test_a_secret_that_is_set_meanwhile_is_hidden(written: World) -> None:
     assert reader.end()[0].endswith("with <SOME_API_KEY>")
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(written: World) -> None:
+def test_follow_into_closed_pipe_ends_without_message(written: World) -> None:
     words = " ".join(GATEWAYS)
     for follow in ("", "-f"):
         done = subprocess.run(
@@ -302,7 +302,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(written: World) -> None:
         assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 1
 
 
-def test_a_full_disk_is_said(written: World) -> None:
+def test_full_disk_during_logs_is_reported(written: World) -> None:
     with open("/dev/full", "wb") as full:
         done = written.runner.run("logs", command=GATEWAYS, stdout=full)
     assert done.code == 1 and "cannot write the answer" in done.stderr
@@ -312,9 +312,7 @@ def test_a_full_disk_is_said(written: World) -> None:
     ({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
     ({"TERM": "dumb", "NO_COLOR": ""}, False),
 ])  # fmt: skip
-def test_colours_are_for_terminals_that_want_them(
-    written: World, environment: dict[str, str], has_colours: bool
-) -> None:
+def test_logs_colours_only_supporting_terminals(written: World, environment: dict[str, str], has_colours: bool) -> None:
     import pty
 
     ours, theirs = pty.openpty()
@@ -338,7 +336,7 @@ def _memory(pid: int) -> int:
         return next(int(each.split()[1]) * 1024 for each in file if each.startswith("VmRSS"))
 
 
-def test_a_flood_is_followed_whole(world: World, tmp_path: Path) -> None:
+def test_follow_loses_no_record_of_fast_rotating_logs(world: World, tmp_path: Path) -> None:
     """Two gateways write 100,000 lines each, rotate all the time and empty their logs: every line once, in order."""
     out, count = tmp_path / "followed", 100_000
     script = tmp_path / "writer.py"

@@ -49,7 +49,7 @@ def fleet(world: World) -> Iterator[World]:
     ("gateways", ("start", "--dry-run")), ("gateways", ("stop", "--dry-run")), ("profiles", ("list",)),
     ("profiles", ("list", "--json")),
 ])  # fmt: skip
-def test_twenty_profiles_are_one_call(fleet: World, program: str, words: tuple[str, ...]) -> None:
+def test_status_of_twenty_profiles_queries_manager_once(fleet: World, program: str, words: tuple[str, ...]) -> None:
     call = fleet.runner.gateways if program == "gateways" else fleet.call
     done = call(*words)
     assert done.code in (0, 3), done

@@ -31,7 +31,7 @@ def test_commands_of_a_group_are_together(program: CliProgram) -> None:
     assert list(dict.fromkeys(groups)) == [group for i, group in enumerate(groups) if i == 0 or groups[i - 1] != group]
 
 
-def test_each_program_names_the_other() -> None:
+def test_help_of_each_program_links_the_other() -> None:
     for program, other in (PROGRAMS, PROGRAMS[::-1]):
         assert f"`{other.name} --help`" in "\n".join(help_lines(program))
 

@@ -56,7 +56,7 @@ def shims(world: World) -> ShimWorld:
     return ShimWorld(world)
 
 
-def test_it_is_put_in_place_and_says_how_to_put_it_in_front(shims: ShimWorld) -> None:
+def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimWorld) -> None:
     before = shims.picture()
     done = shims.call("install")
     assert os.access(shims.shim, os.X_OK) and str(shims.real) in done.stdout
@@ -72,7 +72,7 @@ def test_it_is_put_in_place_and_says_how_to_put_it_in_front(shims: ShimWorld) ->
     assert said.stdout.strip() == str(shims.shim), "the line that was printed works"
 
 
-def test_a_second_time_changes_nothing(shims: ShimWorld) -> None:
+def test_repeated_shim_install_changes_nothing(shims: ShimWorld) -> None:
     shims.call("install", "--shell-setup")
     before = picture(shims.user)
     done = shims.call("install", "--shell-setup", "--json")
@@ -82,7 +82,7 @@ def test_a_second_time_changes_nothing(shims: ShimWorld) -> None:
 
 @pytest.mark.parametrize("words", [[], ["--shell-setup"], ["--shell", "zsh", "--shell", "fish", "--shell", "bash"]])
 @pytest.mark.parametrize("away", ["remove", "undo"])
-def test_remove_and_undo_leave_every_byte_and_mode_as_it_was(shims: ShimWorld, words: list[str], away: str) -> None:
+def test_shim_remove_and_undo_restore_bytes_and_modes(shims: ShimWorld, words: list[str], away: str) -> None:
     (shims.user / ".zshrc").write_bytes(b"")
     (shims.user / ".config" / "fish").mkdir(parents=True)
     before = shims.picture()
@@ -93,7 +93,7 @@ def test_remove_and_undo_leave_every_byte_and_mode_as_it_was(shims: ShimWorld, w
     assert shims.call("remove").stdout.startswith("there is no shim")
 
 
-def test_an_undo_brings_a_removed_shim_back(shims: ShimWorld) -> None:
+def test_undo_restores_removed_shim(shims: ShimWorld) -> None:
     shims.call("install", "--shell-setup")
     before = shims.picture()
     shims.call("remove")
@@ -101,7 +101,7 @@ def test_an_undo_brings_a_removed_shim_back(shims: ShimWorld) -> None:
     assert shims.picture() == before and shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_shell_setup_writes_the_start_files_of_the_shells_there_are(shims: ShimWorld) -> None:
+def test_shell_setup_writes_start_files_of_installed_shells(shims: ShimWorld) -> None:
     (shims.user / ".config" / "fish").mkdir(parents=True)
     data = shims.call("install", "--shell-setup", "--json").data
     fish = shims.user / ".config/fish/conf.d/hermes-profiles.fish"
@@ -113,7 +113,7 @@ def test_shell_setup_writes_the_start_files_of_the_shells_there_are(shims: ShimW
     assert shims.call("install", "--shell", "tcsh", "--json", code=2).problem["code"] == "bad-shell"
 
 
-def test_it_is_in_front_in_a_new_shell(shims: ShimWorld) -> None:
+def test_shim_is_first_on_path_in_new_shell(shims: ShimWorld) -> None:
     if shutil.which("bash") is None:
         pytest.skip("no bash")
     shims.call("install", "--shell-setup")
@@ -124,7 +124,7 @@ def test_it_is_in_front_in_a_new_shell(shims: ShimWorld) -> None:
     assert said.stdout.splitlines() == ["real a b c", str(shims.shim)]
 
 
-def test_install_before_and_setup_later_is_removed_as_a_whole(shims: ShimWorld) -> None:
+def test_shim_remove_after_separate_setup_removes_both(shims: ShimWorld) -> None:
     before = shims.picture()
     shims.call("install")
     shims.call("install", "--shell", "fish")
@@ -132,7 +132,7 @@ def test_install_before_and_setup_later_is_removed_as_a_whole(shims: ShimWorld) 
     assert shims.picture() == before, "folders of both times are known"
 
 
-def test_folders_that_somebody_uses_by_now_stay(shims: ShimWorld) -> None:
+def test_shim_remove_keeps_folders_in_use(shims: ShimWorld) -> None:
     shims.call("install")
     other = shims.user / ".local" / "share" / "notes.txt"
     other.write_text("mine")
@@ -151,7 +151,7 @@ def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimWorld) -> None:
     assert f"remove {shims.shim}" in done.stdout and str(shims.user / ".bashrc") in done.stdout
 
 
-def test_what_is_changed_by_hand_between_the_marks_is_refused(shims: ShimWorld) -> None:
+def test_hand_edited_start_file_block_is_refused(shims: ShimWorld) -> None:
     shims.call("install", "--shell-setup")
     bashrc = shims.user / ".bashrc"
     bashrc.write_bytes(bashrc.read_bytes().replace(b"# <<<", b"echo mine\n# <<<"))
@@ -167,7 +167,7 @@ def test_what_is_changed_by_hand_between_the_marks_is_refused(shims: ShimWorld) 
     assert states[str(bashrc)] == "edited"
 
 
-def test_a_linked_start_file_is_written_where_it_is(shims: ShimWorld) -> None:
+def test_linked_start_file_is_written_at_its_target(shims: ShimWorld) -> None:
     dotfiles = shims.user / "dotfiles" / "bashrc"
     dotfiles.parent.mkdir()
     (shims.user / ".bashrc").rename(dotfiles)
@@ -179,7 +179,7 @@ def test_a_linked_start_file_is_written_where_it_is(shims: ShimWorld) -> None:
     assert shims.picture() == before
 
 
-def test_hermes_uninstall_may_take_the_line_and_remove_takes_the_rest(shims: ShimWorld) -> None:
+def test_shim_remove_after_hermes_uninstall_removes_the_rest(shims: ShimWorld) -> None:
     (shims.user / ".bashrc").write_bytes(b"# mine\n")
     before = shims.picture()
     shims.call("install", "--shell-setup")
@@ -191,7 +191,7 @@ def test_hermes_uninstall_may_take_the_line_and_remove_takes_the_rest(shims: Shi
     assert shims.picture() == before
 
 
-def test_a_file_of_somebody_else_is_never_overwritten(shims: ShimWorld) -> None:
+def test_unrelated_file_is_not_overwritten_by_shim(shims: ShimWorld) -> None:
     shims.shim.parent.mkdir(parents=True)
     shims.shim.write_text("#!/bin/sh\necho mine\n")
     before = picture(shims.user)
@@ -201,7 +201,7 @@ def test_a_file_of_somebody_else_is_never_overwritten(shims: ShimWorld) -> None:
     assert shims.status(0)["installed"] is False
 
 
-def test_a_shim_of_another_version_or_changed_by_hand_is_written_anew(shims: ShimWorld) -> None:
+def test_outdated_or_edited_shim_is_rewritten(shims: ShimWorld) -> None:
     shims.call("install")
     good = shims.shim.read_bytes()
     shims.shim.write_bytes(good.replace(b"shim 1", b"shim 0") + b"# more\n")
@@ -216,13 +216,13 @@ def test_a_shim_of_another_version_or_changed_by_hand_is_written_anew(shims: Shi
 
 
 @pytest.mark.parametrize("name", ["with:colon", "with\nbreak"])
-def test_a_folder_that_path_cannot_hold_is_refused(shims: ShimWorld, name: str) -> None:
+def test_shim_folder_unusable_in_path_is_refused(shims: ShimWorld, name: str) -> None:
     place = shims.user / name
     assert shims.call("install", "--json", code=6, XDG_DATA_HOME=str(place)).problem["code"] == "bad-path"
     assert not place.exists()
 
 
-def test_xdg_data_home_is_honoured_when_it_is_absolute(shims: ShimWorld) -> None:
+def test_absolute_xdg_data_home_is_used(shims: ShimWorld) -> None:
     assert shims.status(0, XDG_DATA_HOME=str(shims.user / "d"))["path"] == f"{shims.user}/d/hermes-profiles/shim/hermes"
     assert shims.status(0, XDG_DATA_HOME="relative")["path"] == str(shims.shim)
 
@@ -230,7 +230,7 @@ def test_xdg_data_home_is_honoured_when_it_is_absolute(shims: ShimWorld) -> None
 # --- aliases --------------------------------------------------------------------------------------------------------
 
 
-def test_aliases_that_run_this_hermes_run_the_shim_and_are_put_back(shims: ShimWorld) -> None:
+def test_aliases_run_shim_until_it_is_removed(shims: ShimWorld) -> None:
     folder = shims.user / ".local" / "bin"
     folder.mkdir(parents=True)
     texts = {
@@ -257,7 +257,7 @@ def test_aliases_that_run_this_hermes_run_the_shim_and_are_put_back(shims: ShimW
     assert shims.picture() == before
 
 
-def test_aliases_are_put_back_to_a_hermes_that_is_there(shims: ShimWorld) -> None:
+def test_aliases_are_restored_to_existing_hermes(shims: ShimWorld) -> None:
     shims.call("install")
     alias = shims.user / ".local" / "bin" / "coder"
     alias.parent.mkdir(parents=True, exist_ok=True)
@@ -272,7 +272,7 @@ def test_aliases_are_put_back_to_a_hermes_that_is_there(shims: ShimWorld) -> Non
 # --- status ---------------------------------------------------------------------------------------------------------
 
 
-def test_status_tells_whether_it_is_in_effect(shims: ShimWorld) -> None:
+def test_shim_status_reports_whether_shim_is_active(shims: ShimWorld) -> None:
     status = shims.status(0)
     assert status["installed"] is False and status["in_effect"] is False and not status["current"]
     shims.call("install")
@@ -283,7 +283,7 @@ def test_status_tells_whether_it_is_in_effect(shims: ShimWorld) -> None:
     assert "in effect: " in shims.call("status", PATH=shims.in_front).stdout
 
 
-def test_status_names_what_stands_in_the_way(shims: ShimWorld) -> None:
+def test_shim_status_names_obstacle(shims: ShimWorld) -> None:
     shims.call("install")
 
     def faults(code: int = 3, **env: str) -> dict[str, str]:
@@ -299,7 +299,7 @@ def test_status_names_what_stands_in_the_way(shims: ShimWorld) -> None:
     assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == {"no-hermes"}
 
 
-def test_status_sees_that_our_program_has_gone(shims: ShimWorld) -> None:
+def test_shim_status_reports_missing_program(shims: ShimWorld) -> None:
     shims.shim.parent.mkdir(parents=True)
     shims.shim.write_bytes(shim_script(Recorded("/nowhere/hermes-profiles", str(shims.real))))
     shims.shim.chmod(0o755)
@@ -310,7 +310,7 @@ def test_status_sees_that_our_program_has_gone(shims: ShimWorld) -> None:
     assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_another_copy_in_front_is_named_and_never_handed_to(shims: ShimWorld) -> None:
+def test_other_shim_on_path_is_named_and_not_run(shims: ShimWorld) -> None:
     shims.call("install")
     copy = shims.user / "copy" / "hermes"
     copy.parent.mkdir()
@@ -320,14 +320,14 @@ def test_another_copy_in_front_is_named_and_never_handed_to(shims: ShimWorld) ->
     assert found["hermes"]["path"] == str(shims.real)  # type: ignore[index]
 
 
-def test_it_can_be_installed_before_hermes(shims: ShimWorld) -> None:
+def test_shim_can_be_installed_before_hermes(shims: ShimWorld) -> None:
     shims.real.unlink()
     done = shims.call("install", "--json")
     assert [row["code"] for row in done.json["warnings"]] == ["no-hermes"] and done.data["hermes"] is None
     assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_services_find_the_real_hermes_behind_the_shim(shims: ShimWorld) -> None:
+def test_services_use_real_hermes_behind_shim(shims: ShimWorld) -> None:
     from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.layout import Layout
 

@@ -86,7 +86,7 @@ def words_of(line: str) -> tuple[str, tuple[str, ...]]:
     ("profile list -p", "hermes", "profile list -p"),
     ("-p a -p b profile list", "hermes", "-p a -p b profile list"),
 ])  # fmt: skip
-def test_who_gets_which_words(line: str, program: str, words: str) -> None:
+def test_arguments_are_dispatched_to_their_program(line: str, program: str, words: str) -> None:
     assert words_of(line) == (program, tuple(words.split()))
 
 
@@ -94,16 +94,16 @@ def test_who_gets_which_words(line: str, program: str, words: str) -> None:
     "-p work gateways stop night", "-p work gateways stop work night", "-p work gateways restart --group team",
     "-p work profile doctor night", "gateways stop night -p work",
 ])  # fmt: skip
-def test_words_that_contradict_each_other_reach_nobody(line: str) -> None:
+def test_contradicting_arguments_run_no_program(line: str) -> None:
     choice = dispatch(line.split())
     assert choice.program == "none" and choice.problem is not None and "work" in choice.problem.message
 
 
-def test_a_second_profile_is_an_error_and_no_other_target() -> None:
+def test_second_profile_argument_is_error() -> None:
     assert words_of("-p a gateways stop -p b") == ("gateways", ("stop", "-p", "b")), "`stop` has no -p: a usage error"
 
 
-def test_an_unsafe_clone_is_told_of() -> None:
+def test_unsafe_clone_is_warned_about() -> None:
     choice = dispatch(["profile", "create", "b", "--clone", "--new-option"])
     assert choice.program == "hermes" and choice.note is not None and "bots" in choice.note
     assert dispatch(["profile", "create", "b", "--new-option"]).note is None
@@ -113,7 +113,7 @@ _PIECES = ["-p", "--profile", "--profile=a", "--profile=", "a", "B!", "--", "-m"
 
 
 @given(st.lists(st.sampled_from(_PIECES)))
-def test_the_other_words_of_any_line_are_kept_in_order(words: list[str]) -> None:
+def test_other_arguments_keep_their_order(words: list[str]) -> None:
     taken = chosen_profile(words)
     if taken is not None:
         profile, rest = taken
@@ -139,7 +139,7 @@ def handed(world: World, real: Path | str, line: str, code: int = 0) -> Done:
     return done
 
 
-def test_what_is_not_ours_becomes_hermes(world: World, real: Path) -> None:
+def test_other_commands_exec_hermes(world: World, real: Path) -> None:
     assert handed(world, real, "profile export b").stdout == "real <profile> <export> <b>\n"
     real.write_text(SCRIPT.format(code=9))
     assert handed(world, real, "profile frob", 9).stderr == ""
@@ -154,7 +154,7 @@ def test_profiles_and_gateways_work_without_hermes(world: World) -> None:
     assert "Usage: hermes-gateways" in handed(world, "", "gateways --help").stdout
 
 
-def test_the_profile_named_is_the_one_that_is_cloned(world: World) -> None:
+def test_clone_uses_named_profile(world: World) -> None:
     world.ok("create", "work", "--no-alias")
     (world.home("work") / ".env").write_text("OPENAI_API_KEY=sk-CANARY-of-work\n")
     handed(world, "", "-p work profile create night --clone --no-alias")
@@ -164,7 +164,7 @@ def test_the_profile_named_is_the_one_that_is_cloned(world: World) -> None:
     assert "of-work" not in (world.home("third") / ".env").read_text(), "the sticky one was not meant"
 
 
-def test_a_profile_that_is_not_there_stops_everything(world: World, real: Path) -> None:
+def test_missing_profile_stops_all_programs(world: World, real: Path) -> None:
     before = world.picture()
     for line in ("profile list", "gateways status", "doctor", "profile create b", "profile explain X"):
         done = handed(world, real, f"-p nosuch {line}", 5)
@@ -174,7 +174,7 @@ def test_a_profile_that_is_not_there_stops_everything(world: World, real: Path) 
     assert world.picture() == before
 
 
-def test_the_doctor_is_both_and_the_worse_exit_code(world: World, real: Path) -> None:
+def test_doctor_runs_both_and_exits_with_worse_code(world: World, real: Path) -> None:
     world.make("work")
     done = handed(world, real, "doctor", 3)  # two profiles with one bot
     assert done.stdout.startswith("real <doctor>\n") and "conflicts.shared-identity" in done.stdout
@@ -185,12 +185,12 @@ def test_the_doctor_is_both_and_the_worse_exit_code(world: World, real: Path) ->
 
 
 @pytest.mark.parametrize("code", [2, 64, 126, 130, 143])
-def test_a_doctor_that_did_not_look_is_not_followed_by_ours(world: World, real: Path, code: int) -> None:
+def test_failed_hermes_doctor_skips_our_doctor(world: World, real: Path, code: int) -> None:
     real.write_text(SCRIPT.format(code=code))
     assert handed(world, real, "doctor", code).stdout == "real <doctor>\n"
 
 
-def test_a_doctor_that_cannot_be_run_is_said_so(world: World, real: Path) -> None:
+def test_unavailable_hermes_doctor_is_reported(world: World, real: Path) -> None:
     real.chmod(0o600)
     assert "permission denied" in handed(world, real, "doctor", 126).stderr
 

@@ -127,7 +127,7 @@ def q(terminal: Terminal) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize("size", [(5, 20), (10, 40), (24, 80), (60, 200)], ids=lambda size: f"{size[1]}x{size[0]}")
-def test_every_size_shows_profiles_and_states_and_wraps_no_row(
+def test_watch_at_every_size_shows_rows_without_wrapping(
     fleet: GatewayWorld, terminals: list[Terminal], size: tuple[int, int]
 ) -> None:
     log = fleet.home("work") / "logs/gateway.log"
@@ -145,7 +145,7 @@ def test_every_size_shows_profiles_and_states_and_wraps_no_row(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_ends_it_with_its_code_and_the_terminal_as_it_was(
+def test_watch_on_signal_exits_with_its_code_and_restores_terminal(
     fleet: GatewayWorld, terminals: list[Terminal], number: signal.Signals, code: int
 ) -> None:
     terminals.append(terminal := Terminal(fleet))
@@ -153,7 +153,7 @@ def test_a_signal_ends_it_with_its_code_and_the_terminal_as_it_was(
     assert terminal.end(lambda: terminal.process.send_signal(number)) == code
 
 
-def test_a_signal_that_was_ignored_stays_ignored(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_keeps_ignored_signal_ignored(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     words = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\" </dev/null", "sh", *GATEWAYS, "status", "--watch")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: "profiles" in screen[0])
@@ -163,9 +163,7 @@ def test_a_signal_that_was_ignored_stays_ignored(fleet: GatewayWorld, terminals:
     assert terminal.end(lambda: terminal.type(b"\x03")) == 130, "without a keyboard, too"
 
 
-def test_ctrl_c_at_the_keyboard_is_130_and_ctrl_d_ends_it_as_q_does(
-    fleet: GatewayWorld, terminals: list[Terminal]
-) -> None:
+def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     for keys, code in ((b"\x03", 130), (b"\x04", 0), (b"xyz Q", 0)):
         terminals.append(terminal := Terminal(fleet))
         terminal.see(lambda screen: "profiles" in screen[0])
@@ -173,7 +171,7 @@ def test_ctrl_c_at_the_keyboard_is_130_and_ctrl_d_ends_it_as_q_does(
 
 
 @pytest.mark.parametrize("before", [(), ("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh")], ids=["", "nohup"])
-def test_a_terminal_that_goes_away_ends_it(
+def test_watch_ends_when_terminal_closes(
     fleet: GatewayWorld, terminals: list[Terminal], before: tuple[str, ...]
 ) -> None:
     terminals.append(terminal := Terminal(fleet, *before, *GATEWAYS, "status", "--watch"))
@@ -183,7 +181,7 @@ def test_a_terminal_that_goes_away_ends_it(
     assert terminal.process.wait(20) == 129
 
 
-def test_q_means_what_status_would_have_said(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_q_exits_with_code_of_status(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     fleet.gok("install", "work", "--start")
     terminals.append(terminal := Terminal(fleet))
     row = terminal.see(lambda screen: any(line.startswith("work") and "running" in line for line in screen))
@@ -193,7 +191,7 @@ def test_q_means_what_status_would_have_said(fleet: GatewayWorld, terminals: lis
     assert terminal.end(q(terminal)) == 3 == fleet.gateways("status").code
 
 
-def test_a_manager_out_of_reach_is_told_and_does_not_end_it(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_continues_with_unreachable_manager(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, HERMES_PROFILES_MANAGER="systemd"))
     screen = terminal.see(lambda screen: any("error: " in line for line in screen))
     assert any(line.startswith("work") for line in screen)
@@ -202,7 +200,7 @@ def test_a_manager_out_of_reach_is_told_and_does_not_end_it(fleet: GatewayWorld,
     assert terminal.end(q(terminal)) == 4
 
 
-def test_a_manager_that_dies_meanwhile_does_not_end_it(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_continues_when_manager_ends(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     fleet.gok("install", "work", "--start")
     terminals.append(terminal := Terminal(fleet))
     terminal.see(lambda screen: any(line.startswith("work") and "running" in line for line in screen))
@@ -216,7 +214,7 @@ def test_a_manager_that_dies_meanwhile_does_not_end_it(fleet: GatewayWorld, term
     assert terminal.end(q(terminal)) == 0
 
 
-def test_profiles_come_and_go(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_shows_added_and_removed_profiles(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet))
     terminal.see(lambda screen: any(line.startswith("work") for line in screen))
     fleet.profile("zebra")
@@ -226,7 +224,7 @@ def test_profiles_come_and_go(fleet: GatewayWorld, terminals: list[Terminal]) ->
     assert terminal.end(q(terminal)) == 0
 
 
-def test_a_profile_that_was_named_and_vanishes_is_told(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_reports_removed_named_profile(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     words = (*GATEWAYS, "status", "work", "--watch", "--interval", "0.2")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: any(line.startswith("work") for line in screen))
@@ -237,7 +235,7 @@ def test_a_profile_that_was_named_and_vanishes_is_told(fleet: GatewayWorld, term
     assert terminal.end(q(terminal)) == 0
 
 
-def test_another_size_is_drawn_at_once(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_redraws_after_resize(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     words = (*GATEWAYS, "status", "--watch", "--interval", "600")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: any("last log line" in line for line in screen))
@@ -248,7 +246,7 @@ def test_another_size_is_drawn_at_once(fleet: GatewayWorld, terminals: list[Term
     assert terminal.end(q(terminal)) == 0
 
 
-def test_ctrl_z_gives_the_terminal_back_and_fg_takes_it_again(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_releases_terminal_on_ctrl_z_until_fg(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, "/bin/bash", "--norc", "--noediting", "-i", PS1="ready> "))
     prompt = b"ready> "
     _until(terminal, lambda: terminal.said.endswith(prompt))
@@ -289,14 +287,14 @@ def test_colours_and_no_colours(fleet: GatewayWorld, terminals: list[Terminal]) 
         assert terminal.end(q(terminal)) == 0
 
 
-def test_a_frame_costs_no_more_than_its_cells(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_frame_output_is_limited_by_screen_size(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, rows=24, columns=80))
     terminal.see(lambda _: len(terminal.frames()) > 3)
     assert len(terminal.said) / len(terminal.frames()) < 24 * 80 * 1.5
     assert terminal.end(q(terminal)) == 0
 
 
-def test_a_log_line_cannot_draw(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_escapes_control_characters_of_logs(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     log = fleet.home("work") / "logs/gateway.log"
     log.parent.mkdir()
     log.write_bytes("2026-11-21 10:00:00,000 INFO x: \x1b[2J\x1b]0;evil\x07\r\tdone \u202e\x9b2J 漢字\n".encode())
@@ -310,7 +308,7 @@ def test_a_log_line_cannot_draw(fleet: GatewayWorld, terminals: list[Terminal]) 
     (("--watch",), {}), (("--watch", "--json"), {}), (("--watch", "--interval", "0.1"), {}),
     (("--watch", "--interval", "nan"), {}), (("--interval", "3"), {}),
 ], ids=str)  # fmt: skip
-def test_where_nothing_can_be_drawn_it_is_a_usage_error(
+def test_watch_without_terminal_is_usage_error(
     fleet: GatewayWorld, words: tuple[str, ...], env: dict[str, str]
 ) -> None:
     done = fleet.untouched_by("status", *words, env=env)
@@ -322,23 +320,21 @@ def test_where_nothing_can_be_drawn_it_is_a_usage_error(
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])
-def test_a_terminal_that_cannot_draw_is_a_usage_error(
-    fleet: GatewayWorld, terminals: list[Terminal], term: str
-) -> None:
+def test_watch_on_dumb_terminal_is_usage_error(fleet: GatewayWorld, terminals: list[Terminal], term: str) -> None:
     terminals.append(terminal := Terminal(fleet, TERM=term))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
     assert terminal.process.returncode == 2 and b"cannot draw" in terminal.said and ENTER not in terminal.said
 
 
-def test_a_wrong_profile_is_told_before_anything_is_drawn(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_with_unknown_profile_fails_before_drawing(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, *GATEWAYS, "status", "nobody", "--watch"))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
     assert terminal.process.returncode == 5 and ENTER not in terminal.said
 
 
-def test_three_hundred_looks_keep_nothing(fleet: GatewayWorld) -> None:
+def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayWorld) -> None:
     fleet.gok("install", "work", "--start")
     script = """
 import json, os, sys, threading
@@ -387,9 +383,7 @@ ROW = st.tuples(
     height=st.integers(1, 60),
     notes=st.lists(CELL, max_size=4),
 )
-def test_no_line_is_wider_and_there_are_no_more_than_fit(
-    rows: list[tuple[str, ...]], width: int, height: int, notes: list[str]
-) -> None:
+def test_frame_fits_terminal_size(rows: list[tuple[str, ...]], width: int, height: int, notes: list[str]) -> None:
     found = lines(View(tuple(rows), "a title that is long enough for many a terminal", tuple(notes)), width, height)
     assert len(found) <= height
     for line in found:
@@ -404,7 +398,7 @@ def _text(rows: list[tuple[str, ...]], width: int, height: int) -> list[str]:
     return [line.plain.rstrip() for line in lines(View(tuple(rows), "title"), width, height)]
 
 
-def test_columns_go_in_order_and_profile_and_state_stay() -> None:
+def test_narrow_frame_drops_columns_but_profile_and_state() -> None:
     rows = [_row("work", "running", "INFO all is well")]
     shown = {width: [header for header in HEADERS if header in _text(rows, width, 10)[1]] for width in range(16, 110)}
     assert shown[16] == ["profile", "state"]
@@ -419,7 +413,7 @@ def test_a_long_name_leaves_room_for_its_state() -> None:
     assert line == "aaaa…  crash-looping" and len(line) == 20
 
 
-def test_where_not_all_fit_the_worst_come_first() -> None:
+def test_short_frame_shows_worst_states_first() -> None:
     rows = [_row(f"p{number}", "running") for number in range(10)]
     rows[7], rows[4], rows[2] = _row("p7", "failed"), _row("p4", "degraded"), _row("p2", "stopped")
     shown = _text(rows, 80, 7)
@@ -428,11 +422,11 @@ def test_where_not_all_fit_the_worst_come_first() -> None:
     assert [line.split()[0] for line in whole[2:]] == [f"p{number}" for number in range(10)]
 
 
-def test_the_tally_begins_with_the_worst() -> None:
+def test_summary_begins_with_worst_state() -> None:
     assert tally(["running", "failed", "running", "stopped"]) == "1 failed, 1 stopped, 2 running"
 
 
-def test_a_slow_look_does_not_keep_a_key_waiting() -> None:
+def test_slow_refresh_does_not_delay_keys() -> None:
     gate, done = threading.Event(), threading.Event()
 
     def look(before: View) -> View:
@@ -446,7 +440,7 @@ def test_a_slow_look_does_not_keep_a_key_waiting() -> None:
     assert done.wait(20) and looker.view().title == "second" and not looker.is_at_work
 
 
-def test_a_fault_in_a_look_is_not_swallowed() -> None:
+def test_error_in_refresh_is_raised() -> None:
     done = threading.Event()
 
     def look(_: View) -> View:

@@ -26,7 +26,7 @@ def team(world: World) -> World:
     return world
 
 
-def test_one_command_makes_a_team(world: World) -> None:
+def test_team_create_makes_team(world: World) -> None:
     before = world.picture(world.root)
     dry = world.unchanged_by("team", "create", "family", "--members", "ann,bob", "--dry-run", "--json")
     done = world.ok("team", "create", "family", "--members", "ann,bob", "--json")
@@ -45,7 +45,7 @@ def test_one_command_makes_a_team(world: World) -> None:
     assert strays(world) == []
 
 
-def test_undo_takes_the_whole_team_back(team: World) -> None:
+def test_undo_removes_whole_team(team: World) -> None:
     team.ok("undo")
     assert team.names() == ["default"] and team.ok("team", "list", "--json").data == {"teams": []}
     team.ok("undo", json_id(team))
@@ -56,7 +56,7 @@ def json_id(world: World) -> str:
     return str(max(entry["id"] for entry in world.journal()))
 
 
-def test_what_a_person_reads(world: World) -> None:
+def test_team_text_output(world: World) -> None:
     text = world.ok("team", "create", "family", "--members", "ann,bob").stdout
     assert text.startswith("team family: led by default, on weixin, shares skills, persona, config, keys\n")
     assert f"  ann: made at {world.home('ann')}, no account yet\n" in text
@@ -70,7 +70,7 @@ def test_what_a_person_reads(world: World) -> None:
     assert "no members yet" in world.ok("team", "show", "work").stdout
 
 
-def test_without_a_team_the_list_says_how_to_make_one(world: World) -> None:
+def test_team_list_without_team_hints_create(world: World) -> None:
     assert "hermes-profiles team create" in world.ok("team", "list").stdout
 
 
@@ -93,7 +93,7 @@ def test_every_next_step_is_a_command_that_exists(world: World) -> None:
         assert {word for word in words if word.startswith("--")} <= options, (program, words)
 
 
-def test_where_one_gateway_serves_all_it_is_to_take_new_members_in(world: World) -> None:
+def test_team_under_multiplexer_hints_restart_for_new_members(world: World) -> None:
     """Started by itself a member's gateway would be refused; and doors that default opens stay closed to it."""
     world.make(files={"config.yaml": SOURCE["config.yaml"] + "gateway:\n  multiplex_profiles: true\n"})
     steps = world.ok("team", "create", "family", "--members", "ann", "--json").data["next_steps"]
@@ -102,7 +102,7 @@ def test_where_one_gateway_serves_all_it_is_to_take_new_members_in(world: World)
     assert done.data["next_steps"][0].endswith("hermes-gateways restart default")
 
 
-def test_a_leads_token_in_its_pool_is_told_with_the_place(world: World) -> None:
+def test_lead_token_in_pool_is_reported_with_location(world: World) -> None:
     world.make(files={"skills/notify/SKILL.md": f"curl https://api.telegram.org/bot{TOKEN}/x\n"})
     done = world.ok("team", "create", "family", "--json")
     (warning,) = [one for one in done.json["warnings"] if one["code"] == "shared-identity"]
@@ -122,7 +122,7 @@ def test_a_leads_token_in_its_pool_is_told_with_the_place(world: World) -> None:
     (("old",), 6, "team-exists"),
     (("family", "--lead", "member"), 6, "lead-is-member"),
 ])  # fmt: skip
-def test_what_cannot_be_is_refused_and_nothing_changes(
+def test_invalid_team_create_is_refused_without_change(
     world: World, words: tuple[str, ...], code: int, problem: str
 ) -> None:
     world.ok("create", "work", "--no-alias")
@@ -135,15 +135,13 @@ def test_what_cannot_be_is_refused_and_nothing_changes(
     (".env", "A='open\n"), ("config.yaml", "model: [\n"), ("profile.yaml", "teams: {\n"),
     (".env", b"\xff\xfe\x00\x00A\x00\x00\x00"), ("gateway.json", "{"),
 ])  # fmt: skip
-def test_a_lead_that_cannot_be_read_stops_it_with_file_and_reason(
-    world: World, path: str, content: str | bytes
-) -> None:
+def test_unreadable_lead_is_error_with_file_and_reason(world: World, path: str, content: str | bytes) -> None:
     world.make(files={path: content})
     done = world.unchanged_by("team", "create", "family", "--members", "ann", "--json")
     assert done.code == 1 and path in done.problem["message"] and "--skip-unreadable" not in str(done.problem)
 
 
-def test_a_killed_making_is_told_and_taken_back_or_finished_by_the_next_command(world: World) -> None:
+def test_killed_team_create_is_reported_and_recovered(world: World) -> None:
     script = (
         "import os, signal, sys\nfrom hermes_profiles.changes import filesystem\n"
         "real = filesystem.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
@@ -189,7 +187,7 @@ def test_teams_are_completed(team: World, monkeypatch: pytest.MonkeyPatch) -> No
         assert answer(("bash", "team", "")) == ""
 
 
-def test_show_tells_of_a_team_whose_lead_went(team: World) -> None:
+def test_team_show_reports_missing_lead(team: World) -> None:
     path = team.root / "profile.yaml"
     path.write_text(path.read_text().replace("teams:", "was:"))
     done = team.ok("team", "show", "family", "--json")
@@ -200,7 +198,7 @@ def test_show_tells_of_a_team_whose_lead_went(team: World) -> None:
     assert missing.code == 5 and "family" in missing.problem["hint"]
 
 
-def test_it_works_on_the_home_that_is_named(world: World, tmp_path: Path) -> None:
+def test_team_create_uses_home_option(world: World, tmp_path: Path) -> None:
     other = World(world.runner, tmp_path / "root")
     other.make(files={**SOURCE, "config.yaml": "model: x\n"})
     done = world.ok("team", "create", "family", "--members", "ann", "--home", str(other.root))
@@ -209,7 +207,7 @@ def test_it_works_on_the_home_that_is_named(world: World, tmp_path: Path) -> Non
     assert steps and str(other.root) in steps[0], "the command that comes next must act on the same home"
 
 
-def test_two_at_once_make_one_team(world: World) -> None:
+def test_concurrent_team_creates_make_one_team(world: World) -> None:
     """The second one finds the first one's profile, or its record, and refuses."""
     words = ("team", "create", "family", "--members", "ann,bob", "--json")
     with world.process(*words) as one, world.process(*words) as two:

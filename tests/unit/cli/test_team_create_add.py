@@ -52,7 +52,7 @@ def add(world: World, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[s
 # --- new members
 
 
-def test_a_new_member_with_its_account(team: World) -> None:
+def test_add_creates_member_with_account(team: World) -> None:
     words = ("eve", "--team", "family", "--account-id", ID, "--base-url", "https://x.example", "--user", "u1",
              "--allow", "mum,dad", "--description", "for Eve")  # fmt: skip
     dry = add(team, *words, "--dry-run")
@@ -68,19 +68,19 @@ def test_a_new_member_with_its_account(team: World) -> None:
     assert "eve" not in team.names()
 
 
-def test_a_member_without_an_account_is_asked_for_nothing(team: World) -> None:
+def test_add_without_account_prompts_for_nothing(team: World) -> None:
     add(team, "eve", typed="this is not read\n")
     assert account_of(team, "eve") is None
     assert "team add eve" in str(add(team, "eve")["next_steps"])
 
 
-def test_the_team_may_be_left_out_when_there_is_one(team: World) -> None:
+def test_add_without_team_uses_the_only_team(team: World) -> None:
     add(team, "eve", "--no-account")
     team.ok("team", "create", "second")
     assert "family" in str(add(team, "fred", code=2)["hint"])
 
 
-def test_variables_of_another_channel_come_as_lines(telegram: World) -> None:
+def test_add_reads_variables_of_other_channel_from_lines(telegram: World) -> None:
     typed = f"# from the father of bots\n\nexport TELEGRAM_BOT_TOKEN='{TELEGRAM}'\nTELEGRAM_HOME_CHANNEL=12345\n"
     add(telegram, "eve", "--allow", "42", typed=typed)
     env = env_of(telegram, "eve")
@@ -97,7 +97,7 @@ def test_variables_of_another_channel_come_as_lines(telegram: World) -> None:
     ("TELEGRAM_HOME_CHANNEL=1\n", "needs TELEGRAM_BOT_TOKEN"), ("TELEGRAM_BOT_TOKEN='CANARY-open\n", "standard input"),
     (f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "bound to the profile default"),
 ])  # fmt: skip
-def test_what_is_no_account_is_refused_without_being_repeated(telegram: World, typed: str, says: str) -> None:
+def test_invalid_account_is_refused_without_printing_it(telegram: World, typed: str, says: str) -> None:
     code = 6 if "bound" in says else 2
     assert says in str(add(telegram, "eve", typed=typed, code=code)["message"])
 
@@ -115,7 +115,7 @@ def test_slack_needs_both_tokens(world: World) -> None:
     ("--account-id", "../x"), ("--account-id", ""), ("--account-id", ID, "--base-url", "x.example"),
     ("--account-id", ID, "--allow", "*"), ("--account-id", ID, "--allow", ""), ("--account-id", ID, "--allow", "a,,b"),
 ])  # fmt: skip
-def test_words_that_do_not_fit_are_refused(team: World, words: tuple[str, ...]) -> None:
+def test_conflicting_arguments_are_refused(team: World, words: tuple[str, ...]) -> None:
     assert add(team, "eve", *words, code=2)["hint"]
 
 
@@ -124,17 +124,17 @@ def test_no_token_is_no_account(team: World, typed: str) -> None:
     assert add(team, "eve", "--account-id", ID, typed=typed, code=2)
 
 
-def test_words_of_weixin_are_not_for_telegram(telegram: World) -> None:
+def test_weixin_options_are_refused_for_telegram(telegram: World) -> None:
     assert "--account-id" in str(add(telegram, "eve", "--account-id", ID, code=2)["message"])
 
 
-def test_a_list_that_a_channel_does_not_know_would_let_everybody_in(world: World) -> None:
+def test_allow_list_unsupported_by_channel_is_refused(world: World) -> None:
     world.ok("team", "create", "house", "--channel", "homeassistant")
     problem = add(world, "eve", "--allow", "mum", typed="HASS_TOKEN=CANARY-hass\n", code=2)
     assert problem["code"] == "bad-allow"
 
 
-def test_names_that_cannot_join(team: World) -> None:
+def test_invalid_member_names_are_refused(team: World) -> None:
     team.ok("team", "create", "second", "--lead", "default", "--members", "sec")
     assert add(team, "default", "--team", "family", code=6)["code"] == "leads-a-team"
     assert add(team, "sec", "--team", "family", code=6)["code"] == "other-team"
@@ -150,7 +150,7 @@ def test_names_that_cannot_join(team: World) -> None:
 # --- at a terminal
 
 
-def test_a_token_is_asked_for_without_an_echo(team: World) -> None:
+def test_token_prompt_does_not_echo(team: World) -> None:
     code, shown = at_terminal(
         team, "team", "add", "eve", "--team", "family", "--account-id", ID, typed=f"{WEIXIN}\n".encode(),
         expect=b"token of the WeChat account b0f5",
@@ -158,14 +158,14 @@ def test_a_token_is_asked_for_without_an_echo(team: World) -> None:
     assert code == 0 and "made" in shown and env_of(team, "eve")["WEIXIN_TOKEN"] == WEIXIN
 
 
-def test_variables_are_asked_for_and_nothing_is_no_account(telegram: World) -> None:
+def test_variable_prompt_with_empty_answer_is_refused(telegram: World) -> None:
     code, _ = at_terminal(telegram, "team", "add", "eve", typed=f"{TELEGRAM}\n".encode(), expect=b"TELEGRAM_BOT_TOKEN")
     assert code == 0 and env_of(telegram, "eve")["TELEGRAM_BOT_TOKEN"] == TELEGRAM
     code, shown = at_terminal(telegram, "team", "add", "fred", typed=b"\n", expect=b"TELEGRAM_BOT_TOKEN")
     assert code == 0 and "no account yet" in shown
 
 
-def test_a_ctrl_c_at_the_prompt_makes_nothing(team: World) -> None:
+def test_ctrl_c_at_account_prompt_creates_nothing(team: World) -> None:
     before = picture(team.root)
     code, _ = at_terminal(team, "team", "add", "eve", "--account-id", ID, typed=b"\x03", expect=b"token of")
     assert code == 130 and picture(team.root) == before
@@ -174,7 +174,7 @@ def test_a_ctrl_c_at_the_prompt_makes_nothing(team: World) -> None:
 # --- accounts of members
 
 
-def test_a_member_gets_its_account_and_another_one_later(team: World) -> None:
+def test_member_account_is_set_and_replaced(team: World) -> None:
     add(team, "ann", "--account-id", ID, "--allow", "mum", "--base-url", "https://old.example")
     notes = team.home("ann") / "weixin/accounts"
     (notes / f"{ID}.sync.json").write_text('{"cursor": "CANARY-cursor"}')
@@ -201,7 +201,7 @@ def test_a_new_token_of_the_same_account_keeps_its_notes(team: World) -> None:
     assert "CANARY-weixin-token-9" in (team.home("ann") / f"weixin/accounts/{ID}.json").read_text()
 
 
-def test_the_same_account_is_refused_with_the_name_of_who_has_it(team: World) -> None:
+def test_account_of_another_member_is_refused_with_owner(team: World) -> None:
     add(team, "ann", "--account-id", ID)
     for name in ("bob", "eve"):
         assert "ann" in str(add(team, name, "--account-id", "other@im.bot", code=6)["message"]), "by its token"
@@ -211,7 +211,7 @@ def test_the_same_account_is_refused_with_the_name_of_who_has_it(team: World) ->
     assert again["changed"] is True, "the time it was saved is another one"
 
 
-def test_who_may_talk_can_be_said_alone(team: World) -> None:
+def test_allow_list_can_be_set_without_account(team: World) -> None:
     add(team, "ann", "--account-id", ID)
     assert "dm_policy: pairing" in (team.home("ann") / "config.yaml").read_text()
     add(team, "ann", "--allow", "mum, dad")
@@ -222,7 +222,7 @@ def test_who_may_talk_can_be_said_alone(team: World) -> None:
     assert add(team, "ann")["changed"] is False
 
 
-def test_an_account_is_bound_to_files_with_comments_and_other_channels(team: World) -> None:
+def test_account_is_added_to_files_with_comments_and_other_channels(team: World) -> None:
     home = team.home("ann")
     with open(home / ".env", "a") as file:
         file.write("# mine\nTELEGRAM_BOT_TOKEN=7300000000:CANARYown # for later\n")
@@ -247,7 +247,7 @@ def work(team: World) -> World:
     return team
 
 
-def test_a_profile_that_joins_gets_the_pool_and_loses_nothing(work: World) -> None:
+def test_joining_profile_gets_pool_and_keeps_its_files(work: World) -> None:
     home, before = work.home("work"), picture(work.root, without=(".hermes-profiles",))
     own = {path: (home / path).read_bytes() for path in (".env", "config.yaml", "SOUL.md", "skills/own/SKILL.md")}
     dry = add(work, "work", "--account-id", ID, "--dry-run")
@@ -270,7 +270,7 @@ def test_a_profile_that_joins_gets_the_pool_and_loses_nothing(work: World) -> No
     assert picture(work.root, without=(".hermes-profiles",)) == before and strays(work) == []
 
 
-def test_a_profile_that_has_an_account_brings_it_along(work: World) -> None:
+def test_joining_profile_keeps_its_account(work: World) -> None:
     with open(work.home("work") / ".env", "a") as file:
         file.write(f"WEIXIN_TOKEN={WEIXIN}\nWEIXIN_ACCOUNT_ID={ID}\n")
     data = add(work, "work")
@@ -279,7 +279,7 @@ def test_a_profile_that_has_an_account_brings_it_along(work: World) -> None:
     assert env_of(work, "work")["WEIXIN_TOKEN"] == WEIXIN
 
 
-def test_a_bare_profile_joins(team: World) -> None:
+def test_empty_profile_joins(team: World) -> None:
     """Nothing is shared but links: the record is written all the same."""
     team.ok("team", "create", "second", "--share", "persona")
     team.ok("create", "plain", "--no-alias")
@@ -288,7 +288,7 @@ def test_a_bare_profile_joins(team: World) -> None:
     assert add(team, "plain", "--team", "second")["changed"] is False
 
 
-def test_a_profile_that_cannot_be_read_does_not_join(work: World) -> None:
+def test_unreadable_profile_cannot_join(work: World) -> None:
     (work.home("work") / "config.yaml").write_text("model: [\n")
     problem = add(work, "work", code=6)
     assert "config.yaml" in str(problem["message"])
@@ -297,7 +297,7 @@ def test_a_profile_that_cannot_be_read_does_not_join(work: World) -> None:
     assert add(work, "work", code=6)
 
 
-def test_a_killed_joining_leaves_all_or_nothing(work: World) -> None:
+def test_killed_join_leaves_old_or_new_state(work: World) -> None:
     import sys
 
     script = (
@@ -332,7 +332,7 @@ def test_a_killed_joining_leaves_all_or_nothing(work: World) -> None:
 
 
 @pytest.mark.parametrize("way", ["a new member", "a profile that joins", "a member", "an import"])
-def test_who_binds_the_account_a_moment_before_has_it(team: World, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_concurrent_account_assignment_has_one_owner(team: World, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     """Both have looked, and nobody had it."""
     team.ok("create", "carl")
     table = team.user / "accounts.csv"

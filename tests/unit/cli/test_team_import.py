@@ -81,7 +81,7 @@ def test_accounts_of_openclaw_become_members(world: World, claw: OpenClaw) -> No
     assert "stop OpenClaw first" in done.data["next_steps"][0]
 
 
-def test_one_undo_takes_an_import_back(world: World, claw: OpenClaw) -> None:
+def test_one_undo_reverts_import(world: World, claw: OpenClaw) -> None:
     before = world.picture(world.root)
     bring(world)
     world.ok("undo")
@@ -89,7 +89,7 @@ def test_one_undo_takes_an_import_back(world: World, claw: OpenClaw) -> None:
     assert after == before and world.names() == ["default"] and world.ok("team", "list", "--json").data["teams"] == []
 
 
-def test_a_second_import_changes_nothing_and_a_third_brings_what_is_new(world: World, claw: OpenClaw) -> None:
+def test_repeated_import_adds_only_new_accounts(world: World, claw: OpenClaw) -> None:
     bring(world)
     before = picture(world.user)
     done = bring(world)
@@ -102,7 +102,7 @@ def test_a_second_import_changes_nothing_and_a_third_brings_what_is_new(world: W
     assert world.ok("team", "list", "--json").data["teams"][0]["members"] == ["bbb222", "ccc333", "mum"]
 
 
-def test_one_bad_account_keeps_all_back_unless_the_user_lets_it_go(world: World, claw: OpenClaw) -> None:
+def test_invalid_account_stops_import_unless_skipped(world: World, claw: OpenClaw) -> None:
     claw.add("ccc333", data={"token": ""})
     claw.write_index([*claw.listed, "../../x"])
     before = picture(world.user)
@@ -122,12 +122,12 @@ def test_a_bad_account_can_be_left_out_by_its_id(world: World, claw: OpenClaw) -
 
 
 @pytest.mark.parametrize("option", ["--only", "--skip"])
-def test_an_id_that_is_none_is_refused_with_those_there_are(world: World, claw: OpenClaw, option: str) -> None:
+def test_unknown_account_id_is_refused_with_known_ids(world: World, claw: OpenClaw, option: str) -> None:
     done = bring(world, option, "nobody@im.bot")
     assert done.code == 2 and "aaa111@im.bot" in done.problem["hint"]
 
 
-def test_what_is_switched_off_stays_out_unless_it_is_named(world: World, claw: OpenClaw) -> None:
+def test_disabled_account_is_imported_only_by_name(world: World, claw: OpenClaw) -> None:
     claw.config("{channels: {'openclaw-weixin': {accounts: {'bbb222-im-bot': {enabled: false}}}}}")
     done = bring(world, "--dry-run")
     assert set(members(done)) == {"aaa111"} and "openclaw.json:1" in left_out(done)["bbb222@im.bot"]
@@ -137,7 +137,7 @@ def test_what_is_switched_off_stays_out_unless_it_is_named(world: World, claw: O
 # Scans of the same person
 
 
-def test_of_two_scans_the_last_one_lives(world: World, claw: OpenClaw) -> None:
+def test_latest_of_two_scans_is_imported(world: World, claw: OpenClaw) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
     done = bring(world)
     assert (
@@ -146,19 +146,19 @@ def test_of_two_scans_the_last_one_lives(world: World, claw: OpenClaw) -> None:
 
 
 @pytest.mark.parametrize("saved", ["2026-03-01T10:00:00.000Z", "2026-03-01T11:00:00+01:00"])
-def test_of_two_scans_at_one_time_none_is_taken_for_the_last(world: World, claw: OpenClaw, saved: str) -> None:
+def test_scans_with_equal_time_are_ambiguous(world: World, claw: OpenClaw, saved: str) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved=saved)
     done = bring(world)
     assert done.code == 1 and sum("only the last scan is valid" in each["message"] for each in done.json["errors"]) == 2
     assert set(members(bring(world, "--skip", "new999-im-bot"))) == {"mum", "bbb222"}
 
 
-def test_a_scan_that_does_not_say_when_is_the_older(world: World, claw: OpenClaw) -> None:
+def test_scan_without_time_is_older(world: World, claw: OpenClaw) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved="yesterday")
     assert set(left_out(bring(world, "--dry-run"))) == {"new999@im.bot"}
 
 
-def test_a_newer_scan_beside_a_member_is_told_and_an_older_one_stays_out(world: World, claw: OpenClaw) -> None:
+def test_newer_scan_of_member_is_reported_and_older_is_skipped(world: World, claw: OpenClaw) -> None:
     bring(world)
     claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
     claw.add("old000", user="o9aaa111@im.wechat", saved="2025-04-01T00:00:00.000Z")
@@ -172,7 +172,7 @@ def test_a_newer_scan_beside_a_member_is_told_and_an_older_one_stays_out(world: 
 # Who has what already
 
 
-def test_the_same_token_twice_is_nobodys(world: World, claw: OpenClaw) -> None:
+def test_token_of_two_accounts_is_refused(world: World, claw: OpenClaw) -> None:
     claw.write_index([*claw.listed, "ccc333-im-bot", "ddd444-im-bot"])
     claw.put("credentials/openclaw-weixin/credentials.json", {"token": "CANARY-legacy"})
     done = bring(world)
@@ -182,7 +182,7 @@ def test_the_same_token_twice_is_nobodys(world: World, claw: OpenClaw) -> None:
 
 @pytest.mark.parametrize("line", ["WEIXIN_TOKEN={token}", "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222@im.bot",
     "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222-im-bot"])  # fmt: skip
-def test_an_account_of_another_profile_is_refused_by_its_name(world: World, claw: OpenClaw, line: str) -> None:
+def test_account_of_another_profile_is_refused_with_its_name(world: World, claw: OpenClaw, line: str) -> None:
     world.make("work", {".env": line.format(token=token("bbb222")) + "\n"})
     done = bring(world)
     assert done.code == 6 and world.names() == ["default", "work"]
@@ -197,7 +197,7 @@ def test_an_account_of_another_teams_member_is_refused(world: World, claw: OpenC
     assert done.code == 6 and {each["code"] for each in done.json["errors"]} == {"account-taken", "nothing-imported"}
 
 
-def test_a_member_with_another_token_is_no_member_with_this_account(world: World, claw: OpenClaw) -> None:
+def test_member_with_another_token_is_not_the_same_account(world: World, claw: OpenClaw) -> None:
     bring(world)
     claw.put("openclaw-weixin/accounts/bbb222-im-bot.json", {"token": "CANARY-renewed"})
     done = bring(world)
@@ -207,13 +207,13 @@ def test_a_member_with_another_token_is_no_member_with_this_account(world: World
 # Names
 
 
-def test_members_are_called_as_a_file_says(world: World, claw: OpenClaw) -> None:
+def test_names_file_sets_member_names(world: World, claw: OpenClaw) -> None:
     names = world.user / "names.csv"
     names.write_text("id,name\nbbb222@im.bot,dad\no9aaa111@im.wechat,grandma\n")
     assert set(members(bring(world, "--names", "names.csv"))) == {"dad", "grandma"}
 
 
-def test_a_wrong_file_of_names_brings_in_nothing(world: World, claw: OpenClaw) -> None:
+def test_invalid_names_file_imports_nothing(world: World, claw: OpenClaw) -> None:
     names = world.user / "names.csv"
     for content, line in (("bbb222@im.bot DAD\nzzz@im.bot mum\n", 2), ("aaa111@im.bot,a b\n", 1), ("x\n", 1)):
         names.write_text(content)
@@ -225,7 +225,7 @@ def test_a_wrong_file_of_names_brings_in_nothing(world: World, claw: OpenClaw) -
     assert world.names() == ["default", "work"]
 
 
-def test_derived_names_stand_aside_for_profiles_that_are_there(world: World, claw: OpenClaw) -> None:
+def test_derived_name_avoids_existing_profiles(world: World, claw: OpenClaw) -> None:
     world.make("mum", {"config.yaml": ""})
     world.make("bbb222", {"config.yaml": ""})
     assert set(members(bring(world))) == {"mum-2", "bbb222-2"}
@@ -234,7 +234,7 @@ def test_derived_names_stand_aside_for_profiles_that_are_there(world: World, cla
 # Teams
 
 
-def test_the_team_that_is_there_takes_them(world: World, claw: OpenClaw) -> None:
+def test_import_adds_members_to_existing_team(world: World, claw: OpenClaw) -> None:
     world.ok("create", "boss")
     world.ok("team", "create", "family", "--lead", "boss", "--members", "eva", "--share", "skills")
     done = bring(world, "--team", "Family")
@@ -248,7 +248,7 @@ def test_the_team_that_is_there_takes_them(world: World, claw: OpenClaw) -> None
     (("--team", "family", "--channel", "slack"), 2), (("--team", "sales"), 6), (("--channel", "telegram"), 6),
     (("--lead", "nobody"), 5), (("--lead", "eva"), 6), (("--team", "a b"), 2), (("--share", "all"), 2),
 ])  # fmt: skip
-def test_words_that_do_not_fit_are_refused(world: World, claw: OpenClaw, words: tuple[str, ...], code: int) -> None:
+def test_conflicting_arguments_are_refused(world: World, claw: OpenClaw, words: tuple[str, ...], code: int) -> None:
     world.ok("create", "boss")
     world.ok("team", "create", "family", "--lead", "boss", "--members", "eva")
     world.ok("team", "create", "sales", "--lead", "boss", "--channel", "telegram")
@@ -257,13 +257,13 @@ def test_words_that_do_not_fit_are_refused(world: World, claw: OpenClaw, words: 
     assert done.code == code and done.problem["hint"] and picture(world.user) == before
 
 
-def test_nothing_to_bring_in_is_said(world: World) -> None:
+def test_import_without_accounts_is_reported(world: World) -> None:
     OpenClaw(world.user / ".openclaw")
     done = world.unchanged_by("team", "import", "openclaw", "~/.openclaw")
     assert (done.code, done.stdout) == (0, "nothing to bring in\n")
 
 
-def test_kinds_there_are_not_and_files_there_are_not(world: World) -> None:
+def test_unknown_source_or_missing_file_is_refused(world: World) -> None:
     assert bring(world, kind="whatsapp").code == 2
     for kind in ("openclaw", "csv", "json"):
         done = bring(world, kind=kind, source="nowhere")
@@ -274,7 +274,7 @@ def test_kinds_there_are_not_and_files_there_are_not(world: World) -> None:
 # Tables
 
 
-def test_a_table_becomes_members(world: World) -> None:
+def test_table_rows_become_members(world: World) -> None:
     table = world.user / "accounts.csv"
     table.write_text(
         "member;account_id;token;allow;description\n"
@@ -332,7 +332,7 @@ def several(bare: World) -> World:
     return bare
 
 
-def test_accounts_that_a_profile_keeps_move_to_members(several: World) -> None:
+def test_stored_accounts_of_profile_move_to_members(several: World) -> None:
     world = several
     folder = world.root / "weixin/accounts"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -363,7 +363,7 @@ def test_the_profile_itself_leads_a_new_team(several: World) -> None:
     assert os.readlink(world.home("eva") / "skills") == "../work/skills"
 
 
-def test_a_profile_that_uses_none_gives_all_away(several: World) -> None:
+def test_profile_without_active_account_moves_all(several: World) -> None:
     world = several
     (world.root / ".env").write_text("")
     assert set(members(bring(world, kind="hermes", source="default"))) == {"own", "ann", "bob"}
@@ -371,20 +371,20 @@ def test_a_profile_that_uses_none_gives_all_away(several: World) -> None:
 
 @pytest.mark.parametrize("text", ["platforms:\n  weixin:\n    extra:\n      account_id: own@im.bot\n",
     "gateway:\n  platforms:\n    weixin:\n      extra: {account_id: own@im.bot}\n"])  # fmt: skip
-def test_the_account_that_the_configuration_names_stays(several: World, text: str) -> None:
+def test_configured_account_stays_in_profile(several: World, text: str) -> None:
     world = several
     (world.root / ".env").write_text("")
     (world.root / "config.yaml").write_text(text)
     assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"ann", "bob"}
 
 
-def test_the_account_whose_token_is_used_stays(several: World) -> None:
+def test_account_of_used_token_stays_in_profile(several: World) -> None:
     world = several
     (world.root / ".env").write_text(f"WEIXIN_TOKEN={token('ann')}\n")
     assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"own", "bob"}
 
 
-def test_an_older_scan_of_who_uses_the_profile_is_dead(several: World) -> None:
+def test_older_scan_of_profile_user_is_skipped(several: World) -> None:
     world = several
     keep(world, "own", user="o9same@im.wechat", saved="2026-02-01T00:00:00Z")
     keep(world, "ann", user="o9same@im.wechat")
@@ -393,7 +393,7 @@ def test_an_older_scan_of_who_uses_the_profile_is_dead(several: World) -> None:
     assert (world.root / "weixin/accounts/ann@im.bot.json").exists()
 
 
-def test_broken_files_of_a_profile_are_told(several: World) -> None:
+def test_broken_files_of_profile_are_reported(several: World) -> None:
     world = several
     folder = world.root / "weixin/accounts"
     (folder / "ann@im.bot.json").write_text("{")
@@ -416,13 +416,13 @@ def test_a_profile_whose_own_account_is_not_certain_is_refused(several: World) -
     assert done.code == 1 and "work/config.yaml" in done.problem["message"] and world.names() == ["default", "work"]
 
 
-def test_a_profile_without_accounts_is_told(bare: World) -> None:
+def test_profile_without_accounts_is_reported(bare: World) -> None:
     bare.make("default", {".env": ""})
     done = bring(bare, kind="hermes", source="default")
     assert done.code == 1 and done.problem["code"] == "no-accounts"
 
 
-def test_a_folder_behind_a_link_is_not_emptied(several: World, tmp_path: Path) -> None:
+def test_linked_account_folder_is_kept(several: World, tmp_path: Path) -> None:
     world = several
     (world.root / "weixin").rename(tmp_path / "shared")
     (world.root / "weixin").symlink_to(tmp_path / "shared")
@@ -431,13 +431,13 @@ def test_a_folder_behind_a_link_is_not_emptied(several: World, tmp_path: Path) -
     assert done.code == 6 and picture(tmp_path) == before and world.names() == ["default"]
 
 
-def test_an_example_is_no_token(world: World) -> None:
+def test_example_token_is_refused(world: World) -> None:
     (world.user / "t.csv").write_text("account_id,token\naaa@im.bot,your_bot_token\nbbb@im.bot,changeme\n")
     done = bring(world, kind="csv", source="t.csv")
     assert done.code == 1 and "placeholder" in done.json["errors"][0]["message"]
 
 
-def test_an_account_that_stands_twice_in_a_table_is_one_unless_its_tokens_differ(world: World) -> None:
+def test_repeated_table_row_is_one_account_unless_tokens_differ(world: World) -> None:
     table = world.user / "t.csv"
     table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-1\n")
     done = bring(world, "--dry-run", kind="csv", source="t.csv")

@@ -84,7 +84,7 @@ def _killed(world: World, words: Words, at: int) -> int:
 
 
 @pytest.mark.parametrize("prepare", [_openclaw, _hermes])
-def test_a_killed_import_is_done_or_undone(isolated: Path, prepare: Callable[[World], Words]) -> None:
+def test_killed_import_is_complete_or_undone(isolated: Path, prepare: Callable[[World], Words]) -> None:
     home = isolated / "user"  # always the same place, for what is written names it
 
     def fresh() -> tuple[World, Words]:

@@ -130,7 +130,7 @@ def counter(world: World) -> Counter:
     return Counter(world)
 
 
-def test_hermes_has_the_terminal_and_a_home_of_its_own(counter: Counter) -> None:
+def test_login_gives_hermes_terminal_and_temporary_home(counter: Counter) -> None:
     with (counter.world.home("ann") / ".env").open("a") as env:
         env.write("HTTPS_PROXY=http://proxy.example:3128\n")
     seen = counter.world.user / "seen.json"
@@ -147,7 +147,7 @@ def test_hermes_has_the_terminal_and_a_home_of_its_own(counter: Counter) -> None
     assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN and not Path(found["home"]).exists()
 
 
-def test_what_is_not_a_login_changes_nothing(counter: Counter) -> None:
+def test_failed_login_changes_nothing(counter: Counter) -> None:
     before = counter.homes()
     for plan in ([], ["leave 3"], ["kill 9"], ["show nothing"], [f"env WEIXIN_ACCOUNT_ID={ID}"], ["env OTHER=1"]):
         counter.plan(*plan)
@@ -159,20 +159,20 @@ def test_what_is_not_a_login_changes_nothing(counter: Counter) -> None:
 
 
 @pytest.mark.parametrize("plan", ["no-module", "no-platform"])
-def test_a_hermes_without_this_set_up(counter: Counter, plan: str) -> None:
+def test_login_with_hermes_without_setup_is_error(counter: Counter, plan: str) -> None:
     counter.plan(plan)
     code, shown = counter.log_in("ann")
     assert code == 1 and "has no set-up for weixin" in shown
 
 
 @pytest.mark.skipif((Path(sys.executable).parent / "hermes").exists(), reason="a Hermes beside this program is found")
-def test_no_hermes_at_all(counter: Counter) -> None:
+def test_login_without_hermes_is_error(counter: Counter) -> None:
     (counter.world.user / "tools" / "hermes").unlink()
     code, shown = counter.log_in("ann", env={"PYTHONPATH": str(REPOSITORY)})
     assert code == 5 and "no Hermes Agent found" in shown
 
 
-def test_a_set_up_that_dies_after_the_scan_keeps_the_scan(counter: Counter) -> None:
+def test_setup_that_ends_after_scan_keeps_scan(counter: Counter) -> None:
     before = counter.homes()
     counter.plan(f"scan {ID} {TOKEN} {USER}", "kill 9")
     code, shown = counter.log_in("ann")
@@ -180,7 +180,7 @@ def test_a_set_up_that_dies_after_the_scan_keeps_the_scan(counter: Counter) -> N
     assert len(counter.in_trash()) == 1
 
 
-def test_a_command_that_is_killed_leaves_the_login_for_the_next_one_to_put_away(counter: Counter) -> None:
+def test_killed_login_is_cleaned_up_by_next_command(counter: Counter) -> None:
     before = counter.homes()
     counter.plan(f"scan {ID} {TOKEN} {USER}", "show scanned", "wait 60")
     with counter.terminal("ann") as terminal:
@@ -194,7 +194,7 @@ def test_a_command_that_is_killed_leaves_the_login_for_the_next_one_to_put_away(
     assert len(counter.in_trash()) == 1 and counter.env("ann")["WEIXIN_ACCOUNT_ID"] == "another00001@im.bot"
 
 
-def test_two_logins_of_one_member_at_once(counter: Counter) -> None:
+def test_second_concurrent_login_of_member_is_refused(counter: Counter) -> None:
     counter.scans(ID, TOKEN, USER)
     lines = counter._plan.read_text()
     counter.plan("ask go on?", lines)
@@ -210,7 +210,7 @@ def test_two_logins_of_one_member_at_once(counter: Counter) -> None:
 @pytest.mark.parametrize(
     ("answer", "code"), [("ann\n", 0), ("bob\n", 6), ("yes\n", 6), ("\n", 6), ("\x04", 6), ("\x03", 130)]
 )
-def test_an_account_that_another_member_has(counter: Counter, answer: str, code: int) -> None:
+def test_login_with_account_of_another_member_is_refused(counter: Counter, answer: str, code: int) -> None:
     counter.scans(ID, "CANARY-first-0123456789", USER)
     assert counter.log_in("ann")[0] == 0
     before = counter.homes()
@@ -224,7 +224,7 @@ def test_an_account_that_another_member_has(counter: Counter, answer: str, code:
         assert len(counter.in_trash()) == 1
 
 
-def test_a_login_given_to_its_owner_leaves_who_may_talk_to_the_owner(counter: Counter) -> None:
+def test_login_assigned_to_its_owner_keeps_allow_list(counter: Counter) -> None:
     counter.scans(ID, "CANARY-first-0123456789", USER)
     assert counter.log_in("ann", "--allow", USER)[0] == 0
     before = counter.env("ann")
@@ -248,7 +248,7 @@ def test_json_goes_to_stdout_and_hermes_to_the_terminal(counter: Counter) -> Non
     assert row["profile"] == "ann" and row["account"]
 
 
-def test_an_account_of_a_profile_that_is_no_member(counter: Counter) -> None:
+def test_login_with_account_of_other_profile_is_refused(counter: Counter) -> None:
     with (counter.world.root / ".env").open("a") as env:
         env.write(f"WEIXIN_ACCOUNT_ID={ID}\nWEIXIN_TOKEN=CANARY-of-default-0123\n")
     before = counter.homes()
@@ -258,7 +258,7 @@ def test_an_account_of_a_profile_that_is_no_member(counter: Counter) -> None:
     assert counter.homes() == before
 
 
-def test_who_may_talk_is_what_was_answered_last(counter: Counter) -> None:
+def test_allow_list_is_the_last_setup_answer(counter: Counter) -> None:
     """Also where the answer is blank, and where the member had a list or a policy before."""
     with (counter.world.home("ann") / ".env").open("a") as env:
         env.write("WEIXIN_ALLOWED_USERS=old@im.wechat\nWEIXIN_DM_POLICY=open\nWEIXIN_ALLOW_ALL_USERS=true\n")
@@ -268,7 +268,7 @@ def test_who_may_talk_is_what_was_answered_last(counter: Counter) -> None:
     assert "dm_policy: pairing" in (counter.world.home("ann") / "config.yaml").read_text()
 
 
-def test_allow_beside_the_login(counter: Counter) -> None:
+def test_allow_option_with_login_is_used(counter: Counter) -> None:
     counter.scans()
     assert counter.log_in("ann", "--allow", "mum@im.wechat,dad@im.wechat")[0] == 0
     assert counter.env("ann")["WEIXIN_ALLOWED_USERS"] == "mum@im.wechat,dad@im.wechat"
@@ -276,7 +276,7 @@ def test_allow_beside_the_login(counter: Counter) -> None:
 
 
 @pytest.mark.parametrize("multiplex", [False, True])
-def test_pairing_under_one_gateway_is_warned_of(counter: Counter, multiplex: bool) -> None:
+def test_pairing_under_multiplexer_is_warned_about(counter: Counter, multiplex: bool) -> None:
     if multiplex:
         with (counter.world.root / "config.yaml").open("a") as config:
             config.write("gateway:\n  multiplex_profiles: true\n")
@@ -286,14 +286,14 @@ def test_pairing_under_one_gateway_is_warned_of(counter: Counter, multiplex: boo
     assert (f"team add ann --allow {USER}" in shown) is multiplex
 
 
-def test_a_set_up_that_writes_into_another_profile_is_told(counter: Counter) -> None:
+def test_setup_that_changes_another_profile_is_reported(counter: Counter) -> None:
     bob = counter.world.home("bob") / ".env"
     counter.scans(ID, TOKEN, USER, f"write {bob} WEIXIN_TOKEN=CANARY-overwritten")
     code, shown = counter.log_in("ann")
     assert code == 0 and ".env of bob changed while the set-up ran" in shown
 
 
-def test_the_terminal_is_as_before_after_a_set_up_that_broke_it(counter: Counter) -> None:
+def test_terminal_is_restored_after_setup(counter: Counter) -> None:
     import termios
 
     counter.plan("raw", "kill 9")
@@ -302,7 +302,7 @@ def test_the_terminal_is_as_before_after_a_set_up_that_broke_it(counter: Counter
         assert termios.tcgetattr(terminal.descriptor)[3] & termios.ICANON
 
 
-def test_sigterm_ends_hermes_too(counter: Counter) -> None:
+def test_sigterm_during_login_ends_hermes(counter: Counter) -> None:
     mark = counter.world.user / "late"
     counter.plan("show waiting", "wait 3", f"write {mark} late")
     before = counter.homes()
@@ -314,7 +314,7 @@ def test_sigterm_ends_hermes_too(counter: Counter) -> None:
     assert not mark.exists() and counter.homes() == before
 
 
-def test_no_terminal_no_login(counter: Counter) -> None:
+def test_login_without_terminal_is_refused(counter: Counter) -> None:
     counter.scans()
     before = counter.homes()
     done = counter.world.run("team", "add", "ann", "--team", "family", "--login", "--json", env=counter.environment)
@@ -322,7 +322,7 @@ def test_no_terminal_no_login(counter: Counter) -> None:
     assert counter.homes() == before
 
 
-def test_dry_run_logs_nobody_in(counter: Counter) -> None:
+def test_login_dry_run_starts_no_setup(counter: Counter) -> None:
     before = counter.homes()
     done = counter.world.ok("team", "add", "ann", "--team", "family", "--login", "--dry-run", "--json")
     assert done.data["dry_run"] and not done.data["changed"] and counter.homes() == before
@@ -331,12 +331,12 @@ def test_dry_run_logs_nobody_in(counter: Counter) -> None:
 @pytest.mark.parametrize(
     "option", [("--account-id", "x"), ("--base-url", "https://x"), ("--user", "x"), ("--no-account",)]
 )
-def test_words_that_a_login_leaves_no_room_for(counter: Counter, option: tuple[str, ...]) -> None:
+def test_options_that_conflict_with_login_are_refused(counter: Counter, option: tuple[str, ...]) -> None:
     done = counter.world.call("team", "add", "ann", "--team", "family", "--login", *option, "--json")
     assert done.code == 2 and option[0] in done.problem["message"]
 
 
-def test_another_channel(counter: Counter) -> None:
+def test_login_of_telegram_sets_its_variables(counter: Counter) -> None:
     counter.world.ok("team", "create", "tg", "--channel", "telegram", "--members", "eve")
     bot = "7300000001:CANARYbotCANARYbotCANARYbotCANARYbot"
     counter.plan(f"env TELEGRAM_BOT_TOKEN={bot}", "env TELEGRAM_ALLOWED_USERS=42", "env GATEWAY_ALLOW_ALL_USERS=true")

@@ -79,7 +79,7 @@ SERVED = {"default": "running", "anna": "served", "bob": "served"}
 
 
 @pytest.mark.parametrize("at", sample([0, 4, 2, 9, 6, 15, 12, 24, 19, 30], 2))
-def test_killed_on_the_way_there(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     was_killed = killed(team, "multiplex", at, tmp_path)
     told = team.mode("--json")
@@ -97,7 +97,7 @@ def test_killed_on_the_way_there(team: MultiplexWorld, at: int, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("at", sample([0, 4, 2, 6, 11, 8, 18, 14, 23], 2))
-def test_killed_on_the_way_back(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+def test_killed_switch_back_is_recovered(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     team.moded("multiplex")
     killed(team, "processes", at, tmp_path)
@@ -110,7 +110,7 @@ def test_killed_on_the_way_back(team: MultiplexWorld, at: int, tmp_path: Path) -
     assert team.moded()["unfinished"] is False
 
 
-def test_two_at_once(team: MultiplexWorld) -> None:
+def test_second_concurrent_switch_is_refused(team: MultiplexWorld) -> None:
     (team.root / "slow").write_text("1.5")
     first = team.process("team", "run-mode", "multiplex", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     path = team.state / "runmode.json"

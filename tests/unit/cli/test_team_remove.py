@@ -51,7 +51,7 @@ def seen(world: World) -> dict[str, tuple[object, ...]]:
     return picture(world.root, without=(".hermes-profiles",))
 
 
-def test_the_answer_tells_what_became_of_each(world: World) -> None:
+def test_team_remove_reports_each_member(world: World) -> None:
     done = world.ok("team", "remove", "anna", "--yes", "--json")
     assert set(done.data) == {
         "team", "lead", "dissolved", "kept", "members", "gateway_stopped", "services_removed", "multiplexer", "changed",
@@ -67,7 +67,7 @@ def test_the_answer_tells_what_became_of_each(world: World) -> None:
 
 @pytest.mark.parametrize("words", [("anna",), ("anna", "--keep-profile"), ("--team", "weixin", "--all"),
     ("--team", "weixin", "--all", "--keep-profile")], ids=" ".join)  # fmt: skip
-def test_a_dry_run_changes_nothing_and_an_undo_brings_all_back(world: World, words: tuple[str, ...]) -> None:
+def test_team_remove_dry_run_changes_nothing_and_undo_restores_all(world: World, words: tuple[str, ...]) -> None:
     dry = world.unchanged_by("team", "remove", *words, "--dry-run", "--json")
     assert dry.code == 0 and dry.data["plan"] and dry.data["dry_run"] is True
     before, text = seen(world), world.ok("list").stdout
@@ -82,7 +82,7 @@ def test_a_dry_run_changes_nothing_and_an_undo_brings_all_back(world: World, wor
     assert os.readlink(world.home("anna") / "skills") == "../../skills"
 
 
-def test_restore_brings_a_member_back_into_its_team(world: World) -> None:
+def test_restore_of_member_rejoins_team(world: World) -> None:
     before = seen(world)
     world.ok("team", "remove", "anna", "bert", "--yes")
     assert world.names() == ["default"]
@@ -92,7 +92,7 @@ def test_restore_brings_a_member_back_into_its_team(world: World) -> None:
     assert world.listed("anna")["team"] == "weixin"
 
 
-def test_without_a_terminal_it_must_be_confirmed(world: World) -> None:
+def test_team_remove_without_terminal_needs_yes(world: World) -> None:
     done = world.unchanged_by("team", "remove", "anna", "--json")
     assert done.code == 6 and "team remove anna --yes" in done.problem["hint"]
     done = world.unchanged_by("team", "remove", "--team", "weixin", "--all")
@@ -105,16 +105,14 @@ def test_without_a_terminal_it_must_be_confirmed(world: World) -> None:
     ((), 2, "usage"), (("--all",), 2, "usage"), (("anna", "--all", "--team", "weixin"), 2, "usage"),
     (("anna/../bert",), 2, "bad-name"), (("anna", "--team", "We/x"), 2, "bad-name"),
 ], ids=lambda each: " ".join(each) if isinstance(each, tuple) else None)  # fmt: skip
-def test_what_cannot_be_removed_is_refused_with_a_way_out(
-    world: World, words: tuple[str, ...], code: int, problem: str
-) -> None:
+def test_team_remove_refusal_has_hint(world: World, words: tuple[str, ...], code: int, problem: str) -> None:
     world.make("night", {"config.yaml": "model: x\n"})
     done = world.unchanged_by("team", "remove", *words, "--json", "--yes")
     assert done.code == code and done.problem["hint"], done
     assert done.problem["code"] in (problem, "not-found"), done
 
 
-def test_a_member_that_leads_others_does_not_go_to_the_trash(world: World) -> None:
+def test_member_that_leads_a_team_is_not_trashed(world: World) -> None:
     make_member(world, "carl", lead="anna", team="sales")
     with open(world.home("anna") / "profile.yaml", "a") as file:
         file.write("teams:\n  sales:\n    channel: weixin\n")
@@ -123,7 +121,7 @@ def test_a_member_that_leads_others_does_not_go_to_the_trash(world: World) -> No
     world.ok("team", "remove", "anna", "--keep-profile")  # which is how a lead leaves a team
 
 
-def test_a_member_that_is_the_sticky_default_gives_it_up(world: World) -> None:
+def test_removed_sticky_default_is_cleared(world: World) -> None:
     world.ok("use", "anna")
     done = world.ok("team", "remove", "anna", "--yes", "--json")
     assert [each["code"] for each in done.json["warnings"]] == ["sticky-reset"]
@@ -135,7 +133,7 @@ def test_a_member_that_is_the_sticky_default_gives_it_up(world: World) -> None:
 # Gateways and services
 
 
-def test_its_gateway_is_stopped_and_its_service_is_gone(team: GatewayWorld) -> None:
+def test_team_remove_stops_gateway_and_removes_service(team: GatewayWorld) -> None:
     team.gok("install", "anna", "bert", "--start")
     pids = {name: team.pid(name) for name in ("anna", "bert")}
     before = picture(team.root, without=("profiles",))
@@ -148,7 +146,7 @@ def test_its_gateway_is_stopped_and_its_service_is_gone(team: GatewayWorld) -> N
     assert team.program("anna").exists() and team.rows()["anna"]["service"]["enabled"]
 
 
-def test_who_goes_on_alone_goes_on_running(team: GatewayWorld) -> None:
+def test_member_kept_as_profile_keeps_running(team: GatewayWorld) -> None:
     team.gok("install", "anna", "--start")
     pid = team.pid("anna")
     done = team.ok("team", "remove", "anna", "--keep-profile", "--json")
@@ -156,7 +154,7 @@ def test_who_goes_on_alone_goes_on_running(team: GatewayWorld) -> None:
     assert (team.home("anna") / "skills/greet/SKILL.md").read_text() == POOL["skills/greet/SKILL.md"]
 
 
-def test_a_whole_team_is_stopped_and_gone(team: GatewayWorld) -> None:
+def test_team_remove_all_stops_and_removes_team(team: GatewayWorld) -> None:
     team.gok("install", "anna", "bert", "--start")
     pids = [team.pid(name) for name in ("anna", "bert")]
     done = team.ok("team", "remove", "--team", "weixin", "--all", "--yes", "--json")
@@ -167,7 +165,7 @@ def test_a_whole_team_is_stopped_and_gone(team: GatewayWorld) -> None:
 # One gateway for all
 
 
-def test_a_multiplexer_lets_go_of_who_leaves_and_serves_the_others(multi: MultiplexWorld) -> None:
+def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexWorld) -> None:
     pid = serve(multi)
     dry = multi.ok("team", "remove", "anna", "--dry-run", "--json")
     assert dry.data["multiplexer"] == {"profile": "default", "pid": pid, "restarted": True}
@@ -182,7 +180,7 @@ def test_a_multiplexer_lets_go_of_who_leaves_and_serves_the_others(multi: Multip
 
 
 @pytest.mark.parametrize("words", [("delete", "anna", "--yes"), ("rename", "anna", "anne")], ids=" ".join)
-def test_delete_and_rename_have_it_let_go_too(multi: MultiplexWorld, words: tuple[str, ...]) -> None:
+def test_delete_and_rename_restart_multiplexer(multi: MultiplexWorld, words: tuple[str, ...]) -> None:
     pid = serve(multi)
     assert "is stopped and started again" in multi.ok(*words, "--dry-run").stdout
     assert "was restarted" in multi.ok(*words).stdout
@@ -193,7 +191,7 @@ def test_delete_and_rename_have_it_let_go_too(multi: MultiplexWorld, words: tupl
     assert not multi.home("anne").exists()
 
 
-def test_restore_tells_that_the_multiplexer_has_not_met_it(multi: MultiplexWorld) -> None:
+def test_restore_warns_that_multiplexer_needs_restart(multi: MultiplexWorld) -> None:
     serve(multi)
     multi.ok("team", "remove", "anna", "--yes")
     done = multi.ok("restore", "anna", "--json")
@@ -214,9 +212,7 @@ def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld
         process.wait(20)
 
 
-def test_a_removal_that_fails_leaves_the_multiplexer_running(
-    multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_removal_keeps_multiplexer_running(multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
     from hermes_profiles.operations import remove_members
 
@@ -232,7 +228,7 @@ def test_a_removal_that_fails_leaves_the_multiplexer_running(
     assert multi.pid("default") != pid
 
 
-def test_a_multiplexer_that_does_not_come_back_is_told(multi: MultiplexWorld) -> None:
+def test_failed_multiplexer_restart_is_reported(multi: MultiplexWorld) -> None:
     serve(multi)
     (multi.root / "exits").write_text("78\n78\n78\n")
     assert "is stopped and started again" in multi.ok("team", "remove", "anna", "--dry-run").stdout
@@ -241,14 +237,14 @@ def test_a_multiplexer_that_does_not_come_back_is_told(multi: MultiplexWorld) ->
     assert done.problem["target"] == "default" and not multi.home("anna").exists()
 
 
-def test_a_restart_that_failed_is_not_told_as_one(multi: MultiplexWorld) -> None:
+def test_failed_restart_is_not_reported_as_restart(multi: MultiplexWorld) -> None:
     serve(multi)
     (multi.root / "exits").write_text("78\n78\n78\n")
     done = multi.call("team", "remove", "anna", "--yes")
     assert done.code == 1 and "restarted" not in done.stdout and "default" in done.stderr
 
 
-def test_a_service_that_comes_back_under_a_multiplexer_stays_off_until_it_is_needed(multi: MultiplexWorld) -> None:
+def test_restored_service_under_multiplexer_stays_stopped(multi: MultiplexWorld) -> None:
     (multi.root / "config.yaml").write_text("model: gpt-5\n")
     (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
     multi.gok("install", "anna", "bert", "default", "--start")
@@ -261,7 +257,7 @@ def test_a_service_that_comes_back_under_a_multiplexer_stays_off_until_it_is_nee
     assert multi.services()["anna"] == (True, True, True) and multi.states()["anna"] == "running"
 
 
-def test_the_way_back_from_one_gateway_does_not_miss_who_has_left(multi: MultiplexWorld) -> None:
+def test_switch_back_ignores_removed_member(multi: MultiplexWorld) -> None:
     (multi.root / "config.yaml").write_text("model: gpt-5\n")
     (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
     multi.gok("install", "anna", "bert", "default", "--start")

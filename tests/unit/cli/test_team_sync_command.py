@@ -22,7 +22,7 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def test_a_team_in_order_is_told_so(team: World) -> None:
+def test_team_check_in_sync_is_reported(team: World) -> None:
     done = team.runner.call("team", "check")
     assert done.code == 0 and "anna: as its lead" in done.stdout
     again = team.runner.call("team", "sync", "weixin", "--json")
@@ -30,7 +30,7 @@ def test_a_team_in_order_is_told_so(team: World) -> None:
     assert [row["outcome"] for row in again.data["members"]] == ["same", "same"]
 
 
-def test_check_tells_what_sync_does(team: World) -> None:
+def test_team_check_matches_sync(team: World) -> None:
     edit(team.home("default") / "config.yaml", "gpt-5", "gpt-6")
     edit(team.home("anna") / ".env", "sk-CANARYshared", "sk-CANARYother")
     (team.home("bert") / "SOUL.md").unlink()
@@ -55,7 +55,7 @@ def test_check_tells_what_sync_does(team: World) -> None:
     assert team.runner.call("team", "check").code == 3
 
 
-def test_what_goes_to_the_trash_is_said_before(team: World) -> None:
+def test_sync_dry_run_lists_files_to_trash(team: World) -> None:
     (team.home("anna") / "SOUL.md").unlink()
     (team.home("anna") / "SOUL.md").write_text("I am seeded\n")
     dry = team.runner.call("team", "sync", "--dry-run")
@@ -83,12 +83,12 @@ def test_a_member_keeps_a_key(team: World) -> None:
         (("sync", "--not-own", "anna:model"), 5),
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_refused(team: World, words: tuple[str, ...], code: int) -> None:
+def test_unknown_team_or_member_is_refused(team: World, words: tuple[str, ...], code: int) -> None:
     done = team.runner.call("team", *words, "--json")
     assert (done.code, done.json["status"]) == (code, "error") and done.problem["hint"]
 
 
-def test_one_broken_member_fails_alone(team: World) -> None:
+def test_sync_with_broken_member_updates_the_others(team: World) -> None:
     edit(team.home("default") / "config.yaml", "gpt-5", "gpt-6")
     (team.home("anna") / "config.yaml").write_text("a: [\n")
     done = team.runner.call("team", "sync", "--json")
@@ -99,12 +99,12 @@ def test_one_broken_member_fails_alone(team: World) -> None:
     assert team.runner.call("team", "check", "--json").code == 3
 
 
-def test_a_root_without_teams_is_in_order(world: World) -> None:
+def test_team_check_without_teams_succeeds(world: World) -> None:
     for word in ("sync", "check"):
         done = world.runner.call("team", word)
         assert done.code == 0 and "there is no team" in done.stdout
 
 
-def test_a_restart_is_named_only_where_something_is_to_be_read(team: World) -> None:
+def test_sync_hints_restart_only_after_changes(team: World) -> None:
     kept = team.runner.call("team", "sync", "weixin", "--own", "anna:model")
     assert kept.code == 0 and "restart" not in kept.stdout
