@@ -232,7 +232,8 @@ class _Normaliser:
         if value is None or isinstance(value, bool):
             return value
         about = parent or {}
-        is_own = "check" in about or about.get("name") == "API_SERVER_KEY"  # of a path, of a random key
+        is_new = str(about.get("name")).endswith(("API_SERVER_KEY", "_PORT"))
+        is_own = "check" in about or is_new  # of a path, of a random key, of a chosen port
         if key in _VARYING_KEYS or (key == "fingerprint" and is_own):
             return f"<{key}>"
         if key == "last_exit" and value in (0, -signal.SIGTERM):  # of a gateway that was stopped
