@@ -22,7 +22,7 @@ _TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
 os.environ.setdefault("HERMES_JUDGE_PYTHON", sys.executable)
 
-from accounts_world import World, friend, token, world_of  # noqa: E402
+from accounts_root import AccountsRoot, friend, running_accounts, token  # noqa: E402
 
 SETTLE = 5.0
 HOLD = 20.0  # how long WeChat keeps a poll that brings nothing
@@ -50,7 +50,7 @@ class Figures(NamedTuple):
 
 def measure(mode: str, count: int, idle: float) -> Figures:
     """Return the figures of one run."""
-    with world_of(f"bench-{mode}-{count}", hold=HOLD) as world:
+    with running_accounts(f"bench-{mode}-{count}", hold=HOLD) as world:
         world.lead()
         world.by_hand([f"m{number:02}" for number in range(count)])
         world.multiplex(on=mode == "multiplex")
@@ -73,7 +73,7 @@ def measure(mode: str, count: int, idle: float) -> Figures:
         return Figures(start, memory, cpu, _memory(pids))
 
 
-def _check(world: World) -> None:
+def _check(world: AccountsRoot) -> None:
     """Stop when what was measured is not what was meant: one loop for each account."""
     assert set(world.ilink.most_at_once.values()) == {1}, world.ilink.most_at_once
     assert len(world.ilink.polls) == len(world.members), world.ilink.polls

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from clone_world import Content
+from clone_source import Content
 from config_paths import identity_paths
 from hypothesis import strategies as st
 

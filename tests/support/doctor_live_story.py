@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gateway_world import GATEWAY
+from gateway_root import GATEWAY
 
 HOME = Path(os.environ["HOME"])
 ROOT = HOME / ".hermes"

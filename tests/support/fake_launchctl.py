@@ -32,7 +32,7 @@ _TEXTS = {
 _WORDS = {"bootstrap": "Bootstrap failed", "bootout": "Boot-out failed", "kickstart": "Could not kickstart service"}
 
 
-class World:
+class LaunchdState:
     """The state of a fake launchd; every change goes to its file at once."""
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +63,7 @@ class World:
         self.change(calls=[])
 
 
-def install(folder: Path, uid: int) -> World:
+def install(folder: Path, uid: int) -> LaunchdState:
     """Put a `launchctl` into a folder; returns its world: both domains there, no job."""
     folder.mkdir(exist_ok=True)
     program = folder / "launchctl"
@@ -71,7 +71,7 @@ def install(folder: Path, uid: int) -> World:
         f"#!/bin/sh\nexec {sys.executable} -S -E {Path(__file__).resolve()} {folder}/state.json \"$@\"\n"
     )  # fmt: skip
     program.chmod(0o755)
-    world = World(folder)
+    world = LaunchdState(folder)
     world.change(
         domains={f"gui/{uid}": 0, f"user/{uid}": 0}, jobs={}, disabled=[], bootstrap={}, fails={}, calls=[], hidden=[],
         loads_anyway=False, lingers=0, old_words=False, next_pid=1000,
@@ -208,7 +208,7 @@ def main() -> int:
     path = Path(sys.argv[1])
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        world = World(path.parent)
+        world = LaunchdState(path.parent)
         call = Launchctl(world.read())
         code = call.run(sys.argv[2:])
         world.change(**call.state)

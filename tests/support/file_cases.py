@@ -5,148 +5,148 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 
 TOKEN = "7000000001:CANARY-telegram-token"
 SLACK = "SLACK_BOT_TOKEN=xoxb-CANARY-slack-bot\nSLACK_APP_TOKEN=xapp-CANARY-slack-app\n"
 
 
-def comment_behind_a_token(world: DoctorWorld) -> None:
+def comment_behind_a_token(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}   # from BotFather\n")
 
 
-def comment_in_a_multiplexed_profile(world: DoctorWorld) -> None:
+def comment_in_a_multiplexed_profile(world: DoctorRoot) -> None:
     comment_behind_a_token(world)
     world.add("default", "config.yaml", "gateway:\n  multiplex_profiles: true\n")
 
 
-def tab_behind_export(world: DoctorWorld) -> None:
+def tab_behind_export(world: DoctorRoot) -> None:
     world.add("work", ".env", "export\tFAVOURITE_COLOUR=CANARY-blue\n'OTHER'=x # why\n")
 
 
-def mark_before_the_first_key(world: DoctorWorld) -> None:
+def mark_before_the_first_key(world: DoctorRoot) -> None:
     world.write("work", ".env", b"\xef\xbb\xbf" + f"TELEGRAM_BOT_TOKEN={TOKEN}\n".encode(), mode=0o600)
 
 
-def interpolated_token(world: DoctorWorld) -> None:
+def interpolated_token(world: DoctorRoot) -> None:
     world.add("work", ".env", f"BOT_ID=7000000001\nTELEGRAM_BOT_TOKEN=${{BOT_ID}}:{TOKEN.partition(':')[2]}\n")
 
 
-def value_of_several_lines(world: DoctorWorld) -> None:
+def value_of_several_lines(world: DoctorRoot) -> None:
     world.add("work", ".env", 'GREETING="CANARY-hello\nSIGNED=world"\n')
 
 
-def latin_1(world: DoctorWorld) -> None:
+def latin_1(world: DoctorRoot) -> None:
     world.write("work", ".env", "GREETING=gr\xfc\xdfe CANARY\n".encode("latin-1"), mode=0o600)
 
 
-def two_keys_on_a_line(world: DoctorWorld) -> None:
+def two_keys_on_a_line(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
 
 
-def credential_of_nobody_we_know(world: DoctorWorld) -> None:
+def credential_of_nobody_we_know(world: DoctorRoot) -> None:
     world.add("work", ".env", "ACMECHAT_BOT_TOKEN=CANARY-acme-0123456789\nNOTION_TOKEN=CANARY-notion-0123456789\n")
 
 
-def broken_yaml(world: DoctorWorld) -> None:
+def broken_yaml(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "platforms:\n  telegram: [\n")
 
 
-def broken_auth(world: DoctorWorld) -> None:
+def broken_auth(world: DoctorRoot) -> None:
     world.write("work", "auth.json", '{"providers": {\n  "CANARY": \n', mode=0o600)
 
 
-def open_quote(world: DoctorWorld) -> None:
+def open_quote(world: DoctorRoot) -> None:
     world.add("work", ".env", 'TELEGRAM_BOT_TOKEN="7000000001:CANARY\n')
 
 
-def pipe_in_place_of_a_file(world: DoctorWorld) -> None:
+def pipe_in_place_of_a_file(world: DoctorRoot) -> None:
     os.mkfifo(world.home("work") / "gateway.json", 0o600)
 
 
-def folder_in_place_of_a_file(world: DoctorWorld) -> None:
+def folder_in_place_of_a_file(world: DoctorRoot) -> None:
     (world.home("work") / "auth.json").mkdir(0o700)
 
 
-def link_to_nowhere(world: DoctorWorld) -> None:
+def link_to_nowhere(world: DoctorRoot) -> None:
     (world.home("work") / ".env").unlink()
     (world.home("work") / ".env").symlink_to(world.user / "gone.env")
 
 
-def example_of_a_token(world: DoctorWorld) -> None:
+def example_of_a_token(world: DoctorRoot) -> None:
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n")
 
 
-def word_that_hermes_refuses(world: DoctorWorld) -> None:
+def word_that_hermes_refuses(world: DoctorRoot) -> None:
     world.add("work", ".env", "DISCORD_BOT_TOKEN=changeme\n")
 
 
-def off_and_yet_on(world: DoctorWorld) -> None:
+def off_and_yet_on(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    enabled: false\n")
 
 
-def off_with_a_token(world: DoctorWorld) -> None:
+def off_with_a_token(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     world.add("work", "config.yaml", "telegram:\n  enabled: false\n")
 
 
-def port_nobody_reads(world: DoctorWorld) -> None:
+def port_nobody_reads(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     world.add(
         "work", "config.yaml", "platforms:\n  api_server:\n    port: 9123  # mine\n    extra:\n      host: 127.0.0.1\n"
     )
 
 
-def port_said_twice(world: DoctorWorld) -> None:
+def port_said_twice(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=9124\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
 
 
-def old_gateway_json(world: DoctorWorld) -> None:
+def old_gateway_json(world: DoctorRoot) -> None:
     text = '{"platforms": {"telegram": {"enabled": true, "extra": {"mode": "webhook"}}}}'
     world.write("work", "gateway.json", text, mode=0o600)
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n    extra:\n      mode: polling\n")
 
 
-def no_env(world: DoctorWorld) -> None:
+def no_env(world: DoctorRoot) -> None:
     (world.home("work") / ".env").unlink()
 
 
-def capitals(world: DoctorWorld) -> None:
+def capitals(world: DoctorRoot) -> None:
     home = world.root / "profiles" / "Hobby"
     home.mkdir()
     (home / ".env").write_text("OPENAI_API_KEY=sk-CANARY\n")
 
 
-def capitals_that_something_names(world: DoctorWorld) -> None:
+def capitals_that_something_names(world: DoctorRoot) -> None:
     capitals(world)
     world.add("work", "config.yaml", f"session_path: {world.root}/profiles/Hobby/session\n")
 
 
-def blank_in_a_name(world: DoctorWorld) -> None:
+def blank_in_a_name(world: DoctorRoot) -> None:
     (world.root / "profiles" / "my bot").mkdir()
 
 
-def file_among_profiles(world: DoctorWorld) -> None:
+def file_among_profiles(world: DoctorRoot) -> None:
     (world.root / "profiles" / "notes.txt").write_text("x\n")
 
 
-def folder_called_default(world: DoctorWorld) -> None:
+def folder_called_default(world: DoctorRoot) -> None:
     (world.root / "profiles" / "default").mkdir()
 
 
-def half_made(world: DoctorWorld) -> None:
+def half_made(world: DoctorRoot) -> None:
     folder = world.root / "profiles" / ".bot.staging-4711"
     folder.mkdir()
     os.utime(folder, (1_700_000_000, 1_700_000_000))
 
 
-def sticky_that_is_gone(world: DoctorWorld) -> None:
+def sticky_that_is_gone(world: DoctorRoot) -> None:
     (world.root / "active_profile").write_text("ghost\n")
 
 
-def _script(world: DoctorWorld, name: str, text: str) -> Path:
+def _script(world: DoctorRoot, name: str, text: str) -> Path:
     path = world.user / ".local/bin" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
@@ -154,15 +154,15 @@ def _script(world: DoctorWorld, name: str, text: str) -> Path:
     return path
 
 
-def alias_of_a_ghost(world: DoctorWorld) -> None:
+def alias_of_a_ghost(world: DoctorRoot) -> None:
     _script(world, "ghost", '#!/bin/sh\nexec hermes -p ghost "$@"\n')
 
 
-def script_of_a_ghost(world: DoctorWorld) -> None:
+def script_of_a_ghost(world: DoctorRoot) -> None:
     _script(world, "nightly", "#!/bin/sh\ncd /tmp\nhermes -p ghost chat -q report\n")
 
 
-def hermes_of_schema(world: DoctorWorld, version: int) -> None:
+def hermes_of_schema(world: DoctorRoot, version: int) -> None:
     """Create a Hermes installation in the root as its installer does: a checkout with a virtual environment."""
     python = world.root / "hermes-agent/venv/bin/python"
     python.parent.mkdir(parents=True)
@@ -175,14 +175,14 @@ def hermes_of_schema(world: DoctorWorld, version: int) -> None:
         world.add(name, "config.yaml", f"_config_version: {own}\n")
 
 
-def schema_of_last_year(world: DoctorWorld) -> None:
+def schema_of_last_year(world: DoctorRoot) -> None:
     hermes_of_schema(world, 33)
     for name, version in (("work", "_config_version: 12\n"), ("family", "_config_version: old\n")):
         path = world.home(name) / "config.yaml"
         path.write_text(path.read_text().replace("_config_version: 33\n", version))
 
 
-def schema_of_tomorrow(world: DoctorWorld) -> None:
+def schema_of_tomorrow(world: DoctorRoot) -> None:
     hermes_of_schema(world, 33)
     path = world.home("work") / "config.yaml"
     path.write_text(path.read_text().replace("_config_version: 33", "_config_version: '34'"))

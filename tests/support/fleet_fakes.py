@@ -81,7 +81,7 @@ class Sim:
         return self.pid is not None and settles is not None and now - self.began >= settles
 
 
-class World:
+class FakeFleet:
     """The hands of the loop in that world. `calls`: (time, verb, of whom) of all that was asked."""
 
     def __init__(self, profiles: Iterable[str] = (), **natures: Nature) -> None:
@@ -251,7 +251,7 @@ class World:
         """Start a gateway outside its service."""
         self._process(self.sims[name], supervised=False)
 
-    def bring_up(self, *names: str) -> World:
+    def bring_up(self, *names: str) -> FakeFleet:
         """Have services up and settled, as if for an hour."""
         for name in names or tuple(self.sims):
             sim = self.sims[name]
@@ -360,7 +360,11 @@ class World:
 
 
 def drive(
-    world: World, verb: Verb, names: Sequence[str] = (), told: Callable[[Outcome], None] = lambda _: None, **pace: Any
+    world: FakeFleet,
+    verb: Verb,
+    names: Sequence[str] = (),
+    told: Callable[[Outcome], None] = lambda _: None,
+    **pace: Any,
 ) -> dict[str, Outcome]:
     """Return profile → outcome of the loop alone."""
     profiles = tuple(names) or tuple(world.sims)
@@ -370,7 +374,7 @@ def drive(
 
 
 def act(
-    world: World, verb: Verb, names: Sequence[str], *, named: bool = True, disabled: Iterable[str] = (),
+    world: FakeFleet, verb: Verb, names: Sequence[str], *, named: bool = True, disabled: Iterable[str] = (),
     start_stopped: bool = False, told: Callable[[Outcome], None] = lambda _: None, **pace: Any,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Return profile → outcome of a whole command: sorted out, then carried out."""

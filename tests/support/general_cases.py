@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from doctor_world import Case
+from doctor_root import Case
 
 GENERAL_CASES: tuple[Case, ...] = ()

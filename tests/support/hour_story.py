@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot_api import BotApi
+from first_hour import SHELL_FILES, TOKEN, User, install_hermes, quoted, write_home
 from free_ports import free_port
-from hour_world import SHELL_FILES, TOKEN, User, install_hermes, quoted, write_home
 from live_awake_script import INHIBIT, LOCKS, held
 
 JUDGE, WHEEL = sys.argv[1], Path(sys.argv[2])

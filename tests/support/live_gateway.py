@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 
 # Listens where it is told to, or has a child do so, and waits to be ended.
 PROGRAM = r"""
@@ -32,7 +32,7 @@ while os.getppid() == parent:
 class LiveGateways:
     """Gateways of a root of a test; all of them are ended with it."""
 
-    def __init__(self, world: DoctorWorld) -> None:
+    def __init__(self, world: DoctorRoot) -> None:
         self.world = world
         self.running: list[subprocess.Popen[bytes]] = []
 

@@ -9,7 +9,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 
 # Linux gives no process so high a number.
 NOBODY = 4_194_304 - 1
@@ -57,82 +57,82 @@ def responses(path: Path, *values: str) -> Path:
     return path
 
 
-def _gone(world: DoctorWorld) -> None:
+def _gone(world: DoctorRoot) -> None:
     world.write("work", "gateway.pid", pid_record(NOBODY), mode=0o755)
     world.write("work", "gateway.lock", pid_record(NOBODY))
 
 
-def _gone_of_an_old_hermes(world: DoctorWorld) -> None:
+def _gone_of_an_old_hermes(world: DoctorRoot) -> None:
     world.write("default", "gateway.pid", f"{NOBODY}\n", mode=0o755)
 
 
-def _given_to_another(world: DoctorWorld) -> None:
+def _given_to_another(world: DoctorRoot) -> None:
     world.write("work", "gateway.pid", pid_record(os.getpid()))
 
 
-def _garbage(world: DoctorWorld) -> None:
+def _garbage(world: DoctorRoot) -> None:
     world.write("family", "gateway.pid", b"\xff\x00{CANARY" * 300_000)
 
 
-def _half_written(world: DoctorWorld) -> None:
+def _half_written(world: DoctorRoot) -> None:
     world.write("family", "gateway.pid", '{"pid": 12, "ki')
 
 
-def _folder_as_pid_file(world: DoctorWorld) -> None:
+def _folder_as_pid_file(world: DoctorRoot) -> None:
     world.write("family", "gateway.pid/something", "left here\n")
 
 
-def _fifo_as_pid_file(world: DoctorWorld) -> None:
+def _fifo_as_pid_file(world: DoctorRoot) -> None:
     os.mkfifo(world.home("family") / "gateway.pid")
 
 
-def _link_to_nothing(world: DoctorWorld) -> None:
+def _link_to_nothing(world: DoctorRoot) -> None:
     (world.home("family") / "gateway.pid").symlink_to("nowhere")
 
 
-def _folder_as_lock(world: DoctorWorld) -> None:
+def _folder_as_lock(world: DoctorRoot) -> None:
     (world.home("work") / "gateway.lock").mkdir()
 
 
-def _fifo_as_lock(world: DoctorWorld) -> None:
+def _fifo_as_lock(world: DoctorRoot) -> None:
     os.mkfifo(world.home("work") / "gateway.lock")
 
 
-def _old_stop(world: DoctorWorld) -> None:
+def _old_stop(world: DoctorRoot) -> None:
     for name in (".gateway-planned-stop.json", ".gateway-takeover.json", ".update_exit_code"):
         aged(world.write("work", name, '{"target_pid": 12}'), 2 * 86400)
 
 
-def _old_drain(world: DoctorWorld) -> None:
+def _old_drain(world: DoctorRoot) -> None:
     aged(world.write("work", ".drain_request.json", '{"action": "drain"}'), 3600)
 
 
-def _half_written_drain(world: DoctorWorld) -> None:
+def _half_written_drain(world: DoctorRoot) -> None:
     aged(world.write("default", ".drain_request.json", '{"action": "dr'), 3600)
 
 
-def _drain_of_an_earlier_boot(world: DoctorWorld) -> None:
+def _drain_of_an_earlier_boot(world: DoctorRoot) -> None:
     aged(world.write("work", ".drain_request.json", '{"epoch": "another:1"}'), 3600)
 
 
-def _old_notice(world: DoctorWorld) -> None:
+def _old_notice(world: DoctorRoot) -> None:
     aged(world.write("work", ".restart_notify.json", '{"platform": "telegram"}'), 3 * 86400)
 
 
-def _storm(world: DoctorWorld) -> None:
+def _storm(world: DoctorRoot) -> None:
     lines = [f"{time.time() - ago!r}\n" for ago in (9000, 100, 80, 60, 40, 20, 1)]
     world.write("work", "gateway-starts.log", "".join(lines) + "not a time\n")
 
 
-def _large_log(world: DoctorWorld) -> None:
+def _large_log(world: DoctorRoot) -> None:
     _sparse(world.write("work", "logs/gateway-exit-diag.log", ""), 1024**3)
 
 
-def _one_log(world: DoctorWorld) -> None:
+def _one_log(world: DoctorRoot) -> None:
     _sparse(world.write("default", "logs/gateway.error.log", ""), 60 * 1024**2)
 
 
-def _many_logs(world: DoctorWorld) -> None:
+def _many_logs(world: DoctorRoot) -> None:
     for name in ("agent.log", "agent.log.1", "gateway.error.log"):
         _sparse(world.write("family", f"logs/{name}", ""), 40 * 1024**2)
 
@@ -142,38 +142,38 @@ def _sparse(path: Path, size: int) -> None:
         file.truncate(size)
 
 
-def _no_database(world: DoctorWorld) -> None:
+def _no_database(world: DoctorRoot) -> None:
     world.write("work", "state.db", "CANARY not a database\n" * 50)
 
 
-def _cut_off(world: DoctorWorld) -> None:
+def _cut_off(world: DoctorRoot) -> None:
     path = database(world.home("work") / "state.db")
     _sparse(path, path.stat().st_size - 5000)
 
 
-def _overwritten(world: DoctorWorld) -> None:
+def _overwritten(world: DoctorRoot) -> None:
     path = database(world.home("work") / "cron" / "executions.db")
     content = bytearray(path.read_bytes())
     content[4096:12288] = b"\x5a" * 8192
     path.write_bytes(content)
 
 
-def _damaged_in_wal_mode(world: DoctorWorld) -> None:
+def _damaged_in_wal_mode(world: DoctorRoot) -> None:
     path = database(world.home("work") / "memory_store.db", wal=True)
     content = bytearray(path.read_bytes())
     content[4096:12288] = b"\x5a" * 8192
     path.write_bytes(content)
 
 
-def _fifo_as_database(world: DoctorWorld) -> None:
+def _fifo_as_database(world: DoctorRoot) -> None:
     os.mkfifo(world.home("work") / "state.db")
 
 
-def _no_json(world: DoctorWorld) -> None:
+def _no_json(world: DoctorRoot) -> None:
     responses(world.home("work") / "response_store.db", '{"ok": NaN}', "{}", '{"CANARY": "cut of')
 
 
-def _no_json_for_a_chat(world: DoctorWorld) -> None:
+def _no_json_for_a_chat(world: DoctorRoot) -> None:
     path = database(world.home("work") / "state.db")
     with closing(sqlite3.connect(path)) as made:
         made.execute("CREATE TABLE gateway_routing (scope TEXT, session_key TEXT, entry_json TEXT NOT NULL)")
@@ -181,7 +181,7 @@ def _no_json_for_a_chat(world: DoctorWorld) -> None:
         made.commit()
 
 
-def _cut_short(world: DoctorWorld) -> None:
+def _cut_short(world: DoctorRoot) -> None:
     """Write the journal of a change that a killed command began."""
     world.runner.ok("use", "work", env=world.environment)
     (path,) = (world.state / "journal").glob("*.json")

@@ -4,45 +4,45 @@ from __future__ import annotations
 
 import os
 
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 
 KEY = "CANARY-api-key-0123456789abcdef"
 TOKEN = "7000000001:CANARY-telegram-token"
 
 
-def opened(world: DoctorWorld) -> None:
+def opened(world: DoctorRoot) -> None:
     """Open the folders to other users, as the default umask does."""
     for folder in (world.user, world.root, world.root / "profiles", world.home("work"), world.home("family")):
         folder.chmod(0o755)
 
 
-def env_for_all(world: DoctorWorld) -> None:
+def env_for_all(world: DoctorRoot) -> None:
     opened(world)
     (world.home("work") / ".env").chmod(0o644)
 
 
-def three_files_for_all(world: DoctorWorld) -> None:
+def three_files_for_all(world: DoctorRoot) -> None:
     env_for_all(world)
     world.write("work", "auth.json", '{"providers": {}}')
     world.write("work", "response_store.db-wal", b"x", mode=0o664)
 
 
-def token_in_open_config(world: DoctorWorld) -> None:
+def token_in_open_config(world: DoctorRoot) -> None:
     opened(world)
     world.write("work", "config.yaml", f"platforms:\n  telegram:\n    enabled: false\n    token: {TOKEN}\n", mode=0o644)
 
 
-def session_for_all(world: DoctorWorld) -> None:
+def session_for_all(world: DoctorRoot) -> None:
     opened(world)
     world.write("work", "weixin/accounts/bot.json", '{"token": "CANARY-weixin-token-0123"}')
 
 
-def env_below_a_closed_folder(world: DoctorWorld) -> None:
+def env_below_a_closed_folder(world: DoctorRoot) -> None:
     world.root.chmod(0o700)
     (world.home("work") / ".env").chmod(0o644)
 
 
-def link_to_an_open_env(world: DoctorWorld) -> None:
+def link_to_an_open_env(world: DoctorRoot) -> None:
     opened(world)
     target = world.user / "shared.env"
     (world.home("work") / ".env").rename(target)
@@ -50,38 +50,38 @@ def link_to_an_open_env(world: DoctorWorld) -> None:
     (world.home("work") / ".env").symlink_to(target)
 
 
-def backup_of_env(world: DoctorWorld) -> None:
+def backup_of_env(world: DoctorRoot) -> None:
     world.write("work", ".env.bak.20260101", (world.home("work") / ".env").read_bytes(), mode=0o600)
     world.write(
         "work", "config.yaml.save", f"platforms:\n  x:\n    token: {TOKEN}\nTELEGRAM_BOT_TOKEN: {TOKEN}\n", mode=0o600
     )
 
 
-def api_server_for_the_network(world: DoctorWorld) -> None:
+def api_server_for_the_network(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_HOST=0.0.0.0\n")
 
 
-def api_server_by_config(world: DoctorWorld) -> None:
+def api_server_by_config(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    enabled: true\n    extra:\n      host: '::'\n")
 
 
-def webhook_without_secret(world: DoctorWorld) -> None:
+def webhook_without_secret(world: DoctorRoot) -> None:
     routes = (
         "      routes:\n        deploy:\n          prompt: hi\n        signed:\n          secret: CANARY-hmac-secret\n"
     )
     world.add("work", "config.yaml", f"platforms:\n  webhook:\n    enabled: true\n    extra:\n{routes}")
 
 
-def webhook_without_authentication(world: DoctorWorld) -> None:
+def webhook_without_authentication(world: DoctorRoot) -> None:
     extra = "      host: 192.168.1.5\n      secret: INSECURE_NO_AUTH\n      routes:\n        deploy: {prompt: hi}\n"
     world.add("work", "config.yaml", f"platforms:\n  webhook:\n    enabled: true\n    extra:\n{extra}")
 
 
-def telegram_webhook_without_secret(world: DoctorWorld) -> None:
+def telegram_webhook_without_secret(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_WEBHOOK_URL=https://bot.example.org/t\n")
 
 
-def unsigned_sms(world: DoctorWorld) -> None:
+def unsigned_sms(world: DoctorRoot) -> None:
     lines = "TWILIO_ACCOUNT_SID=ACCANARY0123456789\nTWILIO_AUTH_TOKEN=CANARY-twilio-token\n"
     world.add(
         "work",
@@ -90,32 +90,32 @@ def unsigned_sms(world: DoctorWorld) -> None:
     )
 
 
-def short_key(world: DoctorWorld) -> None:
+def short_key(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-short\n")
 
 
-def no_key_on_loopback(world: DoctorWorld) -> None:
+def no_key_on_loopback(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_ENABLED=true\n")
 
 
-def placeholder_key_for_the_network(world: DoctorWorld) -> None:
+def placeholder_key_for_the_network(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=your_api_key_here\nAPI_SERVER_HOST=0.0.0.0\n")
 
 
-def telegram_for_everybody(world: DoctorWorld) -> None:
+def telegram_for_everybody(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nGATEWAY_ALLOW_ALL_USERS=true\n")
 
 
-def star_in_a_list(world: DoctorWorld) -> None:
+def star_in_a_list(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42, *\n")
 
 
-def slack_for_its_workspace(world: DoctorWorld) -> None:
+def slack_for_its_workspace(world: DoctorRoot) -> None:
     tokens = "SLACK_BOT_TOKEN=xoxb-CANARY-slack-bot\nSLACK_APP_TOKEN=xapp-CANARY-slack-app\n"
     world.add("work", ".env", f"{tokens}SLACK_ALLOW_ALL_USERS=1\n")
 
 
-def token_in_a_unit(world: DoctorWorld) -> None:
+def token_in_a_unit(world: DoctorRoot) -> None:
     unit = world.user / ".config/systemd/user/my-bot.service"
     unit.parent.mkdir(parents=True)
     unit.write_text(
@@ -124,7 +124,7 @@ def token_in_a_unit(world: DoctorWorld) -> None:
     )
 
 
-def token_in_our_unit(world: DoctorWorld) -> None:
+def token_in_our_unit(world: DoctorRoot) -> None:
     unit = world.user / ".config/systemd/user/hermes-gateway-work.service.d/override.conf"
     unit.parent.mkdir(parents=True)
     unit.write_text(
@@ -137,7 +137,7 @@ def token_in_our_unit(world: DoctorWorld) -> None:
     )
 
 
-def own_secret_in_an_alias(world: DoctorWorld) -> None:
+def own_secret_in_an_alias(world: DoctorRoot) -> None:
     key = (world.home("work") / ".env").read_text().split("=", 1)[1].strip()
     alias = world.user / ".local/bin/work"
     alias.parent.mkdir(parents=True, exist_ok=True)
@@ -145,7 +145,7 @@ def own_secret_in_an_alias(world: DoctorWorld) -> None:
     alias.chmod(0o755)
 
 
-def log_of_another_user(world: DoctorWorld) -> None:
+def log_of_another_user(world: DoctorRoot) -> None:
     path = world.write("work", "logs/gateway.log", "x\n")
     os.chown(path, 65534, 65534)
     os.chown(world.write("work", "state.db", b""), 65534, 65534)

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from command_runner import Runner
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 
 NAMES = tuple(f"p{number:02}" for number in range(1, 20))
 # A process number that no system hands out.
@@ -23,7 +23,7 @@ def token(letter: str) -> str:
     return f"71{ord(letter):08d}:CANARY{letter * 29}"
 
 
-class SeededRoot(DoctorWorld):
+class SeededRoot(DoctorRoot):
     """Twenty profiles: `default` and p01 … p19. `expected`: check and profiles of every planted fault."""
 
     def __init__(self, runner: Runner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clone_world import Content, Link, canary, make_layout
+from clone_source import Content, Link, canary, make_layout
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.clone.plan import CloneContext

@@ -14,7 +14,7 @@ from typing import Any
 
 from by_night import NIGHTLY
 from command_runner import Runner
-from multiplex_world import MultiplexWorld
+from multiplex_root import MultiplexRoot
 
 HOME = Path(os.environ["HOME"])
 
@@ -37,7 +37,7 @@ def units() -> dict[str, tuple[str, str, bytes]]:
 
 def main() -> dict[str, Any]:
     bus = {name: value for name, value in os.environ.items() if name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")}
-    world = MultiplexWorld(Runner(HOME, {"HERMES_PROFILES_MANAGER": "systemd", "PATH": os.environ["PATH"], **bus}))
+    world = MultiplexRoot(Runner(HOME, {"HERMES_PROFILES_MANAGER": "systemd", "PATH": os.environ["PATH"], **bus}))
     for name in ("anna", "bob", "carl"):
         world.member(name)
     (world.root / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\n")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import Runner
 from real_hermes import hermes_python
 
@@ -27,8 +27,8 @@ def _hermes_installs_nothing() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
+def world(runner: Runner) -> CommandRoot:
     """A user with a root whose default profile holds a bot."""
-    world = World(runner)
+    world = CommandRoot(runner)
     world.make()
     return world

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 from by_night import NIGHTLY
+from clone_source import Cloned, Files, canary, clone, leaks, make_layout
 from clone_strategies import SHARED, Home, homes
-from clone_world import Cloned, Files, canary, clone, leaks, make_layout
 from config_paths import identity_paths
 from free_ports import free_port
 from hermes_judge import Verdict, environment, far_folder, hermes, judge

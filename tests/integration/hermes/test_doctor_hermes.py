@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from command_runner import REPOSITORY, Runner
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from file_cases import FILE_CASES
 from hermes_judge import environment, hermes, judge
 from real_hermes import hermes_python
@@ -111,7 +111,7 @@ CHANNELS = {
 
 @pytest.mark.parametrize("place", ["platforms:\n  {}:\n    enabled: false\n", "{}:\n  enabled: false\n"])
 def test_contradiction_winner_matches_hermes(runner: Runner, tmp_path: Path, place: str) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     for channel, env in CHANNELS.items():
         world.profile(channel.replace("_", "-"), env, place.format(channel))
     rows = world.findings("--only", "files.contradiction")
@@ -122,7 +122,7 @@ def test_contradiction_winner_matches_hermes(runner: Runner, tmp_path: Path, pla
 
 
 def test_gateway_json_flag_disables_no_channel(runner: Runner, tmp_path: Path) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     for name in ("work", "family"):
         world.add(name, ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
         world.write(name, "gateway.json", '{"platforms": {"telegram": {"enabled": false}}}', mode=0o600)
@@ -134,7 +134,7 @@ def test_gateway_json_flag_disables_no_channel(runner: Runner, tmp_path: Path) -
 
 
 def test_moved_port_is_read_by_hermes(runner: Runner, tmp_path: Path) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     next(case for case in FILE_CASES if case.plant.__name__ == "port_nobody_reads").plant(world)
     (before,) = judge([world.home("work")], tmp_path / "before")
     assert before.api is not None and before.api["port"] is None
@@ -150,7 +150,7 @@ BACKFILL = (
 
 @pytest.mark.parametrize("mended", [False, True])
 def test_update_copies_default_env(runner: Runner, *, mended: bool) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     world.add("default", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     (world.home("work") / ".env").unlink()
     if mended:
@@ -169,7 +169,7 @@ print(json.dumps([APIServerAdapter(PlatformConfig(enabled=True, extra={"key": ke
 
 
 def test_weak_key_stops_the_api_server(runner: Runner) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     keys = ["", "CANARY-short", "your_api_key_here", "CANARY-15-chars", "CANARY-16-chars!", "x" * 16]
     told = []
     for number, key in enumerate(keys):
@@ -205,7 +205,7 @@ print(json.dumps(answers))
 
 
 def test_open_access_matches_hermes(runner: Runner) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     rows = [
         {"GATEWAY_ALLOW_ALL_USERS": "true"}, {"TELEGRAM_ALLOW_ALL_USERS": "YES"}, {"TELEGRAM_ALLOWED_USERS": "42,*"},
         {"GATEWAY_ALLOWED_USERS": "*"}, {"GATEWAY_ALLOW_ALL_USERS": "on"}, {"TELEGRAM_ALLOWED_USERS": "42"},
@@ -221,7 +221,7 @@ def test_open_access_matches_hermes(runner: Runner) -> None:
 
 
 def test_hermes_ignores_invalid_folders_and_missing_sticky_profile(runner: Runner) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     (world.root / "profiles" / "Hobby").mkdir()
     (world.root / "profiles" / "default").mkdir()
     listed = hermes(world.user, "profile", "list").stdout
@@ -255,7 +255,7 @@ DUPLICATE = "model:\n  default: a\nmodel:\n  default: b\n"
 
 
 def test_broken_files_are_broken_for_hermes(runner: Runner) -> None:
-    world = DoctorWorld(runner)
+    world = DoctorRoot(runner)
     texts = [
         "a: [\n", "a: b: c\n", "\ta: 1\n", DUPLICATE, "a: !env X\n", "a: *nobody\n", "%YAML 1.1\n---\na: 1\n",
         "a: 1\n...\n",

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from real_hermes import hermes_python
 
 from hermes_profiles.hermes.cli import SUBCOMMANDS
@@ -23,7 +23,7 @@ def hermes_command() -> Path:
     return Path(hermes_python()).parent / "hermes"
 
 
-def hermes(world: World, *arguments: str, code: int = 0) -> str:
+def hermes(world: CommandRoot, *arguments: str, code: int = 0) -> str:
     environment = {
         "HOME": str(world.user), "PATH": f"{hermes_command().parent}:{world.bin}:/usr/bin:/bin", "TZ": "UTC",
         "NO_COLOR": "1",
@@ -37,7 +37,7 @@ def hermes(world: World, *arguments: str, code: int = 0) -> str:
     return done.stdout
 
 
-def their_list(world: World) -> dict[str, tuple[bool, str | None, str, str | None]]:
+def their_list(world: CommandRoot) -> dict[str, tuple[bool, str | None, str, str | None]]:
     """Return profile → (active, model, gateway, alias) as `hermes profile list` prints them."""
     found = {}
     for line in hermes(world, "profile", "list").splitlines():
@@ -48,18 +48,18 @@ def their_list(world: World) -> dict[str, tuple[bool, str | None, str, str | Non
     return found
 
 
-def our_list(world: World) -> dict[str, tuple[bool, str | None, str, str | None]]:
+def our_list(world: CommandRoot) -> dict[str, tuple[bool, str | None, str, str | None]]:
     rows = world.ok("list", "--json").data["profiles"]
     return {row["name"]: (row["is_active"], row["model"], row["gateway"]["state"], row["alias"]) for row in rows}
 
 
 @pytest.fixture
-def judged(world: World) -> World:
+def judged(world: CommandRoot) -> CommandRoot:
     world.runner.environment["PATH"] = f"{hermes_command().parent}:{world.bin}:/usr/bin:/bin"
     return world
 
 
-def test_hermes_lists_created_profile_with_same_model_alias_and_mark(judged: World) -> None:
+def test_hermes_lists_created_profile_with_same_model_alias_and_mark(judged: CommandRoot) -> None:
     world = judged
     world.ok("create", "plain", "--description", "for: the 'team' #1")
     world.ok("clone", "default", "work")
@@ -76,7 +76,7 @@ def test_hermes_lists_created_profile_with_same_model_alias_and_mark(judged: Wor
     assert our_list(world) == their_list(world) and their_list(world)["default"][0]
 
 
-def test_hermes_shows_and_configures_created_profile(judged: World) -> None:
+def test_hermes_shows_and_configures_created_profile(judged: CommandRoot) -> None:
     world = judged
     world.ok("clone", "default", "work", "--description", "answers the team: calls, mail")
     shown = hermes(world, "profile", "show", "work")
@@ -87,7 +87,7 @@ def test_hermes_shows_and_configures_created_profile(judged: World) -> None:
     assert "CANARYtelegram" not in config
 
 
-def test_alias_and_sticky_default_start_the_profile(judged: World) -> None:
+def test_alias_and_sticky_default_start_the_profile(judged: CommandRoot) -> None:
     world = judged
     world.ok("create", "work")
     environment = {**world.runner.environment, "HERMES_DISABLE_LAZY_INSTALLS": "1"}
@@ -99,7 +99,7 @@ def test_alias_and_sticky_default_start_the_profile(judged: World) -> None:
     assert str(world.home("work") / "config.yaml") in hermes(world, "config", "path")
 
 
-def test_profile_made_by_hermes_is_reported_alike(judged: World) -> None:
+def test_profile_made_by_hermes_is_reported_alike(judged: CommandRoot) -> None:
     world = judged
     hermes(world, "profile", "create", "alpha")
     hermes(world, "profile", "create", "beta", "--clone-from", "default", "--clone")
@@ -114,7 +114,7 @@ def test_profile_made_by_hermes_is_reported_alike(judged: World) -> None:
     assert world.ok("show", "beta", "--json").data["channels"] == ["slack", "telegram"], "Hermes' clone keeps the bots"
 
 
-def test_profile_made_by_hermes_is_renamed_and_deleted_with_aliases(judged: World) -> None:
+def test_profile_made_by_hermes_is_renamed_and_deleted_with_aliases(judged: CommandRoot) -> None:
     world = judged
     hermes(world, "profile", "create", "alpha")
     hermes(world, "profile", "alias", "alpha", "--name", "al")
@@ -126,7 +126,7 @@ def test_profile_made_by_hermes_is_renamed_and_deleted_with_aliases(judged: Worl
     assert our_list(world) == their_list(world) and "omega" in their_list(world)
 
 
-def test_created_profile_has_same_folders_as_hermes(judged: World) -> None:
+def test_created_profile_has_same_folders_as_hermes(judged: CommandRoot) -> None:
     world = judged
     hermes(world, "profile", "create", "theirs", "--no-skills")
     world.ok("create", "ours", "--no-skills")
@@ -138,7 +138,7 @@ def test_created_profile_has_same_folders_as_hermes(judged: World) -> None:
     ).is_file()
 
 
-def test_hermes_deletes_and_renames_created_profile(judged: World) -> None:
+def test_hermes_deletes_and_renames_created_profile(judged: CommandRoot) -> None:
     world = judged
     world.ok("create", "work")
     world.ok("create", "night")
@@ -147,7 +147,7 @@ def test_hermes_deletes_and_renames_created_profile(judged: World) -> None:
     assert our_list(world) == their_list(world) and set(our_list(world)) == {"default", "office"}
 
 
-def test_state_folder_is_no_profile_to_hermes_and_survives_update(judged: World) -> None:
+def test_state_folder_is_no_profile_to_hermes_and_survives_update(judged: CommandRoot) -> None:
     world = judged
     world.ok("create", "work")
     world.ok("delete", "work", "--yes")
@@ -160,7 +160,7 @@ def test_state_folder_is_no_profile_to_hermes_and_survives_update(judged: World)
     assert shutil.which("hermes", path=str(hermes_command().parent))
 
 
-def test_profile_names_are_accepted_and_refused_like_hermes(judged: World) -> None:
+def test_profile_names_are_accepted_and_refused_like_hermes(judged: CommandRoot) -> None:
     from hermes_profiles.model.errors import UsageProblem
     from hermes_profiles.model.names import check_alias_name, check_new_name
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from clone_world import canary
+from clone_source import canary
 from team_making import CATALOG, make_lead, make_team, team, weixin
 
 from hermes_profiles.changes.apply import apply

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import REPOSITORY
-from hour_world import wheel
+from first_hour import wheel
 from systemd_live import live_home, run_under_systemd
 from test_conflict_gateways import judge_with_telegram
 

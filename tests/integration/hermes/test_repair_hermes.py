@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_world import World
-from clone_world import leaks, picture, write_files
+from clone_source import leaks, picture, write_files
+from command_root import CommandRoot
 from command_runner import Runner
 from hermes_judge import Verdict, hermes, judge
 
@@ -40,9 +40,9 @@ FILES = {
 
 
 @pytest.fixture
-def cloned(runner: Runner) -> World:
+def cloned(runner: Runner) -> CommandRoot:
     """Three profiles, two of them made by Hermes' own `profile create --clone` and `--clone-all`."""
-    world = World(runner)
+    world = CommandRoot(runner)
     world.root.mkdir()
     write_files(world.root, FILES)
     for name, how in (("work", "--clone"), ("family", "--clone-all")):
@@ -54,13 +54,13 @@ def cloned(runner: Runner) -> World:
     return world
 
 
-def verdicts(world: World, court: Path) -> dict[str, Verdict]:
+def verdicts(world: CommandRoot, court: Path) -> dict[str, Verdict]:
     names = ("default", "work", "family")
     court.mkdir()
     return dict(zip(names, judge([world.home(name) for name in names], court), strict=True))
 
 
-def test_repair_leaves_each_identity_in_one_profile(cloned: World, tmp_path: Path) -> None:
+def test_repair_leaves_each_identity_in_one_profile(cloned: CommandRoot, tmp_path: Path) -> None:
     before = {name: picture(cloned.home(name)) for name in ("default", "work", "family")}
     shown = verdicts(cloned, tmp_path / "before")
     assert all(verdict.connected >= CHANNELS for verdict in shown.values()), (
@@ -100,7 +100,7 @@ def test_repair_leaves_each_identity_in_one_profile(cloned: World, tmp_path: Pat
     assert {name: picture(cloned.home(name)) for name in before} == before
 
 
-def test_repair_keeps_bot_of_used_copy(cloned: World, tmp_path: Path) -> None:
+def test_repair_keeps_bot_of_used_copy(cloned: CommandRoot, tmp_path: Path) -> None:
     """What a gateway of the clone writes while it runs speaks for it, though default was there first."""
     state = {
         "pid": 1,
@@ -116,7 +116,7 @@ def test_repair_keeps_bot_of_used_copy(cloned: World, tmp_path: Path) -> None:
     assert all("slack" in after[name].connected for name in after), "only telegram was meant"
 
 
-def test_repair_channels_agree_with_hermes(cloned: World, tmp_path: Path) -> None:
+def test_repair_channels_agree_with_hermes(cloned: CommandRoot, tmp_path: Path) -> None:
     """Our own answer about channels is Hermes' own, before and after."""
     for moment in ("before", "after"):
         shown = verdicts(cloned, tmp_path / moment)

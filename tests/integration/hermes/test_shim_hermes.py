@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from by_night import sample
-from cli_world import picture
+from command_root import picture
 from free_ports import free_port
 from hermes_judge import far_folder, judge
 from real_hermes import hermes_python

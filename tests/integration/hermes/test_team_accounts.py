@@ -10,16 +10,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from accounts_world import (
+from accounts_root import (
     BOSS,
-    World,
+    AccountsRoot,
     account_id,
     eventually,
     friend,
     heard,
     interrupted,
+    running_accounts,
     token,
-    world_of,
 )
 
 pytestmark = pytest.mark.judge
@@ -34,15 +34,15 @@ def names(count: int) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with world_of("accounts") as made:
+def world() -> Iterator[AccountsRoot]:
+    with running_accounts("accounts") as made:
         made.lead()
         yield made
 
 
 @pytest.mark.parametrize("count", MANY)
 @pytest.mark.parametrize("mode", MODES)
-def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World, mode: str, count: int) -> None:
+def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: AccountsRoot, mode: str, count: int) -> None:
     members = names(count)
     world.by_hand(members)
     world.serve(mode)
@@ -86,21 +86,21 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: World
     _accounts_are_at_home(world, members)
 
 
-def _nobody_heard_another(world: World, members: tuple[str, ...]) -> None:
+def _nobody_heard_another(world: AccountsRoot, members: tuple[str, ...]) -> None:
     """Check that no request to the model has text from two accounts."""
     for said in world.ilink.asked:
         words = set(re.findall(r"say-[a-z]+-(m\d\d)", str(said)))
         assert len(words) == 1, words
 
 
-def _accounts_are_at_home(world: World, members: tuple[str, ...]) -> None:
+def _accounts_are_at_home(world: AccountsRoot, members: tuple[str, ...]) -> None:
     for member in members:
         places = world.holders(token(member)) | world.holders(account_id(member))
         assert places and all(place.startswith(f"profiles/{member}/") for place in places), places
 
 
 @pytest.mark.nightly
-def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: World) -> None:
+def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: AccountsRoot) -> None:
     members = names(3)
     world.by_hand(members)
     world.serve("processes")
@@ -116,7 +116,7 @@ def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: Wo
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: World) -> None:
+def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: AccountsRoot) -> None:
     """In 0.19.0 there is one state.db, and agents log to the lead and the first member that answers."""
     members = names(3)
     world.by_hand(members)
@@ -134,7 +134,7 @@ def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: World, mode: str) -> None:
+def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoot, mode: str) -> None:
     """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
     members = names(3)
     world.by_hand(members)
@@ -162,13 +162,13 @@ def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: World, mode
         assert answer == f"heard say-started-{member} · persona the-lead · skills first,second · turns 1"
 
 
-def codes(world: World, member: str) -> list[str]:
+def codes(world: AccountsRoot, member: str) -> list[str]:
     """Return the pairing codes that a newcomer got through a member's account."""
     texts = [each.text for each in list(world.ilink.sent[token(member)]) if each.to == NEWCOMER]
     return [found[0] for text in texts if (found := re.findall(r"`([A-HJ-NP-Z2-9]{8})`", text))]
 
 
-def asks_to_pair(world: World, member: str) -> str:
+def asks_to_pair(world: AccountsRoot, member: str) -> str:
     """Write to a member as the newcomer, and return the pairing code of the answer."""
     world.ilink.say(token(member), NEWCOMER, f"say-knock-{member}")
     eventually(lambda: codes(world, member), lambda: f"no code: {dict(world.ilink.sent)}\n{world.logs()}")
@@ -176,7 +176,7 @@ def asks_to_pair(world: World, member: str) -> str:
 
 
 @pytest.mark.nightly
-def test_an_approval_at_one_process_does_not_apply_to_another(world: World) -> None:
+def test_an_approval_at_one_process_does_not_apply_to_another(world: AccountsRoot) -> None:
     first, second, third = members = names(3)
     world.by_hand(members, dm_policy="pairing")
     world.serve("processes")
@@ -190,7 +190,7 @@ def test_an_approval_at_one_process_does_not_apply_to_another(world: World) -> N
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: World) -> None:
+def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: AccountsRoot) -> None:
     """In 0.19.0 its codes are the lead's: an approval admits no one to the member.
 
     An approval in the member's own store applies to this member alone."""
@@ -212,7 +212,7 @@ def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: World
 
 
 @pytest.mark.nightly
-def test_processes_answer_busy_messages(world: World) -> None:
+def test_processes_answer_busy_messages(world: AccountsRoot) -> None:
     members = names(3)
     world.by_hand(members)
     world.serve("processes")
@@ -224,7 +224,9 @@ def test_processes_answer_busy_messages(world: World) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("is_known_to_lead", [False, True])
-def test_the_multiplexer_checks_busy_messages_against_the_leads_list(world: World, is_known_to_lead: bool) -> None:
+def test_the_multiplexer_checks_busy_messages_against_the_leads_list(
+    world: AccountsRoot, is_known_to_lead: bool
+) -> None:
     """In 0.19.0 a busy message is checked against the lead's allow-list, not the member's."""
     members = names(3)
     world.by_hand(members)
@@ -245,7 +247,7 @@ def test_the_multiplexer_checks_busy_messages_against_the_leads_list(world: Worl
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_answers_busy_messages_as_the_lead_with_an_account(world: World) -> None:
+def test_the_multiplexer_answers_busy_messages_as_the_lead_with_an_account(world: AccountsRoot) -> None:
     """In 0.19.0 a busy message to a member is then lost, and the lead's account sends a notice."""
     members = names(3)
     world.by_hand(members)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts_world import World, account_id, eventually, friend, token, world_of
+from accounts_root import AccountsRoot, account_id, eventually, friend, running_accounts, token
 from command_runner import COMMAND, REPOSITORY, Runner
 from ilink_stand_in import Scan
 from pty_terminal import Terminal
@@ -34,7 +34,7 @@ if os.environ.get("ILINK_STAND_IN"):
 class Office:
     """A team on WeChat, and a user at a terminal."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: AccountsRoot) -> None:
         self.world = world
         aimed = world.user / "aimed"
         aimed.mkdir()
@@ -87,7 +87,7 @@ class Office:
 
 @pytest.fixture
 def office() -> Iterator[Office]:
-    with world_of("login") as world:
+    with running_accounts("login") as world:
         world.lead()
         yield Office(world)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts_world import world_of
-from cli_world import World
+from accounts_root import running_accounts
+from command_root import CommandRoot
 from command_runner import Runner
-from openclaw_world import BASE, OpenClaw, token
+from openclaw_install import BASE, OpenClaw, token
 from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
@@ -60,13 +60,13 @@ for row in json.load(sys.stdin):
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
-    world = World(runner)
+def world(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner)
     world.make("default", {"config.yaml": "model: gpt-5\n", ".env": "OPENAI_API_KEY=sk-CANARY-0123456789abcdef\n"})
     return world
 
 
-def ask(world: World, home: Path, script: str, given: object = None) -> Any:
+def ask(world: CommandRoot, home: Path, script: str, given: object = None) -> Any:
     environment = {**world.runner.environment, "HERMES_HOME": str(home)}
     del environment["PYTHONPATH"], environment["PYTHONWARNINGS"]
     done = subprocess.run(
@@ -77,7 +77,7 @@ def ask(world: World, home: Path, script: str, given: object = None) -> Any:
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-def test_hermes_finds_each_account_of_openclaw_at_its_member(world: World) -> None:
+def test_hermes_finds_each_account_of_openclaw_at_its_member(world: CommandRoot) -> None:
     install = OpenClaw(world.user / ".openclaw")
     install.add("aaa111", allowed=["o9x@im.wechat", "o9y@im.wechat"], sync="b1ob==", contexts={"o9x@im.wechat": "c1"})
     install.add("bbb222", file="bbb222@im.bot", listed="bbb222@im.bot", data={"baseUrl": "https://sz.weixin.qq.com/"})
@@ -100,7 +100,7 @@ def test_hermes_finds_each_account_of_openclaw_at_its_member(world: World) -> No
 
 
 def test_gateways_continue_where_openclaw_stopped() -> None:
-    with world_of("imported") as live:
+    with running_accounts("imported") as live:
         live.lead()
         install = OpenClaw(live.user / ".openclaw")
         for word in ("ann", "bob"):
@@ -119,7 +119,7 @@ def test_gateways_continue_where_openclaw_stopped() -> None:
         assert not live.ilink.answers(token("ann"), "friend-of-bob")
 
 
-def test_stored_accounts_of_hermes_move_completely(world: World) -> None:
+def test_stored_accounts_of_hermes_move_completely(world: CommandRoot) -> None:
     rows = [
         {"id": f"{word}@im.bot", "token": token(word), "base": BASE, "user": f"o9{word}", "sync": f"buf-{word}",
          "context": f"CANARY-{word}"}
@@ -140,7 +140,7 @@ def test_stored_accounts_of_hermes_move_completely(world: World) -> None:
     }  # fmt: skip
 
 
-def test_tables_become_what_hermes_reads(world: World) -> None:
+def test_tables_become_what_hermes_reads(world: CommandRoot) -> None:
     (world.user / "t.csv").write_text(
         f"account_id;token;allow\naaa111-im-bot;{token('aaa111')};o9x o9y\nbbb222@im.bot;{token('bbb222')};\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import Runner
 from hermes_judge import environment
 from real_hermes import hermes_python
@@ -67,8 +67,8 @@ json.dump(answer, sys.stdout, default=str)
 
 
 @pytest.fixture
-def team(runner: Runner) -> World:
-    world = World(runner)
+def team(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner)
     world.make(files=LEAD)
     world.ok("team", "create", "family", "--members", "ann,bob,carl")
     for number, name in enumerate(("ann", "bob")):
@@ -80,7 +80,7 @@ def team(runner: Runner) -> World:
     return world
 
 
-def hermes_finds(world: World, profile: str, *others: str) -> dict[str, Any]:
+def hermes_finds(world: CommandRoot, profile: str, *others: str) -> dict[str, Any]:
     home: Path = world.home(profile)
     done = subprocess.run(
         [hermes_python(), "-c", SCRIPT, *others], env=environment(world.user, HERMES_HOME=str(home)),
@@ -90,7 +90,7 @@ def hermes_finds(world: World, profile: str, *others: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_hermes_finds_channels_of_lead(team: World) -> None:
+def test_hermes_finds_channels_of_lead(team: CommandRoot) -> None:
     """Else the rest proves nothing."""
     found = hermes_finds(team, "default")
     assert {"telegram", "slack", "weixin"} <= set(found["platforms"])
@@ -98,7 +98,7 @@ def test_hermes_finds_channels_of_lead(team: World) -> None:
 
 
 @pytest.mark.parametrize("name", ["ann", "bob"])
-def test_a_member_finds_its_own_account_and_the_pool(team: World, name: str) -> None:
+def test_a_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: str) -> None:
     found = hermes_finds(team, name)
     assert set(found["platforms"]) == {"weixin"}, "a channel of the lead is on"
     weixin = found["platforms"]["weixin"]
@@ -116,7 +116,7 @@ def test_a_member_finds_its_own_account_and_the_pool(team: World, name: str) -> 
     assert (team.home(name) / "skills").is_symlink() and (team.home(name) / "SOUL.md").is_symlink(), "Hermes kept them"
 
 
-def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: World) -> None:
+def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: CommandRoot) -> None:
     found = hermes_finds(team, "carl")
     assert found["platforms"] == {} and found["soul"] == "You are the persona of the lead."
     with open(team.home("carl") / ".env", "a") as file:  # as `hermes gateway setup` does
@@ -124,7 +124,7 @@ def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: Worl
     assert hermes_finds(team, "carl")["platforms"]["weixin"]["token"] == "CANARY-by-setup"
 
 
-def test_members_are_separate_in_the_multiplexer(team: World) -> None:
+def test_members_are_separate_in_the_multiplexer(team: CommandRoot) -> None:
     """The process has the lead's variables, open doors among them; no member lives by those."""
     found = hermes_finds(team, "default", "ann", "bob", "carl")
     for name in ("ann", "bob"):
@@ -137,7 +137,7 @@ def test_members_are_separate_in_the_multiplexer(team: World) -> None:
     assert found["carl"]["platforms"] == {}
 
 
-def test_a_skill_of_the_lead_is_visible_to_every_member(team: World) -> None:
+def test_a_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None:
     team.make(files={"skills/late/SKILL.md": "---\nname: late\ndescription: Came late.\n---\nx\n"})
     assert hermes_finds(team, "ann")["skills"] == hermes_finds(team, "bob")["skills"] == ["greet", "late"]
 
@@ -147,7 +147,7 @@ def test_a_skill_of_the_lead_is_visible_to_every_member(team: World) -> None:
     ("slack", "SLACK_BOT_TOKEN=xoxb-CANARY-member\nSLACK_APP_TOKEN=xapp-CANARY-member\n", "CANARY-lead"),
     ("signal", "SIGNAL_HTTP_URL=http://127.0.0.1:9\nSIGNAL_ACCOUNT=+4915112345678\n", "CANARY-lead"),
 ])  # fmt: skip
-def test_members_on_other_channels(team: World, channel: str, typed: str, lead: str) -> None:
+def test_members_on_other_channels(team: CommandRoot, channel: str, typed: str, lead: str) -> None:
     team.ok("team", "create", "second", "--channel", channel, "--members", "bare")
     team.ok("team", "add", "dora", "--team", "second", "--allow", "42", typed=typed)
     found = hermes_finds(team, "dora")
@@ -155,7 +155,7 @@ def test_members_on_other_channels(team: World, channel: str, typed: str, lead: 
     assert hermes_finds(team, "bare")["platforms"] == {}
 
 
-def test_a_profile_that_joined_reads_the_pool_and_keeps_its_channel(team: World) -> None:
+def test_a_profile_that_joined_reads_the_pool_and_keeps_its_channel(team: CommandRoot) -> None:
     team.make("work", {
         ".env": "DISCORD_BOT_TOKEN=CANARY-discord-of-work\nOPENAI_API_KEY=sk-CANARY-mine\n", "SOUL.md": "I am work.\n",
         "config.yaml": "model:\n  default: mine\n", "skills/mine/SKILL.md": "---\nname: mine\ndescription: x\n---\nx\n",

@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from accounts_world import BOSS, QUICK, World, account_id, eventually, friend, interrupted, token, world_of
+from accounts_root import (
+    BOSS,
+    QUICK,
+    AccountsRoot,
+    account_id,
+    eventually,
+    friend,
+    interrupted,
+    running_accounts,
+    token,
+)
 from real_hermes import hermes_python
 from ruamel.yaml import YAML
 from shim_stage import NO_NETWORK
@@ -28,7 +38,7 @@ MEMBERS = ("anna", "bob", "carl")
 class Ours:
     """Our commands, run for the user of a world of accounts."""
 
-    def __init__(self, world: World, runtime: str) -> None:
+    def __init__(self, world: AccountsRoot, runtime: str) -> None:
         self.world = world
         self.environment = {
             "HOME": str(world.user), "HERMES_HOME": str(world.root), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8",
@@ -74,7 +84,7 @@ class Ours:
 
 @pytest.fixture
 def ours() -> Iterator[Ours]:
-    with world_of("team-mode") as world:
+    with running_accounts("team-mode") as world:
         world.lead()
         world.by_hand(MEMBERS)
         bob = json.loads((world.home("bob") / "config.yaml").read_bytes())

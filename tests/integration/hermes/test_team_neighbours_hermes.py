@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from accounts_world import World, account_id, eventually, friend, token, world_of
-from cli_world import World as Commands
+from accounts_root import AccountsRoot, account_id, eventually, friend, running_accounts, token
+from command_root import CommandRoot as Commands
 from command_runner import GATEWAYS, Done, Runner
 from real_hermes import hermes_python
 
@@ -18,8 +18,8 @@ MEMBERS = ("m01", "m02", "m03")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with world_of("neighbours") as made:
+def world() -> Iterator[AccountsRoot]:
+    with running_accounts("neighbours") as made:
         made.lead()
         made.by_hand(MEMBERS)
         for member in MEMBERS:
@@ -31,7 +31,7 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def ours(world: World) -> Iterator[Commands]:
+def ours(world: AccountsRoot) -> Iterator[Commands]:
     """Our commands for the same user, with gateways as services of a supervisord."""
     (world.user / "run").mkdir(mode=0o700)
     runner = Runner(world.user, {**world.environment, "HERMES_PROFILES_MANAGER": "supervisor"})
@@ -47,7 +47,7 @@ def _gateways(ours: Commands, *words: str) -> Done:
     return ours.runner.run(*words, command=GATEWAYS)
 
 
-def _serve(world: World, ours: Commands) -> None:
+def _serve(world: AccountsRoot, ours: Commands) -> None:
     """Have one gateway serve all, as a service."""
     world.multiplex()
     done = _gateways(ours, "install", "default", "--start", "--python", hermes_python())
@@ -55,14 +55,14 @@ def _serve(world: World, ours: Commands) -> None:
     world.polled()
 
 
-def _is_polled(world: World, member: str, *, seconds: float = 4) -> bool:
+def _is_polled(world: AccountsRoot, member: str, *, seconds: float = 4) -> bool:
     """Return whether an account is asked for messages from now on."""
     before = world.ilink.polls[token(member)]
     return world.ilink.wait(lambda: world.ilink.polls[token(member)] > before, seconds)
 
 
 @pytest.mark.nightly
-def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: World) -> None:
+def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsRoot) -> None:
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
     assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 stops polling by itself now"
@@ -70,7 +70,7 @@ def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: World) ->
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 
 
-def test_a_removed_member_is_not_answered_and_others_are(world: World, ours: Commands) -> None:
+def test_a_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ours: Commands) -> None:
     _serve(world, ours)
     done = ours.run("team", "remove", "m01", "--yes", "--json")
     assert done.code == 0 and done.data["multiplexer"]["restarted"] is True, done
@@ -88,7 +88,7 @@ def test_a_removed_member_is_not_answered_and_others_are(world: World, ours: Com
 
 
 @pytest.mark.nightly
-def test_a_kept_member_has_its_own_persona_and_skills(world: World, ours: Commands) -> None:
+def test_a_kept_member_has_its_own_persona_and_skills(world: AccountsRoot, ours: Commands) -> None:
     assert ours.run("team", "remove", "m01", "--keep-profile").code == 0
     (world.root / "SOUL.md").write_text("You are persona-of-another.\n")
     world.skill("second")
@@ -100,7 +100,7 @@ def test_a_kept_member_has_its_own_persona_and_skills(world: World, ours: Comman
     assert "persona another" in shared and "second" in shared
 
 
-def test_a_clone_of_a_member_runs_without_its_account(world: World, ours: Commands) -> None:
+def test_a_clone_of_a_member_runs_without_its_account(world: AccountsRoot, ours: Commands) -> None:
     assert ours.run("clone", "m01", "solo", "--no-alias").code == 0
     assert not [path for path in world.home("solo").rglob("*") if path.is_symlink()]
     assert not [place for place in world.holders(token("m01")) | world.holders(account_id("m01")) if "solo" in place]
@@ -108,7 +108,7 @@ def test_a_clone_of_a_member_runs_without_its_account(world: World, ours: Comman
     assert "skill-of-first" in world.hermes("-p", "solo", "skills", "list")
 
 
-def test_changes_by_hermes_are_reported_and_repaired(world: World, ours: Commands) -> None:
+def test_changes_by_hermes_are_reported_and_repaired(world: AccountsRoot, ours: Commands) -> None:
     ours.ok("clone", "default", "boss", "--no-alias")
     for path in ("SOUL.md", "skills"):
         (world.home("m03") / path).unlink()

@@ -9,7 +9,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import Runner
 from hermes_judge import environment
 from real_hermes import hermes_python
@@ -50,8 +50,8 @@ LEAD = {
 
 
 @pytest.fixture
-def team(runner: Runner) -> World:
-    world = World(runner)
+def team(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner)
     world.make("default", LEAD)
     runner.ok("team", "create", "crew", "--members", "ann,bob")
     for name in ("ann", "bob"):
@@ -60,7 +60,7 @@ def team(runner: Runner) -> World:
     return world
 
 
-def hermes(world: World, name: str, does: str = "reads") -> dict[str, Any]:
+def hermes(world: CommandRoot, name: str, does: str = "reads") -> dict[str, Any]:
     done = subprocess.run(
         [hermes_python(), "-c", SCRIPT, does], env=environment(world.user, HERMES_HOME=str(world.home(name))),
         capture_output=True, text=True, check=False, timeout=180, cwd=world.user,
@@ -69,7 +69,7 @@ def hermes(world: World, name: str, does: str = "reads") -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def test_a_new_skill_and_persona_are_visible_without_a_sync(team: World) -> None:
+def test_a_new_skill_and_persona_are_visible_without_a_sync(team: CommandRoot) -> None:
     assert hermes(team, "ann")["skills"] == ["greet"]
     skill = team.home("default") / "skills" / "team" / "sing"
     skill.mkdir()
@@ -82,7 +82,7 @@ def test_a_new_skill_and_persona_are_visible_without_a_sync(team: World) -> None
     assert team.runner.call("team", "check").code == 0
 
 
-def test_settings_and_keys_arrive_with_a_sync(team: World) -> None:
+def test_settings_and_keys_arrive_with_a_sync(team: CommandRoot) -> None:
     lead = team.home("default")
     (lead / "config.yaml").write_text(LEAD["config.yaml"].replace("the/model", "new/model"))
     (lead / ".env").write_text(LEAD[".env"].replace("0123456789", "9876543210"))
@@ -95,7 +95,7 @@ def test_settings_and_keys_arrive_with_a_sync(team: World) -> None:
         assert found["token"] == f"CANARY-{name}-weixin"
 
 
-def test_user_notes_of_hermes_are_not_drift(team: World) -> None:
+def test_user_notes_of_hermes_are_not_drift(team: CommandRoot) -> None:
     assert hermes(team, "ann", "notes")["seen"] is True
     done = team.runner.call("team", "check", "--json")
     assert done.code == 0, done.stdout
@@ -103,7 +103,7 @@ def test_user_notes_of_hermes_are_not_drift(team: World) -> None:
     assert hermes(team, "ann")["seen"] is True and hermes(team, "bob")["seen"] is False
 
 
-def test_a_sync_reverts_a_configuration_saved_by_hermes(team: World) -> None:
+def test_a_sync_reverts_a_configuration_saved_by_hermes(team: CommandRoot) -> None:
     """Hermes rewrites the whole file: each of its defaults becomes drift, and a sync reverts it."""
     hermes(team, "ann", "saves")
     assert team.runner.call("team", "check").code == 3
@@ -114,7 +114,7 @@ def test_a_sync_reverts_a_configuration_saved_by_hermes(team: World) -> None:
     assert hermes(team, "bob")["model"]["default"] == "the/model"
 
 
-def test_a_deleted_persona_of_the_lead_is_not_written_by_a_member(team: World) -> None:
+def test_a_deleted_persona_of_the_lead_is_not_written_by_a_member(team: CommandRoot) -> None:
     (team.home("default") / "SOUL.md").unlink()
     team.runner.ok("team", "sync")
     hermes(team, "ann")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shell_world import PROGRAMS, SCRIPTS, ShellWorld, need
+from shell_terminal import PROGRAMS, SCRIPTS, ShellTerminal, need
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS
 from hermes_profiles.cli.completion import scripts
@@ -18,8 +18,8 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 @pytest.fixture
-def world(isolated: Path) -> ShellWorld:
-    made = ShellWorld(isolated)
+def world(isolated: Path) -> ShellTerminal:
+    made = ShellTerminal(isolated)
     made.profile("work", "wander", "night")
     return made
 
@@ -33,7 +33,7 @@ def gateway() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def record(world: ShellWorld, profile: str, pid: int, *, late: int = 0) -> None:
+def record(world: ShellTerminal, profile: str, pid: int, *, late: int = 0) -> None:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     home = world.root if profile == "default" else world.root / "profiles" / profile
     (home / "gateway.pid").write_text(
@@ -41,13 +41,15 @@ def record(world: ShellWorld, profile: str, pid: int, *, late: int = 0) -> None:
     )
 
 
-def offered(world: ShellWorld, shell: str, line: str, env: dict[str, str] | None = None) -> set[str]:
+def offered(world: ShellTerminal, shell: str, line: str, env: dict[str, str] | None = None) -> set[str]:
     """Return the words that a shell offers at the end of a line."""
     (found,) = offered_each(world, shell, [line], env)
     return found
 
 
-def offered_each(world: ShellWorld, shell: str, lines: list[str], env: dict[str, str] | None = None) -> list[set[str]]:
+def offered_each(
+    world: ShellTerminal, shell: str, lines: list[str], env: dict[str, str] | None = None
+) -> list[set[str]]:
     """Return the same for many lines, typed into one shell."""
     if shell == "bash":
         return [set(words) for words, _ in world.bash_lines([f"{line}\t" for line in lines], env)]
@@ -100,7 +102,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_offers_matching_candidates(world: ShellWorld, shell: str) -> None:
+def test_tab_offers_matching_candidates(world: ShellTerminal, shell: str) -> None:
     for name in ("gateway.log", "running-shoes", "stopped1", "profiles", "member2"):  # in the folder a user is in
         (world.home / name).touch()
     found = offered_each(world, shell, [line for line, _ in CASES])
@@ -114,7 +116,7 @@ NOTHING_FITS = [
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_without_match_offers_nothing(world: ShellWorld, shell: str) -> None:
+def test_tab_without_match_offers_nothing(world: ShellTerminal, shell: str) -> None:
     (world.home / "zz-a-file").touch()
     found = dict(zip(NOTHING_FITS, offered_each(world, shell, NOTHING_FITS), strict=True))
     # zsh begins an option where no other word can follow.
@@ -123,7 +125,7 @@ def test_tab_without_match_offers_nothing(world: ShellWorld, shell: str) -> None
 
 
 @pytest.mark.parametrize("line", ["hermes-profiles list --home ", "hermes-gateways stop --home="])
-def test_tab_completes_folders_for_home(world: ShellWorld, line: str) -> None:
+def test_tab_completes_folders_for_home(world: ShellTerminal, line: str) -> None:
     (world.home / "root of mum").mkdir()
     (world.home / "rootless").touch()
     if need("bash"):
@@ -146,7 +148,7 @@ EVIL, EVIL_ESCAPED = "a; & $(touch pwned) `touch pwned`", "a\\;\\ \\&\\ \\$\\(to
     (ODD, f"--home={{home}}/{ODD_ESCAPED}"), (ODD, f"--home ~/{ODD_ESCAPED}"), (ODD, f"--home $HOME/{ODD_ESCAPED}"),
     (EVIL, f"--home ~/{EVIL_ESCAPED}"), (EVIL, f"--json --home={{home}}/{EVIL_ESCAPED}"),
 ])  # fmt: skip
-def test_home_option_on_line_is_used(world: ShellWorld, shell: str, folder: str, spelling: str) -> None:
+def test_home_option_on_line_is_used(world: ShellTerminal, shell: str, folder: str, spelling: str) -> None:
     """With blanks and quotes in it, in every way people write it."""
     if shell == "bash" and folder == EVIL:
         pytest.skip("bash ends the command there")
@@ -157,7 +159,7 @@ def test_home_option_on_line_is_used(world: ShellWorld, shell: str, folder: str,
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_executes_nothing_on_line(world: ShellWorld, shell: str) -> None:
+def test_tab_executes_nothing_on_line(world: ShellTerminal, shell: str) -> None:
     for word in ("$(touch pwned)", "`touch pwned`", '"$(touch pwned)"'):
         if shell == "fish":
             word = word.replace("$(", "(").replace("`", "")
@@ -166,7 +168,7 @@ def test_tab_executes_nothing_on_line(world: ShellWorld, shell: str) -> None:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_hermes_home_variable_is_used(world: ShellWorld, shell: str) -> None:
+def test_hermes_home_variable_is_used(world: ShellTerminal, shell: str) -> None:
     root = world.home / 'it\'s a "root"'
     world.profile("elsewhere", root=root)
     line = "hermes-profiles show el"
@@ -174,7 +176,7 @@ def test_hermes_home_variable_is_used(world: ShellWorld, shell: str) -> None:
     assert offered(world, shell, line, {"HERMES_HOME": str(root / "profiles" / "elsewhere")}) == {"elsewhere"}
 
 
-def test_tab_shows_states_with_running_first(world: ShellWorld, gateway: subprocess.Popen[bytes]) -> None:
+def test_tab_shows_states_with_running_first(world: ShellTerminal, gateway: subprocess.Popen[bytes]) -> None:
     record(world, "work", gateway.pid)
     running = f"running, pid {gateway.pid}"
     found = world.fish("hermes-gateways stop ")
@@ -186,7 +188,7 @@ def test_tab_shows_states_with_running_first(world: ShellWorld, gateway: subproc
 
 
 def test_bash_offers_running_for_stop_and_stopped_for_start(
-    world: ShellWorld, gateway: subprocess.Popen[bytes]
+    world: ShellTerminal, gateway: subprocess.Popen[bytes]
 ) -> None:
     record(world, "work", gateway.pid)
     assert world.bash("hermes-gateways stop ")[0] == ["work"]
@@ -198,7 +200,7 @@ def test_bash_offers_running_for_stop_and_stopped_for_start(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_tab_on_broken_roots_prints_and_writes_nothing(world: ShellWorld, shell: str) -> None:
+def test_tab_on_broken_roots_prints_and_writes_nothing(world: ShellTerminal, shell: str) -> None:
     (world.root / "profiles" / "work" / ".env").write_text("TELEGRAM_BOT_TOKEN=CANARY-token\n")
     os.mkfifo(world.root / "profiles" / "work" / "gateway.pid")
     (world.root / "profiles" / "night" / "gateway.pid").write_text("CANARY {")
@@ -220,12 +222,12 @@ def _listing(root: Path) -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_static_candidates_start_no_program(world: ShellWorld, shell: str) -> None:
+def test_static_candidates_start_no_program(world: ShellTerminal, shell: str) -> None:
     lines = ["hermes-profiles ", "hermes-gateways status --", "hermes-profiles doctor --only r"]
     assert all(offered_each(world, shell, lines)) and world.asked() == []
 
 
-def test_completion_runs_program_at_typed_path(world: ShellWorld) -> None:
+def test_completion_runs_program_at_typed_path(world: ShellTerminal) -> None:
     line = f"{world.bin}/hermes-profiles show wo"
     off = {"PATH": "/usr/bin:/bin"}
     assert world.bash(line, off)[1] == f"{line}rk "
@@ -233,14 +235,14 @@ def test_completion_runs_program_at_typed_path(world: ShellWorld) -> None:
     assert "work" in world.fish(line, off)
 
 
-def test_bash_completes_in_the_middle_of_a_line(world: ShellWorld) -> None:
+def test_bash_completes_in_the_middle_of_a_line(world: ShellTerminal) -> None:
     line = "hermes-gateways stop wan --force"
     assert world.bash(line, keys="\x1b[D" * len(" --force") + "\t")[1] == "hermes-gateways stop wander --force"
     assert world.bash("hermes-gateways stop wanq", keys="\x1b[D\t")[0] == ["wander"]
 
 
 @pytest.mark.parametrize("word", ["--owner telegram=wo", "--owner=telegram=wo", "--channel=weix"])
-def test_option_with_equals_sign_is_completed_after_it(world: ShellWorld, word: str) -> None:
+def test_option_with_equals_sign_is_completed_after_it(world: ShellTerminal, word: str) -> None:
     line = f"hermes-profiles repair {word}"
     whole = f"{line}in" if word.endswith("weix") else f"{line}rk"
     assert world.bash(line)[1] == world.zsh(line)[1] == f"{whole} "
@@ -248,7 +250,7 @@ def test_option_with_equals_sign_is_completed_after_it(world: ShellWorld, word: 
     assert world.bash("hermes-profiles repair --owner tel")[1] == "hermes-profiles repair --owner telegram="
 
 
-def test_bash_completion_works_with_every_shell_option(world: ShellWorld) -> None:
+def test_bash_completion_works_with_every_shell_option(world: ShellTerminal) -> None:
     lines = [
         "hermes-gateways ",
         "hermes-gateways stop ",
@@ -268,7 +270,7 @@ def test_bash_completion_works_with_every_shell_option(world: ShellWorld) -> Non
     assert (done.stdout.split(), done.stderr) == ([str(commands), "4", "3", "1"], "")
 
 
-def test_bash_without_compopt_completes(world: ShellWorld) -> None:
+def test_bash_without_compopt_completes(world: ShellTerminal) -> None:
     """As in bash 3.2."""
     (world.home / "root of mum").mkdir()
     script = (
@@ -280,7 +282,7 @@ def test_bash_without_compopt_completes(world: ShellWorld) -> None:
     assert (done.stdout, done.stderr) == ("root\\ of\\ mum\n", "")
 
 
-def test_scripts_work_in_usual_locations(world: ShellWorld) -> None:
+def test_scripts_work_in_usual_locations(world: ShellTerminal) -> None:
     """zsh: one file in a folder of $fpath, or read by .zshrc; fish: one file for each program."""
     texts = {
         shell: scripts.both(shell, tuple((SCRIPTS / file.format(name)).read_text() for name in PROGRAMS))  # type: ignore[arg-type]

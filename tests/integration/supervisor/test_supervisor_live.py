@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from supervisor_world import World, daemon_pid, is_gone, until, variables_of
+from supervisor_root import SupervisorRoot, daemon_pid, is_gone, until, variables_of
 
 from hermes_profiles.services.manager import Activity, ManagerError
 from hermes_profiles.services.supervisor import client
@@ -33,17 +33,17 @@ HOSTILE = {
     "PYTHONSTARTUP": "/foreign", "LANG": "C.UTF-8", "OPENAI_API_KEY": "foreign", "HOME": "/nonexistent",
 }  # fmt: skip
 
-Maker = Callable[..., World]
+Maker = Callable[..., SupervisorRoot]
 
 
 @pytest.fixture
 def make(tmp_path: Path, short_folder: Path) -> Iterator[Maker]:
     """Make worlds; what they started is ended afterwards."""
-    worlds: list[World] = []
+    worlds: list[SupervisorRoot] = []
     runtime = short_folder
 
-    def one(delays: Delays | None = FAST, *, folder: str = "world", **environment: str) -> World:
-        worlds.append(World(tmp_path / folder, {"XDG_RUNTIME_DIR": str(runtime), **environment}, delays))
+    def one(delays: Delays | None = FAST, *, folder: str = "world", **environment: str) -> SupervisorRoot:
+        worlds.append(SupervisorRoot(tmp_path / folder, {"XDG_RUNTIME_DIR": str(runtime), **environment}, delays))
         return worlds[-1]
 
     yield one
@@ -309,7 +309,7 @@ print(manager.load([service], enable=None), manager.start([service]), manager._s
 """
 
 
-def _command(world: World, name: str, *, runtime: str) -> subprocess.Popen[str]:
+def _command(world: SupervisorRoot, name: str, *, runtime: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", _TWO, str(world.state), name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={"PATH": "/usr/bin:/bin", "XDG_RUNTIME_DIR": runtime}, start_new_session=True,

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from changes_world import World, make_world
+from sample_root import SampleRoot, make_sample_root
 
 
 @pytest.fixture(autouse=True)
@@ -18,16 +18,16 @@ def usual_umask() -> Iterator[None]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(tmp_path / "user")
+def world(tmp_path: Path) -> SampleRoot:
+    return make_sample_root(tmp_path / "user")
 
 
 @pytest.fixture
-def worlds(tmp_path: Path) -> Iterator[Iterator[World]]:
+def worlds(tmp_path: Path) -> Iterator[Iterator[SampleRoot]]:
     """Yield fresh worlds, one after the other; in memory where possible, for there are thousands of them."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
-        yield (make_world(tmp_path / f"user{number}") for number in count())
+        yield (make_sample_root(tmp_path / f"user{number}") for number in count())
         return
     with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield (make_world(Path(folder, f"user{number}")) for number in count())
+        yield (make_sample_root(Path(folder, f"user{number}")) for number in count())

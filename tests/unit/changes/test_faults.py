@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 from by_night import NIGHTLY, sample, up_to
-from changes_world import (
+from sample_root import (
     PLANS,
     Breaking,
     BreakingThenKilling,
     Counting,
     Killing,
     Picture,
-    World,
+    SampleRoot,
     do,
     heal,
     make_links,
-    make_world,
+    make_sample_root,
     noon,
     run_killed,
     strays,
@@ -36,29 +36,29 @@ from hermes_profiles.model.errors import HermesProfilesError
 
 FAULTS = [errno.ENOSPC, errno.EACCES, errno.EIO, KeyboardInterrupt]
 
-Job = Callable[[World, Files | None], object]
+Job = Callable[[SampleRoot, Files | None], object]
 
 
 def _apply(kind: str) -> Job:
     return lambda world, files: do(world, PLANS[kind](world), files)
 
 
-def _undo(world: World, files: Files | None) -> object:
+def _undo(world: SampleRoot, files: Files | None) -> object:
     return undo(world.layout, files=files, now=noon)
 
 
-def _restore_files(world: World, files: Files | None) -> object:
+def _restore_files(world: SampleRoot, files: Files | None) -> object:
     (entry,) = trash_entries(world.layout)
     steps = steps_from_trash_files(entry, world.layout.home("anna"))
     return do(world, ChangePlan(("restore",), "restore files of anna", steps), files)
 
 
-def _nothing(world: World) -> None:
+def _nothing(world: SampleRoot) -> None:
     pass
 
 
 # What is broken: how the world is prepared, and the job that is then disturbed.
-JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
+JOBS: dict[str, tuple[Callable[[SampleRoot], object], Job]] = {
     "publish": (_nothing, _apply("publish")),
     "delete": (_nothing, _apply("delete")),
     "rename": (_nothing, _apply("rename")),
@@ -77,7 +77,7 @@ JOBS: dict[str, tuple[Callable[[World], object], Job]] = {
 }
 
 
-def _measure(world: World, job: str) -> tuple[int, Picture]:
+def _measure(world: SampleRoot, job: str) -> tuple[int, Picture]:
     """Return how many operations a job takes and what the world looks like after it."""
     prepare, run = JOBS[job]
     prepare(world)
@@ -86,12 +86,12 @@ def _measure(world: World, job: str) -> tuple[int, Picture]:
     return len(files.seen), _relative(world)
 
 
-def _relative(world: World) -> Picture:
+def _relative(world: SampleRoot) -> Picture:
     shown = without_times(world.picture())
     return {path.removeprefix(f"{world.user_home}/"): what for path, what in shown.items()}
 
 
-def _check_healthy(world: World, before: Picture, old: Picture, new: Picture, job: str) -> None:
+def _check_healthy(world: SampleRoot, before: Picture, old: Picture, new: Picture, job: str) -> None:
     """Old or new, nothing stray, journal readable; and the job can be done (again) and taken back."""
     now = _relative(world)
     assert now in (old, new)
@@ -126,7 +126,7 @@ def _check_journal_tells_the_truth(entries: tuple[ChangeEntry, ...], is_new: boo
 @pytest.mark.parametrize("fault", FAULTS, ids=["ENOSPC", "EACCES", "EIO", "interrupt"])
 @pytest.mark.parametrize("job", JOBS)
 def test_a_failure_of_any_operation_changes_nothing(
-    job: str, fault: int | type[BaseException], worlds: Iterator[World]
+    job: str, fault: int | type[BaseException], worlds: Iterator[SampleRoot]
 ) -> None:
     operations, new = _measure(next(worlds), job)
     for at in up_to(operations, 2 if fault == errno.ENOSPC else 9, end=4):
@@ -150,7 +150,7 @@ def test_a_failure_of_any_operation_changes_nothing(
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, worlds: Iterator[World]) -> None:
+def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     for at in up_to(operations, 5):
         world = next(worlds)
@@ -166,7 +166,7 @@ def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, 
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, worlds: Iterator[World]) -> None:
+def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     outcomes = set()
     for at in up_to(operations, 3, end=5):
@@ -183,7 +183,7 @@ def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, wo
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
+def test_recovery_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     for at in range(3, operations + 1, 1 if NIGHTLY else 23):
         for again in range(1, 200, 1 if NIGHTLY else 11):
@@ -200,7 +200,7 @@ def test_recovery_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[World]) -> None:
+def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     # The last operations write that it is done: from then on it must not be taken back any more.
     last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1)
@@ -218,7 +218,7 @@ def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[World]) -> None
                 break
 
 
-def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[World]) -> None:
+def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[SampleRoot]) -> None:
     operations, _ = _measure(next(worlds), "publish")
     world = next(worlds)
     plan = PLANS["publish"](world)
@@ -228,7 +228,7 @@ def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[World]) -
     assert strays(world) == []
 
 
-def test_a_profile_is_never_seen_half(worlds: Iterator[World], tmp_path: Path) -> None:
+def test_a_profile_is_never_seen_half(worlds: Iterator[SampleRoot], tmp_path: Path) -> None:
     whole = _measure(next(worlds), "publish")[1]
     expected = sorted(path for path in whole if path.startswith(".hermes/profiles/bert/"))
 
@@ -238,12 +238,12 @@ def test_a_profile_is_never_seen_half(worlds: Iterator[World], tmp_path: Path) -
             seen = sorted(os.path.relpath(each, world.user_home) for each in home.rglob("*"))
             assert not home.exists() or seen == expected
 
-    world = make_world(tmp_path / "watched")
+    world = make_sample_root(tmp_path / "watched")
     do(world, PLANS["publish"](world), Watching())
     assert world.layout.home("bert").is_dir()
 
 
-def test_what_somebody_changed_after_a_crash_is_left_alone(worlds: Iterator[World]) -> None:
+def test_what_somebody_changed_after_a_crash_is_left_alone(worlds: Iterator[SampleRoot]) -> None:
     operations, _ = _measure(next(worlds), "delete")
     told = []
     for at in range(1, operations + 1):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from changes_world import NOON, PLANS, Killing, World, do, noon, run_killed
+from sample_root import NOON, PLANS, Killing, SampleRoot, do, noon, run_killed
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.filesystem import Files
@@ -20,13 +20,13 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.secret import Secret
 
 
-def plan_use(world: World, name: str) -> ChangePlan:
+def plan_use(world: SampleRoot, name: str) -> ChangePlan:
     path = world.layout.active_profile
     step = ReplaceFile(path, Secret(name.encode()), 0o644, world.signature(path))
     return ChangePlan(("use", name), f"use {name}", (step,), 0, (name,))
 
 
-def test_entries_are_newest_first_also_within_one_second(world: World) -> None:
+def test_entries_are_newest_first_also_within_one_second(world: SampleRoot) -> None:
     for number in range(5):
         do(world, plan_use(world, f"p{number}"))
     entries = Journal(world.layout.state).entries()
@@ -34,7 +34,7 @@ def test_entries_are_newest_first_also_within_one_second(world: World) -> None:
     assert entries[0].started == "2026-03-01T12:00:00+00:00" == entries[0].ended
 
 
-def test_ids_grow_when_the_clock_goes_back_and_when_a_second_is_full(world: World) -> None:
+def test_ids_grow_when_the_clock_goes_back_and_when_a_second_is_full(world: SampleRoot) -> None:
     journal = Journal(world.layout.state)
     first = do(world, plan_use(world, "p"))
     assert journal.fresh_id(NOON - timedelta(days=1)) > first
@@ -47,7 +47,7 @@ def test_ids_grow_when_the_clock_goes_back_and_when_a_second_is_full(world: Worl
 @pytest.mark.parametrize(
     "garbage", [b"", b"{", b"[]", b"null", b"\xff\x00", b'{"schema": "other/9"}', b'{"status": "begun"}', b"[" * 9999]
 )
-def test_garbage_is_reported_and_stops_nothing(garbage: bytes, world: World) -> None:
+def test_garbage_is_reported_and_stops_nothing(garbage: bytes, world: SampleRoot) -> None:
     do(world, plan_use(world, "p"))
     folder = world.layout.state / "journal"
     bad = folder / "20250101T000000Z-0000.json"
@@ -66,7 +66,7 @@ def test_garbage_is_reported_and_stops_nothing(garbage: bytes, world: World) -> 
     assert (folder / "notes.json").exists()
 
 
-def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: World) -> None:
+def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: SampleRoot) -> None:
     change_id = do(world, plan_use(world, "p"))
     (world.layout.state / "journal" / "20990101T000000Z-0000.json").write_bytes(b"{")
     with pytest.raises(Refused, match="newest change is not known") as caught:
@@ -75,7 +75,7 @@ def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: World) 
     undo(world.layout, change_id, now=noon)
 
 
-def test_prune_keeps_the_newest_and_what_was_interrupted(world: World) -> None:
+def test_prune_keeps_the_newest_and_what_was_interrupted(world: SampleRoot) -> None:
     operations = 60
     run_killed(lambda: do(world, PLANS["publish"](world), Killing(operations)))
     journal = Journal(world.layout.state)
@@ -94,7 +94,7 @@ def test_prune_keeps_the_newest_and_what_was_interrupted(world: World) -> None:
     assert [entry.id for entry in journal.entries()] == [begun.id]
 
 
-def test_a_failed_change_is_in_the_journal_as_rolled_back(world: World) -> None:
+def test_a_failed_change_is_in_the_journal_as_rolled_back(world: SampleRoot) -> None:
     class Full(Files):
         def replace(self, source: str, target: str) -> None:
             if target.endswith("active_profile"):
@@ -108,7 +108,7 @@ def test_a_failed_change_is_in_the_journal_as_rolled_back(world: World) -> None:
     assert not entry.can_be_undone
 
 
-def test_the_lock_names_its_holder_and_ends_with_it(world: World) -> None:
+def test_the_lock_names_its_holder_and_ends_with_it(world: SampleRoot) -> None:
     ready, told = os.pipe()
     pid = os.fork()
     if pid == 0:

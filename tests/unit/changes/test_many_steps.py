@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from changes_world import (
+from sample_root import (
     CANARY,
     NOON,
     Breaking,
     Counting,
     Killing,
     Picture,
-    World,
+    SampleRoot,
     do,
     heal,
     noon,
@@ -36,7 +36,7 @@ PROFILES = 20
 OLD_NS = 1_650_000_000_111_222_333
 
 
-def make_fleet(world: World) -> ChangePlan:
+def make_fleet(world: SampleRoot) -> ChangePlan:
     """Make twenty profiles and return the plan that repairs them: 200 steps, none of them at its default."""
     steps: list[Step] = []
     trash_id = Journal(world.layout.state).fresh_id(NOON)
@@ -76,19 +76,19 @@ PHASES = list(phases([("replace", "j")] * 3, "j"))
 TAKEN_BACK = PHASES[: PHASES.index("after the middle")]
 
 
-def measured(world: World) -> tuple[dict[str, int], Picture]:
+def measured(world: SampleRoot) -> tuple[dict[str, int], Picture]:
     plan, files = make_fleet(world), Counting()
     do(world, plan, files)
     return phases(files.seen, f"{world.layout.state}/journal/"), relative(world)
 
 
-def relative(world: World) -> Picture:
+def relative(world: SampleRoot) -> Picture:
     shown = without_times(world.picture())
     return {path.removeprefix(f"{world.user_home}/"): what for path, what in shown.items()}
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_in_any_phase_it_is_whole_or_not_at_all(phase: str, worlds: Iterator[World]) -> None:
+def test_killed_in_any_phase_it_is_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
     at, new = measured(next(worlds))
     world = next(worlds)
     plan = make_fleet(world)
@@ -108,7 +108,7 @@ def test_killed_in_any_phase_it_is_whole_or_not_at_all(phase: str, worlds: Itera
     assert strays(world) == [] == list(world.layout.trash.glob("*"))
 
 
-def make_plan_again(world: World, plan: ChangePlan) -> ChangePlan:
+def make_plan_again(world: SampleRoot, plan: ChangePlan) -> ChangePlan:
     """Return the plan for files that were taken back: some of them are made anew, with another inode."""
     steps = tuple(
         ReplaceFile(step.path, step.content, step.mode, Signature.of(os.lstat(step.path)))
@@ -120,7 +120,7 @@ def make_plan_again(world: World, plan: ChangePlan) -> ChangePlan:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_an_undo_killed_in_any_phase_is_whole_or_not_at_all(phase: str, worlds: Iterator[World]) -> None:
+def test_an_undo_killed_in_any_phase_is_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
     world = next(worlds)
     do(world, make_fleet(world))
     files = Counting()
@@ -149,7 +149,7 @@ def test_an_undo_killed_in_any_phase_is_whole_or_not_at_all(phase: str, worlds: 
     assert strays(world) == []
 
 
-def test_a_fault_in_the_last_step_takes_all_of_them_back(worlds: Iterator[World]) -> None:
+def test_a_fault_in_the_last_step_takes_all_of_them_back(worlds: Iterator[SampleRoot]) -> None:
     at, _ = measured(next(worlds))
     world = next(worlds)
     plan = make_fleet(world)
@@ -160,7 +160,7 @@ def test_a_fault_in_the_last_step_takes_all_of_them_back(worlds: Iterator[World]
     assert strays(world) == []
 
 
-def test_no_value_is_in_the_journal_and_all_of_it_is_private(world: World) -> None:
+def test_no_value_is_in_the_journal_and_all_of_it_is_private(world: SampleRoot) -> None:
     do(world, make_fleet(world))
     for path in Path(Journal(world.layout.state).folder).rglob("*"):
         assert path.stat().st_mode & 0o077 == 0

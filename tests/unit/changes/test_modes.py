@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from changes_world import CANARY, Killing, World, do, heal, make_world, noon, run_killed, set_mode, strays
+from sample_root import CANARY, Killing, SampleRoot, do, heal, make_sample_root, noon, run_killed, set_mode, strays
 
 from hermes_profiles.changes import chmod
 from hermes_profiles.changes.apply import undo
@@ -33,7 +33,7 @@ def plan(*steps: Step) -> ChangePlan:
     return ChangePlan(("doctor",), "set modes", steps)
 
 
-def env_of(world: World) -> Path:
+def env_of(world: SampleRoot) -> Path:
     return world.layout.home("anna") / ".env"
 
 
@@ -42,7 +42,7 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("mask", [0, 0o777])
-def test_the_file_stays_the_same_for_whoever_has_it_open(mask: int, world: World) -> None:
+def test_the_file_stays_the_same_for_whoever_has_it_open(mask: int, world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     before, shown = env.lstat(), world.picture()
@@ -60,7 +60,7 @@ def test_the_file_stays_the_same_for_whoever_has_it_open(mask: int, world: World
 
 
 @pytest.mark.parametrize("mode", [0, 0o400, 0o644, 0o1777, 0o6755])
-def test_undo_gives_exactly_the_old_mode_back(mode: int, world: World) -> None:
+def test_undo_gives_exactly_the_old_mode_back(mode: int, world: SampleRoot) -> None:
     home = world.layout.home("anna")
     for path in (env_of(world), home / "skills"):
         path.chmod(mode)
@@ -73,7 +73,7 @@ def test_undo_gives_exactly_the_old_mode_back(mode: int, world: World) -> None:
     assert (mode_of(env_of(world)), mode_of(home / "skills")) == (0o600, 0o700)
 
 
-def test_a_mode_that_is_there_already_is_no_mistake(world: World) -> None:
+def test_a_mode_that_is_there_already_is_no_mistake(world: SampleRoot) -> None:
     before = world.picture()
     do(world, plan(set_mode(world, env_of(world), 0o600)))
     undo(world.layout, now=noon)
@@ -116,7 +116,7 @@ SWAPS = pytest.mark.parametrize(
 
 
 @OTHERS
-def test_what_has_no_mode_of_its_own_is_refused(make: Callable[[Path], object], world: World) -> None:
+def test_what_has_no_mode_of_its_own_is_refused(make: Callable[[Path], object], world: SampleRoot) -> None:
     env = env_of(world)
     env.unlink()
     make(env)
@@ -130,7 +130,9 @@ def test_what_has_no_mode_of_its_own_is_refused(make: Callable[[Path], object], 
 
 @SWAPS
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
-def test_another_file_in_its_place_is_left_alone(make: Callable[[Path], object], moment: str, world: World) -> None:
+def test_another_file_in_its_place_is_left_alone(
+    make: Callable[[Path], object], moment: str, world: SampleRoot
+) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
 
     def swap() -> None:
@@ -158,7 +160,7 @@ def test_another_file_in_its_place_is_left_alone(make: Callable[[Path], object],
 
 
 @pytest.mark.parametrize("meddle", [lambda path: path.write_bytes(b"NEW=1\n"), lambda path: path.chmod(0o604)])
-def test_a_file_that_is_not_as_it_was_shown_is_left_alone(meddle: Callable[[Path], object], world: World) -> None:
+def test_a_file_that_is_not_as_it_was_shown_is_left_alone(meddle: Callable[[Path], object], world: SampleRoot) -> None:
     step = set_mode(world, env_of(world), 0o640)
     meddle(env_of(world))
     before = world.picture()
@@ -167,7 +169,7 @@ def test_a_file_that_is_not_as_it_was_shown_is_left_alone(meddle: Callable[[Path
     assert world.picture() == before
 
 
-def test_a_folder_in_use_gets_its_mode(world: World) -> None:
+def test_a_folder_in_use_gets_its_mode(world: SampleRoot) -> None:
     home = world.layout.home("anna")
     step = set_mode(world, home, 0o711)
     (home / "gateway.lock").write_bytes(b"")
@@ -177,7 +179,7 @@ def test_a_folder_in_use_gets_its_mode(world: World) -> None:
         do(world, plan(SetMode(home, 0o700, step.expected)))
 
 
-def test_undo_minds_the_file_and_not_its_bytes(world: World) -> None:
+def test_undo_minds_the_file_and_not_its_bytes(world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     do(world, plan(set_mode(world, env, 0o600)))
@@ -186,7 +188,7 @@ def test_undo_minds_the_file_and_not_its_bytes(world: World) -> None:
     assert (mode_of(env), env.read_bytes()) == (0o644, b"NEW=1\n")
 
 
-def test_undo_leaves_another_file_and_another_mode_alone(world: World) -> None:
+def test_undo_leaves_another_file_and_another_mode_alone(world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     do(world, plan(set_mode(world, env, 0o600)))
@@ -203,7 +205,7 @@ def test_undo_leaves_another_file_and_another_mode_alone(world: World) -> None:
     assert mode_of(env) == 0o600
 
 
-def test_undo_passes_over_a_file_that_is_gone_and_not_over_a_profile(world: World) -> None:
+def test_undo_passes_over_a_file_that_is_gone_and_not_over_a_profile(world: SampleRoot) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
     do(world, plan(set_mode(world, env, 0o640), set_mode(world, soul, 0o640)))
     home = world.layout.home("anna")
@@ -234,7 +236,7 @@ def _replaced(mode: int) -> Callable[[Path], None]:
 def test_what_somebody_made_of_it_after_a_crash_is_left_alone(meddle: Callable[[Path], None], tmp_path: Path) -> None:
     told = []
     for at in range(1, 200):
-        world = make_world(tmp_path / str(at))
+        world = make_sample_root(tmp_path / str(at))
         env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
         steps = (set_mode(world, soul, 0o640), set_mode(world, env, 0o640))
         exit_code = run_killed(lambda world=world, steps=steps, at=at: do(world, plan(*steps), Killing(at)))
@@ -267,7 +269,7 @@ def as_nobody(folder: Path, job: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("mode", [0, 0o200, 0o111])
-def test_a_file_or_folder_its_owner_cannot_read_is_set_and_given_back(mode: int, world: World) -> None:
+def test_a_file_or_folder_its_owner_cannot_read_is_set_and_given_back(mode: int, world: SampleRoot) -> None:
     env, skills = env_of(world), world.layout.home("anna") / "skills"
     env.chmod(mode)
     skills.chmod(mode)
@@ -285,7 +287,7 @@ def test_a_file_or_folder_its_owner_cannot_read_is_set_and_given_back(mode: int,
     as_nobody(world.user_home, job)
 
 
-def test_somebody_elses_file_is_named_with_its_owner(world: World) -> None:
+def test_somebody_elses_file_is_named_with_its_owner(world: SampleRoot) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
 
     def job() -> None:
@@ -319,14 +321,14 @@ def test_a_user_without_a_name_is_a_number() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else: run as root")
-def test_under_sudo_the_owner_stays(world: World) -> None:
+def test_under_sudo_the_owner_stays(world: SampleRoot) -> None:
     env = env_of(world)
     os.chown(env, 4711, 4712)
     do(world, plan(set_mode(world, env, 0o640)))
     assert (env.stat().st_uid, env.stat().st_gid, mode_of(env)) == (4711, 4712, 0o640)
 
 
-def test_a_disk_that_keeps_no_modes_is_not_believed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_keeps_no_modes_is_not_believed(world: SampleRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     before = world.picture()
     step = set_mode(world, env_of(world), 0o640)
     monkeypatch.setattr(os, "fchmod", lambda fd, mode, real=os.fchmod: None if mode == 0o640 else real(fd, mode))
@@ -336,7 +338,7 @@ def test_a_disk_that_keeps_no_modes_is_not_believed(world: World, monkeypatch: p
     assert world.picture() == before
 
 
-def test_an_entry_of_an_older_journal_is_still_read(world: World) -> None:
+def test_an_entry_of_an_older_journal_is_still_read(world: SampleRoot) -> None:
     change_id = do(world, plan(set_mode(world, env_of(world), 0o640)))
     journal = Journal(world.layout.state)
     path = Path(journal.path(change_id))
@@ -344,7 +346,7 @@ def test_an_entry_of_an_older_journal_is_still_read(world: World) -> None:
     assert journal.find(change_id).steps[0].mode is None
 
 
-def test_a_file_has_one_step_of_its_own(world: World) -> None:
+def test_a_file_has_one_step_of_its_own(world: SampleRoot) -> None:
     env, home = env_of(world), world.layout.home("anna")
     one = set_mode(world, env, 0o640)
     write = ReplaceFile(env, Secret(b""), expected=Signature.of(env.lstat()))

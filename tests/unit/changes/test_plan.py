@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from changes_world import CANARY, PLANS, World, do
+from sample_root import CANARY, PLANS, SampleRoot, do
 
 import hermes_profiles.changes as room
 from hermes_profiles.changes.journal import Journal
@@ -90,7 +90,7 @@ def test_nothing_is_made_in_a_folder_that_is_moved_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", PLANS)
-def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: World) -> None:
+def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: SampleRoot) -> None:
     plan = PLANS[kind](world)
     shown = describe(plan)
     assert CANARY.decode() not in repr(plan) + repr(shown)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from changes_world import CANARY, PLANS, World, do, heal, make_world, noon, picture, run_killed, strays
+from sample_root import CANARY, PLANS, SampleRoot, do, heal, make_sample_root, noon, picture, run_killed, strays
 
 from hermes_profiles.changes.apply import apply, check_space
 from hermes_profiles.changes.filesystem import Files
@@ -46,7 +46,7 @@ class Word:
         return self.value in data
 
 
-def plan_copy(world: World, source: Path, screen: SecretScreen | None = None) -> ChangePlan:
+def plan_copy(world: SampleRoot, source: Path, screen: SecretScreen | None = None) -> ChangePlan:
     entry = CopyFile("copy", source, Signature.of(os.lstat(source)), False)
     return ChangePlan(
         ("clone",), "clone", (PublishTree(world.layout.home("bert"), (entry,), screen),), 0, ("bert",)
@@ -72,7 +72,7 @@ class Meddling(Files):
             self._meddle()
 
 
-def test_a_tree_arrives_as_planned(world: World) -> None:
+def test_a_tree_arrives_as_planned(world: SampleRoot) -> None:
     source = picture(world.layout.home("anna"))
     told: list[tuple[int, int]] = []
     applied = apply(PLANS["publish"](world), layout=world.layout, now=noon, progress=lambda *sizes: told.append(sizes))
@@ -92,7 +92,7 @@ def test_a_tree_arrives_as_planned(world: World) -> None:
 
 
 @pytest.mark.parametrize("mask", [0, 0o777])
-def test_modes_are_right_from_the_first_byte(mask: int, world: World) -> None:
+def test_modes_are_right_from_the_first_byte(mask: int, world: SampleRoot) -> None:
     class Looking(Files):
         def operation(self, name: str, path: str) -> None:
             for at in (world.layout.home("bert"), world.layout.state, world.user_home / "tools"):
@@ -115,7 +115,7 @@ def test_modes_are_right_from_the_first_byte(mask: int, world: World) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else: run as root")
-def test_under_sudo_everything_belongs_to_the_user(world: World) -> None:
+def test_under_sudo_everything_belongs_to_the_user(world: SampleRoot) -> None:
     for path in (world.user_home, *world.user_home.rglob("*")):
         os.chown(path, 4711, 4712, follow_symlinks=False)
     do(world, PLANS["publish"](world))
@@ -130,7 +130,7 @@ def test_a_root_that_may_not_be_written_is_reported_and_left_alone(tmp_path: Pat
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:3]:
         parent.chmod(0o755)
-    world = make_world(tmp_path / "user")
+    world = make_sample_root(tmp_path / "user")
     plan = PLANS["publish"](world)
     before = picture(world.user_home)
 
@@ -149,7 +149,7 @@ def test_a_root_that_may_not_be_written_is_reported_and_left_alone(tmp_path: Pat
     assert picture(world.user_home) == before
 
 
-def test_two_processes_want_one_name(world: World) -> None:
+def test_two_processes_want_one_name(world: SampleRoot) -> None:
     plan = plan_copy(world, world.layout.home("anna") / "SOUL.md")
     pids = []
     for _ in range(2):
@@ -168,7 +168,7 @@ def test_two_processes_want_one_name(world: World) -> None:
 
 @pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.write_bytes(b""), lambda path: path.symlink_to("x")])
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
-def test_a_target_that_is_there_is_refused(make: Callable[[Path], object], moment: str, world: World) -> None:
+def test_a_target_that_is_there_is_refused(make: Callable[[Path], object], moment: str, world: SampleRoot) -> None:
     plan = plan_copy(world, world.layout.home("anna") / "SOUL.md")
     target = world.layout.home("bert")
     files = Meddling("rename", lambda: make(target))
@@ -182,7 +182,7 @@ def test_a_target_that_is_there_is_refused(make: Callable[[Path], object], momen
     assert strays(world) == []
 
 
-def test_a_sparse_file_stays_sparse_and_takes_no_time(world: World) -> None:
+def test_a_sparse_file_stays_sparse_and_takes_no_time(world: SampleRoot) -> None:
     source = world.user_home / "big"
     with source.open("wb") as file:
         file.seek(1 << 20)
@@ -230,7 +230,7 @@ def _device(path: Path) -> None:
 
 
 @pytest.mark.parametrize("swap", [_fifo, _link, _socket, _folder, _device, Path.unlink])
-def test_a_source_that_is_no_file_any_more_stops_the_change(swap: Callable[[Path], None], world: World) -> None:
+def test_a_source_that_is_no_file_any_more_stops_the_change(swap: Callable[[Path], None], world: SampleRoot) -> None:
     if swap is _device and os.geteuid() != 0:
         pytest.skip("only root can make a device: run as root")
     source = old_file(world.user_home / "source", b"text")
@@ -242,7 +242,7 @@ def test_a_source_that_is_no_file_any_more_stops_the_change(swap: Callable[[Path
     assert strays(world) == []
 
 
-def test_a_changed_source_is_copied_as_it_is_now(world: World) -> None:
+def test_a_changed_source_is_copied_as_it_is_now(world: SampleRoot) -> None:
     source = old_file(world.user_home / "log", b"one\n")
     plan = plan_copy(world, source, Word())
     source.write_bytes(b"one\ntwo\n")
@@ -251,7 +251,7 @@ def test_a_changed_source_is_copied_as_it_is_now(world: World) -> None:
 
 
 @pytest.mark.parametrize("before", [0, (1 << 20) - 5], ids=["at once", "across two reads"])
-def test_a_changed_source_with_a_removed_value_stops_the_change(before: int, world: World) -> None:
+def test_a_changed_source_with_a_removed_value_stops_the_change(before: int, world: SampleRoot) -> None:
     source = old_file(world.user_home / "log", b"one\n")
     plan = plan_copy(world, source, Word())
     source.write_bytes(b"x" * before + CANARY)
@@ -263,7 +263,7 @@ def test_a_changed_source_with_a_removed_value_stops_the_change(before: int, wor
     assert strays(world) == []
 
 
-def test_a_value_that_ends_in_a_hole_is_found(world: World) -> None:
+def test_a_value_that_ends_in_a_hole_is_found(world: SampleRoot) -> None:
     value = "CANARY-wide".encode("utf-16-le")
     source = old_file(world.user_home / "log", b"")
     plan = plan_copy(world, source, Word(value))
@@ -274,7 +274,7 @@ def test_a_value_that_ends_in_a_hole_is_found(world: World) -> None:
         do(world, plan)
 
 
-def test_a_source_that_changes_within_the_same_tick_is_screened(world: World) -> None:
+def test_a_source_that_changes_within_the_same_tick_is_screened(world: SampleRoot) -> None:
     source = world.user_home / "log"
     source.write_bytes(CANARY)
     status = source.stat()
@@ -284,14 +284,14 @@ def test_a_source_that_changes_within_the_same_tick_is_screened(world: World) ->
         do(world, plan)
 
 
-def test_a_source_that_changes_while_it_is_read_is_read_again(world: World) -> None:
+def test_a_source_that_changes_while_it_is_read_is_read_again(world: SampleRoot) -> None:
     source = old_file(world.user_home / "log", b"one\n")
     plan = plan_copy(world, source, Word())
     do(world, plan, Meddling("read", lambda: source.write_bytes(b"later\n")))
     assert (world.layout.home("bert") / "copy").read_bytes() == b"later\n"
 
 
-def test_a_source_that_never_holds_still_stops_the_change(world: World) -> None:
+def test_a_source_that_never_holds_still_stops_the_change(world: SampleRoot) -> None:
     source = old_file(world.user_home / "log", b"one\n")
     plan = plan_copy(world, source)
 
@@ -305,7 +305,7 @@ def test_a_source_that_never_holds_still_stops_the_change(world: World) -> None:
     assert not world.layout.home("bert").exists()
 
 
-def test_too_little_space_is_said_before_anything_is_made(world: World) -> None:
+def test_too_little_space_is_said_before_anything_is_made(world: SampleRoot) -> None:
     class Full(Files):
         def space(self, folder: str) -> os.statvfs_result:
             real = list(os.statvfs(folder))
@@ -322,14 +322,14 @@ def test_too_little_space_is_said_before_anything_is_made(world: World) -> None:
     assert check_space(plan, world.layout) == 1_000_000
 
 
-def test_holes_need_no_space(world: World) -> None:
+def test_holes_need_no_space(world: SampleRoot) -> None:
     source = world.user_home / "big"
     with source.open("wb") as file:
         file.truncate(8 << 40)
     check_space(plan_copy(world, source), world.layout)
 
 
-def test_a_plan_for_a_file_that_changed_is_not_carried_out(world: World) -> None:
+def test_a_plan_for_a_file_that_changed_is_not_carried_out(world: SampleRoot) -> None:
     plan = PLANS["rename"](world)
     world.layout.active_profile.write_bytes(b"somebody else\n")
     before = world.picture()
@@ -338,7 +338,7 @@ def test_a_plan_for_a_file_that_changed_is_not_carried_out(world: World) -> None
     assert world.picture() == before
 
 
-def test_a_file_that_changes_at_the_last_moment_is_not_replaced(world: World) -> None:
+def test_a_file_that_changes_at_the_last_moment_is_not_replaced(world: SampleRoot) -> None:
     plan = PLANS["rename"](world)
 
     class Late(Files):
@@ -354,7 +354,7 @@ def test_a_file_that_changes_at_the_last_moment_is_not_replaced(world: World) ->
     assert strays(world) == []
 
 
-def test_a_link_is_replaced_and_never_written_through(world: World) -> None:
+def test_a_link_is_replaced_and_never_written_through(world: SampleRoot) -> None:
     victim = old_file(world.user_home / "victim", b"precious")
     link = world.layout.active_profile
     link.unlink()
@@ -366,20 +366,20 @@ def test_a_link_is_replaced_and_never_written_through(world: World) -> None:
     assert victim.read_bytes() == b"precious"
 
 
-def test_a_folder_is_not_replaced_by_a_file(world: World) -> None:
+def test_a_folder_is_not_replaced_by_a_file(world: SampleRoot) -> None:
     folder = world.layout.home("anna")
     with pytest.raises(Refused, match="neither a file nor a link"):
         do(world, ChangePlan((), "x", (ReplaceFile(folder, Secret(b""), expected=Signature.of(folder.lstat())),)))
     assert folder.is_dir()
 
 
-def test_a_source_to_move_that_is_gone_is_not_found(world: World) -> None:
+def test_a_source_to_move_that_is_gone_is_not_found(world: SampleRoot) -> None:
     step = MoveTree(world.layout.home("nobody"), world.layout.home("bert"))
     with pytest.raises(NotFound, match="nobody is not there"):
         do(world, ChangePlan((), "x", (step,)))
 
 
-def test_a_tree_for_another_file_system_is_staged_beside_its_target(world: World, tmp_path: Path) -> None:
+def test_a_tree_for_another_file_system_is_staged_beside_its_target(world: SampleRoot, tmp_path: Path) -> None:
     class Elsewhere(Files):
         def lstat(self, path: str) -> os.stat_result | None:
             status = super().lstat(path)
@@ -401,7 +401,7 @@ def test_a_tree_for_another_file_system_is_staged_beside_its_target(world: World
     assert os.listdir(target.parent) == ["bert"]
 
 
-def test_a_name_that_is_not_utf8_is_kept(world: World) -> None:
+def test_a_name_that_is_not_utf8_is_kept(world: SampleRoot) -> None:
     name = os.fsdecode(b"caf\xe9")
     home = world.layout.home("bert")
     do(world, ChangePlan((), "x", (PublishTree(home, (WriteFile(name, Secret(b"b")),)),)))
@@ -410,7 +410,7 @@ def test_a_name_that_is_not_utf8_is_kept(world: World) -> None:
     assert heal(world) == ()
 
 
-def test_every_error_has_a_way_out(world: World) -> None:
+def test_every_error_has_a_way_out(world: SampleRoot) -> None:
     with pytest.raises(HermesProfilesError) as caught:
         do(world, ChangePlan((), "x", (MoveTree(world.layout.root, world.layout.home("inside")),)))
     assert caught.value.problem.hint

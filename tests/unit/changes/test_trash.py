@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from changes_world import NOON, PLANS, Breaking, Counting, Killing, World, do, heal, run_killed, strays
+from sample_root import NOON, PLANS, Breaking, Counting, Killing, SampleRoot, do, heal, run_killed, strays
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
@@ -19,7 +19,7 @@ from hermes_profiles.model.errors import HermesProfilesError, NotFound
 from hermes_profiles.model.secret import Secret
 
 
-def test_a_deleted_profile_can_be_seen_and_restored(world: World) -> None:
+def test_a_deleted_profile_can_be_seen_and_restored(world: SampleRoot) -> None:
     before = world.picture()
     do(world, PLANS["delete"](world))
     assert not world.layout.home("anna").exists()
@@ -37,7 +37,7 @@ def test_a_deleted_profile_can_be_seen_and_restored(world: World) -> None:
     assert strays(world) == []
 
 
-def test_a_home_without_a_readable_about_is_still_listed(world: World) -> None:
+def test_a_home_without_a_readable_about_is_still_listed(world: SampleRoot) -> None:
     do(world, PLANS["delete"](world))
     (entry,) = trash_entries(world.layout)
     (entry.folder / "about.json").write_bytes(b"{")
@@ -46,7 +46,7 @@ def test_a_home_without_a_readable_about_is_still_listed(world: World) -> None:
     assert empty(world.layout, older_than=NOON + timedelta(days=900)) == ()
 
 
-def test_empty_chooses_by_id_or_age(world: World) -> None:
+def test_empty_chooses_by_id_or_age(world: SampleRoot) -> None:
     do(world, PLANS["delete"](world))
     (entry,) = trash_entries(world.layout)
     with pytest.raises(NotFound, match="not in the trash"):
@@ -58,7 +58,7 @@ def test_empty_chooses_by_id_or_age(world: World) -> None:
     assert os.listdir(world.layout.trash) == []
 
 
-def test_empty_never_follows_links_and_removes_what_is_deep(world: World) -> None:
+def test_empty_never_follows_links_and_removes_what_is_deep(world: SampleRoot) -> None:
     outside = world.user_home / "outside"
     outside.mkdir()
     (outside / "precious").write_bytes(b"x")
@@ -82,7 +82,7 @@ def test_empty_never_follows_links_and_removes_what_is_deep(world: World) -> Non
     assert strays(world) == []
 
 
-def test_read_only_folders_are_emptied_by_their_owner(worlds: Iterator[World]) -> None:
+def test_read_only_folders_are_emptied_by_their_owner(worlds: Iterator[SampleRoot]) -> None:
     world = next(worlds)
     do(world, PLANS["delete"](world))
     (entry,) = trash_entries(world.layout)
@@ -101,8 +101,8 @@ def test_read_only_folders_are_emptied_by_their_owner(worlds: Iterator[World]) -
     assert trash_entries(world.layout) == ()
 
 
-def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[World]) -> None:
-    def prepared() -> World:
+def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[SampleRoot]) -> None:
+    def prepared() -> SampleRoot:
         world = next(worlds)
         do(world, PLANS["delete"](world))
         return world
@@ -126,34 +126,34 @@ def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[World])
             assert strays(world) == []
 
 
-def test_an_empty_trash_makes_nothing(world: World) -> None:
+def test_an_empty_trash_makes_nothing(world: SampleRoot) -> None:
     assert empty(world.layout, files=Files()) == ()
     assert heal(world) == ()
     assert not world.layout.state.exists()
 
 
-def kept_contents(world: World) -> bytes:
+def kept_contents(world: SampleRoot) -> bytes:
     """Return all that the journal keeps of old files."""
     folder = world.layout.state / "journal"
     return b"".join(path.read_bytes() for path in sorted(folder.glob("*/*")))
 
 
-def next_id(world: World) -> str:
+def next_id(world: SampleRoot) -> str:
     return Journal(world.layout.state).fresh_id(NOON)
 
 
-def replaced(world: World, name: str, content: bytes) -> None:
+def replaced(world: SampleRoot, name: str, content: bytes) -> None:
     path = world.layout.home(name) / ".env"
     step = ReplaceFile(path, Secret(content), expected=Signature.of(os.lstat(path)))
     do(world, ChangePlan(("env", "set"), f"set a variable of {name}", (step,), profiles=(name,)))
 
 
-def renamed(world: World, old: str, new: str) -> None:
+def renamed(world: SampleRoot, old: str, new: str) -> None:
     step = MoveTree(world.layout.home(old), world.layout.home(new))
     do(world, ChangePlan(("rename",), f"rename {old}", (step,), profiles=(old, new)))
 
 
-def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_others_stay(world: World) -> None:
+def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_others_stay(world: SampleRoot) -> None:
     for name in ("anna", "bella"):
         (world.layout.home(name)).mkdir(exist_ok=True)
         (world.layout.home(name) / ".env").write_bytes(b"TOKEN=CANARY-first-of-" + name.encode())
@@ -176,7 +176,9 @@ def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_o
             plan_undo(entry, world.layout)
 
 
-def test_contents_stay_while_another_of_that_name_waits_in_the_trash_and_after_it_was_made_anew(world: World) -> None:
+def test_contents_stay_while_another_of_that_name_waits_in_the_trash_and_after_it_was_made_anew(
+    world: SampleRoot,
+) -> None:
     home = world.layout.home("anna")
     (home / ".env").write_bytes(b"TOKEN=CANARY-old")
     replaced(world, "anna", b"TOKEN=x")

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from changes_world import CANARY, PLANS, World, do, make_world, noon, strays, without_times
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_root import CANARY, PLANS, SampleRoot, do, make_sample_root, noon, strays, without_times
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Journal, Status
@@ -32,7 +32,7 @@ from hermes_profiles.model.secret import Secret
 
 
 @pytest.mark.parametrize("kind", PLANS)
-def test_undo_after_a_change_is_identity(kind: str, world: World) -> None:
+def test_undo_after_a_change_is_identity(kind: str, world: SampleRoot) -> None:
     before = world.picture()
     change_id = do(world, PLANS[kind](world))
     after = without_times(world.picture())
@@ -47,7 +47,7 @@ def test_undo_after_a_change_is_identity(kind: str, world: World) -> None:
     assert strays(world) == []
 
 
-def test_undo_walks_back_change_by_change(world: World) -> None:
+def test_undo_walks_back_change_by_change(world: SampleRoot) -> None:
     pictures = [world.picture()]
     for kind in ("publish", "rename"):
         do(world, PLANS[kind](world))
@@ -60,7 +60,7 @@ def test_undo_walks_back_change_by_change(world: World) -> None:
         undo(world.layout, now=noon)
 
 
-def test_undoing_twice_by_name_is_refused_and_names_the_way_back(world: World) -> None:
+def test_undoing_twice_by_name_is_refused_and_names_the_way_back(world: SampleRoot) -> None:
     change_id = do(world, PLANS["publish"](world))
     later = undo(world.layout, change_id, now=noon).change_id
     with pytest.raises(Refused) as caught:
@@ -68,12 +68,12 @@ def test_undoing_twice_by_name_is_refused_and_names_the_way_back(world: World) -
     assert later in (caught.value.problem.hint or "")
 
 
-def test_an_unknown_change_is_not_found(world: World) -> None:
+def test_an_unknown_change_is_not_found(world: SampleRoot) -> None:
     with pytest.raises(NotFound, match="no change"):
         undo(world.layout, "20260101T000000Z-0000", now=noon)
 
 
-def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: World) -> None:
+def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     (world.layout.home("bert") / "memory.md").write_bytes(b"learned something")
     undo(world.layout, now=noon)
@@ -83,7 +83,7 @@ def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: Worl
     assert (entry.home / "memory.md").read_bytes() == b"learned something"
 
 
-def test_a_file_that_somebody_changed_since_is_not_overwritten(world: World) -> None:
+def test_a_file_that_somebody_changed_since_is_not_overwritten(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     world.layout.active_profile.write_bytes(b"carl\n")
     before = world.picture()
@@ -93,7 +93,7 @@ def test_a_file_that_somebody_changed_since_is_not_overwritten(world: World) -> 
     assert world.picture() == before
 
 
-def test_a_profile_that_is_another_one_by_now_is_not_taken(world: World) -> None:
+def test_a_profile_that_is_another_one_by_now_is_not_taken(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     home = world.layout.home("bert")
     home.rename(home.with_name("other"))
@@ -104,7 +104,7 @@ def test_a_profile_that_is_another_one_by_now_is_not_taken(world: World) -> None
         undo(world.layout, now=noon)
 
 
-def test_a_place_that_is_taken_again_is_refused(world: World) -> None:
+def test_a_place_that_is_taken_again_is_refused(world: SampleRoot) -> None:
     do(world, PLANS["delete"](world))
     world.layout.home("anna").mkdir()
     with pytest.raises(Refused) as caught:
@@ -112,7 +112,7 @@ def test_a_place_that_is_taken_again_is_refused(world: World) -> None:
     assert caught.value.problem.code == "exists"
 
 
-def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: World) -> None:
+def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: SampleRoot) -> None:
     before = world.picture()
     do(world, PLANS["publish"](world))
     (world.user_home / "tools/bin/bert").unlink()
@@ -120,7 +120,7 @@ def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: World) -> No
     assert world.picture() == before
 
 
-def test_a_dry_undo_shows_the_steps_that_are_then_done(world: World) -> None:
+def test_a_dry_undo_shows_the_steps_that_are_then_done(world: SampleRoot) -> None:
     change_id = do(world, PLANS["delete"](world))
     journal = Journal(world.layout.state)
     shown = describe(plan_undo(journal.find(change_id), world.layout))
@@ -128,7 +128,7 @@ def test_a_dry_undo_shows_the_steps_that_are_then_done(world: World) -> None:
     assert [(step["kind"], step["target"]) for step in shown] == [(r.kind, r.target) for r in undone.steps]
 
 
-def test_no_content_is_in_the_journal_and_old_bytes_are_private(world: World) -> None:
+def test_no_content_is_in_the_journal_and_old_bytes_are_private(world: SampleRoot) -> None:
     env = world.layout.root / ".env"
     new = Secret(b"TOKEN=" + CANARY + b"-new\n")
     do(world, ChangePlan(("x",), "change .env", (ReplaceFile(env, new, 0o600, Signature.of(env.lstat())),)))
@@ -173,7 +173,7 @@ def _entries(tree: dict[str, object], source: Path) -> tuple[TreeEntry, ...]:
 @given(tree=st.dictionaries(PATHS, LEAVES, max_size=8))
 def test_any_tree_arrives_and_goes_again(tree: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        world = make_world(Path(folder, "user"))
+        world = make_sample_root(Path(folder, "user"))
         before = world.picture()
         entries = _entries(tree, world.layout.home("anna") / "SOUL.md")
         home = world.layout.home("bert")

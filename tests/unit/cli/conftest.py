@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import Runner
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
+def world(runner: Runner) -> CommandRoot:
     """A user with a root whose default profile holds a bot."""
-    world = World(runner)
+    world = CommandRoot(runner)
     world.make()
     return world
 
 
 @pytest.fixture
-def bare(runner: Runner) -> World:
+def bare(runner: Runner) -> CommandRoot:
     """A user without any root."""
-    return World(runner)
+    return CommandRoot(runner)

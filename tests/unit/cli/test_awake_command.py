@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cli_world import World, picture
-from fake_launchctl import World as Fake
+from command_root import CommandRoot, picture
+from fake_launchctl import LaunchdState as Fake
 from fake_launchctl import install
-from gateway_world import GatewayWorld, until
+from gateway_root import GatewayRoot, until
 
 from hermes_profiles.doctor.probes.scripts import handmade_services
 from hermes_profiles.gateways.processes import LinuxProcesses, Process
@@ -29,7 +29,7 @@ exit 0
 class Mac:
     """The user of a fleet at a Mac: `--manager launchd`, and programs that stand in for launchctl and pmset."""
 
-    def __init__(self, fleet: GatewayWorld) -> None:
+    def __init__(self, fleet: GatewayRoot) -> None:
         self.fleet = fleet
         self.fake: Fake = install(fleet.user / "mac", os.getuid())
         (fleet.user / "mac/pmset").write_text(PMSET.format(folder=fleet.user))
@@ -57,7 +57,7 @@ class Mac:
 
 
 @pytest.fixture
-def mac(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mac:
+def mac(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> Mac:
     every = LinuxProcesses.gateways
 
     def own(processes: LinuxProcesses) -> tuple[Process, ...]:
@@ -169,7 +169,7 @@ def test_unreachable_launchd_is_error_before_write(mac: Mac) -> None:
 # -- Linux, without a user manager
 
 
-def test_awake_under_supervisor_writes_nothing_and_hints(fleet: GatewayWorld) -> None:
+def test_awake_under_supervisor_writes_nothing_and_hints(fleet: GatewayRoot) -> None:
     done = fleet.untouched_by("awake", "on", "--json")
     assert done.code == 6 and done.problem["code"] == "supervisor"
     assert "systemd-inhibit" in done.problem["hint"] and "supervisord.pid" in done.problem["hint"]
@@ -179,13 +179,13 @@ def test_awake_under_supervisor_writes_nothing_and_hints(fleet: GatewayWorld) ->
     assert said.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in said
 
 
-def test_unreachable_systemd_exits_4_without_write(fleet: GatewayWorld) -> None:
+def test_unreachable_systemd_exits_4_without_write(fleet: GatewayRoot) -> None:
     done = fleet.untouched_by("awake", "on", "--manager", "systemd", "--json")
     assert done.code == 4 and done.problem["hint"]
 
 
 @pytest.fixture
-def bus(fleet: GatewayWorld) -> Iterator[GatewayWorld]:
+def bus(fleet: GatewayRoot) -> Iterator[GatewayRoot]:
     """A user whose systemd seems to listen, with programs of systemd that say what they are told to."""
     private = fleet.user / "run/systemd/private"
     private.parent.mkdir()
@@ -206,7 +206,7 @@ def bus(fleet: GatewayWorld) -> Iterator[GatewayWorld]:
     yield fleet
 
 
-def test_awake_in_wsl_writes_nothing(bus: GatewayWorld) -> None:
+def test_awake_in_wsl_writes_nothing(bus: GatewayRoot) -> None:
     done = bus.untouched_by("awake", "on", "--json", env={"WSL_DISTRO_NAME": "Debian"})
     assert done.code == 6 and done.problem["code"] == "wsl" and "powercfg" in done.problem["hint"]
 
@@ -217,20 +217,20 @@ def test_awake_in_wsl_writes_nothing(bus: GatewayWorld) -> None:
     ("Failed to connect to bus: No such file or directory", 4, "no-logind"),
     ("Failed to inhibit: The name org.freedesktop.login1 was not provided by any .service files", 4, "no-logind"),
 ])  # fmt: skip
-def test_logind_answer_is_checked_before_write(bus: GatewayWorld, says: str, code: int, error: str) -> None:
+def test_logind_answer_is_checked_before_write(bus: GatewayRoot, says: str, code: int, error: str) -> None:
     (bus.user / "systemd/systemd-run.says").write_text(says + "\n")
     for words in ((), ("--dry-run",)):
         done = bus.untouched_by("awake", "on", "--json", *words)
         assert done.code == code and done.problem["code"] == error and done.problem["hint"]
 
 
-def test_missing_systemd_inhibit_exits_4(bus: GatewayWorld) -> None:
+def test_missing_systemd_inhibit_exits_4(bus: GatewayRoot) -> None:
     (bus.user / "systemd/systemd-inhibit").unlink()
     done = bus.untouched_by("awake", "on", "--json", env={"PATH": f"{bus.user}/systemd:{bus.user}/nowhere"})
     assert done.code == 4 and done.problem["code"] == "no-program"
 
 
-def test_masked_unit_is_kept(bus: GatewayWorld) -> None:
+def test_masked_unit_is_kept(bus: GatewayRoot) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     unit = bus.user / ".config/systemd/user/hermes-profiles-awake.service"
     unit.parent.mkdir(parents=True)
@@ -242,7 +242,7 @@ def test_masked_unit_is_kept(bus: GatewayWorld) -> None:
     assert done.code == 0 and [each["target"] for each in done.json["warnings"]] == [str(unit)]
 
 
-def test_old_systemd_is_reported(bus: GatewayWorld) -> None:
+def test_old_systemd_is_reported(bus: GatewayRoot) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     systemctl = bus.user / "systemd/systemctl"
     systemctl.write_text(systemctl.read_text().replace("252", "239"))
@@ -250,7 +250,7 @@ def test_old_systemd_is_reported(bus: GatewayWorld) -> None:
     assert done.code == 6 and done.problem["code"] == "old-systemd" and "239" in done.problem["message"]
 
 
-def test_linger_is_enabled_on_request(bus: GatewayWorld) -> None:
+def test_linger_is_enabled_on_request(bus: GatewayRoot) -> None:
     (bus.user / "systemd/systemd-run.code").write_text("0")
     bus.gateways("awake", "on", "--json")
     asked = bus.user / "systemd/loginctl.asked"
@@ -269,6 +269,6 @@ def test_awake_text_output(mac: Mac) -> None:
     assert say("off").startswith("wakefulness is off already")
 
 
-def test_awake_without_root_is_off(bare: World) -> None:
+def test_awake_without_root_is_off(bare: CommandRoot) -> None:
     assert bare.runner.gateways("awake").code == 0 == bare.runner.gateways("awake", "off").code
     assert not bare.root.exists()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_world import SOURCE, World
+from command_root import SOURCE, CommandRoot
 from command_runner import Runner
 
 
 @pytest.fixture
-def two(world: World) -> World:
+def two(world: CommandRoot) -> CommandRoot:
     """Two named profiles with different models."""
     for name in ("work", "night"):
         world.make(name, {".env": "", "config.yaml": f"model: model-of-{name}\n"})
@@ -21,29 +21,29 @@ def _source(done: object) -> tuple[str, str]:
     return done.json["data"]["source"], done.stderr.strip()  # type: ignore[attr-defined]
 
 
-def test_clone_without_selection_uses_default_profile(two: World) -> None:
+def test_clone_without_selection_uses_default_profile(two: CommandRoot) -> None:
     assert _source(two.ok("create", "x", "--clone", "--json")) == ("default", "cloning default (the default profile)")
 
 
-def test_clone_with_sticky_profile_uses_it_with_note(two: World) -> None:
+def test_clone_with_sticky_profile_uses_it_with_note(two: CommandRoot) -> None:
     two.ok("use", "night")
     assert _source(two.ok("create", "x", "--clone", "--json")) == ("night", "cloning night (the sticky default)")
 
 
-def test_inherited_home_precedes_sticky_profile_with_note(two: World) -> None:
+def test_inherited_home_precedes_sticky_profile_with_note(two: CommandRoot) -> None:
     two.ok("use", "night")
     env = {"HERMES_HOME": str(two.home("work"))}
     assert _source(two.ok("create", "x", "--clone", "--json", env=env)) == ("work", "cloning work (HERMES_HOME)")
     assert two.home("x").is_dir(), "the new profile goes into the root, not below the profile"
 
 
-def test_home_option_precedes_inherited_home(two: World) -> None:
+def test_home_option_precedes_inherited_home(two: CommandRoot) -> None:
     env = {"HERMES_HOME": str(two.home("work"))}
     done = two.ok("create", "x", "--clone", "--json", "--home", str(two.home("night")), env=env)
     assert _source(done) == ("night", "cloning night (--home)")
 
 
-def test_explicit_name_takes_precedence_without_note(two: World) -> None:
+def test_explicit_name_takes_precedence_without_note(two: CommandRoot) -> None:
     two.ok("use", "night")
     env = {"HERMES_HOME": str(two.home("night"))}
     assert _source(two.ok("create", "x", "--clone-from", "work", "--json", env=env)) == ("work", "")
@@ -51,39 +51,39 @@ def test_explicit_name_takes_precedence_without_note(two: World) -> None:
     assert two.ok("clone", "work", "y", "--json", env=env).data["source"] == "work"
 
 
-def test_explain_names_selected_profile(two: World) -> None:
+def test_explain_names_selected_profile(two: CommandRoot) -> None:
     done = two.ok("explain", "telegram", env={"HERMES_HOME": str(two.home("work"))})
     assert done.stderr == "profile: work (HERMES_HOME)\n"
     assert two.ok("explain", "telegram", "-p", "default").stderr == ""
 
 
-def test_missing_sticky_profile_is_error(two: World) -> None:
+def test_missing_sticky_profile_is_error(two: CommandRoot) -> None:
     (two.root / "active_profile").write_text("gone\n")
     done = two.unchanged_by("create", "x", "--clone", "--json")
     assert done.code == 5 and "'gone'" in done.problem["message"]
 
 
 @pytest.mark.parametrize("home", [".hermes", "./.hermes/", ".hermes/profiles/work", "~/.hermes", ".hermes/x/.."])
-def test_relative_home_is_resolved_from_working_folder(two: World, home: str) -> None:
+def test_relative_home_is_resolved_from_working_folder(two: CommandRoot, home: str) -> None:
     for env in ({}, {"PWD": "/nowhere"}):
         done = two.run("list", "--json", "--home", home, env=env)
         assert [row["name"] for row in done.data["profiles"]] == ["default", "night", "work"], home
         assert done.data["profiles"][0]["path"] == str(two.root)
 
 
-def test_a_relative_profile_home_is_recognised_as_a_profile(two: World) -> None:
+def test_a_relative_profile_home_is_recognised_as_a_profile(two: CommandRoot) -> None:
     done = two.ok("create", "x", "--clone", "--json", "--home", ".hermes/profiles/work")
     assert _source(done) == ("work", "cloning work (--home)")
 
 
-def test_empty_home_is_refused(two: World) -> None:
+def test_empty_home_is_refused(two: CommandRoot) -> None:
     for given in (("list",), ("create", "x"), ("delete", "work", "--yes")):
         done = two.unchanged_by(*given, "--home", "", "--json")
         assert done.code == 2 and "--home" in done.problem["message"]
 
 
 def test_custom_root_is_separate(runner: Runner, tmp_path: Path) -> None:
-    world = World(runner, tmp_path / "data")
+    world = CommandRoot(runner, tmp_path / "data")
     world.make(files=SOURCE)
     env = {"HERMES_HOME": str(world.root)}
     assert runner.ok("create", "work", "--json", env=env).data["path"] == str(world.root / "profiles/work")
@@ -92,7 +92,7 @@ def test_custom_root_is_separate(runner: Runner, tmp_path: Path) -> None:
     assert not (runner.user_home / ".hermes").exists()
 
 
-def test_create_without_a_root_makes_one(bare: World) -> None:
+def test_create_without_a_root_makes_one(bare: CommandRoot) -> None:
     done = bare.ok("create", "work", "--json")
     assert bare.names() == ["default", "work"] and done.data["source"] is None
     home = bare.home("work")
@@ -103,7 +103,7 @@ def test_create_without_a_root_makes_one(bare: World) -> None:
 
 
 def test_hint_commands_keep_home_option(runner: Runner, tmp_path: Path) -> None:
-    world = World(runner, tmp_path / "a root")
+    world = CommandRoot(runner, tmp_path / "a root")
     world.make()
     home = ("--home", str(world.root))
     assert f"`hermes-profiles create nobody --home '{world.root}'`" in runner.call("show", "nobody", *home).stderr
@@ -117,7 +117,7 @@ def test_hint_commands_keep_home_option(runner: Runner, tmp_path: Path) -> None:
     assert "--home" not in runner.call("show", "nobody").stderr
 
 
-def test_read_commands_without_root_create_nothing(bare: World) -> None:
+def test_read_commands_without_root_create_nothing(bare: CommandRoot) -> None:
     for given in (("list",), ("list", "--json"), ("list", "--names"), ("trash", "list"), ("undo", "--list"),
         ("create", "work", "--dry-run"), ("show", "work"), ("catalog",)):  # fmt: skip
         bare.unchanged_by(*given)

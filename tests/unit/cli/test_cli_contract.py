@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import typer
-from cli_world import World
-from openclaw_world import files_of_examples
+from command_root import CommandRoot
+from openclaw_install import files_of_examples
 
 from hermes_profiles.cli.command_table import HERMES_PROFILES
 from hermes_profiles.cli.framework.app import load_command
@@ -51,7 +51,7 @@ def test_all_documented_commands_exist() -> None:
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
-def test_help_has_summary_and_examples(bare: World, words: tuple[str, ...]) -> None:
+def test_help_has_summary_and_examples(bare: CommandRoot, words: tuple[str, ...]) -> None:
     done = bare.call(*words, "--help")
     assert done.code == 0 and done.stderr == ""
     assert ALL[words].__doc__.split("\n")[0].split(".")[0].split(":")[0][:60] in " ".join(done.stdout.split())
@@ -61,7 +61,9 @@ def test_help_has_summary_and_examples(bare: World, words: tuple[str, ...]) -> N
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)
-def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: World, words: tuple[str, ...]) -> None:
+def test_every_command_answers_in_json_and_every_change_has_a_dry_run(
+    bare: CommandRoot, words: tuple[str, ...]
+) -> None:
     text = bare.call(*words, "--help").stdout
     assert "--json" in text
     looking = {("list",), ("show",), ("explain",), ("catalog",), ("demo",), ("trash", "list"), ("config", "get"),
@@ -70,7 +72,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(bare: Worl
     assert ("--dry-run" in text) == (words not in looking)
 
 
-def test_the_help_of_the_program_lists_commands_and_exit_codes(bare: World) -> None:
+def test_the_help_of_the_program_lists_commands_and_exit_codes(bare: CommandRoot) -> None:
     text = bare.ok("--help").stdout
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert all(f"{code} " in text for code in (0, 1, 2, 5, 6, 130))
@@ -78,14 +80,14 @@ def test_the_help_of_the_program_lists_commands_and_exit_codes(bare: World) -> N
 
 
 @pytest.fixture
-def prepared(world: World) -> World:
+def prepared(world: CommandRoot) -> CommandRoot:
     """A root in which every example of the help makes sense."""
     world.ok("clone", "default", "work", "--no-alias")
     return world
 
 
 @pytest.mark.parametrize(("words", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
-def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) -> None:
+def test_every_example_runs(prepared: CommandRoot, words: tuple[str, ...], line: str) -> None:
     world, given = prepared, shlex.split(line)[1:]
     if words == ("team", "run-mode") and given[-1] in ("multiplex", "processes"):
         return  # starts gateways: test_team_mode.py has stand-ins for them
@@ -119,7 +121,7 @@ def test_every_example_runs(prepared: World, words: tuple[str, ...], line: str) 
     ("trash", "empty", "--older-than", "-1"), ("list", "extra"), ("clone", "default", "work", "third"),
     ("create", "work", "--keep"), ("create", "work", "--clone", "--clone-channels", "--strict-prefix"),
     ("create", "work", "--keep", "A", "--drop", "A", "--clone")], ids=" ".join)  # fmt: skip
-def test_usage_error_with_json_is_json_and_exits_2(world: World, given: tuple[str, ...]) -> None:
+def test_usage_error_with_json_is_json_and_exits_2(world: CommandRoot, given: tuple[str, ...]) -> None:
     done = world.call(*given, "--json") if len(given) < 3 else world.call(*given[:1], "--json", *given[1:])
     envelope = done.json
     assert done.code == 2 and envelope["exit_code"] == 2 and envelope["status"] == "error"
@@ -131,17 +133,17 @@ def test_usage_error_with_json_is_json_and_exits_2(world: World, given: tuple[st
 
 @pytest.mark.parametrize("given", [("frob",), ("--home", "x", "list"), ("trash", "frob"), ("trash", "list", "--bogus"),
     ("clone",), ("--bogus",)], ids=" ".join)  # fmt: skip
-def test_the_hint_of_a_usage_error_works(world: World, given: tuple[str, ...]) -> None:
+def test_the_hint_of_a_usage_error_works(world: CommandRoot, given: tuple[str, ...]) -> None:
     (command,) = re.findall(r"`(.*)`", world.call(*given, "--json").problem["hint"])
     assert world.ok(*shlex.split(command)[1:]).stdout.startswith("Usage:")
 
 
-def test_missing_command_prints_help_on_stderr(world: World) -> None:
+def test_missing_command_prints_help_on_stderr(world: CommandRoot) -> None:
     done = world.call()
     assert done.code == 2 and done.stdout == "" and done.stderr.startswith("Usage:")
 
 
-def test_clone_json_matches_contract(world: World) -> None:
+def test_clone_json_matches_contract(world: CommandRoot) -> None:
     dry = world.ok("clone", "default", "work", "--dry-run", "--json", env={"WEIXIN_TOKEN": "CANARY-inherited"})
     wet = world.ok("clone", "default", "work", "--json", env={"WEIXIN_TOKEN": "CANARY-inherited"})
     for done, more in ((dry, {"plan"}), (wet, set())):
@@ -166,14 +168,14 @@ def test_clone_json_matches_contract(world: World) -> None:
     }
 
 
-def test_create_answers_with_the_keys_of_clone(world: World) -> None:
+def test_create_answers_with_the_keys_of_clone(world: CommandRoot) -> None:
     for more in ([], ["--clone"]):
         envelope = world.ok("create", f"work{len(more)}", "--json", *more).json
         assert envelope["command"] == ["create"] and CLONE <= set(envelope["data"]) <= CLONE | ADDED_TO_CLONE
         assert set(envelope["data"]["env"]) == {"kept", "removed", "assigned", "masked"}
 
 
-def test_an_assigned_secret_is_null_and_a_port_is_not(world: World) -> None:
+def test_an_assigned_secret_is_null_and_a_port_is_not(world: CommandRoot) -> None:
     with (world.root / ".env").open("a") as file:
         file.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-api-server-key-0123456789\n")
     data = world.ok("clone", "default", "work", "--json").data
@@ -183,7 +185,7 @@ def test_an_assigned_secret_is_null_and_a_port_is_not(world: World) -> None:
     assert fresh is not None and fresh[1] not in str(data) and len(fresh[1]) >= 16
 
 
-def test_list_json_matches_contract(world: World) -> None:
+def test_list_json_matches_contract(world: CommandRoot) -> None:
     world.ok("create", "work", "--description", "for the team")
     envelope = world.ok("list", "--json").json
     assert set(envelope) == ENVELOPE and set(envelope["data"]) == {"profiles"}
@@ -198,7 +200,7 @@ def test_list_json_matches_contract(world: World) -> None:
     assert world.listed("work")["description"] == "for the team" and world.listed("work")["alias"] == "work"
 
 
-def test_show_agrees_with_list(world: World) -> None:
+def test_show_agrees_with_list(world: CommandRoot) -> None:
     shown = world.ok("show", "default", "--json").data
     listed = world.listed("default")
     assert {name: shown[name] for name in listed} == listed
@@ -225,7 +227,7 @@ def test_show_agrees_with_list(world: World) -> None:
     (("create", "default"), 2, "reserved-name"),
     (("alias", "default", "--name", "chat"), 2, "reserved-name"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
-def test_exit_codes(world: World, given: tuple[str, ...], code: int, error: str | None) -> None:
+def test_exit_codes(world: CommandRoot, given: tuple[str, ...], code: int, error: str | None) -> None:
     before = world.picture(world.root)
     done = world.call(*given, "--json")
     assert done.code == code == done.json["exit_code"]
@@ -236,14 +238,14 @@ def test_exit_codes(world: World, given: tuple[str, ...], code: int, error: str 
         assert world.picture(world.root) == before
 
 
-def test_an_existing_target_is_refused(world: World) -> None:
+def test_an_existing_target_is_refused(world: CommandRoot) -> None:
     world.ok("create", "work")
     for given in (("create", "work"), ("clone", "default", "work"), ("rename", "work", "work")):
         done = world.unchanged_by(*given, "--json")
         assert done.code == 6 and done.problem["code"] == "exists"
 
 
-def test_a_document_that_cannot_be_read_stops_the_clone(world: World) -> None:
+def test_a_document_that_cannot_be_read_stops_the_clone(world: CommandRoot) -> None:
     (world.root / "config.yaml").write_text("model: gpt\nplatforms: [unclosed\n")
     done = world.unchanged_by("clone", "default", "work", "--json", "--dry-run")
     assert done.code == 1 and f"{world.root}/config.yaml:" in done.problem["message"]

@@ -7,24 +7,24 @@ import shutil
 import signal
 from typing import Any
 
-from gateway_world import GatewayWorld, is_gone, until
+from gateway_root import GatewayRoot, is_gone, until
 
 
-def doctor(fleet: GatewayWorld, *arguments: str) -> Any:
+def doctor(fleet: GatewayRoot, *arguments: str) -> Any:
     return fleet.runner.call("doctor", "--only", "services", "--json", *arguments).data
 
 
-def told(fleet: GatewayWorld) -> list[tuple[str, list[str]]]:
+def told(fleet: GatewayRoot) -> list[tuple[str, list[str]]]:
     return [(row["check"], row["profiles"]) for row in doctor(fleet)["findings"]]
 
 
-def test_running_fleet_has_no_findings(fleet: GatewayWorld) -> None:
+def test_running_fleet_has_no_findings(fleet: GatewayRoot) -> None:
     assert told(fleet) == []
     fleet.gok("install", "--start")
     assert told(fleet) == []
 
 
-def test_stopped_service_agrees_with_status(fleet: GatewayWorld) -> None:
+def test_stopped_service_agrees_with_status(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     fleet.gok("stop", "work")
     assert told(fleet) == [("services.not-running", ["work"])]
@@ -33,7 +33,7 @@ def test_stopped_service_agrees_with_status(fleet: GatewayWorld) -> None:
     assert told(fleet) == []
 
 
-def test_restart_loop_is_found(fleet: GatewayWorld) -> None:
+def test_restart_loop_is_found(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     (fleet.home("work") / "exits").write_text("1\n" * 50)
     pid = fleet.pid("work")
@@ -48,7 +48,7 @@ def test_restart_loop_is_found(fleet: GatewayWorld) -> None:
     assert row["check"] == "services.last-exit" and "exit 78" in row["message"]
 
 
-def test_orphan_program_is_removed_and_restored(fleet: GatewayWorld) -> None:
+def test_orphan_program_is_removed_and_restored(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     pid, program = fleet.pid("work"), fleet.program("work")
     assert pid is not None
@@ -67,7 +67,7 @@ def test_orphan_program_is_removed_and_restored(fleet: GatewayWorld) -> None:
     assert told(fleet) == [] and fleet.pid("night")
 
 
-def test_undo_restores_disabled_orphan_as_disabled(fleet: GatewayWorld) -> None:
+def test_undo_restores_disabled_orphan_as_disabled(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--no-enable")
     shutil.rmtree(fleet.home("work"))
     (row,) = doctor(fleet)["findings"]
@@ -78,7 +78,7 @@ def test_undo_restores_disabled_orphan_as_disabled(fleet: GatewayWorld) -> None:
     assert row["severity"] == "warning"
 
 
-def test_changed_program_is_reloaded(fleet: GatewayWorld) -> None:
+def test_changed_program_is_reloaded(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     pid = fleet.pid("work")
     os.utime(fleet.program("work"))
@@ -87,7 +87,7 @@ def test_changed_program_is_reloaded(fleet: GatewayWorld) -> None:
     assert fixed["findings"] == [] and fleet.pid("work") == pid, "nothing was restarted for it"
 
 
-def test_drifted_program_is_rewritten_and_restored(fleet: GatewayWorld) -> None:
+def test_drifted_program_is_rewritten_and_restored(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     before = fleet.program("work").read_bytes()
     (fleet.home("work") / "config.yaml").write_text("model: gpt-5\nagent:\n  restart_drain_timeout: 300\n")
@@ -99,7 +99,7 @@ def test_drifted_program_is_rewritten_and_restored(fleet: GatewayWorld) -> None:
     assert told(fleet) == [("services.drifted", ["work"])]
 
 
-def test_gateway_outside_its_service_is_found(fleet: GatewayWorld) -> None:
+def test_gateway_outside_its_service_is_found(fleet: GatewayRoot) -> None:
     process = fleet.by_hand("work")
     try:
         fleet.gok("install", "night", "--start")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 
 
 @contextmanager
@@ -39,12 +39,12 @@ def write_pid(home: Path, pid: int, **more: Any) -> None:
 
 
 @pytest.fixture
-def work(world: World) -> World:
+def work(world: CommandRoot) -> CommandRoot:
     world.make("work", {".env": ""})
     return world
 
 
-def test_delete_stops_running_gateway_first(work: World) -> None:
+def test_delete_stops_running_gateway_first(work: CommandRoot) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         assert work.listed("work")["gateway"] == {"state": "unsupervised", "pid": running.pid}
@@ -54,14 +54,14 @@ def test_delete_stops_running_gateway_first(work: World) -> None:
         assert running.wait(10) == -signal.SIGTERM
 
 
-def test_rename_stops_running_gateway_first(work: World) -> None:
+def test_rename_stops_running_gateway_first(work: CommandRoot) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("rename", "work", "office")
         assert running.wait(10) == -signal.SIGTERM
 
 
-def test_gateway_started_from_root_belongs_to_its_profile(work: World) -> None:
+def test_gateway_started_from_root_belongs_to_its_profile(work: CommandRoot) -> None:
     with process(work.root) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("delete", "work", "--yes")
@@ -69,14 +69,14 @@ def test_gateway_started_from_root_belongs_to_its_profile(work: World) -> None:
 
 
 @pytest.mark.parametrize("verb", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
-def test_process_of_another_home_gets_no_signal(work: World, verb: tuple[str, ...]) -> None:
+def test_process_of_another_home_gets_no_signal(work: CommandRoot, verb: tuple[str, ...]) -> None:
     with process(work.home("other")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok(*verb)
         assert running.poll() is None
 
 
-def test_unverified_live_pid_is_refused(work: World) -> None:
+def test_unverified_live_pid_is_refused(work: CommandRoot) -> None:
     with process(None) as running:
         (work.home("work") / "gateway.pid").write_text(f"{running.pid}\n")
         assert work.call("delete", "work", "--yes").code == 6
@@ -84,7 +84,7 @@ def test_unverified_live_pid_is_refused(work: World) -> None:
 
 
 @pytest.mark.parametrize("how", ["reused", "elsewhere", "dead", "garbage", "zombie", "nothing"])
-def test_stale_pid_file_blocks_no_delete(work: World, how: str) -> None:
+def test_stale_pid_file_blocks_no_delete(work: CommandRoot, how: str) -> None:
     home = work.home("work")
     words = "an editor" if how in ("reused", "garbage", "nothing") else "hermes_cli.main gateway run"
     with process(work.home("other") if how == "elsewhere" else home, words=words) as running:
@@ -105,7 +105,7 @@ def test_stale_pid_file_blocks_no_delete(work: World, how: str) -> None:
         work.ok("delete", "office", "--yes")
 
 
-def test_clone_excludes_pid_file(work: World) -> None:
+def test_clone_excludes_pid_file(work: CommandRoot) -> None:
     with process(work.home("work")) as running:
         write_pid(work.home("work"), running.pid)
         work.ok("clone", "work", "twin", "--clone-all")

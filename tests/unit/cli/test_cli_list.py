@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 
 
-def test_list_names_prints_default_first_one_per_line(world: World) -> None:
+def test_list_names_prints_default_first_one_per_line(world: CommandRoot) -> None:
     for name in ("zeta", "a-1", "b_2"):
         world.make(name, {".env": ""})
     assert world.ok("list", "--names").stdout == "default\na-1\nb_2\nzeta\n"
 
 
-def test_folders_hermes_ignores_are_not_listed(world: World) -> None:
+def test_folders_hermes_ignores_are_not_listed(world: CommandRoot) -> None:
     for name in ("Upper", ".hidden", "with space", "x" * 65, "-dash", "ok"):
         world.make(name, {".env": ""})
     (world.root / "profiles" / "file").write_text("")
@@ -22,13 +22,13 @@ def test_folders_hermes_ignores_are_not_listed(world: World) -> None:
     assert world.names() == ["default", "ok", "other"]
 
 
-def test_a_real_folder_named_default_is_not_listed_twice(world: World) -> None:
+def test_a_real_folder_named_default_is_not_listed_twice(world: CommandRoot) -> None:
     (world.root / "profiles" / "default").mkdir(parents=True)
     assert world.names() == ["default"]
     assert world.listed("default")["path"] == str(world.root)
 
 
-def test_a_linked_profile_is_listed_and_a_broken_link_is_not(world: World) -> None:
+def test_a_linked_profile_is_listed_and_a_broken_link_is_not(world: CommandRoot) -> None:
     elsewhere = world.user / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "config.yaml").write_text("model: linked\n")
@@ -40,7 +40,7 @@ def test_a_linked_profile_is_listed_and_a_broken_link_is_not(world: World) -> No
     assert world.names() == ["default", "linked"] and world.listed("linked")["model"] == "linked"
 
 
-def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: World) -> None:
+def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: CommandRoot) -> None:
     world.ok("create", "work")
     for number in range(200):
         with open(world.bin / f"tool{number}", "wb") as file:
@@ -58,7 +58,7 @@ def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: World) -> Non
     world.ok("delete", "work", "--yes")
 
 
-def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(world: World) -> None:
+def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(world: CommandRoot) -> None:
     world.make("broken", {"config.yaml": "model: [unclosed\n", ".env": 'KEY="never closed\n'})
     world.make("work", {"config.yaml": "model: good\n"})
     done = world.ok("list", "--json")
@@ -69,14 +69,14 @@ def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(wor
     assert world.ok("show", "broken").stderr.startswith("warning: ")
 
 
-def test_an_unreadable_kind_of_file_does_not_stop_the_list(world: World) -> None:
+def test_an_unreadable_kind_of_file_does_not_stop_the_list(world: CommandRoot) -> None:
     (world.make("odd", {}) / "config.yaml").mkdir()
     (world.home("odd") / "profile.yaml").symlink_to("profile.yaml")
     done = world.ok("list", "--json")
     assert len(done.json["warnings"]) == 2 and world.names() == ["default", "odd"]
 
 
-def test_a_fifo_as_a_document_does_not_hang_the_list(world: World) -> None:
+def test_a_fifo_as_a_document_does_not_hang_the_list(world: CommandRoot) -> None:
     os.mkfifo(world.make("odd", {}) / ".env")
     with world.process("list", "--json") as process:
         try:
@@ -86,7 +86,7 @@ def test_a_fifo_as_a_document_does_not_hang_the_list(world: World) -> None:
     assert process.returncode == 0
 
 
-def test_missing_sticky_profile_is_reported(world: World) -> None:
+def test_missing_sticky_profile_is_reported(world: CommandRoot) -> None:
     (world.root / "active_profile").write_text("gone\n")
     done = world.ok("list", "--json")
     (warning,) = done.json["warnings"]
@@ -94,7 +94,7 @@ def test_missing_sticky_profile_is_reported(world: World) -> None:
     assert not any(row["is_active"] for row in done.data["profiles"])
 
 
-def test_the_sticky_profile_is_marked(world: World) -> None:
+def test_the_sticky_profile_is_marked(world: CommandRoot) -> None:
     world.make("work", {})
     assert world.listed("default")["is_active"]
     world.ok("use", "work")
@@ -102,27 +102,27 @@ def test_the_sticky_profile_is_marked(world: World) -> None:
     assert "\n* work" in world.ok("list").stdout and "(sticky default)" in world.ok("show", "work").stdout
 
 
-def test_disabled_profile_is_marked(world: World) -> None:
+def test_disabled_profile_is_marked(world: CommandRoot) -> None:
     world.make("work", {"profile.yaml": "disabled: true\ndescription: off for now\n"})
     assert world.listed("work")["disabled"] is True
     assert "work (disabled)" in world.ok("list").stdout and "(disabled)" in world.ok("show", "work").stdout
 
 
 @pytest.mark.parametrize("content", ["x" * 70, "../../etc", "\x00", "a\nb", "\xff"])
-def test_list_with_unreadable_sticky_file_succeeds(world: World, content: str) -> None:
+def test_list_with_unreadable_sticky_file_succeeds(world: CommandRoot, content: str) -> None:
     (world.root / "active_profile").write_bytes(content.encode("latin-1"))
     assert world.call("list", "--json").code == 0
     assert world.call("create", "work").code == 0
     assert world.call("create", "other", "--clone").code in (0, 2, 5)
 
 
-def test_show_prints_locations_without_values(world: World) -> None:
+def test_show_prints_locations_without_values(world: CommandRoot) -> None:
     done = world.ok("show", "default")
     for word in ("TELEGRAM_BOT_TOKEN", ".env:4", "telegram", "identity credential", "gpt-5 (openai)"):
         assert word in done.stdout
 
 
-def test_broken_plugin_is_reported_and_profiles_are_listed(world: World) -> None:
+def test_broken_plugin_is_reported_and_profiles_are_listed(world: CommandRoot) -> None:
     folder = world.root / "plugins" / "newchat"
     folder.mkdir(parents=True)
     (folder / "plugin.yaml").write_bytes(b"name: newchat\nkind: platform\nrequires_env: [\xff\n")

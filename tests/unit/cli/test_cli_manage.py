@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cli_world import World, picture, strays
+from command_root import CommandRoot, picture, strays
 
 
 @pytest.fixture
-def work(world: World) -> World:
+def work(world: CommandRoot) -> CommandRoot:
     world.ok("clone", "default", "work")
     world.ok("alias", "work", "--name", "desk")
     return world
@@ -29,7 +29,7 @@ STATE = (".hermes-profiles",)
     ("alias", "work", "--name", "other"), ("alias", "work", "--remove"), ("undo",), ("restore", "gone"),
     ("restore", "gone", "--as", "back"), ("trash", "empty"),
 ], ids=" ".join)  # fmt: skip
-def test_dry_run_changes_nothing_and_lists_planned_steps(work: World, given: tuple[str, ...]) -> None:
+def test_dry_run_changes_nothing_and_lists_planned_steps(work: CommandRoot, given: tuple[str, ...]) -> None:
     work.ok("create", "gone")
     work.ok("delete", "gone", "--yes")
     dry = work.unchanged_by(*given, "--dry-run", "--json")
@@ -57,7 +57,7 @@ def _unstamped(text: str) -> str:
     ("rename", "work", "office"), ("delete", "work", "--yes"), ("alias", "work", "--name", "other"),
     ("alias", "work", "--remove"), ("alias", "work", "--name", "desk", "--remove"),
 ], ids=" ".join)  # fmt: skip
-def test_undo_and_redo_restore_each_change(work: World, given: tuple[str, ...]) -> None:
+def test_undo_and_redo_restore_each_change(work: CommandRoot, given: tuple[str, ...]) -> None:
     before = work.picture(work.user)
     before = {path: value for path, value in before.items() if ".hermes-profiles" not in path}
     done = work.ok(*given, "--json")
@@ -71,7 +71,7 @@ def test_undo_and_redo_restore_each_change(work: World, given: tuple[str, ...]) 
     assert done.data["change"] in work.ok("undo", "--list").stdout and strays(work) == []
 
 
-def test_use_writes_the_file_hermes_reads(work: World) -> None:
+def test_use_writes_the_file_hermes_reads(work: CommandRoot) -> None:
     work.ok("use", "work")
     assert (work.root / "active_profile").read_text() == "work\n"
     assert "already" in work.ok("use", "work").stdout
@@ -79,7 +79,7 @@ def test_use_writes_the_file_hermes_reads(work: World) -> None:
     assert not (work.root / "active_profile").exists()
 
 
-def test_rename_updates_aliases_and_sticky_default(work: World) -> None:
+def test_rename_updates_aliases_and_sticky_default(work: CommandRoot) -> None:
     work.ok("use", "work")
     before = picture(work.home("work"))
     work.ok("rename", "work", "office")
@@ -89,19 +89,19 @@ def test_rename_updates_aliases_and_sticky_default(work: World) -> None:
     assert all(" -p office " in (work.bin / name).read_text() for name in ("desk", "office"))
 
 
-def test_rename_keeps_hermes_path_in_alias(work: World) -> None:
+def test_rename_keeps_hermes_path_in_alias(work: CommandRoot) -> None:
     (work.bin / "desk").write_text("#!/bin/sh\nexec '/opt/my hermes/bin/hermes' -p work \"$@\"\n")
     work.ok("rename", "work", "office")
     assert (work.bin / "desk").read_text() == "#!/bin/sh\nexec '/opt/my hermes/bin/hermes' -p office \"$@\"\n"
 
 
-def test_rename_to_the_name_of_its_own_alias(work: World) -> None:
+def test_rename_to_the_name_of_its_own_alias(work: CommandRoot) -> None:
     done = work.ok("rename", "work", "desk", "--json")
     assert done.json["warnings"] == [] and os.listdir(work.bin) == ["desk"]
     assert " -p desk " in (work.bin / "desk").read_text()
 
 
-def test_aliases_match_exactly_and_unrelated_files_are_kept(world: World) -> None:
+def test_aliases_match_exactly_and_unrelated_files_are_kept(world: CommandRoot) -> None:
     for name in ("erp", "erp-dev", "erp-devops"):
         world.ok("create", name)
     foreign = {
@@ -129,7 +129,7 @@ def test_aliases_match_exactly_and_unrelated_files_are_kept(world: World) -> Non
     assert world.call("alias", "erp", "--name", "ls", "--json").problem["code"] == "alias-taken"
 
 
-def test_alias_starts_its_profile(world: World) -> None:
+def test_alias_starts_its_profile(world: CommandRoot) -> None:
     hermes = world.user / "tools" / "hermes"
     hermes.parent.mkdir()
     hermes.write_text('#!/bin/sh\nfor word in "$@"; do echo "[$word]"; done\n')
@@ -140,7 +140,7 @@ def test_alias_starts_its_profile(world: World) -> None:
     assert said == "[-p]\n[work]\n[chat]\n[two words]\n[$x]\n"
 
 
-def test_command_name_gets_no_alias_and_working_hint(world: World) -> None:
+def test_command_name_gets_no_alias_and_working_hint(world: CommandRoot) -> None:
     done = world.ok("create", "git-x", "--json")
     assert done.json["warnings"] == []
     done = world.ok("create", "cat", "--json")
@@ -151,7 +151,7 @@ def test_command_name_gets_no_alias_and_working_hint(world: World) -> None:
     assert world.listed("cat")["alias"] == "kitty"
 
 
-def test_delete_moves_to_trash_and_restore_recovers_all(work: World) -> None:
+def test_delete_moves_to_trash_and_restore_recovers_all(work: CommandRoot) -> None:
     work.ok("use", "work")
     before = picture(work.home("work"))
     done = work.ok("delete", "work", "--yes")
@@ -162,7 +162,7 @@ def test_delete_moves_to_trash_and_restore_recovers_all(work: World) -> None:
     assert picture(work.home("work")) == before and work.ok("trash", "list").stdout == "the trash is empty\n"
 
 
-def test_restore_under_another_name_and_by_id(work: World) -> None:
+def test_restore_under_another_name_and_by_id(work: CommandRoot) -> None:
     first = work.ok("delete", "work", "--yes", "--json").data["trash_id"]
     work.ok("create", "work", "--description", "second")
     second = work.ok("delete", "work", "--yes", "--json").data["trash_id"]
@@ -172,7 +172,7 @@ def test_restore_under_another_name_and_by_id(work: World) -> None:
     assert work.call("restore", "work").code == 5
 
 
-def test_restore_after_deletes_in_one_second_uses_the_last(world: World) -> None:
+def test_restore_after_deletes_in_one_second_uses_the_last(world: CommandRoot) -> None:
     for number in range(12):
         world.ok("create", "work", "--no-alias", "--description", str(number))
         world.ok("delete", "work", "--yes")
@@ -182,7 +182,7 @@ def test_restore_after_deletes_in_one_second_uses_the_last(world: World) -> None
         world.ok("rename", "work", f"old{number}")
 
 
-def test_restore_does_not_overwrite(work: World) -> None:
+def test_restore_does_not_overwrite(work: CommandRoot) -> None:
     work.ok("delete", "work", "--yes")
     work.ok("create", "work")
     done = work.unchanged_by("restore", "work", "--json", "--dry-run")
@@ -191,7 +191,7 @@ def test_restore_does_not_overwrite(work: World) -> None:
     assert done.code == 6 and done.problem["code"] == "exists" and work.picture(work.home("work")) == before
 
 
-def test_trash_empty_deletes_only_old_entries(work: World) -> None:
+def test_trash_empty_deletes_only_old_entries(work: CommandRoot) -> None:
     for name in ("old", "young", "odd"):
         work.ok("create", name)
         work.ok("delete", name, "--yes")
@@ -206,12 +206,12 @@ def test_trash_empty_deletes_only_old_entries(work: World) -> None:
     assert len(work.ok("trash", "empty", "--yes", "--json").data["deleted"]) == 2 and strays(work) == []
 
 
-def _set_deleted(world: World, name: str, when: str) -> None:
+def _set_deleted(world: CommandRoot, name: str, when: str) -> None:
     (about,) = world.state.glob(f"trash/*-{name}/about.json")
     about.write_text(json.dumps(json.loads(about.read_text()) | {"deleted_at": when}))
 
 
-def test_the_state_folder_is_private(work: World) -> None:
+def test_the_state_folder_is_private(work: CommandRoot) -> None:
     work.ok("delete", "work", "--yes")
     for path in work.state.rglob("*"):
         if "home" not in path.relative_to(work.state).parts:
@@ -219,7 +219,7 @@ def test_the_state_folder_is_private(work: World) -> None:
     assert work.state.stat().st_mode & 0o777 == 0o700
 
 
-def test_undo_after_later_changes_is_refused(work: World) -> None:
+def test_undo_after_later_changes_is_refused(work: CommandRoot) -> None:
     work.ok("rename", "work", "office")
     work.make("work", {".env": ""})
     done = work.call("undo", "--json")
@@ -227,7 +227,7 @@ def test_undo_after_later_changes_is_refused(work: World) -> None:
     assert sorted(work.names()) == ["default", "office", "work"]
 
 
-def test_hints_of_refusals_name_commands_that_exist(work: World) -> None:
+def test_hints_of_refusals_name_commands_that_exist(work: CommandRoot) -> None:
     from hermes_profiles.cli.command_table import HERMES_PROFILES
 
     for given in (("show", "nobody"), ("delete", "work"), ("delete", "default"), ("create", "work"), ("restore", "x"),
@@ -240,7 +240,7 @@ def test_hints_of_refusals_name_commands_that_exist(work: World) -> None:
             assert words[0] != "hermes-profiles" or words[1] in HERMES_PROFILES.commands, hint
 
 
-def test_the_report_counts_and_groups(world: World) -> None:
+def test_the_report_counts_and_groups(world: CommandRoot) -> None:
     for number in range(30):
         world.make(files={f"logs/day{number}.log": "x", f"skills/s{number}/run.bin": b"\x00" + _token()})
     text = world.ok("clone", "default", "work").stdout
@@ -248,7 +248,7 @@ def test_the_report_counts_and_groups(world: World) -> None:
     assert "taken out of the text of 1 file:\n    memories/MEMORY.md:1  the value of TELEGRAM_BOT_TOKEN\n" in text
 
 
-def test_clone_report_without_settings_has_files_heading(world: World) -> None:
+def test_clone_report_without_settings_has_files_heading(world: CommandRoot) -> None:
     world.make("plain", {".env": "OPENAI_API_KEY=sk-CANARY-000000000\n", "state.db": "x"})
     text = world.ok("clone", "plain", "work").stdout
     assert "  left behind, 1 file or folder:\n    state.db: " in text and "setting" not in text
@@ -256,12 +256,12 @@ def test_clone_report_without_settings_has_files_heading(world: World) -> None:
 
 
 def _token() -> bytes:
-    from cli_world import TOKEN
+    from command_root import TOKEN
 
     return TOKEN.encode()
 
 
-def test_stale_alias_of_deleted_profile_is_rewritten(world: World) -> None:
+def test_stale_alias_of_deleted_profile_is_rewritten(world: CommandRoot) -> None:
     world.bin.mkdir(parents=True)
     (world.bin / "work").write_text('#!/bin/sh\nexec /gone/hermes -p work "$@"\n')
     world.ok("create", "work")
@@ -270,7 +270,7 @@ def test_stale_alias_of_deleted_profile_is_rewritten(world: World) -> None:
     assert "/gone/hermes" in (world.bin / "work").read_text()
 
 
-def test_hostile_alias_folder_cannot_redirect_writes(world: World, tmp_path: Path) -> None:
+def test_hostile_alias_folder_cannot_redirect_writes(world: CommandRoot, tmp_path: Path) -> None:
     world.bin.mkdir(parents=True)
     target = tmp_path / "precious"
     target.write_text('#!/bin/sh\nexec hermes -p work "$@"\n')
@@ -280,7 +280,7 @@ def test_hostile_alias_folder_cannot_redirect_writes(world: World, tmp_path: Pat
     assert target.read_text() == '#!/bin/sh\nexec hermes -p work "$@"\n', "a link is removed, not what it points to"
 
 
-def test_linked_profiles_folder_on_another_disk_is_supported(world: World) -> None:
+def test_linked_profiles_folder_on_another_disk_is_supported(world: CommandRoot) -> None:
     """`profiles` is a link: every change goes through it, and nothing is left half-made."""
     elsewhere = world.root.parent / "other-disk"
     elsewhere.mkdir()

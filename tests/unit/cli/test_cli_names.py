@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 
 from hermes_profiles.model.names import RULE
 
@@ -20,7 +20,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_hostile_name_is_refused_with_rule(world: World, command: tuple[str, ...]) -> None:
+def test_hostile_name_is_refused_with_rule(world: CommandRoot, command: tuple[str, ...]) -> None:
     world.make("work", {".env": ""})
     before = world.picture()
     for name in HOSTILE:
@@ -45,21 +45,21 @@ def _protected(words: list[str], name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["default", "DEFAULT", "hermes", "Test", "tmp", "root", "sudo"])
-def test_reserved_name_is_refused_for_new_profile(world: World, name: str) -> None:
+def test_reserved_name_is_refused_for_new_profile(world: CommandRoot, name: str) -> None:
     world.make("work", {".env": ""})
     for given in (("create", name), ("clone", "default", name), ("rename", "work", name)):
         done = world.unchanged_by(*given, "--json")
         assert done.code == 2 and done.problem["code"] == "reserved-name" and "reserved" in done.problem["message"]
 
 
-def test_names_are_normalized_like_hermes(world: World) -> None:
+def test_names_are_normalized_like_hermes(world: CommandRoot) -> None:
     assert world.ok("create", " Work ", "--json").data["profile"] == "work"
     assert world.ok("show", "WORK", "--json").data["name"] == "work"
     world.ok("delete", "Work", "--yes")
     assert world.ok("restore", "WORK", "--json").data["profile"] == "work"
 
 
-def test_longest_and_unusual_valid_names_work(world: World) -> None:
+def test_longest_and_unusual_valid_names_work(world: CommandRoot) -> None:
     for name in ("a" * 64, "0", "9-_", "a--b"):
         world.ok("create", name)
         world.ok("clone", "default", f"{name[:60]}-c")

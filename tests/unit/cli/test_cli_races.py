@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import SOURCE, World, picture, strays
+from command_root import SOURCE, CommandRoot, picture, strays
 from command_runner import Done, Runner
 
 NOBODY = 65534
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the command as another user")
 
 
-def test_concurrent_creates_of_one_name_make_one_profile(world: World) -> None:
+def test_concurrent_creates_of_one_name_make_one_profile(world: CommandRoot) -> None:
     for number in range(10):
         name = f"race{number}"
         started = [world.process("clone", "default", name, "--json") for _ in range(2)]
@@ -36,7 +36,7 @@ def test_concurrent_creates_of_one_name_make_one_profile(world: World) -> None:
     assert [entry["status"] for entry in world.journal()].count("done") == 10
 
 
-def test_concurrent_changes_leave_one_complete_outcome(world: World) -> None:
+def test_concurrent_changes_leave_one_complete_outcome(world: CommandRoot) -> None:
     for number in range(5):
         world.ok("create", "work")
         started = [world.process("rename", "work", f"new{number}"), world.process("delete", "work", "--yes")]
@@ -48,7 +48,7 @@ def test_concurrent_changes_leave_one_complete_outcome(world: World) -> None:
         assert "work" not in world.names() and strays(world) == []
 
 
-def _big(world: World, count: int = 400) -> None:
+def _big(world: CommandRoot, count: int = 400) -> None:
     folder = world.root / "skills" / "big"
     folder.mkdir(parents=True)
     for number in range(count):
@@ -62,7 +62,7 @@ def _wait_for(condition: object, seconds: float = 30) -> None:
         time.sleep(0.002)
 
 
-def test_ctrl_c_during_a_long_clone_leaves_nothing_and_exits_130(world: World) -> None:
+def test_ctrl_c_during_a_long_clone_leaves_nothing_and_exits_130(world: CommandRoot) -> None:
     _big(world)
     world.ok("create", "other")
     before = _kept(world)
@@ -78,7 +78,7 @@ def test_ctrl_c_during_a_long_clone_leaves_nothing_and_exits_130(world: World) -
     world.ok("clone", "default", "work")
 
 
-def test_ctrl_c_at_any_moment_prints_no_traceback(world: World) -> None:
+def test_ctrl_c_at_any_moment_prints_no_traceback(world: CommandRoot) -> None:
     # Python itself reports a Ctrl-C that meets it while it writes bytecode; an installed package has its bytecode.
     world.runner.environment["PYTHONDONTWRITEBYTECODE"] = "1"
     for delay in (0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.3):
@@ -94,13 +94,13 @@ def test_ctrl_c_at_any_moment_prints_no_traceback(world: World) -> None:
         assert strays(world) == []
 
 
-def _kept(world: World) -> dict[str, object]:
+def _kept(world: CommandRoot) -> dict[str, object]:
     """Return all there is but the journal and the pid in the lock."""
     found = picture(world.user, without=("journal", "staging"))
     return {path: value for path, value in found.items() if not path.endswith("/lock")}
 
 
-def _seen(world: World) -> dict[str, object]:
+def _seen(world: CommandRoot) -> dict[str, object]:
     """Return what a user sees: the profiles, the aliases, the sticky default; not our own folder."""
     found = {path: value for path, value in picture(world.user).items() if ".hermes-profiles" not in path}
     return {path: value for path, value in found.items() if not path.startswith("tmp")}
@@ -122,7 +122,7 @@ def test_kill_at_any_step_leaves_old_or_new_state(runner: Runner, prepare: str, 
             break
         user = runner.user_home / str(number)
         user.mkdir()
-        world = World(Runner(user))
+        world = CommandRoot(Runner(user))
         world.make()
         world.ok(*prepare.split())
         if "work" in prepare:
@@ -158,7 +158,7 @@ def test_kill_at_any_step_leaves_old_or_new_state(runner: Runner, prepare: str, 
     assert killed >= 6, "the kills came too late to prove anything"
 
 
-def test_next_command_recovers_interrupted_change_before_planning(world: World) -> None:
+def test_next_command_recovers_interrupted_change_before_planning(world: CommandRoot) -> None:
     """Killed between the folder and the alias, a second rename must not lose the alias."""
     world.ok("create", "work")
     script = """if True:
@@ -205,7 +205,7 @@ def _as_nobody(runner: Runner, *arguments: str) -> Done:
     """Run the command as another user: in a child of this process, for they may not reach this Python at all."""
     with tempfile.TemporaryDirectory() as folder:
         warm = Runner(Path(folder))
-        World(warm).make()  # what is imported late must be here before root's rights are gone
+        CommandRoot(warm).make()  # what is imported late must be here before root's rights are gone
         for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
             warm.call(*words)
     reader, writer = os.pipe()
@@ -230,7 +230,7 @@ def _as_nobody(runner: Runner, *arguments: str) -> Done:
 
 @root_only
 def test_write_without_permission_is_one_error_and_leaves_nothing(stranger: Runner) -> None:
-    world = World(stranger)
+    world = CommandRoot(stranger)
     world.make(files=SOURCE)
     _own(world.user)
     assert _as_nobody(stranger, "create", "work").code == 0
@@ -257,7 +257,7 @@ def test_write_without_permission_is_one_error_and_leaves_nothing(stranger: Runn
 
 @root_only
 def test_inaccessible_root_is_one_error(stranger: Runner) -> None:
-    world = World(stranger)
+    world = CommandRoot(stranger)
     world.make(files=SOURCE)
     world.root.chmod(0o700)  # it is root's own
     for given in (("list",), ("show", "default"), ("create", "work"), ("clone", "default", "work"), ("undo", "--list")):
@@ -268,7 +268,7 @@ def test_inaccessible_root_is_one_error(stranger: Runner) -> None:
 
 @root_only
 def test_command_as_root_keeps_file_owner(stranger: Runner) -> None:
-    world = World(stranger)
+    world = CommandRoot(stranger)
     world.make(files=SOURCE)
     _own(world.user)
     world.ok("clone", "default", "work")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import OPENAI, SLACK, TOKEN, World, picture
+from command_root import OPENAI, SLACK, TOKEN, CommandRoot, picture
 from command_runner import Done, assert_no_canary
-from gateway_world import GatewayWorld
+from gateway_root import GatewayRoot
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.profiles.channels import claimed_resources
@@ -33,7 +33,7 @@ PROFILE = {
 
 
 @pytest.fixture
-def root(bare: World) -> World:
+def root(bare: CommandRoot) -> CommandRoot:
     """A root whose two named profiles were cloned by somebody who copies everything."""
     for name in ("default", "work", "family"):
         bare.make(name, CLONED)
@@ -49,11 +49,11 @@ def times(folder: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def channels(world: World, name: str) -> tuple[str, ...]:
+def channels(world: CommandRoot, name: str) -> tuple[str, ...]:
     return claimed_resources(world.home(name), catalog=load_catalog()).channels
 
 
-def holders(world: World, *values: str) -> dict[str, list[str]]:
+def holders(world: CommandRoot, *values: str) -> dict[str, list[str]]:
     """Return value → profiles in whose files it stands."""
     names = ["default", "work", "family"]
     found: dict[str, list[str]] = {value: [] for value in values}
@@ -74,7 +74,7 @@ def shared(done: Done) -> dict[str, tuple[str, list[str]]]:
     return {row["channel"]: (row["owner"], row["losers"]) for row in done.data["shared"]}
 
 
-def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: World) -> None:
+def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: CommandRoot) -> None:
     before = times(root.root)
     done = root.ok("repair", "--yes", "--json")
     assert {name: (owner, set(losers)) for name, (owner, losers) in shared(done).items()} == {
@@ -102,7 +102,7 @@ def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: World) -> No
     assert times(root.root) == before
 
 
-def test_a_dry_run_shows_each_step_and_changes_nothing(root: World) -> None:
+def test_a_dry_run_shows_each_step_and_changes_nothing(root: CommandRoot) -> None:
     done = root.unchanged_by("repair", "--dry-run", "--json")
     assert done.code == 0 and not root.state.exists() and "change" not in done.data
     steps = {(step["kind"], Path(step["target"]).name) for step in done.data["plan"]}
@@ -119,7 +119,7 @@ def test_a_dry_run_shows_each_step_and_changes_nothing(root: World) -> None:
     assert plain.code == 0 and "nothing to do" in plain.stdout
 
 
-def test_repair_text_names_identity_owner_reason_and_next_step(root: World) -> None:
+def test_repair_text_names_identity_owner_reason_and_next_step(root: CommandRoot) -> None:
     text = root.ok("repair", "--dry-run").stdout
     for words in ("token of telegram is held by default, ", "default keeps it: it is the default profile", "(guess)",
         "but no evidence of use was found", "--owner telegram=PROFILE", "work would lose slack, telegram", ".env:3",
@@ -132,7 +132,7 @@ def test_repair_text_names_identity_owner_reason_and_next_step(root: World) -> N
     assert f"hermes-profiles undo {change}" in done.stdout
 
 
-def test_a_second_run_has_nothing_to_do(root: World) -> None:
+def test_a_second_run_has_nothing_to_do(root: CommandRoot) -> None:
     root.ok("repair", "--yes")
     done = root.unchanged_by("repair", "--yes", "--json")
     assert done.code == 0 and done.data["shared"] == done.data["profiles"] == done.data["next_steps"] == []
@@ -140,13 +140,13 @@ def test_a_second_run_has_nothing_to_do(root: World) -> None:
     assert "nothing to do" in root.unchanged_by("repair").stdout, "nobody is asked about nothing"
 
 
-def test_repair_without_terminal_is_not_confirmed(root: World) -> None:
+def test_repair_without_terminal_is_not_confirmed(root: CommandRoot) -> None:
     done = root.call("repair")
     assert done.code == 6 and "repair --yes" in done.stderr and root.journal() == []
     assert holders(root, TOKEN)[TOKEN] == ["default", "work", "family"]
 
 
-def test_repair_with_profiles_changes_only_those(root: World) -> None:
+def test_repair_with_profiles_changes_only_those(root: CommandRoot) -> None:
     before = times(root.home("family"))
     done = root.ok("repair", "work", "--yes", "--json")
     assert [row["profile"] for row in done.data["profiles"]] == ["work"] and done.data["remaining"] == []
@@ -156,7 +156,7 @@ def test_repair_with_profiles_changes_only_those(root: World) -> None:
     assert root.call("repair", "nobody").code == 5
 
 
-def test_repair_with_owner_option_keeps_that_owner(root: World) -> None:
+def test_repair_with_owner_option_keeps_that_owner(root: CommandRoot) -> None:
     done = root.ok("repair", "--owner", "telegram=work", "--yes", "--json")
     assert shared(done)["telegram"][0] == "work" and shared(done)["slack"][0] == "default"
     assert [channels(root, name) for name in ("default", "work", "family")] == [("slack",), ("telegram",), ()]
@@ -170,13 +170,15 @@ def test_repair_with_owner_option_keeps_that_owner(root: World) -> None:
     (("--owner", "telegramm=work"), 2, "hermes-profiles catalog"), (("--owner", "telegram=nobody"), 5, "no profile"),
     (("--owner", "telegram=other"), 2, "default, "), (("--channel", "x"), 2, "hermes-profiles catalog"),
 ])  # fmt: skip
-def test_repair_with_invalid_arguments_is_refused(root: World, words: tuple[str, ...], code: int, said: str) -> None:
+def test_repair_with_invalid_arguments_is_refused(
+    root: CommandRoot, words: tuple[str, ...], code: int, said: str
+) -> None:
     root.make("other", {".env": "A=1\n"})
     done = root.unchanged_by("repair", "--yes", *words)
     assert done.code == code and said in done.stderr, done
 
 
-def test_repair_with_channel_changes_only_that_channel(root: World) -> None:
+def test_repair_with_channel_changes_only_that_channel(root: CommandRoot) -> None:
     done = root.ok("repair", "--channel", "Telegram", "--yes", "--json")
     assert set(shared(done)) == {"telegram"} and channels(root, "work") == ("slack",)
     assert (
@@ -184,7 +186,7 @@ def test_repair_with_channel_changes_only_that_channel(root: World) -> None:
     ).read_text() == f"# keys\nOPENAI_API_KEY={OPENAI}\nSLACK_BOT_TOKEN={SLACK}\nSLACK_APP_TOKEN={APP}\n"
 
 
-def test_repair_removes_disabled_copy(bare: World) -> None:
+def test_repair_removes_disabled_copy(bare: CommandRoot) -> None:
     bare.make(
         "default", {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "config.yaml": "platforms: {telegram: {enabled: false}}\n"}
     )
@@ -196,7 +198,7 @@ def test_repair_removes_disabled_copy(bare: World) -> None:
     assert TOKEN not in (bare.root / ".env").read_text()
 
 
-def test_removed_login_names_login_command(bare: World) -> None:
+def test_removed_login_names_login_command(bare: CommandRoot) -> None:
     auth = json.dumps({"providers": {"nous": {"refresh_token": "CANARY-refresh-12345"}}})
     bare.make("default", {".env": ""})
     for name in ("family", "work"):
@@ -212,7 +214,7 @@ def test_removed_login_names_login_command(bare: World) -> None:
     assert done.data["next_steps"] == [], "who has no login of its own uses that of the root"
 
 
-def test_repair_assigns_separate_ports_and_keys(bare: World) -> None:
+def test_repair_assigns_separate_ports_and_keys(bare: CommandRoot) -> None:
     for name in ("default", "work", "family"):
         bare.make(name, {".env": "API_SERVER_KEY=CANARY-0123456789abcdef\nWEBHOOK_ENABLED=true\n"})
     done = bare.ok("repair", "--yes", "--json")
@@ -230,7 +232,7 @@ def test_repair_assigns_separate_ports_and_keys(bare: World) -> None:
     assert any("new port" in step for step in done.data["next_steps"])
 
 
-def test_repair_with_unreadable_profile_repairs_the_others(root: World) -> None:
+def test_repair_with_unreadable_profile_repairs_the_others(root: CommandRoot) -> None:
     (root.home("family") / "config.yaml").write_text(f"platforms:\n  telegram: [{TOKEN}\n")
     before = times(root.home("family"))
     done = root.call("repair", "--yes", "--json")
@@ -242,13 +244,13 @@ def test_repair_with_unreadable_profile_repairs_the_others(root: World) -> None:
     }
 
 
-def test_repair_ignores_shell_variables(root: World) -> None:
+def test_repair_ignores_shell_variables(root: CommandRoot) -> None:
     done = root.call("repair", "work", "--yes", "--json", env={"TELEGRAM_BOT_TOKEN": TOKEN})
     assert done.code == 0 and done.data["profiles"][0]["masked"] == ["TELEGRAM_BOT_TOKEN"]
     assert (root.home("work") / ".env").read_text().endswith("TELEGRAM_BOT_TOKEN=\n")
 
 
-def test_managed_folder_is_reported(root: World) -> None:
+def test_managed_folder_is_reported(root: CommandRoot) -> None:
     folder = root.user / "managed"
     folder.mkdir()
     (folder / ".env").write_text(f"DISCORD_BOT_TOKEN={TOKEN}\n")
@@ -256,7 +258,7 @@ def test_managed_folder_is_reported(root: World) -> None:
     assert done.code == 0 and "managed-identity" in {one["code"] for one in done.json["warnings"]}
 
 
-def test_skipped_places_are_reported(root: World) -> None:
+def test_skipped_places_are_reported(root: CommandRoot) -> None:
     with sqlite3.connect(root.home("work") / "state.db") as db:
         db.execute("create table t (x)")
         db.execute("insert into t values (?)", (TOKEN,))
@@ -265,7 +267,7 @@ def test_skipped_places_are_reported(root: World) -> None:
     assert "state.db" in done.stdout and "a database, not rewritten" in done.stdout
 
 
-def test_nothing_shared_message_is_limited_to_readable_profiles(root: World) -> None:
+def test_nothing_shared_message_is_limited_to_readable_profiles(root: CommandRoot) -> None:
     root.ok("repair", "--yes")
     assert "what another one has\n" in root.ok("repair").stdout
     (root.home("work") / "config.yaml").write_text("model: [unclosed\n")
@@ -274,7 +276,7 @@ def test_nothing_shared_message_is_limited_to_readable_profiles(root: World) -> 
     assert root.ok("repair", "--json").data["unread"]
 
 
-def test_repair_json_matches_contract(root: World) -> None:
+def test_repair_json_matches_contract(root: CommandRoot) -> None:
     done = root.ok("repair", "--yes", "--json")
     assert set(done.data) == {"dry_run", "shared", "profiles", "remaining", "unread", "next_steps", "change"}
     assert all(set(row) == ROW for row in done.data["shared"]) and all(
@@ -286,7 +288,7 @@ def test_repair_json_matches_contract(root: World) -> None:
     assert_no_canary(b"".join(path.read_bytes() for path in (root.state / "journal").glob("*.json")), "the journal")
 
 
-def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayWorld) -> None:
+def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayRoot) -> None:
     for name in ("default", "work", "night"):
         fleet.make(name, CLONED)
     processes = [fleet.by_hand("work"), fleet.by_hand("night")]
@@ -316,7 +318,7 @@ def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayWor
     assert "work" in done.data["next_steps"][0] and "default" not in done.data["next_steps"][0]
 
 
-def test_repair_on_terminal_prompts(root: World) -> None:
+def test_repair_on_terminal_prompts(root: CommandRoot) -> None:
     pty = pytest.importorskip("pty")
     master, slave = pty.openpty()
     process = root.process("repair", stdin=slave, stderr=slave)
@@ -343,7 +345,7 @@ def test_repair_on_terminal_prompts(root: World) -> None:
     assert_no_canary(seen + out.encode(), "the question")
 
 
-def test_json_of_an_empty_root(bare: World) -> None:
+def test_json_of_an_empty_root(bare: CommandRoot) -> None:
     assert bare.call("repair", "--json").code == 5
     bare.make("default", {".env": ""})
     done: Any = bare.ok("repair", "--json")

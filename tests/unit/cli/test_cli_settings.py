@@ -10,28 +10,28 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_world import OPENAI, SOURCE, TOKEN, World
+from command_root import OPENAI, SOURCE, TOKEN, CommandRoot
 from command_runner import COMMAND, assert_no_canary
 
 CONFIG = SOURCE["config.yaml"]
 
 
 @pytest.fixture
-def pair(world: World) -> World:
+def pair(world: CommandRoot) -> CommandRoot:
     """A default profile that holds bots, and `work` with settings of its own."""
     world.make("work", {"config.yaml": "model:\n  default: gpt-4  # cheap\n", ".env": "# mine\nA=CANARY-a\n"})
     return world
 
 
-def config(world: World, name: str = "work") -> str:
+def config(world: CommandRoot, name: str = "work") -> str:
     return (world.home(name) / "config.yaml").read_text()
 
 
-def env_text(world: World, name: str = "work") -> str:
+def env_text(world: CommandRoot, name: str = "work") -> str:
     return (world.home(name) / ".env").read_text()
 
 
-def test_a_setting_is_shown_as_text_and_as_json(pair: World) -> None:
+def test_a_setting_is_shown_as_text_and_as_json(pair: CommandRoot) -> None:
     assert pair.ok("config", "get", "work", "model.default").stdout == "gpt-4\n"
     assert pair.ok("config", "get", "work", "model").stdout == "default: gpt-4\n"
     assert pair.ok("config", "get", "work").stdout == "model:\n  default: gpt-4\n"
@@ -43,7 +43,7 @@ def test_a_setting_is_shown_as_text_and_as_json(pair: World) -> None:
     assert pair.call("config", "get", "work", "a..b").code == 2
 
 
-def test_set_unset_and_undo(pair: World) -> None:
+def test_set_unset_and_undo(pair: CommandRoot) -> None:
     before = config(pair)
     dry = pair.unchanged_by("config", "set", "work", "model.default", "gpt-5", "--dry-run", "--json").data
     wet = pair.ok("config", "set", "work", "model.default", "gpt-5", "--json").data
@@ -68,7 +68,7 @@ def test_set_unset_and_undo(pair: World) -> None:
     (("8",), 8), (("8", "--string"), "8"), (("true",), True), (("hello: world",), "hello: world"),
     (("{a: [1]}",), {"a": [1]}),
 ])  # fmt: skip
-def test_set_parses_values_by_type(pair: World, given: tuple[str, ...], value: object) -> None:
+def test_set_parses_values_by_type(pair: CommandRoot, given: tuple[str, ...], value: object) -> None:
     pair.ok("config", "set", "work", "agent.thing", *given)
     assert pair.ok("config", "get", "work", "agent.thing", "--json").data["value"] == value
 
@@ -89,19 +89,21 @@ def test_set_parses_values_by_type(pair: World, given: tuple[str, ...], value: o
     ("sync", "--from", "default", "--to", "work", "--env", "A=hunter22"),
 ])  # fmt: skip
 @pytest.mark.parametrize("more", [(), ("--json",)])
-def test_secret_argument_is_refused_and_not_printed(pair: World, given: tuple[str, ...], more: tuple[str, ...]) -> None:
+def test_secret_argument_is_refused_and_not_printed(
+    pair: CommandRoot, given: tuple[str, ...], more: tuple[str, ...]
+) -> None:
     done = pair.unchanged_by(*given, *more)
     assert done.code == 2 and "hunter22" not in done.stdout + done.stderr
     assert done.stderr if not more else done.problem["hint"]
 
 
 @pytest.mark.parametrize("value", ["${OPENAI_API_KEY}", "op://vault/item/key", "null", ""])
-def test_reference_argument_is_accepted(pair: World, value: str) -> None:
+def test_reference_argument_is_accepted(pair: CommandRoot, value: str) -> None:
     pair.ok("config", "set", "work", "providers.x.api_key", value)
     assert pair.ok("config", "get", "work", "providers.x.api_key").stdout == (f"{value}\n")
 
 
-def test_secret_from_stdin_is_shown_as_fingerprint(pair: World) -> None:
+def test_secret_from_stdin_is_shown_as_fingerprint(pair: CommandRoot) -> None:
     path = pair.home("work") / "config.yaml"
     path.chmod(0o644)
     for dash in ((), ("-",)):
@@ -119,7 +121,7 @@ def test_secret_from_stdin_is_shown_as_fingerprint(pair: World) -> None:
     assert 'api_key: "12345678"' in config(pair), "a secret is text"
 
 
-def test_empty_stdin_is_refused(pair: World) -> None:
+def test_empty_stdin_is_refused(pair: CommandRoot) -> None:
     for given in (("config", "set", "work", "x.token"), ("env", "set", "work", "A"), ("config", "set", "work", "x")):
         for typed in ("", "\n"):
             done = pair.call(*given, typed=typed)
@@ -128,7 +130,7 @@ def test_empty_stdin_is_refused(pair: World) -> None:
     assert env_text(pair) == "# mine\nA=CANARY-a\n"
 
 
-def test_typed_secret_is_not_echoed(pair: World) -> None:
+def test_typed_secret_is_not_echoed(pair: CommandRoot) -> None:
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, "env", "set", "work", "NEW_TOKEN"], stdin=follower, stdout=subprocess.PIPE, stderr=follower,
@@ -152,7 +154,7 @@ def test_typed_secret_is_not_echoed(pair: World) -> None:
     assert env_text(pair).endswith("A=CANARY-a\nNEW_TOKEN=CANARY-typed\n")
 
 
-def test_env_variables_are_listed_set_and_unset(pair: World) -> None:
+def test_env_variables_are_listed_set_and_unset(pair: CommandRoot) -> None:
     env = pair.home("work") / ".env"
     env.write_text("# mine\nA=CANARY-a\nexport EMPTY=\nTELEGRAM_BOT_TOKEN=CANARY-old\nA=CANARY-b\n")
     env.chmod(0o644)
@@ -181,7 +183,7 @@ def test_env_variables_are_listed_set_and_unset(pair: World) -> None:
 
 
 @pytest.mark.parametrize("way", ["env", "config"])
-def test_setting_shared_bot_is_reported(pair: World, way: str) -> None:
+def test_setting_shared_bot_is_reported(pair: CommandRoot, way: str) -> None:
     if way == "env":
         done = pair.ok("env", "set", "work", "TELEGRAM_BOT_TOKEN", "--json", typed=TOKEN)
     else:
@@ -194,14 +196,14 @@ def test_setting_shared_bot_is_reported(pair: World, way: str) -> None:
     assert other.json["warnings"] == [] or way == "config"
 
 
-def test_setting_shared_port_is_reported(pair: World) -> None:
+def test_setting_shared_port_is_reported(pair: CommandRoot) -> None:
     pair.make("night", {".env": "API_SERVER_PORT=8650\n"})
     done = pair.ok("env", "set", "work", "API_SERVER_PORT", "--json", typed="8650")
     assert [(each["code"], each["target"]) for each in done.json["warnings"]] == [("shared-port", "night")]
     assert pair.ok("env", "set", "work", "API_SERVER_PORT", "--json", typed="8651").json["warnings"] == []
 
 
-def test_link_to_file_of_another_profile_is_refused(pair: World) -> None:
+def test_link_to_file_of_another_profile_is_refused(pair: CommandRoot) -> None:
     home = pair.make("linked", {"SOUL.md": "x"})
     for name in ("config.yaml", ".env"):
         (home / name).symlink_to(pair.home("work") / name)
@@ -213,12 +215,12 @@ def test_link_to_file_of_another_profile_is_refused(pair: World) -> None:
     assert [(each["code"], each["target"]) for each in told] == [("shared-file", "linked")]
 
 
-def test_value_after_equals_sign_is_named_in_error(pair: World) -> None:
+def test_value_after_equals_sign_is_named_in_error(pair: CommandRoot) -> None:
     done = pair.call("env", "set", "work", "A=hunter22", "--json")
     assert done.problem["code"] == "secret-in-arguments" and "history" in done.problem["message"]
 
 
-def test_broken_file_is_named_and_kept(pair: World) -> None:
+def test_broken_file_is_named_and_kept(pair: CommandRoot) -> None:
     (pair.home("work") / "config.yaml").write_text("a: 1\nb: [1\n")
     (pair.home("work") / ".env").write_text('PEM="one\nA=CANARY-x\ntwo"\n')
     for given in (
@@ -232,7 +234,7 @@ def test_broken_file_is_named_and_kept(pair: World) -> None:
         assert done.code == 1 and ("config.yaml:" in done.stderr or ".env:" in done.stderr)
 
 
-def test_diff_shows_both_sides_and_check_exits_by_result(pair: World) -> None:
+def test_diff_shows_both_sides_and_check_exits_by_result(pair: CommandRoot) -> None:
     done = pair.ok("diff", "default", "work")
     assert "model.default" in done.stdout and "identity of telegram" in done.stdout and "gpt-5" in done.stdout
     data = pair.ok("diff", "default", "work", "--json").data
@@ -249,7 +251,7 @@ def test_diff_shows_both_sides_and_check_exits_by_result(pair: World) -> None:
     assert pair.ok("diff", "work", "twin").stdout == "work and twin are alike\n"
 
 
-def test_sync_updates_many_profiles_and_one_undo_restores_all(pair: World) -> None:
+def test_sync_updates_many_profiles_and_one_undo_restores_all(pair: CommandRoot) -> None:
     pair.make("night", {"config.yaml": "# night\nmodel: {default: x}\n"})
     before = pair.picture(pair.root / "profiles" / "night"), config(pair)
     words = (
@@ -289,12 +291,12 @@ def test_sync_updates_many_profiles_and_one_undo_restores_all(pair: World) -> No
     (("--to", ",", "--keys", "model"), 2),
     (("--to", "work", "--keys", "a..b"), 2),
 ])  # fmt: skip
-def test_sync_refusals(pair: World, given: tuple[str, ...], code: int) -> None:
+def test_sync_refusals(pair: CommandRoot, given: tuple[str, ...], code: int) -> None:
     done = pair.unchanged_by("sync", "--from", "default", *given, "--json")
     assert done.code == code and done.problem["hint"]
 
 
-def test_read_only_root_is_listed(pair: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_root_is_listed(pair: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(layout: object, files: object) -> None:
         raise PermissionError(13, "Permission denied", str(pair.state))
 
@@ -303,7 +305,7 @@ def test_read_only_root_is_listed(pair: World, monkeypatch: pytest.MonkeyPatch) 
     assert all(row["fingerprint"] for row in rows) and not (pair.state / "fingerprint.key").exists()
 
 
-def test_profiles_of_another_home_are_kept(pair: World, tmp_path: Path) -> None:
+def test_profiles_of_another_home_are_kept(pair: CommandRoot, tmp_path: Path) -> None:
     (tmp_path / "other" / "profiles" / "work").mkdir(parents=True)
     before = config(pair)
     done = pair.ok("config", "set", "work", "a", "1", "--home", str(tmp_path / "other"))

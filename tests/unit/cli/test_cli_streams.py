@@ -8,12 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 
 ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
-def test_answer_is_on_stdout_and_messages_on_stderr(world: World) -> None:
+def test_answer_is_on_stdout_and_messages_on_stderr(world: CommandRoot) -> None:
     (world.root / "active_profile").write_text("gone\n")
     done = world.ok("list", "--json")
     assert json.loads(done.stdout)["warnings"] and done.stderr == ""
@@ -25,12 +25,12 @@ def test_answer_is_on_stdout_and_messages_on_stderr(world: World) -> None:
     assert done.stdout == "" and done.stderr.startswith("error: ") and done.code == 5
 
 
-def test_source_note_is_not_in_json_output(world: World) -> None:
+def test_source_note_is_not_in_json_output(world: CommandRoot) -> None:
     done = world.ok("create", "work", "--clone", "--json")
     assert done.json["data"]["source"] == "default" and done.stderr == "cloning default (the default profile)\n"
 
 
-def test_closed_pipe_is_no_error(world: World) -> None:
+def test_closed_pipe_is_no_error(world: CommandRoot) -> None:
     for number in range(120):
         world.make(f"p{number:03}", {".env": ""})
     for given in (("list",), ("list", "--json"), ("catalog", "--json"), ("list", "--names")):
@@ -42,7 +42,7 @@ def test_closed_pipe_is_no_error(world: World) -> None:
         assert process.returncode == 0
 
 
-def test_closed_pipe_keeps_exit_code(world: World) -> None:
+def test_closed_pipe_keeps_exit_code(world: CommandRoot) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with world.process("show", "nobody", "--json", stdout=writer) as process:
@@ -51,7 +51,7 @@ def test_closed_pipe_keeps_exit_code(world: World) -> None:
     assert process.returncode == 5
 
 
-def test_full_disk_for_stdout_is_error(world: World) -> None:
+def test_full_disk_for_stdout_is_error(world: CommandRoot) -> None:
     for given in (("list",), ("list", "--json"), ("list", "--names")):
         with open("/dev/full", "wb") as full:
             done = world.run(*given, stdout=full)
@@ -59,7 +59,7 @@ def test_full_disk_for_stdout_is_error(world: World) -> None:
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_cause_no_traceback(world: World, closed: str) -> None:
+def test_closed_streams_cause_no_traceback(world: CommandRoot, closed: str) -> None:
     from command_runner import COMMAND
 
     for words, code in (("list --json", 0), ("create work", 0), ("delete work", 6), ("delete work --yes", 0)):
@@ -72,7 +72,7 @@ def test_closed_streams_cause_no_traceback(world: World, closed: str) -> None:
     assert not [path for path in world.user.rglob("*") if path.is_file() and b"kept:" in path.read_bytes()]
 
 
-def test_ascii_locale_gets_json_and_text(world: World) -> None:
+def test_ascii_locale_gets_json_and_text(world: CommandRoot) -> None:
     world.ok("create", "work", "--description", "для семьи 家 😀 é")
     done = world.run("list", "--json", env=ASCII)
     assert done.code == 0 and done.json["data"]["profiles"][1]["description"] == "для семьи 家 😀 é"
@@ -81,13 +81,13 @@ def test_ascii_locale_gets_json_and_text(world: World) -> None:
     assert world.run("list", env=ASCII).code == 0
 
 
-def test_utf8_output_is_unescaped(world: World) -> None:
+def test_utf8_output_is_unescaped(world: CommandRoot) -> None:
     world.ok("create", "work", "--description", "для семьи 家　é")
     assert "для семьи 家　é" in world.run("show", "work").stdout
     assert "для семьи" in world.run("list", "--json").stdout
 
 
-def test_undecodable_names_are_printed(world: World) -> None:
+def test_undecodable_names_are_printed(world: CommandRoot) -> None:
     raw = os.fsencode(world.root) + b"/skills/\xff\xfe.bin"
     Path(os.fsdecode(raw)).write_bytes(b"\x00" + (world.root / "memories/MEMORY.md").read_bytes())
     done = world.run("clone", "default", "work", "--json")
@@ -96,7 +96,7 @@ def test_undecodable_names_are_printed(world: World) -> None:
     assert world.run("show", "w\udcff").code == 2
 
 
-def test_control_characters_in_file_names_are_escaped(world: World) -> None:
+def test_control_characters_in_file_names_are_escaped(world: CommandRoot) -> None:
     name = "evil\x1b[2J\x9b1A\u202egnp"
     (world.root / "skills" / name).write_bytes(b"\x00" + (world.root / "memories/MEMORY.md").read_bytes())
     (world.root / "profile.yaml").write_text('description: "a\\e[31mb"\n')
@@ -106,7 +106,7 @@ def test_control_characters_in_file_names_are_escaped(world: World) -> None:
     assert "\x1b" not in world.ok("clone", "default", "work-2", "--json").stdout
 
 
-def test_internal_error_is_one_sentence_without_traceback(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_one_sentence_without_traceback(world: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.operations import list_profiles
 
     def broken(*_: object, **__: object) -> None:
@@ -121,14 +121,14 @@ def test_internal_error_is_one_sentence_without_traceback(world: World, monkeypa
         world.call("list", env={"HERMES_PROFILES_DEBUG": "1"})
 
 
-def test_debug_prints_traceback_of_refusal(world: World) -> None:
+def test_debug_prints_traceback_of_refusal(world: CommandRoot) -> None:
     world.runner.environment["HERMES_PROFILES_DEBUG"] = "1"
     assert "Traceback" in world.run("show", "nobody").stderr
     del world.runner.environment["HERMES_PROFILES_DEBUG"]
     assert "Traceback" not in world.run("show", "nobody").stderr
 
 
-def test_table_in_pipe_is_neither_cut_nor_wrapped(world: World) -> None:
+def test_table_in_pipe_is_neither_cut_nor_wrapped(world: CommandRoot) -> None:
     world.ok("create", "a" * 64, "--no-alias")
     (world.home("a" * 64) / "config.yaml").write_text("model: " + "m" * 90 + "\n")
     line = next(line for line in world.run("list").stdout.splitlines() if "aaa" in line)

@@ -7,11 +7,11 @@ import pty
 import time
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import COMMAND, assert_no_canary
 
 
-def at_terminal(world: World, *arguments: str, typed: bytes, expect: bytes = b"to go on: ") -> tuple[int, str]:
+def at_terminal(world: CommandRoot, *arguments: str, typed: bytes, expect: bytes = b"to go on: ") -> tuple[int, str]:
     """Run the command on a terminal of its own, answer its question; returns (exit code, all that was shown)."""
     pid, terminal = pty.fork()
     if pid == 0:
@@ -36,30 +36,30 @@ def at_terminal(world: World, *arguments: str, typed: bytes, expect: bytes = b"t
 
 
 @pytest.fixture
-def work(world: World) -> World:
+def work(world: CommandRoot) -> CommandRoot:
     world.ok("create", "work")
     return world
 
 
-def test_confirmed_delete_deletes(work: World) -> None:
+def test_confirmed_delete_deletes(work: CommandRoot) -> None:
     code, shown = at_terminal(work, "delete", "work", typed=b"work\n")
     assert code == 0 and "type 'work' to go on" in shown and work.names() == ["default"]
 
 
 @pytest.mark.parametrize("typed", [b"y\n", b"yes\n", b"Work\n", b"\n", b"default\n", b"\x04"])
-def test_wrong_confirmation_deletes_nothing(work: World, typed: bytes) -> None:
+def test_wrong_confirmation_deletes_nothing(work: CommandRoot, typed: bytes) -> None:
     before = work.picture()
     code, shown = at_terminal(work, "delete", "work", typed=typed)
     assert code == 6 and "nothing changed" in shown and work.picture() == before
 
 
-def test_ctrl_c_at_prompt_changes_nothing_and_exits_130(work: World) -> None:
+def test_ctrl_c_at_prompt_changes_nothing_and_exits_130(work: CommandRoot) -> None:
     before = work.picture()
     code, shown = at_terminal(work, "delete", "work", typed=b"\x03")
     assert code == 130 and "interrupted" in shown and "Traceback" not in shown and work.picture() == before
 
 
-def test_trash_empty_needs_confirmation(work: World) -> None:
+def test_trash_empty_needs_confirmation(work: CommandRoot) -> None:
     work.ok("delete", "work", "--yes")
     code, shown = at_terminal(work, "trash", "empty", typed=b"work\n")
     assert code == 6 and len(work.ok("trash", "list", "--json").data["trash"]) == 1
@@ -68,19 +68,19 @@ def test_trash_empty_needs_confirmation(work: World) -> None:
     assert work.ok("trash", "list", "--json").data["trash"] == []
 
 
-def test_yes_option_skips_prompt(work: World) -> None:
+def test_yes_option_skips_prompt(work: CommandRoot) -> None:
     code, shown = at_terminal(work, "delete", "work", "--yes", typed=b"")
     assert code == 0 and "go on" not in shown
 
 
 @pytest.mark.parametrize("given", [("delete", "work"), ("delete", "work", "--json")], ids=" ".join)
-def test_prompt_without_terminal_is_refused_with_working_hint(work: World, given: tuple[str, ...]) -> None:
+def test_prompt_without_terminal_is_refused_with_working_hint(work: CommandRoot, given: tuple[str, ...]) -> None:
     before = work.picture()
     done = work.run(*given)
     assert done.code == 6 and work.picture() == before
     assert "`hermes-profiles delete work --yes`" in (done.stderr + done.stdout)
 
 
-def test_table_on_terminal_fits_its_width(work: World) -> None:
+def test_table_on_terminal_fits_its_width(work: CommandRoot) -> None:
     code, shown = at_terminal(work, "list", typed=b"")
     assert code == 0 and "work" in shown and "\x1b[3" not in shown, "no colour under NO_COLOR"

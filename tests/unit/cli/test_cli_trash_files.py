@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
-from cli_world import World, picture, strays
+from command_root import CommandRoot, picture, strays
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal
@@ -26,12 +26,12 @@ AWAY = ("weixin/accounts/one.json", "whatsapp")
 
 
 @pytest.fixture
-def work(world: World) -> World:
+def work(world: CommandRoot) -> CommandRoot:
     world.make("work", STATE)
     return world
 
 
-def throw(world: World, paths: Sequence[str] = AWAY, profile: str = "work") -> str:
+def throw(world: CommandRoot, paths: Sequence[str] = AWAY, profile: str = "work") -> str:
     """Move files to the trash as a repair does; return the id of their entry."""
     layout, now = Layout(world.root, world.user), utc_now()
     trash_id = Journal(layout.state).fresh_id(now)
@@ -43,7 +43,7 @@ def throw(world: World, paths: Sequence[str] = AWAY, profile: str = "work") -> s
     return f"{trash_id}-{profile}"
 
 
-def test_trashed_files_are_listed_restored_and_trashed_again(work: World) -> None:
+def test_trashed_files_are_listed_restored_and_trashed_again(work: CommandRoot) -> None:
     before = picture(work.home("work"))
     entry_id = throw(work)
     (row,) = work.ok("trash", "list", "--json").data["trash"]
@@ -66,14 +66,14 @@ def test_trashed_files_are_listed_restored_and_trashed_again(work: World) -> Non
     assert picture(work.home("work")) == before
 
 
-def test_a_repair_is_undone_by_undo(work: World) -> None:
+def test_a_repair_is_undone_by_undo(work: CommandRoot) -> None:
     before = picture(work.home("work"))
     throw(work)
     work.ok("undo")
     assert picture(work.home("work")) == before and work.ok("trash", "list").stdout == "the trash is empty\n"
 
 
-def test_restore_to_existing_path_is_refused(work: World) -> None:
+def test_restore_to_existing_path_is_refused(work: CommandRoot) -> None:
     entry_id = throw(work)
     work.make("work", {"whatsapp": "something new"})
     for given in (("restore", entry_id, "--json"), ("restore", entry_id, "--dry-run", "--json")):
@@ -83,7 +83,7 @@ def test_restore_to_existing_path_is_refused(work: World) -> None:
         assert f"mv {done.problem['target']} " in done.problem["hint"]
 
 
-def test_restore_by_name_selects_profile_not_files(work: World) -> None:
+def test_restore_by_name_selects_profile_not_files(work: CommandRoot) -> None:
     entry_id = throw(work)
     done = work.call("restore", "work", "--json")
     assert done.code == 5 and f"restore {entry_id}" in done.problem["hint"]
@@ -98,11 +98,11 @@ def test_restore_by_name_selects_profile_not_files(work: World) -> None:
     assert (work.home("default") / "skills/notify/SKILL.md").exists()
 
 
-def throw_from_default(world: World) -> str:
+def throw_from_default(world: CommandRoot) -> str:
     return throw(world, ("skills/notify/SKILL.md",), "default")
 
 
-def test_files_of_renamed_profile_are_restored_to_named_profile(work: World) -> None:
+def test_files_of_renamed_profile_are_restored_to_named_profile(work: CommandRoot) -> None:
     before = picture(work.home("work"))
     entry_id = throw(work)
     work.ok("rename", "work", "office")
@@ -113,7 +113,7 @@ def test_files_of_renamed_profile_are_restored_to_named_profile(work: World) -> 
     assert work.call("restore", entry_id, "--as", "../x").code != 0
 
 
-def test_restore_of_undescribed_entry_is_refused(work: World) -> None:
+def test_restore_of_undescribed_entry_is_refused(work: CommandRoot) -> None:
     entry_id = throw(work)
     (about,) = work.state.glob("trash/*/about.json")
     about.write_text(json.dumps(json.loads(about.read_text()) | {"paths": ["../../victim"]}))
@@ -124,7 +124,7 @@ def test_restore_of_undescribed_entry_is_refused(work: World) -> None:
     assert done.code == 1 and done.problem["hint"]
 
 
-def test_trash_empty_counts_profiles_and_files(work: World) -> None:
+def test_trash_empty_counts_profiles_and_files(work: CommandRoot) -> None:
     entry_id = throw(work)
     work.make("other", STATE)
     work.ok("delete", "other", "--yes")
@@ -135,7 +135,7 @@ def test_trash_empty_counts_profiles_and_files(work: World) -> None:
     assert not list(work.state.glob(f"trash/{entry_id}")) and strays(work) == []
 
 
-def test_change_dry_run_shows_mode_before_and_after(work: World) -> None:
+def test_change_dry_run_shows_mode_before_and_after(work: CommandRoot) -> None:
     path = work.home("work") / "SOUL.md"
     path.chmod(0o644)
     plan = ChangePlan(("doctor",), "set modes", (SetMode(path, 0o600, Signature.of(path.lstat())),))
@@ -143,7 +143,7 @@ def test_change_dry_run_shows_mode_before_and_after(work: World) -> None:
     assert f"  set the mode of {path} to 0600 (it is 0644)" in list(dry_run_lines(plan.summary, describe(plan)))
 
 
-def test_undecodable_file_name_is_listed(work: World) -> None:
+def test_undecodable_file_name_is_listed(work: CommandRoot) -> None:
     name = os.fsdecode(b"not-\xff-text")
     (work.home("work") / name).write_bytes(b"x")
     entry_id = throw(work, (name,))

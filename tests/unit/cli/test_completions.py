@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import Runner
-from shell_world import REPOSITORY, SCRIPTS, need
+from shell_terminal import REPOSITORY, SCRIPTS, need
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.cli.completion import command_tree, scripts

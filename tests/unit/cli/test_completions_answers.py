@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import Runner, assert_no_canary
-from gateway_world import GatewayWorld
+from gateway_root import GatewayRoot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -280,7 +280,7 @@ def test_completion_process_prints_only_candidates(runner: Runner, root: Path) -
     assert closed.code == 0 and closed.stderr == ""
 
 
-def test_completion_state_agrees_with_status(fleet: GatewayWorld) -> None:
+def test_completion_state_agrees_with_status(fleet: GatewayRoot) -> None:
     fleet.profile("work", "family")
     fleet.gok("install", "work", "night")
     fleet.gok("start", "work")

@@ -7,7 +7,7 @@ import re
 import shlex
 
 import pytest
-from gateway_world import TOKEN, GatewayWorld
+from gateway_root import TOKEN, GatewayRoot
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS
 from hermes_profiles.cli.framework.app import load_command
@@ -38,7 +38,7 @@ def test_all_documented_gateway_commands_exist() -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_help_has_summary_and_examples(fleet: GatewayWorld, name: str) -> None:
+def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     done = fleet.gok(name, "--help")
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
@@ -46,7 +46,7 @@ def test_help_has_summary_and_examples(fleet: GatewayWorld, name: str) -> None:
     assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "logs", "print"))
 
 
-def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayWorld) -> None:
+def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoot) -> None:
     text = fleet.gok("--help").stdout
     assert all(f"\n  {name} " in text for name in COMMANDS) and "prestart" not in text and "awake-hold" not in text
     assert all(f"{code} " in text for code in (0, 1, 2, 3, 4, 5, 6, 130))
@@ -55,7 +55,7 @@ def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayWor
     assert re.fullmatch(r"hermes-gateways \d+\.\d+.*\n", fleet.gok("--version").stdout)
 
 
-def _prepare(fleet: GatewayWorld, name: str) -> None:
+def _prepare(fleet: GatewayRoot, name: str) -> None:
     """Bring about a root in which the examples of a command make sense."""
     fleet.profile("dad", "family", "kid", "mum")
     if name in ("start", "stop", "restart", "reset", "uninstall"):
@@ -66,7 +66,7 @@ def _prepare(fleet: GatewayWorld, name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "line"), EXAMPLES, ids=[line for _, line in EXAMPLES])
-def test_every_example_runs(fleet: GatewayWorld, name: str, line: str) -> None:
+def test_every_example_runs(fleet: GatewayRoot, name: str, line: str) -> None:
     words = shlex.split(line)[1:]
     _prepare(fleet, words[0])
     done = fleet.gateways(*words, "--json")
@@ -84,7 +84,7 @@ def test_every_example_runs(fleet: GatewayWorld, name: str, line: str) -> None:
     ("install", "--boot-stagger", "-1"), ("install", "--system", "--start"), ("group", " ", "work"),
     ("status", "--home", ""), ("awake", "frob"), ("awake", "off", "--lid"), ("awake", "on", "--display"),
 ], ids=" ".join)  # fmt: skip
-def test_usage_error_with_json_is_json_and_exits_2(fleet: GatewayWorld, given: tuple[str, ...]) -> None:
+def test_usage_error_with_json_is_json_and_exits_2(fleet: GatewayRoot, given: tuple[str, ...]) -> None:
     done = fleet.untouched_by(*given[:1], "--json", *given[1:])
     assert done.code == 2 and done.json["exit_code"] == 2 and done.json["status"] == "error"
     assert set(done.json) == ENVELOPE and done.json["data"] == {} and done.stderr == ""
@@ -119,7 +119,7 @@ def test_usage_error_with_json_is_json_and_exits_2(fleet: GatewayWorld, given: t
     (("install", "--python", "/nowhere/python"), 5, "no-hermes"),
     (("install", "work", "--env", "TELEGRAM_BOT_TOKEN=x"), 6, "secret-in-service"),
 ], ids=lambda value: " ".join(value) if isinstance(value, tuple) else None)  # fmt: skip
-def test_exit_codes_of_read_commands(fleet: GatewayWorld, given: tuple[str, ...], code: int, error: str | None) -> None:
+def test_exit_codes_of_read_commands(fleet: GatewayRoot, given: tuple[str, ...], code: int, error: str | None) -> None:
     done = fleet.untouched_by(*given, "--json")
     assert done.code == code == done.json["exit_code"], done
     assert done.json["command"] == [given[0]] and set(done.json) == ENVELOPE
@@ -129,13 +129,13 @@ def test_exit_codes_of_read_commands(fleet: GatewayWorld, given: tuple[str, ...]
         assert not message.endswith(".") and message[0] not in "ABCDEFGHIJKLMNOPQRSVWXYZ"
 
 
-def test_a_root_without_profiles_is_not_found(fleet: GatewayWorld) -> None:
+def test_a_root_without_profiles_is_not_found(fleet: GatewayRoot) -> None:
     for command in ("status", "list", "start", "stop", "restart", "install", "uninstall"):
         done = fleet.untouched_by(command, "--home", str(fleet.user / "nowhere"), "--json")
         assert done.code == 5 and done.problem["code"] == "no-root"
 
 
-def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayWorld) -> None:
+def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayRoot) -> None:
     fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\nAPI_SERVER_ENABLED=true\nAPI_SERVER_PORT=18642\n")
     fleet.gok("install", "work", "--start")
     for command in ("status", "list"):
@@ -154,7 +154,7 @@ def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayWorld) -> None:
         assert work["service"]["installed"] and work["service"]["enabled"] and work["service"]["active"] == "active"
 
 
-def test_every_outcome_has_all_keys_and_every_change_its_id(fleet: GatewayWorld) -> None:
+def test_every_outcome_has_all_keys_and_every_change_its_id(fleet: GatewayRoot) -> None:
     fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     changing = ("install", "uninstall", "enable", "disable")
     for words in (
@@ -168,7 +168,7 @@ def test_every_outcome_has_all_keys_and_every_change_its_id(fleet: GatewayWorld)
         assert done.data.get("change", "x") in [*(entry["id"] for entry in fleet.journal()), "x"]
 
 
-def test_dry_runs_change_nothing_and_print_plan(fleet: GatewayWorld) -> None:
+def test_dry_runs_change_nothing_and_print_plan(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     would = {
         ("start",): {"work": "already-running"},
@@ -194,7 +194,7 @@ def test_dry_runs_change_nothing_and_print_plan(fleet: GatewayWorld) -> None:
     assert fleet.pid("work") == pid
 
 
-def test_hints_keep_home_option(fleet: GatewayWorld) -> None:
+def test_hints_keep_home_option(fleet: GatewayRoot) -> None:
     home = str(fleet.root)
     hint = fleet.gateways("start", "work", "--home", home, "--json").problem["hint"]
     (command,) = re.findall(r"`hermes-gateways (.*?)`", hint)
@@ -204,7 +204,7 @@ def test_hints_keep_home_option(fleet: GatewayWorld) -> None:
     assert f"`hermes-profiles list --home {home}`" in lines
 
 
-def test_answers_have_no_secret_and_no_traceback(fleet: GatewayWorld) -> None:
+def test_answers_have_no_secret_and_no_traceback(fleet: GatewayRoot) -> None:
     # The runner looks at every answer, and at the journal.
     fleet.profile("night", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")

@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from gateway_world import TOKEN, GatewayWorld, is_gone
+from gateway_root import TOKEN, GatewayRoot, is_gone
 
 
-def test_repeated_install_reports_no_change(fleet: GatewayWorld) -> None:
+def test_repeated_install_reports_no_change(fleet: GatewayRoot) -> None:
     first = fleet.gok("install", "--json")
     assert fleet.outcomes(first) == dict.fromkeys(("default", "night", "work"), "installed")
     before, journal = fleet.picture(fleet.root / "profiles"), fleet.journal()
@@ -24,7 +24,7 @@ def test_repeated_install_reports_no_change(fleet: GatewayWorld) -> None:
     assert "already-installed" in fleet.gok("install").stdout
 
 
-def test_installed_service_is_enabled_with_its_profile(fleet: GatewayWorld) -> None:
+def test_installed_service_is_enabled_with_its_profile(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     row = fleet.rows("work")["work"]
     assert row["service"]["enabled"] and row["state"] == "running"
@@ -34,7 +34,7 @@ def test_installed_service_is_enabled_with_its_profile(fleet: GatewayWorld) -> N
     assert fleet.rows("night")["night"]["service"]["installed"] is False
 
 
-def test_hand_edited_file_is_refused_with_diff_and_force_overwrites(fleet: GatewayWorld) -> None:
+def test_hand_edited_file_is_refused_with_diff_and_force_overwrites(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     program, ours = fleet.program("work"), fleet.program("work").read_text()
     program.write_text(ours.replace("umask=022", "umask=077"))
@@ -51,7 +51,7 @@ def test_hand_edited_file_is_refused_with_diff_and_force_overwrites(fleet: Gatew
     assert fleet.gok(*command.split()).code == 0 and program.read_text() == ours
 
 
-def test_unit_of_another_root_is_refused(fleet: GatewayWorld) -> None:
+def test_unit_of_another_root_is_refused(fleet: GatewayRoot) -> None:
     other = fleet.user / "other"
     for path, text in {"config.yaml": "model: x\n"}.items():
         (other / "profiles" / "work").mkdir(parents=True)
@@ -67,7 +67,7 @@ def test_unit_of_another_root_is_refused(fleet: GatewayWorld) -> None:
     assert fleet.gateways(*words).code == 6, "now it is the other's"
 
 
-def test_install_options_are_stored_until_reset(fleet: GatewayWorld) -> None:
+def test_install_options_are_stored_until_reset(fleet: GatewayRoot) -> None:
     manager = ("--manager", "systemd")
     drop_in = fleet.user / ".config/systemd/user/hermes-gateway-work.service.d/50-hermes-profiles.conf"
     fleet.make("work", {"profile.yaml": "# mine\ndescription: night shift\n"})
@@ -86,7 +86,7 @@ def test_install_options_are_stored_until_reset(fleet: GatewayWorld) -> None:
     assert b"memory" not in (fleet.home("work") / "profile.yaml").read_bytes()
 
 
-def test_options_reach_the_gateway(fleet: GatewayWorld) -> None:
+def test_options_reach_the_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--env", "VERSION=1.10", "--log-dir", str(fleet.user / "my logs"))
     done = fleet.gok("install", "work", "--start", "--json")
     assert fleet.outcomes(done) == {"work": "started"}
@@ -95,7 +95,7 @@ def test_options_reach_the_gateway(fleet: GatewayWorld) -> None:
     assert "hello from" in (fleet.user / "my logs" / "work.log").read_text()
 
 
-def test_options_unsupported_by_manager_are_reported(fleet: GatewayWorld) -> None:
+def test_options_unsupported_by_manager_are_reported(fleet: GatewayRoot) -> None:
     done = fleet.gok("install", "work", "--memory", "512M", "--json")
     assert [warning["code"] for warning in done.json["warnings"]] == ["unsupported"]
     assert "memory" in done.json["warnings"][0]["message"]
@@ -105,13 +105,13 @@ def test_options_unsupported_by_manager_are_reported(fleet: GatewayWorld) -> Non
     "TELEGRAM_BOT_TOKEN=1", "OPENAI_API_KEY", "HERMES_HOME=/x", "MY_PASSWORD=x", "TOKEN=x", f"HARMLESS={TOKEN}",
     "HARMLESS=of-this-profile-0123",
 ], ids=lambda text: text.partition("=")[0])  # fmt: skip
-def test_service_file_has_no_secret(fleet: GatewayWorld, variable: str) -> None:
+def test_service_file_has_no_secret(fleet: GatewayRoot, variable: str) -> None:
     fleet.profile("work", env="SOME_API_KEY=of-this-profile-0123\n")
     done = fleet.untouched_by("install", "work", "--env", variable, "--json")
     assert done.code == 6 and done.problem["code"] == "secret-in-service"
 
 
-def test_multiplexed_profile_needs_no_service(fleet: GatewayWorld) -> None:
+def test_multiplexed_profile_needs_no_service(fleet: GatewayRoot) -> None:
     fleet.profile("default", config_yaml="gateway:\n  multiplex_profiles: true\n")
     done = fleet.gok("install", "--json")
     assert fleet.outcomes(done) == {"default": "installed", "night": "skipped", "work": "skipped"}
@@ -122,7 +122,7 @@ def test_multiplexed_profile_needs_no_service(fleet: GatewayWorld) -> None:
     assert fleet.rows()["work"]["service"]["installed"]
 
 
-def test_a_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: GatewayWorld) -> None:
+def test_a_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: GatewayRoot) -> None:
     fleet.gok("disable", "night")
     done = fleet.gok("install", "--start", "--json")
     assert fleet.outcomes(done) == {"default": "started", "night": "installed", "work": "started"}
@@ -131,7 +131,7 @@ def test_a_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: 
     assert fleet.starts("night") == [] and rows["work"]["service"]["enabled"]
 
 
-def test_no_enable_option_is_stored_until_enable(fleet: GatewayWorld) -> None:
+def test_no_enable_option_is_stored_until_enable(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--no-enable")
     fleet.gok("install")
     assert not fleet.rows()["work"]["service"]["enabled"] and fleet.rows()["night"]["service"]["enabled"]
@@ -144,7 +144,7 @@ def test_no_enable_option_is_stored_until_enable(fleet: GatewayWorld) -> None:
     assert fleet.rows()["work"]["service"]["enabled"]
 
 
-def test_install_with_broken_profile_installs_the_others(fleet: GatewayWorld) -> None:
+def test_install_with_broken_profile_installs_the_others(fleet: GatewayRoot) -> None:
     fleet.profile("broken", config_yaml="model: gpt\nplatforms: [unclosed\n")
     fleet.profile("forgotten", profile_yaml="service: {memory: 'much'}\n")
     (fleet.user / "with\nbreak").mkdir()
@@ -165,7 +165,7 @@ def test_install_with_broken_profile_installs_the_others(fleet: GatewayWorld) ->
     assert text.code == 1 and text.stdout.count("already-installed") == 3
 
 
-def test_invalid_profile_yaml_is_error_not_empty_options(fleet: GatewayWorld) -> None:
+def test_invalid_profile_yaml_is_error_not_empty_options(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--env", "MODE=fast")
     before = fleet.program("work").read_bytes()
     (fleet.home("work") / "profile.yaml").write_text("service: {env: [unclosed\n")
@@ -175,7 +175,7 @@ def test_invalid_profile_yaml_is_error_not_empty_options(fleet: GatewayWorld) ->
     assert fleet.program("work").read_bytes() == before
 
 
-def test_start_shows_one_row_for_each_profile(fleet: GatewayWorld) -> None:
+def test_start_shows_one_row_for_each_profile(fleet: GatewayRoot) -> None:
     (fleet.home("night") / "exits").write_text("78\n")
     text = fleet.gateways("install", "--start")
     assert text.code == 1
@@ -186,7 +186,7 @@ def test_start_shows_one_row_for_each_profile(fleet: GatewayWorld) -> None:
     assert fleet.outcomes(done) == {"default": "already-running", "night": "started", "work": "already-running"}
 
 
-def test_stage_writes_files_without_loading(fleet: GatewayWorld) -> None:
+def test_stage_writes_files_without_loading(fleet: GatewayRoot) -> None:
     done = fleet.gok("stage", "--json")
     assert set(fleet.outcomes(done).values()) == {"installed"} and fleet.daemon() is None
     assert fleet.program("work").exists() and not fleet.rows()["work"]["pid"]
@@ -196,7 +196,7 @@ def test_stage_writes_files_without_loading(fleet: GatewayWorld) -> None:
 
 
 @pytest.mark.parametrize("manager", ["systemd", "launchd", "supervisor"])
-def test_print_needs_no_manager(fleet: GatewayWorld, manager: str) -> None:
+def test_print_needs_no_manager(fleet: GatewayRoot, manager: str) -> None:
     nothing = fleet.user / "empty"
     nothing.mkdir()
     env = {"PATH": str(nothing)}
@@ -216,7 +216,7 @@ def test_print_needs_no_manager(fleet: GatewayWorld, manager: str) -> None:
     assert f"# {files[0]['path']}" in shown and main.splitlines()[-1] in shown
 
 
-def test_system_option_prints_without_manager(fleet: GatewayWorld) -> None:
+def test_system_option_prints_without_manager(fleet: GatewayRoot) -> None:
     done = fleet.untouched_by("install", "--system", "--json", env={"PATH": "/nowhere"})
     assert done.code == 5, "no Hermes there"
     env = {
@@ -233,7 +233,7 @@ def test_system_option_prints_without_manager(fleet: GatewayWorld) -> None:
     assert not any(Path(path).exists() for path in units)
 
 
-def test_missing_hermes_is_error_with_hint(fleet: GatewayWorld) -> None:
+def test_missing_hermes_is_error_with_hint(fleet: GatewayRoot) -> None:
     shutil.move(fleet.user / "hermes", fleet.user / "elsewhere")
     done = fleet.untouched_by("install", "--json")
     assert done.code == 5 and done.problem["code"] == "no-hermes" and "--python" in done.problem["hint"]
@@ -242,13 +242,13 @@ def test_missing_hermes_is_error_with_hint(fleet: GatewayWorld) -> None:
     assert fleet.outcomes(fleet.gok("install", "work", "--start", "--json")) == {"work": "started"}, "it is kept"
 
 
-def test_install_creates_log_folder(fleet: GatewayWorld) -> None:
+def test_install_creates_log_folder(fleet: GatewayRoot) -> None:
     assert not (fleet.home("work") / "logs").exists()
     fleet.gok("install", "work", "--no-enable")
     assert (fleet.home("work") / "logs").is_dir()
 
 
-def test_linked_profile_is_served_at_its_target(fleet: GatewayWorld) -> None:
+def test_linked_profile_is_served_at_its_target(fleet: GatewayRoot) -> None:
     elsewhere = fleet.user / "disk" / "work 100% & more"
     elsewhere.parent.mkdir()
     os.rename(fleet.home("work"), elsewhere)
@@ -259,7 +259,7 @@ def test_linked_profile_is_served_at_its_target(fleet: GatewayWorld) -> None:
     assert fleet.outcomes(fleet.gok("stop", "work", "--json")) == {"work": "stopped"}
 
 
-def test_uninstall_leaves_only_profiles(fleet: GatewayWorld) -> None:
+def test_uninstall_leaves_only_profiles(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     pids, daemon = [fleet.pid(name) for name in ("default", "night", "work")], fleet.daemon()
     done = fleet.gok("uninstall", "work", "--json")
@@ -273,7 +273,7 @@ def test_uninstall_leaves_only_profiles(fleet: GatewayWorld) -> None:
 
 
 def test_uninstall_keeps_a_service_whose_gateway_does_not_stop(
-    fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+    fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.fleet import uninstall
     from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from gateway_world import TOKEN, GatewayWorld, is_gone, until
+from gateway_root import TOKEN, GatewayRoot, is_gone, until
 
 NAMES = ("default", "night", "work")
 
@@ -19,7 +19,7 @@ def _all(word: str) -> dict[str, str]:
     return dict.fromkeys(NAMES, word)
 
 
-def test_commands_of_old_script_keep_working(fleet: GatewayWorld) -> None:
+def test_commands_of_old_script_keep_working(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     for command, code, word in (
         ("status", 3, "stopped"), ("start", 0, "started"), ("start", 0, "already-running"), ("status", 0, "running"),
@@ -33,7 +33,7 @@ def test_commands_of_old_script_keep_working(fleet: GatewayWorld) -> None:
     assert all(len(fleet.starts(name)) == 2 for name in NAMES)
 
 
-def test_start_succeeds_only_for_observed_gateways(fleet: GatewayWorld) -> None:
+def test_start_succeeds_only_for_observed_gateways(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     done = fleet.gok("start", "--json")
     assert fleet.outcomes(done) == _all("started")
@@ -49,7 +49,7 @@ def test_start_succeeds_only_for_observed_gateways(fleet: GatewayWorld) -> None:
     assert fleet.outcomes(fleet.gok("stop", "--json")) == _all("already-stopped")
 
 
-def test_failed_start_is_reported_with_reason_and_log(fleet: GatewayWorld) -> None:
+def test_failed_start_is_reported_with_reason_and_log(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     (fleet.home("night") / "exits").write_text("78\n")
     done = fleet.gateways("start", "--json")
@@ -66,7 +66,7 @@ def test_failed_start_is_reported_with_reason_and_log(fleet: GatewayWorld) -> No
     assert text.stderr.startswith("night: failed (")
 
 
-def test_progress_goes_to_stderr_and_the_table_to_stdout(fleet: GatewayWorld) -> None:
+def test_progress_goes_to_stderr_and_the_table_to_stdout(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     done = fleet.gok("start")
     assert sorted(done.stderr.splitlines()) == [f"{name}: started" for name in NAMES]
@@ -74,7 +74,7 @@ def test_progress_goes_to_stderr_and_the_table_to_stdout(fleet: GatewayWorld) ->
     assert fleet.gok("stop", "--json").stderr == ""
 
 
-def test_restart_restarts_only_running_gateways_by_default(fleet: GatewayWorld) -> None:
+def test_restart_restarts_only_running_gateways_by_default(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     fleet.gok("start", "work")
     before = fleet.pid("work")
@@ -85,7 +85,7 @@ def test_restart_restarts_only_running_gateways_by_default(fleet: GatewayWorld) 
     assert fleet.outcomes(done) == {"night": "started", "work": "restarted"}
 
 
-def test_disabled_profile_is_skipped_and_refused_by_name(fleet: GatewayWorld) -> None:
+def test_disabled_profile_is_skipped_and_refused_by_name(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     fleet.gok("disable", "night")
     done = fleet.gok("start", "--json")
@@ -95,7 +95,7 @@ def test_disabled_profile_is_skipped_and_refused_by_name(fleet: GatewayWorld) ->
     assert fleet.starts("night") == []
 
 
-def test_profile_without_service_is_skipped_and_not_found_by_name(fleet: GatewayWorld) -> None:
+def test_profile_without_service_is_skipped_and_not_found_by_name(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     done = fleet.gok("start", "--json")
     assert fleet.outcomes(done) == {"default": "skipped", "night": "skipped", "work": "started"}
@@ -103,7 +103,7 @@ def test_profile_without_service_is_skipped_and_not_found_by_name(fleet: Gateway
     assert done.code == 5 and "`hermes-gateways install night --start`" in done.problem["hint"]
 
 
-def test_shared_bot_is_masked_except_for_owner(fleet: GatewayWorld) -> None:
+def test_shared_bot_is_masked_except_for_owner(fleet: GatewayRoot) -> None:
     for name in ("night", "work"):
         fleet.profile(name, env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     fleet.gok("install", "night", "work")
@@ -119,7 +119,7 @@ def test_shared_bot_is_masked_except_for_owner(fleet: GatewayWorld) -> None:
     assert done.data["outcomes"][0]["masked_channels"] == ["telegram"]
 
 
-def test_low_memory_is_reported_once(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_low_memory_is_reported_once(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.operations import run_fleet
 
     monkeypatch.setattr(run_fleet, "available_memory", lambda: 10**6)
@@ -130,7 +130,7 @@ def test_low_memory_is_reported_once(fleet: GatewayWorld, monkeypatch: pytest.Mo
     assert [each["code"] for each in fleet.gok("start", "work", "--json").json["warnings"]] == ["memory"]
 
 
-def test_gateway_that_ignores_stop_is_killed(fleet: GatewayWorld) -> None:
+def test_gateway_that_ignores_stop_is_killed(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     (fleet.home("work") / "deaf").touch()
     fleet.gok("start", "work")
@@ -143,7 +143,7 @@ def test_gateway_that_ignores_stop_is_killed(fleet: GatewayWorld) -> None:
     assert fleet.pid("work") is None, "nothing revives it"
 
 
-def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayWorld) -> None:
+def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     for name in ("night", "work"):
         (fleet.home(name) / "slow").write_text("60")
@@ -160,7 +160,7 @@ def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayWorld) -> None:
     assert fleet.daemon() is not None and fleet.pid("default"), "what was done stays done"
 
 
-def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayWorld) -> None:
+def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("stage")
     (fleet.home("night") / "slow").write_text("60")
     # The whole process group gets the signal, as from a terminal: the daemon was started by this very command.
@@ -176,7 +176,7 @@ def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayWorld) -> None:
     assert fleet.pid("default") and fleet.daemon()
 
 
-def test_stop_inside_gateway_skips_that_gateway(fleet: GatewayWorld) -> None:
+def test_stop_inside_gateway_skips_that_gateway(fleet: GatewayRoot) -> None:
     home = fleet.home("work")
     script = (
         "import os,json,subprocess,sys\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway_world import GatewayWorld, is_gone, until
+from gateway_root import GatewayRoot, is_gone, until
 
 from hermes_profiles.services.manager import Activity, Service, ServiceStatus
 from hermes_profiles.services.systemd.manager import SystemdManager
@@ -15,11 +15,11 @@ from hermes_profiles.services.systemd.manager import SystemdManager
 UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
 
 
-def _is_known(fleet: GatewayWorld, name: str) -> bool:
+def _is_known(fleet: GatewayRoot, name: str) -> bool:
     return f"hermes-gateway-{name}" in fleet.known()
 
 
-def test_delete_stops_and_removes_the_service(fleet: GatewayWorld) -> None:
+def test_delete_stops_and_removes_the_service(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--start")
     pid = fleet.pid("work")
     dry = fleet.unchanged_by("delete", "work", "--dry-run", "--json")
@@ -31,14 +31,14 @@ def test_delete_stops_and_removes_the_service(fleet: GatewayWorld) -> None:
     assert fleet.pid("night") and fleet.gok("status", "--json").data["gateways"][-1]["profile"] == "night"
 
 
-def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayWorld) -> None:
+def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     daemon = fleet.daemon()
     fleet.ok("delete", "work", "--yes")
     assert daemon is not None and is_gone(daemon)
 
 
-def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
     from hermes_profiles.operations import change_profile
 
@@ -57,14 +57,14 @@ def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayWorld, mon
         assert fleet.rows()["work"]["service"]["enabled"] and fleet.program("work").exists()
 
 
-def test_rename_to_existing_name_keeps_gateway_running(fleet: GatewayWorld) -> None:
+def test_rename_to_existing_name_keeps_gateway_running(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     pid = fleet.pid("work")
     done = fleet.unchanged_by("rename", "work", "night", "--json")
     assert done.code == 6 and done.problem["code"] == "exists" and fleet.pid("work") == pid
 
 
-def test_rename_moves_service_and_restarts_gateway(fleet: GatewayWorld) -> None:
+def test_rename_moves_service_and_restarts_gateway(fleet: GatewayRoot) -> None:
     python = fleet.user / "hermes/venv/bin/python"
     fleet.gok("install", "work", "--env", "MODE=fast", "--python", str(python), "--start")
     before = fleet.pid("work")
@@ -79,7 +79,7 @@ def test_rename_moves_service_and_restarts_gateway(fleet: GatewayWorld) -> None:
     assert fleet.outcomes(fleet.gok("install", "office", "--json")) == {"office": "already-installed"}
 
 
-def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayWorld) -> None:
+def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work")
     fleet.ok("rename", "work", "office")
     assert fleet.rows()["office"]["service"]["enabled"] and fleet.starts("office") == []
@@ -92,7 +92,7 @@ def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayWo
     assert len(fleet.starts("late")) == 1
 
 
-def test_failed_restart_after_rename_is_reported(fleet: GatewayWorld) -> None:
+def test_failed_restart_after_rename_is_reported(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     (fleet.home("work") / "exits").write_text("78\n")
     done = fleet.call("rename", "work", "office", "--json")
@@ -101,7 +101,7 @@ def test_failed_restart_after_rename_is_reported(fleet: GatewayWorld) -> None:
     assert fleet.home("office").is_dir() and not fleet.home("work").exists() and _is_known(fleet, "office")
 
 
-def test_rename_without_hermes_hints_how_to_reinstall_service(fleet: GatewayWorld) -> None:
+def test_rename_without_hermes_hints_how_to_reinstall_service(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     done = fleet.ok("rename", "work", "office", "--json", env={"PATH": "/usr/bin:/bin"})
     codes = {warning["code"]: warning for warning in done.json["warnings"]}
@@ -113,7 +113,7 @@ def test_rename_without_hermes_hints_how_to_reinstall_service(fleet: GatewayWorl
 
 
 @pytest.mark.parametrize("words", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
-def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayWorld, words: tuple[str, ...]) -> None:
+def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayRoot, words: tuple[str, ...]) -> None:
     fleet.gok("stage", "work", "--manager", "systemd")
     for env in (UNREACHABLE, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}):  # asked for, or beside another one
         done = fleet.unchanged_by(*words, "--json", env=env)
@@ -149,7 +149,7 @@ class FakeSystemd(SystemdManager):
 
 
 @pytest.fixture
-def systemd(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+def systemd(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """Have commands meet the fake; returns the variables that ask for it."""
     from hermes_profiles.services import detect
 
@@ -159,7 +159,7 @@ def systemd(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> Mapping[str
 
 
 def test_service_is_disabled_before_and_reset_after_file_removal(
-    fleet: GatewayWorld, systemd: Mapping[str, str]
+    fleet: GatewayRoot, systemd: Mapping[str, str]
 ) -> None:
     FakeSystemd.home = str(fleet.home("work"))
     unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
@@ -179,7 +179,7 @@ def test_service_is_disabled_before_and_reset_after_file_removal(
     assert FakeSystemd.asked == [("enable", "work", True, False), ("unload", "work", False)]
 
 
-def test_unit_of_another_root_is_kept(fleet: GatewayWorld, systemd: Mapping[str, str]) -> None:
+def test_unit_of_another_root_is_kept(fleet: GatewayRoot, systemd: Mapping[str, str]) -> None:
     FakeSystemd.home = str(fleet.user / "other/profiles/work")
     unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
     unit.parent.mkdir(parents=True)
@@ -193,7 +193,7 @@ def test_unit_of_another_root_is_kept(fleet: GatewayWorld, systemd: Mapping[str,
 
 
 def test_system_unit_is_reported_with_administrator_command(
-    fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch
+    fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.fleet import attached_services
 
@@ -209,7 +209,7 @@ def test_system_unit_is_reported_with_administrator_command(
 # -- undo
 
 
-def test_undo_of_install_stops_and_unloads_services(fleet: GatewayWorld) -> None:
+def test_undo_of_install_stops_and_unloads_services(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--memory", "512M", "--start")
     pids, daemon = [fleet.pid("night"), fleet.pid("work")], fleet.daemon()
     dry = fleet.unchanged_by("undo", "--dry-run", "--json")
@@ -227,7 +227,7 @@ def test_undo_of_install_stops_and_unloads_services(fleet: GatewayWorld) -> None
     assert fleet.outcomes(fleet.gok("start", "work", "--json")) == {"work": "started"}
 
 
-def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayWorld) -> None:
+def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     fleet.gok("disable", "night")
     fleet.gok("install", "work", "--no-enable")
@@ -240,7 +240,7 @@ def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayWorld) -> N
     assert set(fleet.known()) == {"hermes-gateway", "hermes-gateway-night", "hermes-gateway-work"}
 
 
-def test_undo_of_delete_restores_service(fleet: GatewayWorld) -> None:
+def test_undo_of_delete_restores_service(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     fleet.ok("delete", "work", "--yes")
     done = fleet.ok("undo", "--json")
@@ -253,7 +253,7 @@ def test_undo_of_delete_restores_service(fleet: GatewayWorld) -> None:
     assert pid is not None and is_gone(pid) and not fleet.program("work").exists() and fleet.daemon() is None
 
 
-def test_undo_of_rename_restores_service_and_gateway(fleet: GatewayWorld) -> None:
+def test_undo_of_rename_restores_service_and_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     fleet.ok("rename", "work", "office")
     office = fleet.pid("office")
@@ -265,7 +265,7 @@ def test_undo_of_rename_restores_service_and_gateway(fleet: GatewayWorld) -> Non
     assert fleet.starts("work")[-1][2]["HERMES_HOME"] == str(fleet.home("work"))
 
 
-def test_undo_of_option_reloads_definition(fleet: GatewayWorld) -> None:
+def test_undo_of_option_reloads_definition(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     fleet.gok("install", "work", "--env", "MODE=fast")
     pid = fleet.pid("work")
@@ -275,7 +275,7 @@ def test_undo_of_option_reloads_definition(fleet: GatewayWorld) -> None:
     assert "MODE" not in fleet.starts("work")[-1][2]
 
 
-def test_undo_of_disable_and_enable_updates_manager(fleet: GatewayWorld) -> None:
+def test_undo_of_disable_and_enable_updates_manager(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     fleet.gok("disable", "work")
     fleet.ok("undo")
@@ -286,7 +286,7 @@ def test_undo_of_disable_and_enable_updates_manager(fleet: GatewayWorld) -> None
     assert not fleet.rows()["work"]["service"]["enabled"] and fleet.rows()["work"]["disabled"]
 
 
-def test_undo_of_create_with_service_is_refused(fleet: GatewayWorld) -> None:
+def test_undo_of_create_with_service_is_refused(fleet: GatewayRoot) -> None:
     made = fleet.ok("create", "fresh", "--no-alias", "--json").data["change"]
     fleet.gok("install", "fresh", "--start")
     pid = fleet.pid("fresh")
@@ -297,7 +297,7 @@ def test_undo_of_create_with_service_is_refused(fleet: GatewayWorld) -> None:
     assert fleet.ok("undo", made).code == 0 and not fleet.home("fresh").exists()
 
 
-def test_undo_with_unreachable_manager_changes_nothing(fleet: GatewayWorld) -> None:
+def test_undo_with_unreachable_manager_changes_nothing(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     daemon = fleet.daemon()
     assert daemon is not None
@@ -307,12 +307,12 @@ def test_undo_with_unreachable_manager_changes_nothing(fleet: GatewayWorld) -> N
     assert Path(fleet.user / ".config/systemd/user/hermes-gateway-night.service").exists()
 
 
-def test_undo_without_services_queries_no_manager(fleet: GatewayWorld) -> None:
+def test_undo_without_services_queries_no_manager(fleet: GatewayRoot) -> None:
     fleet.ok("create", "fresh", "--no-alias")
     assert fleet.call("undo", env=UNREACHABLE).code == 0 and not fleet.home("fresh").exists()
 
 
-def test_manually_started_gateway_is_stopped_and_reported(fleet: GatewayWorld) -> None:
+def test_manually_started_gateway_is_stopped_and_reported(fleet: GatewayRoot) -> None:
     process = fleet.by_hand("work")
     done = fleet.ok("rename", "work", "office", "--json")
     assert process.wait(10) == 0 and [each["code"] for each in done.json["warnings"]] == ["not-started"]

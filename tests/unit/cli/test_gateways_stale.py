@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from gateway_world import GATEWAY, GatewayWorld
+from gateway_root import GATEWAY, GatewayRoot
 
 RELEASE = "hermes_agent-0.19.1.dist-info"
 
 
 @pytest.fixture
-def site(fleet: GatewayWorld) -> Path:
+def site(fleet: GatewayRoot) -> Path:
     """A fake Hermes in a virtual environment; returns where its packages are. A gateway is then what it looks like:
     an interpreter by its path, with a module."""
     fleet.python.unlink()
@@ -41,7 +41,7 @@ def update(site: Path) -> None:
     os.utime(site / "hermes_agent-0.20.0.dist-info", (time.time() - 0.2,) * 2)
 
 
-def test_restart_stale_restarts_only_gateways_older_than_update(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_restarts_only_gateways_older_than_update(fleet: GatewayRoot, site: Path) -> None:
     fleet.gok("start", "work", "night")
     assert fleet.outcomes(fleet.gok("restart", "--stale", "--json")) == dict.fromkeys(
         ("default", "night", "work"), "skipped"
@@ -64,7 +64,7 @@ def test_restart_stale_restarts_only_gateways_older_than_update(fleet: GatewayWo
     assert fleet.starts("default") == []
 
 
-def test_restart_stale_keeps_and_reports_unknown_gateways(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_keeps_and_reports_unknown_gateways(fleet: GatewayRoot, site: Path) -> None:
     fleet.gok("start", "work")
     (site / RELEASE).rmdir()
     before = fleet.pid("work")
@@ -74,7 +74,7 @@ def test_restart_stale_keeps_and_reports_unknown_gateways(fleet: GatewayWorld, s
     assert fleet.pid("work") == before
 
 
-def test_restart_stale_starts_no_stopped_gateway(fleet: GatewayWorld, site: Path) -> None:
+def test_restart_stale_starts_no_stopped_gateway(fleet: GatewayRoot, site: Path) -> None:
     done = fleet.gateways("restart", "--stale", "--start-stopped", "--json")
     assert done.code == 2 and "--stale" in done.problem["message"]
     assert fleet.starts("work") == []

@@ -8,12 +8,12 @@ import signal
 from pathlib import Path
 
 import pytest
-from gateway_world import GatewayWorld, until
+from gateway_root import GatewayRoot, until
 
 UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
 
 
-def test_read_commands_change_nothing(fleet: GatewayWorld) -> None:
+def test_read_commands_change_nothing(fleet: GatewayRoot) -> None:
     looks = (
         ("status",), ("status", "--json"), ("status", "--quick"), ("list",), ("list", "--json"), ("status", "work"),
     )  # fmt: skip
@@ -27,7 +27,7 @@ def test_read_commands_change_nothing(fleet: GatewayWorld) -> None:
     fleet.unchanged_by("show", "work")
 
 
-def test_status_with_unreachable_manager_prints_known_data(fleet: GatewayWorld) -> None:
+def test_status_with_unreachable_manager_prints_known_data(fleet: GatewayRoot) -> None:
     fleet.gok("stage", "night", "--manager", "systemd")
     for command in ("status", "list"):
         done = fleet.untouched_by(command, "--json", env=UNREACHABLE)
@@ -42,7 +42,7 @@ def test_status_with_unreachable_manager_prints_known_data(fleet: GatewayWorld) 
         assert text.code == 4 and "night" in text.stdout and text.stderr.startswith("error: ")
 
 
-def test_running_gateway_is_observed_without_manager(fleet: GatewayWorld) -> None:
+def test_running_gateway_is_observed_without_manager(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     done = fleet.gateways("status", "work", "--json", env=UNREACHABLE)
     (row,) = done.data["gateways"]
@@ -52,7 +52,7 @@ def test_running_gateway_is_observed_without_manager(fleet: GatewayWorld) -> Non
 @pytest.mark.parametrize("env", [
     UNREACHABLE, {"HERMES_PROFILES_MANAGER": "frob"}, {"HERMES_PROFILES_MANAGER": "launchd", "PATH": "/nowhere"},
 ], ids=lambda env: env["HERMES_PROFILES_MANAGER"])  # fmt: skip
-def test_list_with_unreachable_manager_succeeds(fleet: GatewayWorld, env: dict[str, str]) -> None:
+def test_list_with_unreachable_manager_succeeds(fleet: GatewayRoot, env: dict[str, str]) -> None:
     fleet.gok("install", "work", "--start")
     for words in (("list", "--json"), ("show", "work", "--json")):
         done = fleet.call(*words, env=env)
@@ -62,7 +62,7 @@ def test_list_with_unreachable_manager_succeeds(fleet: GatewayWorld, env: dict[s
     assert fleet.gateways("start", "--json", env=env).code == 4
 
 
-def test_hanging_daemon_is_unreachable_manager(fleet: GatewayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_daemon_is_unreachable_manager(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.services.supervisor import client
 
     fleet.gok("install", "work", "--start")
@@ -85,7 +85,7 @@ def test_hanging_daemon_is_unreachable_manager(fleet: GatewayWorld, monkeypatch:
         os.kill(daemon, signal.SIGCONT)
 
 
-def test_status_exits_3_when_wanted_gateway_is_down(fleet: GatewayWorld) -> None:
+def test_status_exits_3_when_wanted_gateway_is_down(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     fleet.profile("fresh")
     assert fleet.gateways("status").code == 0, "who has no service is not missed"
@@ -98,7 +98,7 @@ def test_status_exits_3_when_wanted_gateway_is_down(fleet: GatewayWorld) -> None
     assert fleet.gateways("status").code == 0 and "work (disabled)" in fleet.gateways("status").stdout
 
 
-def test_status_without_services_hints_install(fleet: GatewayWorld) -> None:
+def test_status_without_services_hints_install(fleet: GatewayRoot) -> None:
     begin = "hermes-gateways install --start"
     assert f"`{begin}` installs" in fleet.gateways("status").stdout
     assert f"`{begin} --home {fleet.root}`" in fleet.gateways("status", "--home", str(fleet.root)).stdout
@@ -107,7 +107,7 @@ def test_status_without_services_hints_install(fleet: GatewayWorld) -> None:
     assert begin not in fleet.gateways("status").stdout
 
 
-def test_both_commands_and_all_views_agree(fleet: GatewayWorld) -> None:
+def test_both_commands_and_all_views_agree(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--start")
     fleet.gok("stop", "night")
     status = {name: (row["state"], row["pid"]) for name, row in fleet.rows().items()}
@@ -120,7 +120,7 @@ def test_both_commands_and_all_views_agree(fleet: GatewayWorld) -> None:
     assert fleet.ok("show", "work", "--json").data["gateway"]["pid"] == fleet.pid("work")
 
 
-def test_masked_channels_are_shown_with_reason(fleet: GatewayWorld) -> None:
+def test_masked_channels_are_shown_with_reason(fleet: GatewayRoot) -> None:
     platforms = {"telegram": {"state": "fatal", "error_code": "x", "error_message": "bad token"}}
     (fleet.home("work") / "platforms").write_text(json.dumps(platforms))
     fleet.gok("install", "work")
@@ -131,7 +131,7 @@ def test_masked_channels_are_shown_with_reason(fleet: GatewayWorld) -> None:
     assert text.code == 0 and "telegram (fatal)" in text.stdout and "work: telegram fatal: bad token" in text.stdout
 
 
-def test_killed_gateway_is_counted_and_observed_running_again(fleet: GatewayWorld) -> None:
+def test_killed_gateway_is_counted_and_observed_running_again(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     first = fleet.pid("work")
     assert first is not None
@@ -141,7 +141,7 @@ def test_killed_gateway_is_counted_and_observed_running_again(fleet: GatewayWorl
     assert row["restarts"] == 1 and row["last_exit"] == -9 and row["pid"] == fleet.pid("work")
 
 
-def test_selection_arguments_select_the_same_in_all_commands(fleet: GatewayWorld) -> None:
+def test_selection_arguments_select_the_same_in_all_commands(fleet: GatewayRoot) -> None:
     fleet.gok("group", "day", "work", "default")
     for given, expected in (
         (("night", "work"), ["night", "work"]), (("--except", "night"), ["default", "work"]),
@@ -151,7 +151,7 @@ def test_selection_arguments_select_the_same_in_all_commands(fleet: GatewayWorld
         assert [row["profile"] for row in rows] == expected
 
 
-def test_fleets_of_two_roots_are_separate(fleet: GatewayWorld) -> None:
+def test_fleets_of_two_roots_are_separate(fleet: GatewayRoot) -> None:
     other = Path(fleet.user / "data")
     (other / "profiles" / "work").mkdir(parents=True)
     fleet.gok("install", "work", "--start")

@@ -10,12 +10,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from gateway_world import GatewayWorld, is_gone, until
+from gateway_root import GatewayRoot, is_gone, until
 
 UNREACHABLE = {"HERMES_PROFILES_MANAGER": "systemd", "PATH": "/nowhere"}
 
 
-def test_disable_is_stored_in_profile_and_enable_removes_it(fleet: GatewayWorld) -> None:
+def test_disable_is_stored_in_profile_and_enable_removes_it(fleet: GatewayRoot) -> None:
     text = "# mine\ndescription: nights\nother: [1, 2]\n"
     fleet.make("night", {"profile.yaml": text})
     fleet.gok("install")
@@ -28,7 +28,7 @@ def test_disable_is_stored_in_profile_and_enable_removes_it(fleet: GatewayWorld)
     assert fleet.rows()["night"]["service"]["enabled"] and fleet.listed("night")["disabled"] is False
 
 
-def test_disable_leaves_a_running_gateway_alone_unless_now(fleet: GatewayWorld) -> None:
+def test_disable_leaves_a_running_gateway_alone_unless_now(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--start")
     night, work = fleet.pid("night"), fleet.pid("work")
     fleet.gok("disable", "night")
@@ -37,7 +37,7 @@ def test_disable_leaves_a_running_gateway_alone_unless_now(fleet: GatewayWorld) 
     assert fleet.outcomes(done) == {"work": "disabled"} and work is not None and is_gone(work)
 
 
-def test_disabling_twice_or_without_a_service_is_no_error(fleet: GatewayWorld) -> None:
+def test_disabling_twice_or_without_a_service_is_no_error(fleet: GatewayRoot) -> None:
     first = fleet.gok("disable", "work", "--json")
     assert fleet.outcomes(first) == {"work": "disabled"} and "change" in first.data
     again = fleet.untouched_by("disable", "work", "--json")
@@ -45,7 +45,7 @@ def test_disabling_twice_or_without_a_service_is_no_error(fleet: GatewayWorld) -
     assert fleet.untouched_by("enable", "night").code == 0
 
 
-def test_disable_with_unreachable_manager_is_error(fleet: GatewayWorld) -> None:
+def test_disable_with_unreachable_manager_is_error(fleet: GatewayRoot) -> None:
     fleet.gok("stage", "work", "--manager", "systemd")
     done = fleet.gateways("disable", "work", "night", "--json", env=UNREACHABLE)
     assert done.code == 4 and fleet.outcomes(done) == {"night": "disabled", "work": "failed"}
@@ -54,7 +54,7 @@ def test_disable_with_unreachable_manager_is_error(fleet: GatewayWorld) -> None:
     assert done.code == 4, "nothing is begun that cannot be finished"
 
 
-def test_disabled_gateway_does_not_start_with_daemon(fleet: GatewayWorld) -> None:
+def test_disabled_gateway_does_not_start_with_daemon(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--start")
     fleet.gok("disable", "night")
     daemon = fleet.daemon()
@@ -66,7 +66,7 @@ def test_disabled_gateway_does_not_start_with_daemon(fleet: GatewayWorld) -> Non
     assert fleet.pid("night") is None and len(fleet.starts("night")) == 1
 
 
-def test_groups_are_stored_in_profiles(fleet: GatewayWorld) -> None:
+def test_groups_are_stored_in_profiles(fleet: GatewayRoot) -> None:
     done = fleet.gok("group", "family", "work", "default", "--json")
     assert done.data["profiles"] == ["default", "work"] and done.data["change"]
     assert fleet.gok("group", "family", "--json").data["profiles"] == ["default", "work"]
@@ -82,20 +82,20 @@ def test_groups_are_stored_in_profiles(fleet: GatewayWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["with: colon", "42", "true", "ä ö", "a#b"])
-def test_group_name_can_be_any_printable_text(fleet: GatewayWorld, name: str) -> None:
+def test_group_name_can_be_any_printable_text(fleet: GatewayRoot, name: str) -> None:
     fleet.gok("group", name, "work")
     rows = fleet.gok("list", "--group", name, "--json").data["gateways"]
     assert [row["profile"] for row in rows] == ["work"] and rows[0]["groups"] == [name]
 
 
-def _stale(fleet: GatewayWorld, name: str) -> None:
+def _stale(fleet: GatewayRoot, name: str) -> None:
     """Leave what a gateway that was killed leaves."""
     record = {"pid": 2**22 - 3, "kind": "hermes-gateway", "argv": ["hermes", "gateway", "run"], "start_time": 1}
     for file in ("gateway.pid", "gateway.lock"):
         (fleet.home(name) / file).write_text(json.dumps(record))
 
 
-def test_reset_removes_stale_files_and_starts_gateway(fleet: GatewayWorld) -> None:
+def test_reset_removes_stale_files_and_starts_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     _stale(fleet, "work")
     (fleet.home("work") / ".drain_request.json").write_text("{}")
@@ -109,7 +109,7 @@ def test_reset_removes_stale_files_and_starts_gateway(fleet: GatewayWorld) -> No
     assert fleet.rows()["work"]["service"]["enabled"]
 
 
-def test_reset_of_running_gateway_restarts_it(fleet: GatewayWorld) -> None:
+def test_reset_of_running_gateway_restarts_it(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "night", "--start")
     before, night = fleet.pid("work"), fleet.pid("night")
     done = fleet.gok("reset", "work", "--json")
@@ -117,14 +117,14 @@ def test_reset_of_running_gateway_restarts_it(fleet: GatewayWorld) -> None:
     assert fleet.pid("night") == night and fleet.rows()["work"]["restarts"] == 0
 
 
-def test_reset_with_failed_start_is_reported(fleet: GatewayWorld) -> None:
+def test_reset_with_failed_start_is_reported(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     (fleet.home("work") / "exits").write_text("78\n")
     done = fleet.gateways("reset", "work", "--json")
     assert done.code == 1 and fleet.outcomes(done) == {"work": "failed"} and "exit 78" in done.problem["message"]
 
 
-def test_reset_of_a_disabled_profile_clears_and_does_not_start(fleet: GatewayWorld) -> None:
+def test_reset_of_a_disabled_profile_clears_and_does_not_start(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     fleet.gok("disable", "work")
     _stale(fleet, "work")
@@ -133,7 +133,7 @@ def test_reset_of_a_disabled_profile_clears_and_does_not_start(fleet: GatewayWor
     assert not (fleet.home("work") / "gateway.pid").exists() and not fleet.rows()["work"]["service"]["enabled"]
 
 
-def test_reset_keeps_unverified_files(fleet: GatewayWorld) -> None:
+def test_reset_keeps_unverified_files(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     words = [sys.executable, "-c", "import time; time.sleep(60)", "hermes_cli.main", "gateway", "run"]
     # Alive, it looks like a gateway, and nothing proves whose it is.
@@ -147,7 +147,7 @@ def test_reset_keeps_unverified_files(fleet: GatewayWorld) -> None:
             process.kill()
 
 
-def test_prestart_is_hidden_and_answers_service(fleet: GatewayWorld) -> None:
+def test_prestart_is_hidden_and_answers_service(fleet: GatewayRoot) -> None:
     done = fleet.gok("prestart", "work", "--json")
     assert done.data == {"profile": "work", "masked_channels": []}
     assert fleet.gateways("prestart", "nobody", "--json").code == 5

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import OPENAI, SLACK, TOKEN, World
+from command_root import OPENAI, SLACK, TOKEN, CommandRoot
 from command_runner import GATEWAYS, Runner, assert_no_canary
 
 # Writes numbered lines as Hermes does, through Python's own rotating handler; `cut`: empties its log now and then,
@@ -46,8 +46,8 @@ def line(second: float, text: str, level: str = "INFO", logger: str = "gateway.r
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
-    found = World(runner)
+def world(runner: Runner) -> CommandRoot:
+    found = CommandRoot(runner)
     found.make()
     for name in ("family", "work"):
         found.make(name, {"config.yaml": "model:\n  default: gpt-5\n"})
@@ -56,12 +56,12 @@ def world(runner: Runner) -> World:
     return found
 
 
-def log(world: World, profile: str, name: str = "gateway.log") -> Path:
+def log(world: CommandRoot, profile: str, name: str = "gateway.log") -> Path:
     return world.home(profile) / "logs" / name
 
 
 @pytest.fixture
-def written(world: World) -> World:
+def written(world: CommandRoot) -> CommandRoot:
     log(world, "default").write_text(
         line(1, "one") + line(4, "boom", "ERROR") + "Traceback (most recent call last):\n  x\n"
     )
@@ -70,13 +70,13 @@ def written(world: World) -> World:
     return world
 
 
-def texts(world: World, *words: str) -> list[str]:
+def texts(world: CommandRoot, *words: str) -> list[str]:
     done = world.runner.gateways("logs", *words, "--json")
     assert done.code == 0, done
     return [json.loads(each)["text"].split("\n")[0] for each in done.stdout.splitlines()]
 
 
-def test_logs_of_all_profiles_are_ordered_by_time(written: World) -> None:
+def test_logs_of_all_profiles_are_ordered_by_time(written: CommandRoot) -> None:
     done = written.runner.gateways("logs")
     assert done.stdout.splitlines() == [
         "default | 2026-11-21 17:20:01 INFO gateway.run: one",
@@ -90,7 +90,7 @@ def test_logs_of_all_profiles_are_ordered_by_time(written: World) -> None:
     assert done.code == 0 and done.stderr == ""
 
 
-def test_each_line_of_json_is_an_object_with_a_known_shape(written: World) -> None:
+def test_each_line_of_json_is_an_object_with_a_known_shape(written: CommandRoot) -> None:
     rows = [json.loads(each) for each in written.runner.gateways("logs", "--json").stdout.splitlines()]
     assert rows[3] == {
         "profile": "default", "time": "2026-11-21T17:20:04.000+00:00", "level": "error", "logger": "gateway.run",
@@ -107,7 +107,7 @@ def test_each_line_of_json_is_an_object_with_a_known_shape(written: World) -> No
     (["--since", "2026-11-21T17:20:04"], ["boom", "five"]), (["--until", "2026-11-21 17:20:02"], ["one", "two"]),
     (["--since", "2026-11-21T17:20:02", "-n", "1", "--until", "2026-11-21T17:20:04"], ["boom"]),
 ])  # fmt: skip
-def test_logs_filters_select_records(written: World, words: list[str], wanted: list[str]) -> None:
+def test_logs_filters_select_records(written: CommandRoot, words: list[str], wanted: list[str]) -> None:
     assert texts(written, *words) == wanted
 
 
@@ -118,7 +118,7 @@ def test_logs_filters_select_records(written: World, words: list[str], wanted: l
     (["nobody"], 5, "no profile"), (["--group", "none"], 5, "no profile is in the group"), (["-n", "-1"], 2, "-1"),
 ])  # fmt: skip
 def test_invalid_logs_arguments_are_refused_before_output(
-    written: World, words: list[str], code: int, said: str
+    written: CommandRoot, words: list[str], code: int, said: str
 ) -> None:
     done = written.runner.gateways("logs", *words)
     assert (done.code, done.stdout) == (code, "") and said in done.stderr
@@ -126,25 +126,25 @@ def test_invalid_logs_arguments_are_refused_before_output(
     assert told.code == code and said in told.problem["message"]
 
 
-def test_logs_prints_50_records_without_since(world: World) -> None:
+def test_logs_prints_50_records_without_since(world: CommandRoot) -> None:
     log(world, "work").write_text("".join(line(number, str(number)) for number in range(120)))
     assert texts(world) == [str(number) for number in range(70, 120)]
     assert len(texts(world, "--since", "2026-11-21")) == 120
 
 
 @pytest.mark.parametrize("words", [[], ["work"], ["--json"]])
-def test_missing_logs_are_no_error(world: World, words: list[str]) -> None:
+def test_missing_logs_are_no_error(world: CommandRoot, words: list[str]) -> None:
     done = world.runner.gateways("logs", *words)
     assert (done.code, done.stdout) == (0, "") and "has ever run" in done.stderr
     assert "hermes-gateways install --start" in done.stderr
 
 
-def test_no_matching_record_is_reported(written: World) -> None:
+def test_no_matching_record_is_reported(written: CommandRoot) -> None:
     assert "no record matches" in written.runner.gateways("logs", "--grep", "nothing").stderr
 
 
 @pytest.mark.parametrize("what", ["folder", "fifo"])
-def test_unreadable_log_is_warning(written: World, what: str) -> None:
+def test_unreadable_log_is_warning(written: CommandRoot, what: str) -> None:
     path = log(written, "work")
     path.unlink()
     path.mkdir() if what == "folder" else os.mkfifo(path)
@@ -153,7 +153,7 @@ def test_unreadable_log_is_warning(written: World, what: str) -> None:
     assert done.stderr.count("warning: ") == 1 and str(path) in done.stderr and "hint: " in done.stderr
 
 
-def test_control_bytes_in_logs_are_escaped(world: World) -> None:
+def test_control_bytes_in_logs_are_escaped(world: CommandRoot) -> None:
     log(world, "work").write_bytes(
         line(1, "").encode()[:-1]
         + b"\x1b[2J\x1b]0;x\x07red \xff\xfe \x00 \x07\x9b \xe2\x80\xae end\r\n"
@@ -169,14 +169,14 @@ def test_control_bytes_in_logs_are_escaped(world: World) -> None:
 @pytest.mark.parametrize("said", [TOKEN, SLACK, OPENAI, "xapp-CANARY-0000000", "Bearer CANARYabcdefgh", "https://u:CANARY123@h/",
                                   "-----BEGIN PRIVATE KEY-----\nCANARYabc\n-----END PRIVATE KEY-----"])  # fmt: skip
 @pytest.mark.parametrize("words", [[], ["--json"], ["--since", "2026-11-21"], ["--grep", "said"]])
-def test_secrets_of_other_profiles_are_redacted(world: World, said: str, words: list[str]) -> None:
+def test_secrets_of_other_profiles_are_redacted(world: CommandRoot, said: str, words: list[str]) -> None:
     """The secrets are those of default; the log is that of work."""
     log(world, "work").write_text(line(1, f"said {said} and went"))
     done = world.runner.gateways("logs", *words)  # fails by itself when a canary is in what it says
     assert "said " in done.stdout
 
 
-def test_partial_secret_at_end_of_log_is_redacted(world: World) -> None:
+def test_partial_secret_at_end_of_log_is_redacted(world: CommandRoot) -> None:
     for size in range(12, len(TOKEN)):
         log(world, "work").write_text(line(1, "first") + line(2, "with " + TOKEN[:size]).rstrip())
         done = world.runner.gateways("logs")
@@ -184,13 +184,13 @@ def test_partial_secret_at_end_of_log_is_redacted(world: World) -> None:
 
 
 @pytest.mark.parametrize("place", [60_000, 65_530, 65_540, 69_600, 69_640])
-def test_secret_at_cut_of_long_line_is_redacted(world: World, place: int) -> None:
+def test_secret_at_cut_of_long_line_is_redacted(world: CommandRoot, place: int) -> None:
     log(world, "work").write_text(line(1, "x" * place + TOKEN + "y" * 10**5))
     assert "7100000001" not in world.runner.gateways("logs").stdout
 
 
 @pytest.mark.parametrize("step", range(0, 44, 4))
-def test_long_line_of_secrets_is_fully_redacted(world: World, step: int) -> None:
+def test_long_line_of_secrets_is_fully_redacted(world: CommandRoot, step: int) -> None:
     """Masked, it is shorter than what was read of it."""
     for letter in ("x", "é"):
         log(world, "work").write_text(line(1, letter * step + f" {TOKEN}" * 5_000))
@@ -203,7 +203,7 @@ def test_long_line_of_secrets_is_fully_redacted(world: World, step: int) -> None
 
 
 @contextmanager
-def following(world: World, *words: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def following(world: CommandRoot, *words: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
     """Run `logs -f` until the block ends; it is known to follow when the block begins."""
     options = {"stdout": subprocess.PIPE, "start_new_session": True} | options
     with world.runner.process("logs", "-f", *words, command=GATEWAYS, **options) as process:
@@ -251,7 +251,7 @@ class Reader:
         return self.lines
 
 
-def test_follow_prints_new_records_until_ctrl_c(written: World) -> None:
+def test_follow_prints_new_records_until_ctrl_c(written: CommandRoot) -> None:
     with following(written, "-n", "1") as process:
         reader = Reader(process)
         with open(log(written, "work"), "a") as file:
@@ -264,7 +264,7 @@ def test_follow_prints_new_records_until_ctrl_c(written: World) -> None:
     assert reader.end()[0].endswith("five") and {each.split()[-1] for each in reader.lines[1:]} == {"nine", "error"}
 
 
-def test_follow_handles_added_and_removed_profiles(written: World) -> None:
+def test_follow_handles_added_and_removed_profiles(written: CommandRoot) -> None:
     with following(written, "-n", "0", "--json") as process:
         reader = Reader(process)
         fresh = written.make("fresh", {"config.yaml": "", "logs/gateway.log": line(1, "born")})
@@ -281,7 +281,7 @@ def test_follow_handles_added_and_removed_profiles(written: World) -> None:
     assert [json.loads(each)["text"] for each in reader.end()] == ["born", "still here"]
 
 
-def test_follow_redacts_secret_set_during_follow(written: World) -> None:
+def test_follow_redacts_secret_set_during_follow(written: CommandRoot) -> None:
     with following(written, "-n", "0") as process:
         reader = Reader(process)
         (written.home("work") / ".env").write_text("SOME_API_KEY=CANARYnewCANARYnew\n")
@@ -292,7 +292,7 @@ def test_follow_redacts_secret_set_during_follow(written: World) -> None:
     assert reader.end()[0].endswith("with <SOME_API_KEY>")
 
 
-def test_follow_into_closed_pipe_ends_without_message(written: World) -> None:
+def test_follow_into_closed_pipe_ends_without_message(written: CommandRoot) -> None:
     words = " ".join(GATEWAYS)
     for follow in ("", "-f"):
         done = subprocess.run(
@@ -302,7 +302,7 @@ def test_follow_into_closed_pipe_ends_without_message(written: World) -> None:
         assert done.returncode == 0 and done.stderr == "" and len(done.stdout.splitlines()) == 1
 
 
-def test_full_disk_during_logs_is_reported(written: World) -> None:
+def test_full_disk_during_logs_is_reported(written: CommandRoot) -> None:
     with open("/dev/full", "wb") as full:
         done = written.runner.run("logs", command=GATEWAYS, stdout=full)
     assert done.code == 1 and "cannot write the answer" in done.stderr
@@ -312,7 +312,9 @@ def test_full_disk_during_logs_is_reported(written: World) -> None:
     ({"TERM": "xterm", "NO_COLOR": ""}, True), ({"TERM": "xterm", "NO_COLOR": "1"}, False),
     ({"TERM": "dumb", "NO_COLOR": ""}, False),
 ])  # fmt: skip
-def test_logs_colours_only_supporting_terminals(written: World, environment: dict[str, str], has_colours: bool) -> None:
+def test_logs_colours_only_supporting_terminals(
+    written: CommandRoot, environment: dict[str, str], has_colours: bool
+) -> None:
     import pty
 
     ours, theirs = pty.openpty()
@@ -336,7 +338,7 @@ def _memory(pid: int) -> int:
         return next(int(each.split()[1]) * 1024 for each in file if each.startswith("VmRSS"))
 
 
-def test_follow_loses_no_record_of_fast_rotating_logs(world: World, tmp_path: Path) -> None:
+def test_follow_loses_no_record_of_fast_rotating_logs(world: CommandRoot, tmp_path: Path) -> None:
     """Two gateways write 100,000 lines each, rotate all the time and empty their logs: every line once, in order."""
     out, count = tmp_path / "followed", 100_000
     script = tmp_path / "writer.py"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 
 COUNT = 20
 # Knows every unit it is asked for, all of them idle.
@@ -22,7 +22,7 @@ esac; done
 
 
 @pytest.fixture
-def fleet(world: World) -> Iterator[World]:
+def fleet(world: CommandRoot) -> Iterator[CommandRoot]:
     """Twenty profiles with a unit each, and a user bus that only a stand-in of systemctl talks to."""
     units, programs = world.user / ".config/systemd/user", world.user / "programs"
     units.mkdir(parents=True)
@@ -49,7 +49,9 @@ def fleet(world: World) -> Iterator[World]:
     ("gateways", ("start", "--dry-run")), ("gateways", ("stop", "--dry-run")), ("profiles", ("list",)),
     ("profiles", ("list", "--json")),
 ])  # fmt: skip
-def test_status_of_twenty_profiles_queries_manager_once(fleet: World, program: str, words: tuple[str, ...]) -> None:
+def test_status_of_twenty_profiles_queries_manager_once(
+    fleet: CommandRoot, program: str, words: tuple[str, ...]
+) -> None:
     call = fleet.runner.gateways if program == "gateways" else fleet.call
     done = call(*words)
     assert done.code in (0, 3), done

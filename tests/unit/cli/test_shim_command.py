@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import Done
 
 from hermes_profiles.gateways.shim_header import Recorded
@@ -19,10 +19,10 @@ from hermes_profiles.profiles.alias import alias_script
 BASHRC = b"# mine\nalias ll='ls -l'"  # without a line end
 
 
-class ShimWorld:
+class ShimHome:
     """A user with a fake hermes on PATH, start files of shells, and the command run for them."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CommandRoot) -> None:
         self.world, self.user = world, world.user
         self.real = self.user / "venv" / "bin" / "hermes"
         self.real.parent.mkdir(parents=True)
@@ -51,12 +51,12 @@ class ShimWorld:
 
 
 @pytest.fixture
-def shims(world: World) -> ShimWorld:
+def shims(world: CommandRoot) -> ShimHome:
     (world.root / "profiles").mkdir(exist_ok=True)
-    return ShimWorld(world)
+    return ShimHome(world)
 
 
-def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimWorld) -> None:
+def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimHome) -> None:
     before = shims.picture()
     done = shims.call("install")
     assert os.access(shims.shim, os.X_OK) and str(shims.real) in done.stdout
@@ -72,7 +72,7 @@ def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimWorld) -> Non
     assert said.stdout.strip() == str(shims.shim), "the line that was printed works"
 
 
-def test_repeated_shim_install_changes_nothing(shims: ShimWorld) -> None:
+def test_repeated_shim_install_changes_nothing(shims: ShimHome) -> None:
     shims.call("install", "--shell-setup")
     before = picture(shims.user)
     done = shims.call("install", "--shell-setup", "--json")
@@ -82,7 +82,7 @@ def test_repeated_shim_install_changes_nothing(shims: ShimWorld) -> None:
 
 @pytest.mark.parametrize("words", [[], ["--shell-setup"], ["--shell", "zsh", "--shell", "fish", "--shell", "bash"]])
 @pytest.mark.parametrize("away", ["remove", "undo"])
-def test_shim_remove_and_undo_restore_bytes_and_modes(shims: ShimWorld, words: list[str], away: str) -> None:
+def test_shim_remove_and_undo_restore_bytes_and_modes(shims: ShimHome, words: list[str], away: str) -> None:
     (shims.user / ".zshrc").write_bytes(b"")
     (shims.user / ".config" / "fish").mkdir(parents=True)
     before = shims.picture()
@@ -93,7 +93,7 @@ def test_shim_remove_and_undo_restore_bytes_and_modes(shims: ShimWorld, words: l
     assert shims.call("remove").stdout.startswith("there is no shim")
 
 
-def test_undo_restores_removed_shim(shims: ShimWorld) -> None:
+def test_undo_restores_removed_shim(shims: ShimHome) -> None:
     shims.call("install", "--shell-setup")
     before = shims.picture()
     shims.call("remove")
@@ -101,7 +101,7 @@ def test_undo_restores_removed_shim(shims: ShimWorld) -> None:
     assert shims.picture() == before and shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_shell_setup_writes_start_files_of_installed_shells(shims: ShimWorld) -> None:
+def test_shell_setup_writes_start_files_of_installed_shells(shims: ShimHome) -> None:
     (shims.user / ".config" / "fish").mkdir(parents=True)
     data = shims.call("install", "--shell-setup", "--json").data
     fish = shims.user / ".config/fish/conf.d/hermes-profiles.fish"
@@ -113,7 +113,7 @@ def test_shell_setup_writes_start_files_of_installed_shells(shims: ShimWorld) ->
     assert shims.call("install", "--shell", "tcsh", "--json", code=2).problem["code"] == "bad-shell"
 
 
-def test_shim_is_first_on_path_in_new_shell(shims: ShimWorld) -> None:
+def test_shim_is_first_on_path_in_new_shell(shims: ShimHome) -> None:
     if shutil.which("bash") is None:
         pytest.skip("no bash")
     shims.call("install", "--shell-setup")
@@ -124,7 +124,7 @@ def test_shim_is_first_on_path_in_new_shell(shims: ShimWorld) -> None:
     assert said.stdout.splitlines() == ["real a b c", str(shims.shim)]
 
 
-def test_shim_remove_after_separate_setup_removes_both(shims: ShimWorld) -> None:
+def test_shim_remove_after_separate_setup_removes_both(shims: ShimHome) -> None:
     before = shims.picture()
     shims.call("install")
     shims.call("install", "--shell", "fish")
@@ -132,7 +132,7 @@ def test_shim_remove_after_separate_setup_removes_both(shims: ShimWorld) -> None
     assert shims.picture() == before, "folders of both times are known"
 
 
-def test_shim_remove_keeps_folders_in_use(shims: ShimWorld) -> None:
+def test_shim_remove_keeps_folders_in_use(shims: ShimHome) -> None:
     shims.call("install")
     other = shims.user / ".local" / "share" / "notes.txt"
     other.write_text("mine")
@@ -140,7 +140,7 @@ def test_shim_remove_keeps_folders_in_use(shims: ShimWorld) -> None:
     assert other.read_text() == "mine" and not (other.parent / "hermes-profiles").exists()
 
 
-def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimWorld) -> None:
+def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimHome) -> None:
     shims.world.make("work")
     done = shims.world.unchanged_by(
         "shim", "install", "--shell-setup", "--dry-run", env={"PATH": shims.path, "SHELL": "/bin/bash"}
@@ -151,7 +151,7 @@ def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimWorld) -> None:
     assert f"remove {shims.shim}" in done.stdout and str(shims.user / ".bashrc") in done.stdout
 
 
-def test_hand_edited_start_file_block_is_refused(shims: ShimWorld) -> None:
+def test_hand_edited_start_file_block_is_refused(shims: ShimHome) -> None:
     shims.call("install", "--shell-setup")
     bashrc = shims.user / ".bashrc"
     bashrc.write_bytes(bashrc.read_bytes().replace(b"# <<<", b"echo mine\n# <<<"))
@@ -167,7 +167,7 @@ def test_hand_edited_start_file_block_is_refused(shims: ShimWorld) -> None:
     assert states[str(bashrc)] == "edited"
 
 
-def test_linked_start_file_is_written_at_its_target(shims: ShimWorld) -> None:
+def test_linked_start_file_is_written_at_its_target(shims: ShimHome) -> None:
     dotfiles = shims.user / "dotfiles" / "bashrc"
     dotfiles.parent.mkdir()
     (shims.user / ".bashrc").rename(dotfiles)
@@ -179,7 +179,7 @@ def test_linked_start_file_is_written_at_its_target(shims: ShimWorld) -> None:
     assert shims.picture() == before
 
 
-def test_shim_remove_after_hermes_uninstall_removes_the_rest(shims: ShimWorld) -> None:
+def test_shim_remove_after_hermes_uninstall_removes_the_rest(shims: ShimHome) -> None:
     (shims.user / ".bashrc").write_bytes(b"# mine\n")
     before = shims.picture()
     shims.call("install", "--shell-setup")
@@ -191,7 +191,7 @@ def test_shim_remove_after_hermes_uninstall_removes_the_rest(shims: ShimWorld) -
     assert shims.picture() == before
 
 
-def test_unrelated_file_is_not_overwritten_by_shim(shims: ShimWorld) -> None:
+def test_unrelated_file_is_not_overwritten_by_shim(shims: ShimHome) -> None:
     shims.shim.parent.mkdir(parents=True)
     shims.shim.write_text("#!/bin/sh\necho mine\n")
     before = picture(shims.user)
@@ -201,7 +201,7 @@ def test_unrelated_file_is_not_overwritten_by_shim(shims: ShimWorld) -> None:
     assert shims.status(0)["installed"] is False
 
 
-def test_outdated_or_edited_shim_is_rewritten(shims: ShimWorld) -> None:
+def test_outdated_or_edited_shim_is_rewritten(shims: ShimHome) -> None:
     shims.call("install")
     good = shims.shim.read_bytes()
     shims.shim.write_bytes(good.replace(b"shim 1", b"shim 0") + b"# more\n")
@@ -216,13 +216,13 @@ def test_outdated_or_edited_shim_is_rewritten(shims: ShimWorld) -> None:
 
 
 @pytest.mark.parametrize("name", ["with:colon", "with\nbreak"])
-def test_shim_folder_unusable_in_path_is_refused(shims: ShimWorld, name: str) -> None:
+def test_shim_folder_unusable_in_path_is_refused(shims: ShimHome, name: str) -> None:
     place = shims.user / name
     assert shims.call("install", "--json", code=6, XDG_DATA_HOME=str(place)).problem["code"] == "bad-path"
     assert not place.exists()
 
 
-def test_absolute_xdg_data_home_is_used(shims: ShimWorld) -> None:
+def test_absolute_xdg_data_home_is_used(shims: ShimHome) -> None:
     assert shims.status(0, XDG_DATA_HOME=str(shims.user / "d"))["path"] == f"{shims.user}/d/hermes-profiles/shim/hermes"
     assert shims.status(0, XDG_DATA_HOME="relative")["path"] == str(shims.shim)
 
@@ -230,7 +230,7 @@ def test_absolute_xdg_data_home_is_used(shims: ShimWorld) -> None:
 # --- aliases --------------------------------------------------------------------------------------------------------
 
 
-def test_aliases_run_shim_until_it_is_removed(shims: ShimWorld) -> None:
+def test_aliases_run_shim_until_it_is_removed(shims: ShimHome) -> None:
     folder = shims.user / ".local" / "bin"
     folder.mkdir(parents=True)
     texts = {
@@ -257,7 +257,7 @@ def test_aliases_run_shim_until_it_is_removed(shims: ShimWorld) -> None:
     assert shims.picture() == before
 
 
-def test_aliases_are_restored_to_existing_hermes(shims: ShimWorld) -> None:
+def test_aliases_are_restored_to_existing_hermes(shims: ShimHome) -> None:
     shims.call("install")
     alias = shims.user / ".local" / "bin" / "coder"
     alias.parent.mkdir(parents=True, exist_ok=True)
@@ -272,7 +272,7 @@ def test_aliases_are_restored_to_existing_hermes(shims: ShimWorld) -> None:
 # --- status ---------------------------------------------------------------------------------------------------------
 
 
-def test_shim_status_reports_whether_shim_is_active(shims: ShimWorld) -> None:
+def test_shim_status_reports_whether_shim_is_active(shims: ShimHome) -> None:
     status = shims.status(0)
     assert status["installed"] is False and status["in_effect"] is False and not status["current"]
     shims.call("install")
@@ -283,7 +283,7 @@ def test_shim_status_reports_whether_shim_is_active(shims: ShimWorld) -> None:
     assert "in effect: " in shims.call("status", PATH=shims.in_front).stdout
 
 
-def test_shim_status_names_obstacle(shims: ShimWorld) -> None:
+def test_shim_status_names_obstacle(shims: ShimHome) -> None:
     shims.call("install")
 
     def faults(code: int = 3, **env: str) -> dict[str, str]:
@@ -299,7 +299,7 @@ def test_shim_status_names_obstacle(shims: ShimWorld) -> None:
     assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == {"no-hermes"}
 
 
-def test_shim_status_reports_missing_program(shims: ShimWorld) -> None:
+def test_shim_status_reports_missing_program(shims: ShimHome) -> None:
     shims.shim.parent.mkdir(parents=True)
     shims.shim.write_bytes(shim_script(Recorded("/nowhere/hermes-profiles", str(shims.real))))
     shims.shim.chmod(0o755)
@@ -310,7 +310,7 @@ def test_shim_status_reports_missing_program(shims: ShimWorld) -> None:
     assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_other_shim_on_path_is_named_and_not_run(shims: ShimWorld) -> None:
+def test_other_shim_on_path_is_named_and_not_run(shims: ShimHome) -> None:
     shims.call("install")
     copy = shims.user / "copy" / "hermes"
     copy.parent.mkdir()
@@ -320,14 +320,14 @@ def test_other_shim_on_path_is_named_and_not_run(shims: ShimWorld) -> None:
     assert found["hermes"]["path"] == str(shims.real)  # type: ignore[index]
 
 
-def test_shim_can_be_installed_before_hermes(shims: ShimWorld) -> None:
+def test_shim_can_be_installed_before_hermes(shims: ShimHome) -> None:
     shims.real.unlink()
     done = shims.call("install", "--json")
     assert [row["code"] for row in done.json["warnings"]] == ["no-hermes"] and done.data["hermes"] is None
     assert shims.status(0, PATH=shims.in_front)["in_effect"] is True
 
 
-def test_services_use_real_hermes_behind_shim(shims: ShimWorld) -> None:
+def test_services_use_real_hermes_behind_shim(shims: ShimHome) -> None:
     from hermes_profiles.gateways.hermes_install import find_installation
     from hermes_profiles.model.layout import Layout
 

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import COMMAND, Done
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,20 +126,20 @@ def test_other_arguments_keep_their_order(words: list[str]) -> None:
 
 
 @pytest.fixture
-def real(world: World) -> Path:
+def real(world: CommandRoot) -> Path:
     path = world.user / "hermes"
     path.write_text(SCRIPT.format(code=0))
     path.chmod(0o755)
     return path
 
 
-def handed(world: World, real: Path | str, line: str, code: int = 0) -> Done:
+def handed(world: CommandRoot, real: Path | str, line: str, code: int = 0) -> Done:
     done = world.run("from-hermes", str(real), *line.split())
     assert done.code == code, done
     return done
 
 
-def test_other_commands_exec_hermes(world: World, real: Path) -> None:
+def test_other_commands_exec_hermes(world: CommandRoot, real: Path) -> None:
     assert handed(world, real, "profile export b").stdout == "real <profile> <export> <b>\n"
     real.write_text(SCRIPT.format(code=9))
     assert handed(world, real, "profile frob", 9).stderr == ""
@@ -148,13 +148,13 @@ def test_other_commands_exec_hermes(world: World, real: Path) -> None:
     assert "nowhere" in handed(world, "/nowhere/hermes", "profile export b", 126).stderr
 
 
-def test_profiles_and_gateways_work_without_hermes(world: World) -> None:
+def test_profiles_and_gateways_work_without_hermes(world: CommandRoot) -> None:
     assert handed(world, "", "profile list --names").stdout == "default\n"
     assert "default" in handed(world, "", "gateways status").stdout
     assert "Usage: hermes-gateways" in handed(world, "", "gateways --help").stdout
 
 
-def test_clone_uses_named_profile(world: World) -> None:
+def test_clone_uses_named_profile(world: CommandRoot) -> None:
     world.ok("create", "work", "--no-alias")
     (world.home("work") / ".env").write_text("OPENAI_API_KEY=sk-CANARY-of-work\n")
     handed(world, "", "-p work profile create night --clone --no-alias")
@@ -164,7 +164,7 @@ def test_clone_uses_named_profile(world: World) -> None:
     assert "of-work" not in (world.home("third") / ".env").read_text(), "the sticky one was not meant"
 
 
-def test_missing_profile_stops_all_programs(world: World, real: Path) -> None:
+def test_missing_profile_stops_all_programs(world: CommandRoot, real: Path) -> None:
     before = world.picture()
     for line in ("profile list", "gateways status", "doctor", "profile create b", "profile explain X"):
         done = handed(world, real, f"-p nosuch {line}", 5)
@@ -174,7 +174,7 @@ def test_missing_profile_stops_all_programs(world: World, real: Path) -> None:
     assert world.picture() == before
 
 
-def test_doctor_runs_both_and_exits_with_worse_code(world: World, real: Path) -> None:
+def test_doctor_runs_both_and_exits_with_worse_code(world: CommandRoot, real: Path) -> None:
     world.make("work")
     done = handed(world, real, "doctor", 3)  # two profiles with one bot
     assert done.stdout.startswith("real <doctor>\n") and "conflicts.shared-identity" in done.stdout
@@ -185,23 +185,23 @@ def test_doctor_runs_both_and_exits_with_worse_code(world: World, real: Path) ->
 
 
 @pytest.mark.parametrize("code", [2, 64, 126, 130, 143])
-def test_failed_hermes_doctor_skips_our_doctor(world: World, real: Path, code: int) -> None:
+def test_failed_hermes_doctor_skips_our_doctor(world: CommandRoot, real: Path, code: int) -> None:
     real.write_text(SCRIPT.format(code=code))
     assert handed(world, real, "doctor", code).stdout == "real <doctor>\n"
 
 
-def test_unavailable_hermes_doctor_is_reported(world: World, real: Path) -> None:
+def test_unavailable_hermes_doctor_is_reported(world: CommandRoot, real: Path) -> None:
     real.chmod(0o600)
     assert "permission denied" in handed(world, real, "doctor", 126).stderr
 
 
-def test_other_options_of_the_doctor_go_to_hermes_alone(world: World, real: Path) -> None:
+def test_other_options_of_the_doctor_go_to_hermes_alone(world: CommandRoot, real: Path) -> None:
     for line in ("doctor --ack X", "doctor --help"):
         assert len(handed(world, real, line).stdout.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_both_doctors(world: World, real: Path, number: signal.Signals, code: int) -> None:
+def test_a_signal_ends_both_doctors(world: CommandRoot, real: Path, number: signal.Signals, code: int) -> None:
     real.write_text("#!/bin/sh\necho $$\nexec sleep 60\n")
     process = subprocess.Popen(
         [*COMMAND, "from-hermes", str(real), "doctor"], env=world.runner.environment, cwd=world.user,
@@ -221,7 +221,7 @@ def test_a_signal_ends_both_doctors(world: World, real: Path, number: signal.Sig
     assert not Path(f"/proc/{child}/stat").exists()
 
 
-def test_signals_that_python_ignores_are_not_ignored_in_hermes(world: World, real: Path) -> None:
+def test_signals_that_python_ignores_are_not_ignored_in_hermes(world: CommandRoot, real: Path) -> None:
     real.write_text("#!/bin/sh\ngrep SigIgn /proc/self/status\n")
     done = handed(world, real, "profile export b")
     assert int(done.stdout.split()[1], 16) & (1 << (signal.SIGPIPE - 1)) == 0, done.stdout

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from command_runner import GATEWAYS, assert_no_canary
-from gateway_world import GatewayWorld, until
+from gateway_root import GatewayRoot, until
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -35,7 +35,7 @@ ENTER, LEAVE, HIDE, SHOW = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[
 class Terminal:
     """A terminal with a command at work on it: a screen that knows what the command may say, and nothing else."""
 
-    def __init__(self, fleet: GatewayWorld, *words: str, rows: int = 24, columns: int = 80, **env: str) -> None:
+    def __init__(self, fleet: GatewayRoot, *words: str, rows: int = 24, columns: int = 80, **env: str) -> None:
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.modes = termios.tcgetattr(self.slave)
@@ -128,7 +128,7 @@ def q(terminal: Terminal) -> Callable[[], object]:
 
 @pytest.mark.parametrize("size", [(5, 20), (10, 40), (24, 80), (60, 200)], ids=lambda size: f"{size[1]}x{size[0]}")
 def test_watch_at_every_size_shows_rows_without_wrapping(
-    fleet: GatewayWorld, terminals: list[Terminal], size: tuple[int, int]
+    fleet: GatewayRoot, terminals: list[Terminal], size: tuple[int, int]
 ) -> None:
     log = fleet.home("work") / "logs/gateway.log"
     log.parent.mkdir()
@@ -146,14 +146,14 @@ def test_watch_at_every_size_shows_rows_without_wrapping(
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_watch_on_signal_exits_with_its_code_and_restores_terminal(
-    fleet: GatewayWorld, terminals: list[Terminal], number: signal.Signals, code: int
+    fleet: GatewayRoot, terminals: list[Terminal], number: signal.Signals, code: int
 ) -> None:
     terminals.append(terminal := Terminal(fleet))
     terminal.see(lambda screen: "profiles" in screen[0])
     assert terminal.end(lambda: terminal.process.send_signal(number)) == code
 
 
-def test_watch_keeps_ignored_signal_ignored(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_keeps_ignored_signal_ignored(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     words = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\" </dev/null", "sh", *GATEWAYS, "status", "--watch")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: "profiles" in screen[0])
@@ -163,7 +163,7 @@ def test_watch_keeps_ignored_signal_ignored(fleet: GatewayWorld, terminals: list
     assert terminal.end(lambda: terminal.type(b"\x03")) == 130, "without a keyboard, too"
 
 
-def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     for keys, code in ((b"\x03", 130), (b"\x04", 0), (b"xyz Q", 0)):
         terminals.append(terminal := Terminal(fleet))
         terminal.see(lambda screen: "profiles" in screen[0])
@@ -172,7 +172,7 @@ def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayWorld, termi
 
 @pytest.mark.parametrize("before", [(), ("/bin/sh", "-c", "trap '' HUP; exec \"$@\"", "sh")], ids=["", "nohup"])
 def test_watch_ends_when_terminal_closes(
-    fleet: GatewayWorld, terminals: list[Terminal], before: tuple[str, ...]
+    fleet: GatewayRoot, terminals: list[Terminal], before: tuple[str, ...]
 ) -> None:
     terminals.append(terminal := Terminal(fleet, *before, *GATEWAYS, "status", "--watch"))
     terminal.see(lambda screen: "profiles" in screen[0])
@@ -181,7 +181,7 @@ def test_watch_ends_when_terminal_closes(
     assert terminal.process.wait(20) == 129
 
 
-def test_watch_q_exits_with_code_of_status(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_q_exits_with_code_of_status(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     fleet.gok("install", "work", "--start")
     terminals.append(terminal := Terminal(fleet))
     row = terminal.see(lambda screen: any(line.startswith("work") and "running" in line for line in screen))
@@ -191,7 +191,7 @@ def test_watch_q_exits_with_code_of_status(fleet: GatewayWorld, terminals: list[
     assert terminal.end(q(terminal)) == 3 == fleet.gateways("status").code
 
 
-def test_watch_continues_with_unreachable_manager(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_continues_with_unreachable_manager(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, HERMES_PROFILES_MANAGER="systemd"))
     screen = terminal.see(lambda screen: any("error: " in line for line in screen))
     assert any(line.startswith("work") for line in screen)
@@ -200,7 +200,7 @@ def test_watch_continues_with_unreachable_manager(fleet: GatewayWorld, terminals
     assert terminal.end(q(terminal)) == 4
 
 
-def test_watch_continues_when_manager_ends(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_continues_when_manager_ends(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     fleet.gok("install", "work", "--start")
     terminals.append(terminal := Terminal(fleet))
     terminal.see(lambda screen: any(line.startswith("work") and "running" in line for line in screen))
@@ -214,7 +214,7 @@ def test_watch_continues_when_manager_ends(fleet: GatewayWorld, terminals: list[
     assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_shows_added_and_removed_profiles(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_shows_added_and_removed_profiles(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet))
     terminal.see(lambda screen: any(line.startswith("work") for line in screen))
     fleet.profile("zebra")
@@ -224,7 +224,7 @@ def test_watch_shows_added_and_removed_profiles(fleet: GatewayWorld, terminals: 
     assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_reports_removed_named_profile(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_reports_removed_named_profile(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     words = (*GATEWAYS, "status", "work", "--watch", "--interval", "0.2")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: any(line.startswith("work") for line in screen))
@@ -235,7 +235,7 @@ def test_watch_reports_removed_named_profile(fleet: GatewayWorld, terminals: lis
     assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_redraws_after_resize(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_redraws_after_resize(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     words = (*GATEWAYS, "status", "--watch", "--interval", "600")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: any("last log line" in line for line in screen))
@@ -246,7 +246,7 @@ def test_watch_redraws_after_resize(fleet: GatewayWorld, terminals: list[Termina
     assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_releases_terminal_on_ctrl_z_until_fg(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_releases_terminal_on_ctrl_z_until_fg(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, "/bin/bash", "--norc", "--noediting", "-i", PS1="ready> "))
     prompt = b"ready> "
     _until(terminal, lambda: terminal.said.endswith(prompt))
@@ -277,7 +277,7 @@ def _until(terminal: Terminal, what: Callable[[], object]) -> None:
     until(look)
 
 
-def test_colours_and_no_colours(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_colours_and_no_colours(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     fleet.gok("install", "work", "--start")
     for env, has_colour in (({}, True), ({"NO_COLOR": "1"}, False)):
         terminals.append(terminal := Terminal(fleet, **env))
@@ -287,14 +287,14 @@ def test_colours_and_no_colours(fleet: GatewayWorld, terminals: list[Terminal]) 
         assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_frame_output_is_limited_by_screen_size(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_frame_output_is_limited_by_screen_size(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, rows=24, columns=80))
     terminal.see(lambda _: len(terminal.frames()) > 3)
     assert len(terminal.said) / len(terminal.frames()) < 24 * 80 * 1.5
     assert terminal.end(q(terminal)) == 0
 
 
-def test_watch_escapes_control_characters_of_logs(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_escapes_control_characters_of_logs(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     log = fleet.home("work") / "logs/gateway.log"
     log.parent.mkdir()
     log.write_bytes("2026-11-21 10:00:00,000 INFO x: \x1b[2J\x1b]0;evil\x07\r\tdone \u202e\x9b2J 漢字\n".encode())
@@ -308,9 +308,7 @@ def test_watch_escapes_control_characters_of_logs(fleet: GatewayWorld, terminals
     (("--watch",), {}), (("--watch", "--json"), {}), (("--watch", "--interval", "0.1"), {}),
     (("--watch", "--interval", "nan"), {}), (("--interval", "3"), {}),
 ], ids=str)  # fmt: skip
-def test_watch_without_terminal_is_usage_error(
-    fleet: GatewayWorld, words: tuple[str, ...], env: dict[str, str]
-) -> None:
+def test_watch_without_terminal_is_usage_error(fleet: GatewayRoot, words: tuple[str, ...], env: dict[str, str]) -> None:
     done = fleet.untouched_by("status", *words, env=env)
     assert done.code == 2
     if "--json" not in words:
@@ -320,21 +318,21 @@ def test_watch_without_terminal_is_usage_error(
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])
-def test_watch_on_dumb_terminal_is_usage_error(fleet: GatewayWorld, terminals: list[Terminal], term: str) -> None:
+def test_watch_on_dumb_terminal_is_usage_error(fleet: GatewayRoot, terminals: list[Terminal], term: str) -> None:
     terminals.append(terminal := Terminal(fleet, TERM=term))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
     assert terminal.process.returncode == 2 and b"cannot draw" in terminal.said and ENTER not in terminal.said
 
 
-def test_watch_with_unknown_profile_fails_before_drawing(fleet: GatewayWorld, terminals: list[Terminal]) -> None:
+def test_watch_with_unknown_profile_fails_before_drawing(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, *GATEWAYS, "status", "nobody", "--watch"))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
     assert terminal.process.returncode == 5 and ENTER not in terminal.said
 
 
-def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayWorld) -> None:
+def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     script = """
 import json, os, sys, threading

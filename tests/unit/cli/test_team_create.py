@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from cli_world import SOURCE, TOKEN, World, picture, strays
+from command_root import SOURCE, TOKEN, CommandRoot, picture, strays
 from typer.main import get_command
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
@@ -21,12 +21,12 @@ MEMBER_ROW = {"profile", "path", "account", "own", "carried", "links", "missing"
 
 
 @pytest.fixture
-def team(world: World) -> World:
+def team(world: CommandRoot) -> CommandRoot:
     world.ok("team", "create", "family", "--members", "ann,bob")
     return world
 
 
-def test_team_create_makes_team(world: World) -> None:
+def test_team_create_makes_team(world: CommandRoot) -> None:
     before = world.picture(world.root)
     dry = world.unchanged_by("team", "create", "family", "--members", "ann,bob", "--dry-run", "--json")
     done = world.ok("team", "create", "family", "--members", "ann,bob", "--json")
@@ -45,18 +45,18 @@ def test_team_create_makes_team(world: World) -> None:
     assert strays(world) == []
 
 
-def test_undo_removes_whole_team(team: World) -> None:
+def test_undo_removes_whole_team(team: CommandRoot) -> None:
     team.ok("undo")
     assert team.names() == ["default"] and team.ok("team", "list", "--json").data == {"teams": []}
     team.ok("undo", json_id(team))
     assert team.ok("team", "show", "family", "--json").data["team"]["members"] == ["ann", "bob"]
 
 
-def json_id(world: World) -> str:
+def json_id(world: CommandRoot) -> str:
     return str(max(entry["id"] for entry in world.journal()))
 
 
-def test_team_text_output(world: World) -> None:
+def test_team_text_output(world: CommandRoot) -> None:
     text = world.ok("team", "create", "family", "--members", "ann,bob").stdout
     assert text.startswith("team family: led by default, on weixin, shares skills, persona, config, keys\n")
     assert f"  ann: made at {world.home('ann')}, no account yet\n" in text
@@ -70,11 +70,11 @@ def test_team_text_output(world: World) -> None:
     assert "no members yet" in world.ok("team", "show", "work").stdout
 
 
-def test_team_list_without_team_hints_create(world: World) -> None:
+def test_team_list_without_team_hints_create(world: CommandRoot) -> None:
     assert "hermes-profiles team create" in world.ok("team", "list").stdout
 
 
-def test_every_next_step_is_a_command_that_exists(world: World) -> None:
+def test_every_next_step_is_a_command_that_exists(world: CommandRoot) -> None:
     trees = {
         "hermes-profiles": get_command(typer_app(HERMES_PROFILES)),
         "hermes-gateways": get_command(typer_app(HERMES_GATEWAYS)),
@@ -93,7 +93,7 @@ def test_every_next_step_is_a_command_that_exists(world: World) -> None:
         assert {word for word in words if word.startswith("--")} <= options, (program, words)
 
 
-def test_team_under_multiplexer_hints_restart_for_new_members(world: World) -> None:
+def test_team_under_multiplexer_hints_restart_for_new_members(world: CommandRoot) -> None:
     """Started by itself a member's gateway would be refused; and doors that default opens stay closed to it."""
     world.make(files={"config.yaml": SOURCE["config.yaml"] + "gateway:\n  multiplex_profiles: true\n"})
     steps = world.ok("team", "create", "family", "--members", "ann", "--json").data["next_steps"]
@@ -102,7 +102,7 @@ def test_team_under_multiplexer_hints_restart_for_new_members(world: World) -> N
     assert done.data["next_steps"][0].endswith("hermes-gateways restart default")
 
 
-def test_lead_token_in_pool_is_reported_with_location(world: World) -> None:
+def test_lead_token_in_pool_is_reported_with_location(world: CommandRoot) -> None:
     world.make(files={"skills/notify/SKILL.md": f"curl https://api.telegram.org/bot{TOKEN}/x\n"})
     done = world.ok("team", "create", "family", "--json")
     (warning,) = [one for one in done.json["warnings"] if one["code"] == "shared-identity"]
@@ -123,7 +123,7 @@ def test_lead_token_in_pool_is_reported_with_location(world: World) -> None:
     (("family", "--lead", "member"), 6, "lead-is-member"),
 ])  # fmt: skip
 def test_invalid_team_create_is_refused_without_change(
-    world: World, words: tuple[str, ...], code: int, problem: str
+    world: CommandRoot, words: tuple[str, ...], code: int, problem: str
 ) -> None:
     world.ok("create", "work", "--no-alias")
     world.ok("team", "create", "old", "--members", "member")
@@ -135,13 +135,13 @@ def test_invalid_team_create_is_refused_without_change(
     (".env", "A='open\n"), ("config.yaml", "model: [\n"), ("profile.yaml", "teams: {\n"),
     (".env", b"\xff\xfe\x00\x00A\x00\x00\x00"), ("gateway.json", "{"),
 ])  # fmt: skip
-def test_unreadable_lead_is_error_with_file_and_reason(world: World, path: str, content: str | bytes) -> None:
+def test_unreadable_lead_is_error_with_file_and_reason(world: CommandRoot, path: str, content: str | bytes) -> None:
     world.make(files={path: content})
     done = world.unchanged_by("team", "create", "family", "--members", "ann", "--json")
     assert done.code == 1 and path in done.problem["message"] and "--skip-unreadable" not in str(done.problem)
 
 
-def test_killed_team_create_is_reported_and_recovered(world: World) -> None:
+def test_killed_team_create_is_reported_and_recovered(world: CommandRoot) -> None:
     script = (
         "import os, signal, sys\nfrom hermes_profiles.changes import filesystem\n"
         "real = filesystem.Files.operation\nleft = [int(sys.argv.pop(1))]\n"
@@ -175,7 +175,7 @@ def test_killed_team_create_is_reported_and_recovered(world: World) -> None:
     assert 1 in ends
 
 
-def test_teams_are_completed(team: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_teams_are_completed(team: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(team.user))
     team.ok("team", "create", "work2", "--share", "none")
     assert answer(("fish", "team", "")) == "family\tled by default\nwork2\tled by default\n"
@@ -187,7 +187,7 @@ def test_teams_are_completed(team: World, monkeypatch: pytest.MonkeyPatch) -> No
         assert answer(("bash", "team", "")) == ""
 
 
-def test_team_show_reports_missing_lead(team: World) -> None:
+def test_team_show_reports_missing_lead(team: CommandRoot) -> None:
     path = team.root / "profile.yaml"
     path.write_text(path.read_text().replace("teams:", "was:"))
     done = team.ok("team", "show", "family", "--json")
@@ -198,8 +198,8 @@ def test_team_show_reports_missing_lead(team: World) -> None:
     assert missing.code == 5 and "family" in missing.problem["hint"]
 
 
-def test_team_create_uses_home_option(world: World, tmp_path: Path) -> None:
-    other = World(world.runner, tmp_path / "root")
+def test_team_create_uses_home_option(world: CommandRoot, tmp_path: Path) -> None:
+    other = CommandRoot(world.runner, tmp_path / "root")
     other.make(files={**SOURCE, "config.yaml": "model: x\n"})
     done = world.ok("team", "create", "family", "--members", "ann", "--home", str(other.root))
     assert os.readlink(other.home("ann") / "skills") == "../../skills" and world.names() == ["default"]
@@ -207,7 +207,7 @@ def test_team_create_uses_home_option(world: World, tmp_path: Path) -> None:
     assert steps and str(other.root) in steps[0], "the command that comes next must act on the same home"
 
 
-def test_concurrent_team_creates_make_one_team(world: World) -> None:
+def test_concurrent_team_creates_make_one_team(world: CommandRoot) -> None:
     """The second one finds the first one's profile, or its record, and refuses."""
     words = ("team", "create", "family", "--members", "ann,bob", "--json")
     with world.process(*words) as one, world.process(*words) as two:

@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from cli_world import TOKEN, World, picture, strays
+from command_root import TOKEN, CommandRoot, picture, strays
 from test_cli_terminal import at_terminal
 
 from hermes_profiles.operations import add_member, add_members, import_accounts
@@ -19,28 +19,28 @@ TELEGRAM = "7200000001:CANARYmemberCANARYmemberCANARYmember"
 
 
 @pytest.fixture
-def team(world: World) -> World:
+def team(world: CommandRoot) -> CommandRoot:
     world.ok("team", "create", "family", "--members", "ann,bob")
     return world
 
 
 @pytest.fixture
-def telegram(world: World) -> World:
+def telegram(world: CommandRoot) -> CommandRoot:
     world.ok("team", "create", "tg", "--channel", "telegram", "--members", "ann")
     return world
 
 
-def env_of(world: World, name: str) -> dict[str, str]:
+def env_of(world: CommandRoot, name: str) -> dict[str, str]:
     lines = (world.home(name) / ".env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def account_of(world: World, name: str, team: str = "family") -> str | None:
+def account_of(world: CommandRoot, name: str, team: str = "family") -> str | None:
     (row,) = [row for row in world.ok("team", "show", team, "--json").data["members"] if row["profile"] == name]
     return None if row["account"] is None else str(row["account"])
 
 
-def add(world: World, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[str, object]:
+def add(world: CommandRoot, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[str, object]:
     """Run `team add`; returns its data, or the problem it was refused with."""
     before = world.picture() if code or "--dry-run" in words else None
     done = world.call("team", "add", *words, "--json", typed=typed)
@@ -52,7 +52,7 @@ def add(world: World, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[s
 # --- new members
 
 
-def test_add_creates_member_with_account(team: World) -> None:
+def test_add_creates_member_with_account(team: CommandRoot) -> None:
     words = ("eve", "--team", "family", "--account-id", ID, "--base-url", "https://x.example", "--user", "u1",
              "--allow", "mum,dad", "--description", "for Eve")  # fmt: skip
     dry = add(team, *words, "--dry-run")
@@ -68,19 +68,19 @@ def test_add_creates_member_with_account(team: World) -> None:
     assert "eve" not in team.names()
 
 
-def test_add_without_account_prompts_for_nothing(team: World) -> None:
+def test_add_without_account_prompts_for_nothing(team: CommandRoot) -> None:
     add(team, "eve", typed="this is not read\n")
     assert account_of(team, "eve") is None
     assert "team add eve" in str(add(team, "eve")["next_steps"])
 
 
-def test_add_without_team_uses_the_only_team(team: World) -> None:
+def test_add_without_team_uses_the_only_team(team: CommandRoot) -> None:
     add(team, "eve", "--no-account")
     team.ok("team", "create", "second")
     assert "family" in str(add(team, "fred", code=2)["hint"])
 
 
-def test_add_reads_variables_of_other_channel_from_lines(telegram: World) -> None:
+def test_add_reads_variables_of_other_channel_from_lines(telegram: CommandRoot) -> None:
     typed = f"# from the father of bots\n\nexport TELEGRAM_BOT_TOKEN='{TELEGRAM}'\nTELEGRAM_HOME_CHANNEL=12345\n"
     add(telegram, "eve", "--allow", "42", typed=typed)
     env = env_of(telegram, "eve")
@@ -97,12 +97,12 @@ def test_add_reads_variables_of_other_channel_from_lines(telegram: World) -> Non
     ("TELEGRAM_HOME_CHANNEL=1\n", "needs TELEGRAM_BOT_TOKEN"), ("TELEGRAM_BOT_TOKEN='CANARY-open\n", "standard input"),
     (f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "bound to the profile default"),
 ])  # fmt: skip
-def test_invalid_account_is_refused_without_printing_it(telegram: World, typed: str, says: str) -> None:
+def test_invalid_account_is_refused_without_printing_it(telegram: CommandRoot, typed: str, says: str) -> None:
     code = 6 if "bound" in says else 2
     assert says in str(add(telegram, "eve", typed=typed, code=code)["message"])
 
 
-def test_slack_needs_both_tokens(world: World) -> None:
+def test_slack_needs_both_tokens(world: CommandRoot) -> None:
     world.ok("team", "create", "sl", "--channel", "slack")
     problem = add(world, "eve", typed="SLACK_BOT_TOKEN=xoxb-CANARY-new\n", code=2)
     assert "SLACK_APP_TOKEN" in str(problem["message"])
@@ -115,26 +115,26 @@ def test_slack_needs_both_tokens(world: World) -> None:
     ("--account-id", "../x"), ("--account-id", ""), ("--account-id", ID, "--base-url", "x.example"),
     ("--account-id", ID, "--allow", "*"), ("--account-id", ID, "--allow", ""), ("--account-id", ID, "--allow", "a,,b"),
 ])  # fmt: skip
-def test_conflicting_arguments_are_refused(team: World, words: tuple[str, ...]) -> None:
+def test_conflicting_arguments_are_refused(team: CommandRoot, words: tuple[str, ...]) -> None:
     assert add(team, "eve", *words, code=2)["hint"]
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "  \n"])
-def test_no_token_is_no_account(team: World, typed: str) -> None:
+def test_no_token_is_no_account(team: CommandRoot, typed: str) -> None:
     assert add(team, "eve", "--account-id", ID, typed=typed, code=2)
 
 
-def test_weixin_options_are_refused_for_telegram(telegram: World) -> None:
+def test_weixin_options_are_refused_for_telegram(telegram: CommandRoot) -> None:
     assert "--account-id" in str(add(telegram, "eve", "--account-id", ID, code=2)["message"])
 
 
-def test_allow_list_unsupported_by_channel_is_refused(world: World) -> None:
+def test_allow_list_unsupported_by_channel_is_refused(world: CommandRoot) -> None:
     world.ok("team", "create", "house", "--channel", "homeassistant")
     problem = add(world, "eve", "--allow", "mum", typed="HASS_TOKEN=CANARY-hass\n", code=2)
     assert problem["code"] == "bad-allow"
 
 
-def test_invalid_member_names_are_refused(team: World) -> None:
+def test_invalid_member_names_are_refused(team: CommandRoot) -> None:
     team.ok("team", "create", "second", "--lead", "default", "--members", "sec")
     assert add(team, "default", "--team", "family", code=6)["code"] == "leads-a-team"
     assert add(team, "sec", "--team", "family", code=6)["code"] == "other-team"
@@ -150,7 +150,7 @@ def test_invalid_member_names_are_refused(team: World) -> None:
 # --- at a terminal
 
 
-def test_token_prompt_does_not_echo(team: World) -> None:
+def test_token_prompt_does_not_echo(team: CommandRoot) -> None:
     code, shown = at_terminal(
         team, "team", "add", "eve", "--team", "family", "--account-id", ID, typed=f"{WEIXIN}\n".encode(),
         expect=b"token of the WeChat account b0f5",
@@ -158,14 +158,14 @@ def test_token_prompt_does_not_echo(team: World) -> None:
     assert code == 0 and "made" in shown and env_of(team, "eve")["WEIXIN_TOKEN"] == WEIXIN
 
 
-def test_variable_prompt_with_empty_answer_is_refused(telegram: World) -> None:
+def test_variable_prompt_with_empty_answer_is_refused(telegram: CommandRoot) -> None:
     code, _ = at_terminal(telegram, "team", "add", "eve", typed=f"{TELEGRAM}\n".encode(), expect=b"TELEGRAM_BOT_TOKEN")
     assert code == 0 and env_of(telegram, "eve")["TELEGRAM_BOT_TOKEN"] == TELEGRAM
     code, shown = at_terminal(telegram, "team", "add", "fred", typed=b"\n", expect=b"TELEGRAM_BOT_TOKEN")
     assert code == 0 and "no account yet" in shown
 
 
-def test_ctrl_c_at_account_prompt_creates_nothing(team: World) -> None:
+def test_ctrl_c_at_account_prompt_creates_nothing(team: CommandRoot) -> None:
     before = picture(team.root)
     code, _ = at_terminal(team, "team", "add", "eve", "--account-id", ID, typed=b"\x03", expect=b"token of")
     assert code == 130 and picture(team.root) == before
@@ -174,7 +174,7 @@ def test_ctrl_c_at_account_prompt_creates_nothing(team: World) -> None:
 # --- accounts of members
 
 
-def test_member_account_is_set_and_replaced(team: World) -> None:
+def test_member_account_is_set_and_replaced(team: CommandRoot) -> None:
     add(team, "ann", "--account-id", ID, "--allow", "mum", "--base-url", "https://old.example")
     notes = team.home("ann") / "weixin/accounts"
     (notes / f"{ID}.sync.json").write_text('{"cursor": "CANARY-cursor"}')
@@ -193,7 +193,7 @@ def test_member_account_is_set_and_replaced(team: World) -> None:
     assert picture(team.root, without=(".hermes-profiles",)) == before and strays(team) == []
 
 
-def test_a_new_token_of_the_same_account_keeps_its_notes(team: World) -> None:
+def test_a_new_token_of_the_same_account_keeps_its_notes(team: CommandRoot) -> None:
     add(team, "ann", "--account-id", ID)
     (team.home("ann") / f"weixin/accounts/{ID}.sync.json").write_text("{}")
     add(team, "ann", "--account-id", ID, typed="CANARY-weixin-token-9")
@@ -201,7 +201,7 @@ def test_a_new_token_of_the_same_account_keeps_its_notes(team: World) -> None:
     assert "CANARY-weixin-token-9" in (team.home("ann") / f"weixin/accounts/{ID}.json").read_text()
 
 
-def test_account_of_another_member_is_refused_with_owner(team: World) -> None:
+def test_account_of_another_member_is_refused_with_owner(team: CommandRoot) -> None:
     add(team, "ann", "--account-id", ID)
     for name in ("bob", "eve"):
         assert "ann" in str(add(team, name, "--account-id", "other@im.bot", code=6)["message"]), "by its token"
@@ -211,7 +211,7 @@ def test_account_of_another_member_is_refused_with_owner(team: World) -> None:
     assert again["changed"] is True, "the time it was saved is another one"
 
 
-def test_allow_list_can_be_set_without_account(team: World) -> None:
+def test_allow_list_can_be_set_without_account(team: CommandRoot) -> None:
     add(team, "ann", "--account-id", ID)
     assert "dm_policy: pairing" in (team.home("ann") / "config.yaml").read_text()
     add(team, "ann", "--allow", "mum, dad")
@@ -222,7 +222,7 @@ def test_allow_list_can_be_set_without_account(team: World) -> None:
     assert add(team, "ann")["changed"] is False
 
 
-def test_account_is_added_to_files_with_comments_and_other_channels(team: World) -> None:
+def test_account_is_added_to_files_with_comments_and_other_channels(team: CommandRoot) -> None:
     home = team.home("ann")
     with open(home / ".env", "a") as file:
         file.write("# mine\nTELEGRAM_BOT_TOKEN=7300000000:CANARYown # for later\n")
@@ -236,7 +236,7 @@ def test_account_is_added_to_files_with_comments_and_other_channels(team: World)
 
 
 @pytest.fixture
-def work(team: World) -> World:
+def work(team: CommandRoot) -> CommandRoot:
     team.make("work", {
         ".env": f"# my keys\nOPENAI_API_KEY=sk-CANARY-mine-0123\nOTHER=1\nTELEGRAM_BOT_TOKEN={TELEGRAM}\n",
         "config.yaml": "# mine\nmodel:\n  default: other\nmcp_servers:\n  x:\n    command: y\n"
@@ -247,7 +247,7 @@ def work(team: World) -> World:
     return team
 
 
-def test_joining_profile_gets_pool_and_keeps_its_files(work: World) -> None:
+def test_joining_profile_gets_pool_and_keeps_its_files(work: CommandRoot) -> None:
     home, before = work.home("work"), picture(work.root, without=(".hermes-profiles",))
     own = {path: (home / path).read_bytes() for path in (".env", "config.yaml", "SOUL.md", "skills/own/SKILL.md")}
     dry = add(work, "work", "--account-id", ID, "--dry-run")
@@ -270,7 +270,7 @@ def test_joining_profile_gets_pool_and_keeps_its_files(work: World) -> None:
     assert picture(work.root, without=(".hermes-profiles",)) == before and strays(work) == []
 
 
-def test_joining_profile_keeps_its_account(work: World) -> None:
+def test_joining_profile_keeps_its_account(work: CommandRoot) -> None:
     with open(work.home("work") / ".env", "a") as file:
         file.write(f"WEIXIN_TOKEN={WEIXIN}\nWEIXIN_ACCOUNT_ID={ID}\n")
     data = add(work, "work")
@@ -279,7 +279,7 @@ def test_joining_profile_keeps_its_account(work: World) -> None:
     assert env_of(work, "work")["WEIXIN_TOKEN"] == WEIXIN
 
 
-def test_empty_profile_joins(team: World) -> None:
+def test_empty_profile_joins(team: CommandRoot) -> None:
     """Nothing is shared but links: the record is written all the same."""
     team.ok("team", "create", "second", "--share", "persona")
     team.ok("create", "plain", "--no-alias")
@@ -288,7 +288,7 @@ def test_empty_profile_joins(team: World) -> None:
     assert add(team, "plain", "--team", "second")["changed"] is False
 
 
-def test_unreadable_profile_cannot_join(work: World) -> None:
+def test_unreadable_profile_cannot_join(work: CommandRoot) -> None:
     (work.home("work") / "config.yaml").write_text("model: [\n")
     problem = add(work, "work", code=6)
     assert "config.yaml" in str(problem["message"])
@@ -297,7 +297,7 @@ def test_unreadable_profile_cannot_join(work: World) -> None:
     assert add(work, "work", code=6)
 
 
-def test_killed_join_leaves_old_or_new_state(work: World) -> None:
+def test_killed_join_leaves_old_or_new_state(work: CommandRoot) -> None:
     import sys
 
     script = (
@@ -332,7 +332,9 @@ def test_killed_join_leaves_old_or_new_state(work: World) -> None:
 
 
 @pytest.mark.parametrize("way", ["a new member", "a profile that joins", "a member", "an import"])
-def test_concurrent_account_assignment_has_one_owner(team: World, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+def test_concurrent_account_assignment_has_one_owner(
+    team: CommandRoot, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
     """Both have looked, and nobody had it."""
     team.ok("create", "carl")
     table = team.user / "accounts.csv"

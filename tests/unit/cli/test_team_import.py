@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import Done
-from openclaw_world import BASE, OpenClaw, token
+from openclaw_install import BASE, OpenClaw, token
 
 TELEGRAM = "7100000009:CANARYevaCANARYevaCANARYevaCANARYeva"
 CONTEXT = "CANARY-context-token"
 
 
 @pytest.fixture
-def claw(world: World) -> OpenClaw:
+def claw(world: CommandRoot) -> OpenClaw:
     """An install with two accounts, one with a name and people of its own."""
     install = OpenClaw(world.user / ".openclaw")
     install.add("aaa111", allowed=["o9x@im.wechat", "o9y@im.wechat"], sync="b1ob", contexts={"o9x@im.wechat": CONTEXT})
@@ -26,7 +26,7 @@ def claw(world: World) -> OpenClaw:
     return install
 
 
-def bring(world: World, *words: str, kind: str = "openclaw", source: str = "~/.openclaw") -> Done:
+def bring(world: CommandRoot, *words: str, kind: str = "openclaw", source: str = "~/.openclaw") -> Done:
     return world.call("team", "import", kind, source, "--json", *words)
 
 
@@ -38,16 +38,16 @@ def left_out(done: Done) -> dict[str, str]:
     return {row["account"]: row["reason"] for row in done.data["left_out"]}
 
 
-def env_of(world: World, name: str) -> dict[str, str]:
+def env_of(world: CommandRoot, name: str) -> dict[str, str]:
     lines = (world.home(name) / ".env").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def account_of(world: World, name: str, account_id: str) -> Any:
+def account_of(world: CommandRoot, name: str, account_id: str) -> Any:
     return json.loads((world.home(name) / f"weixin/accounts/{account_id}.json").read_text())
 
 
-def test_accounts_of_openclaw_become_members(world: World, claw: OpenClaw) -> None:
+def test_accounts_of_openclaw_become_members(world: CommandRoot, claw: OpenClaw) -> None:
     before = claw.picture()
     dry = bring(world, "--dry-run")
     assert not (world.root / "profiles").exists()
@@ -81,7 +81,7 @@ def test_accounts_of_openclaw_become_members(world: World, claw: OpenClaw) -> No
     assert "stop OpenClaw first" in done.data["next_steps"][0]
 
 
-def test_one_undo_reverts_import(world: World, claw: OpenClaw) -> None:
+def test_one_undo_reverts_import(world: CommandRoot, claw: OpenClaw) -> None:
     before = world.picture(world.root)
     bring(world)
     world.ok("undo")
@@ -89,7 +89,7 @@ def test_one_undo_reverts_import(world: World, claw: OpenClaw) -> None:
     assert after == before and world.names() == ["default"] and world.ok("team", "list", "--json").data["teams"] == []
 
 
-def test_repeated_import_adds_only_new_accounts(world: World, claw: OpenClaw) -> None:
+def test_repeated_import_adds_only_new_accounts(world: CommandRoot, claw: OpenClaw) -> None:
     bring(world)
     before = picture(world.user)
     done = bring(world)
@@ -102,7 +102,7 @@ def test_repeated_import_adds_only_new_accounts(world: World, claw: OpenClaw) ->
     assert world.ok("team", "list", "--json").data["teams"][0]["members"] == ["bbb222", "ccc333", "mum"]
 
 
-def test_invalid_account_stops_import_unless_skipped(world: World, claw: OpenClaw) -> None:
+def test_invalid_account_stops_import_unless_skipped(world: CommandRoot, claw: OpenClaw) -> None:
     claw.add("ccc333", data={"token": ""})
     claw.write_index([*claw.listed, "../../x"])
     before = picture(world.user)
@@ -115,19 +115,19 @@ def test_invalid_account_stops_import_unless_skipped(world: World, claw: OpenCla
     assert set(left_out(rest)) == {"ccc333-im-bot", "../../x"} and "token is empty" in left_out(rest)["ccc333-im-bot"]
 
 
-def test_a_bad_account_can_be_left_out_by_its_id(world: World, claw: OpenClaw) -> None:
+def test_a_bad_account_can_be_left_out_by_its_id(world: CommandRoot, claw: OpenClaw) -> None:
     claw.add("ccc333", data={"token": ""})
     assert set(members(bring(world, "--skip", "ccc333-im-bot", "--dry-run"))) == {"mum", "bbb222"}
     assert set(members(bring(world, "--only", "bbb222@im.bot"))) == {"bbb222"}
 
 
 @pytest.mark.parametrize("option", ["--only", "--skip"])
-def test_unknown_account_id_is_refused_with_known_ids(world: World, claw: OpenClaw, option: str) -> None:
+def test_unknown_account_id_is_refused_with_known_ids(world: CommandRoot, claw: OpenClaw, option: str) -> None:
     done = bring(world, option, "nobody@im.bot")
     assert done.code == 2 and "aaa111@im.bot" in done.problem["hint"]
 
 
-def test_disabled_account_is_imported_only_by_name(world: World, claw: OpenClaw) -> None:
+def test_disabled_account_is_imported_only_by_name(world: CommandRoot, claw: OpenClaw) -> None:
     claw.config("{channels: {'openclaw-weixin': {accounts: {'bbb222-im-bot': {enabled: false}}}}}")
     done = bring(world, "--dry-run")
     assert set(members(done)) == {"aaa111"} and "openclaw.json:1" in left_out(done)["bbb222@im.bot"]
@@ -137,7 +137,7 @@ def test_disabled_account_is_imported_only_by_name(world: World, claw: OpenClaw)
 # Scans of the same person
 
 
-def test_latest_of_two_scans_is_imported(world: World, claw: OpenClaw) -> None:
+def test_latest_of_two_scans_is_imported(world: CommandRoot, claw: OpenClaw) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
     done = bring(world)
     assert (
@@ -146,19 +146,19 @@ def test_latest_of_two_scans_is_imported(world: World, claw: OpenClaw) -> None:
 
 
 @pytest.mark.parametrize("saved", ["2026-03-01T10:00:00.000Z", "2026-03-01T11:00:00+01:00"])
-def test_scans_with_equal_time_are_ambiguous(world: World, claw: OpenClaw, saved: str) -> None:
+def test_scans_with_equal_time_are_ambiguous(world: CommandRoot, claw: OpenClaw, saved: str) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved=saved)
     done = bring(world)
     assert done.code == 1 and sum("only the last scan is valid" in each["message"] for each in done.json["errors"]) == 2
     assert set(members(bring(world, "--skip", "new999-im-bot"))) == {"mum", "bbb222"}
 
 
-def test_scan_without_time_is_older(world: World, claw: OpenClaw) -> None:
+def test_scan_without_time_is_older(world: CommandRoot, claw: OpenClaw) -> None:
     claw.add("new999", user="o9bbb222@im.wechat", saved="yesterday")
     assert set(left_out(bring(world, "--dry-run"))) == {"new999@im.bot"}
 
 
-def test_newer_scan_of_member_is_reported_and_older_is_skipped(world: World, claw: OpenClaw) -> None:
+def test_newer_scan_of_member_is_reported_and_older_is_skipped(world: CommandRoot, claw: OpenClaw) -> None:
     bring(world)
     claw.add("new999", user="o9bbb222@im.wechat", saved="2026-04-01T00:00:00.000Z")
     claw.add("old000", user="o9aaa111@im.wechat", saved="2025-04-01T00:00:00.000Z")
@@ -172,7 +172,7 @@ def test_newer_scan_of_member_is_reported_and_older_is_skipped(world: World, cla
 # Who has what already
 
 
-def test_token_of_two_accounts_is_refused(world: World, claw: OpenClaw) -> None:
+def test_token_of_two_accounts_is_refused(world: CommandRoot, claw: OpenClaw) -> None:
     claw.write_index([*claw.listed, "ccc333-im-bot", "ddd444-im-bot"])
     claw.put("credentials/openclaw-weixin/credentials.json", {"token": "CANARY-legacy"})
     done = bring(world)
@@ -182,7 +182,7 @@ def test_token_of_two_accounts_is_refused(world: World, claw: OpenClaw) -> None:
 
 @pytest.mark.parametrize("line", ["WEIXIN_TOKEN={token}", "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222@im.bot",
     "WEIXIN_TOKEN=other-CANARY\nWEIXIN_ACCOUNT_ID=bbb222-im-bot"])  # fmt: skip
-def test_account_of_another_profile_is_refused_with_its_name(world: World, claw: OpenClaw, line: str) -> None:
+def test_account_of_another_profile_is_refused_with_its_name(world: CommandRoot, claw: OpenClaw, line: str) -> None:
     world.make("work", {".env": line.format(token=token("bbb222")) + "\n"})
     done = bring(world)
     assert done.code == 6 and world.names() == ["default", "work"]
@@ -191,13 +191,13 @@ def test_account_of_another_profile_is_refused_with_its_name(world: World, claw:
     assert set(members(bring(world, "--skip-bad"))) == {"mum"}
 
 
-def test_an_account_of_another_teams_member_is_refused(world: World, claw: OpenClaw) -> None:
+def test_an_account_of_another_teams_member_is_refused(world: CommandRoot, claw: OpenClaw) -> None:
     bring(world)
     done = bring(world, "--team", "family")
     assert done.code == 6 and {each["code"] for each in done.json["errors"]} == {"account-taken", "nothing-imported"}
 
 
-def test_member_with_another_token_is_not_the_same_account(world: World, claw: OpenClaw) -> None:
+def test_member_with_another_token_is_not_the_same_account(world: CommandRoot, claw: OpenClaw) -> None:
     bring(world)
     claw.put("openclaw-weixin/accounts/bbb222-im-bot.json", {"token": "CANARY-renewed"})
     done = bring(world)
@@ -207,13 +207,13 @@ def test_member_with_another_token_is_not_the_same_account(world: World, claw: O
 # Names
 
 
-def test_names_file_sets_member_names(world: World, claw: OpenClaw) -> None:
+def test_names_file_sets_member_names(world: CommandRoot, claw: OpenClaw) -> None:
     names = world.user / "names.csv"
     names.write_text("id,name\nbbb222@im.bot,dad\no9aaa111@im.wechat,grandma\n")
     assert set(members(bring(world, "--names", "names.csv"))) == {"dad", "grandma"}
 
 
-def test_invalid_names_file_imports_nothing(world: World, claw: OpenClaw) -> None:
+def test_invalid_names_file_imports_nothing(world: CommandRoot, claw: OpenClaw) -> None:
     names = world.user / "names.csv"
     for content, line in (("bbb222@im.bot DAD\nzzz@im.bot mum\n", 2), ("aaa111@im.bot,a b\n", 1), ("x\n", 1)):
         names.write_text(content)
@@ -225,7 +225,7 @@ def test_invalid_names_file_imports_nothing(world: World, claw: OpenClaw) -> Non
     assert world.names() == ["default", "work"]
 
 
-def test_derived_name_avoids_existing_profiles(world: World, claw: OpenClaw) -> None:
+def test_derived_name_avoids_existing_profiles(world: CommandRoot, claw: OpenClaw) -> None:
     world.make("mum", {"config.yaml": ""})
     world.make("bbb222", {"config.yaml": ""})
     assert set(members(bring(world))) == {"mum-2", "bbb222-2"}
@@ -234,7 +234,7 @@ def test_derived_name_avoids_existing_profiles(world: World, claw: OpenClaw) -> 
 # Teams
 
 
-def test_import_adds_members_to_existing_team(world: World, claw: OpenClaw) -> None:
+def test_import_adds_members_to_existing_team(world: CommandRoot, claw: OpenClaw) -> None:
     world.ok("create", "boss")
     world.ok("team", "create", "family", "--lead", "boss", "--members", "eva", "--share", "skills")
     done = bring(world, "--team", "Family")
@@ -248,7 +248,9 @@ def test_import_adds_members_to_existing_team(world: World, claw: OpenClaw) -> N
     (("--team", "family", "--channel", "slack"), 2), (("--team", "sales"), 6), (("--channel", "telegram"), 6),
     (("--lead", "nobody"), 5), (("--lead", "eva"), 6), (("--team", "a b"), 2), (("--share", "all"), 2),
 ])  # fmt: skip
-def test_conflicting_arguments_are_refused(world: World, claw: OpenClaw, words: tuple[str, ...], code: int) -> None:
+def test_conflicting_arguments_are_refused(
+    world: CommandRoot, claw: OpenClaw, words: tuple[str, ...], code: int
+) -> None:
     world.ok("create", "boss")
     world.ok("team", "create", "family", "--lead", "boss", "--members", "eva")
     world.ok("team", "create", "sales", "--lead", "boss", "--channel", "telegram")
@@ -257,13 +259,13 @@ def test_conflicting_arguments_are_refused(world: World, claw: OpenClaw, words: 
     assert done.code == code and done.problem["hint"] and picture(world.user) == before
 
 
-def test_import_without_accounts_is_reported(world: World) -> None:
+def test_import_without_accounts_is_reported(world: CommandRoot) -> None:
     OpenClaw(world.user / ".openclaw")
     done = world.unchanged_by("team", "import", "openclaw", "~/.openclaw")
     assert (done.code, done.stdout) == (0, "nothing to bring in\n")
 
 
-def test_unknown_source_or_missing_file_is_refused(world: World) -> None:
+def test_unknown_source_or_missing_file_is_refused(world: CommandRoot) -> None:
     assert bring(world, kind="whatsapp").code == 2
     for kind in ("openclaw", "csv", "json"):
         done = bring(world, kind=kind, source="nowhere")
@@ -274,7 +276,7 @@ def test_unknown_source_or_missing_file_is_refused(world: World) -> None:
 # Tables
 
 
-def test_table_rows_become_members(world: World) -> None:
+def test_table_rows_become_members(world: CommandRoot) -> None:
     table = world.user / "accounts.csv"
     table.write_text(
         "member;account_id;token;allow;description\n"
@@ -294,7 +296,7 @@ def test_table_rows_become_members(world: World) -> None:
     assert done.code == 1 and [each["message"].split(":")[1] for each in done.json["errors"][:3]] == ["4", "2", "3"]
 
 
-def test_a_table_of_another_channel(world: World) -> None:
+def test_a_table_of_another_channel(world: CommandRoot) -> None:
     (world.user / "bots.json").write_text(json.dumps({"accounts": [
         {"member": "eva", "TELEGRAM_BOT_TOKEN": TELEGRAM, "allow": [4711]}]}))  # fmt: skip
     done = bring(world, "--team", "sales", "--channel", "telegram", kind="json", source="bots.json")
@@ -309,7 +311,7 @@ def test_a_table_of_another_channel(world: World) -> None:
 
 
 def keep(
-    world: World, word: str, *, profile: str = "default", user: str = "", saved: str = "2026-01-01T00:00:00Z"
+    world: CommandRoot, word: str, *, profile: str = "default", user: str = "", saved: str = "2026-01-01T00:00:00Z"
 ) -> None:
     """Make the files of an account as Hermes' set-up and adapter leave them."""
     folder = world.home(profile) / "weixin/accounts"
@@ -321,7 +323,7 @@ def keep(
 
 
 @pytest.fixture
-def several(bare: World) -> World:
+def several(bare: CommandRoot) -> CommandRoot:
     """A profile that uses `own` and keeps two accounts that were scanned before."""
     bare.make("default", {
         ".env": f"OPENAI_API_KEY=sk-CANARY-0123456789\nWEIXIN_ACCOUNT_ID=own@im.bot\nWEIXIN_TOKEN={token('own')}\n",
@@ -332,7 +334,7 @@ def several(bare: World) -> World:
     return bare
 
 
-def test_stored_accounts_of_profile_move_to_members(several: World) -> None:
+def test_stored_accounts_of_profile_move_to_members(several: CommandRoot) -> None:
     world = several
     folder = world.root / "weixin/accounts"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -354,7 +356,7 @@ def test_stored_accounts_of_profile_move_to_members(several: World) -> None:
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before and world.names() == ["default"]
 
 
-def test_the_profile_itself_leads_a_new_team(several: World) -> None:
+def test_the_profile_itself_leads_a_new_team(several: CommandRoot) -> None:
     world = several
     world.make("work", {".env": "", "config.yaml": "", "skills/b/SKILL.md": "b\n"})
     keep(world, "eva", profile="work")
@@ -363,7 +365,7 @@ def test_the_profile_itself_leads_a_new_team(several: World) -> None:
     assert os.readlink(world.home("eva") / "skills") == "../work/skills"
 
 
-def test_profile_without_active_account_moves_all(several: World) -> None:
+def test_profile_without_active_account_moves_all(several: CommandRoot) -> None:
     world = several
     (world.root / ".env").write_text("")
     assert set(members(bring(world, kind="hermes", source="default"))) == {"own", "ann", "bob"}
@@ -371,20 +373,20 @@ def test_profile_without_active_account_moves_all(several: World) -> None:
 
 @pytest.mark.parametrize("text", ["platforms:\n  weixin:\n    extra:\n      account_id: own@im.bot\n",
     "gateway:\n  platforms:\n    weixin:\n      extra: {account_id: own@im.bot}\n"])  # fmt: skip
-def test_configured_account_stays_in_profile(several: World, text: str) -> None:
+def test_configured_account_stays_in_profile(several: CommandRoot, text: str) -> None:
     world = several
     (world.root / ".env").write_text("")
     (world.root / "config.yaml").write_text(text)
     assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"ann", "bob"}
 
 
-def test_account_of_used_token_stays_in_profile(several: World) -> None:
+def test_account_of_used_token_stays_in_profile(several: CommandRoot) -> None:
     world = several
     (world.root / ".env").write_text(f"WEIXIN_TOKEN={token('ann')}\n")
     assert set(members(bring(world, "--dry-run", kind="hermes", source="default"))) == {"own", "bob"}
 
 
-def test_older_scan_of_profile_user_is_skipped(several: World) -> None:
+def test_older_scan_of_profile_user_is_skipped(several: CommandRoot) -> None:
     world = several
     keep(world, "own", user="o9same@im.wechat", saved="2026-02-01T00:00:00Z")
     keep(world, "ann", user="o9same@im.wechat")
@@ -393,7 +395,7 @@ def test_older_scan_of_profile_user_is_skipped(several: World) -> None:
     assert (world.root / "weixin/accounts/ann@im.bot.json").exists()
 
 
-def test_broken_files_of_profile_are_reported(several: World) -> None:
+def test_broken_files_of_profile_are_reported(several: CommandRoot) -> None:
     world = several
     folder = world.root / "weixin/accounts"
     (folder / "ann@im.bot.json").write_text("{")
@@ -407,7 +409,7 @@ def test_broken_files_of_profile_are_reported(several: World) -> None:
     assert (folder / "ann@im.bot.json").exists() and not (folder / "bob@im.bot.json").exists()
 
 
-def test_a_profile_whose_own_account_is_not_certain_is_refused(several: World) -> None:
+def test_a_profile_whose_own_account_is_not_certain_is_refused(several: CommandRoot) -> None:
     world = several
     world.make("work", {".env": "WEIXIN_ACCOUNT_ID=eva@im.bot\n", "config.yaml": "platforms: [\n"})
     keep(world, "eva", profile="work")
@@ -416,13 +418,13 @@ def test_a_profile_whose_own_account_is_not_certain_is_refused(several: World) -
     assert done.code == 1 and "work/config.yaml" in done.problem["message"] and world.names() == ["default", "work"]
 
 
-def test_profile_without_accounts_is_reported(bare: World) -> None:
+def test_profile_without_accounts_is_reported(bare: CommandRoot) -> None:
     bare.make("default", {".env": ""})
     done = bring(bare, kind="hermes", source="default")
     assert done.code == 1 and done.problem["code"] == "no-accounts"
 
 
-def test_linked_account_folder_is_kept(several: World, tmp_path: Path) -> None:
+def test_linked_account_folder_is_kept(several: CommandRoot, tmp_path: Path) -> None:
     world = several
     (world.root / "weixin").rename(tmp_path / "shared")
     (world.root / "weixin").symlink_to(tmp_path / "shared")
@@ -431,13 +433,13 @@ def test_linked_account_folder_is_kept(several: World, tmp_path: Path) -> None:
     assert done.code == 6 and picture(tmp_path) == before and world.names() == ["default"]
 
 
-def test_example_token_is_refused(world: World) -> None:
+def test_example_token_is_refused(world: CommandRoot) -> None:
     (world.user / "t.csv").write_text("account_id,token\naaa@im.bot,your_bot_token\nbbb@im.bot,changeme\n")
     done = bring(world, kind="csv", source="t.csv")
     assert done.code == 1 and "placeholder" in done.json["errors"][0]["message"]
 
 
-def test_repeated_table_row_is_one_account_unless_tokens_differ(world: World) -> None:
+def test_repeated_table_row_is_one_account_unless_tokens_differ(world: CommandRoot) -> None:
     table = world.user / "t.csv"
     table.write_text("account_id,token\naaa@im.bot,CANARY-1\naaa-im-bot,CANARY-1\n")
     done = bring(world, "--dry-run", kind="csv", source="t.csv")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 from by_night import NIGHTLY
-from cli_world import World, picture, strays
+from command_root import CommandRoot, picture, strays
 from command_runner import Runner
-from openclaw_world import OpenClaw, token
+from openclaw_install import OpenClaw, token
 
 from hermes_profiles.changes.apply import recover
 from hermes_profiles.changes.filesystem import Files
@@ -25,7 +25,7 @@ Words = tuple[str, ...]
 STEP = 1 if NIGHTLY else 7
 
 
-def _openclaw(world: World) -> Words:
+def _openclaw(world: CommandRoot) -> Words:
     world.make("default", {"config.yaml": "model: gpt-5\n", ".env": "", "skills/a/SKILL.md": "a\n"})
     install = OpenClaw(world.user / ".openclaw")
     install.add("aaa111", sync="b", contexts={"o9": "CANARY"})
@@ -33,7 +33,7 @@ def _openclaw(world: World) -> Words:
     return ("openclaw", str(install.state))
 
 
-def _hermes(world: World) -> Words:
+def _hermes(world: CommandRoot) -> Words:
     world.make("default", {"config.yaml": "model: gpt-5\n", ".env": "WEIXIN_ACCOUNT_ID=own@im.bot\n"})
     for word in ("own", "ann", "bob"):
         path = f"weixin/accounts/{word}@im.bot"
@@ -42,7 +42,7 @@ def _hermes(world: World) -> Words:
     return ("hermes", "default")
 
 
-def _state(world: World) -> dict[str, Any]:
+def _state(world: CommandRoot) -> dict[str, Any]:
     """Return all but the journal, and of the trash what is in it: the names of its entries are times."""
     found = dict(picture(world.user, without=(".hermes-profiles", "tmp")))
     in_trash = sorted(path.name for path in (world.state / "trash").rglob("*") if path.is_file())
@@ -54,7 +54,7 @@ def _kept(state: dict[str, Any]) -> dict[str, Any]:
     return {path: what for path, what in state.items() if path != "the trash"}
 
 
-def _do(world: World, words: Words, operation: Callable[[Files, str, str], None]) -> None:
+def _do(world: CommandRoot, words: Words, operation: Callable[[Files, str, str], None]) -> None:
     """Run an import in this process; each operation on a file is told first."""
     before = Files.operation
     Files.operation = operation  # type: ignore[method-assign]
@@ -64,7 +64,7 @@ def _do(world: World, words: Words, operation: Callable[[Files, str, str], None]
         Files.operation = before  # type: ignore[method-assign]
 
 
-def _killed(world: World, words: Words, at: int) -> int:
+def _killed(world: CommandRoot, words: Words, at: int) -> int:
     left = at
 
     def operation(files: Files, name: str, path: str) -> None:
@@ -84,13 +84,13 @@ def _killed(world: World, words: Words, at: int) -> int:
 
 
 @pytest.mark.parametrize("prepare", [_openclaw, _hermes])
-def test_killed_import_is_complete_or_undone(isolated: Path, prepare: Callable[[World], Words]) -> None:
+def test_killed_import_is_complete_or_undone(isolated: Path, prepare: Callable[[CommandRoot], Words]) -> None:
     home = isolated / "user"  # always the same place, for what is written names it
 
-    def fresh() -> tuple[World, Words]:
+    def fresh() -> tuple[CommandRoot, Words]:
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
-        world = World(Runner(home))
+        world = CommandRoot(Runner(home))
         return world, prepare(world)
 
     world, words = fresh()

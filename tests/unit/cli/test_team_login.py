@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import COMMAND, REPOSITORY
 from pty_terminal import Terminal
 
@@ -69,7 +69,7 @@ def leave(rest):
 class Counter:
     """Where somebody sits at a terminal; `plan` is what Hermes' set-up does."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: CommandRoot) -> None:
         self.world = world
         folder = world.user / "standin" / "hermes_cli"
         folder.mkdir(parents=True)
@@ -126,7 +126,7 @@ class Counter:
 
 
 @pytest.fixture
-def counter(world: World) -> Counter:
+def counter(world: CommandRoot) -> Counter:
     return Counter(world)
 
 

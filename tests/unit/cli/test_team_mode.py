@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 from by_night import NIGHTLY
 from command_runner import Runner
-from multiplex_world import MultiplexWorld
+from multiplex_root import MultiplexRoot
 
 from hermes_profiles.cli.commands.team.run_mode import run_mode
 
 
 @pytest.fixture
-def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
     """A user with a default profile and two members, nothing installed."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexWorld(runner)
+    world = MultiplexRoot(runner)
     world.member("anna")
     world.member("bob")
     yield world
@@ -25,21 +25,21 @@ def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexW
     assert not left, f"processes of this test were left: {left}"
 
 
-def test_run_mode_prints_current_mode(team: MultiplexWorld) -> None:
+def test_run_mode_prints_current_mode(team: MultiplexRoot) -> None:
     data = team.moded()
     assert data["mode"] == "processes" and data["unfinished"] is False
     assert [row["served_by"] for row in data["profiles"]] == [None, None, None]
     assert [row["team"] for row in data["profiles"]] == [None, "weixin", "weixin"]
 
 
-def test_every_example_runs(team: MultiplexWorld) -> None:
+def test_every_example_runs(team: MultiplexRoot) -> None:
     team.gok("install", "--start")
     for line in run_mode.examples:  # type: ignore[attr-defined]
         done = team.call(*line.split()[1:])
         assert done.code == 0, (line, done)
 
 
-def test_run_mode_switches_to_multiplexer_and_back(team: MultiplexWorld) -> None:
+def test_run_mode_switches_to_multiplexer_and_back(team: MultiplexRoot) -> None:
     team.gok("install", "--start")
     files, services = team.kept(), team.services()
     assert services == dict.fromkeys(("default", "anna", "bob"), (True, True, True))
@@ -57,7 +57,7 @@ def test_run_mode_switches_to_multiplexer_and_back(team: MultiplexWorld) -> None
     assert team.states() == dict.fromkeys(services, "running")
 
 
-def test_repeated_switches_restore_files_and_services(team: MultiplexWorld) -> None:
+def test_repeated_switches_restore_files_and_services(team: MultiplexRoot) -> None:
     """Three times by day."""
     config = "# mine\nmodel:   gpt-5  # the big one\nplatforms: {telegram: {enabled: false}}\nx: 1"
     (team.root / "config.yaml").write_text(config)  # no line end at its end
@@ -80,7 +80,7 @@ def test_repeated_switches_restore_files_and_services(team: MultiplexWorld) -> N
     assert (team.root / "config.yaml").stat().st_mtime_ns == written_at
 
 
-def test_run_mode_reports_member_and_state_of_accounts(team: MultiplexWorld) -> None:
+def test_run_mode_reports_member_and_state_of_accounts(team: MultiplexRoot) -> None:
     team.member("carl", env="", config="model: x\n")
     (team.home("carl") / ".env").write_text("")
     (team.root / "profile.yaml").write_text("teams:\n  weixin:\n    channel: weixin\n")
@@ -103,7 +103,7 @@ def test_run_mode_reports_member_and_state_of_accounts(team: MultiplexWorld) -> 
     assert "account of" in text and "acc-anna" in text and "not connected" in text
 
 
-def test_run_mode_reports_accounts_used_elsewhere_or_twice(team: MultiplexWorld) -> None:
+def test_run_mode_reports_accounts_used_elsewhere_or_twice(team: MultiplexRoot) -> None:
     team.gok("install", "default")
     team.moded("multiplex")
     folder = team.user / ".local/state/hermes/gateway-locks"
@@ -120,7 +120,7 @@ def test_run_mode_reports_accounts_used_elsewhere_or_twice(team: MultiplexWorld)
     )  # fmt: skip
 
 
-def test_fleet_commands_handle_multiplexed_members(team: MultiplexWorld) -> None:
+def test_fleet_commands_handle_multiplexed_members(team: MultiplexRoot) -> None:
     team.gok("install", "--start")
     team.moded("multiplex")
     pid = team.pid("default")
@@ -143,7 +143,7 @@ def test_fleet_commands_handle_multiplexed_members(team: MultiplexWorld) -> None
     assert team.services() == {"default": (True, True, True), "anna": (True, True, True), "bob": (True, False, False)}
 
 
-def test_logs_of_multiplexed_member_are_not_empty(team: MultiplexWorld) -> None:
+def test_logs_of_multiplexed_member_are_not_empty(team: MultiplexRoot) -> None:
     team.gok("install", "default")
     team.moded("multiplex")
     done = team.gateways("logs", "anna")
@@ -152,7 +152,7 @@ def test_logs_of_multiplexed_member_are_not_empty(team: MultiplexWorld) -> None:
     assert "hello from" not in team.gateways("logs", "anna", "--except", "default").stdout
 
 
-def test_failed_multiplexer_start_restores_former_state(team: MultiplexWorld) -> None:
+def test_failed_multiplexer_start_restores_former_state(team: MultiplexRoot) -> None:
     team.gok("install", "--start")
     team.gok("stop", "bob")
     team.approve("anna", "carla")
@@ -172,7 +172,7 @@ def test_failed_multiplexer_start_restores_former_state(team: MultiplexWorld) ->
     assert team.states() == {"default": "running", "anna": "running", "bob": "stopped"}
 
 
-def test_default_service_is_installed_for_multiplexer_and_removed_after(team: MultiplexWorld) -> None:
+def test_default_service_is_installed_for_multiplexer_and_removed_after(team: MultiplexRoot) -> None:
     files = team.kept()
     dry = team.unchanged_by("team", "run-mode", "multiplex", "--dry-run", "--json")
     assert dry.data["installs"] == ["default"] and dry.data["dry_run"] is True
@@ -205,7 +205,7 @@ def test_default_service_is_installed_for_multiplexer_and_removed_after(team: Mu
     ("", "", "disabled: true\n", "switched-off", "hermes-profiles show anna"),
 ])  # fmt: skip
 def test_switch_with_limits_is_refused_with_hint(
-    team: MultiplexWorld, env: str, config: str, meta: str, code: str, hint: str
+    team: MultiplexRoot, env: str, config: str, meta: str, code: str, hint: str
 ) -> None:
     team.member("anna", env=env, config=config, meta=meta)
     done = team.unchanged_by("team", "run-mode", "multiplex", "--json")
@@ -217,7 +217,7 @@ def test_switch_with_limits_is_refused_with_hint(
         assert team.moded("multiplex", "--yes")["changed"] is True
 
 
-def test_scheduled_jobs_need_user_decision(team: MultiplexWorld) -> None:
+def test_scheduled_jobs_need_user_decision(team: MultiplexRoot) -> None:
     path = team.home("anna") / "cron" / "jobs.json"
     path.parent.mkdir()
     path.write_text('{"jobs": [{"id": "1", "enabled": true}, {"id": "2", "enabled": false}]}')
@@ -227,7 +227,7 @@ def test_scheduled_jobs_need_user_decision(team: MultiplexWorld) -> None:
     assert data["exit_code"] == 0 and any("scheduled job" in each["message"] for each in data["warnings"])
 
 
-def test_gateway_outside_services_blocks_switch(team: MultiplexWorld) -> None:
+def test_gateway_outside_services_blocks_switch(team: MultiplexRoot) -> None:
     process = team.by_hand("anna")
     done = team.mode("multiplex", "--json")
     assert (
@@ -240,7 +240,7 @@ def test_gateway_outside_services_blocks_switch(team: MultiplexWorld) -> None:
     process.wait(10)
 
 
-def test_approvals_are_copied_in_both_directions(team: MultiplexWorld) -> None:
+def test_approvals_are_copied_in_both_directions(team: MultiplexRoot) -> None:
     own = team.approve("anna", "carla", "dora")
     before = own.read_bytes()
     team.moded("multiplex")
@@ -252,7 +252,7 @@ def test_approvals_are_copied_in_both_directions(team: MultiplexWorld) -> None:
     assert set(json.loads(own.read_text())) == {"carla", "erik"} and not there.exists()
 
 
-def test_switch_back_keeps_user_changes(team: MultiplexWorld) -> None:
+def test_switch_back_keeps_user_changes(team: MultiplexRoot) -> None:
     (team.root / ".env").write_text("WEIXIN_ALLOWED_USERS=boss\n")
     team.member("bob", config="platforms:\n  weixin: {enabled: true, extra: {dm_policy: pairing}}\n")
     files = team.kept()
@@ -272,7 +272,7 @@ def test_switch_back_keeps_user_changes(team: MultiplexWorld) -> None:
     assert any(each["code"] == "kept" for each in done.json["warnings"])
 
 
-def test_undo_of_run_mode_restores_services(team: MultiplexWorld) -> None:
+def test_undo_of_run_mode_restores_services(team: MultiplexRoot) -> None:
     team.gok("install", "--start")
     files, services = team.kept(), team.services()
     team.moded("multiplex")
@@ -287,7 +287,7 @@ def test_undo_of_run_mode_restores_services(team: MultiplexWorld) -> None:
 
 
 @pytest.mark.parametrize("taken_back", [False, True])
-def test_switch_back_finds_renamed_member(team: MultiplexWorld, taken_back: bool) -> None:
+def test_switch_back_finds_renamed_member(team: MultiplexRoot, taken_back: bool) -> None:
     (team.root / ".env").write_text("WEIXIN_ALLOWED_USERS=boss\n")
     team.member("bob", config="platforms:\n  weixin: {enabled: true, extra: {dm_policy: pairing}}\n")
     team.approve("bob", "carla")

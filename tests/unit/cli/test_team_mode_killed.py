@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from by_night import sample
 from command_runner import REPOSITORY, Runner
-from multiplex_world import MultiplexWorld
+from multiplex_root import MultiplexRoot
 
 # Kills its own process as the n-th of these is about to happen: a file of ours put in place, a word to the manager.
 KILLER = """
@@ -42,10 +42,10 @@ main()
 
 
 @pytest.fixture
-def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
     """A team of two under its services, with an approval to be carried and a list to be kept apart."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexWorld(runner)
+    world = MultiplexRoot(runner)
     world.member("anna")
     world.member("bob")
     (world.root / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\n")
@@ -56,7 +56,7 @@ def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexW
     assert not left, f"processes of this test were left: {left}"
 
 
-def killed(team: MultiplexWorld, mode: str, at: int, tmp_path: Path) -> bool:
+def killed(team: MultiplexRoot, mode: str, at: int, tmp_path: Path) -> bool:
     """Run the switch and kill it at its n-th step; returns whether it was killed before its end."""
     script = tmp_path / "killer.py"
     script.write_text(KILLER)
@@ -67,7 +67,7 @@ def killed(team: MultiplexWorld, mode: str, at: int, tmp_path: Path) -> bool:
     return done.returncode != 0
 
 
-def settled(team: MultiplexWorld, wanted: dict[str, str]) -> None:
+def settled(team: MultiplexRoot, wanted: dict[str, str]) -> None:
     deadline = time.monotonic() + 10
     while team.states() != wanted and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -79,7 +79,7 @@ SERVED = {"default": "running", "anna": "served", "bob": "served"}
 
 
 @pytest.mark.parametrize("at", sample([0, 4, 2, 9, 6, 15, 12, 24, 19, 30], 2))
-def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     was_killed = killed(team, "multiplex", at, tmp_path)
     told = team.mode("--json")
@@ -97,7 +97,7 @@ def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexWorld, at: int
 
 
 @pytest.mark.parametrize("at", sample([0, 4, 2, 6, 11, 8, 18, 14, 23], 2))
-def test_killed_switch_back_is_recovered(team: MultiplexWorld, at: int, tmp_path: Path) -> None:
+def test_killed_switch_back_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     team.moded("multiplex")
     killed(team, "processes", at, tmp_path)
@@ -110,7 +110,7 @@ def test_killed_switch_back_is_recovered(team: MultiplexWorld, at: int, tmp_path
     assert team.moded()["unfinished"] is False
 
 
-def test_second_concurrent_switch_is_refused(team: MultiplexWorld) -> None:
+def test_second_concurrent_switch_is_refused(team: MultiplexRoot) -> None:
     (team.root / "slow").write_text("1.5")
     first = team.process("team", "run-mode", "multiplex", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     path = team.state / "runmode.json"

@@ -6,28 +6,28 @@ import os
 import shutil
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import Runner
-from team_world import LEAD_TOKEN, POOL, make_member, make_team, weixin
+from team_root import LEAD_TOKEN, POOL, make_member, make_team, weixin
 
 from hermes_profiles.cli.hermes_args import dispatch
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
+def world(runner: Runner) -> CommandRoot:
     """Default leads anna and bert, boss leads dora."""
-    world = World(runner)
+    world = CommandRoot(runner)
     make_team(world)
     make_team(world, ("dora",), lead="boss", team="sales")
     return world
 
 
-def links(world: World, name: str) -> dict[str, str]:
+def links(world: CommandRoot, name: str) -> dict[str, str]:
     home = world.home(name)
     return {path.name: os.readlink(path) for path in home.iterdir() if path.is_symlink()}
 
 
-def pool(world: World) -> dict[str, tuple[object, ...]]:
+def pool(world: CommandRoot) -> dict[str, tuple[object, ...]]:
     return picture(world.root, without=("profiles",))
 
 
@@ -35,7 +35,7 @@ def pool(world: World) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("scope", [(), ("--clone-all",)], ids=["clone", "clone-all"])
-def test_clone_of_member_is_independent_profile(world: World, scope: tuple[str, ...]) -> None:
+def test_clone_of_member_is_independent_profile(world: CommandRoot, scope: tuple[str, ...]) -> None:
     for place in ("skills/greet/SKILL.md", "SOUL.md", "plugins/wave/plugin.yaml"):
         path = world.root / place
         path.write_text(f"{path.read_text()}# {LEAD_TOKEN} and {weixin('anna')}\n")
@@ -57,7 +57,7 @@ def test_clone_of_member_is_independent_profile(world: World, scope: tuple[str, 
 
 
 @pytest.mark.parametrize("source", ["default", "boss"])
-def test_clone_of_lead_has_no_members(world: World, source: str) -> None:
+def test_clone_of_lead_has_no_members(world: CommandRoot, source: str) -> None:
     with open(world.home(source) / "profile.yaml", "a") as file:
         file.write("# mine\ndescription: the boss\n")
     world.ok("clone", source, "twin", "--clone-all", "--no-alias")
@@ -66,13 +66,13 @@ def test_clone_of_lead_has_no_members(world: World, source: str) -> None:
     assert world.listed("twin")["leads"] == [] and world.listed(source)["leads"]
 
 
-def test_clone_with_description_has_no_membership(world: World) -> None:
+def test_clone_with_description_has_no_membership(world: CommandRoot) -> None:
     world.ok("create", "solo", "--clone-from", "anna", "--clone-all", "--description", "alone", "--no-alias")
     text = (world.home("solo") / "profile.yaml").read_text()
     assert "team" not in text and "alone" in text
 
 
-def test_clone_of_member_with_uneditable_profile_yaml_is_refused(world: World) -> None:
+def test_clone_of_member_with_uneditable_profile_yaml_is_refused(world: CommandRoot) -> None:
     (world.home("anna") / "profile.yaml").write_text("team: {name: [\n")
     done = world.unchanged_by("clone", "anna", "solo", "--clone-all", "--json")
     assert done.code == 1 and "profile.yaml" in done.problem["message"]
@@ -80,7 +80,7 @@ def test_clone_of_member_with_uneditable_profile_yaml_is_refused(world: World) -
     assert not (world.home("solo") / "profile.yaml").exists()
 
 
-def test_clone_excludes_broken_member_links(world: World) -> None:
+def test_clone_excludes_broken_member_links(world: CommandRoot) -> None:
     (world.root / "SOUL.md").unlink()
     shutil.rmtree(world.root / "plugins")
     done = world.ok("clone", "anna", "solo", "--no-alias", "--json")
@@ -89,7 +89,7 @@ def test_clone_excludes_broken_member_links(world: World) -> None:
     assert links(world, "solo") == {}
 
 
-def test_clone_of_member_with_unreadable_lead_is_refused(world: World) -> None:
+def test_clone_of_member_with_unreadable_lead_is_refused(world: CommandRoot) -> None:
     (world.root / "config.yaml").write_text("model: [\n")
     done = world.unchanged_by("clone", "anna", "solo", "--json")
     assert done.code == 1 and "config.yaml" in done.problem["message"]
@@ -97,7 +97,7 @@ def test_clone_of_member_with_unreadable_lead_is_refused(world: World) -> None:
     assert {row["path"] for row in done.data["files"]["left_behind"]} >= {"skills", "SOUL.md", "plugins"}
 
 
-def test_links_of_profile_without_team_are_kept(world: World) -> None:
+def test_links_of_profile_without_team_are_kept(world: CommandRoot) -> None:
     (world.home("anna") / "profile.yaml").write_text("description: x\n")
     world.ok("clone", "anna", "solo", "--no-alias")
     assert links(world, "solo")["skills"] == "../../skills"
@@ -106,7 +106,7 @@ def test_links_of_profile_without_team_are_kept(world: World) -> None:
 # Renames
 
 
-def test_rename_of_lead_updates_member_links(world: World) -> None:
+def test_rename_of_lead_updates_member_links(world: CommandRoot) -> None:
     before = picture(world.root, without=(".hermes-profiles",))
     done = world.ok("rename", "boss", "chef", "--json")
     assert done.data["followers"] == ["dora"]
@@ -119,7 +119,7 @@ def test_rename_of_lead_updates_member_links(world: World) -> None:
     assert after == before
 
 
-def test_rename_of_member_keeps_links(world: World) -> None:
+def test_rename_of_member_keeps_links(world: CommandRoot) -> None:
     before = links(world, "anna")
     assert world.ok("rename", "anna", "anne", "--json").data["followers"] == []
     assert links(world, "anne") == before and world.listed("anne")["team"] == "weixin"
@@ -129,7 +129,7 @@ def test_rename_of_member_keeps_links(world: World) -> None:
 # Delete and restore
 
 
-def test_delete_of_lead_with_members_is_refused(world: World) -> None:
+def test_delete_of_lead_with_members_is_refused(world: CommandRoot) -> None:
     done = world.unchanged_by("delete", "boss", "--yes", "--json")
     assert done.code == 6 and done.problem["code"] == "leads-a-team" and "dora" in done.problem["message"]
     assert done.problem["hint"].count("team remove --team sales --all") == 2
@@ -138,7 +138,7 @@ def test_delete_of_lead_with_members_is_refused(world: World) -> None:
     assert (world.home("dora") / "SOUL.md").read_text() == POOL["SOUL.md"]
 
 
-def test_delete_and_restore_of_lead_without_members_include_team(world: World) -> None:
+def test_delete_and_restore_of_lead_without_members_include_team(world: CommandRoot) -> None:
     world.ok("team", "remove", "dora", "--yes")
     world.ok("delete", "boss", "--yes")
     assert [row["name"] for row in world.ok("team", "list", "--json").data["teams"]] == ["weixin"]
@@ -149,14 +149,14 @@ def test_delete_and_restore_of_lead_without_members_include_team(world: World) -
     assert links(world, "dora")["skills"] == "../chef/skills" and world.listed("dora")["lead"] == "chef"
 
 
-def test_deleted_member_is_reported_as_left(world: World) -> None:
+def test_deleted_member_is_reported_as_left(world: CommandRoot) -> None:
     before = pool(world)
     done = world.ok("delete", "anna", "--yes", "--json")
     assert done.data["team"] == "weixin" and pool(world) == before
     assert "has left the team weixin" in world.ok("delete", "bert", "--yes").stdout
 
 
-def test_restored_member_joins_renamed_lead(world: World) -> None:
+def test_restored_member_joins_renamed_lead(world: CommandRoot) -> None:
     world.ok("team", "remove", "dora", "--yes")
     world.ok("rename", "boss", "chef")
     world.ok("restore", "dora", "--as", "dorothea")
@@ -170,7 +170,7 @@ def test_restored_member_joins_renamed_lead(world: World) -> None:
 # What Hermes itself does behind our back
 
 
-def test_lead_renamed_by_hermes_is_reported_and_fixed_by_sync(world: World) -> None:
+def test_lead_renamed_by_hermes_is_reported_and_fixed_by_sync(world: CommandRoot) -> None:
     world.home("boss").rename(world.home("chef"))
     assert world.listed("dora")["lead"] == "chef"
     check = world.call("team", "check", "sales", "--json")
@@ -180,7 +180,7 @@ def test_lead_renamed_by_hermes_is_reported_and_fixed_by_sync(world: World) -> N
     assert links(world, "dora")["SOUL.md"] == "../chef/SOUL.md" and world.call("team", "check", "sales").code == 0
 
 
-def test_lead_deleted_by_hermes_is_reported_with_hint(world: World) -> None:
+def test_lead_deleted_by_hermes_is_reported_with_hint(world: CommandRoot) -> None:
     shutil.rmtree(world.home("boss"))
     assert world.listed("dora") | {"team": "sales", "lead": None} == world.listed("dora")
     assert "no profile leads" in world.ok("show", "dora").stdout
@@ -190,7 +190,7 @@ def test_lead_deleted_by_hermes_is_reported_with_hint(world: World) -> None:
     assert links(world, "dora") == {} and world.listed("dora")["team"] is None
 
 
-def test_member_deleted_by_hermes_is_removed_from_team(world: World) -> None:
+def test_member_deleted_by_hermes_is_removed_from_team(world: CommandRoot) -> None:
     before = pool(world)
     shutil.rmtree(world.home("anna"))
     assert pool(world) == before
@@ -201,7 +201,7 @@ def test_member_deleted_by_hermes_is_removed_from_team(world: World) -> None:
 # list, show, settings
 
 
-def test_list_and_show_print_team_and_lead(world: World) -> None:
+def test_list_and_show_print_team_and_lead(world: CommandRoot) -> None:
     world.make("night", {"config.yaml": "model: x\n"})
     rows = {row["name"]: (row["team"], row["lead"], row["leads"]) for row in
             world.ok("list", "--json").data["profiles"]}  # fmt: skip
@@ -218,16 +218,16 @@ def test_list_and_show_print_team_and_lead(world: World) -> None:
 
 
 def test_a_root_without_teams_has_no_column_for_them(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     world.make()
     assert "team" not in world.ok("list").stdout and "team" not in world.ok("show", "default").stdout
 
 
-def codes(world: World, *words: str, typed: str = "") -> list[str]:
+def codes(world: CommandRoot, *words: str, typed: str = "") -> list[str]:
     return [each["code"] for each in world.ok(*words, "--json", typed=typed).json["warnings"]]
 
 
-def test_config_set_of_shared_setting_warns_about_sync(world: World) -> None:
+def test_config_set_of_shared_setting_warns_about_sync(world: CommandRoot) -> None:
     done = world.ok("config", "set", "anna", "model", "gpt-6", "--json")
     (warning,) = done.json["warnings"]
     assert warning["code"] == "shared-in-team" and "team sync weixin --own anna:model" in warning["hint"]
@@ -241,14 +241,14 @@ def test_config_set_of_shared_setting_warns_about_sync(world: World) -> None:
     assert world.ok("config", "get", "anna", "model").stdout == "gpt-7\n"
 
 
-def test_env_set_of_shared_variable_warns_about_sync(world: World) -> None:
+def test_env_set_of_shared_variable_warns_about_sync(world: CommandRoot) -> None:
     assert codes(world, "env", "set", "anna", "OPENAI_API_KEY", typed="CANARY-new\n") == ["shared-in-team"]
     assert codes(world, "env", "set", "anna", "WEIXIN_TOKEN", typed="CANARY-newer-token\n") == []
     assert codes(world, "env", "set", "anna", "MINE_ALONE", typed="CANARY-mine\n") == []
     assert codes(world, "env", "unset", "bert", "OPENAI_API_KEY", "WEIXIN_TOKEN") == ["shared-in-team"]
 
 
-def test_change_of_lead_hints_sync_of_members(world: World) -> None:
+def test_change_of_lead_hints_sync_of_members(world: CommandRoot) -> None:
     done = world.ok("config", "set", "default", "model", "gpt-6", "--json")
     (warning,) = done.json["warnings"]
     assert warning["code"] == "team-follows" and "anna, bert" in warning["message"]
@@ -258,13 +258,13 @@ def test_change_of_lead_hints_sync_of_members(world: World) -> None:
 
 
 def test_unshared_setting_has_no_sync_warning(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     make_team(world, ("anna",), share="skills")
     assert codes(world, "config", "set", "anna", "model", "gpt-6") == []
     assert codes(world, "config", "set", "default", "model", "gpt-6") == []
 
 
-def test_sync_between_members_warns_about_team_sync(world: World) -> None:
+def test_sync_between_members_warns_about_team_sync(world: CommandRoot) -> None:
     world.ok("config", "set", "bert", "model", "gpt-6")
     assert codes(world, "sync", "--from", "bert", "--to", "anna", "--keys", "model") == ["shared-in-team"]
     assert codes(world, "sync", "--from", "default", "--to", "bert", "--keys", "model") == []
@@ -272,13 +272,13 @@ def test_sync_between_members_warns_about_team_sync(world: World) -> None:
 
 @pytest.mark.parametrize("words", [("repair", "anna"), ("repair", "default"), ("doctor", "--fix"),
     ("trash", "empty"), ("team", "remove", "anna")], ids=" ".join)  # fmt: skip
-def test_member_command_does_not_write_into_pool(world: World, words: tuple[str, ...]) -> None:
+def test_member_command_does_not_write_into_pool(world: CommandRoot, words: tuple[str, ...]) -> None:
     shared = {path: (world.root / path).read_bytes() for path in POOL}
     world.call(*words, "--yes")
     assert {path: (world.root / path).read_bytes() for path in POOL} == shared
 
 
-def test_repair_of_member_keeps_pool(world: World) -> None:
+def test_repair_of_member_keeps_pool(world: CommandRoot) -> None:
     for name in ("anna", "bert"):
         env = world.home(name) / ".env"
         env.write_text(env.read_text().replace(weixin("bert"), weixin("anna")))
@@ -290,7 +290,7 @@ def test_repair_of_member_keeps_pool(world: World) -> None:
     assert pool(world) == before
 
 
-def test_finding_of_shared_file_is_reported_once(world: World) -> None:
+def test_finding_of_shared_file_is_reported_once(world: CommandRoot) -> None:
     make_member(world, "carl")
     (world.root / "skills/greet/.env").write_text("X=1\n")
     (world.root / "skills").chmod(0o777)

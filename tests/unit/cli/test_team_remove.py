@@ -6,32 +6,32 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import Runner
-from gateway_world import GatewayWorld, is_gone, until
-from multiplex_world import MultiplexWorld
-from team_world import POOL, make_member, make_team
+from gateway_root import GatewayRoot, is_gone, until
+from multiplex_root import MultiplexRoot
+from team_root import POOL, make_member, make_team
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
-    world = World(runner)
+def world(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner)
     make_team(world)
     return world
 
 
 @pytest.fixture
-def team(fleet: GatewayWorld) -> GatewayWorld:
+def team(fleet: GatewayRoot) -> GatewayRoot:
     """The fleet of the fixture, whose default leads anna and bert."""
     make_team(fleet)
     return fleet
 
 
 @pytest.fixture
-def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
     """One gateway that serves the members anna and bert, as a service."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexWorld(runner)
+    world = MultiplexRoot(runner)
     make_team(world)
     (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")
     yield world
@@ -39,7 +39,7 @@ def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Multiplex
     assert not left, f"processes of this test were left: {left}"
 
 
-def serve(multi: MultiplexWorld) -> int:
+def serve(multi: MultiplexRoot) -> int:
     multi.gok("install", "default", "--start")
     until(lambda: multi.states().get("anna") == "served")
     pid = multi.pid("default")
@@ -47,11 +47,11 @@ def serve(multi: MultiplexWorld) -> int:
     return pid
 
 
-def seen(world: World) -> dict[str, tuple[object, ...]]:
+def seen(world: CommandRoot) -> dict[str, tuple[object, ...]]:
     return picture(world.root, without=(".hermes-profiles",))
 
 
-def test_team_remove_reports_each_member(world: World) -> None:
+def test_team_remove_reports_each_member(world: CommandRoot) -> None:
     done = world.ok("team", "remove", "anna", "--yes", "--json")
     assert set(done.data) == {
         "team", "lead", "dissolved", "kept", "members", "gateway_stopped", "services_removed", "multiplexer", "changed",
@@ -67,7 +67,7 @@ def test_team_remove_reports_each_member(world: World) -> None:
 
 @pytest.mark.parametrize("words", [("anna",), ("anna", "--keep-profile"), ("--team", "weixin", "--all"),
     ("--team", "weixin", "--all", "--keep-profile")], ids=" ".join)  # fmt: skip
-def test_team_remove_dry_run_changes_nothing_and_undo_restores_all(world: World, words: tuple[str, ...]) -> None:
+def test_team_remove_dry_run_changes_nothing_and_undo_restores_all(world: CommandRoot, words: tuple[str, ...]) -> None:
     dry = world.unchanged_by("team", "remove", *words, "--dry-run", "--json")
     assert dry.code == 0 and dry.data["plan"] and dry.data["dry_run"] is True
     before, text = seen(world), world.ok("list").stdout
@@ -82,7 +82,7 @@ def test_team_remove_dry_run_changes_nothing_and_undo_restores_all(world: World,
     assert os.readlink(world.home("anna") / "skills") == "../../skills"
 
 
-def test_restore_of_member_rejoins_team(world: World) -> None:
+def test_restore_of_member_rejoins_team(world: CommandRoot) -> None:
     before = seen(world)
     world.ok("team", "remove", "anna", "bert", "--yes")
     assert world.names() == ["default"]
@@ -92,7 +92,7 @@ def test_restore_of_member_rejoins_team(world: World) -> None:
     assert world.listed("anna")["team"] == "weixin"
 
 
-def test_team_remove_without_terminal_needs_yes(world: World) -> None:
+def test_team_remove_without_terminal_needs_yes(world: CommandRoot) -> None:
     done = world.unchanged_by("team", "remove", "anna", "--json")
     assert done.code == 6 and "team remove anna --yes" in done.problem["hint"]
     done = world.unchanged_by("team", "remove", "--team", "weixin", "--all")
@@ -105,14 +105,14 @@ def test_team_remove_without_terminal_needs_yes(world: World) -> None:
     ((), 2, "usage"), (("--all",), 2, "usage"), (("anna", "--all", "--team", "weixin"), 2, "usage"),
     (("anna/../bert",), 2, "bad-name"), (("anna", "--team", "We/x"), 2, "bad-name"),
 ], ids=lambda each: " ".join(each) if isinstance(each, tuple) else None)  # fmt: skip
-def test_team_remove_refusal_has_hint(world: World, words: tuple[str, ...], code: int, problem: str) -> None:
+def test_team_remove_refusal_has_hint(world: CommandRoot, words: tuple[str, ...], code: int, problem: str) -> None:
     world.make("night", {"config.yaml": "model: x\n"})
     done = world.unchanged_by("team", "remove", *words, "--json", "--yes")
     assert done.code == code and done.problem["hint"], done
     assert done.problem["code"] in (problem, "not-found"), done
 
 
-def test_member_that_leads_a_team_is_not_trashed(world: World) -> None:
+def test_member_that_leads_a_team_is_not_trashed(world: CommandRoot) -> None:
     make_member(world, "carl", lead="anna", team="sales")
     with open(world.home("anna") / "profile.yaml", "a") as file:
         file.write("teams:\n  sales:\n    channel: weixin\n")
@@ -121,7 +121,7 @@ def test_member_that_leads_a_team_is_not_trashed(world: World) -> None:
     world.ok("team", "remove", "anna", "--keep-profile")  # which is how a lead leaves a team
 
 
-def test_removed_sticky_default_is_cleared(world: World) -> None:
+def test_removed_sticky_default_is_cleared(world: CommandRoot) -> None:
     world.ok("use", "anna")
     done = world.ok("team", "remove", "anna", "--yes", "--json")
     assert [each["code"] for each in done.json["warnings"]] == ["sticky-reset"]
@@ -133,7 +133,7 @@ def test_removed_sticky_default_is_cleared(world: World) -> None:
 # Gateways and services
 
 
-def test_team_remove_stops_gateway_and_removes_service(team: GatewayWorld) -> None:
+def test_team_remove_stops_gateway_and_removes_service(team: GatewayRoot) -> None:
     team.gok("install", "anna", "bert", "--start")
     pids = {name: team.pid(name) for name in ("anna", "bert")}
     before = picture(team.root, without=("profiles",))
@@ -146,7 +146,7 @@ def test_team_remove_stops_gateway_and_removes_service(team: GatewayWorld) -> No
     assert team.program("anna").exists() and team.rows()["anna"]["service"]["enabled"]
 
 
-def test_member_kept_as_profile_keeps_running(team: GatewayWorld) -> None:
+def test_member_kept_as_profile_keeps_running(team: GatewayRoot) -> None:
     team.gok("install", "anna", "--start")
     pid = team.pid("anna")
     done = team.ok("team", "remove", "anna", "--keep-profile", "--json")
@@ -154,7 +154,7 @@ def test_member_kept_as_profile_keeps_running(team: GatewayWorld) -> None:
     assert (team.home("anna") / "skills/greet/SKILL.md").read_text() == POOL["skills/greet/SKILL.md"]
 
 
-def test_team_remove_all_stops_and_removes_team(team: GatewayWorld) -> None:
+def test_team_remove_all_stops_and_removes_team(team: GatewayRoot) -> None:
     team.gok("install", "anna", "bert", "--start")
     pids = [team.pid(name) for name in ("anna", "bert")]
     done = team.ok("team", "remove", "--team", "weixin", "--all", "--yes", "--json")
@@ -165,7 +165,7 @@ def test_team_remove_all_stops_and_removes_team(team: GatewayWorld) -> None:
 # One gateway for all
 
 
-def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexWorld) -> None:
+def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexRoot) -> None:
     pid = serve(multi)
     dry = multi.ok("team", "remove", "anna", "--dry-run", "--json")
     assert dry.data["multiplexer"] == {"profile": "default", "pid": pid, "restarted": True}
@@ -180,7 +180,7 @@ def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexWorld) ->
 
 
 @pytest.mark.parametrize("words", [("delete", "anna", "--yes"), ("rename", "anna", "anne")], ids=" ".join)
-def test_delete_and_rename_restart_multiplexer(multi: MultiplexWorld, words: tuple[str, ...]) -> None:
+def test_delete_and_rename_restart_multiplexer(multi: MultiplexRoot, words: tuple[str, ...]) -> None:
     pid = serve(multi)
     assert "is stopped and started again" in multi.ok(*words, "--dry-run").stdout
     assert "was restarted" in multi.ok(*words).stdout
@@ -191,7 +191,7 @@ def test_delete_and_rename_restart_multiplexer(multi: MultiplexWorld, words: tup
     assert not multi.home("anne").exists()
 
 
-def test_restore_warns_that_multiplexer_needs_restart(multi: MultiplexWorld) -> None:
+def test_restore_warns_that_multiplexer_needs_restart(multi: MultiplexRoot) -> None:
     serve(multi)
     multi.ok("team", "remove", "anna", "--yes")
     done = multi.ok("restore", "anna", "--json")
@@ -199,7 +199,7 @@ def test_restore_warns_that_multiplexer_needs_restart(multi: MultiplexWorld) -> 
     assert "hermes-gateways restart default" in done.json["warnings"][0]["hint"]
 
 
-def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld) -> None:
+def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexRoot) -> None:
     process = multi.by_hand("default")
     try:
         until(lambda: multi.states().get("anna") == "served")
@@ -212,7 +212,7 @@ def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexWorld
         process.wait(20)
 
 
-def test_failed_removal_keeps_multiplexer_running(multi: MultiplexWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_removal_keeps_multiplexer_running(multi: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
     from hermes_profiles.operations import remove_members
 
@@ -228,7 +228,7 @@ def test_failed_removal_keeps_multiplexer_running(multi: MultiplexWorld, monkeyp
     assert multi.pid("default") != pid
 
 
-def test_failed_multiplexer_restart_is_reported(multi: MultiplexWorld) -> None:
+def test_failed_multiplexer_restart_is_reported(multi: MultiplexRoot) -> None:
     serve(multi)
     (multi.root / "exits").write_text("78\n78\n78\n")
     assert "is stopped and started again" in multi.ok("team", "remove", "anna", "--dry-run").stdout
@@ -237,14 +237,14 @@ def test_failed_multiplexer_restart_is_reported(multi: MultiplexWorld) -> None:
     assert done.problem["target"] == "default" and not multi.home("anna").exists()
 
 
-def test_failed_restart_is_not_reported_as_restart(multi: MultiplexWorld) -> None:
+def test_failed_restart_is_not_reported_as_restart(multi: MultiplexRoot) -> None:
     serve(multi)
     (multi.root / "exits").write_text("78\n78\n78\n")
     done = multi.call("team", "remove", "anna", "--yes")
     assert done.code == 1 and "restarted" not in done.stdout and "default" in done.stderr
 
 
-def test_restored_service_under_multiplexer_stays_stopped(multi: MultiplexWorld) -> None:
+def test_restored_service_under_multiplexer_stays_stopped(multi: MultiplexRoot) -> None:
     (multi.root / "config.yaml").write_text("model: gpt-5\n")
     (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
     multi.gok("install", "anna", "bert", "default", "--start")
@@ -257,7 +257,7 @@ def test_restored_service_under_multiplexer_stays_stopped(multi: MultiplexWorld)
     assert multi.services()["anna"] == (True, True, True) and multi.states()["anna"] == "running"
 
 
-def test_switch_back_ignores_removed_member(multi: MultiplexWorld) -> None:
+def test_switch_back_ignores_removed_member(multi: MultiplexRoot) -> None:
     (multi.root / "config.yaml").write_text("model: gpt-5\n")
     (multi.root / ".env").write_text("OPENAI_API_KEY=sk-CANARYshared0123456789\n")
     multi.gok("install", "anna", "bert", "default", "--start")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from cli_world import World
-from team_world import make_team
+from command_root import CommandRoot
+from team_root import make_team
 
 
 @pytest.fixture
-def team(world: World) -> World:
+def team(world: CommandRoot) -> CommandRoot:
     """Return a world with the team weixin of anna and bert, led by default."""
     make_team(world)
     return world
@@ -22,7 +22,7 @@ def edit(path: Path, before: str, after: str) -> None:
     path.write_text(text.replace(before, after))
 
 
-def test_team_check_in_sync_is_reported(team: World) -> None:
+def test_team_check_in_sync_is_reported(team: CommandRoot) -> None:
     done = team.runner.call("team", "check")
     assert done.code == 0 and "anna: as its lead" in done.stdout
     again = team.runner.call("team", "sync", "weixin", "--json")
@@ -30,7 +30,7 @@ def test_team_check_in_sync_is_reported(team: World) -> None:
     assert [row["outcome"] for row in again.data["members"]] == ["same", "same"]
 
 
-def test_team_check_matches_sync(team: World) -> None:
+def test_team_check_matches_sync(team: CommandRoot) -> None:
     edit(team.home("default") / "config.yaml", "gpt-5", "gpt-6")
     edit(team.home("anna") / ".env", "sk-CANARYshared", "sk-CANARYother")
     (team.home("bert") / "SOUL.md").unlink()
@@ -55,7 +55,7 @@ def test_team_check_matches_sync(team: World) -> None:
     assert team.runner.call("team", "check").code == 3
 
 
-def test_sync_dry_run_lists_files_to_trash(team: World) -> None:
+def test_sync_dry_run_lists_files_to_trash(team: CommandRoot) -> None:
     (team.home("anna") / "SOUL.md").unlink()
     (team.home("anna") / "SOUL.md").write_text("I am seeded\n")
     dry = team.runner.call("team", "sync", "--dry-run")
@@ -66,7 +66,7 @@ def test_sync_dry_run_lists_files_to_trash(team: World) -> None:
     assert "SOUL.md" in listed.stdout
 
 
-def test_a_member_keeps_a_key(team: World) -> None:
+def test_a_member_keeps_a_key(team: CommandRoot) -> None:
     edit(team.home("anna") / "config.yaml", "gpt-5", "mine")
     kept = team.runner.call("team", "sync", "weixin", "--own", "anna:model")
     assert kept.code == 0 and "its own from now on" in kept.stdout
@@ -83,12 +83,12 @@ def test_a_member_keeps_a_key(team: World) -> None:
         (("sync", "--not-own", "anna:model"), 5),
     ],
 )  # fmt: skip
-def test_unknown_team_or_member_is_refused(team: World, words: tuple[str, ...], code: int) -> None:
+def test_unknown_team_or_member_is_refused(team: CommandRoot, words: tuple[str, ...], code: int) -> None:
     done = team.runner.call("team", *words, "--json")
     assert (done.code, done.json["status"]) == (code, "error") and done.problem["hint"]
 
 
-def test_sync_with_broken_member_updates_the_others(team: World) -> None:
+def test_sync_with_broken_member_updates_the_others(team: CommandRoot) -> None:
     edit(team.home("default") / "config.yaml", "gpt-5", "gpt-6")
     (team.home("anna") / "config.yaml").write_text("a: [\n")
     done = team.runner.call("team", "sync", "--json")
@@ -99,12 +99,12 @@ def test_sync_with_broken_member_updates_the_others(team: World) -> None:
     assert team.runner.call("team", "check", "--json").code == 3
 
 
-def test_team_check_without_teams_succeeds(world: World) -> None:
+def test_team_check_without_teams_succeeds(world: CommandRoot) -> None:
     for word in ("sync", "check"):
         done = world.runner.call("team", word)
         assert done.code == 0 and "there is no team" in done.stdout
 
 
-def test_sync_hints_restart_only_after_changes(team: World) -> None:
+def test_sync_hints_restart_only_after_changes(team: CommandRoot) -> None:
     kept = team.runner.call("team", "sync", "weixin", "--own", "anna:model")
     assert kept.code == 0 and "restart" not in kept.stdout

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from clone_world import FRESH_KEY, PORT, Link, assert_private, canary, clone, leaks, make_layout
+from clone_source import FRESH_KEY, PORT, Link, assert_private, canary, clone, leaks, make_layout
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangedMeanwhile

@@ -1,7 +1,7 @@
 """One case for every place of an identity (files, spellings, encodings); each case makes a clone.
 
 A case names the values that must be gone and the rows the report must have; what holds for every clone is in
-`clone_world.clone` and `check`.
+`clone_source.clone` and `check`.
 """
 
 # ruff: noqa: E501  (a document of a case is one string)
@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from clone_world import (
+from clone_source import (
     Cloned,
     Files,
     Link,

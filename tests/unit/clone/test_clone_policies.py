@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clone_world import FRESH_KEY, PORT, Cloned, Files, canary, clone, leaks, make_layout, write_files
+from clone_source import FRESH_KEY, PORT, Cloned, Files, canary, clone, leaks, make_layout, write_files
 from command_runner import REPOSITORY
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog

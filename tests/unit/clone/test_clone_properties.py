@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 from by_night import NIGHTLY
-from clone_strategies import CATALOG, Home, homes
-from clone_world import (
+from clone_source import (
     Cloned,
     assert_shared_alike,
     clone,
@@ -26,6 +25,7 @@ from clone_world import (
     line_view,
     make_layout,
 )
+from clone_strategies import CATALOG, Home, homes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clone_world import clone, make_layout
+from clone_source import clone, make_layout
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy

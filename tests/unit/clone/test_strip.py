@@ -1,6 +1,6 @@
 """Strip in place: nothing of these channels is left, the rest stays byte for byte, undo restores everything.
 
-The search for what is left is clone_world's own, not the package's.
+The search for what is left is clone_source's own, not the package's.
 """
 
 # ruff: noqa: E501  (a document of a case is one string)
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clone_source import Files, Link, canary, dotenv_view, leaks, line_view, make_layout, picture, write_files
 from clone_strategies import Home, homes
-from clone_world import Files, Link, canary, dotenv_view, leaks, line_view, make_layout, picture, write_files
 from hypothesis import HealthCheck, given, settings
 
 from hermes_profiles.changes.apply import apply, undo, utc_now

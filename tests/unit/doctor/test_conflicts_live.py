@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conflict_cases import TELEGRAM, api_servers_on_the_port_nobody_names, tokens
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from live_gateway import LiveGateways
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
@@ -21,7 +21,7 @@ TAKEN = "conflicts.port-taken"
 
 
 @pytest.fixture
-def live(world: DoctorWorld) -> Iterator[LiveGateways]:
+def live(world: DoctorRoot) -> Iterator[LiveGateways]:
     made = LiveGateways(world)
     try:
         yield made
@@ -36,12 +36,12 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-def only(world: DoctorWorld, check: str = "conflicts") -> dict[str, Any]:
+def only(world: DoctorRoot, check: str = "conflicts") -> dict[str, Any]:
     (found,) = world.findings("--only", check)
     return found
 
 
-def api_server(world: DoctorWorld, name: str, port: int, more: str = "") -> None:
+def api_server(world: DoctorRoot, name: str, port: int, more: str = "") -> None:
     key = f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef"
     world.add(name, ".env", f"API_SERVER_ENABLED=true\n{key}\nAPI_SERVER_PORT={port}\n{more}")
 
@@ -53,7 +53,7 @@ def listening(host: str, port: int) -> Iterator[None]:
         yield
 
 
-def test_shared_identity_names_lock_holder_and_fatal_channel(world: DoctorWorld, live: LiveGateways) -> None:
+def test_shared_identity_names_lock_holder_and_fatal_channel(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "work", "family")
     work = live.start(world.home("work"), platforms={"telegram": "connected"})
     family = live.start(world.home("family"), platforms={"telegram": "fatal"})
@@ -67,7 +67,7 @@ def test_shared_identity_names_lock_holder_and_fatal_channel(world: DoctorWorld,
     assert "of family is" not in only(world)["message"]
 
 
-def test_shared_identity_groups_channels_by_state(world: DoctorWorld, live: LiveGateways) -> None:
+def test_shared_identity_groups_channels_by_state(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "default", "work", "family")
     default = live.start(world.root, platforms={"telegram": "connected"})
     for name in ("work", "family"):
@@ -77,7 +77,7 @@ def test_shared_identity_groups_channels_by_state(world: DoctorWorld, live: Live
     assert message.endswith(f"; default uses it now (pid {default}); telegram of family and work is fatal")
 
 
-def test_shared_identity_without_lock_names_running_gateways(world: DoctorWorld, live: LiveGateways) -> None:
+def test_shared_identity_without_lock_names_running_gateways(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "default", "work", "family")
     work = live.start(world.home("work"))
     live.lock(TELEGRAM, work, start=1).rename(live.world.user / "gone")
@@ -86,7 +86,7 @@ def test_shared_identity_without_lock_names_running_gateways(world: DoctorWorld,
     assert only(world)["message"].endswith(f"; work (pid {work}) runs with it now")
 
 
-def test_inherited_identity_of_another_profile_is_an_error(world: DoctorWorld, live: LiveGateways) -> None:
+def test_inherited_identity_of_another_profile_is_an_error(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "family")
     pid = live.start(world.home("work"), environment={"TELEGRAM_BOT_TOKEN": TELEGRAM})
     found = only(world)
@@ -101,7 +101,7 @@ def test_inherited_identity_of_another_profile_is_an_error(world: DoctorWorld, l
     assert world.findings("--only", "conflicts") == [], "an empty name in its .env keeps the inherited one out"
 
 
-def test_inherited_identity_without_owner_is_a_warning(world: DoctorWorld, live: LiveGateways) -> None:
+def test_inherited_identity_without_owner_is_a_warning(world: DoctorRoot, live: LiveGateways) -> None:
     live.start(world.home("work"), environment={"DISCORD_BOT_TOKEN": "CANARY-discord-token-0123456789"})
     found = only(world)
     assert (found["check"], found["severity"], found["profiles"]) == (
@@ -114,7 +114,7 @@ def test_inherited_identity_without_owner_is_a_warning(world: DoctorWorld, live:
     assert (found["severity"], found["profiles"]) == ("error", ["family", "work"])
 
 
-def test_inherited_identity_ignores_variables_of_own_files(world: DoctorWorld, live: LiveGateways) -> None:
+def test_inherited_identity_ignores_variables_of_own_files(world: DoctorRoot, live: LiveGateways) -> None:
     """A gateway that restarted itself has the variables of its files in its environment."""
     tokens(world, "work")
     tokens(world, "family", value=OTHER)
@@ -124,7 +124,7 @@ def test_inherited_identity_ignores_variables_of_own_files(world: DoctorWorld, l
 
 
 @pytest.mark.parametrize("root", ["elsewhere", "elsewhere/profiles/night"])
-def test_held_elsewhere_names_the_other_root(world: DoctorWorld, live: LiveGateways, root: str) -> None:
+def test_held_elsewhere_names_the_other_root(world: DoctorRoot, live: LiveGateways, root: str) -> None:
     tokens(world, "work")
     pid = live.start(world.user / root)
     live.lock(TELEGRAM, pid)
@@ -134,7 +134,7 @@ def test_held_elsewhere_names_the_other_root(world: DoctorWorld, live: LiveGatew
     assert found["evidence"][0]["line"] == 2
 
 
-def test_held_elsewhere_ignores_gateways_of_this_root(world: DoctorWorld, live: LiveGateways) -> None:
+def test_held_elsewhere_ignores_gateways_of_this_root(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "work")
     pid = live.start(world.home("work"), words=("-p", "work"))
     live.lock(TELEGRAM, pid)
@@ -143,7 +143,7 @@ def test_held_elsewhere_ignores_gateways_of_this_root(world: DoctorWorld, live: 
 
 
 def test_held_elsewhere_ignores_gateways_without_profile_argument(
-    world: DoctorWorld, live: LiveGateways, port: int
+    world: DoctorRoot, live: LiveGateways, port: int
 ) -> None:
     tokens(world, "default")
     api_server(world, "default", port)
@@ -153,13 +153,13 @@ def test_held_elsewhere_ignores_gateways_without_profile_argument(
     assert world.findings("--only", "conflicts") == []
 
 
-def test_inherited_identity_ignores_unread_variables(world: DoctorWorld, live: LiveGateways) -> None:
+def test_inherited_identity_ignores_unread_variables(world: DoctorRoot, live: LiveGateways) -> None:
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: true\n    token: ${MY_OWN_NAME}\n")
     live.start(world.home("work"), environment={"MY_OWN_NAME": TELEGRAM})
     assert world.findings("--only", "conflicts") == []
 
 
-def test_shared_port_names_listener_and_fatal_channel(world: DoctorWorld, live: LiveGateways, port: int) -> None:
+def test_shared_port_names_listener_and_fatal_channel(world: DoctorRoot, live: LiveGateways, port: int) -> None:
     for name in ("work", "family"):
         api_server(world, name, port)
     work = live.start(
@@ -175,7 +175,7 @@ def test_shared_port_names_listener_and_fatal_channel(world: DoctorWorld, live: 
     assert [each["key"] for each in found["evidence"]] == ["API_SERVER_PORT", "API_SERVER_PORT"]
 
 
-def test_shared_port_mentions_the_default_port(world: DoctorWorld) -> None:
+def test_shared_port_mentions_the_default_port(world: DoctorRoot) -> None:
     api_servers_on_the_port_nobody_names(world)
     assert only(world, "conflicts.shared-port")["message"].endswith("the default port of Hermes")
     world.add("work", ".env", "API_SERVER_PORT=8642\n")
@@ -183,7 +183,7 @@ def test_shared_port_mentions_the_default_port(world: DoctorWorld) -> None:
     assert "family sets no port, so the default applies" in message
 
 
-def test_port_taken_by_another_process(world: DoctorWorld, live: LiveGateways, port: int) -> None:
+def test_port_taken_by_another_process(world: DoctorRoot, live: LiveGateways, port: int) -> None:
     api_server(world, "work", port)
     assert world.findings("--only", TAKEN) == []
     with listening("127.0.0.1", port):
@@ -203,7 +203,7 @@ def test_port_taken_by_another_process(world: DoctorWorld, live: LiveGateways, p
     ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "0.0.0.0", True), ("127.0.0.1", "127.0.0.2", False),
     ("0.0.0.0", "127.0.0.2", True), ("127.0.0.1", "::", True), ("127.0.0.1", "::1", False),
 ])  # fmt: skip
-def test_port_taken_compares_addresses(world: DoctorWorld, port: int, host: str, listener: str, is_taken: bool) -> None:
+def test_port_taken_compares_addresses(world: DoctorRoot, port: int, host: str, listener: str, is_taken: bool) -> None:
     api_server(world, "work", port, f"API_SERVER_HOST={host}\n")
     with listening(listener, port):
         assert bool(world.findings("--only", TAKEN)) is is_taken
@@ -211,28 +211,28 @@ def test_port_taken_compares_addresses(world: DoctorWorld, port: int, host: str,
 
 @pytest.mark.parametrize("how", ["TEST_LISTEN", "TEST_CHILD"])
 def test_port_taken_ignores_own_gateway_and_its_children(
-    world: DoctorWorld, live: LiveGateways, port: int, how: str
+    world: DoctorRoot, live: LiveGateways, port: int, how: str
 ) -> None:
     api_server(world, "work", port)
     live.start(world.home("work"), environment={how: f"127.0.0.1:{port}"}, platforms={"api_server": "retrying"})
     assert world.findings("--only", TAKEN) == []
 
 
-def test_port_taken_names_gateway_with_unclaimed_port(world: DoctorWorld, live: LiveGateways, port: int) -> None:
+def test_port_taken_names_gateway_with_unclaimed_port(world: DoctorRoot, live: LiveGateways, port: int) -> None:
     api_server(world, "work", port)
     family = live.start(world.home("family"), environment={"TEST_LISTEN": f"127.0.0.1:{port}"})
     message = only(world, TAKEN)["message"]
     assert f"is used by the gateway of family (pid {family}), whose files do not claim it" in message
 
 
-def test_port_taken_ignores_gateways_without_pid_file(world: DoctorWorld, live: LiveGateways, port: int) -> None:
+def test_port_taken_ignores_gateways_without_pid_file(world: DoctorRoot, live: LiveGateways, port: int) -> None:
     api_server(world, "work", port)
     live.start(world.home("work"), words=("-p", "work"), environment={"TEST_LISTEN": f"127.0.0.1:{port}"})
     (world.home("work") / "gateway.pid").unlink()
     assert world.findings("--only", TAKEN) == []
 
 
-def test_shared_identity_under_multiplexer_is_a_warning(world: DoctorWorld, live: LiveGateways) -> None:
+def test_shared_identity_under_multiplexer_is_a_warning(world: DoctorRoot, live: LiveGateways) -> None:
     tokens(world, "work", "family")
     api_servers_on_the_port_nobody_names(world)
     world.add("default", "config.yaml", "gateway:\n  multiplex_profiles: true\n")

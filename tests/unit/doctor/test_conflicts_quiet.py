@@ -23,13 +23,13 @@ from conflict_cases import (
     one_weixin_account_in_three_profiles_and_its_token_in_two,
     tokens,
 )
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 
 REFRESH = "CANARY-refresh-0123456789"
 CODEX = {"tokens": {"access_token": "CANARY-access", "refresh_token": REFRESH}}
 
 
-def examples(world: DoctorWorld) -> None:
+def examples(world: DoctorRoot) -> None:
     for name in BOTH:
         world.add(name, ".env", (
             "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\nDISCORD_BOT_TOKEN=<your token>\nWECOM_BOT_ID=changeme\n"
@@ -37,13 +37,13 @@ def examples(world: DoctorWorld) -> None:
         ))  # fmt: skip
 
 
-def keys_of_models_and_tools(world: DoctorWorld) -> None:
+def keys_of_models_and_tools(world: DoctorRoot) -> None:
     for name in BOTH:
         world.add(name, ".env", "OPENROUTER_API_KEY=CANARY-openrouter-key\nGITHUB_TOKEN=CANARY-github-token\n")
         world.add(name, ".env", "TAVILY_API_KEY=CANARY-tavily-key-01\n")
 
 
-def two_numbers_of_one_account(world: DoctorWorld) -> None:
+def two_numbers_of_one_account(world: DoctorRoot) -> None:
     for number, name in enumerate(BOTH):
         world.add(name, ".env", (
             f"TWILIO_ACCOUNT_SID=AC0123456789CANARY\nTWILIO_AUTH_TOKEN=CANARY-twilio-auth\nSMS_WEBHOOK_PORT=80{number}1\n"
@@ -53,27 +53,27 @@ def two_numbers_of_one_account(world: DoctorWorld) -> None:
         ))  # fmt: skip
 
 
-def one_password_for_two_servers(world: DoctorWorld) -> None:
+def one_password_for_two_servers(world: DoctorRoot) -> None:
     for number, name in enumerate(BOTH):
         server = f"IRC_SERVER=irc{number}.home.org\nIRC_NICKNAME=robot-{number}-at-home\n"
         world.add(name, ".env", server + "IRC_NICKSERV_PASSWORD=CANARY-nickserv\n")
     world.add("work", ".env", "IRC_CHANNEL=#home\n")
 
 
-def settings_that_are_nobodys_bot(world: DoctorWorld) -> None:
+def settings_that_are_nobodys_bot(world: DoctorRoot) -> None:
     """A nick on two networks, the secret of a listener, and a value too short for a token, in disabled channels."""
     for name in BOTH:
         world.add(name, ".env", "IRC_NICKNAME=our-robot-42\nMATRIX_DEVICE_ID=ROBOT\nTEAMS_CLIENT_SECRET=abc1234\n")
         world.add(name, ".env", "A2A_BEARER_TOKEN=CANARY-bearer-0123456789\n")
 
 
-def one_port_on_two_addresses(world: DoctorWorld) -> None:
+def one_port_on_two_addresses(world: DoctorRoot) -> None:
     for number, name in enumerate(BOTH, 1):
         key = f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef"
         world.add(name, ".env", f"API_SERVER_ENABLED=true\n{key}\nAPI_SERVER_HOST=127.0.0.{number}\n")
 
 
-def a_login_that_hermes_took_from_the_root(world: DoctorWorld) -> None:
+def a_login_that_hermes_took_from_the_root(world: DoctorRoot) -> None:
     """`load_pool` copies the row of the root into the profile and updates it before each use."""
     row = {"id": "c1", "source": "device_code", "refresh_token": REFRESH}
     give(
@@ -85,20 +85,20 @@ def a_login_that_hermes_took_from_the_root(world: DoctorWorld) -> None:
     give(world, "work", "auth.json", {"credential_pool": {"openai-codex": [row]}})
 
 
-def a_login_of_claude_code(world: DoctorWorld) -> None:
+def a_login_of_claude_code(world: DoctorRoot) -> None:
     for name in BOTH:
         row = {"id": name, "source": "claude_code", "refresh_token": REFRESH}
         give(world, name, "auth.json", {"credential_pool": {"anthropic": [row]}})
 
 
-def a_login_at_nous_through_the_shared_store(world: DoctorWorld) -> None:
+def a_login_at_nous_through_the_shared_store(world: DoctorRoot) -> None:
     for name in BOTH:
         give(world, name, "auth.json", {"providers": {"nous": {"refresh_token": REFRESH}}})
     (world.root / "shared").mkdir(mode=0o700)
     give(world, "default", "shared/nous_auth.json", {"refresh_token": REFRESH})
 
 
-def logins_that_may_be_shared(world: DoctorWorld) -> None:
+def logins_that_may_be_shared(world: DoctorRoot) -> None:
     for name in BOTH:
         give(world, name, "auth.json", {"providers": {"qwen-oauth": {"refresh_token": REFRESH}}})
         give(world, name, "auth/google_oauth.json", {"refresh_token": REFRESH})
@@ -107,23 +107,23 @@ def logins_that_may_be_shared(world: DoctorWorld) -> None:
         (world.home(name) / "mcp-tokens").chmod(0o700)
 
 
-def one_login_twice_in_one_profile(world: DoctorWorld) -> None:
+def one_login_twice_in_one_profile(world: DoctorRoot) -> None:
     row = {"id": "c1", "source": "device_code", "refresh_token": REFRESH}
     give(world, "work", "auth.json", {"providers": {"openai-codex": CODEX}, "credential_pool": {"openai-codex": [row]}})
 
 
-def a_job_that_is_off_in_one(world: DoctorWorld) -> None:
+def a_job_that_is_off_in_one(world: DoctorRoot) -> None:
     job = {"id": "job1", "schedule": {"kind": "cron"}}
     give(world, "work", "cron/jobs.json", {"jobs": [{**job, "enabled": False, "state": "paused"}]})
     give(world, "family", "cron/jobs.json", {"jobs": [{**job, "enabled": True}]})
 
 
-def jobs_that_are_off_in_one_way(world: DoctorWorld) -> None:
+def jobs_that_are_off_in_one_way(world: DoctorRoot) -> None:
     give(world, "work", "cron/jobs.json", [{"id": "job1", "enabled": False}, {"id": "job2", "state": "paused"}])
     give(world, "family", "cron/jobs.json", {"jobs": [{"id": "job1"}, {"id": "job2"}]})
 
 
-def links_and_paths_that_stay_at_home(world: DoctorWorld) -> None:
+def links_and_paths_that_stay_at_home(world: DoctorRoot) -> None:
     home = world.home("work")
     (home / "data").mkdir()
     (home / "weixin").symlink_to("data")
@@ -142,12 +142,12 @@ def links_and_paths_that_stay_at_home(world: DoctorWorld) -> None:
     logins_that_may_be_shared, one_login_twice_in_one_profile, a_job_that_is_off_in_one, jobs_that_are_off_in_one_way,
     links_and_paths_that_stay_at_home,
 ])  # fmt: skip
-def test_conflicts_healthy_cases_have_no_findings(world: DoctorWorld, plant: Callable[[DoctorWorld], None]) -> None:
+def test_conflicts_healthy_cases_have_no_findings(world: DoctorRoot, plant: Callable[[DoctorRoot], None]) -> None:
     plant(world)
     assert world.findings("--only", "conflicts") == []
 
 
-def test_foreign_session_by_configured_path(world: DoctorWorld) -> None:
+def test_foreign_session_by_configured_path(world: DoctorRoot) -> None:
     path = world.home("family") / "my phone"
     world.add("work", "config.yaml", f"platforms:\n  whatsapp:\n    extra:\n      session_path: {path}\n")
     (found,) = world.findings("--only", "conflicts")
@@ -157,14 +157,14 @@ def test_foreign_session_by_configured_path(world: DoctorWorld) -> None:
     assert found["message"].startswith("platforms.whatsapp.extra.session_path of work is in the home of family")
 
 
-def test_shared_login_ignores_links_to_one_file(world: DoctorWorld) -> None:
+def test_shared_login_ignores_links_to_one_file(world: DoctorRoot) -> None:
     give(world, "work", "auth.json", {"providers": {"openai-codex": CODEX}})
     (world.home("family") / "auth.json").symlink_to(world.home("work") / "auth.json")
     found = world.findings("--only", "conflicts")
     assert [(row["check"], row["severity"]) for row in found] == [("conflicts.foreign-session", "warning")]
 
 
-def test_shared_login_of_a_copied_row(world: DoctorWorld) -> None:
+def test_shared_login_of_a_copied_row(world: DoctorRoot) -> None:
     for name in ("default", "work"):
         give(world, name, "auth.json", {"providers": {"openai-codex": CODEX}})
     (found,) = world.findings("--only", "conflicts")
@@ -182,7 +182,7 @@ def test_shared_login_of_a_copied_row(world: DoctorWorld) -> None:
     (one_login_at_a_tool_server, "hermes -p work mcp reauth linear"),
 ])  # fmt: skip
 def test_shared_login_fix_is_the_command_of_its_provider(
-    world: DoctorWorld, plant: Callable[[DoctorWorld], None], command: str
+    world: DoctorRoot, plant: Callable[[DoctorRoot], None], command: str
 ) -> None:
     plant(world)
     (found,) = world.findings("--only", "conflicts.shared-login")
@@ -204,7 +204,7 @@ VAULT = "secrets:\n  onepassword:\n    enabled: true\n    env:\n      TELEGRAM_B
      "platforms.telegram.token"),
 ])  # fmt: skip
 def test_shared_identity_evidence_has_file_line_and_key(
-    world: DoctorWorld, file: str, text: str, line: int, key: str
+    world: DoctorRoot, file: str, text: str, line: int, key: str
 ) -> None:
     tokens(world, "default")
     path = world.home("work") / file
@@ -213,7 +213,7 @@ def test_shared_identity_evidence_has_file_line_and_key(
     assert found["evidence"][1] == {"profile": "work", "file": str(path), "line": line, "key": key}
 
 
-def test_shared_identity_evidence_includes_vault_reference(world: DoctorWorld) -> None:
+def test_shared_identity_evidence_includes_vault_reference(world: DoctorRoot) -> None:
     for name in BOTH:
         world.add(name, "config.yaml", VAULT)
     (found,) = world.findings("--only", "conflicts")
@@ -221,7 +221,7 @@ def test_shared_identity_evidence_includes_vault_reference(world: DoctorWorld) -
     assert found["evidence"][0]["line"] == 9
 
 
-def test_shared_identity_of_managed_file_has_its_own_fix(world: DoctorWorld) -> None:
+def test_shared_identity_of_managed_file_has_its_own_fix(world: DoctorRoot) -> None:
     folder = world.user / "managed"
     folder.mkdir()
     (folder / "config.yaml").write_text(f"platforms:\n  discord:\n    enabled: true\n    token: {DISCORD}\n")
@@ -235,14 +235,14 @@ def test_shared_identity_of_managed_file_has_its_own_fix(world: DoctorWorld) -> 
     assert str(folder / "config.yaml") in found["fix"]["command"] and "repair" not in found["fix"]["command"]
 
 
-def test_shared_identity_evidence_of_managed_variable_has_line(world: DoctorWorld) -> None:
+def test_shared_identity_evidence_of_managed_variable_has_line(world: DoctorRoot) -> None:
     one_token_for_all_from_the_machine(world)
     (found,) = world.findings("--only", "conflicts")
     file = str(world.user / "managed" / ".env")
     assert found["evidence"] == [{"profile": None, "file": file, "line": 2, "key": "TELEGRAM_BOT_TOKEN"}]
 
 
-def test_fingerprint_depends_on_identity_only(world: DoctorWorld) -> None:
+def test_fingerprint_depends_on_identity_only(world: DoctorRoot) -> None:
     tokens(world, *BOTH)
     (before,) = world.findings("--only", "conflicts")
     world.add("work", ".env", "# more\n")
@@ -251,7 +251,7 @@ def test_fingerprint_depends_on_identity_only(world: DoctorWorld) -> None:
     assert after["fingerprint"] == before["fingerprint"] and after["profiles"] == ["default", *BOTH]
 
 
-def test_copied_credential_is_reported_beside_shared_identity(world: DoctorWorld) -> None:
+def test_copied_credential_is_reported_beside_shared_identity(world: DoctorRoot) -> None:
     tokens(world, "default", *BOTH)
     world.add("family", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
     found = {row["check"]: row for row in world.findings("--only", "conflicts")}
@@ -260,7 +260,7 @@ def test_copied_credential_is_reported_beside_shared_identity(world: DoctorWorld
     assert "telegram is disabled in family" in found["conflicts.copied-credential"]["message"]
 
 
-def test_shared_identity_merges_into_larger_group(world: DoctorWorld) -> None:
+def test_shared_identity_merges_into_larger_group(world: DoctorRoot) -> None:
     one_weixin_account_in_three_profiles_and_its_token_in_two(world)
     (found,) = world.findings("--only", "conflicts")
     assert [(each["profile"], each["key"]) for each in found["evidence"]] == [
@@ -269,7 +269,7 @@ def test_shared_identity_merges_into_larger_group(world: DoctorWorld) -> None:
     ]  # fmt: skip
 
 
-def test_shared_port_evidence_of_default_port_is_enabling_variable(world: DoctorWorld) -> None:
+def test_shared_port_evidence_of_default_port_is_enabling_variable(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-work-0123456789abcdef\n")
     world.add("family", "config.yaml", "platforms:\n  api_server:\n    enabled: true\n")
     (found,) = world.findings("--only", "conflicts")
@@ -278,7 +278,7 @@ def test_shared_port_evidence_of_default_port_is_enabling_variable(world: Doctor
     ]  # fmt: skip
 
 
-def test_shared_identity_one_finding_per_channel(world: DoctorWorld) -> None:
+def test_shared_identity_one_finding_per_channel(world: DoctorRoot) -> None:
     for name in BOTH:
         world.add(name, ".env", "SLACK_BOT_TOKEN=xoxb-CANARY-9-abcdef\nSLACK_APP_TOKEN=xapp-CANARY-9-abcdef\n")
     (found,) = world.findings("--only", "conflicts")
@@ -295,7 +295,7 @@ BROKEN: tuple[tuple[str, bytes | None], ...] = (
 
 
 @pytest.mark.parametrize(("name", "content"), BROKEN, ids=[f"{name}-{at}" for at, (name, _) in enumerate(BROKEN)])
-def test_damaged_file_does_not_hide_conflicts(world: DoctorWorld, name: str, content: bytes | None) -> None:
+def test_damaged_file_does_not_hide_conflicts(world: DoctorRoot, name: str, content: bytes | None) -> None:
     tokens(world, "default", "work")
     path = world.home("family") / name
     path.parent.mkdir(exist_ok=True)
@@ -306,7 +306,7 @@ def test_damaged_file_does_not_hide_conflicts(world: DoctorWorld, name: str, con
     assert [row["check"] for row in world.findings("--only", "conflicts")] == ["conflicts.shared-identity"]
 
 
-def test_huge_file_is_skipped(world: DoctorWorld) -> None:
+def test_huge_file_is_skipped(world: DoctorRoot) -> None:
     one_codex_login_in_two_stores(world)
     for name in ("honcho.json", "mcp-tokens/big.json", ".anthropic_oauth.json"):
         path = world.write("family", name, '{"refresh', mode=0o600)
@@ -315,7 +315,7 @@ def test_huge_file_is_skipped(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("damage", ["fifo", "loop", "folder", "broken", "file"])
-def test_damaged_locks_have_no_holder(world: DoctorWorld, damage: str) -> None:
+def test_damaged_locks_have_no_holder(world: DoctorRoot, damage: str) -> None:
     tokens(world, *BOTH)
     folder = world.user / ".local" / "state" / "hermes" / "gateway-locks"
     folder.parent.mkdir(parents=True)
@@ -333,13 +333,13 @@ def test_damaged_locks_have_no_holder(world: DoctorWorld, damage: str) -> None:
     assert found["message"].endswith("family and work")
 
 
-def test_link_to_itself_is_not_a_foreign_session(world: DoctorWorld) -> None:
+def test_link_to_itself_is_not_a_foreign_session(world: DoctorRoot) -> None:
     (world.home("work") / "weixin").symlink_to("weixin")
     (world.home("work") / "auth.json").symlink_to("/dev/zero")
     assert world.findings("--only", "conflicts") == []
 
 
-def test_job_file_with_bom_and_control_characters_is_read(world: DoctorWorld) -> None:
+def test_job_file_with_bom_and_control_characters_is_read(world: DoctorRoot) -> None:
     copied_jobs(world)
     for name in BOTH:
         raw = (world.home(name) / "cron" / "jobs.json").read_bytes().replace(b"CANARY", b"a\tb")
@@ -349,7 +349,7 @@ def test_job_file_with_bom_and_control_characters_is_read(world: DoctorWorld) ->
     assert found["fix"]["command"].startswith("hermes -p work cron remove job0 && ")
 
 
-def test_shared_identity_of_many_profiles_is_one_finding(world: DoctorWorld) -> None:
+def test_shared_identity_of_many_profiles_is_one_finding(world: DoctorRoot) -> None:
     many = [f"p{number:03}" for number in range(120)]
     for name in many:
         world.profile(name, f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n")
@@ -359,7 +359,7 @@ def test_shared_identity_of_many_profiles_is_one_finding(world: DoctorWorld) -> 
     assert found["message"] == "120 profiles have the same telegram token: p000, p001, p002 and 117 more"
 
 
-def test_distinct_apps_with_one_secret_are_not_copies(world: DoctorWorld) -> None:
+def test_distinct_apps_with_one_secret_are_not_copies(world: DoctorRoot) -> None:
     """Two accounts for `repair` are two accounts for the doctor."""
     for name, client in (("work", "one"), ("family", "two")):
         app = f"TEAMS_CLIENT_ID=canary-client-{client}\nTEAMS_TENANT_ID=canary-tenant\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 
 from hermes_profiles.changes.plan import Signature, describe
 from hermes_profiles.doctor.findings import EditFile, Finding, Fix, MoveAway, RemoveFile, Repair, Severity, TightenMode
@@ -22,7 +22,7 @@ def seen(path: Path) -> Signature:
     return Signature.of(path.lstat())
 
 
-def plan_of(world: DoctorWorld, *repairs: Repair) -> FixPlan:
+def plan_of(world: DoctorRoot, *repairs: Repair) -> FixPlan:
     check = Check("a.one", Severity.ERROR, "", lambda _: iter(()))
     found = [ReportedFinding(check, Finding("x", Fix("y"), ("work",), repairs=(each,)), "0") for each in repairs]
     return build_fix_plan(found, Layout(world.root, world.user), trash_id="20261121T100000Z-0000", deleted_at=NOW)
@@ -33,7 +33,7 @@ def steps(mending: FixPlan) -> list[tuple[str, str]]:
     return [(row["kind"], Path(row.get("target") or row["source"]).name) for row in rows]
 
 
-def test_edits_of_one_file_are_one_step_with_mode(world: DoctorWorld) -> None:
+def test_edits_of_one_file_are_one_step_with_mode(world: DoctorRoot) -> None:
     env = world.write("work", ".env", "A=1\n", mode=0o644)
     found = plan_of(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
@@ -44,7 +44,7 @@ def test_edits_of_one_file_are_one_step_with_mode(world: DoctorWorld) -> None:
     assert step.content.reveal() == b"A=1\nB=2\nC=3\n" and step.mode == 0o600  # type: ignore[union-attr]
 
 
-def test_removed_file_gets_no_edit_or_mode_step(world: DoctorWorld) -> None:
+def test_removed_file_gets_no_edit_or_mode_step(world: DoctorRoot) -> None:
     env = world.write("work", ".env.bak", "A=1\n", mode=0o644)
     found = plan_of(
         world, TightenMode(env, 0o600, seen(env)), EditFile(env, lambda raw, _: raw + b"B=2\n"),
@@ -53,11 +53,11 @@ def test_removed_file_gets_no_edit_or_mode_step(world: DoctorWorld) -> None:
     assert steps(found) == [("remove", ".env.bak")]
 
 
-def test_edit_without_change_is_no_step(world: DoctorWorld) -> None:
+def test_edit_without_change_is_no_step(world: DoctorRoot) -> None:
     assert plan_of(world, EditFile(world.home("work") / ".env", lambda raw, _: raw)).plan is None
 
 
-def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorWorld) -> None:
+def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorRoot) -> None:
     store = world.write("work", "response_store.db", "one", mode=0o644)
     other = world.write("work", "auth.json", "{}", mode=0o644)
     repairs = (TightenMode(store, 0o600, seen(store)), TightenMode(other, 0o600, seen(other)))
@@ -70,7 +70,7 @@ def test_appended_file_is_tightened_replaced_file_is_not(world: DoctorWorld) -> 
     assert [problem.target for problem in found.problems] == [str(other)]
 
 
-def test_failed_edit_does_not_stop_other_repairs(world: DoctorWorld) -> None:
+def test_failed_edit_does_not_stop_other_repairs(world: DoctorRoot) -> None:
     def throw(_: bytes, path: str) -> bytes:
         raise DocumentError(path, 3, "cannot be edited with certainty")
 
@@ -83,7 +83,7 @@ def test_failed_edit_does_not_stop_other_repairs(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("shared", [False, True])
-def test_path_behind_a_link_is_not_moved(world: DoctorWorld, shared: bool) -> None:
+def test_path_behind_a_link_is_not_moved(world: DoctorRoot, shared: bool) -> None:
     folder = world.home("work") / "state"
     if shared:
         (world.user / "elsewhere").mkdir()
@@ -95,7 +95,7 @@ def test_path_behind_a_link_is_not_moved(world: DoctorWorld, shared: bool) -> No
     assert (len(found.problems), ("move", "odd") in steps(found)) == ((1, False) if shared else (0, True))
 
 
-def test_file_changed_during_confirmation_is_kept(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_changed_during_confirmation_is_kept(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     env = world.write("work", ".env", "OPENAI_API_KEY=CANARY1TELEGRAM_BOT_TOKEN=71:CANARYtelegram\n", mode=0o600)
 
     def ask(_: str) -> str:

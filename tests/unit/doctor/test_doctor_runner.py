@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor import collect as examination
@@ -112,7 +112,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
     return chosen
 
 
-def test_exit_codes(world: DoctorWorld, checks: list[Check]) -> None:
+def test_exit_codes(world: DoctorRoot, checks: list[Check]) -> None:
     assert world.doctor().code == 0
     checks.append(check("a.one", finding("w"), severity=Severity.WARNING))
     assert (world.doctor().code, world.doctor("--strict").code) == (0, 3)
@@ -126,7 +126,7 @@ def test_exit_codes(world: DoctorWorld, checks: list[Check]) -> None:
     assert world.doctor("--home", str(nowhere)).code == 5 and not nowhere.exists()
 
 
-def test_report_begins_with_errors_and_ends_with_command(world: DoctorWorld, checks: list[Check]) -> None:
+def test_report_begins_with_errors_and_ends_with_command(world: DoctorRoot, checks: list[Check]) -> None:
     evidence = (Evidence("work", "/h/.env", 4, "NAME"),)
     checks += [
         check("a.small", finding("a small thing", "work"), severity=Severity.INFO),
@@ -145,7 +145,7 @@ def test_report_begins_with_errors_and_ends_with_command(world: DoctorWorld, che
     ]
 
 
-def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Check]) -> None:
+def test_report_repeats_the_check_selection(world: DoctorRoot, checks: list[Check]) -> None:
     checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
     assert world.doctor("--skip", "b").stdout == "no findings of the selected checks in 3 profiles\n"
     assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
@@ -155,14 +155,14 @@ def test_report_repeats_the_check_selection(world: DoctorWorld, checks: list[Che
     assert "1 of them can be fixed: `hermes-profiles doctor work --fix --only b.loud --skip a`" in output
 
 
-def test_report_counts_findings_beyond_the_limit(world: DoctorWorld, checks: list[Check]) -> None:
+def test_report_counts_findings_beyond_the_limit(world: DoctorRoot, checks: list[Check]) -> None:
     checks.append(check("a.many", *(finding(f"thing {number:02}", "work") for number in range(30))))
     text = world.doctor().stdout
     assert "and 22 more; `--json` has them all" in text and text.count("fix: repair it") == 1
     assert len(world.findings()) == 30
 
 
-def test_commands_name_the_inspected_root(world: DoctorWorld, checks: list[Check]) -> None:
+def test_commands_name_the_inspected_root(world: DoctorRoot, checks: list[Check]) -> None:
     commands = {
         "hermes-profiles repair": f"hermes-profiles repair --home {world.root}",
         "hermes-gateways stop a && hermes -p a sessions repair":
@@ -178,13 +178,13 @@ def test_commands_name_the_inspected_root(world: DoctorWorld, checks: list[Check
     assert f"run Hermes' own doctor: `HERMES_HOME={world.root} hermes -p work doctor`" in text
 
 
-def test_list_prints_every_check(world: DoctorWorld) -> None:
+def test_list_prints_every_check(world: DoctorRoot) -> None:
     rows = world.doctor("--list", "--json").data["checks"]
     assert [row["id"] for row in rows] == [each.id for each in CHECKS]
     assert "general.unseen" in world.doctor("--list").stdout
 
 
-def test_fix_requires_confirmation(world: DoctorWorld, checks: list[Check]) -> None:
+def test_fix_requires_confirmation(world: DoctorRoot, checks: list[Check]) -> None:
     from hermes_profiles.doctor.findings import EditFile
 
     path = world.home("work") / "new.txt"
@@ -198,7 +198,7 @@ def test_fix_requires_confirmation(world: DoctorWorld, checks: list[Check]) -> N
 
 
 def test_hanging_home_is_reported_and_others_are_checked(
-    world: DoctorWorld, checks: list[Check], monkeypatch: pytest.MonkeyPatch
+    world: DoctorRoot, checks: list[Check], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event, read = threading.Event(), examination.read_profile_facts
 
@@ -219,7 +219,7 @@ def test_hanging_home_is_reported_and_others_are_checked(
     assert rows[0]["profiles"] == ["family"]
 
 
-def test_failed_probes_are_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_probes_are_reported(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     def throw(*_: Any, **__: Any) -> Any:
         raise PermissionError(13, "Permission denied", "/some/place")
 
@@ -245,7 +245,7 @@ _watching: list[bool] = []
 sys.addaudithook(_note)
 
 
-def test_checks_open_no_files(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checks_open_no_files(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     """All files, also broken ones, are read before the first check runs."""
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n")
     world.add("family", ".env", "TELEGRAM_BOT_TOKEN=7100000001:CANARYsameCANARYsameCANARYsame1\n'B'=\"open\n")

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from conflict_cases import CONFLICT_CASES
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 from file_cases import FILE_CASES
 from general_cases import GENERAL_CASES
 from runtime_cases import RUNTIME_CASES
@@ -47,14 +47,14 @@ ELSEWHERE: dict[str, str] = {
 }
 
 
-def test_healthy_root_has_no_findings(world: DoctorWorld) -> None:
+def test_healthy_root_has_no_findings(world: DoctorRoot) -> None:
     done = world.doctor("--json")
     assert (done.code, done.data["findings"]) == (0, [])
     assert done.data["summary"] == {"profiles": 3, "errors": 0, "warnings": 0, "infos": 0, "fixable": 0}
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_check_reports_exactly_the_case(world: DoctorWorld, case: Case) -> None:
+def test_check_reports_exactly_the_case(world: DoctorRoot, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     rows = world.findings()
@@ -71,7 +71,7 @@ def test_check_reports_exactly_the_case(world: DoctorWorld, case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.fixed], ids=str)
-def test_fix_is_idempotent_and_undone(world: DoctorWorld, case: Case) -> None:
+def test_fix_is_idempotent_and_undone(world: DoctorRoot, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     before = world.picture()

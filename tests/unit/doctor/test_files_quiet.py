@@ -9,49 +9,49 @@ from pathlib import Path
 
 import pytest
 from command_runner import REPOSITORY
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from file_cases import SLACK, TOKEN, hermes_of_schema
 
-Plant = Callable[[DoctorWorld], object]
+Plant = Callable[[DoctorRoot], object]
 
 
-def env_of_a_careful_person(world: DoctorWorld) -> None:
+def env_of_a_careful_person(world: DoctorRoot) -> None:
     lines = f"# TELEGRAM_BOT_TOKEN=old\r\n\r\nexport TELEGRAM_BOT_TOKEN='{TOKEN}'\r\nNAME = \"two words\"\r\n"
     lines += "URL=http://x/?a=1&b=2\r\nEMPTY=\r\nHASH=a#b\r\nOPENAI_API_KEY=sk-CANARY-0123456789abcdef\r\n"
     world.write("work", ".env", lines.encode(), mode=0o600)
 
 
-def second_environment_file(world: DoctorWorld) -> None:
+def second_environment_file(world: DoctorRoot) -> None:
     world.write("work", ".op.env", "OP_SERVICE_ACCOUNT_TOKEN=CANARY-op-token-0123 # of the family vault\n", mode=0o600)
 
 
-def off_without_credentials(world: DoctorWorld) -> None:
+def off_without_credentials(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n  api_server: {enabled: false}\n")
 
 
-def on_with_credentials(world: DoctorWorld) -> None:
+def on_with_credentials(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     world.add(
         "work", "config.yaml", "gateway:\n  platforms:\n    telegram: {enabled: false}\ntelegram: {enabled: true}\n"
     )
 
 
-def one_port_in_three_places(world: DoctorWorld) -> None:
+def one_port_in_three_places(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=9123\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n    extra: {port: 9123}\n")
 
 
-def port_of_a_server_that_is_off(world: DoctorWorld) -> None:
+def port_of_a_server_that_is_off(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
 
 
-def gateway_json_that_agrees(world: DoctorWorld) -> None:
+def gateway_json_that_agrees(world: DoctorRoot) -> None:
     block = {"enabled": "yes", "extra": {"mode": "polling", "old": 1}}
     world.write("work", "gateway.json", json.dumps({"platforms": {"telegram": block}, "x": 1}), mode=0o600)
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: true\n    extra: {mode: polling}\n")
 
 
-def keys_of_tools(world: DoctorWorld) -> None:
+def keys_of_tools(world: DoctorRoot) -> None:
     keys = ("NOTION_TOKEN", "LINEAR_API_KEY", "MY_DATABASE_PASSWORD", "AWS_SECRET_ACCESS_KEY", "SENTRY_AUTH_TOKEN")
     world.add("work", ".env", "".join(f"{name}=CANARY-{name.lower()}-0123456789\n" for name in keys))
     world.add("work", ".env", "CRM_APP_SECRET=CANARY-crm-0123456789\nPAGER_BOT_TOKEN=changeme\n")
@@ -59,17 +59,17 @@ def keys_of_tools(world: DoctorWorld) -> None:
     world.add("work", "config.yaml", server)
 
 
-def example_of_a_channel_that_is_off(world: DoctorWorld) -> None:
+def example_of_a_channel_that_is_off(world: DoctorRoot) -> None:
     world.add("work", ".env", "SLACK_APP_TOKEN=changeme\n")
 
 
-def empty_documents(world: DoctorWorld) -> None:
+def empty_documents(world: DoctorRoot) -> None:
     for name in (".op.env", "gateway.json", "auth.json", "profile.yaml", "cron/jobs.json"):
         world.write("work", name, "", mode=0o600)
     world.write("family", "config.yaml", "# nothing yet\n", mode=0o600)
 
 
-def linked_files(world: DoctorWorld) -> None:
+def linked_files(world: DoctorRoot) -> None:
     shared = world.user / "shared"
     shared.mkdir()
     (world.home("work") / "config.yaml").rename(shared / "config.yaml")
@@ -78,7 +78,7 @@ def linked_files(world: DoctorWorld) -> None:
     (world.home("work") / "skills").symlink_to(shared / "skills")
 
 
-def linked_profile(world: DoctorWorld) -> None:
+def linked_profile(world: DoctorRoot) -> None:
     elsewhere = world.user / "disk" / "bot"
     elsewhere.mkdir(parents=True)
     (elsewhere / ".env").write_text("OPENAI_API_KEY=sk-CANARY-bot-0123456789\n")
@@ -86,7 +86,7 @@ def linked_profile(world: DoctorWorld) -> None:
     (world.root / "profiles" / "bot").symlink_to(elsewhere)
 
 
-def hidden_things_beside_profiles(world: DoctorWorld) -> None:
+def hidden_things_beside_profiles(world: DoctorRoot) -> None:
     profiles = world.root / "profiles"
     (profiles / ".DS_Store").write_text("x")
     (profiles / ".git").mkdir()
@@ -94,21 +94,21 @@ def hidden_things_beside_profiles(world: DoctorWorld) -> None:
     (profiles / ".trash").mkdir()
 
 
-def config_begun_by_hermes(world: DoctorWorld) -> None:
+def config_begun_by_hermes(world: DoctorRoot) -> None:
     """`hermes config set` creates a file without a schema version."""
     hermes_of_schema(world, 33)
     (world.home("work") / "config.yaml").write_text("model:\n  default: gpt-5\n")
 
 
-def default_without_env(world: DoctorWorld) -> None:
+def default_without_env(world: DoctorRoot) -> None:
     (world.root / ".env").unlink()
 
 
-def sticky_profile(world: DoctorWorld) -> None:
+def sticky_profile(world: DoctorRoot) -> None:
     (world.root / "active_profile").write_text("work\n")
 
 
-def foreign_programs(world: DoctorWorld) -> None:
+def foreign_programs(world: DoctorRoot) -> None:
     folder = world.user / ".local/bin"
     folder.mkdir(parents=True)
     (folder / "big").write_bytes(b"hermes -p ghost" * 1000)
@@ -126,12 +126,12 @@ QUIET: tuple[Plant, ...] = (
 
 
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
-def test_healthy_cases_have_no_findings(world: DoctorWorld, plant: Plant) -> None:
+def test_healthy_cases_have_no_findings(world: DoctorRoot, plant: Plant) -> None:
     plant(world)
     assert world.findings("--only", "files", "--only", "general") == []
 
 
-def test_benchmark_homes_are_healthy(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_benchmark_homes_are_healthy(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(REPOSITORY / "benchmarks"))
     from homes import CONFIG, ENV  # type: ignore[import-not-found]
 
@@ -142,7 +142,7 @@ def test_benchmark_homes_are_healthy(world: DoctorWorld, monkeypatch: pytest.Mon
     assert world.findings("--only", "files", "--only", "security") == []
 
 
-def test_aliases_of_another_root_are_ignored(world: DoctorWorld) -> None:
+def test_aliases_of_another_root_are_ignored(world: DoctorRoot) -> None:
     other = world.user / "data"
     (other / "profiles" / "bot").mkdir(parents=True)
     (other / "profiles" / "bot" / ".env").write_text("# none\n")
@@ -153,7 +153,7 @@ def test_aliases_of_another_root_are_ignored(world: DoctorWorld) -> None:
     assert world.findings("--only", "files.orphan-alias") == []
 
 
-def test_hostile_documents_are_reported_without_hanging(world: DoctorWorld) -> None:
+def test_hostile_documents_are_reported_without_hanging(world: DoctorRoot) -> None:
     """A pipe, a huge file, a link loop and a folder in place of documents are all reported."""
     for number in range(5):
         world.profile(f"p{number}")
@@ -176,38 +176,38 @@ def test_hostile_documents_are_reported_without_hanging(world: DoctorWorld) -> N
     assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
 
 
-def test_file_named_like_a_profile_is_not_a_profile(world: DoctorWorld) -> None:
+def test_file_named_like_a_profile_is_not_a_profile(world: DoctorRoot) -> None:
     (world.root / "profiles" / "notes").write_text("x\n")
     (row,) = world.findings("--only", "files.bad-folder")
     assert row["severity"] == "info" and "'notes'" in row["message"]
 
 
-def test_control_characters_in_names_are_escaped(world: DoctorWorld) -> None:
+def test_control_characters_in_names_are_escaped(world: DoctorRoot) -> None:
     (world.root / "profiles" / "Bad\x1b[2J\nname").mkdir()
     (row,) = world.findings("--only", "files.bad-folder")
     assert "\x1b" not in row["message"] and "\n" not in row["message"]
 
 
-def test_disabled_profile_lowers_severity(world: DoctorWorld) -> None:
+def test_disabled_profile_lowers_severity(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}{SLACK}")
     world.write("work", "profile.yaml", "disabled: true\n")
     (row,) = world.findings("--only", "files.joined-keys")
     assert row["severity"] == "warning" and "work (disabled)" in row["message"]
 
 
-def test_fix_moves_comment_above_variable(world: DoctorWorld) -> None:
+def test_fix_moves_comment_above_variable(world: DoctorRoot) -> None:
     path = world.write("work", ".env", f"# a\r\nA=1\r\nTELEGRAM_BOT_TOKEN={TOKEN} # why=x\r\n\r\n# z", mode=0o600)
     assert world.doctor("--fix", "--yes", "--only", "files.readers-disagree", "--json").code == 0
     assert path.read_bytes() == f"# a\r\nA=1\r\n# why=x\r\nTELEGRAM_BOT_TOKEN={TOKEN}\r\n\r\n# z".encode()
 
 
-def test_fix_splits_joined_keys_and_moves_comment(world: DoctorWorld) -> None:
+def test_fix_splits_joined_keys_and_moves_comment(world: DoctorRoot) -> None:
     path = world.write("work", ".env", f"A=1 # one\nTELEGRAM_BOT_TOKEN={TOKEN}{SLACK}", mode=0o600)
     assert world.doctor("--fix", "--yes", "--only", "files", "--json").data["findings"] == []
     assert path.read_text() == f"# one\nA=1\nTELEGRAM_BOT_TOKEN={TOKEN}\n{SLACK}"
 
 
-def test_fix_moves_port_and_keeps_comments(world: DoctorWorld) -> None:
+def test_fix_moves_port_and_keeps_comments(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     path = world.add(
         "work", "config.yaml", "platforms:\n  # mine\n  api_server:\n    port: 9123\n    x: []\nlast: 1 # x\n"
@@ -218,7 +218,7 @@ def test_fix_moves_port_and_keeps_comments(world: DoctorWorld) -> None:
     assert "extra:" in text and "port: 9123" in text
 
 
-def test_used_port_is_not_moved(world: DoctorWorld) -> None:
+def test_used_port_is_not_moved(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
     world.add("family", ".env", "API_SERVER_KEY=CANARY-other-key-0123456789\nAPI_SERVER_PORT=9123\n")
@@ -227,7 +227,7 @@ def test_used_port_is_not_moved(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("obstacle", ["profile", "sticky", "pid", "alias", "reserved"])
-def test_referenced_folder_is_not_renamed(world: DoctorWorld, obstacle: str) -> None:
+def test_referenced_folder_is_not_renamed(world: DoctorRoot, obstacle: str) -> None:
     folder = world.root / "profiles" / ("Test" if obstacle == "reserved" else "Hobby")
     folder.mkdir()
     if obstacle == "profile":
@@ -244,14 +244,14 @@ def test_referenced_folder_is_not_renamed(world: DoctorWorld, obstacle: str) -> 
     assert row["fix"]["automatic"] is False
 
 
-def test_placeholder_in_disabled_channel_is_ignored(world: DoctorWorld) -> None:
+def test_placeholder_in_disabled_channel_is_ignored(world: DoctorRoot) -> None:
     world.add("work", ".env", "TELEGRAM_BOT_TOKEN=your_telegram_bot_token\n")
     assert [row["check"] for row in world.findings("--only", "files")] == ["files.placeholder"]
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
     assert world.findings("--only", "files.placeholder") == []
 
 
-def test_unknown_credential_in_several_profiles_is_one_finding(world: DoctorWorld) -> None:
+def test_unknown_credential_in_several_profiles_is_one_finding(world: DoctorRoot) -> None:
     for name in ("work", "family"):
         world.add(name, ".env", "ACMECHAT_BOT_TOKEN=CANARY-acme-0123456789\n")
     world.add("default", ".env", "SPARE=7000000001:CANARY0123456789012345678901234567\n")
@@ -260,12 +260,12 @@ def test_unknown_credential_in_several_profiles_is_one_finding(world: DoctorWorl
 
 
 @pytest.mark.parametrize("version", ["true", "[1]", "nonsense", "-3"])
-def test_invalid_schema_version_is_zero(world: DoctorWorld, version: str) -> None:
+def test_invalid_schema_version_is_zero(world: DoctorRoot, version: str) -> None:
     world.add("work", "config.yaml", f"_config_version: {version}\n")
     assert world.findings("--only", "general") == []
 
 
-def test_link_in_place_of_sticky_file_is_not_removed(world: DoctorWorld, tmp_path: Path) -> None:
+def test_link_in_place_of_sticky_file_is_not_removed(world: DoctorRoot, tmp_path: Path) -> None:
     (tmp_path / "sticky").write_text("ghost\n")
     (world.root / "active_profile").symlink_to(tmp_path / "sticky")
     (row,) = world.findings("--only", "files.sticky-gone")

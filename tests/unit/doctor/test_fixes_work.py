@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 from conflict_cases import CONFLICT_CASES
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 from file_cases import FILE_CASES
 from runtime_cases import RUNTIME_CASES
 
@@ -22,7 +22,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_fix_command_removes_the_finding(world: DoctorWorld, case: Case) -> None:
+def test_fix_command_removes_the_finding(world: DoctorRoot, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
     (row,) = [row for row in world.findings() if row["check"] == case.check]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from runtime_cases import database, responses
 
 from hermes_profiles.doctor.facts.databases import DatabaseFacts
@@ -317,7 +317,7 @@ def test_task_board_is_shared_by_all_gateways(tmp_path: Path) -> None:
     assert [each.suspect for each in found.unchecked] == [True, True] and found.damaged == ()
 
 
-def test_unchecked_databases_are_listed(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unchecked_databases_are_listed(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hermes_profiles.doctor.probes.databases.probe_databases.__kwdefaults__", {"budget": 0.0})
     spoil(database(world.home("work") / "state.db"))
     database(world.home("family") / "state.db", rows=9000)
@@ -332,7 +332,7 @@ def test_unchecked_databases_are_listed(world: DoctorWorld, monkeypatch: pytest.
     assert done.stdout == "ok\n", "the command in the fix works"
 
 
-def test_fix_moves_damaged_database_with_log(world: DoctorWorld) -> None:
+def test_fix_moves_damaged_database_with_log(world: DoctorRoot) -> None:
     home = world.home("work")
     path = database(home / "memory_store.db")
     spoil(path)
@@ -347,7 +347,7 @@ def test_fix_moves_damaged_database_with_log(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_suspect_database_is_a_warning(world: DoctorWorld) -> None:
+def test_suspect_database_is_a_warning(world: DoctorRoot) -> None:
     path = database(world.home("work") / "state.db", wal=True)
     with closing(sqlite3.connect(path)) as writer:
         writer.execute("CREATE TABLE another (a)")
@@ -357,7 +357,7 @@ def test_suspect_database_is_a_warning(world: DoctorWorld) -> None:
     assert (row["check"], row["severity"]) == ("runtime.database-unchecked", "warning")
 
 
-def test_damage_does_not_hide_other_databases(world: DoctorWorld) -> None:
+def test_damage_does_not_hide_other_databases(world: DoctorRoot) -> None:
     world.write("default", "state.db", b"\xff" * 5000)
     os.mkfifo(world.home("work") / "response_store.db")
     spoil(database(world.home("family") / "memory_store.db"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from runtime_cases import NOBODY, aged, pid_record
 
 from hermes_profiles.doctor.checks import gateway_health, runtime
@@ -35,7 +35,7 @@ TOKEN = "7000000001:CANARY-telegram-token"
 class StandIns:
     """Starts processes that look like gateways and ends all of them with the test."""
 
-    def __init__(self, world: DoctorWorld) -> None:
+    def __init__(self, world: DoctorRoot) -> None:
         self.world = world
         self.venv = world.user / "venv"
         (self.venv / "bin").mkdir(parents=True)
@@ -86,7 +86,7 @@ def start_time(pid: int) -> float:
 
 
 @pytest.fixture
-def stand_ins(world: DoctorWorld) -> Iterator[StandIns]:
+def stand_ins(world: DoctorRoot) -> Iterator[StandIns]:
     made = StandIns(world)
     try:
         yield made
@@ -94,15 +94,15 @@ def stand_ins(world: DoctorWorld) -> Iterator[StandIns]:
         made.end()
 
 
-def of(world: DoctorWorld, check: str) -> list[dict[str, Any]]:
+def of(world: DoctorRoot, check: str) -> list[dict[str, Any]]:
     return [row for row in world.findings("--only", "runtime") if row["check"] == check]
 
 
-def without_remarks(world: DoctorWorld) -> list[str]:
+def without_remarks(world: DoctorRoot) -> list[str]:
     return [row["check"] for row in world.findings("--only", "runtime") if row["check"] != "runtime.unsupervised"]
 
 
-def test_healthy_gateways_have_no_findings(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_healthy_gateways_have_no_findings(world: DoctorRoot, stand_ins: StandIns) -> None:
     connected = {"state": "connected"}
     for name in ("default", "work", "family"):
         stand_ins.up(name, {"telegram": connected, "webhook": connected})
@@ -113,7 +113,7 @@ def test_healthy_gateways_have_no_findings(world: DoctorWorld, stand_ins: StandI
     assert without_remarks(world) == []
 
 
-def test_fatal_channel_is_reported_with_time(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_fatal_channel_is_reported_with_time(world: DoctorRoot, stand_ins: StandIns) -> None:
     fatal = {"state": "fatal", "error_code": "api_server_port_in_use", "error_message": f"says {TOKEN}"}
     stand_ins.up("work", {"api_server": fatal, "webhook": {"state": "connected"}})
     stand_ins.up("family", {"telegram": {"state": "fatal", "updated_at": at(86400)}})
@@ -123,13 +123,13 @@ def test_fatal_channel_is_reported_with_time(world: DoctorWorld, stand_ins: Stan
     assert row["fix"]["automatic"] is False
 
 
-def test_paused_channel_is_a_warning(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_paused_channel_is_a_warning(world: DoctorRoot, stand_ins: StandIns) -> None:
     stand_ins.up("work", {"telegram": {"state": "paused"}})
     (row,) = of(world, "runtime.deaf")
     assert row["severity"] == "warning" and "/platform resume telegram" in row["fix"]["text"]
 
 
-def test_locked_channel_names_the_holder(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_locked_channel_names_the_holder(world: DoctorRoot, stand_ins: StandIns) -> None:
     owner = stand_ins.up("default", {"telegram": {"state": "connected"}})
     message = f"Telegram bot token already in use (PID {owner}). Stop the other gateway first."
     stand_ins.up("work", {"telegram": {"state": "retrying", "error_code": "telegram-bot-token_lock",
@@ -142,7 +142,7 @@ def test_locked_channel_names_the_holder(world: DoctorWorld, stand_ins: StandIns
     assert f"process {NOBODY} holds" in family["message"] and "the lock is free now" in family["fix"]["text"]
 
 
-def test_lock_outside_root_names_the_process(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_lock_outside_root_names_the_process(world: DoctorRoot, stand_ins: StandIns) -> None:
     """The live lock file overrides the message of the waiting gateway, which can be old."""
     import hashlib
 
@@ -163,7 +163,7 @@ def test_lock_outside_root_names_the_process(world: DoctorWorld, stand_ins: Stan
     assert f"process {stranger.pid} (not a gateway of this root) holds the lock of its bot" in row["message"]
 
 
-def test_suspended_gateway_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_suspended_gateway_is_reported(world: DoctorRoot, stand_ins: StandIns) -> None:
     pid = stand_ins.up("work", {"telegram": {"state": "fatal"}})
     os.kill(pid, signal.SIGSTOP)
     (row,) = of(world, "runtime.silent")
@@ -173,7 +173,7 @@ def test_suspended_gateway_is_reported(world: DoctorWorld, stand_ins: StandIns) 
     assert of(world, "runtime.silent") == []
 
 
-def test_gateway_without_heartbeat_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_gateway_without_heartbeat_is_reported(world: DoctorRoot, stand_ins: StandIns) -> None:
     stand_ins.up("work", beat=600)
     stand_ins.up("family", beat=60)
     (row,) = of(world, "runtime.silent")
@@ -181,19 +181,19 @@ def test_gateway_without_heartbeat_is_reported(world: DoctorWorld, stand_ins: St
     assert row["fix"]["command"] == "hermes-gateways restart work"
 
 
-def test_heartbeat_of_earlier_process_is_ignored(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_heartbeat_of_earlier_process_is_ignored(world: DoctorRoot, stand_ins: StandIns) -> None:
     stand_ins.up("work")
     world.write("work", "state/gateway.heartbeat", json.dumps({"pid": NOBODY, "updated_at": at(9000)}))
     assert of(world, "runtime.silent") == []
 
 
-def test_two_gateways_of_one_home_are_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_two_gateways_of_one_home_are_reported(world: DoctorRoot, stand_ins: StandIns) -> None:
     first, second = stand_ins.up("work"), stand_ins.start("work")
     (row,) = of(world, "runtime.two-gateways")
     assert row["profiles"] == ["work"] and f"{min(first, second)}, {max(first, second)}" in row["message"]
 
 
-def test_files_of_running_gateway_are_not_removed(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_files_of_running_gateway_are_not_removed(world: DoctorRoot, stand_ins: StandIns) -> None:
     """Pid files and old markers of a running gateway are reported and not removed."""
     stand_ins.up("default")
     stand_ins.up("work")
@@ -217,14 +217,14 @@ def test_files_of_running_gateway_are_not_removed(world: DoctorWorld, stand_ins:
     assert fixed.data["fixed"] == [] and world.picture() == before
 
 
-def test_delayed_start_keeps_old_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_delayed_start_keeps_old_pid_file(world: DoctorRoot, stand_ins: StandIns) -> None:
     """Hermes delays a start after many starts, before it writes the pid file."""
     world.write("work", "gateway.pid", pid_record(NOBODY))
     stand_ins.start("work")
     assert without_remarks(world) == []
 
 
-def test_unproven_process_keeps_pid_file(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_unproven_process_keeps_pid_file(world: DoctorRoot, stand_ins: StandIns) -> None:
     """Old Hermes releases wrote only a pid: the live process can be a gateway of this home or of another."""
     pid = stand_ins.start("work")
     world.write("family", "gateway.pid", f"{pid}\n")
@@ -246,7 +246,7 @@ def test_pid_file_check_ignores_manager_state(state: GatewayState, tmp_path: Pat
         assert len(list(runtime.stale_pid(_Facts(one)))) == found  # type: ignore[arg-type]
 
 
-def test_copied_pid_file_names_original_gateway(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_copied_pid_file_names_original_gateway(world: DoctorRoot, stand_ins: StandIns) -> None:
     pid = stand_ins.up("work")
     world.write("family", "gateway.pid", (world.home("work") / "gateway.pid").read_bytes())
     (row,) = [row for row in world.findings("--only", "runtime") if row["profiles"] == ["family"]]
@@ -256,7 +256,7 @@ def test_copied_pid_file_names_original_gateway(world: DoctorWorld, stand_ins: S
     assert not (world.home("family") / "gateway.pid").exists() and (world.home("work") / "gateway.pid").exists()
 
 
-def test_newer_code_is_reported(world: DoctorWorld, stand_ins: StandIns) -> None:
+def test_newer_code_is_reported(world: DoctorRoot, stand_ins: StandIns) -> None:
     installed = stand_ins.venv / "lib" / "python3.11" / "site-packages" / "hermes_agent-0.19.1.dist-info"
     installed.mkdir(parents=True)
     stand_ins.up("work")

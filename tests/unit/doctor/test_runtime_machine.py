@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import Runner
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from runtime_cases import NOBODY, aged, database, pid_record
 from test_runtime_databases import seen
 
@@ -148,7 +148,7 @@ def test_drain_request_of_this_boot_is_in_effect(tmp_path: Path) -> None:
     assert machine_epoch(tmp_path) == ""
 
 
-def test_fresh_markers_are_not_reported(world: DoctorWorld) -> None:
+def test_fresh_markers_are_not_reported(world: DoctorRoot) -> None:
     for name in (".gateway-planned-stop.json", ".gateway-takeover.json", ".drain_request.json", ".restart_notify.json"):
         world.write("work", name, "{}")
     aged(world.write("family", ".restart_last_processed.json", "{}"), 9 * 86400)
@@ -157,7 +157,7 @@ def test_fresh_markers_are_not_reported(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_normal_logs_and_old_starts_have_no_findings(world: DoctorWorld) -> None:
+def test_normal_logs_and_old_starts_have_no_findings(world: DoctorRoot) -> None:
     for number in range(12):
         with world.write("work", f"logs/agent.log.{number}", "").open("r+b") as file:
             file.truncate(5 * MB)
@@ -167,7 +167,7 @@ def test_normal_logs_and_old_starts_have_no_findings(world: DoctorWorld) -> None
     assert world.findings("--only", "runtime") == []
 
 
-def test_folder_in_place_of_lock_is_reported(world: DoctorWorld) -> None:
+def test_folder_in_place_of_lock_is_reported(world: DoctorRoot) -> None:
     token = "7000000002:CANARY-telegram-token"
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={token}\n")
     locks = world.user / ".local/state/hermes/gateway-locks"
@@ -181,7 +181,7 @@ def test_folder_in_place_of_lock_is_reported(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_unwritable_lock_folder_is_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_lock_folder_is_reported(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     locks = world.user / ".local/state/hermes/gateway-locks"
     locks.mkdir(parents=True)
     may = os.access
@@ -193,7 +193,7 @@ def test_unwritable_lock_folder_is_reported(world: DoctorWorld, monkeypatch: pyt
     assert "sudo chown" in row["fix"]["command"]
 
 
-def test_stale_lock_of_dead_gateway_is_not_reported(world: DoctorWorld) -> None:
+def test_stale_lock_of_dead_gateway_is_not_reported(world: DoctorRoot) -> None:
     """Hermes takes over such a lock."""
     token = "7000000002:CANARY-telegram-token"
     world.profile("work", env=f"TELEGRAM_BOT_TOKEN={token}\n")
@@ -205,7 +205,7 @@ def test_stale_lock_of_dead_gateway_is_not_reported(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_fix_command_ends_interrupted_change(world: DoctorWorld) -> None:
+def test_fix_command_ends_interrupted_change(world: DoctorRoot) -> None:
     world.runner.ok("use", "work", env=world.environment)
     (path,) = (world.state / "journal").glob("*.json")
     path.write_text(path.read_text().replace('"status": "done"', '"status": "begun"'))
@@ -218,7 +218,7 @@ def test_fix_command_ends_interrupted_change(world: DoctorWorld) -> None:
     assert world.findings("--only", "runtime") == []
 
 
-def test_running_change_is_not_interrupted(world: DoctorWorld) -> None:
+def test_running_change_is_not_interrupted(world: DoctorRoot) -> None:
     import fcntl
 
     world.runner.ok("use", "work", env=world.environment)
@@ -229,7 +229,7 @@ def test_running_change_is_not_interrupted(world: DoctorWorld) -> None:
         assert world.findings("--only", "runtime") == []
 
 
-def test_unreadable_journal_is_reported(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_journal_is_reported(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Journal) -> tuple[ChangeEntry, ...]:
         raise PermissionError(errno.EACCES, "Permission denied", "journal")
 
@@ -240,7 +240,7 @@ def test_unreadable_journal_is_reported(world: DoctorWorld, monkeypatch: pytest.
     assert rows[1]["message"] == "cannot read the journal of changes: permission denied"
 
 
-def test_pid_file_changed_after_check_is_kept(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pid_file_changed_after_check_is_kept(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the file that was proven stale is removed."""
     from hermes_profiles.doctor import fix_plan
 
@@ -258,7 +258,7 @@ def test_pid_file_changed_after_check_is_kept(world: DoctorWorld, monkeypatch: p
     assert done.code == 1 and json.loads(path.read_text())["start_time"] == 7.0
 
 
-def test_files_of_orderly_stop_have_no_findings(world: DoctorWorld, runner: Runner) -> None:
+def test_files_of_orderly_stop_have_no_findings(world: DoctorRoot, runner: Runner) -> None:
     """An orderly stop leaves lock, state, heartbeat, ledger, databases and logs, none of which is a fault."""
     state = {"pid": NOBODY, "start_time": 1, "gateway_state": "stopped", "platforms": {"telegram": {"state": "fatal"}}}
     for name in ("default", "work", "family"):

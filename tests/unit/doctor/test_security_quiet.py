@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from security_cases import KEY, TOKEN, env_for_all, opened
 
-Plant = Callable[[DoctorWorld], object]
+Plant = Callable[[DoctorRoot], object]
 
 
-def templates(world: DoctorWorld) -> None:
+def templates(world: DoctorRoot) -> None:
     world.write(
         "work",
         ".env.example",
@@ -22,18 +22,18 @@ def templates(world: DoctorWorld) -> None:
     world.write("work", ".env.template", "TELEGRAM_BOT_TOKEN=${BOT}\nAPI_SERVER_KEY=changeme\n")
 
 
-def copy_without_secrets(world: DoctorWorld) -> None:
+def copy_without_secrets(world: DoctorRoot) -> None:
     world.write("work", "config.yaml.bak.20260101_120000", "model:\n  default: gpt-5\nmax_tokens: '123456789'\n")
 
 
-def open_files_behind_a_closed_door(world: DoctorWorld) -> None:
+def open_files_behind_a_closed_door(world: DoctorRoot) -> None:
     world.root.chmod(0o700)
     world.write("work", "weixin/accounts/bot.json", '{"token": "CANARY-weixin-token-0123"}')
     world.write("work", "backups/full.zip", b"PK")
     world.write("work", "config.yaml", f"platforms:\n  telegram:\n    enabled: false\n    token: {TOKEN}\n")
 
 
-def open_files_without_secrets(world: DoctorWorld) -> None:
+def open_files_without_secrets(world: DoctorRoot) -> None:
     opened(world)
     world.write(
         "work", "config.yaml", "model:\n  default: gpt-5\n  key_path: /etc/keys/one\n  max_tokens: 4096000000\n"
@@ -43,66 +43,66 @@ def open_files_without_secrets(world: DoctorWorld) -> None:
     world.write("work", "weixin/accounts/bot.json", "{}")
 
 
-def closed_folder_in_an_open_home(world: DoctorWorld) -> None:
+def closed_folder_in_an_open_home(world: DoctorRoot) -> None:
     opened(world)
     world.write("work", "weixin/accounts/bot.json", '{"token": "CANARY-weixin-token-0123"}')
     (world.home("work") / "weixin").chmod(0o700)
 
 
-def strong_key_for_the_network(world: DoctorWorld) -> None:
+def strong_key_for_the_network(world: DoctorRoot) -> None:
     world.add("work", ".env", f"API_SERVER_KEY={KEY}\nAPI_SERVER_HOST=0.0.0.0\n")
 
 
-def key_in_config(world: DoctorWorld) -> None:
+def key_in_config(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", f"platforms:\n  api_server:\n    enabled: true\n    extra:\n      key: {KEY}\n")
 
 
-def webhook_as_documented(world: DoctorWorld) -> None:
+def webhook_as_documented(world: DoctorRoot) -> None:
     routes = "      routes:\n        deploy:\n          prompt: hi\n"
     extra = f"      secret: CANARY-hmac-secret\n{routes}"
     world.add("work", "config.yaml", f"platforms:\n  webhook:\n    enabled: true\n    extra:\n{extra}")
 
 
-def webhook_tried_out_at_home(world: DoctorWorld) -> None:
+def webhook_tried_out_at_home(world: DoctorRoot) -> None:
     extra = (
         "      host: 127.0.0.1\n      secret: INSECURE_NO_AUTH\n      routes:\n        deploy:\n          prompt: hi\n"
     )
     world.add("work", "config.yaml", f"platforms:\n  webhook:\n    enabled: true\n    extra:\n{extra}")
 
 
-def webhook_without_routes(world: DoctorWorld) -> None:
+def webhook_without_routes(world: DoctorRoot) -> None:
     world.add("work", ".env", "WEBHOOK_ENABLED=true\n")
 
 
-def telegram_webhook_as_documented(world: DoctorWorld) -> None:
+def telegram_webhook_as_documented(world: DoctorRoot) -> None:
     hook = "TELEGRAM_WEBHOOK_URL=https://bot.example.org/t\nTELEGRAM_WEBHOOK_SECRET=CANARY-hook-secret\n"
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n{hook}")
 
 
-def signed_sms(world: DoctorWorld) -> None:
+def signed_sms(world: DoctorRoot) -> None:
     lines = "TWILIO_ACCOUNT_SID=ACCANARY0123456789\nTWILIO_AUTH_TOKEN=CANARY-twilio-token\nSMS_WEBHOOK_HOST=0.0.0.0\n"
     world.add("work", ".env", f"{lines}SMS_WEBHOOK_URL=https://sms.example.org\nSMS_INSECURE_NO_SIGNATURE=true\n")
 
 
-def flag_that_a_list_overrules(world: DoctorWorld) -> None:
+def flag_that_a_list_overrules(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42\nGATEWAY_ALLOW_ALL_USERS=true\n")
 
 
-def flag_without_a_channel(world: DoctorWorld) -> None:
+def flag_without_a_channel(world: DoctorRoot) -> None:
     world.add("work", ".env", "GATEWAY_ALLOW_ALL_USERS=true\nTELEGRAM_ALLOW_ALL_USERS=true\n")
 
 
-def flag_that_says_no(world: DoctorWorld) -> None:
+def flag_that_says_no(world: DoctorRoot) -> None:
     world.add(
         "work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOW_ALL_USERS=false\nGATEWAY_ALLOW_ALL_USERS=on\n"
     )
 
 
-def channel_with_a_signature_of_its_own(world: DoctorWorld) -> None:
+def channel_with_a_signature_of_its_own(world: DoctorRoot) -> None:
     world.add("work", ".env", f"GATEWAY_ALLOW_ALL_USERS=true\nAPI_SERVER_KEY={KEY}\n")
 
 
-def unit_with_a_file(world: DoctorWorld) -> None:
+def unit_with_a_file(world: DoctorRoot) -> None:
     unit = world.user / ".config/systemd/user/my-hermes.service"
     unit.parent.mkdir(parents=True)
     home = world.home("work")
@@ -111,7 +111,7 @@ def unit_with_a_file(world: DoctorWorld) -> None:
     )
 
 
-def unit_of_another_root(world: DoctorWorld) -> None:
+def unit_of_another_root(world: DoctorRoot) -> None:
     unit = world.user / ".config/systemd/user/other.service"
     unit.parent.mkdir(parents=True)
     unit.write_text(
@@ -119,13 +119,13 @@ def unit_of_another_root(world: DoctorWorld) -> None:
     )
 
 
-def unit_of_something_else(world: DoctorWorld) -> None:
+def unit_of_something_else(world: DoctorRoot) -> None:
     unit = world.user / ".config/systemd/user/shop.service"
     unit.parent.mkdir(parents=True)
     unit.write_text(f"[Service]\nEnvironment=TELEGRAM_BOT_TOKEN={TOKEN}\nExecStart=/usr/bin/shop\n")
 
 
-def alias_as_hermes_writes_it(world: DoctorWorld) -> None:
+def alias_as_hermes_writes_it(world: DoctorRoot) -> None:
     path = world.user / ".local/bin/work"
     path.parent.mkdir(parents=True)
     path.write_text('#!/bin/sh\nexec hermes -p work "$@"\n')
@@ -142,18 +142,18 @@ QUIET: tuple[Plant, ...] = (
 
 
 @pytest.mark.parametrize("plant", QUIET, ids=lambda plant: plant.__name__)
-def test_healthy_cases_have_no_findings(world: DoctorWorld, plant: Plant) -> None:
+def test_healthy_cases_have_no_findings(world: DoctorRoot, plant: Plant) -> None:
     plant(world)
     assert world.findings("--only", "security", "--only", "general") == []
 
 
 @pytest.mark.parametrize(("key", "found"), [("CANARY-15-chars", 1), ("CANARY-16-chars!", 0)])
-def test_weak_key_length_threshold(world: DoctorWorld, key: str, found: int) -> None:
+def test_weak_key_length_threshold(world: DoctorRoot, key: str, found: int) -> None:
     world.add("work", ".env", f"API_SERVER_KEY={key}\n")
     assert len(world.findings("--only", "security.weak-key")) == found
 
 
-def test_readable_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None:
+def test_readable_files_of_a_profile_are_one_finding(world: DoctorRoot) -> None:
     env_for_all(world)
     for name in ("response_store.db", "response_store.db-wal", "webhook_subscriptions.json", ".op.env"):
         world.write("work", name, "A=1\n")
@@ -168,7 +168,7 @@ def test_readable_files_of_a_profile_are_one_finding(world: DoctorWorld) -> None
     assert left["check"] == "security.stray-copy", "what to do with a copy is for its owner to say"
 
 
-def test_fingerprint_survives_moved_lines(world: DoctorWorld) -> None:
+def test_fingerprint_survives_moved_lines(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOW_ALL_USERS=true\n")
     (before,) = world.findings("--only", "security.allow-all")
     path = world.home("work") / ".env"
@@ -177,7 +177,7 @@ def test_fingerprint_survives_moved_lines(world: DoctorWorld) -> None:
     assert after["fingerprint"] == before["fingerprint"] and after["evidence"] != before["evidence"]
 
 
-def test_hostile_files_do_not_hang(world: DoctorWorld) -> None:
+def test_hostile_files_do_not_hang(world: DoctorRoot) -> None:
     """Pipes, link loops and huge files in place of scripts and copies do not hang the doctor or hide findings."""
     env_for_all(world)
     for folder in (world.user / ".local/bin", world.user / ".config/systemd/user"):
@@ -198,7 +198,7 @@ def test_hostile_files_do_not_hang(world: DoctorWorld) -> None:
     assert [row["check"] for row in found] == ["security.readable-secret"]
 
 
-def test_secret_used_as_name_is_not_shown(world: DoctorWorld) -> None:
+def test_secret_used_as_name_is_not_shown(world: DoctorRoot) -> None:
     world.write("work", ".env", "CANARY-secret-as-a-name=1\nexport\tCANARY-lower=x\n'CANARY weird'=2\n", mode=0o600)
     path = Path(world.user / ".local/bin/work")
     path.parent.mkdir(parents=True)

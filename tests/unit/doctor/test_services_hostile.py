@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 from command_runner import CANARY
-from doctor_world import DoctorWorld
-from service_world import Systemd, everybody
+from doctor_root import DoctorRoot
+from service_fakes import Systemd, everybody
 
 
-def checks(world: DoctorWorld) -> list[str]:
+def checks(world: DoctorRoot) -> list[str]:
     return [row["check"] for row in world.findings("--only", "services")]
 
 
-def test_running_services_have_no_findings(world: DoctorWorld) -> None:
+def test_running_services_have_no_findings(world: DoctorRoot) -> None:
     systemd = everybody(world)
     assert checks(world) == []
     systemd.calls()
@@ -26,39 +26,39 @@ def test_running_services_have_no_findings(world: DoctorWorld) -> None:
     assert sorted(systemd.calls()) == ["--version", "show"], "one call for the whole fleet"
 
 
-def test_never_enabled_service_is_not_reported(world: DoctorWorld) -> None:
+def test_never_enabled_service_is_not_reported(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.link("work").unlink()
     systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     assert checks(world) == []
 
 
-def test_disabled_profile_with_disabled_service_is_not_reported(world: DoctorWorld) -> None:
+def test_disabled_profile_with_disabled_service_is_not_reported(world: DoctorRoot) -> None:
     systemd = everybody(world)
     assert systemd.gateways("disable", "work", "--now").code == 0
     assert checks(world) == []
 
 
 @pytest.mark.parametrize("path", ["/usr/bin:/bin", "/opt/nvm/bin:/usr/bin:/bin", ""])
-def test_drift_does_not_depend_on_shell(world: DoctorWorld, path: str) -> None:
+def test_drift_does_not_depend_on_shell(world: DoctorRoot, path: str) -> None:
     systemd = everybody(world)
     world.environment["PATH"] = f"{systemd.folder}:{path}:{systemd.python.parent}"
     assert checks(world) == []
 
 
-def test_drift_does_not_depend_on_installation(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drift_does_not_depend_on_installation(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     everybody(world)
     monkeypatch.setattr(sys, "executable", "/opt/checkout/venv/bin/python")
     assert checks(world) == []
 
 
-def test_unit_with_path_of_hermes_is_not_drift(world: DoctorWorld) -> None:
+def test_unit_with_path_of_hermes_is_not_drift(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.edit(systemd.unit("work"), "/usr/local/sbin:", "/opt/node/bin:/usr/local/sbin:")
     assert checks(world) == []
 
 
-def test_unit_with_another_python_is_drift(world: DoctorWorld) -> None:
+def test_unit_with_another_python_is_drift(world: DoctorRoot) -> None:
     systemd = everybody(world)
     new = systemd.hermes("new")
     systemd.edit(systemd.unit("work"), str(systemd.python.parent.parent), str(new.parent.parent))
@@ -68,7 +68,7 @@ def test_unit_with_another_python_is_drift(world: DoctorWorld) -> None:
     assert str(systemd.python) not in systemd.drop_in("work").read_text()
 
 
-def test_two_roots_of_one_user_do_not_mix(world: DoctorWorld) -> None:
+def test_two_roots_of_one_user_do_not_mix(world: DoctorRoot) -> None:
     """Both roots have the profiles `default` and `work`; the units belong to the first root."""
     everybody(world)
     other = world.user / "other"
@@ -80,7 +80,7 @@ def test_two_roots_of_one_user_do_not_mix(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_orphan_of_another_root_is_ignored(world: DoctorWorld) -> None:
+def test_orphan_of_another_root_is_ignored(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.unit("gone").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile gone gateway run\n"
@@ -89,7 +89,7 @@ def test_orphan_of_another_root_is_ignored(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_linked_homes_are_resolved(world: DoctorWorld) -> None:
+def test_linked_homes_are_resolved(world: DoctorRoot) -> None:
     away = world.user / "disk" / "profiles" / "work"
     away.parent.mkdir(parents=True)
     shutil.move(world.home("work"), away)
@@ -98,7 +98,7 @@ def test_linked_homes_are_resolved(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_profile_folder_without_permission_is_not_missing(world: DoctorWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profile_folder_without_permission_is_not_missing(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     systemd = everybody(world)
     ghost = world.root / "profiles" / "ghost"
     systemd.unit("ghost").write_text(
@@ -117,7 +117,7 @@ def test_profile_folder_without_permission_is_not_missing(world: DoctorWorld, mo
 
 
 @pytest.mark.parametrize("name", ["HERMES 100%u", 'quo"ted', "back\\slash", "$HOME"])
-def test_orphan_of_root_with_special_characters_is_found(world: DoctorWorld, name: str) -> None:
+def test_orphan_of_root_with_special_characters_is_found(world: DoctorRoot, name: str) -> None:
     """Hermes escapes nothing, so its unit for such a root is read literally."""
     systemd = everybody(world)
     root = world.user / name
@@ -172,7 +172,7 @@ def _half(path: Path) -> None:
 @pytest.mark.parametrize("make", [_fifo, _folder, _device, _masked, _loop, _huge, _bytes, _half])
 @pytest.mark.parametrize("place", ["hermes-gateway-odd.service", "hermes-gateway-work.service.d/70-odd.conf",
                                    "default.target.wants/hermes-gateway-odd.service"])  # fmt: skip
-def test_other_files_do_not_hide_orphans(world: DoctorWorld, place: str, make: object) -> None:
+def test_other_files_do_not_hide_orphans(world: DoctorRoot, place: str, make: object) -> None:
     systemd = everybody(world)
     systemd.unit("ghost").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile ghost gateway run\n"
@@ -186,7 +186,7 @@ def test_other_files_do_not_hide_orphans(world: DoctorWorld, place: str, make: o
     assert world.doctor("--json").data["summary"]["profiles"] == 3
 
 
-def test_secrets_in_units_are_not_shown(world: DoctorWorld) -> None:
+def test_secrets_in_units_are_not_shown(world: DoctorRoot) -> None:
     """The runner searches all output for the secret, while every kind of finding about this unit is reported."""
     systemd = everybody(world)
     systemd.edit(systemd.unit("work"), "[Service]", f'[Service]\nEnvironment="API_TOKEN={CANARY}-1"\nNice={CANARY}-2')
@@ -201,13 +201,13 @@ def test_secrets_in_units_are_not_shown(world: DoctorWorld) -> None:
     world.doctor("--fix", "--yes")
 
 
-def test_pinned_default_service_is_not_redirected(world: DoctorWorld) -> None:
+def test_pinned_default_service_is_not_redirected(world: DoctorRoot) -> None:
     everybody(world)
     (world.root / "active_profile").write_text("work\n")
     assert checks(world) == []
 
 
-def test_setting_in_user_drop_in_is_fixed_by_editing_it(world: DoctorWorld) -> None:
+def test_setting_in_user_drop_in_is_fixed_by_editing_it(world: DoctorRoot) -> None:
     systemd = everybody(world)
     path = systemd.drop_in("work").with_name("60-mine.conf")
     for text, check, line in (
@@ -222,7 +222,7 @@ def test_setting_in_user_drop_in_is_fixed_by_editing_it(world: DoctorWorld) -> N
         assert finding["fix"]["command"] == f'"${{EDITOR:-vi}}" {path} && systemctl --user daemon-reload'
 
 
-def test_hand_edited_service_is_not_overwritten(world: DoctorWorld) -> None:
+def test_hand_edited_service_is_not_overwritten(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.edit(systemd.drop_in("work"), "KillMode=mixed", "KillMode=process")
     new = systemd.hermes("new")
@@ -232,13 +232,13 @@ def test_hand_edited_service_is_not_overwritten(world: DoctorWorld) -> None:
     assert found == {"default": True, "family": True, "work": False}
 
 
-def test_unplanned_stop_is_reported_as_not_running(world: DoctorWorld) -> None:
+def test_unplanned_stop_is_reported_as_not_running(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.failed("work", 1)
     assert checks(world) == ["services.not-running"]
 
 
-def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None:
+def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     systemd.failed("family", 78)
@@ -249,14 +249,14 @@ def test_status_and_doctor_agree_on_stopped_gateways(world: DoctorWorld) -> None
     assert down == reported == {"work", "family"}
 
 
-def test_disabled_profile_is_not_reported_as_stopped(world: DoctorWorld) -> None:
+def test_disabled_profile_is_not_reported_as_stopped(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.set_properties("work", ActiveState="inactive", SubState="dead")
     world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
     assert checks(world) == ["services.disabled-but-enabled"], "its service is enabled all the same"
 
 
-def test_links_and_drop_ins_of_others_are_ignored(world: DoctorWorld) -> None:
+def test_links_and_drop_ins_of_others_are_ignored(world: DoctorRoot) -> None:
     systemd = everybody(world)
     away = world.user / "units/hermes-gateway-linked.service"
     away.parent.mkdir()
@@ -267,7 +267,7 @@ def test_links_and_drop_ins_of_others_are_ignored(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_profile_argument_overrides_home(world: DoctorWorld) -> None:
+def test_profile_argument_overrides_home(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.unit("ghost").write_text(
         f"[Service]\nExecStart={systemd.python} -m hermes_cli.main --profile=ghost gateway run\n"
@@ -277,7 +277,7 @@ def test_profile_argument_overrides_home(world: DoctorWorld) -> None:
     assert (finding["check"], finding["profiles"]) == ("services.orphan", ["ghost"])
 
 
-def test_crash_loop_of_disabled_profile_is_info(world: DoctorWorld) -> None:
+def test_crash_loop_of_disabled_profile_is_info(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.loops("work")
     world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
@@ -285,13 +285,13 @@ def test_crash_loop_of_disabled_profile_is_info(world: DoctorWorld) -> None:
     assert found == {"services.crash-loop": "info", "services.disabled-but-enabled": "warning"}
 
 
-def test_program_missing_in_shell_too_is_ignored(world: DoctorWorld) -> None:
+def test_program_missing_in_shell_too_is_ignored(world: DoctorRoot) -> None:
     everybody(world)
     world.add("work", "config.yaml", "mcp_servers:\n  a:\n    command: nobody-has-this\n  b: broken\n  c:\n  - 1\n")
     assert checks(world) == []
 
 
-def test_disabled_mcp_server_needs_no_program(world: DoctorWorld) -> None:
+def test_disabled_mcp_server_needs_no_program(world: DoctorRoot) -> None:
     everybody(world)
     tools = world.user / "tools"
     tools.mkdir()
@@ -307,7 +307,7 @@ def test_disabled_mcp_server_needs_no_program(world: DoctorWorld) -> None:
     assert checks(world) == []
 
 
-def test_program_found_after_reinstall_has_install_fix(world: DoctorWorld) -> None:
+def test_program_found_after_reinstall_has_install_fix(world: DoctorRoot) -> None:
     systemd = everybody(world)
     tools = world.user / ".local/bin"
     tools.mkdir(parents=True)
@@ -322,7 +322,7 @@ def test_program_found_after_reinstall_has_install_fix(world: DoctorWorld) -> No
     assert checks(world) == []
 
 
-def test_no_services_no_manager_query(world: DoctorWorld) -> None:
+def test_no_services_no_manager_query(world: DoctorRoot) -> None:
     systemd = Systemd(world)
     assert checks(world) == []
     assert "--version" not in systemd.calls()

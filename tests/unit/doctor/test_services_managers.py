@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from fake_launchctl import install
 from fake_systemctl import FakeSystemctl
 from sample_specs import spec_of
-from service_world import collect_facts, found_in
+from service_fakes import collect_facts, found_in
 
 from hermes_profiles.doctor.findings import Finding
 from hermes_profiles.model.errors import Problem
@@ -30,7 +30,7 @@ UID = os.getuid()
 class Machine:
     """A machine with temporary folders and a fake systemd."""
 
-    def __init__(self, world: DoctorWorld, folder: Path) -> None:
+    def __init__(self, world: DoctorRoot, folder: Path) -> None:
         self.world = world
         self.places = SystemdPaths(*(folder / name for name in ("run-user", "system", "linger", "booted", "proc")))
         for each in self.places:
@@ -64,7 +64,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(world: DoctorWorld, tmp_path: Path) -> Machine:
+def machine(world: DoctorRoot, tmp_path: Path) -> Machine:
     return Machine(world, tmp_path)
 
 
@@ -189,7 +189,7 @@ def test_orphan_is_not_removed_while_manager_is_unreachable(machine: Machine) ->
 class Mac:
     """Return a user with a fake launchd."""
 
-    def __init__(self, world: DoctorWorld, folder: Path) -> None:
+    def __init__(self, world: DoctorRoot, folder: Path) -> None:
         self.world = world
         self.agents = world.user / "Library/LaunchAgents"
         self.agents.mkdir(parents=True)
@@ -211,7 +211,7 @@ class Mac:
 
 
 @pytest.fixture
-def mac(world: DoctorWorld, tmp_path: Path) -> Mac:
+def mac(world: DoctorRoot, tmp_path: Path) -> Mac:
     return Mac(world, tmp_path)
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from doctor_world import DoctorWorld
+from doctor_root import DoctorRoot
 from service_cases import a_profile_gone_whose_service_loops, a_profile_gone_with_its_service_left_idle
-from service_world import Systemd, everybody
+from service_fakes import Systemd, everybody
 
 
-def fix(world: DoctorWorld, check: str, *arguments: str) -> Any:
+def fix(world: DoctorRoot, check: str, *arguments: str) -> Any:
     return world.doctor("--fix", "--yes", "--only", check, "--json", *arguments)
 
 
-def undo(world: DoctorWorld) -> None:
+def undo(world: DoctorRoot) -> None:
     done = world.runner.call("undo", env=world.environment)
     assert done.code == 0, done
 
 
-def test_changed_definition_is_reloaded_without_restart(world: DoctorWorld) -> None:
+def test_changed_definition_is_reloaded_without_restart(world: DoctorRoot) -> None:
     systemd = everybody(world)
     for name in ("work", "family"):
         systemd.set_properties(name, NeedDaemonReload="yes")
@@ -38,7 +38,7 @@ def test_changed_definition_is_reloaded_without_restart(world: DoctorWorld) -> N
     assert [verb for verb in systemd.calls() if verb != "show"].count("daemon-reload") == 1
 
 
-def test_orphan_is_stopped_before_removal(world: DoctorWorld) -> None:
+def test_orphan_is_stopped_before_removal(world: DoctorRoot) -> None:
     a_profile_gone_whose_service_loops(world)
     systemd = as_made(world)
     systemd.link("ghost").symlink_to(systemd.unit("ghost"))
@@ -51,7 +51,7 @@ def test_orphan_is_stopped_before_removal(world: DoctorWorld) -> None:
     assert verbs == ["stop", "daemon-reload", "reset-failed"]
 
 
-def test_orphan_that_does_not_stop_is_kept(world: DoctorWorld) -> None:
+def test_orphan_that_does_not_stop_is_kept(world: DoctorRoot) -> None:
     a_profile_gone_whose_service_loops(world)
     systemd = as_made(world)
     systemd.refuse("stop", "Failed to stop hermes-gateway-ghost.service: Access denied")
@@ -61,7 +61,7 @@ def test_orphan_that_does_not_stop_is_kept(world: DoctorWorld) -> None:
     assert world.picture() == before
 
 
-def as_made(world: DoctorWorld) -> Systemd:
+def as_made(world: DoctorRoot) -> Systemd:
     """Return the fake systemd of a case."""
     made = Systemd.__new__(Systemd)
     made.world, made.units = world, world.user / ".config/systemd/user"
@@ -69,7 +69,7 @@ def as_made(world: DoctorWorld) -> Systemd:
     return made
 
 
-def test_undo_restores_enabled_state_of_orphan(world: DoctorWorld) -> None:
+def test_undo_restores_enabled_state_of_orphan(world: DoctorRoot) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     for is_enabled in (False, True):
         if is_enabled:
@@ -81,7 +81,7 @@ def test_undo_restores_enabled_state_of_orphan(world: DoctorWorld) -> None:
     assert "daemon-reload" in systemd.calls(), "what is back is read"
 
 
-def test_orphan_is_uninstalled_by_name(world: DoctorWorld) -> None:
+def test_orphan_is_uninstalled_by_name(world: DoctorRoot) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     systemd.link("ghost").symlink_to(systemd.unit("ghost"))
     before = world.picture()
@@ -97,7 +97,7 @@ def test_orphan_is_uninstalled_by_name(world: DoctorWorld) -> None:
     assert world.picture() == before
 
 
-def test_orphan_and_profile_are_uninstalled_together(world: DoctorWorld) -> None:
+def test_orphan_and_profile_are_uninstalled_together(world: DoctorRoot) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     done = systemd.gateways("uninstall", "ghost", "work", "--json")
     assert {row["profile"]: row["outcome"] for row in done.data["outcomes"]} == {
@@ -105,7 +105,7 @@ def test_orphan_and_profile_are_uninstalled_together(world: DoctorWorld) -> None
     }  # fmt: skip
 
 
-def test_unknown_name_is_still_refused(world: DoctorWorld) -> None:
+def test_unknown_name_is_still_refused(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.unit("other").write_text('[Service]\nEnvironment="HERMES_HOME=/srv/other/profiles/other"\n')
     assert systemd.gateways("uninstall", "nobody", "--json").code == 5
@@ -114,7 +114,7 @@ def test_unknown_name_is_still_refused(world: DoctorWorld) -> None:
     assert systemd.unit("other").exists()
 
 
-def test_drifted_service_keeps_its_hermes(world: DoctorWorld) -> None:
+def test_drifted_service_keeps_its_hermes(world: DoctorRoot) -> None:
     """A run with another Hermes on its PATH does not change the program of the services."""
     systemd = everybody(world)
     new = systemd.hermes("elsewhere")
@@ -128,7 +128,7 @@ def test_drifted_service_keeps_its_hermes(world: DoctorWorld) -> None:
     assert "TimeoutStopSec=330" in text and str(systemd.python) in text and str(new) not in text
 
 
-def test_repair_does_not_enable_a_service(world: DoctorWorld) -> None:
+def test_repair_does_not_enable_a_service(world: DoctorRoot) -> None:
     systemd = everybody(world)
     systemd.link("work").unlink()
     world.add("work", "config.yaml", "agent:\n  restart_drain_timeout: 300\n")
@@ -136,7 +136,7 @@ def test_repair_does_not_enable_a_service(world: DoctorWorld) -> None:
     assert not systemd.link("work").is_symlink()
 
 
-def test_two_repairs_are_two_changes_and_undone(world: DoctorWorld) -> None:
+def test_two_repairs_are_two_changes_and_undone(world: DoctorRoot) -> None:
     a_profile_gone_with_its_service_left_idle(world)
     world.add("work", "config.yaml", "agent:\n  restart_drain_timeout: 300\n")
     before = world.picture()
@@ -147,7 +147,7 @@ def test_two_repairs_are_two_changes_and_undone(world: DoctorWorld) -> None:
     assert world.picture() == before
 
 
-def test_orphan_is_no_finding_after_profile_returns(world: DoctorWorld) -> None:
+def test_orphan_is_no_finding_after_profile_returns(world: DoctorRoot) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     fix(world, "services.orphan")
     world.profile("ghost")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from doctor_world import DoctorWorld
-from service_world import collect_facts, found_in
+from doctor_root import DoctorRoot
+from service_fakes import collect_facts, found_in
 from test_services_managers import Machine
 
 from hermes_profiles.doctor.facts.snapshot import Facts
@@ -21,7 +21,7 @@ PROCESS = Process(99, 5.0, "S", 1, ("python", "-m", "hermes_cli.main", "gateway"
 
 
 @pytest.fixture
-def machine(world: DoctorWorld, tmp_path: Any) -> Machine:
+def machine(world: DoctorRoot, tmp_path: Any) -> Machine:
     return Machine(world, tmp_path)
 
 

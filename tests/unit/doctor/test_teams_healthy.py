@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from doctor_world import Case, DoctorWorld
+from doctor_root import Case, DoctorRoot
 from team_cases import TEAM_CASES, edit, healthy, token
 
 from hermes_profiles.changes.apply import apply
@@ -17,12 +17,12 @@ from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.profiles.listing import profile_names
 
 
-def test_healthy_team_has_no_findings(world: DoctorWorld) -> None:
+def test_healthy_team_has_no_findings(world: DoctorRoot) -> None:
     healthy(world)
     assert world.findings() == []
 
 
-def test_own_settings_of_member_have_no_findings(world: DoctorWorld) -> None:
+def test_own_settings_of_member_have_no_findings(world: DoctorRoot) -> None:
     healthy(world)
     world.add("ann", "config.yaml", "onboarding: {seen: {busy: true}}\n")
     edit(world, "bob", "config.yaml", "gpt-5", "gpt-4")
@@ -31,14 +31,14 @@ def test_own_settings_of_member_have_no_findings(world: DoctorWorld) -> None:
     assert world.findings() == []
 
 
-def test_token_in_two_profiles_is_one_finding(world: DoctorWorld) -> None:
+def test_token_in_two_profiles_is_one_finding(world: DoctorRoot) -> None:
     healthy(world)
     edit(world, "bob", ".env", token("bob"), token("ann"))
     checks = {row["check"] for row in world.findings()}
     assert "conflicts.shared-identity" in checks and not any(each.startswith("teams.") for each in checks)
 
 
-def test_drift_evidence_names_the_line(world: DoctorWorld) -> None:
+def test_drift_evidence_names_the_line(world: DoctorRoot) -> None:
     healthy(world)
     edit(world, "ann", "config.yaml", "gpt-5", "gpt-4")
     edit(world, "ann", ".env", "OPENAI_API_KEY", "OTHER_API_KEY")
@@ -51,7 +51,7 @@ def test_drift_evidence_names_the_line(world: DoctorWorld) -> None:
 
 
 @pytest.mark.parametrize("case", TEAM_CASES, ids=str)
-def test_fix_command_removes_team_finding(world: DoctorWorld, case: Case) -> None:
+def test_fix_command_removes_team_finding(world: DoctorRoot, case: Case) -> None:
     case.plant(world)
     (row,) = [row for row in world.findings() if row["check"] == case.check]
     before = world.picture()
@@ -62,7 +62,7 @@ def test_fix_command_removes_team_finding(world: DoctorWorld, case: Case) -> Non
         assert world.picture() == before
 
 
-def _carry_out(world: DoctorWorld, command: str) -> None:
+def _carry_out(world: DoctorRoot, command: str) -> None:
     words = shlex.split(command)
     if words[0] == "${EDITOR:-vi}":
         subprocess.run(["sed", "-i", "s/CANARY[^ ]*/$TOKEN/", words[1]], check=True)

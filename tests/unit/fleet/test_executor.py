@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_fakes import Nature, World, act, drive
+from fleet_fakes import FakeFleet, Nature, act, drive
 
 from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, FleetExecutor
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
@@ -28,7 +28,7 @@ def kinds(outcomes: dict[str, Outcome]) -> dict[str, OutcomeKind]:
     return {name: each.outcome for name, each in outcomes.items()}
 
 
-def check(world: World, outcomes: dict[str, Outcome]) -> None:
+def check(world: FakeFleet, outcomes: dict[str, Outcome]) -> None:
     """Compare what was reported with what is."""
     for name, each in outcomes.items():
         if each.outcome in (K.STARTED, K.RESTARTED):
@@ -41,7 +41,7 @@ def check(world: World, outcomes: dict[str, Outcome]) -> None:
 
 
 def test_start_one_failure_does_not_stop_the_others() -> None:
-    world = World(FIVE, c=Nature(ends_with=78))
+    world = FakeFleet(FIVE, c=Nature(ends_with=78))
     told: list[Outcome] = []
     found = drive(world, Verb.START, told=told.append)
     assert kinds(found) == {"a": K.STARTED, "b": K.STARTED, "c": K.FAILED, "d": K.STARTED, "e": K.STARTED}
@@ -66,7 +66,7 @@ def test_start_one_failure_does_not_stop_the_others() -> None:
     (Nature(ends_with=75, retry=0.3), "not up within 90 s"),
 ])  # fmt: skip
 def test_start_failure_has_its_cause(nature: Nature, reason: str) -> None:
-    world = World(("a", "b"), a=nature)
+    world = FakeFleet(("a", "b"), a=nature)
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED, "b": K.STARTED}
     assert found["a"].detail.startswith(reason), found["a"].detail
@@ -78,20 +78,20 @@ def test_start_failure_has_its_cause(nature: Nature, reason: str) -> None:
     (Nature(settles=None), 90.0), (Nature(settles=5.0), 5.0 + DWELL), (Nature(settles=60.0), 60.0 + DWELL),
 ])  # fmt: skip
 def test_start_settles_without_extra_wait(nature: Nature, most: float) -> None:
-    world = World(("a",), a=nature)
+    world = FakeFleet(("a",), a=nature)
     drive(world, Verb.START)
     assert world.time - 1000 <= most + SLACK
 
 
 def test_start_ignores_the_exit_of_an_earlier_run() -> None:
     """systemd remembers how the last run ended."""
-    world = World(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
     world.sims["a"].last_exit, world.sims["a"].since = 0, 500.0
     assert drive(world, Verb.START)["a"].detail == "the manager accepted the start, and nothing runs"
 
 
 def test_start_distinguishes_exit_from_no_process() -> None:
-    world = World(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
 
     def comes_and_goes() -> None:
         world.sims["a"].last_exit, world.sims["a"].since = 0, world.time
@@ -102,7 +102,7 @@ def test_start_distinguishes_exit_from_no_process() -> None:
 
 def test_start_ending_process_is_not_unsupervised() -> None:
     """Processes are looked at before the manager is asked: in between one may end."""
-    world = World(("a",), a=Nature(ends_with=78))
+    world = FakeFleet(("a",), a=Nature(ends_with=78))
     seen, observe = [], world.observe
 
     def late(profiles: Sequence[str]) -> Mapping[str, Gateway]:
@@ -122,7 +122,7 @@ def test_start_ending_process_is_not_unsupervised() -> None:
 
 def test_start_reports_the_record_of_the_gateway() -> None:
     """launchd's wrapper turns 78 into 0."""
-    world = World(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
     sim = world.sims["a"]
 
     def comes_and_goes() -> None:
@@ -139,29 +139,29 @@ def test_start_reports_the_record_of_the_gateway() -> None:
 @pytest.mark.parametrize("queue", [0.5, 3.0, 20.0])
 def test_start_queued_job_is_not_a_failure(activity: Activity, queue: float) -> None:
     """Until the manager comes to it, it shows what was before."""
-    world = World(("a",), a=Nature(queue=queue))
+    world = FakeFleet(("a",), a=Nature(queue=queue))
     world.sims["a"].activity, world.sims["a"].last_exit = activity, 78
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
 
 
 def test_start_first_failure_is_reported_though_the_service_retries() -> None:
-    world = World(("a",), a=Nature(ends_with=1, bad_tries=1, retry=0.5))
+    world = FakeFleet(("a",), a=Nature(ends_with=1, bad_tries=1, retry=0.5))
     found = drive(world, Verb.START)
     assert found["a"].detail == "exit 1: failed, or stopped without notice; the service tries again"
     assert not world.is_up("a")
 
 
 def test_start_ignores_earlier_restarts() -> None:
-    world = World(("a",), a=Nature(queue=1.0))
+    world = FakeFleet(("a",), a=Nature(queue=1.0))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
-    world = World(("a",), a=Nature(ends_with=1, retry=0.3))
+    world = FakeFleet(("a",), a=Nature(ends_with=1, retry=0.3))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.FAILED} and world.time - 1000 < 1.0
 
 
 def test_start_needs_a_minimum_uptime() -> None:
-    world = World(("a",), a=Nature(settles=1.0))
+    world = FakeFleet(("a",), a=Nature(settles=1.0))
     world._in(1.25, lambda: world.crash("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED}
@@ -169,7 +169,7 @@ def test_start_needs_a_minimum_uptime() -> None:
 
 def test_start_needs_one_stable_pid() -> None:
     """Each look sees one that is up, and each time another."""
-    world = World(("a",), a=Nature(settles=0.0, retry=0.0))
+    world = FakeFleet(("a",), a=Nature(settles=0.0, retry=0.0))
     for seconds in (0.33, 0.63, 0.93):
         world._in(seconds, lambda: world.crash("a"))
     found = drive(world, Verb.START)
@@ -178,14 +178,14 @@ def test_start_needs_one_stable_pid() -> None:
 
 
 def test_start_ignores_a_gateway_started_by_hand() -> None:
-    world = World(("a",), a=Nature(queue=2.0, settles=0.1))
+    world = FakeFleet(("a",), a=Nature(queue=2.0, settles=0.1))
     world._in(0.5, lambda: world.run_by_hand("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED} and not world.sims["a"].supervised
 
 
 def test_start_ignores_a_stopping_gateway() -> None:
-    world = World(("a",), a=Nature(term=3.0)).bring_up()
+    world = FakeFleet(("a",), a=Nature(term=3.0)).bring_up()
     world.stop(("a",))
     assert world.sims["a"].activity is Activity.DEACTIVATING
     found = act(world, Verb.START, ("a",))
@@ -194,7 +194,7 @@ def test_start_ignores_a_stopping_gateway() -> None:
 
 
 def test_start_reports_masks_and_refusals() -> None:
-    world = World(("a", "b"), a=Nature(masked=("telegram",)), b=Nature(refusal="telegram is taken by a"))
+    world = FakeFleet(("a", "b"), a=Nature(masked=("telegram",)), b=Nature(refusal="telegram is taken by a"))
     found = drive(world, Verb.START)
     assert (found["a"].outcome, found["a"].masked) == (K.STARTED, ("telegram",))
     assert (found["b"].outcome, found["b"].detail) == (K.REFUSED, "telegram is taken by a")
@@ -203,7 +203,7 @@ def test_start_reports_masks_and_refusals() -> None:
 
 
 def test_start_with_only_refusals_calls_no_manager() -> None:
-    world = World(("a",), a=Nature(refusal="taken"))
+    world = FakeFleet(("a",), a=Nature(refusal="taken"))
     drive(world, Verb.START)
     assert world.made("start") == []
 
@@ -212,7 +212,7 @@ def test_start_with_only_refusals_calls_no_manager() -> None:
 
 
 def test_stop_writes_the_marker_before_the_manager_call() -> None:
-    world = World(FIVE).bring_up()
+    world = FakeFleet(FIVE).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED) and world.signals == []
@@ -222,20 +222,20 @@ def test_stop_writes_the_marker_before_the_manager_call() -> None:
 
 
 def test_stop_waits_for_the_manager() -> None:
-    world = World(("a",), a=Nature(lingers=3.0)).bring_up()
+    world = FakeFleet(("a",), a=Nature(lingers=3.0)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == {"a": K.STOPPED} and world.time - 1000 >= 3.0 and world.signals == []
 
 
 def test_stop_of_a_stopped_gateway_does_nothing() -> None:
-    world = World(("a",))
+    world = FakeFleet(("a",))
     assert kinds(drive(world, Verb.STOP)) == {"a": K.ALREADY_STOPPED}
     assert world.calls == []
 
 
 def test_stop_ends_a_crash_loop() -> None:
-    world = World(("a",), a=Nature(ends_with=1))
+    world = FakeFleet(("a",), a=Nature(ends_with=1))
     drive(world, Verb.START)
     assert world.sims["a"].waiting
     found = drive(world, Verb.STOP)
@@ -246,7 +246,7 @@ def test_stop_ends_a_crash_loop() -> None:
 
 def test_stop_ends_a_crash_loop_during_cleanup() -> None:
     """systemd is `deactivating` then, as it is on the way to a stop; without a word it goes on with the next try."""
-    world = World(("a",), a=Nature(ends_with=1))
+    world = FakeFleet(("a",), a=Nature(ends_with=1))
     drive(world, Verb.START)
     sim = world.sims["a"]
     sim.activity, sim.waiting, sim.job = Activity.DEACTIVATING, False, sim.job + 1
@@ -261,7 +261,7 @@ def test_stop_ends_a_crash_loop_during_cleanup() -> None:
 
 
 def test_stop_cancels_a_queued_job() -> None:
-    world = World(("a",), a=Nature(queue=30.0))
+    world = FakeFleet(("a",), a=Nature(queue=30.0))
     world.start(("a",))
     found = drive(world, Verb.STOP)
     world.pass_time(60)
@@ -270,7 +270,7 @@ def test_stop_cancels_a_queued_job() -> None:
 
 
 def test_stop_kills_only_after_the_stop_time() -> None:
-    world = World(FIVE, b=Nature(marker=None, term=None), d=Nature(marker=None, term=60.0)).bring_up()
+    world = FakeFleet(FIVE, b=Nature(marker=None, term=None), d=Nature(marker=None, term=60.0)).bring_up()
     pid = world.sims["b"].pid
     found = drive(world, Verb.STOP)
     check(world, found)
@@ -287,7 +287,7 @@ def test_stop_kills_only_after_the_stop_time() -> None:
     (Nature(marker=None, term=None, kill=None), [False, True], K.FAILED),
 ])  # fmt: skip
 def test_stop_outside_a_service_waits_before_sigterm(nature: Nature, signals: list[bool], kind: OutcomeKind) -> None:
-    world = World(("a",), a=nature)
+    world = FakeFleet(("a",), a=nature)
     world.run_by_hand("a")
     pid = world.sims["a"].pid
     found = drive(world, Verb.STOP)
@@ -298,7 +298,7 @@ def test_stop_outside_a_service_waits_before_sigterm(nature: Nature, signals: li
 
 
 def test_stop_announces_to_a_second_gateway_too() -> None:
-    world = World(("a",), a=Nature(marker=None))
+    world = FakeFleet(("a",), a=Nature(marker=None))
     world.run_by_hand("a")
     first = world.sims["a"].pid
     original, second = world._gone, []
@@ -322,7 +322,7 @@ def test_stop_announces_to_a_second_gateway_too() -> None:
     (Nature(refuses_stop="access denied"), "access denied"),
 ])  # fmt: skip
 def test_stop_timeout_is_reported(nature: Nature, detail: str) -> None:
-    world = World(("a", "b"), a=nature).bring_up()
+    world = FakeFleet(("a", "b"), a=nature).bring_up()
     if nature.ignores_stop:
         nature.kill = None
     found = drive(world, Verb.STOP)
@@ -332,13 +332,13 @@ def test_stop_timeout_is_reported(nature: Nature, detail: str) -> None:
 
 
 def test_stop_restart_by_the_manager_is_reported() -> None:
-    world = World(("a",), a=Nature(ignores_stop=True)).bring_up()
+    world = FakeFleet(("a",), a=Nature(ignores_stop=True)).bring_up()
     found = drive(world, Verb.STOP)
     assert kinds(found) == {"a": K.FAILED} and not world.is_down("a")
 
 
 def test_stop_marker_failure_does_not_stop_the_others() -> None:
-    world = World(FIVE, b=Nature(cannot_be_told=True)).bring_up()
+    world = FakeFleet(FIVE, b=Nature(cannot_be_told=True)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED)
@@ -349,7 +349,7 @@ def test_stop_marker_failure_does_not_stop_the_others() -> None:
 
 
 def test_restart_stops_before_it_starts() -> None:
-    world = World(FIVE).bring_up()
+    world = FakeFleet(FIVE).bring_up()
     before = {name: sim.pid for name, sim in world.sims.items()}
     found = drive(world, Verb.RESTART)
     check(world, found)
@@ -360,13 +360,13 @@ def test_restart_stops_before_it_starts() -> None:
 
 
 def test_restart_without_stop_does_not_start() -> None:
-    world = World(("a", "b"), a=Nature(marker=None, term=None, kill=None)).bring_up()
+    world = FakeFleet(("a", "b"), a=Nature(marker=None, term=None, kill=None)).bring_up()
     found = drive(world, Verb.RESTART)
     assert kinds(found) == {"a": K.FAILED, "b": K.RESTARTED} and not world.when("start", "a")
 
 
 def test_restart_moves_a_gateway_under_its_service() -> None:
-    world = World(("a",))
+    world = FakeFleet(("a",))
     world.run_by_hand("a")
     found = drive(world, Verb.RESTART)
     check(world, found)
@@ -374,12 +374,12 @@ def test_restart_moves_a_gateway_under_its_service() -> None:
 
 
 def test_restart_of_a_stopped_gateway_starts_it() -> None:
-    world = World(("a",))
+    world = FakeFleet(("a",))
     assert kinds(drive(world, Verb.RESTART)) == {"a": K.STARTED}
 
 
 def test_rolling_waits_for_each_gateway() -> None:
-    world = World(FIVE, b=Nature(settles=7.0)).bring_up()
+    world = FakeFleet(FIVE, b=Nature(settles=7.0)).bring_up()
     found = drive(world, Verb.RESTART, rolling=True)
     check(world, found)
     assert kinds(found) == dict.fromkeys(FIVE, K.RESTARTED) and world.most_at_work == 1
@@ -392,7 +392,7 @@ def test_rolling_waits_for_each_gateway() -> None:
     (Nature(ends_with=78), K.FAILED), (Nature(refusal="taken"), K.REFUSED), (Nature(refuses_stop="no"), K.FAILED),
 ])  # fmt: skip
 def test_rolling_ends_at_the_first_failure(nature: Nature, kind: OutcomeKind) -> None:
-    world = World(FIVE).bring_up()
+    world = FakeFleet(FIVE).bring_up()
     world.sims["b"].nature = nature
     found = drive(world, Verb.RESTART, rolling=True)
     assert kinds(found) == {"a": K.RESTARTED, "b": kind, "c": K.SKIPPED, "d": K.SKIPPED, "e": K.SKIPPED}
@@ -408,7 +408,7 @@ def test_rolling_ends_at_the_first_failure(nature: Nature, kind: OutcomeKind) ->
 @pytest.mark.parametrize("jobs", [1, 2, 3, 7])
 def test_jobs_limit_is_kept(verb: Verb, jobs: int) -> None:
     names = tuple(f"p{number}" for number in range(8))
-    world = World(names, p3=Nature(ends_with=78), p4=Nature(settles=4.0), p5=Nature(term=2.0, marker=None))
+    world = FakeFleet(names, p3=Nature(ends_with=78), p4=Nature(settles=4.0), p5=Nature(term=2.0, marker=None))
     if verb is not Verb.START:
         world.bring_up()
     found = drive(world, verb, jobs=jobs)
@@ -421,7 +421,7 @@ def test_jobs_limit_is_kept(verb: Verb, jobs: int) -> None:
 @pytest.mark.parametrize("stagger", [0.3, 0.5, 2.0])
 @pytest.mark.parametrize("verb", [Verb.START, Verb.RESTART])
 def test_stagger_is_kept(verb: Verb, stagger: float) -> None:
-    world = World(FIVE)
+    world = FakeFleet(FIVE)
     if verb is Verb.RESTART:
         world.bring_up()
     found = drive(world, verb, stagger=stagger)
@@ -434,7 +434,7 @@ def test_stagger_is_kept(verb: Verb, stagger: float) -> None:
 def test_tiny_stagger_starts_several_at_a_time() -> None:
     """A thousand gateways within ten seconds: closer than the loop looks, so several go at a time."""
     names = tuple(f"p{number}" for number in range(1000))
-    world = World(names)
+    world = FakeFleet(names)
     found = drive(world, Verb.START, stagger=0.01)
     assert set(kinds(found).values()) == {K.STARTED}
     assert 9.0 < world.when("start", names[-1])[0] - 1000 < 12.0
@@ -443,7 +443,7 @@ def test_tiny_stagger_starts_several_at_a_time() -> None:
 def test_fleet_takes_as_long_as_its_slowest_gateway() -> None:
     names = tuple(f"p{number}" for number in range(20))
     natures = {name: Nature(settles=0.5 + number % 7, marker=0.2 * (number % 5)) for number, name in enumerate(names)}
-    world = World(names, **natures)
+    world = FakeFleet(names, **natures)
     check(world, drive(world, Verb.START))
     assert world.time - 1000 <= 6.5 + DWELL + SLACK
     begun = world.time
@@ -456,7 +456,7 @@ def test_fleet_takes_as_long_as_its_slowest_gateway() -> None:
 
 def test_one_manager_call_for_all_gateways() -> None:
     names = tuple(f"p{number}" for number in range(20))
-    world = World(names)
+    world = FakeFleet(names)
     drive(world, Verb.START)
     assert world.made("start", "prepare") == [("prepare", names), ("start", names)]
     world.calls.clear()
@@ -465,7 +465,7 @@ def test_one_manager_call_for_all_gateways() -> None:
 
 
 def test_one_observation_for_all_active_jobs() -> None:
-    world = World(FIVE, e=Nature(settles=3.0))
+    world = FakeFleet(FIVE, e=Nature(settles=3.0))
     drive(world, Verb.START)
     looks = world.made("look")
     sleeps = world.made("sleep")
@@ -488,7 +488,7 @@ def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
 ) -> None:
     interrupted = 0
     for number in range(1, 2000):
-        world = World(FIVE, **MIXED)
+        world = FakeFleet(FIVE, **MIXED)
         if verb is not Verb.START:
             world.bring_up()
         world._calls, world.interrupt_at, world.interrupt_after = 0, number, after
@@ -516,7 +516,7 @@ def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
 
 
 def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
-    world = World(("a", "b"), b=Nature(settles=5.0))
+    world = FakeFleet(("a", "b"), b=Nature(settles=5.0))
 
     def told(outcome: Outcome) -> None:
         if outcome.profile == "a":
@@ -526,7 +526,7 @@ def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
 
 
 def test_lost_manager_leaves_the_outcomes_so_far() -> None:
-    world = World(FIVE, e=Nature(settles=20.0))
+    world = FakeFleet(FIVE, e=Nature(settles=20.0))
     world.unreachable_from = 1005.0
     found = drive(world, Verb.START)
     check(world, found)
@@ -535,7 +535,7 @@ def test_lost_manager_leaves_the_outcomes_so_far() -> None:
 
 
 def test_missing_manager_raises() -> None:
-    world = World(FIVE)
+    world = FakeFleet(FIVE)
     world.unreachable_from = 0.0
     with pytest.raises(ManagerError):
         FleetExecutor(Verb.START, world, RunOptions()).run(FIVE, world.gateways())
@@ -571,7 +571,7 @@ def test_stop_time_follows_the_drain_timeout(tmp_path: Path) -> None:
     assert stop_seconds(tmp_path) == 225
     (tmp_path / ".env").write_text("HERMES_RESTART_DRAIN_TIMEOUT=300\n")
     assert stop_seconds(tmp_path) == 345
-    world = World(("a",), a=Nature(ignores_stop=True)).bring_up()
+    world = FakeFleet(("a",), a=Nature(ignores_stop=True)).bring_up()
     world.stop_seconds = lambda _: 225.0  # type: ignore[method-assign]
     began = world.now()
     drive(world, Verb.STOP, ("a",))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from by_night import NIGHTLY
-from fleet_fakes import Nature, World, act
+from fleet_fakes import FakeFleet, Nature, act
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -56,7 +56,7 @@ class Fleets(RuleBasedStateMachine):
 
     @initialize(given=st.lists(natures, min_size=len(NAMES), max_size=len(NAMES)), installed=some)
     def begin(self, given: list[Nature], installed: set[str]) -> None:
-        self.world = World(NAMES, **dict(zip(NAMES, given, strict=True)))
+        self.world = FakeFleet(NAMES, **dict(zip(NAMES, given, strict=True)))
         for name in NAMES:
             self.world.sims[name].installed = name in installed
         self.disabled: set[str] = set()

@@ -16,9 +16,9 @@ from typing import Any
 from urllib.error import HTTPError
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import REPOSITORY, Runner
-from gateway_world import GatewayWorld
+from gateway_root import GatewayRoot
 
 import hermes_profiles
 from hermes_profiles import NotFound, Outcome, Refused, Root, UsageProblem, open_root
@@ -33,8 +33,8 @@ def _blocks() -> list[str]:
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
-    world = World(runner, runner.user_home / ".hermes")
+def world(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner, runner.user_home / ".hermes")
     world.make(
         "default",
         {
@@ -45,11 +45,11 @@ def world(runner: Runner) -> World:
     return world
 
 
-def _root(world: World, **options: Any) -> Root:
+def _root(world: CommandRoot, **options: Any) -> Root:
     return open_root(world.root, environment=world.runner.environment, **options)
 
 
-def _run(block: str, world: World) -> str:
+def _run(block: str, world: CommandRoot) -> str:
     environment = {**world.runner.environment, "HERMES_HOME": str(world.root)}
     done = subprocess.run([sys.executable, "-c", block], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -58,11 +58,11 @@ def _run(block: str, world: World) -> str:
 
 
 @pytest.mark.parametrize("number", [number for number, block in enumerate(_blocks()) if ".start(" not in block])
-def test_documented_examples_run_in_a_sandbox(world: World, number: int) -> None:
+def test_documented_examples_run_in_a_sandbox(world: CommandRoot, number: int) -> None:
     _run(_blocks()[number], world)
 
 
-def test_documented_example_starts_and_stops_gateways(fleet: GatewayWorld) -> None:
+def test_documented_example_starts_and_stops_gateways(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     (block,) = [block for block in _blocks() if ".start(" in block]
     assert "work started" in _run(block, fleet) and fleet.pid("work") is None
@@ -81,7 +81,7 @@ def test_import_loads_no_operation_and_every_exported_name_exists() -> None:
         getattr(hermes_profiles, "nothing")  # noqa: B009
 
 
-def test_clone_is_planned_applied_and_undone(world: World) -> None:
+def test_clone_is_planned_applied_and_undone(world: CommandRoot) -> None:
     root = _root(world)
     before = world.picture()
     planned = root.plan_clone("default", "work")
@@ -95,7 +95,7 @@ def test_clone_is_planned_applied_and_undone(world: World) -> None:
     assert len(root.changes()) == 2
 
 
-def test_create_rename_delete_and_restore(world: World) -> None:
+def test_create_rename_delete_and_restore(world: CommandRoot) -> None:
     root = _root(world)
     root.apply(root.plan_create("work", description="for the team"))
     assert root.rename("work", "office").profile == "office"
@@ -107,7 +107,7 @@ def test_create_rename_delete_and_restore(world: World) -> None:
     assert root.profile("office").listed.profile.description == "for the team"
 
 
-def test_errors_have_the_codes_of_the_commands(world: World) -> None:
+def test_errors_have_the_codes_of_the_commands(world: CommandRoot) -> None:
     root = _root(world)
     for call, kind, code, arguments in (
         (lambda: root.profile("nobody"), NotFound, "not-found", ("show", "nobody")),
@@ -127,7 +127,7 @@ def test_errors_have_the_codes_of_the_commands(world: World) -> None:
         assert code is None or raised.value.problem.code == code
 
 
-def test_settings_and_variables_change_and_hide_secrets(world: World) -> None:
+def test_settings_and_variables_change_and_hide_secrets(world: CommandRoot) -> None:
     root = _root(world)
     assert root.set_setting("default", "model.default", "gpt-5").change.changed
     assert root.set_setting("default", "toolsets", ["web", "terminal"], dry_run=True).change.id is None
@@ -139,7 +139,7 @@ def test_settings_and_variables_change_and_hide_secrets(world: World) -> None:
     assert root.unset_variables("default", ["OPENAI_API_KEY"]).removed == ("OPENAI_API_KEY",)
 
 
-def test_doctor_and_repair_are_planned_and_applied(world: World) -> None:
+def test_doctor_and_repair_are_planned_and_applied(world: CommandRoot) -> None:
     root = _root(world)
     world.make("twin", {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"})
     (world.home("twin") / ".env").chmod(0o644)
@@ -159,7 +159,7 @@ def test_doctor_and_repair_are_planned_and_applied(world: World) -> None:
     assert root.plan_repair().shared == () and "TOKEN" not in (world.home("twin") / ".env").read_text()
 
 
-def test_gateways_start_with_progress_and_stop(fleet: GatewayWorld) -> None:
+def test_gateways_start_with_progress_and_stop(fleet: GatewayRoot) -> None:
     root = open_root(fleet.root, environment=fleet.runner.environment)
     seen: list[Outcome] = []
     states: set[str] = set()
@@ -181,7 +181,7 @@ def test_gateways_start_with_progress_and_stop(fleet: GatewayWorld) -> None:
 
 
 @pytest.fixture
-def backend(fleet: GatewayWorld) -> Iterator[str]:
+def backend(fleet: GatewayRoot) -> Iterator[str]:
     handler = run_path(str(EXAMPLE))["Backend"]
     handler.root = open_root(fleet.root, environment=fleet.runner.environment)
     handler.log_message = lambda *_: None
@@ -200,7 +200,7 @@ def _lines(url: str, *, post: bool = False) -> list[Any]:
         return [json.loads(line) for line in answer.read().splitlines()]
 
 
-def test_example_backend_lists_clones_starts_and_reports(fleet: GatewayWorld, backend: str) -> None:
+def test_example_backend_lists_clones_starts_and_reports(fleet: GatewayRoot, backend: str) -> None:
     (profiles,) = _lines(f"{backend}/profiles")
     assert [row["name"] for row in profiles["profiles"]] == ["default", "night", "work"]
     (dry,) = _lines(f"{backend}/clone?source=work&name=new&dry_run=1", post=True)

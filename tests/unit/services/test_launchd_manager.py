@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_launchctl import World as Fake
+from fake_launchctl import LaunchdState as Fake
 from fake_launchctl import install
 from sample_specs import spec_of
 
@@ -23,7 +23,7 @@ UID = 501
 GUI, USER = f"gui/{UID}", f"user/{UID}"
 
 
-class World:
+class LaunchdHome:
     """A user on a Mac, and the fake that answers."""
 
     def __init__(self, folder: Path) -> None:
@@ -65,11 +65,11 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> LaunchdHome:
+    return LaunchdHome(tmp_path)
 
 
-def test_a_service_is_a_property_list_among_the_users_agents(world: World) -> None:
+def test_a_service_is_a_property_list_among_the_users_agents(world: LaunchdHome) -> None:
     ((path, content, mode),) = world.manager.definitions(spec_of())
     assert path == world.home / "Library/LaunchAgents/ai.hermes.gateway-coder.plist" and mode == 0o644
     assert plistlib.loads(content)["Label"] == "ai.hermes.gateway-coder"
@@ -78,11 +78,11 @@ def test_a_service_is_a_property_list_among_the_users_agents(world: World) -> No
 # -- query
 
 
-def test_a_query_of_nothing_calls_nothing(world: World) -> None:
+def test_a_query_of_nothing_calls_nothing(world: LaunchdHome) -> None:
     assert world.manager.query([]) == {} and world.fake.calls == []
 
 
-def test_one_list_and_one_print_disabled_tell_of_all_jobs(world: World) -> None:
+def test_one_list_and_one_print_disabled_tell_of_all_jobs(world: LaunchdHome) -> None:
     services = [world.service(f"p{number}") for number in range(12)]
     for service in services:
         world.put(service, pid=100 + int(service.profile[1:]))
@@ -105,7 +105,13 @@ def test_one_list_and_one_print_disabled_tell_of_all_jobs(world: World) -> None:
     ({"KeepAlive": False}, 0, Activity.INACTIVE, False, 0, ""),
 ])  # fmt: skip
 def test_a_job_without_a_process_waits_or_has_failed(
-    world: World, keys: dict[str, Any], status: int, activity: Activity, waiting: bool, last_exit: int, reason: str
+    world: LaunchdHome,
+    keys: dict[str, Any],
+    status: int,
+    activity: Activity,
+    waiting: bool,
+    last_exit: int,
+    reason: str,
 ) -> None:
     services = [world.service("a", **keys), world.service("b")]
     world.put(services[0], pid=0, status=status)
@@ -114,7 +120,7 @@ def test_a_job_without_a_process_waits_or_has_failed(
     assert (one.activity, one.waiting, one.last_exit, one.reason) == (activity, waiting, last_exit, reason)
 
 
-def test_a_plist_that_cannot_be_read_revives_nothing(world: World) -> None:
+def test_a_plist_that_cannot_be_read_revives_nothing(world: LaunchdHome) -> None:
     services = [world.service("a"), world.service("b")]
     services[0].path.write_text("<plist><dict>")
     for service in services:
@@ -122,14 +128,14 @@ def test_a_plist_that_cannot_be_read_revives_nothing(world: World) -> None:
     assert world.manager.query(services)["a"].activity is Activity.FAILED
 
 
-def test_restarts_are_known_for_a_single_job(world: World) -> None:
+def test_restarts_are_known_for_a_single_job(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service, runs=4, home="/Users/anna/.hermes/profiles/a")
     one = world.manager.query([service])["a"]
     assert (one.restarts, one.home) == (3, "/Users/anna/.hermes/profiles/a")
 
 
-def test_jobs_of_the_session_at_the_screen_are_seen_over_ssh(world: World) -> None:
+def test_jobs_of_the_session_at_the_screen_are_seen_over_ssh(world: LaunchdHome) -> None:
     services = [world.service("a"), world.service("b"), world.service("c")]
     world.put(services[0], GUI, pid=41)
     world.put(services[1], USER, pid=42)
@@ -140,14 +146,14 @@ def test_jobs_of_the_session_at_the_screen_are_seen_over_ssh(world: World) -> No
     assert world.verbs() == ["list", "print", "print", "print-disabled"]
 
 
-def test_disabled_labels_parse_old_format(world: World) -> None:
+def test_disabled_labels_parse_old_format(world: LaunchdHome) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.change(disabled=["ai.hermes.gateway-a"], old_words=True)
     found = world.manager.query(services)
     assert (found["a"].enabled, found["b"].enabled) == (False, True)
 
 
-def test_a_job_without_a_file_is_seen(world: World) -> None:
+def test_a_job_without_a_file_is_seen(world: LaunchdHome) -> None:
     service = world.service("a", has_file=False)
     world.put(service, pid=9)
     one = world.manager.query([service, world.service("b", has_file=False)])["a"]
@@ -164,7 +170,7 @@ def test_lines_that_are_not_understood_are_passed_over() -> None:
     (None, "started\nready\n", ["ready"]), ("no token\n", "started\n", ["no token"]), (None, None, []),
 ])  # fmt: skip
 def test_journal_tail_reads_logs_of_the_plist(
-    world: World, tmp_path: Path, error: str | None, output: str | None, found: list[str]
+    world: LaunchdHome, tmp_path: Path, error: str | None, output: str | None, found: list[str]
 ) -> None:
     keys: dict[str, Any] = {"StandardErrorPath": str(tmp_path / "err"), "StandardOutPath": str(tmp_path / "out")}
     for path, text in ((tmp_path / "err", error), (tmp_path / "out", output)):
@@ -177,13 +183,13 @@ def test_journal_tail_reads_logs_of_the_plist(
 # -- start and stop
 
 
-def test_a_start_loads_the_job_and_has_it_run(world: World) -> None:
+def test_a_start_loads_the_job_and_has_it_run(world: LaunchdHome) -> None:
     service = world.service("a")
     assert world.manager.start([service]) == {}
     assert world.runs(service) and not world.runs(service, USER)
 
 
-def test_a_start_leaves_a_running_job_alone(world: World) -> None:
+def test_a_start_leaves_a_running_job_alone(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service, pid=700)
     assert world.manager.start([service]) == {}
@@ -191,14 +197,14 @@ def test_a_start_leaves_a_running_job_alone(world: World) -> None:
     assert "bootstrap" not in world.verbs()
 
 
-def test_a_loaded_job_without_a_process_is_kicked(world: World) -> None:
+def test_a_loaded_job_without_a_process_is_kicked(world: LaunchdHome) -> None:
     service = world.service("a", RunAtLoad=False)
     world.put(service, pid=0, status=78)
     assert world.manager.start([service]) == {} and world.runs(service)
     assert "bootstrap" not in world.verbs()
 
 
-def test_a_stop_unloads_the_job_and_the_next_start_loads_it_again(world: World) -> None:
+def test_a_stop_unloads_the_job_and_the_next_start_loads_it_again(world: LaunchdHome) -> None:
     service = world.service("a")
     world.manager.start([service])
     assert world.manager.stop([service]) == {} and world.fake.jobs == {}
@@ -208,7 +214,7 @@ def test_a_stop_unloads_the_job_and_the_next_start_loads_it_again(world: World) 
     assert world.another().start([service]) == {} and world.runs(service)
 
 
-def test_a_job_is_stopped_where_it_is_loaded(world: World) -> None:
+def test_a_job_is_stopped_where_it_is_loaded(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service, USER)
     assert world.manager.start([service]) == {} and world.fake.jobs.keys() == {f"{USER}/ai.hermes.gateway-a"}
@@ -219,7 +225,7 @@ def test_a_job_is_stopped_where_it_is_loaded(world: World) -> None:
 
 @pytest.mark.parametrize("code", [5, 37])
 @pytest.mark.parametrize("times", [1, 3, 5])
-def test_a_bootstrap_that_is_too_early_is_tried_again(world: World, code: int, times: int) -> None:
+def test_a_bootstrap_that_is_too_early_is_tried_again(world: LaunchdHome, code: int, times: int) -> None:
     service = world.service("a")
     world.fake.change(fails={"bootstrap": [code] * times})
     assert world.manager.start([service]) == {} and world.runs(service)
@@ -227,7 +233,7 @@ def test_a_bootstrap_that_is_too_early_is_tried_again(world: World, code: int, t
 
 
 @pytest.mark.parametrize(("code", "words"), [(5, "plutil -lint"), (37, "try again in a minute"), (150, "")])
-def test_a_bootstrap_that_never_works_is_explained_in_bounded_time(world: World, code: int, words: str) -> None:
+def test_a_bootstrap_that_never_works_is_explained_in_bounded_time(world: LaunchdHome, code: int, words: str) -> None:
     service = world.service("a")
     world.fake.change(fails={"bootstrap": [code] * 99})
     failed = world.manager.start([service])
@@ -238,14 +244,14 @@ def test_a_bootstrap_that_never_works_is_explained_in_bounded_time(world: World,
     assert not [words for words in world.fake.calls if words[0] in ("submit", "load")]
 
 
-def test_a_job_that_was_loaded_in_spite_of_the_error_is_taken(world: World) -> None:
+def test_a_job_that_was_loaded_in_spite_of_the_error_is_taken(world: LaunchdHome) -> None:
     service = world.service("a")
     world.fake.change(fails={"bootstrap": [5]}, loads_anyway=True)
     assert world.manager.start([service]) == {} and world.runs(service)
     assert world.verbs().count("bootstrap") == 1
 
 
-def test_a_start_waits_for_the_old_job_to_leave(world: World) -> None:
+def test_a_start_waits_for_the_old_job_to_leave(world: LaunchdHome) -> None:
     service = world.service("a")
     world.manager.start([service])
     world.fake.change(lingers=4)
@@ -257,7 +263,7 @@ def test_a_start_waits_for_the_old_job_to_leave(world: World) -> None:
     assert world.fake.jobs[f"{GUI}/ai.hermes.gateway-a"].get("leaving") is None
 
 
-def test_an_old_job_that_leaves_while_the_new_one_is_loaded_is_waited_for(world: World) -> None:
+def test_an_old_job_that_leaves_while_the_new_one_is_loaded_is_waited_for(world: LaunchdHome) -> None:
     service = world.service("a")
     # kickstart says "no such job" of it, bootstrap refuses while it is there.
     world.put(service, pid=0, leaving=4)
@@ -265,7 +271,7 @@ def test_an_old_job_that_leaves_while_the_new_one_is_loaded_is_waited_for(world:
     assert world.manager.start([service]) == {} and world.runs(service)
 
 
-def test_start_job_that_neither_runs_nor_ends_fails(world: World) -> None:
+def test_start_job_that_neither_runs_nor_ends_fails(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service, pid=0, leaving=999)
     assert "does not unload gui/501/ai.hermes.gateway-a" in world.manager.start([service])["a"]
@@ -274,19 +280,19 @@ def test_start_job_that_neither_runs_nor_ends_fails(world: World) -> None:
     assert "failed with 37" in world.manager.start([service])["a"]
 
 
-def test_a_kickstart_that_finds_nothing_yet_is_tried_again(world: World) -> None:
+def test_a_kickstart_that_finds_nothing_yet_is_tried_again(world: LaunchdHome) -> None:
     service = world.service("a", RunAtLoad=False)
     world.fake.change(fails={"kickstart": [113, 113, 113]})
     assert world.manager.start([service]) == {} and world.runs(service)
 
 
-def test_where_the_screen_refuses_the_users_own_domain_takes_the_job(world: World) -> None:
+def test_where_the_screen_refuses_the_users_own_domain_takes_the_job(world: LaunchdHome) -> None:
     service = world.service("a")
     world.fake.change(bootstrap={GUI: 125})
     assert world.manager.start([service]) == {} and world.runs(service, USER)
 
 
-def test_without_a_session_at_the_screen_the_users_own_domain_is_used(world: World) -> None:
+def test_without_a_session_at_the_screen_the_users_own_domain_is_used(world: LaunchdHome) -> None:
     service = world.service("a")
     world.fake.change(domains={GUI: 125, USER: 0})
     assert world.manager.start([service]) == {} and world.runs(service, USER)
@@ -295,7 +301,7 @@ def test_without_a_session_at_the_screen_the_users_own_domain_is_used(world: Wor
     assert world.fake.calls[-1] == ["disable", f"{USER}/ai.hermes.gateway-a"]
 
 
-def test_start_without_domain_fails(world: World) -> None:
+def test_start_without_domain_fails(world: LaunchdHome) -> None:
     service = world.service("a")
     world.fake.change(bootstrap={GUI: 125, USER: 125})
     failed = world.manager.start([service])
@@ -304,14 +310,14 @@ def test_start_without_domain_fails(world: World) -> None:
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "unload", "check"])
-def test_without_any_domain_the_manager_cannot_be_reached(world: World, verb: str) -> None:
+def test_without_any_domain_the_manager_cannot_be_reached(world: LaunchdHome, verb: str) -> None:
     world.fake.change(domains={GUI: 125, USER: 113})
     with pytest.raises(ManagerError) as caught:
         world.manager.check() if verb == "check" else getattr(world.manager, verb)([world.service("a")])
     assert caught.value.problem.code == "no-domain" and "without sudo" in str(caught.value.problem.hint)
 
 
-def test_a_disabled_job_is_started_and_stays_disabled_at_login(world: World) -> None:
+def test_a_disabled_job_is_started_and_stays_disabled_at_login(world: LaunchdHome) -> None:
     service = world.service("a")
     assert world.manager.load([service], enable=False) == {} and world.fake.jobs == {}
     assert world.manager.start([service]) == {} and world.runs(service)
@@ -319,12 +325,12 @@ def test_a_disabled_job_is_started_and_stays_disabled_at_login(world: World) -> 
     assert not world.manager.query([service])["a"].enabled
 
 
-def test_a_missing_plist_is_named_with_the_command_that_makes_it(world: World) -> None:
+def test_a_missing_plist_is_named_with_the_command_that_makes_it(world: LaunchdHome) -> None:
     service = world.service("a", has_file=False)
     assert "`hermes-gateways install a`" in world.manager.start([service])["a"]
 
 
-def test_stop_refused_by_launchd_fails(world: World) -> None:
+def test_stop_refused_by_launchd_fails(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(fails={"bootout": [5]})
@@ -334,7 +340,7 @@ def test_stop_refused_by_launchd_fails(world: World) -> None:
         assert world.manager.stop([service]) == {}
 
 
-def test_ten_jobs_are_worked_on_side_by_side_and_one_failure_is_its_own(world: World) -> None:
+def test_ten_jobs_are_worked_on_side_by_side_and_one_failure_is_its_own(world: LaunchdHome) -> None:
     services = [world.service(f"p{number}", has_file=number != 4) for number in range(10)]
     assert world.manager.start(services).keys() == {"p4"}
     assert [world.runs(each) for each in services] == [number != 4 for number in range(10)]
@@ -344,14 +350,14 @@ def test_ten_jobs_are_worked_on_side_by_side_and_one_failure_is_its_own(world: W
 # -- load and unload
 
 
-def test_loading_what_is_not_loaded_starts_nothing(world: World) -> None:
+def test_loading_what_is_not_loaded_starts_nothing(world: LaunchdHome) -> None:
     service = world.service("a")
     world.fake.change(disabled=["ai.hermes.gateway-a"])
     assert world.manager.load([service], enable=True) == {}
     assert world.fake.jobs == {} and world.fake.read()["disabled"] == []
 
 
-def test_a_changed_definition_of_a_loaded_job_is_read_after_the_old_job_is_gone(world: World) -> None:
+def test_a_changed_definition_of_a_loaded_job_is_read_after_the_old_job_is_gone(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service, home="/old")
     world.fake.change(lingers=3)
@@ -361,7 +367,7 @@ def test_a_changed_definition_of_a_loaded_job_is_read_after_the_old_job_is_gone(
     assert order == ["bootout", "bootstrap"] and world.runs(service)
 
 
-def test_load_job_that_does_not_unload_fails(world: World) -> None:
+def test_load_job_that_does_not_unload_fails(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(lingers=999)
@@ -369,7 +375,7 @@ def test_load_job_that_does_not_unload_fails(world: World) -> None:
     assert "does not unload" in world.manager.unload([service])["a"] and "bootstrap" not in world.verbs()
 
 
-def test_unload_leaves_no_job_and_no_mark(world: World) -> None:
+def test_unload_leaves_no_job_and_no_mark(world: LaunchdHome) -> None:
     services = [world.service("a"), world.service("b")]
     world.manager.start(services)
     world.fake.change(disabled=["ai.hermes.gateway-a"], lingers=2)
@@ -380,7 +386,7 @@ def test_unload_leaves_no_job_and_no_mark(world: World) -> None:
     assert world.manager.unload([]) == {} and world.manager.start([]) == {}
 
 
-def test_load_after_failed_enable_reloads_nothing(world: World) -> None:
+def test_load_after_failed_enable_reloads_nothing(world: LaunchdHome) -> None:
     service = world.service("a")
     world.put(service)
     world.fake.change(fails={"enable": [125]})
@@ -403,7 +409,7 @@ def test_explain_covers_every_known_code(code: int, text: str, meaning: str) -> 
     assert meaning in said and not said.endswith(".") and said[0] == "`"
 
 
-def test_start_job_missing_by_text_is_loaded(world: World) -> None:
+def test_start_job_missing_by_text_is_loaded(world: LaunchdHome) -> None:
     service = world.service("a")
     answers = {"kickstart": Finished(1, "", "Could not find service in domain for user gui: 501\n")}
 
@@ -414,12 +420,12 @@ def test_start_job_missing_by_text_is_loaded(world: World) -> None:
     assert manager.start([service]) == {} and world.runs(service)
 
 
-def test_launchctl_gets_a_listed_environment_and_no_more(world: World) -> None:
+def test_launchctl_gets_a_listed_environment_and_no_more(world: LaunchdHome) -> None:
     world.manager.query([world.service("a")])
     assert {frozenset(each) for each in world.environments} == {frozenset(("PATH", "LC_ALL", "TZ"))}
 
 
-def test_a_list_that_fails_is_the_managers_failure(world: World) -> None:
+def test_a_list_that_fails_is_the_managers_failure(world: LaunchdHome) -> None:
     def runner(words: Sequence[str], environment: Mapping[str, str], seconds: float) -> Finished:
         return Finished(1, "", "Unrecognized subcommand: list\n") if words[1] == "list" else Finished(0, "", "")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from supervisor.states import ProcessStates
-from supervisor_world import daemon_pid
+from supervisor_root import daemon_pid
 
 from hermes_profiles.changes.state_files import (
     acquire_lock,

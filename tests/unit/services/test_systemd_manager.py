@@ -21,7 +21,7 @@ from hermes_profiles.services.systemd.user_bus import SystemdPaths, account_name
 UID = os.getuid()
 
 
-class World:
+class SystemdHome:
     """A user's home, a machine's folders, and a manager that talks to a fake."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,21 +57,21 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def world(tmp_path: Path) -> SystemdHome:
+    return SystemdHome(tmp_path)
 
 
 # -- definitions
 
 
-def test_a_service_is_hermes_own_unit_and_our_drop_in(world: World) -> None:
+def test_a_service_is_hermes_own_unit_and_our_drop_in(world: SystemdHome) -> None:
     (unit, unit_text, unit_mode), (ours, ours_text, ours_mode) = world.manager.definitions(spec_of())
     assert unit == world.units / "hermes-gateway-coder.service" == world.service("coder").path
     assert ours == world.units / "hermes-gateway-coder.service.d/50-hermes-profiles.conf"
     assert unit_mode == ours_mode == 0o644 and b"[Install]" in unit_text and b"[Install]" not in ours_text
 
 
-def test_definitions_drop_in_fits_version_also_without_systemctl(world: World, tmp_path: Path) -> None:
+def test_definitions_drop_in_fits_version_also_without_systemctl(world: SystemdHome, tmp_path: Path) -> None:
     def text(manager: SystemdManager) -> bytes:
         return manager.definitions(spec_of())[1][1]
 
@@ -84,12 +84,12 @@ def test_definitions_drop_in_fits_version_also_without_systemctl(world: World, t
 # -- query
 
 
-def test_a_query_of_nothing_calls_nothing(world: World) -> None:
+def test_a_query_of_nothing_calls_nothing(world: SystemdHome) -> None:
     assert world.manager.query([]) == {}
     assert world.fake.calls == []
 
 
-def test_one_call_tells_of_all_units(world: World) -> None:
+def test_one_call_tells_of_all_units(world: SystemdHome) -> None:
     services = [world.service(f"p{number}") for number in range(50)]
     world.fake.put(
         "hermes-gateway-p7", ActiveState="active", SubState="running", MainPID="77", NRestarts="3",
@@ -123,27 +123,32 @@ def test_one_call_tells_of_all_units(world: World) -> None:
     ({"ActiveState": "inactive", "ExecMainCode": "1", "ExecMainStatus": "0"}, Activity.INACTIVE, False, 0, ""),
 ])  # fmt: skip
 def test_query_returns_what_systemctl_shows(
-    world: World, properties: dict[str, str], activity: Activity, waiting: bool, last_exit: int | None, reason: str
+    world: SystemdHome,
+    properties: dict[str, str],
+    activity: Activity,
+    waiting: bool,
+    last_exit: int | None,
+    reason: str,
 ) -> None:
     world.fake.put("hermes-gateway-a", **properties)
     one = world.manager.query([world.service("a")])["a"]
     assert (one.activity, one.waiting, one.last_exit, one.reason) == (activity, waiting, last_exit, reason)
 
 
-def test_a_job_that_has_not_run_yet_is_queued(world: World) -> None:
+def test_a_job_that_has_not_run_yet_is_queued(world: SystemdHome) -> None:
     world.fake.put("hermes-gateway-a", Job="311")
     assert world.manager.query([world.service("a")])["a"].queued
 
 
 @pytest.mark.parametrize("others", [0, 200])
-def test_a_unit_that_runs_without_a_file_is_seen(world: World, others: int) -> None:
+def test_a_unit_that_runs_without_a_file_is_seen(world: SystemdHome, others: int) -> None:
     world.fake.put("hermes-gateway-a", LoadState="not-found", ActiveState="active", MainPID="5")
     services = [world.service("a", has_file=False)] + [world.service(f"p{number}") for number in range(others)]
     one = world.manager.query(services)["a"]
     assert (one.installed, one.activity, one.pid, one.reason) == (False, Activity.ACTIVE, 5, "")
 
 
-def test_query_large_fleet_uses_pattern_and_files_of_idle_units(world: World) -> None:
+def test_query_large_fleet_uses_pattern_and_files_of_idle_units(world: SystemdHome) -> None:
     services = [world.service(f"p{number}", has_file=number != 9) for number in range(1000)]
     wants = world.units / "default.target.wants"
     wants.mkdir()
@@ -160,7 +165,7 @@ def test_query_large_fleet_uses_pattern_and_files_of_idle_units(world: World) ->
     assert found["p6"].activity is Activity.FAILED and not found["p7"].enabled and not found["p9"].installed
 
 
-def test_a_unit_of_another_name_for_the_same_file_is_recognised(world: World) -> None:
+def test_a_unit_of_another_name_for_the_same_file_is_recognised(world: SystemdHome) -> None:
     text = "Id=hermes-gateway-b.service\nNames=hermes-gateway-b.service hermes-gateway-a.service\nMainPID=3\n"
     world.fake.answers["show"] = Finished(0, text, "")
     assert world.manager.query([world.service("a")])["a"].pid == 3
@@ -185,7 +190,7 @@ def test_variables_of_a_unit_come_apart_as_systemd_quotes_them(text: str, found:
     assert environment(text) == found
 
 
-def test_an_answer_without_a_unit_is_no_stopped_gateway(world: World) -> None:
+def test_an_answer_without_a_unit_is_no_stopped_gateway(world: SystemdHome) -> None:
     world.fake.answers["show"] = Finished(1, "", "Failed to parse: No such thing.\n")
     with pytest.raises(ManagerError, match="failed to parse: No such thing"):
         world.manager.query([world.service("a")])
@@ -194,14 +199,14 @@ def test_an_answer_without_a_unit_is_no_stopped_gateway(world: World) -> None:
 # -- scopes
 
 
-def test_query_system_service_is_read_from_file_system(world: World) -> None:
+def test_query_system_service_is_read_from_file_system(world: SystemdHome) -> None:
     world.system_unit("a", enabled=True)
     one = world.manager.query([world.service("a", has_file=False)])["a"]
     assert (one.scope, one.installed, one.enabled, one.activity) == ("system", True, True, Activity.UNKNOWN)
     assert len(world.fake.calls) == 1
 
 
-def test_query_service_in_both_scopes_is_the_users(world: World) -> None:
+def test_query_service_in_both_scopes_is_the_users(world: SystemdHome) -> None:
     world.system_unit("a")
     services = [world.service("a"), world.service("b")]
     assert world.manager.query(services)["a"].scope == "user"
@@ -210,7 +215,7 @@ def test_query_service_in_both_scopes_is_the_users(world: World) -> None:
 # -- verbs
 
 
-def test_load_and_enable_are_one_call(world: World) -> None:
+def test_load_and_enable_are_one_call(world: SystemdHome) -> None:
     services = [world.service("a"), world.service("b")]
     assert world.manager.load(services, enable=True) == {}
     assert world.fake.verbs == ["enable"]
@@ -223,7 +228,7 @@ def test_load_and_enable_are_one_call(world: World) -> None:
     assert world.manager.load([], enable=True) == {} and world.fake.calls == []
 
 
-def test_one_bad_unit_does_not_keep_the_others_from_being_enabled(world: World) -> None:
+def test_one_bad_unit_does_not_keep_the_others_from_being_enabled(world: SystemdHome) -> None:
     masked, missing = world.service("masked", has_file=False), world.service("missing", has_file=False)
     masked.path.symlink_to("/dev/null")
     clash = world.service("clash")
@@ -237,25 +242,25 @@ def test_one_bad_unit_does_not_keep_the_others_from_being_enabled(world: World) 
     assert found["a"].enabled and found["b"].enabled and not found["missing"].enabled
 
 
-def test_files_are_read_again_even_when_nothing_can_be_enabled(world: World) -> None:
+def test_files_are_read_again_even_when_nothing_can_be_enabled(world: SystemdHome) -> None:
     assert world.manager.load([world.service("a", has_file=False)], enable=True).keys() == {"a"}
     assert world.fake.verbs == ["daemon-reload"]
 
 
-def test_a_refusal_that_names_no_unit_is_everybodys(world: World) -> None:
+def test_a_refusal_that_names_no_unit_is_everybodys(world: SystemdHome) -> None:
     world.fake.answers["enable"] = Finished(1, "", "Failed to enable unit: Read-only file system.\n")
     failed = world.manager.enable([world.service("a"), world.service("b")], enabled=True)
     assert failed == dict.fromkeys("ab", "failed to enable unit: Read-only file system")
     assert world.fake.verbs == ["enable"]
 
 
-def test_a_reload_that_fails_is_the_managers_failure(world: World) -> None:
+def test_a_reload_that_fails_is_the_managers_failure(world: SystemdHome) -> None:
     world.fake.answers["daemon-reload"] = Finished(1, "", "Failed to reload daemon: Access denied\n")
     with pytest.raises(ManagerError, match="failed to reload daemon: Access denied"):
         world.manager.load([world.service("a")], enable=None)
 
 
-def test_after_a_look_a_start_is_one_call(world: World) -> None:
+def test_after_a_look_a_start_is_one_call(world: SystemdHome) -> None:
     services = [world.service("a"), world.service("b")]
     world.manager.query(services)
     world.fake.calls.clear()
@@ -267,7 +272,7 @@ def test_after_a_look_a_start_is_one_call(world: World) -> None:
 
 
 @pytest.mark.parametrize("looked", [True, False])
-def test_start_resets_only_failed_units(world: World, looked: bool) -> None:
+def test_start_resets_only_failed_units(world: SystemdHome, looked: bool) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.put("hermes-gateway-a", ActiveState="failed", Result="start-limit-hit")
     if looked:
@@ -277,7 +282,7 @@ def test_start_resets_only_failed_units(world: World, looked: bool) -> None:
     assert world.fake.calls[1][-1] == "hermes-gateway-a.service" and len(world.fake.calls[1]) == 6
 
 
-def test_one_unit_that_cannot_start_does_not_hide_the_others(world: World) -> None:
+def test_one_unit_that_cannot_start_does_not_hide_the_others(world: SystemdHome) -> None:
     services = [world.service(name) for name in ("a", "bad", "masked")] + [world.service("gone", has_file=False)]
     world.fake.put("hermes-gateway-bad", LoadState="bad-setting")
     world.fake.put("hermes-gateway-masked", LoadState="masked")
@@ -288,13 +293,13 @@ def test_one_unit_that_cannot_start_does_not_hide_the_others(world: World) -> No
     assert world.manager.query(services)["a"].activity is Activity.ACTIVE
 
 
-def test_error_without_unit_name_counts_for_all(world: World) -> None:
+def test_error_without_unit_name_counts_for_all(world: SystemdHome) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.answers["start"] = Finished(1, "", "Unknown operation start.\n")
     assert world.manager.start(services) == dict.fromkeys("ab", "unknown operation start")
 
 
-def test_a_stop_is_one_call_and_what_is_not_loaded_is_stopped(world: World) -> None:
+def test_a_stop_is_one_call_and_what_is_not_loaded_is_stopped(world: SystemdHome) -> None:
     services = [world.service("a"), world.service("never")]
     world.fake.put("hermes-gateway-a", ActiveState="active", MainPID="4")
     assert world.manager.stop(services) == {}
@@ -303,7 +308,7 @@ def test_a_stop_is_one_call_and_what_is_not_loaded_is_stopped(world: World) -> N
     assert world.manager.stop(services) == {"a": "access denied"}
 
 
-def test_unload_disables_and_clears_the_failure(world: World) -> None:
+def test_unload_disables_and_clears_the_failure(world: SystemdHome) -> None:
     world.fake.put("hermes-gateway-a", ActiveState="failed", UnitFileState="enabled")
     services = [world.service("a"), world.service("never", has_file=False)]
     assert world.manager.unload(services) == {}
@@ -332,7 +337,7 @@ def test_names_that_do_not_fit_on_a_command_line_come_in_batches() -> None:
 # -- the bus, and what keeps it away
 
 
-def test_systemctl_gets_a_listed_environment_and_no_more(world: World) -> None:
+def test_systemctl_gets_a_listed_environment_and_no_more(world: SystemdHome) -> None:
     manager = world.with_environment(
         PATH="/opt/bin", TELEGRAM_BOT_TOKEN="CANARY", HERMES_HOME="/elsewhere", LANG="de_DE", SYSTEMD_PAGER="less"
     )
@@ -344,7 +349,7 @@ def test_systemctl_gets_a_listed_environment_and_no_more(world: World) -> None:
     assert "CANARY" not in str(world.fake.environments)
 
 
-def test_the_user_bus_is_found_and_the_callers_own_address_kept(world: World, tmp_path: Path) -> None:
+def test_the_user_bus_is_found_and_the_callers_own_address_kept(world: SystemdHome, tmp_path: Path) -> None:
     (world.runtime / "bus").touch()
     world.manager.query([world.service("a")])
     assert world.fake.environments[-1]["DBUS_SESSION_BUS_ADDRESS"] == f"unix:path={world.runtime}/bus"
@@ -357,7 +362,7 @@ def test_the_user_bus_is_found_and_the_callers_own_address_kept(world: World, tm
     assert world.fake.environments[-1]["DBUS_SESSION_BUS_ADDRESS"] == "unix:path=/x"
 
 
-def test_find_bus_ignores_runtime_folder_of_another_user(world: World) -> None:
+def test_find_bus_ignores_runtime_folder_of_another_user(world: SystemdHome) -> None:
     other = SystemdManager(world.home, {"XDG_RUNTIME_DIR": str(world.runtime)}, UID + 1, places=world.places)
     with pytest.raises(ManagerError):
         other.check()
@@ -370,7 +375,7 @@ def test_find_bus_ignores_runtime_folder_of_another_user(world: World) -> None:
     ("wsl", "wsl-without-systemd", "/etc/wsl.conf"),
     ("wsl kernel", "wsl-without-systemd", "wsl.exe --shutdown"),
 ])  # fmt: skip
-def test_without_a_bus_the_way_out_is_named(world: World, kind: str, code: str, command: str) -> None:
+def test_without_a_bus_the_way_out_is_named(world: SystemdHome, kind: str, code: str, command: str) -> None:
     account = account_name(UID, {})
     os.unlink(world.runtime / "systemd/private")
     if kind == "linger on":
@@ -388,7 +393,7 @@ def test_without_a_bus_the_way_out_is_named(world: World, kind: str, code: str, 
     assert "--manager supervisor" in str(caught.value.problem.hint) and world.fake.calls == []
 
 
-def test_no_bus_root_through_sudo_hints_at_user(world: World) -> None:
+def test_no_bus_root_through_sudo_hints_at_user(world: SystemdHome) -> None:
     manager = SystemdManager(world.home, {"SUDO_USER": "anna"}, 0, places=world.places._replace(runtime=world.home))
     with pytest.raises(ManagerError) as caught:
         manager.check()
@@ -399,7 +404,7 @@ def test_no_bus_root_through_sudo_hints_at_user(world: World) -> None:
     "Failed to connect to bus: Connection refused", "Failed to connect to bus: No medium found",
     "Failed to list units: Transport endpoint is not connected", "Failed to start x: Connection reset by peer",
 ])  # fmt: skip
-def test_unreachable_manager_differs_from_failing_unit(world: World, words: str) -> None:
+def test_unreachable_manager_differs_from_failing_unit(world: SystemdHome, words: str) -> None:
     for verb in ("show", "start", "stop", "enable"):
         world.fake.answers[verb] = Finished(1, "", words + "\n")
     service = world.service("a")
@@ -413,7 +418,7 @@ def test_unreachable_manager_differs_from_failing_unit(world: World, words: str)
         assert f"`sudo systemctl restart user@{UID}.service`" in str(caught.value.problem.hint)
 
 
-def test_a_private_socket_that_comes_up_later_is_found_then(world: World) -> None:
+def test_a_private_socket_that_comes_up_later_is_found_then(world: SystemdHome) -> None:
     os.unlink(world.runtime / "systemd/private")
     with pytest.raises(ManagerError):
         world.manager.check()
@@ -424,7 +429,7 @@ def test_a_private_socket_that_comes_up_later_is_found_then(world: World) -> Non
 # -- linger, version, journal
 
 
-def test_linger_is_read_from_the_file_system(world: World) -> None:
+def test_linger_is_read_from_the_file_system(world: SystemdHome) -> None:
     assert world.manager.linger() is False
     (world.places.linger / account_name(UID, {})).touch()
     assert world.manager.linger() is True
@@ -433,7 +438,7 @@ def test_linger_is_read_from_the_file_system(world: World) -> None:
     assert world.manager.linger() is None and world.fake.calls == []
 
 
-def test_linger_is_switched_on_or_the_administrator_named(world: World) -> None:
+def test_linger_is_switched_on_or_the_administrator_named(world: SystemdHome) -> None:
     world.manager.enable_linger()
     assert world.fake.calls == [("loginctl", "--no-ask-password", "enable-linger", account_name(UID, {}))]
     world.fake.answers["loginctl"] = Finished(1, "", "Could not enable linger: Interactive authentication required.\n")
@@ -442,14 +447,14 @@ def test_linger_is_switched_on_or_the_administrator_named(world: World) -> None:
     assert "sudo loginctl enable-linger" in str(caught.value.problem.hint)
 
 
-def test_version_is_queried_once(world: World) -> None:
+def test_version_is_queried_once(world: SystemdHome) -> None:
     assert (world.manager.version(), world.manager.version(), len(world.fake.calls)) == (252, 252, 1)
     world.fake.answers["--version"] = Finished(0, "elogind\n", "")
     with pytest.raises(ManagerError, match="prints no version"):
         world.with_environment().version()
 
 
-def test_the_end_of_the_journal_is_bounded(world: World) -> None:
+def test_the_end_of_the_journal_is_bounded(world: SystemdHome) -> None:
     world.fake.answers["journalctl"] = Finished(0, "".join(f"line {number}\n" for number in range(20)), "")
     service = world.service("a")
     assert world.manager.journal_tail(service, 2) == ["line 18", "line 19"]
@@ -458,7 +463,7 @@ def test_the_end_of_the_journal_is_bounded(world: World) -> None:
     assert world.manager.journal_tail(service) == []
 
 
-def test_without_journalctl_there_are_no_lines(world: World, tmp_path: Path) -> None:
+def test_without_journalctl_there_are_no_lines(world: SystemdHome, tmp_path: Path) -> None:
     manager = SystemdManager(world.home, {"PATH": str(tmp_path)}, UID, places=world.places)
     assert manager.journal_tail(world.service("a")) == []
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from openclaw_world import BASE, OpenClaw, token
+from openclaw_install import BASE, OpenClaw, token
 
 from hermes_profiles.model.errors import DocumentError, Failed
 from hermes_profiles.teams.imports.model import SourceAccounts, normalized_id

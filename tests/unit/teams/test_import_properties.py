@@ -12,7 +12,7 @@ import pytest
 from by_night import NIGHTLY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from openclaw_world import OpenClaw
+from openclaw_install import OpenClaw
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem

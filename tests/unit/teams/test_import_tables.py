@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from openclaw_world import BASE
+from openclaw_install import BASE
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.errors import DocumentError

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import Runner
-from gateway_world import until
-from multiplex_world import MultiplexWorld
-from team_world import make_team, weixin
+from gateway_root import until
+from multiplex_root import MultiplexRoot
+from team_root import make_team, weixin
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.logs.secrets import SecretCache
@@ -23,9 +23,9 @@ CATALOG = load_catalog()
 
 
 @pytest.fixture
-def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexWorld]:
+def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexWorld(runner)
+    world = MultiplexRoot(runner)
     make_team(world)
     (world.root / "config.yaml").write_text("model: gpt-5\ngateway:\n  multiplex_profiles: true\n")
     yield world
@@ -41,7 +41,7 @@ def only_in_its_file(home: Path, name: str) -> str:
 
 
 def test_a_token_in_an_account_file_alone_is_masked(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     make_team(world, ("anna",))
     token = only_in_its_file(world.home("anna"), "anna")
     assert token in secrets_of(world.home("anna")) and token in secrets_of(world.home("anna"), CATALOG)
@@ -50,7 +50,7 @@ def test_a_token_in_an_account_file_alone_is_masked(runner: Runner) -> None:
 
 
 def test_a_new_account_is_masked_at_the_next_read(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     make_team(world, ("anna",))
     masks = SecretCache(Layout(world.root, world.user), CATALOG)
     masks.refresh()
@@ -61,14 +61,14 @@ def test_a_new_account_is_masked_at_the_next_read(runner: Runner) -> None:
 
 
 def test_default_masks_all_secrets_and_members_mask_their_own(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     make_team(world)
     layout = Layout(world.root, world.user)
     assert {weixin("anna"), weixin("bert")} <= secrets_around(layout, "default").keys()
     assert weixin("bert") not in secrets_around(layout, "anna")
 
 
-def test_status_of_a_multiplexer_shows_no_members_token(multi: MultiplexWorld) -> None:
+def test_status_of_a_multiplexer_shows_no_members_token(multi: MultiplexRoot) -> None:
     told = {"weixin": {"state": "fatal", "error_message": f"{weixin('anna')} refused", "error_code": "x"}}
     (multi.root / "platforms").write_text(json.dumps(told))
     multi.gok("install", "default", "--start")
@@ -81,14 +81,14 @@ def test_status_of_a_multiplexer_shows_no_members_token(multi: MultiplexWorld) -
         multi.call(*words)
 
 
-def test_log_lines_of_a_failed_multiplexer_show_no_members_token(multi: MultiplexWorld) -> None:
+def test_log_lines_of_a_failed_multiplexer_show_no_members_token(multi: MultiplexRoot) -> None:
     (multi.root / "exits").write_text(f"no-number-{weixin('bert')}\n" * 9)
     done = multi.gateways("install", "default", "--start", "--json")
     assert done.code == 1 and any("no-number" in line for row in done.data["outcomes"] for line in row["log"]), done
 
 
 def test_thirty_members_are_masked_fast_enough(runner: Runner) -> None:
-    world = World(runner)
+    world = CommandRoot(runner)
     names = [f"m{number}" for number in range(30)]
     make_team(world, names)
     for name in names:

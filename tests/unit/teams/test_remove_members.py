@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from by_night import NIGHTLY
-from changes_world import Breaking, Counting, Killing, noon, run_killed
-from cli_world import World, picture
+from command_root import CommandRoot, picture
 from command_runner import Runner
-from team_world import LEAD_TOKEN, POOL, make_member, make_team
+from sample_root import Breaking, Counting, Killing, noon, run_killed
+from team_root import LEAD_TOKEN, POOL, make_member, make_team
 
 from hermes_profiles.changes.apply import apply, recover, undo
 from hermes_profiles.changes.filesystem import Files
@@ -27,13 +27,13 @@ Plan = Callable[[Layout], ChangePlan]
 
 
 @pytest.fixture
-def world(runner: Runner) -> World:
-    world = World(runner)
+def world(runner: Runner) -> CommandRoot:
+    world = CommandRoot(runner)
     make_team(world)
     return world
 
 
-def layout_of(world: World) -> Layout:
+def layout_of(world: CommandRoot) -> Layout:
     return Layout(world.root, world.user)
 
 
@@ -72,20 +72,20 @@ PLANS = {
 }
 
 
-def seen(world: World) -> dict[str, tuple[object, ...]]:
+def seen(world: CommandRoot) -> dict[str, tuple[object, ...]]:
     return picture(world.root, without=(".hermes-profiles",))
 
 
-def pool(world: World) -> dict[str, tuple[object, ...]]:
+def pool(world: CommandRoot) -> dict[str, tuple[object, ...]]:
     return picture(world.root, without=("profiles",))
 
 
-def do(world: World, plan: Plan, files: Files | None = None) -> str:
+def do(world: CommandRoot, plan: Plan, files: Files | None = None) -> str:
     layout = layout_of(world)
     return apply(plan(layout), layout=layout, files=files, now=noon).change_id
 
 
-def test_a_kept_member_gets_copies_and_shares_nothing(world: World) -> None:
+def test_a_kept_member_gets_copies_and_shares_nothing(world: CommandRoot) -> None:
     before, home = pool(world), world.home("anna")
     own = {path: (home / path).read_bytes() for path in (".env", "config.yaml", "memories/MEMORY.md")}
     (world.root / "skills/late/SKILL.md").parent.mkdir()
@@ -104,7 +104,7 @@ def test_a_kept_member_gets_copies_and_shares_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("place", ["skills/greet/SKILL.md", "SOUL.md", "plugins/wave/plugin.yaml"])
-def test_a_kept_member_gets_no_identity_of_the_lead(world: World, place: str) -> None:
+def test_a_kept_member_gets_no_identity_of_the_lead(world: CommandRoot, place: str) -> None:
     (world.root / place).write_text(f"call: {LEAD_TOKEN}\n")
     layout = layout_of(world)
     found = plan_keep_members(layout, read_teams(layout).by_name["weixin"], ("anna", "bert"), catalog_for(layout, {}),
@@ -118,7 +118,7 @@ def test_a_kept_member_gets_no_identity_of_the_lead(world: World, place: str) ->
     assert LEAD_TOKEN in (world.root / place).read_text()
 
 
-def test_links_of_the_lead_become_files_of_a_kept_member(world: World, tmp_path: Path) -> None:
+def test_links_of_the_lead_become_files_of_a_kept_member(world: CommandRoot, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "deep").mkdir(parents=True)
     (elsewhere / "deep" / "SKILL.md").write_text("from elsewhere\n")
@@ -136,7 +136,7 @@ def test_links_of_the_lead_become_files_of_a_kept_member(world: World, tmp_path:
     assert (world.root / "skills").is_symlink() and (elsewhere / "deep" / "SKILL.md").exists()
 
 
-def test_links_that_are_the_members_own_stay(world: World, tmp_path: Path) -> None:
+def test_links_that_are_the_members_own_stay(world: CommandRoot, tmp_path: Path) -> None:
     home = world.home("anna")
     (home / "plugins").unlink()
     (home / "plugins").symlink_to(tmp_path)
@@ -145,7 +145,7 @@ def test_links_that_are_the_members_own_stay(world: World, tmp_path: Path) -> No
     assert (home / "plugins").readlink() == tmp_path and str((home / "knowledge").readlink()) == "../bert/plugins"
 
 
-def test_without_a_lead_broken_links_are_removed(world: World) -> None:
+def test_without_a_lead_broken_links_are_removed(world: CommandRoot) -> None:
     (world.root / "profile.yaml").unlink()
     for path in ("SOUL.md", "plugins/wave/plugin.yaml"):
         (world.root / path).unlink()
@@ -158,7 +158,7 @@ def test_without_a_lead_broken_links_are_removed(world: World) -> None:
     assert not (world.home("anna") / "SOUL.md").is_symlink() and (world.home("anna") / "skills/greet").is_dir()
 
 
-def test_the_pool_is_copied_from_the_present_lead(world: World) -> None:
+def test_the_pool_is_copied_from_the_present_lead(world: CommandRoot) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     world.home("boss").rename(world.home("chef"))  # as `hermes profile rename` leaves it: the links lead nowhere
     layout = layout_of(world)
@@ -169,7 +169,7 @@ def test_the_pool_is_copied_from_the_present_lead(world: World) -> None:
     assert (world.home("carl") / "SOUL.md").read_text() == POOL["SOUL.md"]
 
 
-def test_undo_keeps_files_that_replaced_a_copy_since(world: World) -> None:
+def test_undo_keeps_files_that_replaced_a_copy_since(world: CommandRoot) -> None:
     do(world, alone("anna"))
     home = world.home("anna")
     (home / "skills").rename(home / "skills-of-mine")
@@ -182,12 +182,12 @@ def test_undo_keeps_files_that_replaced_a_copy_since(world: World) -> None:
 
 
 @pytest.mark.parametrize("plan", [to_trash("anna", "bert", dissolve=True), alone("anna", "bert", dissolve=True)])
-def test_a_dissolved_team_is_removed_from_all_profiles(world: World, plan: Plan) -> None:
+def test_a_dissolved_team_is_removed_from_all_profiles(world: CommandRoot, plan: Plan) -> None:
     do(world, plan)
     assert read_teams(layout_of(world)).by_name == {} and "teams" not in (world.root / "profile.yaml").read_text()
 
 
-def test_unreadable_documents_of_the_lead_stop_the_removal(world: World) -> None:
+def test_unreadable_documents_of_the_lead_stop_the_removal(world: CommandRoot) -> None:
     (world.root / "config.yaml").write_text("model: [\n")
     before = seen(world)
     with pytest.raises(HermesProfilesError):
@@ -195,7 +195,7 @@ def test_unreadable_documents_of_the_lead_stop_the_removal(world: World) -> None
     assert seen(world) == before
 
 
-def test_a_member_is_restored_unchanged_from_the_trash(world: World) -> None:
+def test_a_member_is_restored_unchanged_from_the_trash(world: CommandRoot) -> None:
     before, pool_before = seen(world), pool(world)
     do(world, to_trash("anna"))
     assert not world.home("anna").exists() and pool(world) == pool_before
@@ -206,14 +206,14 @@ def test_a_member_is_restored_unchanged_from_the_trash(world: World) -> None:
     assert (world.home("anna") / "skills/greet/SKILL.md").read_text() == POOL["skills/greet/SKILL.md"]
 
 
-def test_emptying_the_trash_does_not_follow_links(world: World) -> None:
+def test_emptying_the_trash_does_not_follow_links(world: CommandRoot) -> None:
     before = pool(world)
     do(world, to_trash("anna", "bert", dissolve=False))
     world.ok("trash", "empty", "--yes")
     assert pool(world) == before and not list((world.state / "trash").iterdir())
 
 
-def test_removing_all_removes_the_team_and_keeps_other_teams(world: World) -> None:
+def test_removing_all_removes_the_team_and_keeps_other_teams(world: CommandRoot) -> None:
     path = world.root / "profile.yaml"
     text = "# mine\ndescription: x\n" + path.read_text() + "  sales:\n    channel: telegram\n    share: skills\n"
     path.write_text(text)
@@ -223,7 +223,7 @@ def test_removing_all_removes_the_team_and_keeps_other_teams(world: World) -> No
     assert path.read_text() == text
 
 
-def test_profiles_that_are_not_members_are_refused(world: World) -> None:
+def test_profiles_that_are_not_members_are_refused(world: CommandRoot) -> None:
     make_team(world, ("carl",), lead="boss", team="sales")
     layout = layout_of(world)
     teams = read_teams(layout)
@@ -245,8 +245,8 @@ STEP = 1 if NIGHTLY else 5
 
 @pytest.mark.parametrize("kind", PLANS)
 def test_kill_at_any_operation_leaves_the_old_team_or_the_new_one(runner: Runner, tmp_path: Path, kind: str) -> None:
-    def fresh(number: int) -> World:
-        world = World(runner, tmp_path / str(number) / ".hermes")
+    def fresh(number: int) -> CommandRoot:
+        world = CommandRoot(runner, tmp_path / str(number) / ".hermes")
         make_team(world)
         return world
 
@@ -272,11 +272,11 @@ def test_kill_at_any_operation_leaves_the_old_team_or_the_new_one(runner: Runner
 
 @pytest.mark.parametrize("kind", PLANS)
 def test_a_full_disk_at_any_operation_changes_nothing(runner: Runner, tmp_path: Path, kind: str) -> None:
-    world, files = World(runner, tmp_path / "0" / ".hermes"), Counting()
+    world, files = CommandRoot(runner, tmp_path / "0" / ".hermes"), Counting()
     make_team(world)
     do(world, PLANS[kind], files)
     new = seen(world)
-    world = World(runner, tmp_path / "1" / ".hermes")
+    world = CommandRoot(runner, tmp_path / "1" / ".hermes")
     make_team(world)
     old = seen(world)
     for at in range(1, len(files.seen) + 1, STEP):
@@ -290,7 +290,7 @@ def test_a_full_disk_at_any_operation_changes_nothing(runner: Runner, tmp_path: 
             assert seen(world) == old
 
 
-def test_pool_links_finds_links_by_their_target(world: World, tmp_path: Path) -> None:
+def test_pool_links_finds_links_by_their_target(world: CommandRoot, tmp_path: Path) -> None:
     layout, home = layout_of(world), make_member(world, "carl")
     for path in ("hooks", "scripts", "skins", "knowledge"):
         (home / path).symlink_to({"hooks": "../bert/hooks", "scripts": "../anna/hooks", "skins": "../carl/skins",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clone_world import canary
+from clone_source import canary
 from team_making import CATALOG, make_lead, make_team, team, weixin, world
 
 from hermes_profiles.documents.yaml.value import to_json

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clone_world import Link, assert_private, canary, clone, dotenv_view, leaks, line_view, picture
+from clone_source import Link, assert_private, canary, clone, dotenv_view, leaks, line_view, picture
 from team_making import CATALOG, LEAD, SECRETS, TELEGRAM, make_lead, make_team, team, weixin, world
 
 from hermes_profiles.changes.apply import undo

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from team_sync_world import KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows, without_times
+from synced_team import KEY, LEAD_TOKEN, SyncedTeam, make_synced_team, noon, rows, without_times
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.trash import trash_entries
@@ -18,11 +18,11 @@ from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> SyncWorld:
-    return make_sync_world(tmp_path)
+def world(tmp_path: Path) -> SyncedTeam:
+    return make_synced_team(tmp_path)
 
 
-def config(world: SyncWorld, name: str) -> dict[str, object]:
+def config(world: SyncedTeam, name: str) -> dict[str, object]:
     data = YamlDocument.parse((world.home(name) / "config.yaml").read_bytes()).data()
     assert isinstance(data, dict)
     return data
@@ -34,12 +34,12 @@ def config(world: SyncWorld, name: str) -> dict[str, object]:
 )
 @pytest.mark.parametrize("accounts", [True, False])
 def test_new_members_are_as_their_lead(tmp_path: Path, lead: str, share: tuple[Share, ...], accounts: bool) -> None:
-    world = make_sync_world(tmp_path, lead=lead, share=share, accounts=accounts)
+    world = make_synced_team(tmp_path, lead=lead, share=share, accounts=accounts)
     found = world.plan()
     assert (rows(found), found.plan, found.problems) == ({}, None, ())
 
 
-def test_what_the_lead_changes_reaches_every_member(world: SyncWorld) -> None:
+def test_what_the_lead_changes_reaches_every_member(world: SyncedTeam) -> None:
     lead = world.picture()
     world.edit("default", "config.yaml", "gpt-5  # the best", "gpt-6  # better")
     world.edit("default", "config.yaml", "toolsets: [web, terminal]\n", "auxiliary:\n  timeout: 9\n")
@@ -67,7 +67,7 @@ def test_what_the_lead_changes_reaches_every_member(world: SyncWorld) -> None:
     assert {path: what for path, what in world.picture().items() if "/profiles" not in path} == lead
 
 
-def test_own_settings_of_a_member_are_never_changed(world: SyncWorld) -> None:
+def test_own_settings_of_a_member_are_never_changed(world: SyncedTeam) -> None:
     weixin = config(world, "ann")["platforms"]["weixin"]  # type: ignore[index]
     world.write("ann", {
         "config.yaml": world.read("ann", "config.yaml").replace(
@@ -91,14 +91,14 @@ def test_own_settings_of_a_member_are_never_changed(world: SyncWorld) -> None:
     assert platforms["brand_new"] == {"extra": {"colour": "red"}}  # type: ignore[index]
 
 
-def test_settings_that_the_lead_lacks_are_removed(world: SyncWorld) -> None:
+def test_settings_that_the_lead_lacks_are_removed(world: SyncedTeam) -> None:
     world.edit("ann", "config.yaml", "toolsets:", "mcp_servers: {x: {url: http://x}}\ntoolsets:")
     world.edit("ann", "config.yaml", "openai\n", "openai\n  base_url: http://mine\n")
     found = world.sync()
     assert rows(found) == {"ann": [("config", "model.base_url", "remove"), ("config", "mcp_servers", "remove")]}
 
 
-def test_a_secret_is_in_no_row(world: SyncWorld) -> None:
+def test_a_secret_is_in_no_row(world: SyncedTeam) -> None:
     world.edit("default", "config.yaml", "model:", "providers: {x: {api_key: CANARY-provider}}\nmodel:")
     (change,) = world.plan().members[0].changes
     assert (change.key, change.hidden, change.before, change.after) == ("providers", True, None, None)
@@ -107,7 +107,7 @@ def test_a_secret_is_in_no_row(world: SyncWorld) -> None:
 # --- channels
 
 
-def test_a_channel_the_lead_gains_stays_off_at_members(world: SyncWorld) -> None:
+def test_a_channel_the_lead_gains_stays_off_at_members(world: SyncedTeam) -> None:
     world.edit("default", "config.yaml", "platforms:", (
         "platforms:\n  telegram:\n    token: 7100000001:CANARYtelegramCANARYtelegram1\n"
         "    extra: {require_mention: true}"
@@ -118,7 +118,7 @@ def test_a_channel_the_lead_gains_stays_off_at_members(world: SyncWorld) -> None
     }  # fmt: skip
 
 
-def test_a_members_own_channel_is_not_switched_off(world: SyncWorld) -> None:
+def test_a_members_own_channel_is_not_switched_off(world: SyncedTeam) -> None:
     """It is on by its token alone: a flag of the lead's block would switch it off."""
     token = "TELEGRAM_BOT_TOKEN=7100000002:CANARYtelegramCANARYtelegram2\n"
     world.write("ann", {".env": world.read("ann", ".env") + token})
@@ -128,7 +128,7 @@ def test_a_members_own_channel_is_not_switched_off(world: SyncWorld) -> None:
     assert ann == {"extra": {"require_mention": True}} and bob == {**ann, "enabled": False}
 
 
-def test_a_key_that_a_members_channel_runs_on_is_its_own(world: SyncWorld) -> None:
+def test_a_key_that_a_members_channel_runs_on_is_its_own(world: SyncedTeam) -> None:
     """The mail server is a setting of tools, until the channel is on."""
     world.write("default", {".env": world.read("default", ".env") + "EMAIL_SMTP_HOST=smtp.of-lead.example\n"})
     world.edit("ann", "config.yaml", "platforms:", "platforms:\n  email: {enabled: true}")
@@ -140,7 +140,7 @@ def test_a_key_that_a_members_channel_runs_on_is_its_own(world: SyncWorld) -> No
 
 
 def test_the_teams_channel_is_never_switched(tmp_path: Path) -> None:
-    world = make_sync_world(tmp_path, accounts=False)
+    world = make_synced_team(tmp_path, accounts=False)
     world.write("ann", {".env": world.read("ann", ".env") + "WEIXIN_TOKEN=CANARY-a\nWEIXIN_ACCOUNT_ID=ann@im.bot\n"})
     world.edit("default", "config.yaml", "      dm_policy", "      send_chunk_delay_seconds: 1.5\n      dm_policy")
     world.sync()
@@ -148,7 +148,7 @@ def test_the_teams_channel_is_never_switched(tmp_path: Path) -> None:
     assert "enabled" not in weixin and "dm_policy" not in weixin["extra"]
 
 
-def test_own_settings_are_not_replaced_by_a_scalar(world: SyncWorld) -> None:
+def test_own_settings_are_not_replaced_by_a_scalar(world: SyncedTeam) -> None:
     world.edit("default", "config.yaml", world.read("default", "config.yaml").split("platforms:")[1], "\n")
     before = config(world, "ann")["platforms"]
     world.sync()
@@ -159,7 +159,7 @@ def test_own_settings_are_not_replaced_by_a_scalar(world: SyncWorld) -> None:
 # --- what a member keeps
 
 
-def test_overrides_are_kept(world: SyncWorld) -> None:
+def test_overrides_are_kept(world: SyncedTeam) -> None:
     world.edit("ann", "config.yaml", "gpt-5", "mine")
     world.edit("ann", ".env", KEY, "sk-CANARY-my-own-key")
     found = world.sync(own=["ann:model.default", "ann:OPENAI_API_KEY"])
@@ -176,19 +176,19 @@ def test_overrides_are_kept(world: SyncWorld) -> None:
     assert KEY in world.read("ann", ".env") and "my-own" not in world.read("ann", ".env")
 
 
-def test_an_override_can_be_absent(world: SyncWorld) -> None:
+def test_an_override_can_be_absent(world: SyncedTeam) -> None:
     world.write("ann", {"config.yaml": "toolsets: [web, terminal]\ngateway: {}\n"})
     world.sync(own=["ann:model.default"])
     assert config(world, "ann")["model"] == {"provider": "openai"}
 
 
 @pytest.mark.parametrize("text", ["ann", "ann:", ":model", "ann:a,b", "ann:toolsets[0]", "ann:a..b", "A N:model"])
-def test_invalid_overrides_are_refused(world: SyncWorld, text: str) -> None:
+def test_invalid_overrides_are_refused(world: SyncedTeam, text: str) -> None:
     with pytest.raises(UsageProblem):
         world.plan(own=[text])
 
 
-def test_overrides_of_unknown_keys_are_refused(world: SyncWorld) -> None:
+def test_overrides_of_unknown_keys_are_refused(world: SyncedTeam) -> None:
     with pytest.raises(NotFound, match=r"neither ann nor its lead has modle\.default"):
         world.plan(own=["ann:modle.default"])
     with pytest.raises(NotFound, match=r"ann does not override model"):
@@ -198,7 +198,7 @@ def test_overrides_of_unknown_keys_are_refused(world: SyncWorld) -> None:
 # --- links
 
 
-def test_links_are_repaired_and_replaced_files_go_to_the_trash(world: SyncWorld) -> None:
+def test_links_are_repaired_and_replaced_files_go_to_the_trash(world: SyncedTeam) -> None:
     before = world.picture()
     home = world.home("ann")
     (home / "skills").unlink()
@@ -221,13 +221,13 @@ def test_links_are_repaired_and_replaced_files_go_to_the_trash(world: SyncWorld)
     assert world.picture() == broken
 
 
-def test_a_skill_of_the_lead_is_there_at_once(world: SyncWorld) -> None:
+def test_a_skill_of_the_lead_is_there_at_once(world: SyncedTeam) -> None:
     world.write("default", {"skills/sing/SKILL.md": "# sing\n"})
     assert (world.home("ann") / "skills/sing/SKILL.md").read_text() == "# sing\n"
     assert rows(world.plan()) == {}
 
 
-def test_links_follow_what_the_lead_gains_and_loses(world: SyncWorld) -> None:
+def test_links_follow_what_the_lead_gains_and_loses(world: SyncedTeam) -> None:
     world.write("default", {"plugins/x/plugin.yaml": "name: x\n"})
     os.remove(world.layout.root / "SOUL.md")
     found = world.sync()
@@ -241,7 +241,7 @@ def test_links_follow_what_the_lead_gains_and_loses(world: SyncWorld) -> None:
 
 
 def test_links_to_a_former_lead_are_updated(tmp_path: Path) -> None:
-    world = make_sync_world(tmp_path, lead="boss")
+    world = make_synced_team(tmp_path, lead="boss")
     before = world.picture()
     world.home("boss").rename(world.home("chief"))  # as Hermes renames, and our own rename does not
     world.lead = "chief"
@@ -254,7 +254,7 @@ def test_links_to_a_former_lead_are_updated(tmp_path: Path) -> None:
     assert world.picture() == before
 
 
-def test_paths_no_longer_shared_are_removed(world: SyncWorld) -> None:
+def test_paths_no_longer_shared_are_removed(world: SyncedTeam) -> None:
     world.edit("default", "profile.yaml", "skills, persona, config, keys", "skills")
     found = world.sync()
     assert rows(found)["ann"] == [
@@ -263,13 +263,13 @@ def test_paths_no_longer_shared_are_removed(world: SyncWorld) -> None:
     assert config(world, "ann")["model"] == {"default": "gpt-5", "provider": "openai"}  # no more compared
 
 
-def test_a_members_own_file_stays_where_nothing_is_shared(world: SyncWorld) -> None:
+def test_a_members_own_file_stays_where_nothing_is_shared(world: SyncedTeam) -> None:
     world.write("ann", {"plugins/mine/plugin.yaml": "x"})
     (world.home("bob") / "hooks").symlink_to("/nowhere")
     assert rows(world.plan()) == {}
 
 
-def test_a_link_to_itself_is_never_made(world: SyncWorld) -> None:
+def test_a_link_to_itself_is_never_made(world: SyncedTeam) -> None:
     """The lead's skills are in a member's home, shared by hand before."""
     (world.home("ann") / "skills").unlink()
     shutil.move(world.layout.root / "skills", world.home("ann") / "skills")
@@ -280,7 +280,7 @@ def test_a_link_to_itself_is_never_made(world: SyncWorld) -> None:
     assert (world.home("ann") / "skills/cook/SKILL.md").exists()
 
 
-def test_a_home_behind_a_link_gets_links_that_lead_there(world: SyncWorld, tmp_path: Path) -> None:
+def test_a_home_behind_a_link_gets_links_that_lead_there(world: SyncedTeam, tmp_path: Path) -> None:
     shutil.move(world.home("ann"), tmp_path / "elsewhere")
     world.home("ann").symlink_to(tmp_path / "elsewhere")
     (world.home("ann") / "skills").unlink()
@@ -289,7 +289,7 @@ def test_a_home_behind_a_link_gets_links_that_lead_there(world: SyncWorld, tmp_p
 
 
 @pytest.mark.parametrize(("key", "file"), [("SOUL.md", "SOUL.md"), ("skills/", "skills/cook/SKILL.md")])
-def test_a_member_can_keep_a_part_of_the_pool_for_itself(world: SyncWorld, key: str, file: str) -> None:
+def test_a_member_can_keep_a_part_of_the_pool_for_itself(world: SyncedTeam, key: str, file: str) -> None:
     """Written through a link, it would be the lead's that changes."""
     before = world.picture()
     shared = world.read("default", file)
@@ -307,7 +307,7 @@ def test_a_member_can_keep_a_part_of_the_pool_for_itself(world: SyncWorld, key: 
 # --- faults
 
 
-def test_one_member_that_cannot_be_read_does_not_stop_the_others(world: SyncWorld) -> None:
+def test_one_member_that_cannot_be_read_does_not_stop_the_others(world: SyncedTeam) -> None:
     world.edit("default", "config.yaml", "gpt-5", "gpt-6")
     world.write("ann", {"config.yaml": "a: [\n"})
     found = world.plan()
@@ -316,7 +316,7 @@ def test_one_member_that_cannot_be_read_does_not_stop_the_others(world: SyncWorl
     assert found.plan is not None and found.plan.profiles == ("bob",)
 
 
-def test_a_value_in_the_place_of_a_members_own_is_a_problem(world: SyncWorld) -> None:
+def test_a_value_in_the_place_of_a_members_own_is_a_problem(world: SyncedTeam) -> None:
     world.edit("default", "config.yaml", "gateway:\n  multiplex_profiles: true\n", "gateway: all\n")
     world.edit("ann", "config.yaml", "gateway: {}", "gateway: {relay_id: CANARY-relay, multiplex_profiles: true}")
     (problem,) = world.plan().problems
@@ -324,7 +324,7 @@ def test_a_value_in_the_place_of_a_members_own_is_a_problem(world: SyncWorld) ->
 
 
 @pytest.mark.parametrize(("profile", "code"), [("default", "no-lead"), ("bob", "two-leads")])
-def test_a_team_without_a_lead_or_with_two_is_not_synced(world: SyncWorld, profile: str, code: str) -> None:
+def test_a_team_without_a_lead_or_with_two_is_not_synced(world: SyncedTeam, profile: str, code: str) -> None:
     before = world.read("default", "profile.yaml")
     if code == "no-lead":
         world.write("default", {"profile.yaml": "description: x\n"})
@@ -335,13 +335,13 @@ def test_a_team_without_a_lead_or_with_two_is_not_synced(world: SyncWorld, profi
     assert [each.code for each in found.problems] == [code] and found.plan is None and found.members == ()
 
 
-def test_a_lead_that_is_a_member_is_no_lead(world: SyncWorld) -> None:
+def test_a_lead_that_is_a_member_is_no_lead(world: SyncedTeam) -> None:
     world.write("default", {"profile.yaml": world.read("default", "profile.yaml") + "team: {name: family}\n"})
     found = world.plan()
     assert [each.code for each in found.problems] == ["lead-is-member"] and found.plan is None
 
 
-def test_a_lead_that_cannot_be_read_is_a_fault_of_its_team_alone(world: SyncWorld) -> None:
+def test_a_lead_that_cannot_be_read_is_a_fault_of_its_team_alone(world: SyncedTeam) -> None:
     world.write("boss", {"config.yaml": "model: x\n", "profile.yaml": "teams: {sales: {channel: weixin}}\n"})
     world.write("eva", {"profile.yaml": "team: {name: sales}\n"})
     world.write("default", {".env": "A='open\n"})
@@ -350,7 +350,7 @@ def test_a_lead_that_cannot_be_read_is_a_fault_of_its_team_alone(world: SyncWorl
     assert found.plan is not None and found.plan.profiles == ("eva",)
 
 
-def test_a_file_that_two_profiles_share_is_not_written(world: SyncWorld) -> None:
+def test_a_file_that_two_profiles_share_is_not_written(world: SyncedTeam) -> None:
     (world.home("ann") / "config.yaml").unlink()
     (world.home("ann") / "config.yaml").symlink_to("../../config.yaml")
     world.edit("default", "config.yaml", "gpt-5", "gpt-6")

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from by_night import NIGHTLY
-from changes_world import Breaking, Counting, Killing, run_killed, strays
-from changes_world import World as Root
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
-from team_sync_world import CATALOG, KEY, LEAD_TOKEN, SyncWorld, make_sync_world, noon, rows
+from sample_root import Breaking, Counting, Killing, run_killed, strays
+from sample_root import SampleRoot as Root
+from synced_team import CATALOG, KEY, LEAD_TOKEN, SyncedTeam, make_synced_team, noon, rows
 
 from hermes_profiles.changes.apply import apply, recover, undo
 from hermes_profiles.credentials.rules.config import channel_place
@@ -77,7 +77,7 @@ def written(values: dict[str, str]) -> str:
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
-def identity_of(world: SyncWorld, name: str) -> dict[tuple[str, ...], str | None]:
+def identity_of(world: SyncedTeam, name: str) -> dict[tuple[str, ...], str | None]:
     """Return the identity settings of a member, found independently of the package."""
     document = YamlDocument.parse((world.home(name) / "config.yaml").read_bytes())
     found = {}
@@ -95,7 +95,7 @@ def test_a_sync_settles_and_keeps_what_is_the_members(
     lead: Any, member: Any, lead_env: dict[str, str], member_env: dict[str, str], own: list[str]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        world = make_sync_world(Path(folder), "ann", accounts=False)
+        world = make_synced_team(Path(folder), "ann", accounts=False)
         world.write("default", {"config.yaml": dumped(lead), ".env": written(lead_env)})
         world.write("ann", {"config.yaml": dumped(member), ".env": written(member_env)})
         if own:
@@ -152,7 +152,7 @@ def _parts(env: dict[str, str], names: Iterable[str]) -> set[str]:
 
 @pytest.mark.parametrize("lead_has", ["", "TZ=other\n"])
 def test_variables_of_a_members_token_are_kept(tmp_path: Path, lead_has: str) -> None:
-    world = make_sync_world(tmp_path, "ann", accounts=False)
+    world = make_synced_team(tmp_path, "ann", accounts=False)
     world.write("default", {".env": lead_has})
     world.write("ann", {".env": "TZ=x\nA=${TZ}-a\nWEIXIN_TOKEN=${A}/CANARY-token\n",
                         "profile.yaml": "team: {name: family, env: 'A, TZ'}\n"})  # fmt: skip
@@ -160,7 +160,7 @@ def test_variables_of_a_members_token_are_kept(tmp_path: Path, lead_has: str) ->
     assert HomeFiles(world.home("ann")).environment((".env",))["WEIXIN_TOKEN"] == "x-a/CANARY-token"
 
 
-def _data(world: SyncWorld, name: str) -> dict[str, Any]:
+def _data(world: SyncedTeam, name: str) -> dict[str, Any]:
     data = YamlDocument.parse((world.home(name) / "config.yaml").read_bytes()).data()
     return data if isinstance(data, dict) else {}
 
@@ -172,7 +172,7 @@ def _solid(value: Any) -> Any:
     return {key: below for key, each in value.items() if (below := _solid(each)) is not None} or None
 
 
-def may_differ(world: SyncWorld) -> bool:
+def may_differ(world: SyncedTeam) -> bool:
     teams = read_teams(world.layout)
 
     def seen(name: str) -> ProfileSnapshot:
@@ -197,7 +197,7 @@ def may_differ(world: SyncWorld) -> bool:
 )  # fmt: skip
 @pytest.mark.parametrize("before", ["", "MY_KEY=old\n", "MY_KEY=old # mine\nMY_KEY=older\n", "export MY_KEY='old'\r\n"])
 def test_a_variable_arrives_as_every_reader_sees_it(tmp_path: Path, value: str, before: str) -> None:
-    world = make_sync_world(tmp_path, "ann")
+    world = make_synced_team(tmp_path, "ann")
     world.write("default", {".env": world.read("default", ".env") + f"MY_KEY={value}\nLAST=1\n"})
     world.write("ann", {".env": before + world.read("ann", ".env")})
     found = world.plan()
@@ -214,9 +214,9 @@ def test_a_variable_arrives_as_every_reader_sees_it(tmp_path: Path, value: str, 
 # --- kills and errors
 
 
-def broken(root: Path) -> SyncWorld:
+def broken(root: Path) -> SyncedTeam:
     """Return a team with all kinds of drift."""
-    world = make_sync_world(root)
+    world = make_synced_team(root)
     world.write("default", {"plugins/x/plugin.yaml": "name: x\n", "NOTES": "n"})
     world.edit("default", "config.yaml", "gpt-5", "gpt-6")
     world.edit("default", ".env", KEY, "sk-CANARY-shared-key-0002")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from changes_world import NOON, noon, picture, without_times
+from sample_root import NOON, noon, picture, without_times
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.journal import iso
@@ -23,7 +23,7 @@ from hermes_profiles.teams.overrides import parse_override
 from hermes_profiles.teams.shares import DEFAULT_SHARES, Share
 from hermes_profiles.teams.sync import TeamSync, TrashStamp, plan_team_sync
 
-__all__ = ["SyncWorld", "account", "make_sync_world", "noon", "rows", "without_times"]
+__all__ = ["SyncedTeam", "account", "make_synced_team", "noon", "rows", "without_times"]
 
 CATALOG = load_catalog()
 LEAD_TOKEN = "CANARY-lead-weixin-token-1"
@@ -54,7 +54,7 @@ _IDS = itertools.count()
 
 
 @dataclass
-class SyncWorld:
+class SyncedTeam:
     """A root with the team `family` of ann and bob, led by default unless a test sets another lead."""
 
     root: Path
@@ -140,8 +140,8 @@ def rows(found: TeamSync) -> dict[str, list[tuple[str, str, str]]]:
     }
 
 
-def make_sync_world(root: Path, *members: str, lead: str = "default", **create: object) -> SyncWorld:
-    world = SyncWorld(root, lead)
+def make_synced_team(root: Path, *members: str, lead: str = "default", **create: object) -> SyncedTeam:
+    world = SyncedTeam(root, lead)
     world.write(lead, {
         "config.yaml": LEAD_CONFIG, ".env": LEAD_ENV, "SOUL.md": "You are kind.\n",
         "skills/cook/SKILL.md": "# cook\n", "weixin/accounts/lead.json": f'{{"token": "{LEAD_TOKEN}"}}',

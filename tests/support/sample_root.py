@@ -41,7 +41,7 @@ def noon() -> datetime:
 
 
 @dataclass(frozen=True)
-class World:
+class SampleRoot:
     """A user's home with a Hermes root and the profile `anna`, who is active and has an alias."""
 
     user_home: Path
@@ -59,7 +59,7 @@ class World:
         return Signature.of(os.lstat(path)) if os.path.lexists(path) else None
 
 
-def make_world(user_home: Path) -> World:
+def make_sample_root(user_home: Path) -> SampleRoot:
     layout = Layout(user_home / ".hermes", user_home)
     home = layout.home("anna")
     (home / "skills" / "cook").mkdir(parents=True)
@@ -77,7 +77,7 @@ def make_world(user_home: Path) -> World:
         path.chmod(0o640 if path.name == "active_profile" else 0o600)
         os.utime(path, ns=(1_700_000_000_123_456_789, 1_700_000_000_123_456_789))
     (layout.alias_folder / "anna").symlink_to("hermes-anna")
-    return World(user_home, layout)
+    return SampleRoot(user_home, layout)
 
 
 def picture(folder: Path, without: Path | None = None) -> Picture:
@@ -124,7 +124,7 @@ def without_times(shown: Picture) -> Picture:
 # Plans
 
 
-def plan_publish(world: World, name: str = "bert") -> ChangePlan:
+def plan_publish(world: SampleRoot, name: str = "bert") -> ChangePlan:
     """Return the plan of a clone: six entries, an alias in a folder of its own, and a sticky default."""
     source = world.layout.home("anna")
 
@@ -153,7 +153,7 @@ def plan_publish(world: World, name: str = "bert") -> ChangePlan:
     )  # fmt: skip
 
 
-def plan_delete(world: World) -> ChangePlan:
+def plan_delete(world: SampleRoot) -> ChangePlan:
     """Return the plan of a delete: about.json, the move to the trash, alias and sticky default gone."""
     trash_id = Journal(world.layout.state).fresh_id(NOON)
     about, move = steps_to_trash(
@@ -167,7 +167,7 @@ def plan_delete(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
-def plan_rename(world: World) -> ChangePlan:
+def plan_rename(world: SampleRoot) -> ChangePlan:
     """Return the plan of a rename whose last step edits a file inside the renamed folder."""
     old, new = world.layout.home("anna"), world.layout.home("clara")
     config = world.signature(old / "config.yaml")
@@ -183,7 +183,7 @@ def plan_rename(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
-def plan_modes(world: World) -> ChangePlan:
+def plan_modes(world: SampleRoot) -> ChangePlan:
     """Return a plan of modes around a move: a file and a folder before it, a file in the moved folder after it."""
     home, moved = world.layout.home("anna"), world.layout.home("clara")
     config = world.signature(home / "config.yaml")
@@ -201,7 +201,7 @@ def plan_modes(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
-def plan_files(world: World) -> ChangePlan:
+def plan_files(world: SampleRoot) -> ChangePlan:
     """Return a plan that takes a file, a folder and a link out of a profile, with an edit beside them."""
     home = world.layout.home("anna")
     taken = steps_to_trash_files(
@@ -214,7 +214,7 @@ def plan_files(world: World) -> ChangePlan:
     return ChangePlan(("repair",), "repair anna", (*taken, config, set_mode(world, home / ".env", 0o400)), 2, ("anna",))
 
 
-def plan_links(world: World) -> ChangePlan:
+def plan_links(world: SampleRoot) -> ChangePlan:
     """Return a plan that puts links in the place of a folder, of a file and of another link, with an edit beside them:
     what was there goes to the trash."""
     home = world.layout.home("anna")
@@ -237,7 +237,7 @@ def plan_links(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
-def make_links(world: World) -> None:
+def make_links(world: SampleRoot) -> None:
     """Make the profile `bert`, whose skills, persona and plugins are links."""
     home = world.layout.home("bert")
     (world.layout.home("anna") / "plugins").mkdir()
@@ -247,7 +247,7 @@ def make_links(world: World) -> None:
         (home / name).symlink_to(f"../anna/{name}")
 
 
-def plan_copies(world: World) -> ChangePlan:
+def plan_copies(world: SampleRoot) -> ChangePlan:
     """Return a plan that puts trees and a file in the place of links."""
     home, about = world.layout.home("bert"), world.layout.home("bert") / "profile.yaml"
 
@@ -266,16 +266,16 @@ def plan_copies(world: World) -> ChangePlan:
     )  # fmt: skip
 
 
-def set_mode(world: World, path: Path, mode: int) -> SetMode:
+def set_mode(world: SampleRoot, path: Path, mode: int) -> SetMode:
     return SetMode(path, mode, Signature.of(os.lstat(path)))
 
 
-def sticky(world: World, content: bytes | None) -> ReplaceFile:
+def sticky(world: SampleRoot, content: bytes | None) -> ReplaceFile:
     path = world.layout.active_profile
     return ReplaceFile(path, None if content is None else Secret(content), 0o644, world.signature(path))
 
 
-PLANS: dict[str, Callable[[World], ChangePlan]] = {
+PLANS: dict[str, Callable[[SampleRoot], ChangePlan]] = {
     "publish": plan_publish,
     "delete": plan_delete,
     "rename": plan_rename,
@@ -356,7 +356,7 @@ def run_killed(job: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def strays(world: World) -> list[str]:
+def strays(world: SampleRoot) -> list[str]:
     """Return temporary files and staged trees that should not be there."""
     found = [str(path) for path in world.user_home.rglob(".hermes-profiles-*")]
     state = world.layout.state
@@ -374,9 +374,9 @@ def strays(world: World) -> list[str]:
     return found
 
 
-def do(world: World, plan: ChangePlan, files: Files | None = None) -> str:
+def do(world: SampleRoot, plan: ChangePlan, files: Files | None = None) -> str:
     return apply(plan, layout=world.layout, files=files, now=noon).change_id
 
 
-def heal(world: World, files: Files | None = None) -> tuple[str, ...]:
+def heal(world: SampleRoot, files: Files | None = None) -> tuple[str, ...]:
     return recover(world.layout, files, now=noon)

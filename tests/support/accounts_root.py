@@ -48,7 +48,7 @@ def eventually(check: Any, what: Any, *, patience: float = 60) -> None:
         time.sleep(0.1)
 
 
-class World:
+class AccountsRoot:
     """A root with a lead (`default`) and members; `running` is every gateway by the profile it was started for."""
 
     def __init__(self, user_home: Path, ilink: Ilink) -> None:
@@ -205,7 +205,7 @@ class World:
         }
 
 
-def heard(world: World) -> list[tuple[str, str, str]]:
+def heard(world: AccountsRoot) -> list[tuple[str, str, str]]:
     """Return (account, user, message) of every answer of the model so far."""
     return sorted(
         (account, each.to, match[1])
@@ -215,7 +215,7 @@ def heard(world: World) -> list[tuple[str, str, str]]:
     )
 
 
-def interrupted(world: World, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
+def interrupted(world: AccountsRoot, members: tuple[str, ...], last: str) -> dict[str, list[str]]:
     """Send two messages of each member's friend, the second as a busy message, and return the answered ones.
 
     Waits for the answer to the `last` message. The result is: account → answered messages.
@@ -250,10 +250,10 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 
 
 @contextlib.contextmanager
-def world_of(name: str, *, hold: float = 1.0) -> Iterator[World]:
+def running_accounts(name: str, *, hold: float = 1.0) -> Iterator[AccountsRoot]:
     """Yield a world in a home outside of /tmp; every gateway is stopped at the end."""
     with far_folder(name) as folder, Ilink(hold=hold) as ilink:
-        world = World(folder, ilink)
+        world = AccountsRoot(folder, ilink)
         try:
             yield world
         finally:

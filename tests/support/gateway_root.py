@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cli_world import World
+from command_root import CommandRoot
 from command_runner import GATEWAYS, Done, Runner
 
 # Files in the profile's home steer it: `exits` holds exit codes, one a line, for its next starts; `deaf` lets it pass
@@ -100,7 +100,7 @@ def until(what: Callable[[], object]) -> Any:
     raise AssertionError("it never happened")
 
 
-class GatewayWorld(World):
+class GatewayRoot(CommandRoot):
     """One user with a root, a fake Hermes, and both commands run for them."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:

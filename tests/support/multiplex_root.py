@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from command_runner import Done, Runner
-from gateway_world import GATEWAY, GatewayWorld
+from gateway_root import GATEWAY, GatewayRoot
 
 # `leaves-out` in the root names profiles that it does not serve, `loses` accounts it does not connect, by profile;
 # `no-multiplex` has it end with 78 as one that cannot start for all.
@@ -69,7 +69,7 @@ _SCRIPT = (
 )  # fmt: skip
 
 
-class MultiplexWorld(GatewayWorld):
+class MultiplexRoot(GatewayRoot):
     """One user with a root, members with WeChat accounts, and that Hermes."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:

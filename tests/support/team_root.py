@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli_world import World
+from command_root import CommandRoot
 
 POOL = {
     "skills/greet/SKILL.md": "say hello\n",
@@ -24,7 +24,7 @@ def weixin(name: str) -> str:
 
 
 def make_team(
-    world: World,
+    world: CommandRoot,
     members: Sequence[str] = ("anna", "bert"),
     *,
     lead: str = "default",
@@ -42,7 +42,7 @@ def make_team(
         make_member(world, name, lead=lead, team=team)
 
 
-def make_member(world: World, name: str, *, lead: str = "default", team: str = "weixin") -> Path:
+def make_member(world: CommandRoot, name: str, *, lead: str = "default", team: str = "weixin") -> Path:
     """Make one member of a team, with an account of its own."""
     home = world.make(name, {
         "config.yaml": "model: gpt-5\nplatforms:\n  weixin:\n    enabled: true\n",

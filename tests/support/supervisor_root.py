@@ -67,7 +67,7 @@ def variables_of(pid: int) -> dict[str, str]:
         return dict(each.split("=", 1) for each in os.fsdecode(file.read()).split("\0") if each)
 
 
-class World:
+class SupervisorRoot:
     """`state` is made on demand; `environment` is the caller's."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], delays: Delays | None = None) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from command_runner import Done
-from doctor_world import NAMES, DoctorWorld
+from doctor_root import NAMES, DoctorRoot
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.collect import FactCollector
@@ -93,7 +93,7 @@ if verb != "show":
 class Systemd:
     """The fake systemd of a user and its Hermes; `services`: profiles that get a service at the start."""
 
-    def __init__(self, world: DoctorWorld, *services: str) -> None:
+    def __init__(self, world: DoctorRoot, *services: str) -> None:
         self.world = world
         self.units = world.user / ".config/systemd/user"
         self.folder = world.user / "tmp" / "programs"
@@ -183,13 +183,13 @@ class Systemd:
         return [words[2] if words[0] == "--user" else words[0] for words in map(json.loads, lines)]
 
 
-def everybody(world: DoctorWorld) -> Systemd:
+def everybody(world: DoctorRoot) -> Systemd:
     """Return the fake systemd of a root in which each profile has a running service."""
     return Systemd(world, *NAMES)
 
 
 def collect_facts(
-    world: DoctorWorld, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = (),
+    world: DoctorRoot, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = (),
     spec_of: Callable[[str], ServiceSpec] | None = None,
 ) -> Facts:  # fmt: skip
     """Return the facts of a root with the managers of a test; the first one is in use."""

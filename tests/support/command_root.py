@@ -30,7 +30,7 @@ SOURCE = {
 }
 
 
-class World:
+class CommandRoot:
     """One user with a root, and the command run for them."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:
@@ -95,7 +95,7 @@ def picture(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, tuple[o
     return found
 
 
-def strays(world: World) -> list[str]:
+def strays(world: CommandRoot) -> list[str]:
     """Return what an interrupted change may have left: staged trees, temporary files, half-emptied trash."""
     state = world.state
     found = [str(path) for path in (state / "staging").glob("*")] + [str(p) for p in (state / "trash").glob(".*")]

@@ -15,7 +15,7 @@ CONFIG = "# the persona\nmodel:\n  default: gpt-5\n  provider: openai\n"
 NAMES = ("default", "work", "family")
 
 
-class DoctorWorld:
+class DoctorRoot:
     """A user with three healthy profiles, and a runner for commands."""
 
     def __init__(self, runner: Runner) -> None:
@@ -95,7 +95,7 @@ class Case(NamedTuple):
     """
 
     check: str
-    plant: Callable[[DoctorWorld], None]
+    plant: Callable[[DoctorRoot], None]
     profiles: tuple[str, ...]
     fixed: bool = False
     also: frozenset[str] = frozenset()

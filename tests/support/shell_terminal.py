@@ -35,7 +35,7 @@ def need(shell: str) -> str:
     return place
 
 
-class ShellWorld:
+class ShellTerminal:
     """A user with the two programs on PATH, profiles, and an environment that is all there is."""
 
     def __init__(self, home: Path) -> None:
