@@ -25,7 +25,7 @@ from shim_stage import NO_NETWORK
 KEY = "sk-CANARY-model-0123456789"
 BOSS = "boss-of-all"
 MODEL_KEYS = f"OPENAI_API_KEY={KEY}\nHERMES_DISABLE_LAZY_INSTALLS=1\n"
-# Hermes waits for the rest of a message that is typed in parts; a test has no use for the usual seconds.
+# Hermes waits some seconds for further parts of a message; tests shorten this wait.
 QUICK = {"text_batch_delay_seconds": 0.1, "text_batch_split_delay_seconds": 0.1, "send_chunk_delay_seconds": 0.05}
 
 
@@ -86,7 +86,7 @@ class AccountsRoot:
         )
 
     def lead_has_an_account(self) -> None:
-        """Give the lead an account of its own, with all variables that Hermes' set-up writes."""
+        """Give the lead an account, with all variables that Hermes' set-up writes."""
         config = json.loads((self.root / "config.yaml").read_bytes())
         extra = {"dm_policy": "allowlist", "allow_from": [friend("default")], **QUICK}
         config["platforms"] = {"weixin": {"enabled": True, "extra": extra}}
@@ -99,7 +99,7 @@ class AccountsRoot:
             )
 
     def by_hand(self, members: Sequence[str], **extra: Any) -> None:
-        """Write members as one would by hand: the pool by links, the account in `.env` and config.yaml.
+        """Write members without a command: pool links, and the account in `.env` and config.yaml.
 
         The allowed users of an account are in `extra`; by default its friend and the boss.
         """
@@ -124,7 +124,7 @@ class AccountsRoot:
         path.write_text(content)
 
     def multiplex(self, *, on: bool = True) -> None:
-        """Switch Hermes' multiplexing on in the lead's config.yaml, by hand.
+        """Enable multiplexing in the lead's config.yaml.
 
         Hermes may have rewritten the file: at the first message it records an offer.
         """
@@ -132,7 +132,7 @@ class AccountsRoot:
         (self.root / "config.yaml").write_text(json.dumps({**config, "gateway": {"multiplex_profiles": on}}))
 
     def serve(self, mode: str) -> None:
-        """Start what serves all members in a run mode, and wait until every account is polled."""
+        """Start the gateways of a run mode, and wait until every account is polled."""
         self.multiplex(on=mode == "multiplex")
         self.start(*(("default",) if mode == "multiplex" else self.members))
         self.polled()
@@ -166,13 +166,13 @@ class AccountsRoot:
 
     def answered(self, member: str, person: str, count: int = 1) -> list[str]:
         """Wait for the model's answers to a person through a member's account, and return them."""
-        account, patience = token(member), 60.0 + 10 * len(self.running)  # all of them share a machine's cores
+        account, patience = token(member), 60.0 + 10 * len(self.running)  # the gateways share the CPU cores
         done = self.ilink.wait(lambda: len(self.ilink.answers(account, person)) >= count, patience)
         assert done, f"{member} did not answer {person}: {dict(self.ilink.sent)}\n{self.logs()}"
         return self.ilink.answers(account, person)
 
     def hermes(self, *words: str) -> str:
-        """Return what the `hermes` command answers; it must succeed."""
+        """Return the output of a `hermes` command; it must succeed."""
         done = subprocess.run(
             [self._python, "-m", "hermes_cli.main", *words], env=self.environment, cwd=self.user,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
@@ -196,7 +196,7 @@ class AccountsRoot:
         eventually(rests, self.logs, patience=60.0 + 10 * len(self.running))
 
     def holders(self, secret: str, pattern: str = "**/*") -> set[str]:
-        """Return every file of the root, as a path below it, that has these bytes."""
+        """Return the relative paths of all files of the root that contain these bytes."""
         wanted = secret.encode()
         return {
             str(path.relative_to(self.root))
@@ -251,7 +251,7 @@ def _ended(process: subprocess.Popen[bytes]) -> bool:
 
 @contextlib.contextmanager
 def running_accounts(name: str, *, hold: float = 1.0) -> Iterator[AccountsRoot]:
-    """Yield a world in a home outside of /tmp; every gateway is stopped at the end."""
+    """Yield an AccountsRoot in a home outside /tmp; all gateways are stopped at the end."""
     with far_folder(name) as folder, Ilink(hold=hold) as ilink:
         world = AccountsRoot(folder, ilink)
         try:

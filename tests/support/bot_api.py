@@ -1,6 +1,6 @@
-"""A small stand-in for Telegram's Bot API on 127.0.0.1: it answers what a gateway needs to connect, and counts pollers.
+"""A stand-in for Telegram's Bot API on 127.0.0.1: it lets a gateway connect, and counts pollers.
 
-A gateway is pointed at it with `platforms.telegram.extra.base_url: <url>/<name>/bot`; the name tells gateways apart.
+A gateway uses it by `platforms.telegram.extra.base_url: <url>/<name>/bot`; the name identifies the gateway.
 As at Telegram, a second poller of one token gets 409, and that is counted.
 """
 
@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs
 
-_HOLD = 1.0  # how long a poll waits for news that never comes
+_HOLD = 1.0  # seconds until an empty poll returns
 
 
 class BotApi:
-    """Use it as a context manager; `url` is where it listens."""
+    """The server, as a context manager; `url` is its address."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -33,7 +33,7 @@ class BotApi:
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return the address of the server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> BotApi:
@@ -48,7 +48,7 @@ class BotApi:
         self._thread.join(10)
 
     def since(self, before: Counter[str]) -> dict[str, int]:
-        """Return how often each gateway has polled since an earlier copy of `polls`."""
+        """Return the number of polls of each gateway since an earlier copy of `polls`."""
         with self._lock:
             return dict(self.polls - before)
 
@@ -113,10 +113,10 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
-            except (BrokenPipeError, ConnectionResetError):  # the gateway was stopped meanwhile
+            except (BrokenPipeError, ConnectionResetError):  # the gateway was stopped during the request
                 self.close_connection = True
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: the path has the token in it."""
+            """Log nothing: the path contains the token."""
 
     return Handler

@@ -1,6 +1,6 @@
-"""What only runs by night, with HERMES_PROFILES_NIGHTLY=1, and what by day is asked of a sample.
+"""Sampling of slow cases: HERMES_PROFILES_NIGHTLY=1 runs all, other runs use a sample.
 
-A whole test is marked `nightly`; conftest.py skips it by day.
+conftest.py skips tests marked `nightly` in other runs.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def sample(everything: Sequence[T], every: int) -> Sequence[T]:
-    """Return all by night; by day each so-manieth, the first among them."""
+    """Return all cases in a nightly run, else every n-th, beginning with the first."""
     return everything if NIGHTLY else everything[::every]
 
 
 def up_to(last: int, every: int, end: int = 0) -> Sequence[int]:
-    """Return the numbers from 1 to `last` by night; by day each so-manieth, and the `end` last ones."""
+    """Return 1 to `last` in a nightly run, else every n-th number and the last `end` ones."""
     if NIGHTLY:
         return range(1, last + 1)
     return [number for number in range(1, last + 1) if (number - 1) % every == 0 or number > last - end]

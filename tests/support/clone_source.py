@@ -1,7 +1,6 @@
-"""A Hermes root to clone from, and eyes that look for values in everything a clone holds.
+"""A Hermes root to clone from, and a search for values in all files of a clone.
 
-The search is written anew here, not taken from the package: it decodes what looks like base64 instead of encoding
-what it looks for.
+The search is independent of the package: it decodes text that resembles base64, instead of encoding the value.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def make_layout(folder: Path, files: Files, *, profile: str = "default") -> Layo
 
 @dataclass
 class Cloned:
-    """A clone that was made, the source it came from, and the report."""
+    """A clone, its source and its report."""
 
     layout: Layout
     source: Path
@@ -98,7 +97,7 @@ class Cloned:
         return {(row["path"], row["line"], row["name"]) for row in self.data["files"]["redacted"]}
 
     def mentioned(self) -> set[str]:
-        """Return every file of the source that some row of the report names."""
+        """Return every file of the source that a row of the report names."""
         rows = [*self.data["env"]["removed"], *self.data["config"]["removed"]]
         return {row["file"] for row in rows} | {path for path, *_ in self.redacted()} | set(self.left_behind())
 
@@ -116,9 +115,9 @@ def clone(
     description: str | None = None,
     port: int = PORT,
 ) -> Cloned:
-    """Plan, plan again, apply; assert what holds for every clone, and return it.
+    """Return a new clone: plan twice, apply, and assert what holds for every clone.
 
-    The second plan stands for the dry run: its data must be those of the run.
+    The second plan represents the dry run: its data must equal those of the run.
     """
     world = CloneContext(layout, dict(environment or {}), catalog or load_catalog(), lambda: port, lambda: FRESH_KEY)
     request = CloneRequest(source, name, scope, policy or ClonePolicy(), description, skills)
@@ -138,9 +137,9 @@ def clone(
 
 
 def picture(home: Path) -> dict[str, tuple[object, ...]]:
-    """Return everything about a tree that a reader may not change: type, mode, bytes or link text, time of change.
+    """Return what a reader must not change in a tree: type, mode, bytes or link text, mtime.
 
-    The root holds the other profiles and our own state; they are not the source.
+    The other profiles and the state folder in the root are not part of the source.
     """
     found: dict[str, tuple[object, ...]] = {}
     for folder, folders, files in os.walk(home):
@@ -161,7 +160,7 @@ def picture(home: Path) -> dict[str, tuple[object, ...]]:
 
 
 def assert_private(home: Path) -> None:
-    """Assert that nobody but the owner may enter a folder or read a file."""
+    """Assert that only the owner can enter a folder and read a file."""
     assert stat.S_IMODE(os.lstat(home).st_mode) == 0o700
     for folder, folders, files in os.walk(home):
         for name in (*folders, *files):
@@ -173,7 +172,7 @@ def assert_private(home: Path) -> None:
 
 
 def leaks(home: Path, values: Iterable[str]) -> list[tuple[str, str]]:
-    """Return (value, place) of every value that stands somewhere in a tree: bytes, names, targets of links."""
+    """Return (value, path) of every value found in a tree: file content, names, link targets."""
     wanted = tuple(values)
     found = []
     for folder, folders, files in os.walk(home):
@@ -189,7 +188,7 @@ def leaks(home: Path, values: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def leaks_in(data: bytes, values: Iterable[str]) -> list[str]:
-    """Return the values that stand in these bytes as UTF-8, latin-1, UTF-16, URL-encoded or base64."""
+    """Return the values contained in these bytes as UTF-8, latin-1, UTF-16, URL-encoded or base64."""
     views = [data, unquote_to_bytes(data), *_decoded_base64(data)]
     joined = _BROKEN_BASE64.sub(b"", data)
     if joined != data:
@@ -221,12 +220,12 @@ def _decoded_base64(data: bytes) -> Iterator[bytes]:
 
 
 def dotenv_view(raw: bytes) -> dict[str, str | None]:
-    """Return what python-dotenv reads, after the rewriting that Hermes does first (BOM, UTF-16, NULs)."""
+    """Return the variables python-dotenv reads after Hermes' rewriting (BOM, UTF-16, NUL bytes)."""
     return dict(dotenv_values(stream=io.StringIO(_text(raw)), interpolate=True))
 
 
 def line_view(raw: bytes) -> dict[str, str]:
-    """Return what the menus of Hermes read: line by line, up to the first `=`, outer quotes off."""
+    """Return the variables Hermes' menus read: per line, up to the first `=`, without outer quotes."""
     found: dict[str, str] = {}
     for line in _text(raw).replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         stripped = line.strip()
@@ -248,7 +247,7 @@ def _text(raw: bytes) -> str:
 
 
 def assert_shared_alike(source: bytes, copy: bytes, names: Iterable[str]) -> None:
-    """Assert that shareable variables read alike in source and clone, in the eyes of both kinds of readers."""
+    """Assert that both readers read shareable variables equally in source and clone."""
     for view in (dotenv_view, line_view):
         before, after = view(source), view(copy)
         for name in names:
@@ -256,7 +255,7 @@ def assert_shared_alike(source: bytes, copy: bytes, names: Iterable[str]) -> Non
 
 
 def assert_lines_kept(source: bytes, copy: bytes, gone: Iterable[str]) -> None:
-    """Assert that every line of the source without one of the marks `gone` is in the copy, byte for byte, in order."""
+    """Assert that the copy has every source line without a mark of `gone`, unchanged and in order."""
     marks = [mark.encode() for mark in gone]
     rest = iter(copy.splitlines(keepends=True))
     for line in source.splitlines(keepends=True):

@@ -1,6 +1,6 @@
-"""Homes as hypothesis makes them: any channel, any key, odd spellings, odd YAML, odd files.
+"""Hypothesis strategies for homes: any channel and key, unusual spellings, YAML and files.
 
-Every secret is synthetic and holds a number of its own, so that no value is a part of another one by chance.
+Every secret is synthetic and contains a unique number, so that no value is part of another one.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ CATALOG = load_catalog()
 CHANNELS = tuple(CATALOG.channels)
 SHARED = ("OPENROUTER_API_KEY", "TAVILY_API_KEY", "EXA_API_KEY", "MY_OWN_SETTING", "HTTPS_PROXY", "github_pat")
 _GOES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.IDENTITY_SETTING)
-# Hermes parts joined lines at the names it knows.
+# Hermes splits joined lines at known names.
 JOINABLE = ("DISCORD_BOT_TOKEN", "WEIXIN_TOKEN", "SLACK_APP_TOKEN", "MATRIX_ACCESS_TOKEN")
-# What real tokens are made of, and what trips quoting: `:` `/` `+` `=` `%` `.` `~` and letters beyond ASCII.
+# Characters of real tokens, and characters that need quoting: `:` `/` `+` `=` `%` `.` `~` and letters beyond ASCII.
 _TAIL = st.text(alphabet="abcXYZ019:/+=.~-_%", min_size=4, max_size=24)
 _ODD_TAIL = st.text(alphabet="abc019é€@!*&[]{}?,;|<> ", min_size=4, max_size=16).map(str.strip)
 
 
 @dataclass
 class Home:
-    """A source: files, the values that must go, the variables that must stay, the marks of lines that may change."""
+    """A source: files, values to remove, variables to keep, marks of lines that can change."""
 
     files: dict[str, Content] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Home:
 
 @st.composite
 def secrets(draw: st.DrawFn, number: int) -> str:
-    """Return a secret that is no other one's part: it begins and ends with its number."""
+    """Return a secret that is part of no other one: it begins and ends with its number."""
     tail = draw(_TAIL) if draw(st.integers(0, 3)) else draw(_ODD_TAIL)
     return f"CANARY{number:03d}{tail}N{number:03d}E"
 
@@ -60,7 +60,7 @@ def names(draw: st.DrawFn) -> str:
 
 @st.composite
 def env_lines(draw: st.DrawFn, name: str, value: str, *, plain: bool) -> str:
-    """Return one entry in one of the spellings that a reader of Hermes takes."""
+    """Return an entry in a spelling that a reader of Hermes accepts."""
     export = draw(st.sampled_from(("", "", "export ", "  export  ") if plain else ("", "export ", "export\t", " ")))
     equals = draw(st.sampled_from(("=", "=", " = ", "= ", "\t=\t")))
     quotable = ["'"] if "'" not in value else []
@@ -102,7 +102,7 @@ def env_texts(draw: st.DrawFn, home: Home, start: int) -> str:
             other = draw(secrets(number + 100))
             home.gone.append(other)
             name = draw(st.sampled_from(JOINABLE))
-            # It leaves lines alone whose values look like URLs.
+            # It keeps lines whose values resemble URLs.
             value, other = (part.translate(dict.fromkeys(map(ord, " ?&:"))) for part in (value, other))
             lines.append(f"{name}={value}TELEGRAM_BOT_TOKEN={other}")
             home.gone[-2:] = [value, other]
@@ -133,7 +133,7 @@ def encoded_env(draw: st.DrawFn, home: Home, text: str) -> bytes:
 
 
 def scalar(draw: st.DrawFn, value: str, *, flow: bool = False) -> str:
-    """Return a YAML scalar in one of its styles."""
+    """Return a YAML scalar in a random style."""
     safe = value[0].isalnum() and not any(c in value for c in ":#,[]{}&*!|>'\"%@`? ") and "\\" not in value
     styles = ["'", '"', *([""] if safe else [])]
     style = draw(st.sampled_from(styles))

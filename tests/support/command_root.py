@@ -1,4 +1,4 @@
-"""A Hermes root for the command: a default profile that holds a bot, with every secret marked, and its picture."""
+"""A Hermes root and the commands run on it: a default profile with a bot and marked secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOURCE = {
 
 
 class CommandRoot:
-    """One user with a root, and the command run for them."""
+    """A user with a root, and the commands run as this user."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:
         self.runner = runner
@@ -48,7 +48,7 @@ class CommandRoot:
         return self.root if name == "default" else self.root / "profiles" / name
 
     def make(self, name: str = "default", files: Mapping[str, str | bytes] = SOURCE) -> Path:
-        """Make a profile as Hermes leaves it, without the command."""
+        """Create a profile like Hermes, without the command."""
         home = self.home(name)
         home.mkdir(parents=True, exist_ok=True)
         for path, content in files.items():
@@ -71,7 +71,7 @@ class CommandRoot:
         return picture(folder or self.user)
 
     def unchanged_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run the command, and assert that nothing of the user's was changed by it."""
+        """Run the command, and assert that it changed no file of the user."""
         before = self.picture()
         done = self.call(*arguments, env=env)
         assert self.picture() == before, f"{arguments} changed something"
@@ -79,7 +79,7 @@ class CommandRoot:
 
 
 def picture(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, tuple[object, ...]]:
-    """Return all that can be seen of a tree: names, kinds, modes, bytes, link targets."""
+    """Return the state of a tree: names, kinds, modes, bytes, link targets."""
     found: dict[str, tuple[object, ...]] = {}
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in without]
@@ -96,7 +96,7 @@ def picture(folder: Path, *, without: tuple[str, ...] = ()) -> dict[str, tuple[o
 
 
 def strays(world: CommandRoot) -> list[str]:
-    """Return what an interrupted change may have left: staged trees, temporary files, half-emptied trash."""
+    """Return leftovers of an interrupted change: staged trees, temporary files, partial trash entries."""
     state = world.state
     found = [str(path) for path in (state / "staging").glob("*")] + [str(p) for p in (state / "trash").glob(".*")]
     found += [str(path) for path in (state / "journal").glob(".*")]

@@ -1,7 +1,7 @@
-"""Runs the commands `hermes-profiles` and `hermes-gateways`, and looks for canaries in all they say and keep.
+"""Runs `hermes-profiles` and `hermes-gateways`, and searches their output and files for canaries.
 
-Every secret of a fixture contains CANARY. A runner that meets one in an answer, a message, the journal or the
-arguments of a program we start fails the test.
+Every secret of a fixture contains CANARY. A canary in an answer, a message, the journal or the arguments of a
+started program fails the test.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GATEWAYS = (sys.executable, "-m", "hermes_profiles.cli.gateways")
 
 @dataclass(frozen=True)
 class Done:
-    """What a command answered."""
+    """The result of a command."""
 
     code: int
     stdout: str
@@ -43,13 +43,13 @@ class Done:
 
     @property
     def problem(self) -> Any:
-        """Return the one error of an envelope."""
+        """Return the only error of an envelope."""
         (error,) = self.json["errors"]
         return error
 
 
 class LeakedCanary(AssertionError):
-    """A secret of a fixture was shown or logged."""
+    """A secret of a fixture was printed or logged."""
 
 
 def assert_no_canary(text: str | bytes, where: str) -> None:
@@ -59,7 +59,7 @@ def assert_no_canary(text: str | bytes, where: str) -> None:
 
 
 class Runner:
-    """Runs the command for one user. `environment` is all the environment there is."""
+    """Runs the commands as one user. `environment` is the complete environment."""
 
     def __init__(self, user_home: Path, environment: Mapping[str, str] | None = None) -> None:
         self.user_home = user_home
@@ -74,21 +74,20 @@ class Runner:
     def process(
         self, *arguments: str, env: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND, **options: Any
     ) -> subprocess.Popen[bytes]:
-        """Start the real command; both streams are pipes unless said otherwise."""
+        """Start the real command; stdout and stderr are pipes by default."""
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
         options = {"cwd": self.user_home, "env": {**self.environment, **(env or {})}} | options
         return subprocess.Popen([*command, *arguments], **options)
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Done:
-        """Run the real command in a process of its own."""
+        """Run the real command in a separate process."""
         with self.process(*arguments, env=env, **options) as process:
             out, err = process.communicate(timeout=120)
         done = Done(process.returncode, (out or b"").decode(errors="replace"), (err or b"").decode(errors="replace"))
         return self._checked(done, arguments)
 
     def call(self, *arguments: str, env: Mapping[str, str] | None = None, typed: str = "") -> Done:
-        """Run `hermes-profiles` inside this process: the same words, the same answer, much sooner. `typed` comes
-        through standard input."""
+        """Run `hermes-profiles` inside this process, which is faster. `typed` is its standard input."""
         from hermes_profiles.cli.profiles import run
 
         return self._inside(run, arguments, env, typed)
@@ -110,7 +109,7 @@ class Runner:
             stack.enter_context(_folder(self.user_home))
             stack.enter_context(contextlib.redirect_stdout(out))
             stack.enter_context(contextlib.redirect_stderr(err))
-            tempfile.tempdir = None  # what it was told before
+            tempfile.tempdir = None  # drops the cached folder
             try:
                 program(list(arguments))
             except SystemExit as end:

@@ -1,6 +1,6 @@
 """Runs doctor, fix and undo on services under a live `systemd --user`; prints JSON in its last line.
 
-Run as a program, under the manager that is there. HOME is a user's whose Hermes is the stand-in of the command's tests.
+Run as a program under the live manager. HOME belongs to a user with the Hermes stand-in of the command tests.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def main() -> None:
 
     (home("drift") / "config.yaml").write_text("model: gpt-5\nagent:\n  restart_drain_timeout: 300\n")
     (home("loop") / "exits").write_text("1\n" * 500)
-    (UNITS / "hermes-gateway-plain.service.d/50-hermes-profiles.conf").unlink()  # as Hermes alone would have it
+    (UNITS / "hermes-gateway-plain.service.d/50-hermes-profiles.conf").unlink()  # the state without hermes-profiles
     subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
     shutil.rmtree(old.parent.parent.parent)
     shutil.rmtree(home("ghost"))

@@ -1,4 +1,4 @@
-"""Runs the doctor on services that real Hermes 0.19.0 writes, runs and leaves; prints JSON in its last line.
+"""Runs the doctor on services of real Hermes 0.19.0; prints JSON in its last line.
 
 Run under a live systemd. Arguments: the Python of real Hermes. HOME is the user's.
 """
@@ -78,7 +78,7 @@ def main() -> None:
     (ROOT / "active_profile").unlink()
     command("hermes_profiles.cli.gateways", "install")
     SEEN["adopted"] = told()
-    # At each boot Hermes compares its unit with what it would write, and writes that.
+    # At each start Hermes rewrites its unit when it differs from its template.
     command("hermes_profiles.cli.gateways", "restart")
     for name in ("default", "one", "two"):
         eventually(name)

@@ -1,4 +1,4 @@
-"""Settings of the property tests here: short by default, long with HERMES_PROFILES_NIGHTLY=1."""
+"""Settings of property tests: few examples, or many with HERMES_PROFILES_NIGHTLY=1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of `.env` files, and what each reader makes of them."""
+"""Lines of `.env` files, and the result of each reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error codes of the package, collected from its source: strings that reach a parameter or field called `code`."""
+"""The error codes of the package: strings in its source passed as a parameter or field `code`."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import hermes_profiles
 
 PACKAGE = Path(hermes_profiles.__file__).parent
 _CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
-# Parameters called `code` that are no error codes: shell code, exit codes, states of a channel.
+# Parameters named `code` that are not error codes: shell code, exit codes, states of a channel.
 _OTHER = {"_deaf", "exit_meaning"}
 
 
 def collect() -> dict[str, list[str]]:
-    """Return code → `file:line` of every place that gives it."""
+    """Return code → `file:line` of every use."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
     places = _places(trees.values())
     found: dict[str, list[str]] = {}
@@ -62,7 +62,7 @@ def _constants(tree: ast.Module) -> dict[str, ast.expr]:
 
 
 def _values(node: ast.AST, places: dict[str, set[int]]) -> Iterator[ast.expr]:
-    """Yield the expressions that a node hands on as a code."""
+    """Yield the expressions that a node passes as a code."""
     if isinstance(node, ast.AnnAssign | ast.Assign) and node.value is not None:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
         if any(isinstance(target, ast.Name) and target.id == "default_code" for target in targets):

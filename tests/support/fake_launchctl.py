@@ -1,6 +1,6 @@
-"""A stateful launchctl: jobs that run nothing, in a JSON file, with the errors the real one is known for.
+"""A stateful fake launchctl: its jobs run nothing, and its errors are those of the real one.
 
-Run as a program (`install` puts it on PATH); the world beside it is `state.json`:
+Run as a program (`install` puts it on PATH); its state is `state.json` beside it:
   domains     {domain: code of `print DOMAIN`}
   jobs        {"domain/label": {pid, status, runs, home, leaving}}; `leaving`: how many more `print`s show a job that
               was booted out
@@ -11,7 +11,7 @@ Run as a program (`install` puts it on PATH); the world beside it is `state.json
   lingers     how many `print`s a job survives its bootout
   hidden      [domain] whose jobs `list` does not show
   old_words   print-disabled says true/false
-  calls       [[word, …]]: what was asked
+  calls       [[argument, …]] of each call
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WORDS = {"bootstrap": "Bootstrap failed", "bootout": "Boot-out failed", "kickst
 
 
 class LaunchdState:
-    """The state of a fake launchd; every change goes to its file at once."""
+    """The state of a fake launchd; every change is written to its file."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "state.json"
@@ -64,7 +64,7 @@ class LaunchdState:
 
 
 def install(folder: Path, uid: int) -> LaunchdState:
-    """Put a `launchctl` into a folder; returns its world: both domains there, no job."""
+    """Put a `launchctl` into a folder; returns its state: both domains, no job."""
     folder.mkdir(exist_ok=True)
     program = folder / "launchctl"
     program.write_text(
@@ -204,7 +204,7 @@ class Launchctl:
 
 
 def main() -> int:
-    """Answer one call; calls at the same time wait for each other."""
+    """Answer one call; concurrent calls are serialized by a lock."""
     path = Path(sys.argv[1])
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""A systemctl that starts nothing: it keeps units in memory, and prints what the real one (252) prints."""
+"""A fake systemctl: it keeps units in memory, starts nothing, and prints like systemd 252."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _IDLE = {
 
 
 class FakeSystemctl:
-    """Runs `systemctl`, `loginctl` and `journalctl`; `calls` are the words of each, `environments` what each got.
+    """Runs `systemctl`, `loginctl` and `journalctl`; records their arguments and environments.
 
-    `folder` holds the unit files; `answers` overrules a verb with a finished program.
+    `folder` holds the unit files; `answers` replaces the answer to a verb by a finished program.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,18 +45,18 @@ class FakeSystemctl:
 
     @property
     def verbs(self) -> list[str]:
-        """Return the verbs that were asked of `systemctl --user`, in order."""
+        """Return the verbs of the `systemctl --user` calls, in order."""
         return [words[3] for words in self.calls if words[1:2] == ("--user",)]
 
     def put(self, unit: str, **properties: str) -> None:
-        """Have a unit loaded, with other properties than an idle one."""
+        """Load a unit with properties that differ from an idle one."""
         self.units[f"{unit}.service"] = _IDLE | properties
 
     def _show(self, options: Sequence[str], names: Sequence[str]) -> Finished:
         wanted = next(each for each in options if each.startswith("--property=")).partition("=")[2].split(",")
         blocks = []
         for name in names:
-            if "*" in name:  # of a pattern, only what is loaded and not idle
+            if "*" in name:  # a pattern matches only loaded units that are not idle
                 blocks += [
                     self._block(each, unit, wanted) for each, unit in self.units.items()
                     if fnmatchcase(each, name) and (unit["ActiveState"] != "inactive" or unit["Job"])
@@ -70,14 +70,14 @@ class FakeSystemctl:
 
     def _block(self, name: str, unit: Mapping[str, str], wanted: Sequence[str]) -> str:
         known = {"Id": name, "Names": name, **unit}
-        # The real one answers in an order of its own.
+        # The order of the real answer is unspecified.
         return "".join(f"{each}={known[each]}\n" for each in sorted(wanted, reverse=True))
 
     def _daemon_reload(self, options: Sequence[str], names: Sequence[str]) -> Finished:
         return Finished(0, "", "")
 
     def _enable(self, options: Sequence[str], names: Sequence[str]) -> Finished:
-        for name in names:  # the first that is wrong spoils it for all
+        for name in names:  # the first invalid name fails the whole call
             if not (self.folder / name).exists():
                 return Finished(1, "", f"Failed to enable unit: Unit file {name} does not exist.\n")
             if self.units.get(name, {}).get("UnitFileState") == "bad":

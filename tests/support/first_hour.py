@@ -1,6 +1,6 @@
-"""The world of a new user's hour: a fresh home, Hermes installed in it and used a little, and our wheel.
+"""A new user's first hour: a home with an installed and used Hermes, and the wheel of this package.
 
-Every command is the real console script, run as a shell would run it; what each one said is kept for the report.
+Every command is the real console script, run by a shell; its output is kept for the report.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from command_runner import REPOSITORY
 
 TOKEN = "7000000001:CANARY-telegram-token"
 KEY = "CANARY-api-key-0123456789abcdef"
-# Who has used Hermes before us has these, and not one byte of them is ours.
+# Files of an earlier Hermes user; the commands must not change them.
 SHELL_FILES = {".bashrc": "alias ll='ls -l'\n", ".profile": "umask 027\n", ".zshrc": "bindkey -e\n"}
 _OURS = ("hermes_profiles", "_editable_impl_hermes_profiles", "pip", "__pycache__")
 _HERMES = "#!{python}\nimport sys\nfrom hermes_cli.main import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
 
 
 def wheel(folder: Path, judge: str) -> Path:
-    """Return a wheel of the working tree, built without a network; skips, and says why, without hatchling."""
+    """Return a wheel of the working tree, built without a network; skips without hatchling."""
     for python in (sys.executable, judge):
         words = [python, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
         done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
@@ -42,7 +42,7 @@ def wheel(folder: Path, judge: str) -> Path:
 
 
 def install_hermes(home: Path, judge: str) -> None:
-    """Make the virtual environment of somebody who has Hermes and not us, its libraries linked from the judge's."""
+    """Create a virtual environment with Hermes only; its libraries are links to the judge's."""
     venv = home / "venv"
     subprocess.run([judge, "-m", "venv", str(venv)], check=True, capture_output=True, timeout=120)
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
@@ -61,9 +61,9 @@ def install_hermes(home: Path, judge: str) -> None:
 
 
 def write_home(home: Path, url: str, port: int) -> None:
-    """Write what a user of Hermes has: a default profile with a Telegram bot and an API server, and shell files.
+    """Write a Hermes home: a default profile with a Telegram bot and an API server, and shell files.
 
-    `url` is the Bot API's stand-in: nothing leaves this machine.
+    `url` is the stand-in of the Bot API: no connection leaves the machine.
     """
     for name, content in SHELL_FILES.items():
         (home / name).write_text(content)
@@ -86,7 +86,7 @@ def write_home(home: Path, url: str, port: int) -> None:
 
 @dataclass(frozen=True)
 class Said:
-    """What a command answered."""
+    """The result of a command."""
 
     line: str
     code: int
@@ -105,7 +105,7 @@ class Said:
 
 
 class User:
-    """Somebody at a shell in a home of their own. `said` is all that was answered so far."""
+    """A user at a shell with a separate home. `said` has all results so far."""
 
     def __init__(self, home: Path, variables: dict[str, str]) -> None:
         self.home = home
@@ -119,7 +119,7 @@ class User:
         }  # fmt: skip
 
     def types(self, line: str, *, code: int = 0, says: str = "", never: str = "") -> Said:
-        """Run a line of shell; it must end with `code`, and say each of the words `says` (split at `|`)."""
+        """Run a shell line; it must exit with `code` and print each text of `says` (split at `|`)."""
         started = time.monotonic()
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-c", line], env=self.environment, cwd=self.home,
@@ -138,21 +138,21 @@ class User:
         return said
 
     def follows(self, said: Said, start: str) -> Said:
-        """Run the command that an answer gave as a hint: the first that begins with `start`."""
+        """Run the first command of a hint that begins with `start`."""
         found = re.search(rf"(?:`|: )({re.escape(start)}[^`\n]*)", said.stdout + said.stderr)
         assert found, f"`{said.line}` names no command that begins with `{start}`"
         return self.types(found[1].strip())
 
     def gateways(self, line: str = "hermes-gateways status --json", *, code: int = 0) -> dict[str, Any]:
-        """Return what status knows of each gateway, by profile."""
+        """Return profile → gateway row of status."""
         return {row["profile"]: row for row in self.types(line, code=code).data["gateways"]}
 
     def report(self) -> str:
-        """Return all that was typed and answered."""
+        """Return all commands and their output."""
         return "\n".join(map(str, self.said))
 
     def end(self) -> None:
-        """After a failure, let nothing run on."""
+        """End all processes after a failure."""
         if (self.venv / "bin/hermes-gateways").exists():
             subprocess.run(
                 [str(self.venv / "bin/hermes-gateways"), "uninstall"], env=self.environment, cwd=self.home, check=False,
@@ -160,7 +160,7 @@ class User:
             )  # fmt: skip
 
     def eventually(self, what: str, check: Callable[[], Any], patience: float = 30) -> Any:
-        """Return the first true answer; fails when there is none in time, and tells what ran then."""
+        """Return the first true answer; a timeout fails and lists the running processes."""
         deadline = time.monotonic() + patience
         while not (found := check()):
             assert time.monotonic() < deadline, f"never happened: {what}; processes: {self.processes()}"
@@ -168,7 +168,7 @@ class User:
         return found
 
     def processes(self) -> dict[int, str]:
-        """Return every process with this home in its words or its environment: pid → its words."""
+        """Return pid → arguments of every process with this home in arguments or environment."""
         found = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdecimal():
@@ -177,13 +177,13 @@ class User:
                 words, variables = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
             except OSError:
                 continue
-            # The bus of the session starts when somebody first speaks on it, and stays.
+            # The session bus starts with its first client and stays.
             if os.fsencode(self.home) in words + b"\0" + variables and b"dbus-daemon\0--session" not in words:
                 found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
         return found
 
     def files(self) -> dict[str, str]:
-        """Return what is in the home but for the virtual environment: path → mode and digest, or what a link names."""
+        """Return path → mode and digest, or link target, of the home without its virtual environment."""
         found = {}
         for folder, folders, files in os.walk(self.home):
             if Path(folder) == self.home and "venv" in folders:
@@ -203,7 +203,7 @@ class User:
         return found
 
     def installed(self) -> set[str]:
-        """Return the files of the virtual environment, bytecode aside: it comes and goes."""
+        """Return the files of the virtual environment without bytecode."""
         return {
             os.path.relpath(os.path.join(folder, name), self.venv)
             for folder, _, names in os.walk(self.venv)
@@ -213,5 +213,5 @@ class User:
 
 
 def quoted(path: Path) -> str:
-    """Return a path as a word of shell."""
+    """Return a path quoted for the shell."""
     return shlex.quote(str(path))

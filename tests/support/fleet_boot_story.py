@@ -1,6 +1,7 @@
-"""What happens when nobody asks us: services that start with their manager, by hand, after a crash. Run as a program.
+"""Gateways started without a command: by their manager, by systemctl, after a crash.
 
-Arguments: the Python of real Hermes, `install` or `boot`, the address of the Bot API's stand-in. HOME is the fleet's.
+Run as a program with the arguments: the Python of real Hermes, `install` or `boot`, the URL of the Bot API stand-in.
+HOME belongs to the fleet.
 The last line printed is JSON.
 """
 
@@ -26,7 +27,7 @@ def systemctl(*words: str) -> None:
 
 
 def up(before: dict[str, int] | None = None) -> dict[str, Any]:
-    """Return what status says once both run, with other pids than before."""
+    """Return the status once both gateways run with new pids."""
 
     def seen() -> Any:
         found = rows()
@@ -50,7 +51,7 @@ def install(url: str) -> list[Any]:
 
 
 def boot() -> list[Any]:
-    """The manager has started the services; then they are restarted past us, and killed together."""
+    """Check services started by the manager, restarted by systemctl, and killed together."""
     found = [told(up())]
     for number in range(2):
         pids = {name: row["pid"] for name, row in found[-1].items()}

@@ -1,6 +1,6 @@
-"""A small world for the fleet's loop: gateways that obey, fail or resist, a manager, a clock that only `sleep` moves.
+"""Fakes for the fleet executor: gateways that obey, fail or resist, a manager, a clock.
 
-What a look shows is put together by the real `resolve`, so that the loop is judged with the real words of the truth.
+Only `sleep` advances the clock. Observations are made by the real `resolve`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TICKS = 100.0
 
 @dataclass
 class Nature:
-    """How one gateway, and the manager when it comes to it, behave; a time of None means: never.
+    """Behaviour of a gateway and its manager; a time of None means never.
 
-    `ends_with`: what each try to run ends with at once, for the first `bad_tries` of them; `settles`: seconds from
-    start to up; `queue`: seconds before the manager begins what it was told; `lingers`: seconds it cleans up after the
+    `ends_with`: exit codes of the first `bad_tries` starts; `settles`: seconds from
+    start to up; `queue`: seconds before the manager begins an action; `lingers`: seconds it cleans up after the
     end of a process that it stopped.
     """
 
@@ -53,7 +53,7 @@ class Nature:
 
 @dataclass
 class Sim:
-    """One profile: its service as the manager sees it, and its process."""
+    """A profile: the state of its service and its process."""
 
     profile: str
     nature: Nature = field(default_factory=Nature)
@@ -82,7 +82,7 @@ class Sim:
 
 
 class FakeFleet:
-    """The hands of the loop in that world. `calls`: (time, verb, of whom) of all that was asked."""
+    """A gateway backend of simulated profiles. `calls`: (time, verb, profiles) of every call."""
 
     def __init__(self, profiles: Iterable[str] = (), **natures: Nature) -> None:
         self.sims = {name: Sim(name, natures.get(name, Nature())) for name in profiles}
@@ -100,7 +100,7 @@ class FakeFleet:
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = count()
 
-    # What the loop may do
+    # Backend calls
 
     def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
         def act() -> Mapping[str, Gateway]:
@@ -174,7 +174,7 @@ class FakeFleet:
         coming = sim.queued or (sim.pid is not None and not sim.is_settled(self.time))
         return coming or sim.activity in (Activity.ACTIVATING, Activity.DEACTIVATING)
 
-    # What happens in it
+    # Simulation
 
     def pass_time(self, seconds: float) -> None:
         until = self.time + seconds
@@ -208,17 +208,17 @@ class FakeFleet:
     def _begin(self, sim: Sim, job: int) -> None:
         if sim.job != job:
             return
-        if sim.activity is Activity.DEACTIVATING:  # first it is stopped to its end
+        if sim.activity is Activity.DEACTIVATING:  # the stop is finished first
             self._in(0.1, lambda: self._begin(sim, job))
             return
         sim.restarts = sim.tries = 0
         self._spawn(sim, job)
 
     def _spawn(self, sim: Sim, job: int) -> None:
-        """Run the gateway once, as the manager does."""
+        """Run the gateway once, like the manager."""
         if sim.job != job:
             return
-        if sim.pid is not None and not sim.supervised:  # somebody started it by hand: the second one loses
+        if sim.pid is not None and not sim.supervised:  # the one started by hand keeps its place
             self._ended_at_once(sim, 1, job)
             return
         sim.tries += 1
@@ -252,7 +252,7 @@ class FakeFleet:
         self._process(self.sims[name], supervised=False)
 
     def bring_up(self, *names: str) -> FakeFleet:
-        """Have services up and settled, as if for an hour."""
+        """Set services to running and settled for an hour."""
         for name in names or tuple(self.sims):
             sim = self.sims[name]
             sim.activity, sim.since, sim.last_exit = Activity.ACTIVE, self.time - 3600, None
@@ -262,7 +262,7 @@ class FakeFleet:
         return self
 
     def crash(self, name: str, code: int = -9) -> None:
-        """End a process as a crash does: its pid file stays, and the manager revives what it runs."""
+        """End a process like a crash: its pid file stays, and the manager restarts its service."""
         sim = self.sims[name]
         assert sim.pid is not None
         self._gone(sim, sim.pid, code, orderly=False)
@@ -308,7 +308,7 @@ class FakeFleet:
             self._ends_after(sim, sim.nature.term, 1)
         return ""
 
-    # What is to be seen of it
+    # Observation
 
     def gateway(self, name: str) -> Gateway:
         return resolve(self.facts(name))
@@ -340,19 +340,19 @@ class FakeFleet:
         )  # fmt: skip
 
     def is_up(self, name: str) -> bool:
-        """Return whether its service runs a gateway that is up: the truth itself, not what a look makes of it."""
+        """Return whether the service runs a gateway that is up, read from the simulation."""
         sim = self.sims[name]
         is_run = sim.supervised and sim.activity is Activity.ACTIVE
         return is_run and sim.is_settled(self.time)
 
     def is_down(self, name: str) -> bool:
-        """Return whether nothing of it is there, and nothing will bring it back."""
+        """Return whether no process exists and none will be started."""
         sim = self.sims[name]
         quiet = sim.activity in (Activity.INACTIVE, Activity.FAILED)
         return sim.pid is None and quiet and not sim.waiting and not sim.queued
 
     def made(self, *verbs: str) -> list[tuple[str, tuple[str, ...]]]:
-        """Return (verb, of whom) of the calls with these verbs, in order."""
+        """Return (verb, profiles) of the calls with these verbs, in order."""
         return [(verb, of) for _, verb, of in self.calls if verb in verbs]
 
     def when(self, verb: str, name: str) -> list[float]:
@@ -366,7 +366,7 @@ def drive(
     told: Callable[[Outcome], None] = lambda _: None,
     **pace: Any,
 ) -> dict[str, Outcome]:
-    """Return profile → outcome of the loop alone."""
+    """Return profile → outcome of the executor alone."""
     profiles = tuple(names) or tuple(world.sims)
     outcomes = FleetExecutor(verb, world, RunOptions(**pace), told).run(profiles, world.gateways())
     assert [each.profile for each in outcomes] == list(profiles), "an account for each, in the order given"
@@ -377,7 +377,7 @@ def act(
     world: FakeFleet, verb: Verb, names: Sequence[str], *, named: bool = True, disabled: Iterable[str] = (),
     start_stopped: bool = False, told: Callable[[Outcome], None] = lambda _: None, **pace: Any,
 ) -> dict[str, Outcome]:  # fmt: skip
-    """Return profile → outcome of a whole command: sorted out, then carried out."""
+    """Return profile → outcome of a whole command: selected, then executed."""
     gateways = world.gateways()
     plan = sort_out(
         verb, Selection(tuple(names), named), gateways, disabled=disabled, start_stopped=start_stopped

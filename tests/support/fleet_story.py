@@ -1,6 +1,7 @@
-"""The life of a fleet of real gateways, told by the command alone; run as a program, under whatever manager is there.
+"""The life of a fleet of real gateways, driven by the commands under the present manager.
 
-Arguments: the Python of real Hermes. HOME is the fleet's. Every step asserts; the last line printed is `told`.
+Run as a program with the Python of real Hermes as argument. HOME belongs to the fleet. Every step asserts; the last
+printed line is `told`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ HERMES = sys.argv[1]
 HOME = Path(os.environ["HOME"])
 ROOT = HOME / ".hermes"
 TOKEN = "7000000001:CANARY-telegram-token"
-# Two that share a bot and a port, one of an awkward kind, two plain ones.
+# Two share a bot and a port, one has an awkward name, two are plain.
 NAMES = ("default", "four", "one", "three", "two")
 
 
@@ -42,7 +43,7 @@ def eventually(check: Callable[[], Any], what: str, patience: float = 60) -> Any
 
 
 def command(*words: str, fails: bool = False, program: str = "gateways") -> Any:
-    """Run the command as a user whose shell holds somebody else's secrets, and return its envelope."""
+    """Return the envelope of a command run in a shell with secrets of another user."""
     hostile = {"TELEGRAM_BOT_TOKEN": "9:CANARY-of-the-shell", "API_SERVER_PORT": "1", "PORT": "2"}
     module = "hermes_profiles.cli.gateways" if program == "gateways" else "hermes_profiles.cli"
     done = subprocess.run(
@@ -73,7 +74,7 @@ def healthy(port: int) -> bool:
 
 
 def processes() -> dict[int, bytes]:
-    """Return the gateways of this fleet in the process table: pid → environment."""
+    """Return pid → environment of the gateways of this fleet in the process table."""
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -103,13 +104,13 @@ def hermes(*words: str) -> str:
 
 
 def write_profile(name: str, port: int, *, url: str = "", webhook: int = 0) -> None:
-    """Write a profile with an API server; with `url`, the stand-in's, one that has the bot and a webhook port, too."""
+    """Write a profile with an API server; with a `url`, with the bot and a webhook port as well."""
     home(name).mkdir(parents=True, exist_ok=True)
     lines = ["HERMES_DISABLE_LAZY_INSTALLS=1", "API_SERVER_ENABLED=true", "API_SERVER_HOST=127.0.0.1"]
     lines += [f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef", f"API_SERVER_PORT={port}"]
     config: dict[str, Any] = {"model": {"default": "none/none"}}
     if url:
-        # Neither a look-up of Telegram's addresses nor a proxy: nothing leaves this machine.
+        # No look-up of Telegram's addresses and no proxy: no connection leaves the machine.
         lines += [f"TELEGRAM_BOT_TOKEN={TOKEN}", "TELEGRAM_FALLBACK_IPS=149.154.167.220", "NO_PROXY=*"]
         lines += ["HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1", f"WEBHOOK_SECRET=CANARY-{name}", "WEBHOOK_ENABLED=true"]
         lines += [f"WEBHOOK_PORT={webhook}"]
@@ -120,7 +121,7 @@ def write_profile(name: str, port: int, *, url: str = "", webhook: int = 0) -> N
 
 
 def make(api: BotApi) -> dict[str, int]:
-    """Make the profiles; returns the port each answers on."""
+    """Create the profiles; returns profile → port."""
     ports = {name: free_port() for name in NAMES}
     shared = free_port()
     for name in NAMES:
@@ -138,7 +139,7 @@ def only_poller(api: BotApi, name: str) -> None:
 
 
 def told_truly(ports: dict[str, int]) -> dict[str, int]:
-    """Hold status against the files, the process table, `/health` and Hermes' own list; returns the pids."""
+    """Compare status with files, process table, `/health` and Hermes' list; returns the pids."""
     seen = rows()
     assert set(seen) == set(NAMES)
     for name, row in seen.items():
@@ -194,7 +195,7 @@ def restart_each_side(api: BotApi, ports: dict[str, int]) -> None:
 
 
 def stay_apart(ports: dict[str, int]) -> None:
-    """A sticky profile sends the default service to nobody else."""
+    """Check that a sticky profile does not change the home of the default service."""
     command("use", "three", program="profiles")
     assert outcomes("restart", "default") == {"default": "restarted"}
     told_truly(ports)
@@ -202,7 +203,7 @@ def stay_apart(ports: dict[str, int]) -> None:
 
 
 def survive(api: BotApi, ports: dict[str, int]) -> None:
-    """Killed, and asked for a restart: revived and counted, and the bot stays with its owner."""
+    """Check that killed gateways are restarted and counted, and the owner keeps its bot."""
     for number, why in ((signal.SIGKILL, "killed"), (signal.SIGUSR1, "exit 75")):
         pid = rows("one")["one"]["pid"]
         os.kill(pid, number)
@@ -216,7 +217,7 @@ def survive(api: BotApi, ports: dict[str, int]) -> None:
 
 
 def hand_over(api: BotApi) -> None:
-    """The owner stops, the other restarts: the bot is its own now, and comes back only when asked for."""
+    """Check that the bot moves when its owner stops, and returns only on request."""
     assert outcomes("stop", "one") == {"one": "stopped"}
     assert outcomes("restart", "two") == {"two": "restarted"} and masked("two") == set()
     only_poller(api, "two")
@@ -230,7 +231,7 @@ def hand_over(api: BotApi) -> None:
 
 
 def park_the_broken(ports: dict[str, int]) -> None:
-    """A gateway that cannot work (78): told as failed with its reason, not tried again for ever."""
+    """Check that a gateway that exits with 78 is reported as failed and not retried."""
     assert outcomes("stop", "four") == {"four": "stopped"}
     with socket.create_server(("127.0.0.1", ports["four"])):
         refused = command("start", "--on-conflict", "refuse", fails=True)
@@ -259,7 +260,7 @@ def stay_down() -> None:
 
 
 def change_names() -> None:
-    """A renamed profile takes its service along and runs on; a deleted one takes it away."""
+    """Check that rename moves the service of a profile and delete removes it."""
     command("rename", "three", "third", program="profiles")
     eventually(lambda: rows("third")["third"]["state"] == "running", "the gateway under its new name")
     assert len(processes()) == 1

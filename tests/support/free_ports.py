@@ -1,4 +1,4 @@
-"""Ports for gateways of tests that run side by side."""
+"""Ports for gateways of tests that run in parallel."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import socket
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on. Below those the kernel gives to connections: one of these may be taken
-    again before the gateway listens on it. At random, for many tests ask at the same time."""
+    """Return a free port, chosen at random because tests run in parallel.
+
+    It is below the ephemeral ports: the kernel could give one of those to a connection before the gateway listens."""
     while True:
         port = random.randrange(17_000, 32_000)
         with socket.socket() as probe:

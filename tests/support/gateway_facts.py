@@ -1,4 +1,4 @@
-"""Builders of gateway facts for unit tests: a process, a service, what a gateway wrote, and all of them together."""
+"""Builders of gateway facts for unit tests: a process, a service, a state file, and all of them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def service(activity: Activity = Activity.ACTIVE, pid: int | None = None, **more
 
 
 def wrote(state: str = "running", pid: int = 42, *, reason: str = "", busy: int = 0, **channels: Any) -> StateRecord:
-    """What the gateway wrote of itself; a channel is (state, message, seconds ago)."""
+    """Return the state a gateway wrote; a channel is (state, message, seconds ago)."""
     entries = tuple(ChannelRecord(name, each[0], "", each[1], at(each[2])) for name, each in channels.items())
     return StateRecord(pid, 1000.0, state, reason, busy, entries, ())
 
 
 def facts(uptime: float = UP, **more: Any) -> GatewayFacts:
-    """Facts of a profile; with a process, it has been up for `uptime` seconds."""
+    """Return the facts of a profile; its process has been up for `uptime` seconds."""
     given: dict[str, Any] = {
         "profile": "work",
         "manager": ManagerKind.SYSTEMD,

@@ -1,6 +1,6 @@
 """A user with a fake Hermes installation, so that `hermes-gateways` drives real processes under a real supervisord.
 
-The fake is one script: it does what `hermes gateway run` does that others can see, and nothing else.
+The fake is one script with the externally visible behaviour of `hermes gateway run`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 from command_root import CommandRoot
 from command_runner import GATEWAYS, Done, Runner
 
-# Files in the profile's home steer it: `exits` holds exit codes, one a line, for its next starts; `deaf` lets it pass
-# over SIGTERM and the stop marker; `slow` holds the seconds it takes to come up; `platforms` goes into its state file.
+# Files in the profile's home control it: `exits` has the exit codes of its next starts, one per line; with `deaf` it
+# ignores SIGTERM and the stop marker; `slow` has its start-up time in seconds; `platforms` is copied to its state file.
 GATEWAY = r"""#!{python} -IS
 import fcntl, json, os, signal, sys, time
 
@@ -90,7 +90,7 @@ TOKEN = "7100000009:CANARYgatewayCANARYgatewayCANARY09"
 
 
 def until(what: Callable[[], object]) -> Any:
-    """Return the first true answer; fails when there is none in time."""
+    """Return the first true answer; a timeout fails."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         answer = what()
@@ -101,7 +101,7 @@ def until(what: Callable[[], object]) -> Any:
 
 
 class GatewayRoot(CommandRoot):
-    """One user with a root, a fake Hermes, and both commands run for them."""
+    """A user with a root and a fake Hermes, and both commands run as this user."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:
         super().__init__(runner, root)
@@ -111,7 +111,7 @@ class GatewayRoot(CommandRoot):
         self.python.write_text(GATEWAY.format(python=sys.executable))
         self.python.chmod(0o755)
         (self.python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")
-        hermes = self.python.parent / "hermes"  # what `hermes` on PATH looks like
+        hermes = self.python.parent / "hermes"  # the console script on PATH
         hermes.write_text(f"#!{self.python}\n")
         hermes.chmod(0o755)
         self.runner.environment["PATH"] = f"{self.python.parent}:{self.runner.environment['PATH']}"
@@ -127,11 +127,11 @@ class GatewayRoot(CommandRoot):
         return done
 
     def gateways_process(self, *arguments: str, env: Mapping[str, str] | None = None, **options: Any) -> Any:
-        """Start the real `hermes-gateways` in a process of its own."""
+        """Start the real `hermes-gateways` in a separate process."""
         return self.runner.process(*arguments, env=env, command=GATEWAYS, **options)
 
     def untouched_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run `hermes-gateways`, and assert that nothing of the user's was changed by it."""
+        """Run `hermes-gateways`, and assert that it changed no file of the user."""
         before = self.picture()
         done = self.gateways(*arguments, env=env)
         after = self.picture()
@@ -140,13 +140,13 @@ class GatewayRoot(CommandRoot):
         return done
 
     def profile(self, *names: str, **files: str) -> None:
-        """Make profiles as Hermes leaves them; `files` by name with `_` for `.`: `env`, `config_yaml`."""
+        """Create profiles like Hermes; `files` by name with `_` for `.`: `env`, `config_yaml`."""
         known = {"env": ".env", "config_yaml": "config.yaml", "profile_yaml": "profile.yaml"}
         for name in names:
             self.make(name, {"config.yaml": "model: gpt-5\n"} | {known[key]: text for key, text in files.items()})
 
     def outcomes(self, done: Done) -> dict[str, str]:
-        """Return profile → outcome of an answer in JSON."""
+        """Return profile → outcome of a JSON answer."""
         return {row["profile"]: row["outcome"] for row in done.data["outcomes"]}
 
     def rows(self, *arguments: str) -> dict[str, dict[str, Any]]:
@@ -160,7 +160,7 @@ class GatewayRoot(CommandRoot):
         return self.state / "supervisor" / "programs" / f"{unit}.conf"
 
     def pid(self, name: str) -> int | None:
-        """Return the pid of a fake gateway that is up and alive, None when none is."""
+        """Return the pid of a running fake gateway, or None."""
         try:
             pid = int(json.loads((self.home(name) / "gateway.pid").read_text())["pid"])
         except (FileNotFoundError, ValueError):
@@ -168,7 +168,7 @@ class GatewayRoot(CommandRoot):
         return pid if not is_gone(pid) else None
 
     def starts(self, name: str) -> list[Any]:
-        """Return [pid, words, environment] of every start of a fake gateway."""
+        """Return [pid, arguments, environment] of every start of a fake gateway."""
         path = self.home(name) / "starts"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -181,7 +181,7 @@ class GatewayRoot(CommandRoot):
         return process
 
     def daemon(self) -> int | None:
-        """Return the pid of the supervisord of this root, None when none runs."""
+        """Return the pid of the supervisord of this root, or None."""
         try:
             pid = int((self.state / "supervisor" / "supervisord.pid").read_text())
         except (FileNotFoundError, ValueError):
@@ -189,14 +189,14 @@ class GatewayRoot(CommandRoot):
         return pid if not is_gone(pid) else None
 
     def known(self) -> dict[str, Any]:
-        """Return what the daemon says of each of its programs."""
+        """Return the daemon's information on each of its programs."""
         from hermes_profiles.services.supervisor.client import call
 
         told = call(self.state / "supervisor", "getStatus", [])
         return dict(told["programs"])
 
     def end(self) -> list[int]:
-        """End the daemon and with it its gateways; returns what was left of the user's processes, ended as well."""
+        """End the daemon and its gateways; returns the other processes of the user, which are ended as well."""
         pid = self.daemon()
         if pid is not None:
             for folder in (self.root, *(self.root / "profiles").glob("*")):
@@ -209,7 +209,7 @@ class GatewayRoot(CommandRoot):
         return left
 
     def _wake(self) -> None:
-        """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
+        """Wake the daemon: without another event it handles a signal only after a second."""
         from hermes_profiles.services.manager import ManagerError
         from hermes_profiles.services.supervisor.client import DaemonNotRunning
 
@@ -229,7 +229,7 @@ def is_gone(pid: int) -> bool:
 
 
 def processes_of(user: Path) -> list[int]:
-    """Return the pids of all processes but this one whose environment or words name this user's home."""
+    """Return the pids of other processes whose environment or arguments contain this user's home."""
     needle, found = os.fsencode(user) + b"/", []
     for entry in os.listdir("/proc"):
         if not entry.isdecimal() or int(entry) == os.getpid():
@@ -244,7 +244,7 @@ def processes_of(user: Path) -> list[int]:
 
 
 def until_none(what: Callable[[], list[int]]) -> list[int]:
-    """Return [] as soon as there is nothing any more, else what there still is after two seconds."""
+    """Return [] once the list is empty, else its content after two seconds."""
     deadline = time.monotonic() + 2.0
     while (left := what()) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -1,6 +1,6 @@
-"""Real Hermes as the judge: what it makes of many homes, asked in one process with a child for each home.
+"""Real Hermes as the judge of many homes: one process with a child for each home.
 
-The judge reads a copy: its loaders rewrite what they read (joined keys, UTF-16).
+The judge reads a copy, because its loaders rewrite files (joined keys, UTF-16).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from real_hermes import hermes_python
 
-# Run by the judge's Python. Reads [{"home": path, "root": path}] and prints what each home makes of a gateway.
+# Run by the judge's Python. Reads [{"home": path, "root": path}] and prints the gateway configuration of each home.
 _SCRIPT = r"""
 import contextlib, io, json, logging, os, sys
 sys.dont_write_bytecode = True
@@ -75,7 +75,7 @@ print(json.dumps(answers))
 
 @dataclass(frozen=True)
 class Verdict:
-    """What Hermes makes of one home. `api`: port, key and host of its API server, None without a block."""
+    """Hermes' reading of one home. `api`: port, key and host of its API server, None without a block."""
 
     connected: frozenset[str]
     enabled: frozenset[str]
@@ -86,8 +86,7 @@ class Verdict:
 
 @contextmanager
 def far_folder(name: str) -> Iterator[Path]:
-    """Yield a folder outside of /tmp that is gone afterwards: Hermes takes a home below /tmp for a test, and starts no
-    gateway there."""
+    """Yield a temporary folder outside /tmp: for a home below /tmp Hermes starts no gateway."""
     folder = Path(__file__).parent / ".work" / f"{name}-{os.getpid()}"
     folder.mkdir(parents=True)
     (folder.parent / ".gitignore").write_text("*\n")
@@ -98,7 +97,7 @@ def far_folder(name: str) -> Iterator[Path]:
 
 
 def environment(user_home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a judge: nothing of ours but the PATH."""
+    """Return the environment of a judge: only PATH is inherited."""
     return {
         "HOME": str(user_home),
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
@@ -144,7 +143,7 @@ def _copied(home: Path, place: Path) -> Path:
 
 
 def hermes(user_home: Path, *words: str, timeout: float = 60, **more: str) -> subprocess.CompletedProcess[str]:
-    """Return what the real `hermes` command answers."""
+    """Return the result of the real `hermes` command."""
     command = [hermes_python(), "-m", "hermes_cli.main", *words]
     env = environment(user_home, HERMES_HOME=str(user_home / ".hermes"), NO_COLOR="1", COLUMNS="160", **more)
     return subprocess.run(

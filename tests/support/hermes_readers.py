@@ -1,4 +1,4 @@
-"""Run by the interpreter that has hermes-agent: answers what its readers make of files given on stdin.
+"""Prints how the readers of hermes-agent read files given on stdin; run by its interpreter.
 
 Input: JSON {"env": [base64], "yaml": [base64]}.
 Output: JSON {"env": [[P1, P2, P3]], "yaml": [data or null], "known": [name]}.

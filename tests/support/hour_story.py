@@ -1,6 +1,7 @@
-"""A new user's hour, from the installation to the last trace: run as a program, under whatever manager is there.
+"""A new user's first hour, from installation to complete removal, under the present manager.
 
-Arguments: the Python of real Hermes, the wheel. HOME is the user's, and empty. The last line printed is `told`.
+Run as a program with the arguments: the Python of real Hermes, the wheel. HOME belongs to the user and is empty. The
+last printed line is `told`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MADE = ("twin", "work", "night")
 
 
 def move_port(user: User, profile: str) -> None:
-    """Take a port that nobody has: the free ones that we count up to are those of the tests beside this one, too."""
+    """Set a random free port: parallel tests would choose the same next free port."""
     line = f"echo {free_port()} | hermes-profiles env set {profile} API_SERVER_PORT"
     user.types(line, says=f"API_SERVER_PORT of {profile}")
 
@@ -39,7 +40,7 @@ def install(user: User) -> None:
 
 
 def make_profiles(user: User) -> None:
-    """One is made as people do it today, two with us."""
+    """Create one profile with Hermes and two with hermes-profiles."""
     user.types("hermes profile create twin --clone", says="created")
     assert TOKEN in (user.root / "profiles/twin/.env").read_text(), "Hermes 0.19.0 copies the token"
     user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
@@ -53,7 +54,7 @@ def make_profiles(user: User) -> None:
 
 
 def run_them(user: User, api: BotApi) -> None:
-    """All start; of the two with one bot, one gets it, and everybody can see which."""
+    """Start all gateways: one of two gets the shared bot, and status shows which one."""
     user.types("hermes-gateways install --start", says="started|token already in use by profile 'default'")
     rows = user.gateways()
     assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(("default", *MADE), "running")
@@ -64,7 +65,7 @@ def run_them(user: User, api: BotApi) -> None:
 
 
 def mend(user: User, api: BotApi) -> None:
-    """The doctor finds what is wrong and what to do; doing what it says mends it."""
+    """Check that the doctor's hints fix its findings."""
     found = user.types("hermes-profiles doctor", code=3, says="error|telegram token|default and twin|fix:")
     tried = user.follows(found, "hermes-profiles repair")
     assert "would lose telegram" in tried.stdout and "without `--dry-run`" in tried.stdout
@@ -81,7 +82,7 @@ def mend(user: User, api: BotApi) -> None:
 
 
 def look_back(user: User) -> None:
-    """What all of them wrote, in one stream."""
+    """Check the combined logs of all gateways."""
     lines = user.types("hermes-gateways logs -n 500").stdout.splitlines()
     assert {line.split("|")[0].strip() for line in lines} == {"default", *MADE}, "a profile says nothing"
     stamps = [line.split("|")[1].split()[:2] for line in lines if line.split("|")[1].startswith(" 20")]
@@ -91,7 +92,7 @@ def look_back(user: User) -> None:
 
 
 def go_on(user: User) -> None:
-    """A day's work: restart, one that stops, one that is switched off."""
+    """Restart all gateways, stop one, and disable one."""
     before = {name: row["pid"] for name, row in user.gateways().items()}
     user.types("hermes-gateways restart", says="restarted", never="failed")
     after = {name: row["pid"] for name, row in user.gateways().items()}
@@ -110,7 +111,7 @@ def go_on(user: User) -> None:
 
 
 def stay_awake(user: User) -> None:
-    """Under systemd the machine stays awake as long as a gateway runs; elsewhere it is said why that cannot be."""
+    """Check that awake holds a lock under systemd, and reports its reason elsewhere."""
     if not IS_SYSTEMD:
         user.types("hermes-gateways awake on", code=6)
         return
@@ -122,7 +123,7 @@ def stay_awake(user: User) -> None:
 
 
 def speak_hermes(user: User) -> None:
-    """The word `hermes` itself, in a shell that has read its start file."""
+    """Run `hermes` through the shim, in a shell with its start file."""
     user.types("hermes-profiles shim install --shell bash", says="hermes")
     user.types("bash -ic 'hermes-profiles shim status'")
     user.types("bash -ic 'hermes profile list'", says="channels|twin|work|night")
@@ -139,7 +140,7 @@ def speak_hermes(user: User) -> None:
 
 
 def take_off(user: User) -> None:
-    """Everything of ours goes again, in the order in which one would think of it."""
+    """Remove everything hermes-profiles has installed."""
     user.types("hermes-gateways uninstall", says="uninstalled")
     for name in (*MADE, "kid"):
         user.types(f"hermes-profiles delete {name} --yes", says="trash")
@@ -151,7 +152,7 @@ def take_off(user: User) -> None:
 
 
 def leave_nothing(user: User, before: Before) -> None:
-    """What is there now was there before, or is Hermes' own."""
+    """Check that every remaining file existed before or belongs to Hermes."""
     user.eventually("the end of every process of ours", lambda: not user.processes().keys() - before.processes.keys())
     assert user.installed() == before.installed, user.installed() ^ before.installed
     now = user.files()
@@ -166,21 +167,21 @@ def leave_nothing(user: User, before: Before) -> None:
 
 
 class Before(NamedTuple):
-    """What there was before we came."""
+    """The state before the installation."""
 
     files: dict[str, str]
     installed: set[str]
     processes: dict[int, str]
 
 
-# What the default profile's gateway writes (Hermes 0.19.0).
+# Files that the default profile's gateway writes (Hermes 0.19.0).
 OF_HERMES = {
     ".clean_shutdown", ".tirith-install-failed", "audio_cache", "bin", "channel_directory.json", "cron",
     "gateway-starts.log", "gateway.lock", "gateway_state.json", "hooks", "image_cache", "kanban", "kanban.db",
     "kanban.db.dispatch.lock", "kanban.db.init.lock", "logs", "memories", "pairing", "platforms", "response_store.db",
     "sandboxes", "sessions", "skills", "state", "state.db",
 }  # fmt: skip
-# Folders that `hermes profile create` makes for profiles and wrappers, that of Hermes' locks, that of a user's units.
+# Folders of `hermes profile create` for profiles and wrappers, of Hermes' locks, and of user units.
 FOLDERS = {
     ".hermes/profiles", ".local", ".local/bin", ".local/state", ".local/state/hermes",
     ".local/state/hermes/gateway-locks", ".config", ".config/systemd", ".config/systemd/user",
@@ -200,7 +201,7 @@ def main() -> None:
     home = Path(os.environ["HOME"])
     user = User(home, {name: os.environ[name] for name in PASSED_ON if name in os.environ})
     install_hermes(home, JUDGE)
-    if IS_SYSTEMD:  # logind alone is a stand-in
+    if IS_SYSTEMD:  # only logind is a stand-in
         LOCKS.mkdir()
         (home / "venv/bin/systemd-inhibit").write_text(INHIBIT)
         (home / "venv/bin/systemd-inhibit").chmod(0o755)

@@ -1,4 +1,4 @@
-"""A small stand-in for WeChat's iLink bot API and for a model, both on 127.0.0.1.
+"""A stand-in for WeChat's iLink bot API and for a model, both on 127.0.0.1.
 
 A gateway uses it by WEIXIN_BASE_URL, its model by `model.base_url: <url>/v1`. An account is identified by its token,
 the bearer of every request; polls, received and sent messages are recorded for each account. The model's answer lists
@@ -32,7 +32,7 @@ SKILL = re.compile(r"\bskill-of-([a-z0-9-]+)")
 
 
 class Sent(NamedTuple):
-    """A message that left through an account."""
+    """A message sent by an account."""
 
     to: str
     text: str
@@ -40,7 +40,7 @@ class Sent(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What scanning the code brings: an account of a person. No `account`: the code expires and is not scanned."""
+    """The result of a scan: an account of a user. Without `account` the code expires."""
 
     account: str
     token: str
@@ -49,7 +49,7 @@ class Scan(NamedTuple):
 
 
 class Ilink:
-    """Use it as a context manager; `url` is where it listens. `hold`: how long a poll waits for news."""
+    """The server, as a context manager; `url` is its address. `hold`: seconds until an empty poll returns."""
 
     def __init__(self, *, hold: float = 1.0) -> None:
         self._hold = hold
@@ -63,7 +63,7 @@ class Ilink:
         self.polling: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.first_poll: dict[str, float] = {}
-        self.cursors: dict[str, str] = {}  # where the first poll of each account began
+        self.cursors: dict[str, str] = {}  # cursor of the first poll of each account
         self.sent: defaultdict[str, list[Sent]] = defaultdict(list)
         self.typed: defaultdict[str, set[str]] = defaultdict(set)
         self.expired: set[str] = set()
@@ -74,7 +74,7 @@ class Ilink:
 
     @property
     def url(self) -> str:
-        """Return where it listens."""
+        """Return the address of the server."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Ilink:
@@ -105,17 +105,17 @@ class Ilink:
             self._news.notify_all()
 
     def will_scan(self, *scans: Scan) -> None:
-        """Have these users scan the next codes, one code each; later codes are never scanned."""
+        """Let these users scan the next codes, one each; later codes are not scanned."""
         with self._news:
             self._scans.extend(scans)
 
     def wait(self, check: Callable[[], bool], patience: float) -> bool:
-        """Wait until something holds that the stand-in has seen; returns whether it does."""
+        """Wait until a condition on the recorded requests holds; returns whether it does."""
         with self._news:
             return self._news.wait_for(check, patience)
 
     def answers(self, token: str, to: str) -> list[str]:
-        """Return what the model's answers through an account to a person were, notices of Hermes left out."""
+        """Return the model's answers to a user through an account, without notices of Hermes."""
         return [
             " ".join(each.text.split()) for each in list(self.sent[token])
             if each.to == to and each.text.startswith("heard ")

@@ -1,4 +1,4 @@
-"""Drives `hermes-gateways awake` under a real user manager, with a fake systemd-inhibit; prints what it saw."""
+"""Drives `hermes-gateways awake` under a real user manager with a fake systemd-inhibit; prints results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOME = Path(os.environ["HOME"])
 UNITS = HOME / ".config/systemd/user"
 LOCKS = HOME / "locks"
 SEEN: dict[str, Any] = {}
-# It takes a lock by a file of its pid, as logind knows one by the pid; `denied` and `absent` are files that break it.
+# Its lock is a file named by its pid; files named `denied` and `absent` make it fail.
 INHIBIT = f"""#!/bin/sh
 if [ -e {HOME}/denied ]; then echo "Failed to inhibit: Access denied" >&2; exit 1; fi
 if [ -e {HOME}/absent ]; then echo "Failed to connect to bus: No such file or directory" >&2; exit 1; fi
@@ -65,13 +65,14 @@ def systemctl(*words: str) -> str:
 
 
 def held() -> bool:
-    """Return whether somebody who lives holds a lock: logind forgets those of the dead."""
+    """Return whether a live process holds a lock: logind drops locks of ended ones."""
     return any(Path("/proc", each.name).exists() for each in LOCKS.iterdir())
 
 
 def locks(*, lid: bool) -> list[str]:
-    """Return what the living hold, once it is one lock, with the lid or without: the one that was replaced lets go a
-    moment after the new one has begun."""
+    """Return the locks of live processes once there is one, with or without the lid.
+
+    A replaced process releases its lock shortly after the new one has begun."""
     deadline = time.monotonic() + 10
     while True:
         with contextlib.suppress(FileNotFoundError):
@@ -82,7 +83,7 @@ def locks(*, lid: bool) -> list[str]:
 
 
 def becomes(wanted: bool, within: float = 5.0) -> bool:
-    """Return whether the lock is held, or is not, within a moment."""
+    """Return whether the lock reaches the wanted state within the timeout."""
     deadline = time.monotonic() + within
     while held() is not wanted and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -97,7 +98,7 @@ def until(what: Callable[[], object]) -> None:
 
 
 def profile(name: str) -> str:
-    """Make a profile with a service that Hermes could have written, and return its unit."""
+    """Create a profile with a service as Hermes writes it, and return its unit."""
     home = HOME / ".hermes" if name == "default" else HOME / ".hermes/profiles" / name
     home.mkdir(parents=True, exist_ok=True)
     (home / "config.yaml").write_text("model: gpt-5\n")
@@ -146,7 +147,7 @@ def from_on_to_off() -> None:
     time.sleep(0.3)
     SEEN["restarted"] = held()
     os.kill(int(systemctl("show", "-P", "MainPID", default)), signal.SIGKILL)
-    time.sleep(0.3)  # systemd revives it in a second
+    time.sleep(0.3)  # systemd restarts it within a second
     SEEN["killed, and waited for"] = held()
     systemctl("stop", default)
     SEEN["last stopped"] = becomes(False)
@@ -189,7 +190,7 @@ def undone() -> None:
 def beside_services() -> None:
     hermes = HOME / "hermes/venv/bin/python"
     hermes.parent.mkdir(parents=True)
-    # The service also calls it to tidy up behind a gateway.
+    # The service also calls it to clean up after a gateway.
     hermes.write_text('#!/bin/sh\ncase "$*" in *"gateway run") exec /bin/sleep 1000 ;; esac\n')
     hermes.chmod(0o755)
     (hermes.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")

@@ -1,4 +1,4 @@
-"""Processes that are gateways to everybody who looks: their words, their environment, the files they leave, a port."""
+"""Processes that look like gateways: arguments, environment, files and a port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from doctor_root import DoctorRoot
 
-# Listens where it is told to, or has a child do so, and waits to be ended.
+# Listens on the given port, itself or by a child, until it is ended.
 PROGRAM = r"""
 import os, socket, subprocess, sys, time
 place, child = os.environ.pop("TEST_LISTEN", ""), os.environ.pop("TEST_CHILD", "")
@@ -30,7 +30,7 @@ while os.getppid() == parent:
 
 
 class LiveGateways:
-    """Gateways of a root of a test; all of them are ended with it."""
+    """Gateways of a test root; all are ended with the test."""
 
     def __init__(self, world: DoctorRoot) -> None:
         self.world = world
@@ -40,7 +40,7 @@ class LiveGateways:
         self, home: Path, *, words: tuple[str, ...] = (), environment: Mapping[str, str] | None = None,
         platforms: Mapping[str, str] | None = None,
     ) -> int:  # fmt: skip
-        """Start one for a home, wait until it is up, and write what a gateway writes; returns its pid."""
+        """Start a gateway for a home, wait until it is up, and write its files; returns its pid."""
         program = self.world.user / "bin" / "hermes"
         program.parent.mkdir(exist_ok=True)
         program.write_text(PROGRAM)
@@ -66,7 +66,7 @@ class LiveGateways:
         return process.pid
 
     def lock(self, identity: str, pid: int, *, start: int | None = None, scope: str = "telegram-bot-token") -> Path:
-        """Write Hermes' own lock of an identity for a process."""
+        """Write Hermes' lock of an identity for a process."""
         folder = self.world.user / ".local" / "state" / "hermes" / "gateway-locks"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{scope}-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.lock"
@@ -75,7 +75,7 @@ class LiveGateways:
         return path
 
     def end(self) -> None:
-        """End all of them; a child of one ends with it."""
+        """End all gateways and their children."""
         for process in self.running:
             process.kill()
             process.wait(10)

@@ -1,4 +1,4 @@
-"""Drives the real SystemdManager through the life of some services; prints what it saw, as JSON, in its last line."""
+"""Drives the real SystemdManager through the life of some services; prints JSON in its last line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def define(profile: str, command: str, home: str = "/nowhere") -> Service:
 
 
 def until(service: Service, holds: Callable[[ServiceStatus], bool]) -> ServiceStatus:
-    """Look until something holds, for at most twenty seconds."""
+    """Wait until a condition holds, for at most twenty seconds."""
     deadline = time.monotonic() + 20
     while True:
         status = manager.query([service])[service.profile]
@@ -71,7 +71,7 @@ def life() -> None:
     SEEN["query"] = calls_of(lambda: manager.query([a, gone]))
     SEEN["stop"] = calls_of(lambda: manager.stop([a, gone]))
     until(a, lambda status: status.activity is Activity.INACTIVE)
-    time.sleep(0.5)  # five times the wait before a revival
+    time.sleep(0.5)  # five times the delay before a restart
     SEEN["stopped"] = manager.query([a])["a"]
     manager.start([gone])
     until(gone, lambda status: status.pid is not None)
@@ -97,7 +97,7 @@ def exits() -> None:
     until(fatal, lambda status: status.activity is Activity.FAILED)
     SEEN["75"] = until(again, lambda status: status.restarts == 1 and status.pid is not None)
     SEEN["203"] = until(missing, lambda status: (status.restarts or 0) >= 2 and status.waiting)
-    SEEN["78"] = manager.query([fatal])["fatal"]  # by now the others were revived
+    SEEN["78"] = manager.query([fatal])["fatal"]  # by now the others were restarted
     SEEN["broken"] = manager.query([broken])["broken"]
     deadline = time.monotonic() + 10
     while not (lines := manager.journal_tail(fatal)) and time.monotonic() < deadline:
@@ -123,7 +123,7 @@ def fleet() -> None:
         until(service, lambda status: status.pid is not None)
     SEEN["fleet query"] = calls_of(lambda: manager.query(services))
     SEEN["fleet pids"] = [status.pid for status in manager.query(services).values()]
-    # The same, asked as a fleet of more than a hundred is: by a pattern.
+    # The same by a pattern, as for a fleet of more than a hundred.
     crowd = services + [manager.service(ServiceName(f"x{number}", f"x{number}"), f"x{number}") for number in range(60)]
     many = manager.query(crowd)
     few = manager.query(services)
@@ -141,7 +141,7 @@ def fleet() -> None:
 
 
 if __name__ == "__main__":
-    # Nothing about the bus: as cron or a bare ssh command would call us.
+    # No bus in the environment, like cron or a plain ssh command.
     manager = SystemdManager(HOME, {"PATH": os.environ["PATH"]}, os.getuid(), runner=counted)
     for part in sys.argv[1:]:
         {"life": life, "exits": exits, "fleet": fleet}[part]()

@@ -15,8 +15,8 @@ from typing import Any
 from command_runner import Done, Runner
 from gateway_root import GATEWAY, GatewayRoot
 
-# `leaves-out` in the root names profiles that it does not serve, `loses` accounts it does not connect, by profile;
-# `no-multiplex` has it end with 78 as one that cannot start for all.
+# In the root, `leaves-out` names profiles it does not serve, `loses` profiles whose accounts it does not connect; with
+# `no-multiplex` it exits with 78, like one that cannot multiplex.
 _MULTIPLEXER = r"""
 import glob, hashlib
 named = os.path.basename(os.path.dirname(home)) == "profiles"
@@ -70,7 +70,7 @@ _SCRIPT = (
 
 
 class MultiplexRoot(GatewayRoot):
-    """One user with a root, members with WeChat accounts, and that Hermes."""
+    """A user with a root, members with WeChat accounts, and the fake multiplexer."""
 
     def __init__(self, runner: Runner, root: Path | None = None) -> None:
         super().__init__(runner, root)
@@ -78,7 +78,7 @@ class MultiplexRoot(GatewayRoot):
         self.profile("default")
 
     def member(self, name: str, *, env: str = "", config: str = "", meta: str = "", team: str = "weixin") -> Path:
-        """Make a member of a team, with an account of its own."""
+        """Create a member of a team with a separate account."""
         return self.make(name, {
             ".env": f"WEIXIN_TOKEN=CANARY-token-{name}\nWEIXIN_ACCOUNT_ID=acc-{name}@im.bot\n{env}",
             "config.yaml": config or "platforms:\n  weixin:\n    enabled: true\n    extra:\n"
@@ -101,7 +101,7 @@ class MultiplexRoot(GatewayRoot):
         return {name: row["state"] for name, row in self.rows().items()}
 
     def kept(self) -> dict[str, bytes]:
-        """Return the files that a switch may touch, by their paths in the root; runtime files are left out."""
+        """Return path → content of the files a switch can change, without runtime files."""
         found = {}
         for home in (self.root, *sorted(path for path in (self.root / "profiles").iterdir() if path.name[0] != ".")):
             for name in (".env", "config.yaml", "profile.yaml"):
@@ -116,7 +116,7 @@ class MultiplexRoot(GatewayRoot):
         return found
 
     def services(self) -> dict[str, tuple[bool, bool, bool]]:
-        """Return profile → (installed, enabled, runs) of its service."""
+        """Return profile → (installed, enabled, running) of its service."""
         rows = self.rows()
         return {
             name: (row["service"]["installed"], row["service"]["enabled"], self.pid(name) is not None)
@@ -124,7 +124,7 @@ class MultiplexRoot(GatewayRoot):
         }
 
     def approve(self, name: str, *people: str, folder: str = "platforms/pairing", channel: str = "weixin") -> Path:
-        """Note people as approved, as Hermes does."""
+        """Record users as approved, like Hermes."""
         path = self.home(name) / folder / f"{channel}-approved.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({who: {"user_name": who, "approved_at": 1.5} for who in people}, indent=2))

@@ -1,4 +1,4 @@
-"""OpenClaw installs made by hand after the layout of Tencent's plugin, sound ones and awkward ones."""
+"""OpenClaw installations in the layout of Tencent's plugin, valid and awkward ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def token(word: str) -> str:
 
 
 class OpenClaw:
-    """An install below a folder. `add` makes an account as a login does, the other methods what people make of it."""
+    """An installation below a folder. `add` creates an account like a login; other methods edit files."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -36,7 +36,7 @@ class OpenClaw:
         self.put("openclaw-weixin/accounts.json", wanted)
 
     def put(self, path: str, content: object, mode: int = 0o600) -> Path:
-        """Write a file below the state folder; what is no text and no bytes becomes JSON."""
+        """Write a file below the state folder; content other than text and bytes is written as JSON."""
         target = self.state / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if not isinstance(content, str | bytes):
@@ -50,7 +50,7 @@ class OpenClaw:
         allowed: Sequence[str] | None = None, saved: str = "2026-03-01T10:00:00.000Z", data: Mapping[str, object] = {},
         sync: str | None = None, contexts: Mapping[str, str] | None = None,
     ) -> str:  # fmt: skip
-        """Make an account and list it; returns its id at WeChat."""
+        """Create an account and list it; returns its WeChat id."""
         stem = file or f"{word}-im-bot"
         self.listed.append(listed or f"{word}-im-bot")
         self.write_index()
@@ -67,11 +67,11 @@ class OpenClaw:
         return f"{word}@im.bot"
 
     def config(self, text: str) -> None:
-        """Write openclaw.json as it is given."""
+        """Write openclaw.json unchanged."""
         self.put("openclaw.json", text)
 
     def picture(self) -> dict[str, tuple[object, ...]]:
-        """Return all that a reader may not change: kinds, modes, bytes, link targets, every time but that of access."""
+        """Return what a reader must not change: kinds, modes, bytes, link targets, times but atime."""
         found: dict[str, tuple[object, ...]] = {}
         for here, folders, files in os.walk(self.state):
             for name in (".", *folders, *files):

@@ -1,4 +1,4 @@
-"""The pages of the repository, and what the tests read out of them: command lines, links, headings."""
+"""The pages of the repository, and their command lines, links and headings."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def blocks_of(text: str, *languages: str) -> list[str]:
 
 
 def commands_of(console: str) -> list[str]:
-    """Return the commands of a console block: the lines behind `$ `."""
+    """Return the commands of a console block: the lines after `$ `."""
     return [line[2:] for line in console.splitlines() if line.startswith("$ ")]
 
 
 def command_lines(text: str) -> dict[str, str]:
-    """Return command line → `block` or `text`: all that code blocks, tables and sentences of a page name."""
+    """Return command line → `block` or `text` of all commands on a page."""
     parts = re.split(r"\n\n|(?<!\\)\|", prose_of(text))
     found = {line: "text" for part in parts for line in _spans(" ".join(part.split()).replace("\\|", "|"))}
     for block in blocks_of(text, "console", "sh"):

@@ -1,4 +1,4 @@
-"""A program at a terminal of its own: what it shows is waited for, and answered as a person would."""
+"""A program at a separate terminal: tests wait for its output and type answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CODES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>]|\][^\x07]*\x0
 
 
 class Terminal:
-    """Use it as a context manager: whatever runs is ended with it. `stdout`: a file, when the answer goes elsewhere."""
+    """The terminal and its program, as a context manager. `stdout`: a file for the answer."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, stdout: int | None = None
@@ -54,16 +54,16 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Return all that was shown so far, without the codes that move the cursor."""
+        """Return the output so far without cursor codes."""
         return _CODES.sub("", self._seen)
 
     @property
     def descriptor(self) -> int:
-        """Return the terminal's other end: its modes can be looked at there."""
+        """Return the file descriptor of the terminal, to read its modes."""
         return self._main
 
     def expect(self, words: str, *, patience: float = 60) -> None:
-        """Wait until something is shown that was not waited for before."""
+        """Wait for a text in the output after the previous match."""
         deadline = time.monotonic() + patience
         while (found := self.text.find(words, self._from)) < 0:
             assert time.monotonic() < deadline and self._read(deadline - time.monotonic()), (
@@ -75,7 +75,7 @@ class Terminal:
         os.write(self._main, text.encode())
 
     def end(self, *, patience: float = 60) -> int:
-        """Wait for the end and return the exit code; no secret was shown."""
+        """Wait for the end, assert that no secret was shown, and return the exit code."""
         deadline = time.monotonic() + patience
         while self._read(max(0.0, deadline - time.monotonic())):
             assert time.monotonic() < deadline, self.text
@@ -84,8 +84,9 @@ class Terminal:
         return code
 
     def end_by(self, key: str) -> int:
-        """Type a key until the program has ended; returns what `end` does. While a program changes the modes of its
-        terminal what is typed gets lost."""
+        """Type a key until the program has ended; returns the exit code.
+
+        Input is lost while a program changes the terminal modes."""
         for _ in range(20):
             self.type(key)
             until = time.monotonic() + 3
@@ -101,7 +102,7 @@ class Terminal:
             return False
         try:
             chunk = os.read(self._main, 65536)
-        except OSError:  # nobody has the other end any more
+        except OSError:  # the other end is closed
             return False
         self._seen += chunk.decode(errors="replace")
         return bool(chunk)

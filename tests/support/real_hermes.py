@@ -1,4 +1,4 @@
-"""Where the judge is: the Python of an environment with hermes-agent 0.19.0."""
+"""Location of the judge: the Python of an environment with hermes-agent 0.19.0."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _version(python: str) -> str:
 
 
 def hermes_python() -> str:
-    """Return the Python to ask: HERMES_JUDGE_PYTHON, else this one; skips, and says why, when neither has it."""
+    """Return HERMES_JUDGE_PYTHON or this Python; skips when neither has hermes-agent."""
     tried = [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
     for python in tried:
         if _version(python) == VERSION:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from doctor_root import Case, DoctorRoot
 
-# Linux gives no process so high a number.
+# Higher than any pid of Linux.
 NOBODY = 4_194_304 - 1
 
 
@@ -182,7 +182,7 @@ def _no_json_for_a_chat(world: DoctorRoot) -> None:
 
 
 def _cut_short(world: DoctorRoot) -> None:
-    """Write the journal of a change that a killed command began."""
+    """Write the journal of a change interrupted by a kill."""
     world.runner.ok("use", "work", env=world.environment)
     (path,) = (world.state / "journal").glob("*.json")
     path.write_text(path.read_text().replace('"status": "done"', '"status": "begun"'))

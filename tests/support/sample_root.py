@@ -1,4 +1,4 @@
-"""A small Hermes root to change, disks that fail or kill at the nth operation, and pictures of a tree."""
+"""A small Hermes root to change, file operations that fail or kill at the nth call, and snapshots."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def noon() -> datetime:
 
 @dataclass(frozen=True)
 class SampleRoot:
-    """A user's home with a Hermes root and the profile `anna`, who is active and has an alias."""
+    """A user's home with a Hermes root and the active profile `anna`, which has an alias."""
 
     user_home: Path
     layout: Layout
@@ -52,7 +52,7 @@ class SampleRoot:
         return self.layout.alias_folder / "anna"
 
     def picture(self) -> Picture:
-        """Return everything but our own state: type, mode, bytes or link text, and time of files."""
+        """Return type, mode, bytes or link text, and mtime of all files outside the state folder."""
         return picture(self.user_home, without=self.layout.state)
 
     def signature(self, path: Path) -> Signature | None:
@@ -81,7 +81,7 @@ def make_sample_root(user_home: Path) -> SampleRoot:
 
 
 def picture(folder: Path, without: Path | None = None) -> Picture:
-    """Return what is there; of what may not be read, that it is there."""
+    """Return the snapshot of a folder; an unreadable entry has no content."""
     found: Picture = {}
     folders = [str(folder)]
     while folders:
@@ -117,7 +117,7 @@ def _content(path: str) -> bytes | None:
 
 
 def without_times(shown: Picture) -> Picture:
-    """Return the picture without the times of files that a change writes anew."""
+    """Return the snapshot without the times of files that a change rewrites."""
     return {path: what[:3] for path, what in shown.items()}
 
 
@@ -125,7 +125,7 @@ def without_times(shown: Picture) -> Picture:
 
 
 def plan_publish(world: SampleRoot, name: str = "bert") -> ChangePlan:
-    """Return the plan of a clone: six entries, an alias in a folder of its own, and a sticky default."""
+    """Return the plan of a clone: six entries, an alias in a separate folder, and a sticky default."""
     source = world.layout.home("anna")
 
     def copy(path: str, executable: bool = False) -> CopyFile:
@@ -202,7 +202,7 @@ def plan_modes(world: SampleRoot) -> ChangePlan:
 
 
 def plan_files(world: SampleRoot) -> ChangePlan:
-    """Return a plan that takes a file, a folder and a link out of a profile, with an edit beside them."""
+    """Return a plan that moves a file, a folder and a link to the trash, and edits another file."""
     home = world.layout.home("anna")
     taken = steps_to_trash_files(
         world.layout, "anna", (home / "SOUL.md", home / "skills/cook/SKILL.md", home / "skills/cook/run.sh"),
@@ -215,8 +215,9 @@ def plan_files(world: SampleRoot) -> ChangePlan:
 
 
 def plan_links(world: SampleRoot) -> ChangePlan:
-    """Return a plan that puts links in the place of a folder, of a file and of another link, with an edit beside them:
-    what was there goes to the trash."""
+    """Return a plan that replaces a folder, a file and a link by links, and edits another file.
+
+    The replaced entries are moved to the trash."""
     home = world.layout.home("anna")
     taken = steps_to_trash_files(
         world.layout, "anna", (home / "SOUL.md", home / "skills"),
@@ -238,7 +239,7 @@ def plan_links(world: SampleRoot) -> ChangePlan:
 
 
 def make_links(world: SampleRoot) -> None:
-    """Make the profile `bert`, whose skills, persona and plugins are links."""
+    """Create the profile `bert`, whose skills, persona and plugins are links."""
     home = world.layout.home("bert")
     (world.layout.home("anna") / "plugins").mkdir()
     home.mkdir()
@@ -248,7 +249,7 @@ def make_links(world: SampleRoot) -> None:
 
 
 def plan_copies(world: SampleRoot) -> ChangePlan:
-    """Return a plan that puts trees and a file in the place of links."""
+    """Return a plan that replaces links by trees and a file."""
     home, about = world.layout.home("bert"), world.layout.home("bert") / "profile.yaml"
 
     def tree(name: str, *entries: WriteFile) -> tuple[ReplaceFile, PublishTree]:
@@ -286,7 +287,7 @@ PLANS: dict[str, Callable[[SampleRoot], ChangePlan]] = {
 }
 
 
-# Disks
+# File operations
 
 
 class Counting(Files):
@@ -329,7 +330,7 @@ class Killing(Files):
 
 
 class BreakingThenKilling(Files):
-    """Fails the nth operation and kills the process some operations later: in the middle of the rollback."""
+    """Fails at the nth operation and kills the process some operations later, during the rollback."""
 
     def __init__(self, at: int, later: int) -> None:
         super().__init__()
@@ -345,7 +346,7 @@ class BreakingThenKilling(Files):
 
 
 def run_killed(job: Callable[[], object]) -> int:
-    """Run a job in a child and return its exit: 0, 1 for an exception, or -9 if it was killed."""
+    """Run a job in a child and return its exit code: 0, 1 for an exception, or -9 if it was killed."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -357,7 +358,7 @@ def run_killed(job: Callable[[], object]) -> int:
 
 
 def strays(world: SampleRoot) -> list[str]:
-    """Return temporary files and staged trees that should not be there."""
+    """Return leftover temporary files and staged trees."""
     found = [str(path) for path in world.user_home.rglob(".hermes-profiles-*")]
     state = world.layout.state
     for folder in ("staging", "trash"):

@@ -1,4 +1,4 @@
-"""Specs for tests: an ordinary one, and paths that break what is not quoted."""
+"""Service specs for tests: an ordinary one, and one with paths that need quoting."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hermes_profiles.services.spec import Program, ServiceSpec
 
 USER_HOME = Path("/home/ada")
 
-# What systemd, a shell or XML would read something into.
+# Characters special to systemd, a shell or XML.
 AWKWARD = (
     "100%u", "100%z", "50%", "a%%b", "two words", " led by a blank", "ended by a blank ", 'quo"ted', "it's",
     "back\\slash", "ends\\", "a&b", "<tag>", "a;b", ";", "$HOME", "${HOME}", "$$", "#hash", "a|b", "`id`", "$(id)",
     "ümlaut", "日本語", "a=b", "*", "~", "!bang", "@at", "-dash", "a,b", "\\x41", "tail\\\\",
 )  # fmt: skip
 
-# Any name of a folder that a service definition can spell.
+# Folder names that a service definition can contain.
 folder_names = st.text(
     st.characters(exclude_categories=("Cc", "Cs", "Cn", "Co"), exclude_characters="/"), min_size=1, max_size=12
 ).filter(lambda name: name not in (".", ".."))
 
 
 def spec_of(home: Path = USER_HOME / ".hermes/profiles/coder", **more: Any) -> ServiceSpec:
-    """Return a spec as it is made for the profile in `home`, with any field replaced."""
+    """Return the spec of the profile in `home`, with the given fields replaced."""
     user_home = more.pop("account_home", USER_HOME)
     name = service_name(home, user_home)
     venv = "/opt/hermes/venv"
@@ -45,7 +45,7 @@ def spec_of(home: Path = USER_HOME / ".hermes/profiles/coder", **more: Any) -> S
 
 
 def awkward_spec(name: str, base: Path = Path("/srv")) -> ServiceSpec:
-    """Return a spec with the awkward name in every path it has."""
+    """Return a spec with the awkward name in every path."""
     folder = base / name
     return spec_of(
         folder / name,

@@ -13,7 +13,7 @@ from command_runner import Runner
 from doctor_root import DoctorRoot
 
 NAMES = tuple(f"p{number:02}" for number in range(1, 20))
-# A process number that no system hands out.
+# A pid that no system assigns.
 NOBODY = 4_190_001
 Expected = tuple[str, tuple[str, ...]]
 
@@ -69,7 +69,7 @@ class SeededRoot(DoctorRoot):
         self.add("p08", "config.yaml", f"TELEGRAM_BOT_TOKEN: '{token('B')}'\n")
         self._expect("conflicts.shared-identity", "p07", "p08")
 
-        self._set("p10", "API_SERVER_PORT", "21000")  # p01 has it
+        self._set("p10", "API_SERVER_PORT", "21000")  # the port of p01
         self._expect("conflicts.shared-port", "p01", "p10")
 
         self.add(

@@ -1,7 +1,7 @@
 """A fake systemd that runs nothing and a fake Hermes installation, for tests of the doctor.
 
-The fake systemctl prints what systemd 252 prints. It reads the unit files of its user and takes enabled units from
-links, as the real one does. `Systemd.set_properties` sets the other properties of a unit.
+The fake systemctl prints what systemd 252 prints. It reads the unit files of its user and finds enabled
+units by their links, like the real one. `Systemd.set_properties` sets the other properties of a unit.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def collect_facts(
     world: DoctorRoot, manager: Manager, *others: Manager, unreachable: tuple[Problem, ...] = (),
     spec_of: Callable[[str], ServiceSpec] | None = None,
 ) -> Facts:  # fmt: skip
-    """Return the facts of a root with the managers of a test; the first one is in use."""
+    """Return the facts of a root with the managers of a test; the first manager is in use."""
     layout = Layout(world.root, world.user)
     seen = SystemContext(layout, None if unreachable else manager)
 

@@ -1,4 +1,4 @@
-"""Real shells at a real terminal: what they offer when somebody presses TAB."""
+"""Real shells at a real terminal, and the completions they offer on TAB."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CONTROL = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\]
 
 
 def need(shell: str) -> str:
-    """Return where a shell is; skips the test without it."""
+    """Return the path of a shell; skips the test without it."""
     place = shutil.which(shell)
     if place is None:
         pytest.skip(f"{shell} is not installed here")
@@ -36,7 +36,7 @@ def need(shell: str) -> str:
 
 
 class ShellTerminal:
-    """A user with the two programs on PATH, profiles, and an environment that is all there is."""
+    """A user with both programs on PATH, profiles, and a complete environment."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -62,13 +62,13 @@ class ShellTerminal:
             ((root or self.root) / "profiles" / name).mkdir(parents=True)
 
     def asked(self) -> list[str]:
-        """Return what the programs were asked for since the last time."""
+        """Return the completion requests since the last call."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         return lines
 
     def fish(self, line: str, env: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return candidate → description of fish."""
+        """Return candidate → description in fish."""
         load = "; ".join(f"source {SCRIPTS}/{name}.fish" for name in PROGRAMS)
         done = subprocess.run(
             [need("fish"), "--no-config", "-c", f"{load}; complete -C $argv[1]", line], cwd=self.home,
@@ -79,12 +79,12 @@ class ShellTerminal:
         return {word: about for word, _, about in pairs}
 
     def bash(self, line: str, env: Mapping[str, str] | None = None, *, keys: str = "\t") -> tuple[list[str], str]:
-        """Return (candidates, the line as it is afterwards) of an interactive bash in which TAB was pressed."""
+        """Return (candidates, resulting line) of an interactive bash after TAB."""
         (answer,) = self.bash_lines([line + keys], env)
         return answer
 
     def bash_lines(self, lines: Sequence[str], env: Mapping[str, str] | None = None) -> list[tuple[list[str], str]]:
-        """Return the same for many lines that are typed one after the other, TAB included."""
+        """Return the results of `bash` for many lines, typed into one shell."""
         out, place = self.home / "reply", self.home / "line"
         load = "\n".join(f"source {SCRIPTS}/{name}.bash" for name in PROGRAMS)
         probe = "\n".join(
@@ -111,14 +111,14 @@ class ShellTerminal:
         return answers
 
     def zsh(self, line: str, env: Mapping[str, str] | None = None, *, folder: Path = SCRIPTS) -> tuple[str, str]:
-        """Return (what the terminal shows, the line as it is afterwards) of an interactive zsh after a TAB."""
+        """Return (terminal output, resulting line) of an interactive zsh after TAB."""
         (answer,) = self.zsh_lines([line], env, folder=folder)
         return answer
 
     def zsh_lines(
         self, lines: Sequence[str], env: Mapping[str, str] | None = None, *, folder: Path = SCRIPTS
     ) -> list[tuple[str, str]]:
-        """Return the same for many lines that are typed one after the other."""
+        """Return the results of `zsh` for many lines, typed into one shell."""
         rc, place = self.home / ".zshrc-of-test", self.home / "zline"
         rc.write_text(
             f"PROMPT='ready> '\nfpath=({folder} $fpath)\nautoload -Uz compinit && compinit -u -D\n"
@@ -133,7 +133,7 @@ class ShellTerminal:
             screen.wait_for(b"ready> ")
             for line in lines:
                 screen.mark = len(screen.seen)
-                screen.type(f"{line}\t\x14")  # what was offered has been shown when the line is written
+                screen.type(f"{line}\t\x14")  # the candidates are shown before the line is written
                 after = screen.file(place)
                 answers.append((screen.text().partition(line.rstrip())[2], after))
                 screen.type("\x15")
@@ -173,7 +173,7 @@ class _Screen:
         return _CONTROL.sub(b"", self.seen[self.mark :]).decode(errors="replace").replace("\r", "")
 
     def file(self, path: Path) -> str:
-        """Return what is written to a file, and take the file away."""
+        """Return the content of a file, and remove the file."""
         end = time.monotonic() + 20
         while not path.exists():
             if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""A user with real Hermes on PATH, with and without the shim in front: what each of them says, on the same files."""
+"""A user with real Hermes on PATH, with and without the shim: outputs on the same files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from command_runner import REPOSITORY
 from hermes_judge import environment
 from real_hermes import hermes_python
 
-# What looks for updates or asks providers is refused at once: nothing leaves this machine.
+# Update checks and provider queries are refused: no connection leaves the machine.
 _NOBODY = "http://127.0.0.1:9"
 NO_NETWORK = {"HTTPS_PROXY": _NOBODY, "HTTP_PROXY": _NOBODY, "ALL_PROXY": _NOBODY, "NO_PROXY": "127.0.0.1,localhost"}
 TOKEN = "7000000001:CANARY-telegram-token-CANARY-token"
@@ -39,14 +39,14 @@ _CHANGES = (
 
 
 def normalised(text: str) -> str:
-    """Return a text without what differs from one run to the next."""
+    """Return a text without parts that differ between runs."""
     for pattern, replacement in _CHANGES:
         text = pattern.sub(replacement, text)
     return text
 
 
 class Stage:
-    """`home` is restored by `reset`; the shim is beside it."""
+    """The user; `reset` restores `home`, and the shim is outside it."""
 
     def __init__(self, folder: Path) -> None:
         self.python = hermes_python()
@@ -68,12 +68,12 @@ class Stage:
             (home / "SOUL.md").write_text(f"You are {home.name}.\n")
 
     def reset(self) -> None:
-        """Put the home back as it was."""
+        """Restore the home."""
         shutil.rmtree(self.home)
         shutil.copytree(self._kept, self.home, symlinks=True)
 
     def environment(self, *, shimmed: bool, **more: str) -> dict[str, str]:
-        """Return what a shell of this user exports."""
+        """Return the variables exported by a shell of this user."""
         path = f"{self.hermes.parent}:/usr/bin:/bin"
         return environment(
             self.home, PATH=f"{self.shim.parent}:{path}" if shimmed else path, XDG_DATA_HOME=str(self.data),
@@ -92,7 +92,7 @@ class Stage:
         self, *words: str, shimmed: bool = True, typed: str = "", more: Mapping[str, str] | None = None,
         command: Sequence[str] = ("hermes",),
     ) -> Said:  # fmt: skip
-        """Type `hermes …`, found on PATH as a shell finds it."""
+        """Run `hermes …`, found on PATH like in a shell."""
         env = self.environment(shimmed=shimmed, **(more or {}))
         program = shutil.which(command[0], path=env["PATH"])
         assert program is not None
@@ -103,7 +103,7 @@ class Stage:
         return Said(done.returncode, normalised(done.stdout), normalised(done.stderr))
 
     def show(self, *words: str, shimmed: bool) -> Said:
-        """Type `hermes …` in a terminal; returns all that is seen there."""
+        """Run `hermes …` in a terminal; returns its output."""
         env = self.environment(shimmed=shimmed, TERM="xterm")
         del env["NO_COLOR"]
         program = str(shutil.which("hermes", path=env["PATH"]))

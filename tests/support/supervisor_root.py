@@ -1,4 +1,4 @@
-"""A root of its own with fake gateways under a real supervisord; the daemon is ended, by its pid, after each test."""
+"""A root with fake gateways under a real supervisord, which is ended by its pid after each test."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hermes_profiles.services.supervisor.client import DaemonNotRunning
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.render import Delays
 
-# Notes each start and, once, what it was given; takes its next exit code from `exits`, else runs until it gets a
-# stop. The gateway is the shell itself, so that it has a child as a real one does.
+# Records each start and, once, its arguments and environment; exits with the next code of `exits`, else runs until
+# it is stopped. The shell itself is the gateway, so that it has a child like a real one.
 GATEWAY = """#!/bin/sh
 cd "$HERMES_HOME" || exit 9
 date +%s.%N >> starts
@@ -36,7 +36,7 @@ DEADLINE = 20.0
 
 
 def until(what: Callable[[], object]) -> object:
-    """Return the first true result; fails without one in time."""
+    """Return the first true result; a timeout fails."""
     deadline = time.monotonic() + DEADLINE
     while time.monotonic() < deadline:
         answer = what()
@@ -47,7 +47,7 @@ def until(what: Callable[[], object]) -> object:
 
 
 def daemon_pid(manager: SupervisorManager) -> int | None:
-    """Return the pid of the daemon that answers, None when none runs."""
+    """Return the pid of the answering daemon, or None."""
     status = manager._status()
     return None if status is None else int(status["pid"])
 
@@ -62,13 +62,13 @@ def is_gone(pid: int) -> bool:
 
 
 def variables_of(pid: int) -> dict[str, str]:
-    """Return the environment a process was started with."""
+    """Return the initial environment of a process."""
     with open(f"/proc/{pid}/environ", "rb") as file:
         return dict(each.split("=", 1) for each in os.fsdecode(file.read()).split("\0") if each)
 
 
 class SupervisorRoot:
-    """`state` is made on demand; `environment` is the caller's."""
+    """A state folder with gateways; `state` is created on demand, `environment` is the caller's."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], delays: Delays | None = None) -> None:
         self.folder = folder
@@ -92,7 +92,7 @@ class SupervisorRoot:
         )  # fmt: skip
 
     def write(self, spec: ServiceSpec) -> Service:
-        """Write the files of a service, as the fleet does; nothing is loaded."""
+        """Write the files of a service like the fleet, without loading it."""
         spec.home.mkdir(parents=True, exist_ok=True)
         for path, content, mode in self.manager.definitions(spec):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ class SupervisorRoot:
         return self.manager.query([service])[service.profile]
 
     def reach(self, service: Service, what: Callable[[ServiceStatus], object]) -> ServiceStatus:
-        """Return the first status that is as wanted."""
+        """Return the first status that satisfies the condition."""
         found: list[ServiceStatus] = []
 
         def look() -> bool:
@@ -134,7 +134,7 @@ class SupervisorRoot:
         return found[0]
 
     def is_up(self, service: Service) -> int:
-        """Return the pid of a gateway that has come up."""
+        """Return the pid of a gateway once it is up."""
         up = self.home(service.profile) / "up"
 
         def is_up(status: ServiceStatus) -> bool:
@@ -145,7 +145,7 @@ class SupervisorRoot:
         return pid
 
     def helper(self, service: Service) -> int:
-        """Return the pid of the child of the gateway that came up last."""
+        """Return the pid of the child of the gateway started last."""
         path = self.home(service.profile) / "helpers"
         until(lambda: path.exists() and path.read_text().endswith("\n"))
         return int(path.read_text().split()[-1])
@@ -155,7 +155,7 @@ class SupervisorRoot:
         return [float(line) for line in path.read_text().split()] if path.exists() else []
 
     def end(self) -> None:
-        """End every daemon that was seen, and with it its gateways."""
+        """End every recorded daemon with its gateways."""
         self.note()
         for pid in self.seen:
             for number in (signal.SIGCONT, signal.SIGTERM):
@@ -168,13 +168,13 @@ class SupervisorRoot:
                 os.kill(pid, signal.SIGKILL)
                 raise
         for path in self.folder.glob("homes/*/helpers"):
-            # A gateway that died with a daemon that was killed could not end its own.
+            # A gateway of a killed daemon could not end its children.
             for pid in map(int, path.read_text().split()):
                 if not is_gone(pid) and os.readlink(f"/proc/{pid}/cwd") == str(path.parent):
                     os.kill(pid, signal.SIGKILL)
 
     def _wake(self) -> None:
-        """Have the daemon look around: it sees a signal only when something else happens, or after a second."""
+        """Wake the daemon: without another event it handles a signal only after a second."""
         try:
             self.manager._send("getStatus", ())
         except (DaemonNotRunning, ManagerError):

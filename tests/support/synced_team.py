@@ -1,4 +1,4 @@
-"""A team to sync: a lead with a pool and an identity of its own, and members made as `team create` makes them."""
+"""A team to sync: a lead with a pool and an account, and members as `team create` makes them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class SyncedTeam:
         return plan_team_sync(self.world, teams, chosen, when, own=asked)
 
     def sync(self, *names: str, own: Sequence[str] = (), not_own: Sequence[str] = ()) -> TeamSync:
-        """Carry a sync out; the next one must find nothing to do, and change not a byte."""
+        """Run a sync; a second sync must change nothing."""
         found = self.plan(*names, own=own, not_own=not_own)
         assert found.problems == ()
         if found.plan is not None:
@@ -132,7 +132,7 @@ def account(name: str) -> Account:
 
 
 def rows(found: TeamSync) -> dict[str, list[tuple[str, str, str]]]:
-    """Return (place, key, action) of all that changes, by member."""
+    """Return member → (place, key, action) of its changes."""
     return {
         each.profile: [(one.place, one.key, one.action) for one in each.changes]
         for each in found.members

@@ -1,4 +1,4 @@
-"""A real systemd user manager for tests: a script of ours runs under it, drives the real thing and prints JSON."""
+"""A real systemd user manager for tests: a script runs under it and prints JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CANNOT_BE_SET_UP = 125
 
 
 def launcher() -> Path:
-    """Return the script that sets such a manager up; skips, with the reason, without one."""
+    """Return the script that starts a user manager; skips where none can start."""
     given = os.environ.get("HERMES_PROFILES_SYSTEMD")
     path = Path(given) if given else REPOSITORY.parent / "shared/systemd/with-systemd-user"
     if not path.is_file():
@@ -31,7 +31,7 @@ def launcher() -> Path:
 
 @contextmanager
 def live_home() -> Iterator[Path]:
-    """Give a home outside /tmp: Hermes writes no service for a home there."""
+    """Yield a home outside /tmp: Hermes writes no service for a home below /tmp."""
     parent = next((each for each in ("/root", "/var/lib") if os.access(each, os.W_OK)), None)
     if parent is None:
         pytest.skip("NO SYSTEMD: no folder outside /tmp for a home")
@@ -45,7 +45,7 @@ def live_home() -> Iterator[Path]:
 def run_under_systemd(
     script: Path | str, home: Path, *arguments: str, python: str = sys.executable, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Python file, or code, with a live `systemd --user` of its own; HOME is `home`.
+    """Run a Python file or code with a separate live `systemd --user`; HOME is `home`.
 
     The checkout and `tests/support` can be imported. Skips when the manager cannot be set up on this machine.
     """

@@ -1,4 +1,4 @@
-"""A lead with a pool and an identity of its own, and teams made from it."""
+"""A lead with a pool and an account, and teams made from it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def weixin(number: int, *, allowed: tuple[str, ...] = (), **more: str) -> Accoun
 def make_team(
     layout: Layout, *members: NewMember, of: Team | None = None, environment: Mapping[str, str] | None = None
 ) -> tuple[MemberReport, ...]:
-    """Make a team, or members more of one that is there."""
+    """Create a team, or add members to an existing one."""
     wanted = of or team()
     known = read_teams(layout).by_name
     plan, reports = build_members(

@@ -1,4 +1,4 @@
-"""A team switched to the multiplexer and back, ten times, under a live `systemd --user`; prints JSON at its end.
+"""Switches a team to the multiplexer and back under a live `systemd --user`; prints JSON.
 
 Run as a program under a live manager. HOME belongs to a user with the multiplexing stand-in of Hermes.
 """
@@ -22,7 +22,7 @@ TIMES = 10 if NIGHTLY else 3
 
 
 def units() -> dict[str, tuple[str, str, bytes]]:
-    """Return unit → (enabled, active, definition and drop-in) as systemd and the disk have them."""
+    """Return unit → (enabled, active, definition and drop-in) of systemd and the disk."""
     folder = HOME / ".config/systemd/user"
     found = {}
     for path in sorted(folder.glob("hermes-gateway*.service")):

@@ -1,4 +1,4 @@
-"""A team as `team create` leaves it: a lead with a pool, and members with links into it."""
+"""A team as `team create` makes it: a lead with a pool, and members with links into it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def make_team(
     share: str = "skills, persona, config, keys",
     pool: dict[str, str] = POOL,
 ) -> None:
-    """Make a team by hand; the lead is made too unless it is there."""
+    """Create a team without the command; a missing lead is created as well."""
     home = world.home(lead)
     world.make(lead, {"config.yaml": "model: gpt-5\n", **pool, ".env": f"OPENAI_API_KEY=sk-CANARYshared0123456789\n"
                       f"TELEGRAM_BOT_TOKEN={LEAD_TOKEN}\n"})  # fmt: skip
@@ -43,7 +43,7 @@ def make_team(
 
 
 def make_member(world: CommandRoot, name: str, *, lead: str = "default", team: str = "weixin") -> Path:
-    """Make one member of a team, with an account of its own."""
+    """Create a member of a team with a separate account."""
     home = world.make(name, {
         "config.yaml": "model: gpt-5\nplatforms:\n  weixin:\n    enabled: true\n",
         ".env": f"OPENAI_API_KEY=sk-CANARYshared0123456789\nWEIXIN_TOKEN={weixin(name)}\n"

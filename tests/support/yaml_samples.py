@@ -1,4 +1,4 @@
-"""Generated YAML documents in the styles people write by hand."""
+"""Generated YAML documents in handwritten styles."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def documents(draw: st.DrawFn) -> bytes:
         return list(draw(st.sampled_from([[], [], [], [""], [f"{indent}# about"], ["# left", ""]])))
 
     def value(indent: str, depth: int, dash: bool) -> list[str]:
-        """Return the text behind a colon or dash: the rest of the line, then more lines."""
+        """Return the text after a colon or dash: the rest of the line, and further lines."""
         kind = draw(st.sampled_from("sssnfblmmqa" if depth < 3 else "sssnfbla"))
         if kind == "a" and anchors:
             return [f" *{draw(st.sampled_from(anchors))[0]}"]

@@ -72,7 +72,7 @@ class Gateways:
         self.layout = Layout(user_home / ".hermes", user_home, sys.platform)
         self.environment = environment(
             user_home, HERMES_HOME=str(self.layout.root), HERMES_ALLOW_ROOT_GATEWAY="1",
-            # Neither a look-up of Telegram's addresses nor a proxy: nothing leaves this machine.
+            # No look-up of Telegram's addresses and no proxy: no connection leaves the machine.
             TELEGRAM_FALLBACK_IPS="149.154.167.220", HERMES_TELEGRAM_DISABLE_FALLBACK_IPS="1", NO_PROXY="*",
         )  # fmt: skip
         self.api = api
