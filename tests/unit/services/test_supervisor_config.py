@@ -130,7 +130,7 @@ def test_what_no_line_can_hold_is_refused(character: str, field: str) -> None:
 
 @pytest.mark.parametrize("changed", [{"variables": (("A B", "x"),)}, {"inherited": ("A;rm",)}, {"inherited": ("*",)}])
 def test_what_is_no_name_of_a_variable_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(UsageProblem, match="no name"):
+    with pytest.raises(UsageProblem, match="not a valid name"):
         render_program(_spec(Path("/srv/home"), **changed))
 
 
