@@ -2,9 +2,10 @@
 
 `hermes plugins enable hermes-profiles` enables it.
 
-It is imported whenever Hermes looks for plugins, so it imports only names of files and variables. Source of the interface: Hermes
-0.19.0 `hermes_cli/plugins.py` (`register_cli_command`) and `hermes_cli/main.py` (`_apply_profile_override` takes the
-first `-p NAME` out of the words; the handler's return value is no exit code).
+It is imported whenever Hermes looks for plugins, so it imports only names of files and variables. Source of the
+interface: Hermes 0.19.0 `hermes_cli/plugins.py` (`register_cli_command`) and `hermes_cli/main.py`
+(`_apply_profile_override` removes the first `-p NAME` from the arguments; the return value of the handler is not an
+exit code).
 """
 
 from __future__ import annotations
