@@ -1,10 +1,10 @@
-"""Carrying out a plan: whole or not at all, whatever fails and whatever kills the process.
+"""Application of a plan: all of its steps or none, also when a step fails or the process is killed.
 
-1. the lock; finish or take back what a dead run left; look whether the plan still fits; space
+1. take the lock; finish or roll back interrupted changes; compare the files with the plan; check the free space
 2. journal: begun
-3. stage: trees, temporary files and old bytes, none of it in sight
-4. journal: ready (which inode will be where, so a later run can tell what was done)
-5. the steps, each of them one rename or unlink
+3. stage trees, temporary files and old bytes where no other program reads them
+4. journal: ready (with the inode of each target, so that a later run knows which steps are done)
+5. execute the steps, each of which is one rename or unlink
 6. journal: done
 """
 
@@ -34,12 +34,12 @@ WAIT = 30.0
 
 
 def utc_now() -> datetime:
-    """Return the time now: the clock that commands use."""
+    """Return the current time; the default clock of changes."""
     return datetime.now(UTC)
 
 
 class Applied(NamedTuple):
-    """A change that was made. `recovered`: sentences about interrupted changes that were dealt with first."""
+    """A change that was applied. `recovered`: sentences about interrupted changes that were recovered before it."""
 
     change_id: str
     profiles: tuple[str, ...]
@@ -56,12 +56,12 @@ def apply(
     wait: float = WAIT,
     check: Callable[[], None] = lambda: None,
 ) -> Applied:
-    """Make a change and return its id; if it fails, everything is as before.
+    """Apply a plan and return the change; after an error all files are as before.
 
-    `progress` is told (bytes done, bytes in all); `check` is called once nobody else can change anything, and raises
-    what stands in the way since the plan was made. Raises that, Refused (code `exists`: a target is there; `busy`:
-    another run did not end within `wait` seconds), NotFound, ChangedMeanwhile, or Failed for what the disk does not
-    allow; KeyboardInterrupt passes after everything was taken back.
+    `progress` is called with (bytes done, total bytes). `check` is called under the lock and raises if the plan is no
+    longer right. Raises the error of `check`, Refused (code `exists`: a target exists; `busy`: another run holds the
+    lock after `wait` seconds), NotFound, ChangedMeanwhile, or Failed for an error of the system; KeyboardInterrupt is
+    raised again after the rollback.
     """
     files = files or Files()
     with translated_errors(), StateLock(layout.state, files, wait=wait):
@@ -80,10 +80,10 @@ def undo(
     now: Clock = utc_now,
     wait: float = WAIT,
 ) -> Applied:
-    """Take back a change (None: the newest that is no undo and not undone); an undo is a change itself.
+    """Undo a change (None: the newest change that is neither an undo nor undone); an undo is a change itself.
 
-    Raises NotFound when there is no such change, Refused when what it made was changed since, and what
-    `apply` raises.
+    Raises NotFound when there is no such change, Refused when its files were changed since, and the errors of
+    `apply`.
     """
     from .undo_plan import plan_undo, select_change
 
@@ -97,9 +97,9 @@ def undo(
 
 
 def recover(layout: Layout, files: Files | None = None, *, now: Clock = utc_now, wait: float = WAIT) -> tuple[str, ...]:
-    """Finish or take back what interrupted runs left, and return what was done as sentences.
+    """Finish or roll back the changes of interrupted runs, and return a sentence for each.
 
-    Raises Failed when that cannot be done now, Refused(code="busy") while another run is at work.
+    Raises Failed when a change cannot be recovered, Refused(code="busy") while another run holds the lock.
     """
     files = files or Files()
     with translated_errors():
@@ -110,7 +110,7 @@ def recover(layout: Layout, files: Files | None = None, *, now: Clock = utc_now,
 
 
 class _Change:
-    """One run under the lock."""
+    """One change under the lock."""
 
     def __init__(self, layout: Layout, files: Files, now: Clock) -> None:
         self.journal = Journal(layout.state, files)
@@ -119,7 +119,7 @@ class _Change:
         self._now = now
 
     def run(self, plan: ChangePlan, progress: Progress | None, undone: ChangeEntry | None = None) -> Applied:
-        """Carry out a plan; see `apply`."""
+        """Execute a plan; see `apply`."""
         change_id = self.journal.fresh_id(self._now())
         records = draft(plan, change_id, self._state, self._files)
         total = check_space_at(plan, self._state, self._files)
@@ -153,22 +153,21 @@ class _Change:
         return Applied(change_id, plan.profiles)
 
     def recover(self) -> tuple[str, ...]:
-        """Finish or take back every change that a dead run left; remove its stray files."""
-        told = []
+        """Finish or roll back every interrupted change and remove its temporary files; return a sentence for each."""
+        sentences = []
         for entry in self.journal.begun():
             try:
-                told.append(self._recover_one(entry))
+                sentences.append(self._recover_one(entry))
             except (OSError, HermesProfilesError) as error:
                 raise Failed(
                     f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
                     f"nor taken back: {error_text(error)}",
                     target=self.journal.path(entry.id),
                     code="not-recovered",
-                    hint="remove what is in the way, then run the command again; "
-                    f"see `cat {self.journal.path(entry.id)}`",
+                    hint=f"fix the cause and run the command again; see the steps: `cat {self.journal.path(entry.id)}`",
                 ) from error
         sweep(self._state, self.journal, self._files)
-        return tuple(told)
+        return tuple(sentences)
 
     def _recover_one(self, entry: ChangeEntry) -> str:
         steps = Steps(entry, self.journal, self._files)
@@ -181,16 +180,16 @@ class _Change:
             self._roll_back(entry)
             return f"took back an interrupted change that could not be finished: {entry.summary} ({entry.id})"
         self._finish(entry)
-        note = f"; left alone, for they were changed since: {', '.join(left)}" if left else ""
+        note = f"; not touched, because they were changed since: {', '.join(left)}" if left else ""
         return f"finished an interrupted change: {entry.summary} ({entry.id}){note}"
 
     def _finish(self, entry: ChangeEntry) -> None:
-        # The undone change is marked first: killed in between, the undo is begun, recovery does both.
+        # The undone change is marked first. After a kill between the writes, the undo is begun and recovery does both.
         self._mark_undone(entry, Status.UNDONE)
         self.journal.write(ended(entry, Status.DONE, self._now()))
 
     def _is_finished(self, entry: ChangeEntry) -> bool:
-        """Return whether the journal already says that this change is done."""
+        """Return whether the journal already marks this change as done."""
         try:
             found = self.journal.load(entry.id)
         except OSError:
@@ -206,8 +205,8 @@ class _Change:
                 f"{entry.summary}: {error_text(error)}; and taking it back failed: {error_text(second)}",
                 target=self.journal.path(entry.id),
                 code="not-rolled-back",
-                hint="the next command of this program that changes anything tries again; "
-                f"see `cat {self.journal.path(entry.id)}`",
+                hint=f"run any command that changes a profile to try again; see the steps with "
+                f"`cat {self.journal.path(entry.id)}`",
             ) from error
 
     def _roll_back(self, entry: ChangeEntry) -> None:
@@ -216,7 +215,7 @@ class _Change:
             self._mark_undone(entry, Status.DONE)
             self.journal.write(ended(entry, Status.ROLLED_BACK, self._now()))
             self._files.remove_tree(self.journal.backups(entry.id))
-        except OSError:  # a full disk: nothing was changed, so no entry is as good
+        except OSError:  # a full disk: nothing was changed, so the entry is not needed
             self.journal.remove(entry.id)
 
     def _mark_undone(self, entry: ChangeEntry, status: Status) -> None:
@@ -228,7 +227,7 @@ class _Change:
         try:
             if len(self.journal.ids()) > KEEP + KEEP // 4:
                 self.journal.prune()
-        except OSError:  # the change is made; the next one prunes
+        except OSError:  # the change is applied; the next one prunes
             pass
 
 

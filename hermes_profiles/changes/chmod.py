@@ -1,4 +1,4 @@
-"""Modes changed in place: the same file before and after, never one that a link leads to."""
+"""Changes of a file's mode in place: the inode stays the same, and links are not followed."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from .errors import changed
 from .plan import mode_text
 from .rmtree import named
 
-# O_NONBLOCK: a FIFO that was put in the place of a file must not make us wait for a writer.
+# O_NONBLOCK: a FIFO at the path of a file must not make this process wait for a writer.
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
-# ELOOP, EMLINK: now a link. ENXIO, EOPNOTSUPP: now a socket. The others: gone.
+# ELOOP, EMLINK: the path is now a link. ENXIO, EOPNOTSUPP: a socket. The others: it does not exist any more.
 _ANOTHER = (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, errno.ENOENT, errno.ENOTDIR)
 
 
 def check_may_set(path: str, status: os.stat_result, *, privileged: bool) -> None:
-    """Raise Refused for what has no mode of its own, Failed when it belongs to somebody else (chmod(2): EPERM)."""
+    """Raise Refused for a link or special file, Failed for a file of another user (chmod(2): EPERM)."""
     if not _has_mode(status):
         raise Refused(
-            f"{path} is neither a file nor a folder, so its mode is left alone",
+            f"cannot set the mode of {path}: it is neither a file nor a folder",
             target=path,
             code="not-a-file",
             hint=f"look at it with `ls -ld {path}`",
         )
     if not privileged and status.st_uid != os.geteuid():
         raise Failed(
-            f"{path} belongs to {user_name(status.st_uid)}, who alone may change its mode",
+            f"cannot set the mode of {path}: it belongs to {user_name(status.st_uid)}",
             target=path,
             code="foreign-owner",
-            hint=f"make it yours: `sudo chown {user_name(os.geteuid())} {path}`",
+            hint=f"change its owner with `sudo chown {user_name(os.geteuid())} {path}`",
         )
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user, or the number where there is no name; `chown` takes both."""
+    """Return the name of a user, or the number of a user without a name; `chown` accepts both."""
     import pwd
 
     try:
@@ -48,17 +48,17 @@ def user_name(uid: int) -> str:
 
 
 def change_mode(path: str, mode: int, inode: int, operation: Callable[[str, str], None]) -> None:
-    """Change the mode of the file or folder with this inode, and force it to the disk.
+    """Change the mode of the file or folder with this inode, and sync it to the disk.
 
-    Raises ChangedMeanwhile if something else is there, Failed(code="mode-not-kept") if the mode is not so afterwards
-    (FAT, some network mounts).
+    Raises ChangedMeanwhile if the path has another inode, Failed(code="mode-not-kept") if the file system does not keep
+    the mode (FAT, some network mounts).
     """
     operation("chmod", path)
     fd, readable = _open(path)
     try:
         status = os.fstat(fd)
         if status.st_ino != inode or not _has_mode(status):
-            raise changed(path, "is another one")
+            raise changed(path, "was replaced by another file")
         if readable:
             os.fchmod(fd, mode)
         else:
@@ -74,12 +74,12 @@ def change_mode(path: str, mode: int, inode: int, operation: Callable[[str, str]
 
 
 def _open(path: str) -> tuple[int, bool]:
-    """Return a descriptor and whether it is a usual one. What its owner may not read is opened by name only."""
+    """Return a descriptor and whether it can read; a file that its owner cannot read is opened with O_PATH."""
     try:
         return os.open(path, _FLAGS), True
     except OSError as error:
         if error.errno in _ANOTHER:
-            raise changed(path, "is gone or another one") from error
+            raise changed(path, "was removed or replaced") from error
         if error.errno != errno.EACCES or not hasattr(os, "O_PATH"):
             raise
         return os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC), False
@@ -89,10 +89,10 @@ def _check_kept(path: str, mode: int, fd: int) -> None:
     kept = stat.S_IMODE(os.fstat(fd).st_mode)
     if kept != mode:
         raise Failed(
-            f"{path} has the mode {mode_text(kept)} after it was set to {mode_text(mode)}: the system does not keep it",
+            f"cannot set the mode of {path} to {mode_text(mode)}: the file system keeps {mode_text(kept)}",
             target=path,
             code="mode-not-kept",
-            hint=f"see what it is on with `df -T {os.path.dirname(path)}`",
+            hint=f"see the file system with `df -T {os.path.dirname(path)}`",
         )
 
 

@@ -1,4 +1,4 @@
-"""What killed runs leave in our own state folder, and its removal under the lock."""
+"""Removal of the files that killed runs leave in our own state folder."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ EMPTYING = ".emptying-"
 
 
 def sweep(state: str, journal: Journal, files: Files) -> None:
-    """Remove staged trees, half-written entries and half-emptied trash; what cannot be removed is left."""
+    """Remove staged trees, partial journal entries and partly emptied trash, under the lock; ignore errors."""
     staging, trash = f"{state}/staging", f"{state}/trash"
     stray = [f"{staging}/{name}" for name in files.names(staging)]
     stray += [f"{trash}/{name}" for name in files.names(trash) if name.startswith(EMPTYING)]
     for path in stray:
         try:
             files.remove_tree(path)
-        except OSError:  # it takes space, but must not keep anybody from working
+        except OSError:  # it only takes space, which must not prevent the change
             continue
     try:
         journal.sweep()

@@ -1,4 +1,4 @@
-"""Bytes from one open file to another: holes stay holes, and a screen sees every byte."""
+"""Copying of one open file to another: holes stay holes, and a screen checks every byte."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHUNK = 1 << 20
 
 
 def write_all(fd: int, content: bytes) -> None:
-    """Write all bytes; a single write may stop short (signals, 2 GB limit)."""
+    """Write all bytes; a single write(2) may write fewer (signals, 2 GB limit)."""
     view = memoryview(content)
     while view:
         view = view[os.write(fd, view) :]
@@ -35,7 +35,7 @@ def pour(
             operation()
             chunk = os.read(source, min(CHUNK, end - position))
             if not chunk:
-                break  # it shrank: the caller sees that by the signature
+                break  # the file shrank, which the caller detects by its signature
             if screen is not None:
                 if screen.hits(tail + chunk):
                     return False
@@ -51,7 +51,7 @@ def pour(
 
 
 def data_segments(fd: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of the parts of an open file that hold data; all of it where the system cannot tell."""
+    """Yield (start, end) of the parts of a file that have data; the whole file where the system cannot report them."""
     position = 0
     while position < size:
         try:

@@ -1,4 +1,4 @@
-"""Whether a plan fits on the disk, asked before anything is made."""
+"""The check before a change that the disk has enough free space for it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hermes_profiles.model.layout import Layout
 from .filesystem import Files
 from .plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, WriteFile, bytes_to_write
 
-# The journal, old bytes of small files and folders; a disk as full as this should not be filled further.
+# Space for the journal, folders and the old bytes of small files.
 _RESERVE = 256 * 1024
 
 
 def check_space(plan: ChangePlan, layout: Layout, files: Files | None = None) -> int:
-    """Return the bytes that a plan writes. Raises Failed(code="no-space") naming needed and free bytes."""
+    """Return the bytes that a plan writes. Raises Failed(code="no-space") with the needed and free bytes."""
     return check_space_at(plan, str(layout.state), files or Files())
 
 
@@ -38,22 +38,22 @@ def _check_folder(folder: str, steps: list[Step], files: Files) -> None:
     space = files.space(folder)
     free = space.f_bavail * space.f_frsize
     needed = sum(map(bytes_to_write, steps)) + _RESERVE
-    if needed > free:  # only now is it worth asking each source how much of it is holes
+    if needed > free:  # only now is a stat of each source worth its time: holes need no space
         needed = sum(_bytes_on_disk(step, files) for step in steps) + _RESERVE
     if needed > free:
         raise Failed(
-            f"not enough space for {folder}: {needed:,} bytes are needed and {free:,} are free",
+            f"not enough space in {folder}: {needed:,} bytes are needed and {free:,} are free",
             target=folder,
             code="no-space",
-            hint=f"free some space; see `df -h {folder}`",
+            hint=f"free some space; see the use with `df -h {folder}`",
         )
     count = sum(len(step.entries) if isinstance(step, PublishTree) else 1 for step in steps)
     if space.f_files and count > space.f_favail:
         raise Failed(
-            f"not enough room for {folder}: {count:,} files are to be made and {space.f_favail:,} can be",
+            f"not enough inodes in {folder}: {count:,} files are needed and {space.f_favail:,} inodes are free",
             target=folder,
             code="no-space",
-            hint=f"remove some files; see `df -i {folder}`",
+            hint=f"remove some files; see the use with `df -i {folder}`",
         )
 
 

@@ -1,4 +1,4 @@
-"""What the system says, in our words."""
+"""Errors of the system as errors of this program."""
 
 from __future__ import annotations
 
@@ -21,30 +21,28 @@ _HINTS = {
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn an OSError into Failed with the path, the system's words and a way out."""
+    """Raise an OSError of the block as Failed with its path, the message of the system and a hint."""
     try:
         yield
     except OSError as error:
         path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
         hint = _HINTS.get(error.errno or 0)
         if hint is None and path:
-            hint = f"look at it with `ls -ld {path}`, then run the command again"
-        raise Failed(
-            f"the disk refused, and nothing was changed: {error_text(error)}", target=path, hint=hint
-        ) from error
+            hint = f"see the path with `ls -ld {path}`, then run the command again"
+        raise Failed(f"nothing was changed: {error_text(error)}", target=path, hint=hint) from error
 
 
 def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
-    """Return the error for a file that is not as planned."""
+    """Return the error for a file that differs from the plan."""
     return ChangedMeanwhile(
         f"{path} {how} since this change was planned",
         target=path,
-        hint=f"look at it with `ls -ld {path}`, then run the command again",
+        hint=f"see the path with `ls -ld {path}`, then run the command again",
     )
 
 
 def error_text(error: BaseException) -> str:
-    """Return what an error says, lower case, with its path."""
+    """Return the message of an error in lower case, with its path."""
     if isinstance(error, OSError):
         words = (error.strerror or str(error)).lower()
         return f"{os.fsdecode(error.filename)}: {words}" if isinstance(error.filename, str | bytes) else words

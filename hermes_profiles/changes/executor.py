@@ -1,4 +1,4 @@
-"""The steps of a change as renames that can be done, asked about and taken back, also by a later process."""
+"""Execution, state and rollback of the steps of a change, also by a later process."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Steps:
         self._files = files
 
     def is_committed(self) -> bool:
-        """Return whether the commit point or a step after it has shown."""
+        """Return whether the step at the commit point or a later step is done."""
         shown = (r for r in self._records[self._entry.commit :] if r.kind is not StepKind.TIDY)
         return self._entry.ready and any(map(self._is_done, shown))
 
     def forward(self) -> None:
-        """Do every step. Raises ChangedMeanwhile, Refused(code="exists") or OSError; then some are done."""
+        """Execute every step. Raises ChangedMeanwhile, Refused(code="exists") or OSError; then some steps are done."""
         for record in self._records:
             self._do(record)
 
     def complete(self) -> list[str]:
-        """Do the steps that an interrupted run did not; return the paths left alone (changed since)."""
+        """Execute the remaining steps of an interrupted run; return the paths not touched because they were changed."""
         left = []
-        for record in self._records:  # half-restored files of a killed rollback keep folders from being tidied
+        for record in self._records:  # temporary files of a killed rollback would keep folders from being removed
             if record.kind in (StepKind.REPLACE, StepKind.REMOVE):
                 self._files.unlink(self._restore_place(record))
         for record in self._records:
@@ -48,7 +48,7 @@ class Steps:
         return left
 
     def backward(self) -> None:
-        """Take back every step that was done, last first, and remove all that was staged."""
+        """Roll back every step that is done, last first, and remove all staged files."""
         if self._entry.ready:
             for record in reversed(self._records):
                 if self._is_done(record):
@@ -68,12 +68,12 @@ class Steps:
         if record.kind is StepKind.REMOVE:
             if self._is_followed(record):
                 return True
-            # Where even the folder is missing, the file was never there to be removed.
+            # If even the folder is missing, the file never existed.
             return status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
         return status is not None and record.new is not None and status.st_ino == record.new.inode
 
     def _is_followed(self, record: StepRecord) -> bool:
-        """Return whether a later step has put something else in the place already."""
+        """Return whether a later step has already put another file at the target."""
         later = self._records[self._records.index(record) + 1 :]
         puts = (StepKind.MOVE, StepKind.REPLACE, StepKind.PUBLISH)
         return any(each.kind in puts and each.target == record.target and self._is_done(each) for each in later)
@@ -91,7 +91,7 @@ class Steps:
         return stat.S_IMODE(status.st_mode) == mode
 
     def _place_now(self, record: StepRecord) -> str:
-        """Return where a step's target is found: a later step may have moved it, or a folder above it, already."""
+        """Return the current path of a step's target, which a later step may have moved with a folder above it."""
         place = record.target
         for later in self._records[self._records.index(record) + 1 :]:
             if later.kind is StepKind.MOVE and is_below(place, later.source or "") and self._is_done(later):
@@ -118,7 +118,7 @@ class Steps:
             raise changed(target)
         elif record.kind is StepKind.REPLACE:
             self._files.replace(source or "", target)
-        elif record.old is None:  # to remove what is not there
+        elif record.old is None:  # there is no file to remove
             return
         else:
             self._files.unlink(target)
@@ -141,7 +141,7 @@ class Steps:
         self._files.sync_folder(os.path.dirname(record.target))
 
     def _restore(self, record: StepRecord) -> None:
-        """Put the old file or link back, made anew: its bytes, mode, owner and time."""
+        """Create the old file or link again with its bytes, mode, owner and time."""
         old, place = record.old, self._restore_place(record)
         if old is None:
             return

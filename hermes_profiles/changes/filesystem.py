@@ -1,4 +1,4 @@
-"""Every call that looks at or changes the disk. Each one announces itself first, so tests can break it."""
+"""Every call that reads or changes the file system. Each calls `operation` first, where tests inject faults."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .rmtree import Remover, named
 Owner = tuple[int, int]
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: a FIFO that was put in the place of a file must not make us wait for a writer.
+# O_NONBLOCK: a FIFO at the path of a file must not make this process wait for a writer.
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -26,18 +26,18 @@ _TRIES = 3
 
 
 class Files:
-    """The disk. Paths are strings; every OSError that leaves a method names the path."""
+    """The file system. Paths are strings; every OSError of a method names the path."""
 
     def __init__(self) -> None:
         self.privileged = os.geteuid() == 0
 
     def operation(self, name: str, path: str) -> None:
-        """Do nothing; a test overrides this to fail, kill or look at the nth operation."""
+        """Do nothing. Tests override this method to fail at, kill or observe the nth operation."""
 
-    # Looking
+    # Reading
 
     def lstat(self, path: str) -> os.stat_result | None:
-        """Return the status of a path itself, or None if nothing is there."""
+        """Return the status of a path itself, or None if it does not exist."""
         self.operation("lstat", path)
         try:
             return os.lstat(path)
@@ -47,12 +47,12 @@ class Files:
             raise
 
     def signature(self, path: str) -> Signature | None:
-        """Return the signature that a ReplaceFile of this path expects, or None if nothing is there."""
+        """Return the signature that a ReplaceFile of this path expects, or None if the path does not exist."""
         status = self.lstat(path)
         return None if status is None else Signature.of(status)
 
     def names(self, folder: str) -> list[str]:
-        """Return the sorted names in a folder; none if there is no folder."""
+        """Return the sorted names in a folder, which are none if it does not exist."""
         self.operation("names", folder)
         try:
             return sorted(os.listdir(folder))
@@ -67,7 +67,7 @@ class Files:
         return os.readlink(path)
 
     def read(self, path: str) -> tuple[bytes, os.stat_result]:
-        """Return a regular file's bytes and status; raises ChangedMeanwhile for anything else."""
+        """Return the bytes and the status of a regular file. Raises ChangedMeanwhile for another kind of file."""
         self.operation("read", path)
         fd = _open_regular(path)
         try:
@@ -81,24 +81,24 @@ class Files:
             os.close(fd)
 
     def space(self, folder: str) -> os.statvfs_result:
-        """Return the sizes of the file system that a folder is on."""
+        """Return the sizes of a folder's file system."""
         self.operation("statvfs", folder)
         return os.statvfs(folder)
 
     def owner_below(self, folder: str) -> Owner | None:
-        """Return who must own what is made in `folder`, or None for ourselves.
+        """Return the owner of new files in `folder`, or None for the current user.
 
-        Under sudo the files of a profile must stay the user's, or their gateway cannot read them.
+        Under sudo the files of a profile must belong to its user, or the gateway cannot read them.
         """
         if not self.privileged:
             return None
         status = self.lstat(folder)
         return None if status is None or status.st_uid == 0 else (status.st_uid, status.st_gid)
 
-    # Making
+    # Creating
 
     def make_folder(self, path: str, owner: Owner | None, mode: int = 0o700) -> None:
-        """Make one folder with its mode right whatever the umask. Raises FileExistsError."""
+        """Create one folder with this mode, independent of the umask. Raises FileExistsError."""
         self.operation("mkdir", path)
         os.mkdir(path, mode)
         if owner is not None:
@@ -108,18 +108,18 @@ class Files:
         os.chmod(path, mode)
 
     def make_folders(self, path: str) -> None:
-        """Make a folder and its missing parents, each 0700 and owned like the folder it is in."""
+        """Create a folder and its missing parents, each 0700 and with the owner of the folder above it."""
         if self.lstat(path) is not None:
             return
         parent = os.path.dirname(path)
         self.make_folders(parent)
         try:
             self.make_folder(path, self.owner_below(parent))
-        except FileExistsError:  # made meanwhile: as good as ours
+        except FileExistsError:  # another process created it
             pass
 
     def private_folder(self, path: str) -> None:
-        """Make sure that a folder of our own state is there and 0700. Raises Refused for a link or file."""
+        """Create a folder of our own state, or set its mode to 0700. Raises Refused for a link or file."""
         self.make_folders(path)
         status = self.lstat(path)
         if status is None or not stat.S_ISDIR(status.st_mode):
@@ -127,7 +127,7 @@ class Files:
                 f"{path} is not a folder",
                 target=path,
                 code="bad-state",
-                hint=f"look at it with `ls -ld {path}`",
+                hint=f"see the path with `ls -ld {path}`",
             )
         if stat.S_IMODE(status.st_mode) != 0o700:
             self.operation("chmod", path)
@@ -136,7 +136,7 @@ class Files:
     def write_new(
         self, path: str, content: bytes, *, mode: int, owner: Owner | None, mtime_ns: int | None = None
     ) -> os.stat_result:
-        """Make a file with its mode and owner right before the first byte, and force it to the disk."""
+        """Create a file with its mode and owner set before the first byte, and sync it to the disk."""
         fd = self._create(path, mode, owner)
         try:
             self.operation("write", path)
@@ -153,7 +153,7 @@ class Files:
             os.close(fd)
 
     def make_link(self, path: str, target: str, owner: Owner | None, mtime_ns: int | None = None) -> os.stat_result:
-        """Make a symbolic link and return its status."""
+        """Create a symbolic link and return its status."""
         self.operation("symlink", path)
         os.symlink(target, path)
         if owner is not None:
@@ -165,16 +165,16 @@ class Files:
         return os.lstat(path)
 
     def copy_new(self, path: str, entry: CopyFile, *, screen: SecretScreen | None, owner: Owner | None) -> None:
-        """Make a copy of a regular file, with its time and holes.
+        """Create a copy of a regular file, with its time and holes.
 
-        A source that is not as it was planned is copied as it is now, if `screen` finds nothing in it.
-        Raises ChangedMeanwhile if it finds something, the source is no regular file, or will not hold still.
+        A source that differs from the plan is copied as it is now, if `screen` finds no value in it. Raises
+        ChangedMeanwhile if it finds one, if the source is not a regular file, or if it changes during every copy.
         """
         out = self._create(path, 0o700 if entry.executable else 0o600, owner)
         try:
             for attempt in range(_TRIES):
                 self.operation("copy", path)
-                if attempt:  # not the first time: a file cut to nothing is flushed by ext4 when it is closed
+                if attempt:  # not at the first attempt: ext4 flushes a truncated file when it is closed
                     os.ftruncate(out, 0)
                     os.lseek(out, 0, os.SEEK_SET)
                 if self._copy_once(out, str(entry.source), entry.signature, screen):
@@ -182,9 +182,9 @@ class Files:
         finally:
             os.close(out)
         raise ChangedMeanwhile(
-            f"{entry.source} changed again and again while it was being copied",
+            f"{entry.source} changed during each of {_TRIES} copies",
             target=str(entry.source),
-            hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
+            hint="stop the gateway with `hermes -p PROFILE gateway stop`, or run the command again",
         )
 
     def _copy_once(self, out: int, path: str, planned: Signature, screen: SecretScreen | None) -> bool:
@@ -194,9 +194,9 @@ class Files:
             live = _may_be_live(before, planned)
             if not pour(source, out, before, screen if live else None, lambda: self.operation("read", path)):
                 raise ChangedMeanwhile(
-                    f"{path} changed while it was being copied and now holds a value that must stay behind",
+                    f"{path} changed during the copy and now contains a value that must not be copied",
                     target=path,
-                    hint="stop what writes there (`hermes -p PROFILE gateway stop`), or run the command again",
+                    hint="stop the gateway with `hermes -p PROFILE gateway stop`, or run the command again",
                 )
             if Signature.of(os.fstat(source)) != Signature.of(before):
                 return False
@@ -226,8 +226,10 @@ class Files:
         return fd
 
     def sync_folder(self, path: str) -> None:
-        """Force the names of a folder to the disk, where the file system can. It may be a link: people keep
-        `profiles` on another disk."""
+        """Sync the names of a folder to the disk, where the file system can.
+
+        The folder may be a link, because users keep `profiles` on another disk.
+        """
         self.operation("fsync", path)
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -239,12 +241,12 @@ class Files:
             os.close(fd)
 
     def open_lock(self, path: str) -> int:
-        """Return a descriptor of the lock file, made if missing."""
+        """Return a descriptor of the lock file, which is created if missing."""
         self.operation("lock", path)
         owner = self.owner_below(os.path.dirname(path))
         try:
             fd = os.open(path, _LOCK, 0o600)
-        except PermissionError:  # made under a strange umask by a process that died before the fchmod below
+        except PermissionError:  # created under an unusual umask by a process that died before the fchmod below
             os.chmod(path, 0o600, follow_symlinks=os.chmod not in os.supports_follow_symlinks)
             fd = os.open(path, _LOCK, 0o600)
         if owner is not None:
@@ -253,7 +255,7 @@ class Files:
         return fd
 
     def note_holder(self, fd: int, path: str) -> None:
-        """Write our process id into the lock file; only a message reads it."""
+        """Write our process id into the lock file; it is only read for messages."""
         self.operation("write", path)
         try:
             os.ftruncate(fd, 0)
@@ -262,20 +264,24 @@ class Files:
             raise named(error, path) from error
 
     def set_mode(self, path: str, mode: int, inode: int) -> None:
-        """Change the mode of the file or folder with this inode. Raises ChangedMeanwhile for anything else there,
-        Failed where the file system keeps no modes."""
+        """Change the mode of the file or folder with this inode.
+
+        Raises ChangedMeanwhile for another inode, Failed where the file system keeps no modes.
+        """
         change_mode(path, mode, inode, self.operation)
 
     # Moving and removing
 
     def replace(self, source: str, target: str) -> None:
-        """Rename over whatever file or link is at `target`."""
+        """Rename `source` to `target`, replacing a file or link there."""
         self.operation("replace", target)
         os.replace(source, target)
 
     def rename_new(self, source: str, target: str) -> None:
-        """Rename to a path where nothing is. Raises Refused(code="exists") if something is there, Failed when only a
-        copy could bring it there."""
+        """Rename to a path that does not exist.
+
+        Raises Refused(code="exists") if it exists, Failed when the target is on another file system.
+        """
         self.operation("rename", target)
         try:
             from .rename_noreplace import rename_exclusive
@@ -289,7 +295,7 @@ class Files:
             raise
 
     def unlink(self, path: str) -> None:
-        """Remove a file or link; nothing there is fine."""
+        """Remove a file or link if it exists."""
         self.operation("unlink", path)
         try:
             os.unlink(path)
@@ -298,7 +304,7 @@ class Files:
                 raise
 
     def rmdir(self, path: str) -> None:
-        """Remove a folder if it is there and empty."""
+        """Remove a folder if it exists and is empty."""
         self.operation("rmdir", path)
         try:
             os.rmdir(path)
@@ -307,7 +313,7 @@ class Files:
                 raise
 
     def remove_tree(self, path: str) -> None:
-        """Remove a folder with all that is in it, a file or a link; links are never followed."""
+        """Remove a folder with its content, a file or a link; links are not followed."""
         status = self.lstat(path)
         if status is None:
             return
@@ -323,26 +329,26 @@ class Files:
 
 
 def taken(path: str) -> Refused:
-    """Return the refusal of a path where something is already."""
+    """Return the error for a target that already exists."""
     return Refused(
         f"{path} already exists",
         target=path,
         code="exists",
-        hint="choose another name; see the names there are with `hermes-profiles list`",
+        hint="choose another name; list the profiles with `hermes-profiles list`",
     )
 
 
 def _elsewhere(source: str, target: str) -> Failed:
     return Failed(
-        f"{source} cannot be moved to {target}: it is on another file system, or one is mounted there",
+        f"{source} cannot be moved to {target}: it is a mount point, or on another file system",
         target=source,
         code="other-file-system",
-        hint=f"see what it is on with `df {source}`",
+        hint=f"see its file system with `df {source}`",
     )
 
 
-# A write within one tick of the clock (up to 2 s on some file systems) leaves the time as it was, so the
-# signature of a file this young proves nothing.
+# A write within one tick of the clock (up to 2 s on some file systems) does not change the time, so the signature of a
+# file this young does not prove that it is unchanged.
 _YOUNG_NS = 10_000_000_000
 
 
@@ -356,7 +362,7 @@ def _open_regular(path: str) -> int:
     try:
         fd = os.open(path, _OLD)
     except OSError as error:
-        # ELOOP: now a link. ENXIO: now a socket. The others: gone.
+        # ELOOP: the path is now a link. ENXIO: a socket. The others: it does not exist any more.
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, *_ABSENT):
             raise _not_as_planned(path) from error
         raise
@@ -368,7 +374,7 @@ def _open_regular(path: str) -> int:
 
 def _not_as_planned(path: str) -> ChangedMeanwhile:
     return ChangedMeanwhile(
-        f"{path} is gone or is no regular file any more",
+        f"{path} was removed, or is not a regular file any more",
         target=path,
-        hint=f"look at it with `ls -ld {os.path.dirname(path) or path}`, then run the command again",
+        hint=f"see the path with `ls -ld {os.path.dirname(path) or path}`, then run the command again",
     )

@@ -1,4 +1,4 @@
-"""The random key of fingerprints: made once per root, read by everybody who shows one."""
+"""The random key of fingerprints, one per root."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _DAMAGED = "bad-fingerprint-key"
 
 
 def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
-    """Return the root's key; None when there is none and `make` is not set.
+    """Return the key of the root; None when it does not exist and `make` is False.
 
-    With `make` a missing key is made by one exclusive rename, so that two runs at once get the same one. Raises Failed
-    when the file is no regular file of 32 bytes (a link is never followed), or cannot be read or made.
+    With `make` a missing key is created by one exclusive rename, so that two concurrent runs get the same key. Raises
+    Failed when the file is not a regular file of 32 bytes (links are not followed), or cannot be read or created.
     """
     path, files = str(layout.fingerprint_key), Files()
     key = _read(path)
@@ -29,22 +29,24 @@ def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
             return key
         try:
             _make(layout, files)
-        except FileNotFoundError:  # a run that ended a killed one's work swept our draft away with the others
+        except FileNotFoundError:  # another run removed our draft together with those of killed runs
             continue
         except OSError as error:
             raise Failed(
-                f"cannot make the key of fingerprints: {error_text(error)}",
+                f"cannot create the key of fingerprints: {error_text(error)}",
                 target=path,
                 code="no-fingerprint-key",
-                hint=f"look at it with `ls -ld {os.path.dirname(path)}`",
+                hint=f"see the folder with `ls -ld {os.path.dirname(path)}`",
             ) from error
         key = _read(path)
     return key
 
 
 def any_key(layout: Layout) -> bytes:
-    """Return the root's key, or one of this run alone where none can be made: fingerprints then compare within one
-    answer only. Raises Failed for a damaged key."""
+    """Return the key of the root, or a random key for this run where none can be created.
+
+    Fingerprints of a random key compare within one result only. Raises Failed for a damaged key.
+    """
     try:
         key = fingerprint_key(layout, make=True)
     except HermesProfilesError as error:
@@ -55,7 +57,7 @@ def any_key(layout: Layout) -> bytes:
 
 
 def _read(path: str) -> bytes | None:
-    """Return the key in the file, None without a file. Raises Failed for anything that is no key."""
+    """Return the key in the file, None if it does not exist. Raises Failed for another content or kind of file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
@@ -64,7 +66,7 @@ def _read(path: str) -> bytes | None:
         raise _damaged(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise _damaged(path, "is no regular file")
+            raise _damaged(path, "is not a regular file")
         key = os.read(fd, _SIZE + 1)
     finally:
         os.close(fd)
@@ -78,16 +80,16 @@ def _damaged(path: str, why: str) -> Failed:
         f"the key of fingerprints, {path}, {why}",
         target=path,
         code=_DAMAGED,
-        hint=f"put it away with `mv {path} {path}.old`: the next command makes another",
+        hint=f"move it away with `mv {path} {path}.old`: the next command creates another key",
     )
 
 
 def _make(layout: Layout, files: Files) -> None:
-    """Put a key where none is; one that was made meanwhile stays. Raises OSError, Refused for a bad state folder."""
+    """Create a key unless another process has done so. Raises OSError, Refused for a bad state folder."""
     state = str(layout.state)
     files.private_folder(state)
     files.private_folder(f"{state}/staging")
-    draft = f"{state}/staging/key-{os.urandom(8).hex()}"  # what a killed run leaves there, the next change sweeps away
+    draft = f"{state}/staging/key-{os.urandom(8).hex()}"  # the next change removes the draft of a killed run
     try:
         files.write_new(draft, os.urandom(_SIZE), mode=0o600, owner=files.owner_below(state))
         files.rename_new(draft, str(layout.fingerprint_key))

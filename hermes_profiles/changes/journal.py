@@ -1,4 +1,4 @@
-"""The journal: one JSON file a change, with names and places and no content; beside it what an undo needs."""
+"""The journal: one JSON file a change, with names and paths and no content, and the old bytes for an undo."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BEGUN = b'"status": "begun"'
 
 
 class Status(StrEnum):
-    """What became of a change."""
+    """The status of a change."""
 
     BEGUN = "begun"
     DONE = "done"
@@ -31,7 +31,7 @@ class Status(StrEnum):
 
 
 class StepKind(StrEnum):
-    """What a step does."""
+    """The kinds of steps."""
 
     PUBLISH = "publish"
     MOVE = "move"
@@ -42,7 +42,7 @@ class StepKind(StrEnum):
 
 
 class FileIdentity(NamedTuple):
-    """Which file or folder it is. No device: its number changes when a machine starts again."""
+    """The identity of a file or folder, without the device number, which changes at a reboot."""
 
     inode: int
     size: int
@@ -50,16 +50,16 @@ class FileIdentity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileIdentity:
-        """Return the identity of what was looked at."""
+        """Return the identity for a status."""
         return cls(status.st_ino, status.st_size, status.st_mtime_ns)
 
     def is_same_file(self, status: os.stat_result | None) -> bool:
-        """Return whether a file or link is unchanged. Not by inode: what was taken back has a new one."""
+        """Return whether a file or link is unchanged. The inode is not compared: a rollback creates a new one."""
         return status is not None and (status.st_size, status.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
 class Old(NamedTuple):
-    """What a replaced file was: its bytes are in `backup`, or it was a link with the text `link`."""
+    """The state of a replaced file: its bytes are in `backup`, or it was a link with the text `link`."""
 
     identity: FileIdentity
     mode: int
@@ -72,9 +72,9 @@ class Old(NamedTuple):
 class StepRecord(NamedTuple):
     """One step as data.
 
-    `source`: where a moved thing comes from, the staged tree of a publish, the temporary file of a replace.
-    `new`: what is at `target` once the step is done. `made`: folders that had to be made for it.
-    `mode`: what a mode step sets; `old` has the mode before, and no bytes.
+    `source`: the old path of a move, the staged tree of a publish, the temporary file of a replace.
+    `new`: the file at `target` after the step. `made`: folders that were created for it.
+    `mode`: the new mode of a mode step; `old` has the mode before it, and no bytes.
     """
 
     kind: StepKind
@@ -88,7 +88,7 @@ class StepRecord(NamedTuple):
 
 
 class ChangeEntry(NamedTuple):
-    """One change. `ready`: all is staged, so an interrupted change may have begun to show.
+    """One change. `ready`: everything is staged, so steps of an interrupted change may be done.
 
     `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on.
     """
@@ -108,7 +108,7 @@ class ChangeEntry(NamedTuple):
 
     @property
     def can_be_undone(self) -> bool:
-        """Return whether an undo without a name may choose this change."""
+        """Return whether an undo without an id may choose this change."""
         return self.status is Status.DONE and self.level % 2 == 0
 
 
@@ -124,7 +124,7 @@ class Journal:
         return self.read()[0]
 
     def problems(self) -> tuple[Problem, ...]:
-        """Return one warning for each entry that cannot be read."""
+        """Return a warning for each entry that cannot be read."""
         return self.read()[1]
 
     def read(self) -> tuple[tuple[ChangeEntry, ...], tuple[Problem, ...]]:
@@ -138,19 +138,19 @@ class Journal:
         return tuple(entries), tuple(problems)
 
     def begun(self) -> tuple[ChangeEntry, ...]:
-        """Return the changes that were interrupted, newest first; cheap. Raises OSError."""
+        """Return the interrupted changes, newest first, without parsing the other entries. Raises OSError."""
         found = []
         for change_id in reversed(self.ids()):
             try:
                 raw = self._bytes(change_id)
                 if _BEGUN in raw and (entry := _parse(raw, change_id)).status is Status.BEGUN:
                     found.append(entry)
-            except _GARBAGE:  # reported by read(); an OSError is not passed over, it may hide a begun one
+            except _GARBAGE:  # reported by read(); an OSError is raised, because it may hide an interrupted change
                 continue
         return tuple(found)
 
     def load(self, change_id: str) -> ChangeEntry | None:
-        """Return one entry, or None if there is none that can be understood. Raises OSError."""
+        """Return one entry, or None if it does not exist or cannot be parsed. Raises OSError."""
         try:
             return _parse(self._bytes(change_id), change_id)
         except _GARBAGE:
@@ -165,16 +165,16 @@ class Journal:
             f"no change {change_id!r} in {self.folder}",
             target=change_id,
             code="no-such-change",
-            hint="see the changes there are with `hermes-profiles undo --list`",
+            hint="list the changes with `hermes-profiles undo --list`",
         )
 
     def ids(self) -> list[str]:
-        """Return the names of all entries, oldest first, readable or not."""
+        """Return the ids of all entries, oldest first, including those that cannot be read."""
         names = self._files.names(self.folder)
         return [name[:-5] for name in names if name.endswith(".json") and _is_id(name[:-5])]
 
     def fresh_id(self, now: datetime) -> str:
-        """Return an id that sorts after every other, also within one second or when the clock went back."""
+        """Return an id that sorts after every other, also within one second or after the clock was set back."""
         stamp, random = now.astimezone(UTC).strftime(_STAMP), int.from_bytes(os.urandom(2)) >> 1
         fresh = f"{stamp}-{random:04x}"
         newest = max(self.ids(), default="")
@@ -191,11 +191,11 @@ class Journal:
         return f"{self.folder}/{change_id}.json"
 
     def backups(self, change_id: str) -> str:
-        """Return the folder of an entry's old bytes."""
+        """Return the folder with the old bytes of an entry."""
         return f"{self.folder}/{change_id}"
 
     def write(self, entry: ChangeEntry) -> None:
-        """Write an entry whole or not at all, and force it to the disk."""
+        """Write an entry by one rename, and sync it to the disk."""
         temporary = f"{self.folder}/.{entry.id}.tmp"
         self._files.unlink(temporary)
         content = json.dumps({"schema": SCHEMA} | _plain(entry)).encode("ascii")
@@ -209,14 +209,14 @@ class Journal:
         self._files.sync_folder(self.folder)
 
     def remove(self, change_id: str) -> None:
-        """Forget an entry and its old bytes; the entry first, so that none promises bytes that are gone."""
+        """Remove an entry, then its old bytes, so that every entry has its bytes."""
         self._files.unlink(self.path(change_id))
         self._files.remove_tree(self.backups(change_id))
 
     def prune(self, keep: int = KEEP) -> int:
-        """Keep the newest `keep` changes that were made and as many that were not; return how many went.
+        """Keep the newest `keep` applied changes and as many failed ones; return the number of removed entries.
 
-        An interrupted change is never dropped, nor is a file that cannot be read.
+        An interrupted change and an entry that cannot be read are never removed.
         """
         entries = self.entries()
         made = [entry for entry in entries if entry.status in (Status.DONE, Status.UNDONE)]
@@ -227,7 +227,7 @@ class Journal:
         return len(gone)
 
     def sweep(self) -> None:
-        """Remove what a killed run left: half-written entries and old bytes without an entry."""
+        """Remove the files of killed runs: partial entries and old bytes without an entry."""
         ids = set(self.ids())
         for name in self._files.names(self.folder):
             stray = name.startswith(".") and name.endswith(".tmp")
@@ -237,7 +237,7 @@ class Journal:
     def _discard(self, path: str) -> None:
         try:
             self._files.unlink(path)
-        except OSError:  # the next run sweeps it
+        except OSError:  # the next run removes it
             pass
 
     def _bytes(self, change_id: str) -> bytes:
@@ -245,12 +245,12 @@ class Journal:
 
 
 def ended(entry: ChangeEntry, status: Status, now: datetime) -> ChangeEntry:
-    """Return the entry with its outcome and the time of it."""
+    """Return the entry with its final status and its end time."""
     return entry._replace(status=status, ended=iso(now))
 
 
 def iso(moment: datetime) -> str:
-    """Return a moment in UTC, to the second."""
+    """Return a time in UTC as ISO 8601, to the second."""
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
@@ -259,7 +259,7 @@ def _is_id(name: str) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return what JSON can hold: a record becomes an object, another tuple an array."""
+    """Return a value for JSON: a record becomes an object, another tuple an array."""
     if isinstance(value, ChangeEntry | StepRecord | Old | FileIdentity):
         return {name: _plain(each) for name, each in value._asdict().items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
@@ -270,12 +270,12 @@ def _unreadable(path: str, error: Exception) -> Problem:
         "unreadable-journal",
         f"the journal entry {path} cannot be read ({type(error).__name__})",
         path,
-        f"it is skipped; put it away with `mv {path} /tmp/` if it is not wanted",
+        f"move it away with `mv {path} /tmp/`, or leave it: it is skipped",
     )
 
 
 def _parse(raw: bytes, change_id: str) -> ChangeEntry:
-    """Return the entry; raises ValueError, KeyError or TypeError for anything that is not one."""
+    """Return the entry. Raises ValueError, KeyError or TypeError for other content."""
     data = json.loads(raw)
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("id") != change_id:
         raise ValueError("not an entry of this journal")

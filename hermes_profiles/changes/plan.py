@@ -1,4 +1,4 @@
-"""What a change will do, as data: trees to publish, folders to move, files to replace. Pure."""
+"""The plan of a change as data: trees to publish, folders to move, files to replace. Pure."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from hermes_profiles.model.secret import Secret
 
 
 class ChangedMeanwhile(Failed):
-    """Something is no longer what the plan was made for (exit 1); nothing was changed."""
+    """A file changed since the plan was made (exit 1); nothing was changed."""
 
     default_code = "changed-meanwhile"
 
 
 class SecretScreen(Protocol):
-    """Knows the values that must not arrive in a copy."""
+    """A search for the values that must not be copied."""
 
     @property
     def overlap(self) -> int:
-        """Return how many bytes of one chunk must be seen again with the next: the longest value less one."""
+        """Return how many bytes of a chunk must be searched again with the next: the longest value less one."""
 
     def hits(self, data: bytes) -> bool:
         """Return whether a removed value is in these bytes."""
 
 
 class Signature(NamedTuple):
-    """What tells one state of one file from another without reading it (of `lstat`, not `stat`)."""
+    """The `lstat` fields by which a change of a file is detected without reading it."""
 
     device: int
     inode: int
@@ -42,12 +42,12 @@ class Signature(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
-        """Return the signature of a file that was looked at."""
+        """Return the signature for a status."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
 
 
 def signature(path: Path) -> Signature | None:
-    """Return the signature of a path as it is now, None when nothing is there."""
+    """Return the current signature of a path, None if it does not exist."""
     try:
         return Signature.of(os.lstat(path))
     except FileNotFoundError:
@@ -55,13 +55,13 @@ def signature(path: Path) -> Signature | None:
 
 
 class MakeFolder(NamedTuple):
-    """A folder (0700) of a tree; parents of other entries need not be listed."""
+    """A folder (0700) of a tree; the parents of other entries are created without one."""
 
     path: str
 
 
 class WriteFile(NamedTuple):
-    """A file (0600, 0700 if executable) whose bytes are in the plan."""
+    """A file (0600, 0700 if executable) with its bytes."""
 
     path: str
     content: Secret[bytes]
@@ -70,7 +70,7 @@ class WriteFile(NamedTuple):
 
 
 class CopyFile(NamedTuple):
-    """A file whose bytes are copied from `source`, which was seen with `signature` when planning."""
+    """A copy of the file `source`, which had `signature` when the plan was made."""
 
     path: str
     source: Path
@@ -90,9 +90,9 @@ TreeEntry = MakeFolder | WriteFile | CopyFile | MakeLink
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PublishTree:
-    """A new tree that appears at `target` by one rename; the target must not exist.
+    """A new tree that is put at `target` by one rename; the target must not exist.
 
-    Raises ValueError for entries that leave the tree, meet each other, or lie below a link or a file.
+    Raises ValueError for entries outside the tree, two entries with one path, and entries below a link or a file.
     """
 
     target: Path
@@ -106,7 +106,7 @@ class PublishTree:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class MoveTree:
-    """A folder, file or link that gets another path by one rename; the target must not exist."""
+    """A folder, file or link that is moved by one rename; the target must not exist."""
 
     source: Path
     target: Path
@@ -118,10 +118,10 @@ class MoveTree:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReplaceFile:
-    """A file replaced as a whole, made (`expected` None: nothing is there) or removed (`content` None).
+    """A file that is replaced, created (`expected` None: the path does not exist) or removed (`content` None).
 
-    `expected` is the signature (of `lstat`) that the planner saw. A symbolic link at `path` is itself
-    replaced, never written through. `link` puts a symbolic link there instead of bytes (an undo needs it).
+    `expected` is the signature of the file when the plan was made. A symbolic link at `path` is itself replaced, not
+    followed. `link` creates a symbolic link instead of a file (an undo needs it).
     """
 
     path: Path
@@ -134,20 +134,20 @@ class ReplaceFile:
     def __post_init__(self) -> None:
         _check_absolute(self.path)
         if self.content is not None and self.link is not None:
-            raise ValueError(f"{self.path}: bytes and a link at once")
+            raise ValueError(f"{self.path}: a file has either bytes or a link")
 
     @property
     def removes(self) -> bool:
-        """Return whether nothing is at `path` afterwards."""
+        """Return whether `path` does not exist after the step."""
         return self.content is None and self.link is None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SetMode:
-    """The mode of a file or folder, changed in place: it stays the same file, for a process may have it open.
+    """A mode of a file or folder that is changed in place, because a process may have the file open.
 
-    `expected` is the signature (of `lstat`) that the planner saw. Links are refused, never followed. A folder may
-    have other entries by then, a file must be as it was. Raises ValueError for a mode that is none.
+    `expected` is the signature of the file when the plan was made. A link is refused. A folder may have got other
+    entries, a file must be unchanged. Raises ValueError for an invalid mode.
     """
 
     path: Path
@@ -160,7 +160,7 @@ class SetMode:
             raise ValueError(f"{self.path}: {self.mode:o} is not a mode")
 
     def fits(self, found: Signature) -> bool:
-        """Return whether this is still what the planner saw (whoever has a folder open makes files in it)."""
+        """Return whether the file is still as it was when the plan was made; new entries of a folder are no change."""
         fields = ["device", "inode", "mode"]
         if not stat.S_ISDIR(self.expected.mode):
             fields += ["size", "mtime_ns"]
@@ -168,7 +168,7 @@ class SetMode:
 
 
 class TidyFolder(NamedTuple):
-    """A folder that is removed if it is empty; anything else is left alone."""
+    """A folder that is removed if it is empty."""
 
     path: Path
 
@@ -180,10 +180,10 @@ Move = tuple[str, str | None]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ChangePlan:
-    """One change. Nothing secret may be in `command` or `summary`: both are kept in the journal.
+    """One change. `command` and `summary` must not contain secrets, because the journal keeps both.
 
-    `commit` is the index of the step after which an interrupted change is completed instead of taken back.
-    Raises ValueError for steps that cannot be told apart later: one file with two of them, or two moves to one place.
+    `commit` is the index of the step after which an interrupted change is completed instead of rolled back.
+    Raises ValueError for ambiguous steps: two steps for one file, or two moves to one path.
     """
 
     command: tuple[str, ...]
@@ -196,18 +196,18 @@ class ChangePlan:
         if not 0 <= self.commit < max(len(self.steps), 1):
             raise ValueError(f"commit point {self.commit} is not one of {len(self.steps)} steps")
         _check_outside_trees(self.steps)
-        _check_told_apart(self.steps)
+        _check_unambiguous(self.steps)
 
 
 def is_below(path: str, folder: str) -> bool:
-    """Return whether `path` is `folder` or lies in it."""
+    """Return whether `path` is `folder` or inside it."""
     return path == folder or path.startswith(folder + "/")
 
 
 def place_before(path: str, moves: Iterable[Move]) -> str | None:
-    """Return where `path` is found before these renames, in their order, have moved it.
+    """Return the path before these renames, in their order, of the file that is at `path` after them.
 
-    None when it is not there afterwards: moved away or removed, and nothing moved in its place.
+    None when no file is at `path` after them: it was moved away or removed.
     """
     for source, target in reversed(tuple(moves)):
         if target is not None and is_below(path, target):
@@ -218,14 +218,14 @@ def place_before(path: str, moves: Iterable[Move]) -> str | None:
 
 
 def moves_of(step: Step) -> tuple[Move, ...]:
-    """Return what a step moves or removes."""
+    """Return the moves of a step, a removal included."""
     if isinstance(step, MoveTree):
         return ((str(step.source), str(step.target)),)
     return ((str(step.path), None),) if isinstance(step, ReplaceFile) and step.removes else ()
 
 
 def bytes_to_write(step: Step) -> int:
-    """Return how many bytes of content a step puts on the disk (holes of sparse files counted)."""
+    """Return how many bytes of content a step writes, holes of sparse files included."""
     if isinstance(step, PublishTree):
         return sum(
             len(entry.content) if isinstance(entry, WriteFile) else entry.signature.size
@@ -236,7 +236,7 @@ def bytes_to_write(step: Step) -> int:
 
 
 def describe(plan: ChangePlan) -> tuple[dict[str, Any], ...]:
-    """Return the steps as names, places and counts: what a dry run shows and the journal keeps."""
+    """Return the steps as names, paths and counts, for a dry run and the journal."""
     return tuple(_describe(step) for step in plan.steps)
 
 
@@ -256,12 +256,12 @@ def _describe(step: Step) -> dict[str, Any]:
 
 
 def mode_text(mode: int) -> str:
-    """Return a mode as `chmod` takes it: `0600`."""
+    """Return a mode in the form of `chmod`: `0600`."""
     return f"{mode:04o}"
 
 
 def _check_outside_trees(steps: tuple[Step, ...]) -> None:
-    """Raise ValueError if a file is to be changed in a tree that is published; a link in its place may go before."""
+    """Raise ValueError if a step changes a file of a published tree; it may remove a link at the target before."""
     targets = {str(step.target): index for index, step in enumerate(steps) if isinstance(step, PublishTree)}
     for index, step in enumerate(steps):
         if not isinstance(step, ReplaceFile | SetMode):
@@ -269,28 +269,31 @@ def _check_outside_trees(steps: tuple[Step, ...]) -> None:
         path = str(step.path)
         makes_room = isinstance(step, ReplaceFile) and step.removes and index < targets.get(path, -1)
         if not makes_room and any(is_below(path, each) for each in targets):
-            raise ValueError(f"{path}: lies in a tree that this plan publishes; make it an entry")
+            raise ValueError(f"{path}: is in a tree that this plan publishes; make it an entry")
 
 
-def _check_told_apart(steps: tuple[Step, ...]) -> None:
-    """Raise ValueError if a file has its mode set beside another step of its own, is made twice, lies in a folder that
-    is moved away before, or two moves end in one place."""
+def _check_unambiguous(steps: tuple[Step, ...]) -> None:
+    """Raise ValueError for ambiguous steps.
+
+    These are: a mode step and another step for one file, two steps that create one file, a step for a file in a folder
+    that an earlier step moves away, two moves to one path.
+    """
     moves: list[Move] = []
     seen: dict[str, Step] = {}
     for step in steps:
         if isinstance(step, MoveTree):
             target = str(step.target)
             if any(target == other for _, other in moves):
-                raise ValueError(f"{target}: two steps move something there")
+                raise ValueError(f"{target}: is the target of two moves")
         elif isinstance(step, ReplaceFile | SetMode):
             path = str(step.path)
             if place_before(os.path.dirname(path), moves) is None:
-                raise ValueError(f"{path}: lies in a folder that an earlier step moves away")
+                raise ValueError(f"{path}: is in a folder that an earlier step moves away")
             origin = place_before(path, moves) or path
             if isinstance(seen.get(origin), SetMode) or (origin in seen and isinstance(step, SetMode)):
-                raise ValueError(f"{step.path}: a step changes its mode and another one the file")
+                raise ValueError(f"{step.path}: one step changes its mode and another step the file")
             if _makes(step) and _makes(seen.get(origin)):
-                raise ValueError(f"{step.path}: two steps make this file")
+                raise ValueError(f"{step.path}: two steps create this file")
             seen[origin] = step
         moves += moves_of(step)
 
@@ -305,9 +308,9 @@ def _check_absolute(path: Path) -> None:
 
 
 def _check_entries(entries: tuple[TreeEntry, ...]) -> None:
-    """Raise ValueError unless every entry stays in the tree and has only folders above it.
+    """Raise ValueError unless every entry is inside the tree and has only folders above it.
 
-    Without this a link `x -> /etc` followed by a file `x/passwd` would be written through the link.
+    Without this check an entry `x/passwd` after a link `x -> /etc` would be written to `/etc`.
     """
     folders: set[str] = set()
     leaves: set[str] = set()

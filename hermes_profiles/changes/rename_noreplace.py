@@ -1,4 +1,4 @@
-"""A rename that never replaces anything, in one system call where the system has one."""
+"""A rename that replaces no file, in one system call where the system has one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ _MISSING = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 def rename_exclusive(source: str, target: str) -> None:
-    """Rename `source` to `target`; raises FileExistsError if something is there.
+    """Rename `source` to `target`. Raises FileExistsError if the target exists.
 
-    A plain rename(2) would silently take the place of an empty folder, which another program may just
-    have made. Where the kernel or file system lacks the exclusive form,
-    a look before the plain one is all there is.
+    A plain rename(2) replaces an empty folder, which another program may just have created. Where the kernel or the
+    file system lacks the exclusive rename, the target is checked before a plain rename.
     """
     code = _system_call(os.fsencode(source), os.fsencode(target))
     if code == 0:
@@ -31,7 +30,7 @@ def rename_exclusive(source: str, target: str) -> None:
 
 
 def _system_call(source: bytes, target: bytes) -> int:
-    """Return 0 or the error number; ENOSYS where there is no such call."""
+    """Return 0 or the error number; ENOSYS on a system without the call."""
     library = ctypes.CDLL(None, use_errno=True)
     try:
         if sys.platform == "darwin":

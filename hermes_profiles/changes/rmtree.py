@@ -1,4 +1,4 @@
-"""Emptying folders: deep, read-only or full of links, without leaving them."""
+"""Removal of a folder's content, also deep or read-only, without following links."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _DEEP = 40
 
 
 def named(error: OSError, path: str) -> OSError:
-    """Return the same error with the path in it: calls on descriptors do not say."""
+    """Return the error with the path in it, which errors of calls on descriptors lack."""
     whole = isinstance(error.filename, str | bytes) and os.path.isabs(error.filename)
     return error if whole else OSError(error.errno, error.strerror, path)
 
 
 class Remover:
-    """Empties a folder through file descriptors, so a folder swapped for a link cannot lead it astray."""
+    """Removal through file descriptors, so that a folder replaced by a link is not followed."""
 
     def __init__(self, operation: Callable[[str, str], None], root: str) -> None:
         self._operation = operation
@@ -26,7 +26,7 @@ class Remover:
         self._moved = 0
 
     def empty(self, parent: int, name: str, depth: int = 0) -> None:
-        """Remove all that is in the folder `name` of `parent`; the caller removes the folder itself."""
+        """Remove the content of the folder `name` of `parent`; the caller removes the folder itself."""
         fd = self._open(parent, name)
         try:
             if depth == 0:
@@ -48,7 +48,7 @@ class Remover:
         elif depth < _DEEP:
             self.empty(fd, entry, depth + 1)
             os.rmdir(entry, dir_fd=fd)
-        else:  # so deep that descriptors and stack would run out: continue it from the top
+        else:  # too deep for the number of descriptors and the stack: move it to the top
             self._moved += 1
             os.rename(entry, f".hermes-profiles-deep-{self._moved}", src_dir_fd=fd, dst_dir_fd=self._top)
 

@@ -1,4 +1,4 @@
-"""Everything that can be prepared out of sight, so that what is left to do are renames."""
+"""Staging of a change: everything that is prepared before the steps, which are then renames."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Count = Callable[[int], None]
 
 
 def moves_before(records: tuple[StepRecord, ...], index: int) -> list[Move]:
-    """Return what the steps before `index` move or remove."""
+    """Return the moves and removals of the steps before `index`."""
     moves: list[Move] = []
     for record in records[:index]:
         if record.kind is StepKind.MOVE and record.source is not None:
@@ -45,16 +45,16 @@ def moves_before(records: tuple[StepRecord, ...], index: int) -> list[Move]:
 
 
 def _look(path: str, files: Files, moves: list[Move]) -> os.stat_result | None:
-    """Return the status of what will be at `path` once these moves are done."""
+    """Return the status of the file that will be at `path` after these moves."""
     place = place_before(path, moves)
     return None if place is None else files.lstat(place)
 
 
 def draft(plan: ChangePlan, change_id: str, state: str, files: Files) -> tuple[StepRecord, ...]:
-    """Return the steps as the journal will hold them; nothing is changed.
+    """Return the steps as records for the journal, without changing any file.
 
-    Raises Refused(code="exists") for a target that is there, NotFound for a source that is not,
-    ChangedMeanwhile for a file that is not as planned.
+    Raises Refused(code="exists") for an existing target, NotFound for a missing source, ChangedMeanwhile for a file
+    that differs from the plan.
     """
     records: list[StepRecord] = []
     moves: list[Move] = []
@@ -77,10 +77,10 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -
             status = _look(source, files, moves)
             if status is None:
                 raise NotFound(
-                    f"{source} is not there any more",
+                    f"{source} does not exist any more",
                     target=source,
                     code="gone",
-                    hint=f"see what is there with `ls -A {os.path.dirname(source)}`, then run the command again",
+                    hint=f"see the folder with `ls -A {os.path.dirname(source)}`, then run the command again",
                 )
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
@@ -96,7 +96,7 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -
             path = str(step.path)
             status = _look(path, files, moves)
             if status is None or not step.fits(Signature.of(status)):
-                raise changed(path, "is gone" if status is None else "was changed")
+                raise changed(path, "was removed" if status is None else "was changed")
             check_may_set(path, status, privileged=files.privileged)
             return StepRecord(StepKind.MODE, path, new=FileIdentity.of(status), old=_old(status), mode=step.mode)
         case TidyFolder():
@@ -114,10 +114,10 @@ def _check_free(target: str, files: Files, moves: list[Move]) -> None:
 
 
 def _check_expected(step: ReplaceFile, status: os.stat_result | None) -> None:
-    """Raise ChangedMeanwhile unless the file is as it was when it was planned."""
+    """Raise ChangedMeanwhile unless the file is as it was when the plan was made."""
     if (None if status is None else Signature.of(status)) == step.expected:
         return
-    how = "is gone" if status is None else "has appeared" if step.expected is None else "was changed"
+    how = "was removed" if status is None else "was created" if step.expected is None else "was changed"
     raise changed(str(step.path), how)
 
 
@@ -131,7 +131,7 @@ def _missing_parents(path: str, files: Files, moves: list[Move]) -> tuple[str, .
 
 
 def _staging_place(target: str, name: str, state: str, files: Files) -> str:
-    """Return where a tree is staged: below our state, or beside the target if that is another file system."""
+    """Return the path for staging a tree: in our state, or beside a target on another file system."""
     parent = os.path.dirname(target)
     here, there = files.lstat(state), files.lstat(parent)
     if here is not None and there is not None and here.st_dev != there.st_dev:
@@ -140,7 +140,7 @@ def _staging_place(target: str, name: str, state: str, files: Files) -> str:
 
 
 class Stager:
-    """Prepares the steps of one change: trees, temporary files and the old bytes that an undo needs."""
+    """The staging of one change: trees, temporary files and the old bytes for an undo."""
 
     def __init__(self, files: Files, state: str, backups: str, count: Count) -> None:
         self._files = files
@@ -149,7 +149,7 @@ class Stager:
         self._count = count
 
     def stage(self, plan: ChangePlan, records: tuple[StepRecord, ...]) -> tuple[StepRecord, ...]:
-        """Return the records with what is at each target before and after."""
+        """Stage the steps; return the records with the files at each target before and after its step."""
         staged: list[StepRecord] = []
         moves: list[Move] = []
         for index, (step, record) in enumerate(zip(plan.steps, records, strict=True)):
@@ -217,7 +217,7 @@ class Stager:
         return record._replace(new=FileIdentity.of(status))
 
     def _keep_old(self, step: ReplaceFile, place: str | None, name: str) -> Old | None:
-        """Return what is at the path now, its bytes put aside. Raises Refused unless it is a file or link."""
+        """Back up the bytes of the current file and return its state. Raises Refused unless it is a file or link."""
         status = None if place is None else self._files.lstat(place)
         _check_expected(step, status)
         if status is None or place is None:
@@ -230,7 +230,7 @@ class Stager:
                 f"{place} is neither a file nor a link",
                 target=place,
                 code="not-a-file",
-                hint=f"look at it with `ls -ld {place}`",
+                hint=f"see the path with `ls -ld {place}`",
             )
         content, status = self._files.read(place)
         _check_expected(step, status)

@@ -1,4 +1,4 @@
-"""Small files of our own that say how things stand now: no journal, no undo, but never half a file."""
+"""State files of our own: written by one rename, without journal and undo; and file locks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _POLL = 0.05
 
 
 def write_state_file(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put a file in place by one rename, whatever is there; missing folders are made, 0700.
+    """Write a file by one rename; missing folders are created, 0700.
 
-    The file belongs to the owner of its folder, so that under sudo it stays the user's. Raises Failed.
+    The file gets the owner of its folder, so that under sudo it belongs to the user. Raises Failed.
     """
     files, target = Files(), str(path)
     with translated_errors():
@@ -36,22 +36,22 @@ def write_state_file(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def remove_state_file(path: Path) -> None:
-    """Remove a file; nothing there is fine. Raises Failed."""
+    """Remove a file if it exists. Raises Failed."""
     with translated_errors():
         Files().unlink(str(path))
 
 
 def remove_empty(path: Path) -> None:
-    """Remove a folder that nobody has put anything into; nothing there, or anything in it, is fine. Raises Failed."""
+    """Remove a folder if it exists and is empty. Raises Failed."""
     with translated_errors():
         Files().rmdir(str(path))
 
 
 def own_folder(path: Path, uid: int) -> None:
-    """Make sure that a folder is there, 0700 and this user's; only the last folder of the path is made.
+    """Create a folder, 0700 and owned by this user, unless it exists; the folders above it must exist.
 
-    Raises Refused when another user or a link has taken the place (in `/tmp` anybody may), Failed when it cannot be
-    made.
+    Raises Refused when the path is a link or belongs to another user (in `/tmp` every user can create it), Failed when
+    it cannot be created.
     """
     files = Files()
     with translated_errors():
@@ -65,14 +65,16 @@ def own_folder(path: Path, uid: int) -> None:
                 f"{path} is not a folder of user {uid}",
                 target=str(path),
                 code="foreign-folder",
-                hint=f"look at it with `ls -ld {path}`, and remove it or set XDG_RUNTIME_DIR",
+                hint=f"see the path with `ls -ld {path}`, and remove it or set XDG_RUNTIME_DIR",
             )
         files.private_folder(str(path))
 
 
 def acquire_lock(path: Path, *, wait: float) -> int | None:
-    """Return a descriptor that holds the lock at `path` until it is closed or the process ends; None when another
-    process still holds it after `wait` seconds."""
+    """Return a descriptor that holds the lock at `path` until it is closed or the process ends.
+
+    Returns None when another process still holds the lock after `wait` seconds.
+    """
     files, deadline = Files(), time.monotonic() + wait
     with translated_errors():
         fd = files.open_lock(str(path))
@@ -85,20 +87,20 @@ def acquire_lock(path: Path, *, wait: float) -> int | None:
 
 
 def write_pid(fd: int, path: Path) -> None:
-    """Note our pid in a lock that we hold, for messages. Raises Failed."""
+    """Write our pid into a lock that this process holds, for messages. Raises Failed."""
     with translated_errors():
         Files().note_holder(fd, str(path))
 
 
 def lock_holder(path: Path) -> str | None:
-    """Return the pid that the holder of a lock has noted ("" when none is), None when nobody holds it."""
+    """Return the pid that the holder of a lock has written ("" without one), None when the lock is free."""
     with translated_errors():
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError):
             return None
         try:
-            # Shared, and for an instant: whoever wants the lock waits longer than that.
+            # A shared lock for an instant: a process that waits for the lock waits longer than that.
             return None if _lock(fd, fcntl.LOCK_SH) else os.pread(fd, 32, 0).decode("ascii", "replace").strip()
         finally:
             os.close(fd)
@@ -115,7 +117,6 @@ def _lock(fd: int, kind: int) -> bool:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its missing parents, 0700 each, owned like the folder they are in; one that is there is left
-    alone. Raises Failed."""
+    """Create a folder and its missing parents, each 0700 and with the owner of the folder above it. Raises Failed."""
     with translated_errors():
         Files().make_folders(str(path))

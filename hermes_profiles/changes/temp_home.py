@@ -1,6 +1,6 @@
-"""A home for one errand: a program of Hermes works in it, and nothing of a profile changes meanwhile.
+"""A temporary home in which a program of Hermes runs, so that the home of the profile does not change.
 
-What a killed run leaves there is found by the next one for the same name; nobody else looks at it.
+The next run with the same name finds the files that a killed run left.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ FOLDER = "errands"
 
 
 def scratch_of(layout: Layout, name: str) -> Path:
-    """Return where the errand of a name works."""
+    """Return the temporary home of a name."""
     return layout.state / FOLDER / name
 
 
 @contextmanager
 def temporary_home(layout: Layout, name: str) -> Iterator[Path]:
-    """Yield the place for a name's errand, which nobody else has meanwhile; it is removed at the end.
+    """Yield the path of the temporary home of a name under a lock, and remove the home at the end.
 
-    It may be there already, left by a run that was killed. Raises Refused (code `busy`) while another run has it,
-    Failed when it cannot be made.
+    It may exist, left by a killed run. Raises Refused (code `busy`) while another run holds the lock, Failed when the
+    folders cannot be created.
     """
     files, folder = Files(), layout.state / FOLDER
     with translated_errors():
@@ -40,7 +40,7 @@ def temporary_home(layout: Layout, name: str) -> Iterator[Path]:
     descriptor = acquire_lock(lock, wait=0.0)
     if descriptor is None:
         raise Refused(
-            f"another command is at this for {name}", target=name, code="busy", hint=f"see which: `cat {lock}`"
+            f"another command does this for {name}", target=name, code="busy", hint=f"see its pid with `cat {lock}`"
         )
     try:
         write_pid(descriptor, lock)
@@ -51,14 +51,14 @@ def temporary_home(layout: Layout, name: str) -> Iterator[Path]:
 
 
 def make_scratch(place: Path) -> None:
-    """Make the folder of an errand, empty and 0700; what was there is removed. Raises Failed."""
+    """Create a temporary home, empty and 0700; old content is removed. Raises Failed."""
     with translated_errors():
         clear_scratch(place)
         Files().make_folders(str(place))
 
 
 def clear_scratch(place: Path) -> None:
-    """Remove the folder of an errand with all that is in it. Raises Failed."""
+    """Remove a temporary home with its content. Raises Failed."""
     files = Files()
     with translated_errors():
         if files.lstat(str(place)) is not None:

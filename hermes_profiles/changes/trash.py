@@ -1,4 +1,4 @@
-"""Deleted profiles, and files taken out of profiles: they wait below our state until somebody empties the trash."""
+"""The trash: deleted profiles and files that were moved out of profiles, until the user empties it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SCHEMA = "hermes-profiles-trash/1"
 
 
 class TrashEntry(NamedTuple):
-    """A deleted profile (`kind` "profile"), or files that were taken out of one ("files"): `paths`, below its home.
+    """A deleted profile (`kind` "profile"), or files of one ("files"), whose `paths` are relative to its home.
 
     `origin` (the home), `deleted_at` (ISO) and `size` are None, and `paths` empty, when about.json cannot be read.
     """
@@ -47,7 +47,7 @@ class TrashEntry(NamedTuple):
 
     @property
     def home(self) -> Path:
-        """Return where the profile's files are."""
+        """Return the folder of the profile's files."""
         return self.folder / (FILES if self.kind == "files" else HOME)
 
 
@@ -60,10 +60,10 @@ def steps_to_trash(
     deleted_at: datetime | str,
     size: int | None = None,
 ) -> tuple[ReplaceFile, MoveTree]:
-    """Return the two steps that put a profile's home into the trash; the second is the commit point.
+    """Return the two steps that move a profile's home to the trash; the second is the commit point.
 
-    `trash_id` must be new: `Journal.fresh_id()` gives one. about.json comes first: interrupted after it, the
-    change is taken back and it goes again.
+    `trash_id` must be new: `Journal.fresh_id()` returns one. about.json is the first step, which the rollback of an
+    interrupted change removes again.
     """
     folder = layout.trash / f"{trash_id}-{name}"
     about = _about(folder, deleted_at, id=trash_id, kind="profile", name=name, origin=str(home), size=size)
@@ -82,10 +82,9 @@ def steps_to_trash_files(
 ) -> tuple[Step, ...]:
     """Return the steps that move files, folders and links of a profile to the trash, each by one rename.
 
-    `trash_id` must be new: `Journal.fresh_id()` gives one. `reason` is shown and kept, so nothing secret may be in it.
-    Of two paths one of which lies in the other the outer one counts; no paths are no steps. Raises ValueError for a
-    path that is no part of this profile, Refused for one behind a link, which may be everybody's, and for an id that
-    is not new.
+    `trash_id` must be new: `Journal.fresh_id()` returns one. `reason` must not contain a secret, because it is shown
+    and kept. A path inside another one is ignored; without paths there are no steps. Raises ValueError for a path
+    outside this profile, Refused for a path behind a link, which other profiles may share, and for an existing id.
     """
     files = files or Files()
     home, folder = layout.home(profile), layout.trash / f"{trash_id}-{profile}"
@@ -113,10 +112,10 @@ def steps_to_trash_files(
 def steps_to_trash_found(
     layout: Layout, profile: str, found: Mapping[str, Path], *, trash_id: str, deleted_at: datetime | str, reason: str
 ) -> tuple[Step, ...]:
-    """Return the steps that move files from elsewhere to the trash as if they were a profile's: `found` says where
-    below its home each belongs. Raises ValueError for a place that is none.
+    """Return the steps that move files from other folders to the trash as files of a profile.
 
-    `trash_id` must be new; nothing secret may be in `reason`.
+    `found` maps each path relative to the home to the file. `trash_id` must be new; `reason` must not contain a secret.
+    Raises ValueError for an invalid path.
     """
     paths = list(_paths(list(found)))
     folder = layout.trash / f"{trash_id}-{profile}"
@@ -141,17 +140,17 @@ def _about(folder: Path, deleted_at: datetime | str, **fields: object) -> Replac
 
 
 def _inside(path: Path, profile: str, layout: Layout) -> str:
-    """Return a path relative to the profile's home. The other profiles lie in the default one's, and are not its."""
+    """Return a path relative to the profile's home; the other profiles are not a part of the default one."""
     relative = path.relative_to(layout.home(profile))
     if not relative.parts or ".." in relative.parts:
-        raise ValueError(f"{path} does not lie in the home of {profile}")
+        raise ValueError(f"{path} is not in the home of {profile}")
     if profile == DEFAULT and is_below(str(path), str(layout.profiles)):
-        raise ValueError(f"{path} is no file of {profile}: other profiles are there")
+        raise ValueError(f"{path} is not a file of {profile}: it belongs to another profile")
     return str(relative)
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
-    """Return the paths in their order, each once, without those that lie in another one."""
+    """Return the distinct paths in their order, without those inside another one."""
     unique = dict.fromkeys(paths)
     return [path for path in unique if not any(str(above) in unique for above in Path(path).parents)]
 
@@ -161,15 +160,15 @@ def _check_no_link_above(home: Path, relative: str, files: Files) -> None:
         status = files.lstat(str(home / above))
         if status is not None and stat.S_ISLNK(status.st_mode):
             raise Refused(
-                f"{home / relative} lies behind the link {home / above}, so it may not be this profile's alone",
+                f"{home / relative} is behind the link {home / above}, so other profiles may share it",
                 target=str(home / relative),
                 code="behind-a-link",
-                hint=f"see where it leads: `ls -ld {home / above}`",
+                hint=f"see its target with `ls -ld {home / above}`",
             )
 
 
 def steps_from_trash(entry: TrashEntry, target: Path) -> tuple[Step, ...]:
-    """Return the steps that bring a deleted profile back to `target`; the first is the commit point."""
+    """Return the steps that restore a deleted profile at `target`; the first is the commit point."""
     return (
         MoveTree(entry.home, target),
         ReplaceFile(entry.folder / ABOUT, None, expected=entry.about),
@@ -178,26 +177,26 @@ def steps_from_trash(entry: TrashEntry, target: Path) -> tuple[Step, ...]:
 
 
 def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = None) -> tuple[Step, ...]:
-    """Return the steps that put files back into a home, each where it was; the first is the commit point.
+    """Return the steps that restore files at their paths in a home; the first is the commit point.
 
-    What somebody has taken out of the trash by hand is passed over. Raises Refused when something is in the place
-    of one, or a link above it; Failed when the entry does not say what it holds.
+    Files that the user has removed from the trash are skipped. Raises Refused when a path exists or is behind a link;
+    Failed when about.json names no file of the entry.
     """
     files = files or Files()
     there = [path for path in entry.paths if files.lstat(str(entry.home / path)) is not None]
     if not there:
         raise Failed(
-            f"{entry.folder / ABOUT} names no file that is there, so nothing can be put back by itself",
+            f"{entry.folder / ABOUT} names no file in the trash, so no file can be restored",
             target=str(entry.folder),
             code="unreadable-entry",
-            hint=f"see what is there with `ls -RA {entry.folder}`",
+            hint=f"see the files with `ls -RA {entry.folder}`",
         )
     for path in there:
         _check_no_link_above(home, path, files)
         place = home / path
         if files.lstat(str(place)) is not None:
             raise Refused(
-                f"{place} is there again, so {entry.id} cannot be put back",
+                f"{place} exists again, so {entry.id} cannot be restored",
                 target=str(place),
                 code="exists",
                 hint=f"move it away first: `mv {place} {place}.other`",
@@ -212,7 +211,7 @@ def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = 
 
 
 def trash_entries(layout: Layout, files: Files | None = None) -> tuple[TrashEntry, ...]:
-    """Return what is in the trash, newest first; folders with neither a home nor files are none."""
+    """Return the entries of the trash, newest first, without folders that have neither a home nor files."""
     files = files or Files()
     found = []
     for folder_name in reversed(files.names(str(layout.trash))):
@@ -244,11 +243,11 @@ def _read(folder: Path, kind: str, files: Files) -> TrashEntry:
             *((_paths(about["paths"]), str(about["reason"])) if kind == "files" else ()),
         )
     except (OSError, ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError):
-        return bare  # the profile itself is what counts
+        return bare  # the profile can be restored without its details
 
 
 def _paths(given: object) -> tuple[str, ...]:
-    """Return paths that stay in the folder they are put below; raises ValueError for anything else."""
+    """Return relative paths. Raises ValueError for a path that would leave its folder."""
     if not isinstance(given, list) or not all(isinstance(path, str) for path in given):
         raise ValueError("not a list of paths")
     if any("\0" in path or {"", ".", ".."} & set(path.split("/")) for path in given):
@@ -264,11 +263,11 @@ def empty(
     files: Files | None = None,
     wait: float = 30.0,
 ) -> tuple[TrashEntry, ...]:
-    """Delete entries for good and return them: those in `ids`, deleted before `older_than`, or all.
+    """Delete entries permanently and return them: those in `ids`, deleted before `older_than`, or all.
 
-    An entry whose time is unknown is not older than anything. Raises NotFound for an unknown id before
-    anything is deleted, Failed for what the disk does not allow. This is the one thing that has no undo: what the
-    journal kept of the files of profiles that are gone now goes, too.
+    An entry of unknown time is never older than `older_than`. Raises NotFound for an unknown id before any entry is
+    deleted, Failed for an error of the system. This cannot be undone: the old bytes that the journal keeps of these
+    profiles are deleted as well.
     """
     files = files or Files()
     with translated_errors():
@@ -288,22 +287,22 @@ def _empty(
                 f"{unknown[0]!r} is not in the trash ({layout.trash})",
                 target=unknown[0],
                 code="no-such-entry",
-                hint="see what is there with `hermes-profiles trash list`",
+                hint="list the entries with `hermes-profiles trash list`",
             )
         chosen = tuple(each for each in entries if _is_chosen(each, older_than, ids))
         left = {each.name for each in entries if each not in chosen}
         gone = {each.name: each.id for each in chosen if each.kind == "profile" and each.name not in left}
-        _forget(gone, layout, files)  # first: killed in between, the next run still knows whom to forget
+        _forget(gone, layout, files)  # before the entries: after a kill in between, the next run can do it again
         for entry in chosen:
             _delete(entry, layout, files)
         return chosen
 
 
 def _forget(gone: Mapping[str, str], layout: Layout, files: Files) -> None:
-    """Delete what the journal kept of files of profiles that are gone for good: old contents with their secrets.
+    """Delete the journal's old bytes, which may contain secrets, of profiles that are deleted permanently.
 
-    `gone`: profile → id of its entry in the trash; what is older was its own, under its earlier names too. An undo
-    could not put it anywhere.
+    `gone`: profile → id of its trash entry. Old bytes of earlier changes belong to that profile, also under its earlier
+    names, and no undo can restore them any more.
     """
     until = dict(gone)
     journal = Journal(layout.state, files)
@@ -321,7 +320,7 @@ def _forget(gone: Mapping[str, str], layout: Layout, files: Files) -> None:
 
 
 def _profile_of(path: str, layout: Layout) -> str | None:
-    """Return the named profile in whose home a path is, or which it is; None for any other path."""
+    """Return the named profile to whose home a path belongs, the home itself included; None for another path."""
     try:
         name = Path(path).relative_to(layout.profiles).parts[0]
     except (ValueError, IndexError):
@@ -341,7 +340,7 @@ def _is_chosen(entry: TrashEntry, older_than: datetime | None, ids: Collection[s
 
 
 def _delete(entry: TrashEntry, layout: Layout, files: Files) -> None:
-    """Delete one entry. Renamed first: killed half way, it is no entry any more, and the next run goes on."""
+    """Delete one entry. It is renamed first, so that the next run can continue after a kill."""
     away = os.path.join(layout.trash, f"{EMPTYING}{entry.id}")
     files.remove_tree(away)
     files.replace(str(entry.folder), away)

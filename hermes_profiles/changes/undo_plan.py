@@ -1,4 +1,4 @@
-"""How a change is taken back: as a plan like any other."""
+"""The plan that undoes a change."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from .trash import steps_to_trash, steps_to_trash_files
 
 
 def select_change(journal: Journal, change_id: str | None) -> ChangeEntry:
-    """Return the change to undo: the one named, or the newest that is no undo and not undone.
+    """Return the change to undo: the one with this id, or the newest that is neither an undo nor undone.
 
-    Raises NotFound when there is none, Refused when the one named was undone or never made.
+    Raises NotFound when it does not exist, Refused when it was already undone or never applied.
     """
     if change_id is None:
         return _newest(journal)
@@ -42,13 +42,13 @@ def select_change(journal: Journal, change_id: str | None) -> ChangeEntry:
             f"the change {change_id} is {entry.status.value}: there is nothing to undo",
             target=change_id,
             code="not-undoable",
-            hint=later and f"to have it again, run `hermes-profiles undo {later}`",
+            hint=later and f"run `hermes-profiles undo {later}` to apply it again",
         )
     return entry
 
 
 def _newest(journal: Journal) -> ChangeEntry:
-    """Return the newest change that can be undone; never an older one because a newer cannot be read."""
+    """Return the newest change that can be undone. Raises Refused if a newer entry cannot be read."""
     entries, problems = journal.read()
     entry = next((each for each in entries if each.can_be_undone), None)
     for problem in problems:
@@ -57,9 +57,9 @@ def _newest(journal: Journal) -> ChangeEntry:
                 f"{problem.message}, so the newest change is not known",
                 target=problem.target,
                 code="unreadable-journal",
-                hint=f"name the change: `hermes-profiles undo {entry.id}`"
+                hint=f"name the change with `hermes-profiles undo {entry.id}`"
                 if entry
-                else f"put the entry away: `mv {problem.target} /tmp/`",
+                else f"move the entry away with `mv {problem.target} /tmp/`",
             )
     if entry is not None:
         return entry
@@ -67,16 +67,16 @@ def _newest(journal: Journal) -> ChangeEntry:
         "there is no change to undo",
         target=journal.folder,
         code="no-such-change",
-        hint="see the profiles there are with `hermes-profiles list`",
+        hint="list the profiles with `hermes-profiles list`",
     )
 
 
 def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) -> ChangePlan:
-    """Return the plan that takes back a change that is done.
+    """Return the plan that undoes a change.
 
-    A published tree goes to the trash, for it may have been used since: a home as a deleted profile, what was put
-    into one as files of it. A moved one goes back; a replaced file gets its old bytes. Raises NotFound or Refused when
-    what the change made is not there as it was.
+    A published tree is moved to the trash, because it may have been used since: a home as a deleted profile, a tree in
+    a home as files of that profile. A moved tree is moved back; a replaced file gets its old bytes. Raises NotFound or
+    Refused when a file of the change is missing or was changed.
     """
     builder = _Undo(entry, layout, files or Files())
     for record in reversed(entry.steps):
@@ -95,7 +95,7 @@ class _Undo:
         self._backups = Journal(layout.state, files).backups(entry.id)
 
     def add(self, record: StepRecord) -> None:
-        """Add the steps that take one step back."""
+        """Add the steps that undo one step."""
         if record.kind is StepKind.PUBLISH:
             self._withdraw(record)
         elif record.kind is StepKind.MOVE:
@@ -118,7 +118,7 @@ class _Undo:
         )
 
     def _withdraw_files(self, record: StepRecord, profile: str) -> None:
-        """Add the steps that take all trees of this change out of one profile at once, as one entry of the trash."""
+        """Add the steps that move all trees of this change in one profile to the trash, as one entry."""
         if any(isinstance(step, MoveTree) and str(step.source) == record.target for step in self.steps):
             return
         published = [each for each in self._entry.steps if each.kind is StepKind.PUBLISH]
@@ -140,7 +140,7 @@ class _Undo:
         source = record.source or ""
         if self._look(source) is not None:
             raise Refused(
-                f"{source} exists again, so {record.target} cannot go back there",
+                f"{source} exists again, so {record.target} cannot be moved back",
                 target=source,
                 code="exists",
                 hint=f"move it away first: `mv {source} {source}.other`",
@@ -148,7 +148,7 @@ class _Undo:
         self.steps.append(MoveTree(Path(record.target), Path(source)))
 
     def _look(self, path: str) -> os.stat_result | None:
-        """Return the status of what will be at `path` once the steps so far are done."""
+        """Return the status of the file that will be at `path` after the steps so far."""
         place = place_before(path, (move for each in self.steps for move in moves_of(each)))
         return None if place is None else self._files.lstat(place)
 
@@ -156,18 +156,18 @@ class _Undo:
         status = self._look(record.target)
         if status is None:
             raise NotFound(
-                f"{record.target} is not there any more",
+                f"{record.target} does not exist any more",
                 target=record.target,
                 code="gone",
-                hint="undo the changes after this one first, the newest with `hermes-profiles undo`",
+                hint="undo the changes after this one first, beginning with `hermes-profiles undo`",
             )
         if record.new is None or status.st_ino != record.new.inode:
-            raise self._changed(record.target, "is not what this change made")
+            raise self._changed(record.target, "was replaced since")
 
     def _restore_mode(self, record: StepRecord) -> None:
-        """Add the step to the mode before; what was written into the file since stays.
+        """Add the step that restores the old mode; the content of the file is kept.
 
-        A file that is gone while its folder is there needs none: a database removes its side files by itself.
+        A file that is missing from its folder needs no step: a database removes its side files itself.
         """
         path, old = record.target, record.old
         status = self._look(path)
@@ -179,10 +179,10 @@ class _Undo:
         found = mode_text(stat.S_IMODE(status.st_mode))
         if stat.S_IMODE(status.st_mode) != record.mode:
             raise Refused(
-                f"{path} has got the mode {found} since, so {self._entry.id} cannot be undone",
+                f"the mode of {path} was changed to {found} since, so {self._entry.id} cannot be undone",
                 target=path,
                 code="changed-since",
-                hint=f"to undo anyway, first run `chmod {mode_text(record.mode or 0)} {path}`",
+                hint=f"restore the mode before the undo: run `chmod {mode_text(record.mode or 0)} {path}`",
             )
         self.steps.append(SetMode(Path(path), old.mode, Signature.of(status)))
 
@@ -190,7 +190,7 @@ class _Undo:
         status = self._look(record.target)
         if status is None and (record.new is None or record.old is None):
             if record.old is None:
-                return  # what is to be absent is absent
+                return  # the file that the change created is missing already
         elif status is None or record.new is None or not record.new.is_same_file(status):
             raise self._changed(record.target, "was changed since")
         old = record.old
@@ -201,10 +201,10 @@ class _Undo:
                 content = Secret(self._files.read(path)[0])
             except FileNotFoundError:
                 raise Refused(
-                    f"what was in {record.target} is gone for good: the trash of its profile was emptied",
+                    f"the old content of {record.target} is deleted: the trash of its profile was emptied",
                     target=record.target,
                     code="forgotten",
-                    hint="no other change is lost: name one of `hermes-profiles undo --list`",
+                    hint="choose another change from `hermes-profiles undo --list`",
                 ) from None
         self.steps.append(
             ReplaceFile(
@@ -222,12 +222,12 @@ class _Undo:
             f"{path} {how}, so {self._entry.id} cannot be undone",
             target=path,
             code="changed-since",
-            hint=f"look at it with `ls -l {path}`; to undo anyway, move it away first",
+            hint=f"see the file with `ls -l {path}`, and move it away to undo without it",
         )
 
 
 def _profile_around(path: Path, layout: Layout) -> str | None:
-    """Return the profile in whose home a path is; None for a home, and for what lies in none."""
+    """Return the profile to whose home a path belongs; None for a home itself and for paths outside all homes."""
     if layout.profiles in path.parents:
         name = path.relative_to(layout.profiles).parts[0]
         return None if path.parent == layout.profiles or name.startswith(".") else name

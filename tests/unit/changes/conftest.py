@@ -24,7 +24,7 @@ def world(tmp_path: Path) -> SampleRoot:
 
 @pytest.fixture
 def worlds(tmp_path: Path) -> Iterator[Iterator[SampleRoot]]:
-    """Yield fresh worlds, one after the other; in memory where possible, for there are thousands of them."""
+    """Yield new worlds, in memory where possible, because a test may use thousands."""
     memory = Path("/dev/shm")
     if not os.access(memory, os.W_OK):
         yield (make_sample_root(tmp_path / f"user{number}") for number in count())

@@ -1,4 +1,4 @@
-"""Whatever fails and whatever kills the process: the old state or the new one, and nothing else left."""
+"""Faults and kills at any operation leave the old state or the new state, and no temporary files."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ JOBS: dict[str, tuple[Callable[[SampleRoot], object], Job]] = {
 
 
 def _measure(world: SampleRoot, job: str) -> tuple[int, Picture]:
-    """Return how many operations a job takes and what the world looks like after it."""
+    """Return the number of operations of a job and the state of the world after it."""
     prepare, run = JOBS[job]
     prepare(world)
     files = Counting()
@@ -92,7 +92,7 @@ def _relative(world: SampleRoot) -> Picture:
 
 
 def _check_healthy(world: SampleRoot, before: Picture, old: Picture, new: Picture, job: str) -> None:
-    """Old or new, nothing stray, journal readable; and the job can be done (again) and taken back."""
+    """Check for the old or new state, no stray files and a readable journal; then run the job and undo it."""
     now = _relative(world)
     assert now in (old, new)
     assert strays(world) == []
@@ -150,7 +150,7 @@ def test_a_failure_of_any_operation_changes_nothing(
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_disk_that_fails_for_good_leaves_what_the_next_run_can_mend(job: str, worlds: Iterator[SampleRoot]) -> None:
+def test_the_next_run_recovers_from_a_disk_that_keeps_failing(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     for at in up_to(operations, 5):
         world = next(worlds)
@@ -175,7 +175,7 @@ def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, wo
         prepare(world)
         old, before = _relative(world), world.picture()
         assert run_killed(lambda run=run, world=world, at=at: run(world, Killing(at))) == -9
-        assert not any("left alone" in sentence for sentence in heal(world)), at
+        assert not any("not touched" in sentence for sentence in heal(world)), at
         assert heal(world) == ()
         outcomes.add(_relative(world) == new)
         _check_healthy(world, before, old, new, job)
@@ -183,7 +183,7 @@ def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, wo
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_recovery_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) -> None:
+def test_recovery_can_be_killed(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     for at in range(3, operations + 1, 1 if NIGHTLY else 23):
         for again in range(1, 200, 1 if NIGHTLY else 11):
@@ -200,7 +200,7 @@ def test_recovery_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) -> N
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) -> None:
+def test_a_rollback_can_be_killed(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     # The last operations write that it is done: from then on it must not be taken back any more.
     last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1)
@@ -218,7 +218,7 @@ def test_a_rollback_can_be_killed_too(job: str, worlds: Iterator[SampleRoot]) ->
                 break
 
 
-def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[SampleRoot]) -> None:
+def test_the_next_change_recovers_a_killed_one(worlds: Iterator[SampleRoot]) -> None:
     operations, _ = _measure(next(worlds), "publish")
     world = next(worlds)
     plan = PLANS["publish"](world)
@@ -228,7 +228,7 @@ def test_the_next_change_mends_what_a_killed_one_left(worlds: Iterator[SampleRoo
     assert strays(world) == []
 
 
-def test_a_profile_is_never_seen_half(worlds: Iterator[SampleRoot], tmp_path: Path) -> None:
+def test_no_reader_sees_a_partial_profile(worlds: Iterator[SampleRoot], tmp_path: Path) -> None:
     whole = _measure(next(worlds), "publish")[1]
     expected = sorted(path for path in whole if path.startswith(".hermes/profiles/bert/"))
 
@@ -243,17 +243,17 @@ def test_a_profile_is_never_seen_half(worlds: Iterator[SampleRoot], tmp_path: Pa
     assert world.layout.home("bert").is_dir()
 
 
-def test_what_somebody_changed_after_a_crash_is_left_alone(worlds: Iterator[SampleRoot]) -> None:
+def test_a_file_changed_after_a_crash_is_not_touched(worlds: Iterator[SampleRoot]) -> None:
     operations, _ = _measure(next(worlds), "delete")
-    told = []
+    sentences = []
     for at in range(1, operations + 1):
         world = next(worlds)
         plan = PLANS["delete"](world)
         run_killed(lambda world=world, plan=plan, at=at: do(world, plan, Killing(at)))
         if world.layout.active_profile.exists():
-            world.layout.active_profile.write_bytes(b"somebody else\n")
-        told += heal(world)
+            world.layout.active_profile.write_bytes(b"another user\n")
+        sentences += heal(world)
         if world.layout.active_profile.exists():
-            assert world.layout.active_profile.read_bytes() == b"somebody else\n"
+            assert world.layout.active_profile.read_bytes() == b"another user\n"
         assert strays(world) == []
-    assert any("left alone" in sentence for sentence in told)
+    assert any("not touched" in sentence for sentence in sentences)

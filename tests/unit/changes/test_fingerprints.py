@@ -1,4 +1,4 @@
-"""The key of fingerprints: one per root, private, never half a file, never through a link."""
+"""The key of fingerprints: one per root, private, written by one rename, never read through a link."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def layout(tmp_path: Path) -> Layout:
     return Layout(tmp_path / ".hermes", tmp_path)
 
 
-def test_looking_makes_nothing(layout: Layout) -> None:
+def test_reading_creates_no_key(layout: Layout) -> None:
     assert fingerprint_key(layout, make=False) is None
     assert list(layout.root.iterdir()) == []
 
@@ -50,7 +50,7 @@ def test_runs_at_the_same_time_get_the_same_key(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 31, b"x" * 33])
-def test_a_damaged_key_is_named_and_left_alone(layout: Layout, content: bytes) -> None:
+def test_a_damaged_key_is_reported_and_kept(layout: Layout, content: bytes) -> None:
     layout.state.mkdir(parents=True)
     layout.fingerprint_key.write_bytes(content)
     for make in (True, False):
@@ -63,7 +63,7 @@ def test_a_damaged_key_is_named_and_left_alone(layout: Layout, content: bytes) -
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
-def test_nothing_but_a_file_is_a_key(layout: Layout, tmp_path: Path, kind: str) -> None:
+def test_only_a_regular_file_is_a_key(layout: Layout, tmp_path: Path, kind: str) -> None:
     layout.state.mkdir(parents=True)
     (tmp_path / "foreign").write_bytes(b"k" * 32)
     if kind == "fifo":
@@ -91,7 +91,7 @@ def test_a_root_that_cannot_be_written_gets_a_key_of_this_run(layout: Layout, mo
     assert not layout.fingerprint_key.exists()
 
 
-def test_a_draft_that_was_swept_away_is_made_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_draft_is_written_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     class Swept(Files):
         swept = False
 

@@ -1,4 +1,4 @@
-"""The journal can always be read, and the lock always ends."""
+"""The journal stays readable, and the lock is released."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_ids_grow_when_the_clock_goes_back_and_when_a_second_is_full(world: Samp
 @pytest.mark.parametrize(
     "garbage", [b"", b"{", b"[]", b"null", b"\xff\x00", b'{"schema": "other/9"}', b'{"status": "begun"}', b"[" * 9999]
 )
-def test_garbage_is_reported_and_stops_nothing(garbage: bytes, world: SampleRoot) -> None:
+def test_an_unreadable_entry_is_a_warning(garbage: bytes, world: SampleRoot) -> None:
     do(world, plan_use(world, "p"))
     folder = world.layout.state / "journal"
     bad = folder / "20250101T000000Z-0000.json"
@@ -75,7 +75,7 @@ def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: SampleR
     undo(world.layout, change_id, now=noon)
 
 
-def test_prune_keeps_the_newest_and_what_was_interrupted(world: SampleRoot) -> None:
+def test_prune_keeps_the_newest_and_the_interrupted_changes(world: SampleRoot) -> None:
     operations = 60
     run_killed(lambda: do(world, PLANS["publish"](world), Killing(operations)))
     journal = Journal(world.layout.state)
@@ -109,11 +109,11 @@ def test_a_failed_change_is_in_the_journal_as_rolled_back(world: SampleRoot) -> 
 
 
 def test_the_lock_names_its_holder_and_ends_with_it(world: SampleRoot) -> None:
-    ready, told = os.pipe()
+    ready, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         with StateLock(world.layout.state):
-            os.write(told, b"x")
+            os.write(writer, b"x")
             time.sleep(60)
         os._exit(0)
     os.read(ready, 1)
@@ -127,7 +127,7 @@ def test_the_lock_names_its_holder_and_ends_with_it(world: SampleRoot) -> None:
     with StateLock(world.layout.state, wait=5):
         assert (world.layout.state / "lock").read_text() == f"{os.getpid()}\n"
     os.close(ready)
-    os.close(told)
+    os.close(writer)
 
 
 def test_the_lock_makes_a_private_folder(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A repair of a whole fleet is one change: two hundred steps are made, killed, mended and undone as one."""
+"""A change of 200 steps, such as the repair of a fleet, is applied, recovered and undone as one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ OLD_NS = 1_650_000_000_111_222_333
 
 
 def make_fleet(world: SampleRoot) -> ChangePlan:
-    """Make twenty profiles and return the plan that repairs them: 200 steps, none of them at its default."""
+    """Create twenty profiles and return the plan that repairs them in 200 steps."""
     steps: list[Step] = []
     trash_id = Journal(world.layout.state).fresh_id(NOON)
     for number in range(PROFILES):
@@ -61,7 +61,7 @@ def make_fleet(world: SampleRoot) -> ChangePlan:
 
 
 def phases(seen: list[tuple[str, str]], journal: str) -> dict[str, int]:
-    """Return the operation (from 1) at which each phase of a run is in the middle of its work."""
+    """Return the operation (from 1) in the middle of each phase of a run."""
     written = [number for number, (name, path) in enumerate(seen, 1) if name == "replace" and path.startswith(journal)]
     begun, ready, done = written
     return {
@@ -88,14 +88,14 @@ def relative(world: SampleRoot) -> Picture:
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_killed_in_any_phase_it_is_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
+def test_a_change_killed_in_any_phase_is_applied_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
     at, new = measured(next(worlds))
     world = next(worlds)
     plan = make_fleet(world)
     before, old = world.picture(), relative(world)
     assert run_killed(lambda: do(world, plan, Killing(at[phase]))) == -9
-    told = heal(world)
-    assert not any("left alone" in sentence for sentence in told)
+    sentences = heal(world)
+    assert not any("not touched" in sentence for sentence in sentences)
     assert relative(world) == (old if phase in TAKEN_BACK else new)
     assert len(trash_entries(world.layout)) == (0 if phase in TAKEN_BACK else PROFILES)
     assert strays(world) == []
@@ -109,7 +109,7 @@ def test_killed_in_any_phase_it_is_whole_or_not_at_all(phase: str, worlds: Itera
 
 
 def make_plan_again(world: SampleRoot, plan: ChangePlan) -> ChangePlan:
-    """Return the plan for files that were taken back: some of them are made anew, with another inode."""
+    """Return the plan for files after a rollback, which has created some of them again with another inode."""
     steps = tuple(
         ReplaceFile(step.path, step.content, step.mode, Signature.of(os.lstat(step.path)))
         if isinstance(step, ReplaceFile) and step.expected is not None
@@ -149,7 +149,7 @@ def test_an_undo_killed_in_any_phase_is_whole_or_not_at_all(phase: str, worlds: 
     assert strays(world) == []
 
 
-def test_a_fault_in_the_last_step_takes_all_of_them_back(worlds: Iterator[SampleRoot]) -> None:
+def test_a_fault_in_the_last_step_rolls_all_steps_back(worlds: Iterator[SampleRoot]) -> None:
     at, _ = measured(next(worlds))
     world = next(worlds)
     plan = make_fleet(world)

@@ -1,4 +1,4 @@
-"""A mode is changed in place, on the file that was planned, and given back exactly."""
+"""A mode is changed in place, on the planned file, and restored exactly."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def mode_of(path: Path) -> int:
 
 
 @pytest.mark.parametrize("mask", [0, 0o777])
-def test_the_file_stays_the_same_for_whoever_has_it_open(mask: int, world: SampleRoot) -> None:
+def test_the_inode_stays_the_same(mask: int, world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     before, shown = env.lstat(), world.picture()
@@ -60,7 +60,7 @@ def test_the_file_stays_the_same_for_whoever_has_it_open(mask: int, world: Sampl
 
 
 @pytest.mark.parametrize("mode", [0, 0o400, 0o644, 0o1777, 0o6755])
-def test_undo_gives_exactly_the_old_mode_back(mode: int, world: SampleRoot) -> None:
+def test_undo_restores_the_old_mode(mode: int, world: SampleRoot) -> None:
     home = world.layout.home("anna")
     for path in (env_of(world), home / "skills"):
         path.chmod(mode)
@@ -73,7 +73,7 @@ def test_undo_gives_exactly_the_old_mode_back(mode: int, world: SampleRoot) -> N
     assert (mode_of(env_of(world)), mode_of(home / "skills")) == (0o600, 0o700)
 
 
-def test_a_mode_that_is_there_already_is_no_mistake(world: SampleRoot) -> None:
+def test_a_mode_that_is_set_already_is_accepted(world: SampleRoot) -> None:
     before = world.picture()
     do(world, plan(set_mode(world, env_of(world), 0o600)))
     undo(world.layout, now=noon)
@@ -116,7 +116,7 @@ SWAPS = pytest.mark.parametrize(
 
 
 @OTHERS
-def test_what_has_no_mode_of_its_own_is_refused(make: Callable[[Path], object], world: SampleRoot) -> None:
+def test_links_and_special_files_are_refused(make: Callable[[Path], object], world: SampleRoot) -> None:
     env = env_of(world)
     env.unlink()
     make(env)
@@ -130,7 +130,7 @@ def test_what_has_no_mode_of_its_own_is_refused(make: Callable[[Path], object], 
 
 @SWAPS
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
-def test_another_file_in_its_place_is_left_alone(
+def test_another_file_at_its_path_is_not_touched(
     make: Callable[[Path], object], moment: str, world: SampleRoot
 ) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
@@ -160,7 +160,7 @@ def test_another_file_in_its_place_is_left_alone(
 
 
 @pytest.mark.parametrize("meddle", [lambda path: path.write_bytes(b"NEW=1\n"), lambda path: path.chmod(0o604)])
-def test_a_file_that_is_not_as_it_was_shown_is_left_alone(meddle: Callable[[Path], object], world: SampleRoot) -> None:
+def test_a_file_changed_since_the_plan_is_not_touched(meddle: Callable[[Path], object], world: SampleRoot) -> None:
     step = set_mode(world, env_of(world), 0o640)
     meddle(env_of(world))
     before = world.picture()
@@ -179,7 +179,7 @@ def test_a_folder_in_use_gets_its_mode(world: SampleRoot) -> None:
         do(world, plan(SetMode(home, 0o700, step.expected)))
 
 
-def test_undo_minds_the_file_and_not_its_bytes(world: SampleRoot) -> None:
+def test_undo_compares_the_file_and_not_its_bytes(world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     do(world, plan(set_mode(world, env, 0o600)))
@@ -188,29 +188,29 @@ def test_undo_minds_the_file_and_not_its_bytes(world: SampleRoot) -> None:
     assert (mode_of(env), env.read_bytes()) == (0o644, b"NEW=1\n")
 
 
-def test_undo_leaves_another_file_and_another_mode_alone(world: SampleRoot) -> None:
+def test_undo_does_not_touch_another_file_or_another_mode(world: SampleRoot) -> None:
     env = env_of(world)
     env.chmod(0o644)
     do(world, plan(set_mode(world, env, 0o600)))
     env.chmod(0o640)
-    with pytest.raises(Refused, match="has got the mode 0640 since") as caught:
+    with pytest.raises(Refused, match="was changed to 0640 since") as caught:
         undo(world.layout, now=noon)
     assert f"chmod 0600 {env}" in (caught.value.problem.hint or "")
     assert mode_of(env) == 0o640
     env.rename(env.with_name("kept"))
     _same_bytes(env)
     env.chmod(0o600)
-    with pytest.raises(Refused, match="is not what this change made"):
+    with pytest.raises(Refused, match="was replaced since"):
         undo(world.layout, now=noon)
     assert mode_of(env) == 0o600
 
 
-def test_undo_passes_over_a_file_that_is_gone_and_not_over_a_profile(world: SampleRoot) -> None:
+def test_undo_skips_a_missing_file_but_not_a_missing_profile(world: SampleRoot) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
     do(world, plan(set_mode(world, env, 0o640), set_mode(world, soul, 0o640)))
     home = world.layout.home("anna")
     home.rename(home.with_name("away"))
-    with pytest.raises(NotFound, match="is not there any more"):
+    with pytest.raises(NotFound, match="does not exist any more"):
         undo(world.layout, now=noon)
     home.with_name("away").rename(home)
     env.unlink()
@@ -233,8 +233,8 @@ def _replaced(mode: int) -> Callable[[Path], None]:
 
 
 @pytest.mark.parametrize("meddle", [_set, _replaced(0o600), _replaced(0o640), Path.unlink])
-def test_what_somebody_made_of_it_after_a_crash_is_left_alone(meddle: Callable[[Path], None], tmp_path: Path) -> None:
-    told = []
+def test_a_file_changed_after_a_crash_is_not_touched(meddle: Callable[[Path], None], tmp_path: Path) -> None:
+    sentences = []
     for at in range(1, 200):
         world = make_sample_root(tmp_path / str(at))
         env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
@@ -244,14 +244,14 @@ def test_what_somebody_made_of_it_after_a_crash_is_left_alone(meddle: Callable[[
             break
         meddle(env)
         before = env.lstat() if env.exists() else None
-        told += heal(world)
-        assert not any("neither" in sentence or "could not" in sentence for sentence in told)
+        sentences += heal(world)
+        assert not any("neither" in sentence or "could not" in sentence for sentence in sentences)
         assert before is None or env.lstat() == before
-    assert any("left alone" in sentence and ".env" in sentence for sentence in told)
+    assert any("not touched" in sentence and ".env" in sentence for sentence in sentences)
 
 
 def as_nobody(folder: Path, job: Callable[[], None]) -> None:
-    """Run a job as another user, to whom everything below a folder belongs."""
+    """Run a job as another user, who owns everything below a folder."""
     if os.geteuid() != 0:
         pytest.skip("a child has to become another user: run as root")
     for path in (folder, *folder.parents[:4]):
@@ -269,7 +269,7 @@ def as_nobody(folder: Path, job: Callable[[], None]) -> None:
 
 
 @pytest.mark.parametrize("mode", [0, 0o200, 0o111])
-def test_a_file_or_folder_its_owner_cannot_read_is_set_and_given_back(mode: int, world: SampleRoot) -> None:
+def test_the_mode_of_an_unreadable_file_or_folder_is_set_and_restored(mode: int, world: SampleRoot) -> None:
     env, skills = env_of(world), world.layout.home("anna") / "skills"
     env.chmod(mode)
     skills.chmod(mode)
@@ -287,14 +287,14 @@ def test_a_file_or_folder_its_owner_cannot_read_is_set_and_given_back(mode: int,
     as_nobody(world.user_home, job)
 
 
-def test_somebody_elses_file_is_named_with_its_owner(world: SampleRoot) -> None:
+def test_the_error_for_a_file_of_another_user_names_the_owner(world: SampleRoot) -> None:
     env, soul = env_of(world), world.layout.home("anna") / "SOUL.md"
 
     def job() -> None:
         try:
             do(world, plan(set_mode(world, soul, 0o640), set_mode(world, env, 0o640)))
         except Failed as error:
-            assert f"{env} belongs to root" in str(error)
+            assert f"the mode of {env}: it belongs to root" in str(error)
             assert error.problem.code == "foreign-owner"
             assert f"sudo chown {chmod.user_name(65534)} {env}" in (error.problem.hint or "")
             assert mode_of(soul) == 0o600
@@ -302,7 +302,7 @@ def test_somebody_elses_file_is_named_with_its_owner(world: SampleRoot) -> None:
         raise AssertionError
 
     if os.geteuid() != 0:
-        pytest.skip("only root can give files to somebody else: run as root")
+        pytest.skip("only root can change the owner of files: run as root")
     as_nobody(world.user_home, lambda: None)
     os.chown(env, 0, 0)
 
@@ -320,7 +320,7 @@ def test_a_user_without_a_name_is_a_number() -> None:
     assert chmod.user_name(0) == "root"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else: run as root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of files: run as root")
 def test_under_sudo_the_owner_stays(world: SampleRoot) -> None:
     env = env_of(world)
     os.chown(env, 4711, 4712)
@@ -328,11 +328,11 @@ def test_under_sudo_the_owner_stays(world: SampleRoot) -> None:
     assert (env.stat().st_uid, env.stat().st_gid, mode_of(env)) == (4711, 4712, 0o640)
 
 
-def test_a_disk_that_keeps_no_modes_is_not_believed(world: SampleRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_that_keeps_no_modes_is_an_error(world: SampleRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     before = world.picture()
     step = set_mode(world, env_of(world), 0o640)
     monkeypatch.setattr(os, "fchmod", lambda fd, mode, real=os.fchmod: None if mode == 0o640 else real(fd, mode))
-    with pytest.raises(Failed, match="has the mode 0600 after it was set to 0640") as caught:
+    with pytest.raises(Failed, match="to 0640: the file system keeps 0600") as caught:
         do(world, plan(step))
     assert caught.value.problem.code == "mode-not-kept"
     assert world.picture() == before
@@ -352,11 +352,11 @@ def test_a_file_has_one_step_of_its_own(world: SampleRoot) -> None:
     write = ReplaceFile(env, Secret(b""), expected=Signature.of(env.lstat()))
     elsewhere = SetMode(world.layout.home("clara") / ".env", 0o600, one.expected)
     for steps in ((one, one), (one, write), (write, one), (one, MoveTree(home, elsewhere.path.parent), elsewhere)):
-        with pytest.raises(ValueError, match="changes its mode and another one the file"):
+        with pytest.raises(ValueError, match="changes its mode and another step the file"):
             plan(*steps)
     with pytest.raises(ValueError, match="make it an entry"):
         plan(PublishTree(world.layout.home("clara"), ()), elsewhere)
-    with pytest.raises(ValueError, match="two steps move something there"):
+    with pytest.raises(ValueError, match="is the target of two moves"):
         plan(MoveTree(env, home / "x"), MoveTree(home / "SOUL.md", home / "x"))
     for mode in (-1, 0o10000):
         with pytest.raises(ValueError, match="is not a mode"):

@@ -1,4 +1,4 @@
-"""Plans say what they will do, and cannot say what must not be done."""
+"""Plans describe their steps, and wrong steps are refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_entry_cannot_leave_its_tree(path: str) -> None:
         PublishTree(TARGET, (MakeFolder(path),))
 
 
-def test_nothing_can_lie_below_a_link_or_a_file() -> None:
+def test_no_entry_is_below_a_link_or_a_file() -> None:
     link, below = MakeLink("x", "/etc"), WriteFile("x/passwd", Secret(b""))
     for entries in ((link, below), (below, link), (WriteFile("x", Secret(b"")), below)):
         with pytest.raises(ValueError, match="'x"):
@@ -73,7 +73,7 @@ def test_place_before_follows_moves_back() -> None:
     assert place_before("/bb", moves) == "/bb"
 
 
-def test_what_is_moved_away_or_removed_is_not_there_any_more() -> None:
+def test_a_moved_or_removed_path_has_no_place_before() -> None:
     moves = [("/a", "/trash"), ("/c", None)]
     assert [place_before(path, moves) for path in ("/a", "/a/x", "/c", "/b", "/trash/x")] == [
         None, None, None, "/b", "/a/x",
@@ -82,7 +82,7 @@ def test_what_is_moved_away_or_removed_is_not_there_any_more() -> None:
     assert place_before("/a/x", [("/a", None), ("/b", "/a")]) == "/b/x"
 
 
-def test_nothing_is_made_in_a_folder_that_is_moved_away(tmp_path: Path) -> None:
+def test_no_file_is_created_in_a_folder_that_is_moved_away(tmp_path: Path) -> None:
     move = MoveTree(tmp_path / "a", tmp_path / "trash")
     with pytest.raises(ValueError, match="moves away"):
         ChangePlan(("x",), "x", (move, ReplaceFile(tmp_path / "a/x", Secret(b""))))
@@ -105,7 +105,7 @@ def test_a_dry_run_shows_what_the_journal_keeps(kind: str, world: SampleRoot) ->
     assert kept == shown
 
 
-def test_the_room_imports_only_the_model_and_light_modules() -> None:
+def test_the_package_imports_only_the_model_and_light_modules() -> None:
     allowed = {
         "__future__", "collections", "contextlib", "ctypes", "dataclasses", "datetime", "enum", "errno", "fcntl",
         "json", "os", "pathlib", "pwd", "stat", "sys", "time", "types", "typing",

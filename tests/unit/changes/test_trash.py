@@ -1,4 +1,4 @@
-"""Deleted profiles can be seen, brought back, and deleted for good only on demand."""
+"""Deleted profiles can be listed, restored, and permanently deleted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hermes_profiles.model.errors import HermesProfilesError, NotFound
 from hermes_profiles.model.secret import Secret
 
 
-def test_a_deleted_profile_can_be_seen_and_restored(world: SampleRoot) -> None:
+def test_a_deleted_profile_can_be_listed_and_restored(world: SampleRoot) -> None:
     before = world.picture()
     do(world, PLANS["delete"](world))
     assert not world.layout.home("anna").exists()
@@ -58,7 +58,7 @@ def test_empty_chooses_by_id_or_age(world: SampleRoot) -> None:
     assert os.listdir(world.layout.trash) == []
 
 
-def test_empty_never_follows_links_and_removes_what_is_deep(world: SampleRoot) -> None:
+def test_empty_follows_no_links_and_removes_deep_folders(world: SampleRoot) -> None:
     outside = world.user_home / "outside"
     outside.mkdir()
     (outside / "precious").write_bytes(b"x")
@@ -101,7 +101,7 @@ def test_read_only_folders_are_emptied_by_their_owner(worlds: Iterator[SampleRoo
     assert trash_entries(world.layout) == ()
 
 
-def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[SampleRoot]) -> None:
+def test_emptying_continues_after_a_fault_or_a_kill(worlds: Iterator[SampleRoot]) -> None:
     def prepared() -> SampleRoot:
         world = next(worlds)
         do(world, PLANS["delete"](world))
@@ -126,14 +126,14 @@ def test_emptying_that_fails_or_is_killed_goes_on_later(worlds: Iterator[SampleR
             assert strays(world) == []
 
 
-def test_an_empty_trash_makes_nothing(world: SampleRoot) -> None:
+def test_reading_a_missing_trash_creates_no_folder(world: SampleRoot) -> None:
     assert empty(world.layout, files=Files()) == ()
     assert heal(world) == ()
     assert not world.layout.state.exists()
 
 
 def kept_contents(world: SampleRoot) -> bytes:
-    """Return all that the journal keeps of old files."""
+    """Return the old bytes that the journal keeps."""
     folder = world.layout.state / "journal"
     return b"".join(path.read_bytes() for path in sorted(folder.glob("*/*")))
 
@@ -153,7 +153,7 @@ def renamed(world: SampleRoot, old: str, new: str) -> None:
     do(world, ChangePlan(("rename",), f"rename {old}", (step,), profiles=(old, new)))
 
 
-def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_others_stay(world: SampleRoot) -> None:
+def test_old_contents_of_a_profile_are_deleted_under_all_its_names_and_others_stay(world: SampleRoot) -> None:
     for name in ("anna", "bella"):
         (world.layout.home(name)).mkdir(exist_ok=True)
         (world.layout.home(name) / ".env").write_bytes(b"TOKEN=CANARY-first-of-" + name.encode())
@@ -176,9 +176,7 @@ def test_old_contents_of_a_profile_go_with_it_under_all_its_names_and_those_of_o
             plan_undo(entry, world.layout)
 
 
-def test_contents_stay_while_another_of_that_name_waits_in_the_trash_and_after_it_was_made_anew(
-    world: SampleRoot,
-) -> None:
+def test_contents_stay_while_the_trash_has_the_name_and_after_it_was_created_again(world: SampleRoot) -> None:
     home = world.layout.home("anna")
     (home / ".env").write_bytes(b"TOKEN=CANARY-old")
     replaced(world, "anna", b"TOKEN=x")

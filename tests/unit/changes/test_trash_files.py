@@ -1,4 +1,4 @@
-"""Files of a profile go to the trash alone, and come back where and as they were."""
+"""Files of a profile are moved to the trash and restored at the same paths with the same modes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def put_back(world: SampleRoot, entry: TrashEntry, profile: str = "anna") -> str
 
 @pytest.fixture
 def state_files(world: SampleRoot) -> SampleRoot:
-    """Give anna state of a channel: odd names, odd modes, old times, a link, an empty folder."""
+    """Give anna the state of a channel: unusual names and modes, old times, a link, an empty folder."""
     home = world.layout.home("anna")
     (home / "weixin" / "accounts").mkdir(parents=True, mode=0o750)
     (home / "weixin" / "empty").mkdir()
@@ -78,7 +78,7 @@ def state_files(world: SampleRoot) -> SampleRoot:
 ALL = ("weixin", "whatsapp-ü.json", "session", os.fsdecode(b"not-\xff-text"), "skills/cook/SKILL.md")
 
 
-def test_files_go_and_come_back_as_they_were(state_files: SampleRoot) -> None:
+def test_files_are_moved_and_restored_unchanged(state_files: SampleRoot) -> None:
     world, home = state_files, state_files.layout.home("anna")
     before, folder = world.picture(), (home / "weixin").lstat()
     entry = throw(world, *ALL)
@@ -99,7 +99,7 @@ def test_files_go_and_come_back_as_they_were(state_files: SampleRoot) -> None:
     assert strays(world) == [] == os.listdir(world.layout.trash)
 
 
-def test_undo_of_each_way_brings_the_other_back(state_files: SampleRoot) -> None:
+def test_undo_reverts_the_move_and_the_restore(state_files: SampleRoot) -> None:
     world = state_files
     before = world.picture()
     entry = throw(world, *ALL)
@@ -115,7 +115,7 @@ def test_undo_of_each_way_brings_the_other_back(state_files: SampleRoot) -> None
     assert world.picture() == before
 
 
-def test_a_process_that_has_a_file_open_goes_on(state_files: SampleRoot) -> None:
+def test_a_process_with_an_open_file_can_continue(state_files: SampleRoot) -> None:
     path = state_files.layout.home("anna") / "whatsapp-ü.json"
     with path.open("ab") as file:
         entry = throw(state_files, path.name)
@@ -129,23 +129,23 @@ def test_no_bytes_of_the_files_are_in_the_journal(state_files: SampleRoot) -> No
         assert not path.is_file() or CANARY not in path.read_bytes()
 
 
-def test_of_two_paths_the_outer_one_counts(state_files: SampleRoot) -> None:
+def test_a_path_inside_another_is_ignored(state_files: SampleRoot) -> None:
     assert throw(state_files, "weixin/accounts/one.json", "weixin", "weixin", "weixin/empty").paths == ("weixin",)
 
 
-def test_no_paths_are_no_steps(world: SampleRoot) -> None:
+def test_without_paths_there_are_no_steps(world: SampleRoot) -> None:
     assert steps(world) == ()
 
 
 @pytest.mark.parametrize("path", [".", "..", "../bert/x", "skills/../../bert", "/etc/passwd"])
-def test_a_path_outside_the_home_is_a_mistake(path: str, world: SampleRoot) -> None:
+def test_a_path_outside_the_home_is_a_value_error(path: str, world: SampleRoot) -> None:
     with pytest.raises(ValueError, match=r"home of anna|subpath"):
         steps(world, path)
 
 
 @pytest.mark.parametrize("path", ["profiles", "profiles/anna/.env", "profiles/.hermes-profiles/lock"])
-def test_other_profiles_are_no_files_of_the_default_one(path: str, world: SampleRoot) -> None:
-    with pytest.raises(ValueError, match="other profiles"):
+def test_other_profiles_are_not_files_of_the_default_one(path: str, world: SampleRoot) -> None:
+    with pytest.raises(ValueError, match="belongs to another profile"):
         steps(world, path, profile="default")
 
 
@@ -157,7 +157,7 @@ def test_files_of_the_default_profile(world: SampleRoot) -> None:
     assert world.picture() == before
 
 
-def test_what_lies_behind_a_link_is_refused(world: SampleRoot, tmp_path: Path) -> None:
+def test_a_path_behind_a_link_is_refused(world: SampleRoot, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     (shared / "one.json").write_bytes(b"{}")
@@ -179,7 +179,7 @@ def test_a_link_that_came_since_is_not_restored_through(state_files: SampleRoot,
         put_back(state_files, entry)
 
 
-def test_a_place_that_is_taken_again_is_named_and_nothing_moves(state_files: SampleRoot) -> None:
+def test_a_path_that_exists_again_is_named_and_no_file_moves(state_files: SampleRoot) -> None:
     entry = throw(state_files, "SOUL.md", "whatsapp-ü.json")
     place = state_files.layout.home("anna") / "whatsapp-ü.json"
     place.symlink_to("nowhere")
@@ -192,7 +192,7 @@ def test_a_place_that_is_taken_again_is_named_and_nothing_moves(state_files: Sam
     assert trash_entries(state_files.layout) == (entry,)
 
 
-def test_folders_that_are_gone_are_made_again(state_files: SampleRoot) -> None:
+def test_missing_folders_are_created_again(state_files: SampleRoot) -> None:
     entry = throw(state_files, "weixin/accounts/one.json", "weixin/accounts/zwei mit Leerzeichen.json")
     home = state_files.layout.home("anna")
     (home / "weixin/accounts").rmdir()
@@ -201,7 +201,7 @@ def test_folders_that_are_gone_are_made_again(state_files: SampleRoot) -> None:
     assert stat.S_IMODE((home / "weixin/accounts").lstat().st_mode) == 0o700
 
 
-def test_what_was_taken_out_by_hand_is_passed_over(state_files: SampleRoot) -> None:
+def test_a_file_removed_from_the_trash_by_the_user_is_skipped(state_files: SampleRoot) -> None:
     entry = throw(state_files, "SOUL.md", "whatsapp-ü.json")
     (entry.home / "SOUL.md").unlink()
     put_back(state_files, entry)
@@ -213,7 +213,7 @@ def test_what_was_taken_out_by_hand_is_passed_over(state_files: SampleRoot) -> N
     b"{", b"[]", b"", b"[" * 9999, {"paths": ["../../../../victim"]}, {"paths": ["/etc/passwd"]}, {"paths": "SOUL"},
     {"paths": [1]}, {"paths": ["a//b"]}, {"paths": []}, {"origin": None}, {"paths": None},
 ])  # fmt: skip
-def test_an_about_that_cannot_be_trusted_moves_nothing(about: bytes | dict[str, object], world: SampleRoot) -> None:
+def test_no_file_moves_for_an_invalid_about(about: bytes | dict[str, object], world: SampleRoot) -> None:
     entry = throw(world, "SOUL.md")
     (world.user_home / ".hermes/victim").write_bytes(b"precious")
     path = entry.folder / "about.json"
@@ -229,7 +229,7 @@ def test_an_about_that_cannot_be_trusted_moves_nothing(about: bytes | dict[str, 
     assert os.listdir(world.layout.trash) == []
 
 
-def test_profiles_and_files_wait_side_by_side(world: SampleRoot) -> None:
+def test_profiles_and_files_are_both_listed(world: SampleRoot) -> None:
     throw(world, "SOUL.md")
     do(world, PLANS["delete"](world))
     kinds = {entry.kind: entry for entry in trash_entries(world.layout)}
@@ -244,24 +244,24 @@ def test_profiles_and_files_wait_side_by_side(world: SampleRoot) -> None:
 def test_two_entries_cannot_share_an_id(world: SampleRoot) -> None:
     plan = steps(world, "SOUL.md")
     both = (*plan, *steps(world, "config.yaml"))
-    with pytest.raises(ValueError, match="two steps make this file"):
+    with pytest.raises(ValueError, match="two steps create this file"):
         ChangePlan((), "x", both)
     home = world.layout.home("anna")
     deleted = steps_to_trash(world.layout, home, trash_id=TRASH_ID, name="anna", deleted_at=NOON)
-    with pytest.raises(ValueError, match="two steps make this file"):
+    with pytest.raises(ValueError, match="two steps create this file"):
         ChangePlan((), "x", (*plan, *deleted))
     throw(world, "SOUL.md")
     with pytest.raises(Refused, match="already exists"):
         steps(world, "config.yaml")
-    with pytest.raises(Failed, match="has appeared since"):
+    with pytest.raises(Failed, match="was created since"):
         do(world, ChangePlan((), "x", plan[:1]))
 
 
-def test_a_file_that_is_gone_by_then_moves_nothing(world: SampleRoot) -> None:
+def test_no_file_moves_when_one_is_missing(world: SampleRoot) -> None:
     plan = ChangePlan((), "x", steps(world, "config.yaml", "SOUL.md"))
     (world.layout.home("anna") / "SOUL.md").unlink()
     before = world.picture()
-    with pytest.raises(NotFound, match=r"SOUL\.md is not there"):
+    with pytest.raises(NotFound, match=r"SOUL\.md does not exist"):
         do(world, plan)
     assert world.picture() == before
     assert trash_entries(world.layout) == () and strays(world) == []
@@ -276,7 +276,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_home_on_another_file_system_is_named_and_nothing_is_half_made(tmp_path: Path, elsewhere: Path) -> None:
+def test_a_home_on_another_file_system_is_named_and_not_changed(tmp_path: Path, elsewhere: Path) -> None:
     world = make_sample_root(tmp_path / "user")
     home = world.layout.home("anna")
     os.rename(home, home.with_name("bert"))
@@ -293,7 +293,7 @@ def test_a_home_on_another_file_system_is_named_and_nothing_is_half_made(tmp_pat
 
 
 @pytest.mark.parametrize("number", [errno.EXDEV, errno.EBUSY])
-def test_a_mount_below_the_home_takes_the_others_back(
+def test_a_mount_below_the_home_rolls_the_moves_back(
     number: int, world: SampleRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from hermes_profiles.changes import rename_noreplace
@@ -311,8 +311,8 @@ def test_a_mount_below_the_home_takes_the_others_back(
     assert trash_entries(world.layout) == () and strays(world) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else: run as root")
-def test_under_sudo_the_trash_stays_the_users(world: SampleRoot) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the owner of files: run as root")
+def test_under_sudo_the_trash_belongs_to_the_user(world: SampleRoot) -> None:
     for path in (world.user_home, *world.user_home.rglob("*")):
         os.chown(path, 4711, 4712, follow_symlinks=False)
     entry = throw(world, "skills/cook/SKILL.md")
@@ -320,7 +320,7 @@ def test_under_sudo_the_trash_stays_the_users(world: SampleRoot) -> None:
         assert (path.lstat().st_uid, path.lstat().st_gid) == (4711, 4712), path
 
 
-def test_a_journal_entry_tells_where_each_went(state_files: SampleRoot) -> None:
+def test_a_journal_entry_has_the_target_of_each_file(state_files: SampleRoot) -> None:
     entry = throw(state_files, "whatsapp-ü.json", "weixin")
     (change,) = Journal(state_files.layout.state).entries()
     home = state_files.layout.home("anna")

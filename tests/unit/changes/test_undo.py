@@ -1,4 +1,4 @@
-"""Undo takes back what a change made, and nothing that somebody else made since."""
+"""Undo reverts a change, and touches no file that was changed since."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_undo_after_a_change_is_identity(kind: str, world: SampleRoot) -> None:
     assert strays(world) == []
 
 
-def test_undo_walks_back_change_by_change(world: SampleRoot) -> None:
+def test_undo_reverts_one_change_after_the_other(world: SampleRoot) -> None:
     pictures = [world.picture()]
     for kind in ("publish", "rename"):
         do(world, PLANS[kind](world))
@@ -60,7 +60,7 @@ def test_undo_walks_back_change_by_change(world: SampleRoot) -> None:
         undo(world.layout, now=noon)
 
 
-def test_undoing_twice_by_name_is_refused_and_names_the_way_back(world: SampleRoot) -> None:
+def test_undoing_twice_by_id_is_refused_with_a_hint(world: SampleRoot) -> None:
     change_id = do(world, PLANS["publish"](world))
     later = undo(world.layout, change_id, now=noon).change_id
     with pytest.raises(Refused) as caught:
@@ -73,7 +73,7 @@ def test_an_unknown_change_is_not_found(world: SampleRoot) -> None:
         undo(world.layout, "20260101T000000Z-0000", now=noon)
 
 
-def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: SampleRoot) -> None:
+def test_an_undone_profile_is_in_the_trash_with_its_new_files(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     (world.layout.home("bert") / "memory.md").write_bytes(b"learned something")
     undo(world.layout, now=noon)
@@ -83,7 +83,7 @@ def test_an_undone_profile_waits_in_the_trash_with_what_it_got_since(world: Samp
     assert (entry.home / "memory.md").read_bytes() == b"learned something"
 
 
-def test_a_file_that_somebody_changed_since_is_not_overwritten(world: SampleRoot) -> None:
+def test_a_file_changed_since_is_not_overwritten(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     world.layout.active_profile.write_bytes(b"carl\n")
     before = world.picture()
@@ -93,18 +93,18 @@ def test_a_file_that_somebody_changed_since_is_not_overwritten(world: SampleRoot
     assert world.picture() == before
 
 
-def test_a_profile_that_is_another_one_by_now_is_not_taken(world: SampleRoot) -> None:
+def test_a_profile_that_was_replaced_is_not_moved(world: SampleRoot) -> None:
     do(world, PLANS["publish"](world))
     home = world.layout.home("bert")
     home.rename(home.with_name("other"))
-    with pytest.raises(NotFound, match="bert is not there"):
+    with pytest.raises(NotFound, match="bert does not exist"):
         undo(world.layout, now=noon)
     home.mkdir()
-    with pytest.raises(Refused, match="is not what this change made"):
+    with pytest.raises(Refused, match="was replaced since"):
         undo(world.layout, now=noon)
 
 
-def test_a_place_that_is_taken_again_is_refused(world: SampleRoot) -> None:
+def test_a_path_that_exists_again_is_refused(world: SampleRoot) -> None:
     do(world, PLANS["delete"](world))
     world.layout.home("anna").mkdir()
     with pytest.raises(Refused) as caught:
@@ -112,7 +112,7 @@ def test_a_place_that_is_taken_again_is_refused(world: SampleRoot) -> None:
     assert caught.value.problem.code == "exists"
 
 
-def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: SampleRoot) -> None:
+def test_a_missing_alias_does_not_prevent_an_undo(world: SampleRoot) -> None:
     before = world.picture()
     do(world, PLANS["publish"](world))
     (world.user_home / "tools/bin/bert").unlink()
@@ -120,7 +120,7 @@ def test_an_alias_that_is_gone_already_does_not_stop_an_undo(world: SampleRoot) 
     assert world.picture() == before
 
 
-def test_a_dry_undo_shows_the_steps_that_are_then_done(world: SampleRoot) -> None:
+def test_a_dry_undo_prints_the_steps_of_the_undo(world: SampleRoot) -> None:
     change_id = do(world, PLANS["delete"](world))
     journal = Journal(world.layout.state)
     shown = describe(plan_undo(journal.find(change_id), world.layout))
@@ -171,7 +171,7 @@ def _entries(tree: dict[str, object], source: Path) -> tuple[TreeEntry, ...]:
 
 @settings(max_examples=40, deadline=None)
 @given(tree=st.dictionaries(PATHS, LEAVES, max_size=8))
-def test_any_tree_arrives_and_goes_again(tree: dict[str, object]) -> None:
+def test_any_tree_is_published_and_undone(tree: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         world = make_sample_root(Path(folder, "user"))
         before = world.picture()

@@ -201,7 +201,7 @@ def test_second_concurrent_login_of_member_is_refused(counter: Counter) -> None:
     with counter.terminal("ann") as first:
         first.expect("go on?")
         code, shown = counter.log_in("ann")
-        assert code == 6 and "another command is at this for ann" in shown
+        assert code == 6 and "another command does this for ann" in shown
         first.type("\n")
         assert first.end() == 0, first.text
     assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN
