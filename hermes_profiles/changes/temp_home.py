@@ -15,7 +15,7 @@ from hermes_profiles.model.layout import Layout
 
 from .errors import translated_errors
 from .filesystem import Files
-from .state_files import acquire_lock, write_pid
+from .lock import acquire_lock, write_pid
 
 FOLDER = "errands"
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.state_files import acquire_lock, remove_state_file, write_state_file
+from hermes_profiles.changes.lock import acquire_lock
+from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks

@@ -195,7 +195,7 @@ def delete_saved_state(layout: Layout) -> None:
 @contextmanager
 def switch_lock(layout: Layout) -> Iterator[None]:
     """Hold the lock of the run mode. Raises Refused if another command holds it."""
-    from hermes_profiles.changes.state_files import acquire_lock, write_pid
+    from hermes_profiles.changes.lock import acquire_lock, write_pid
 
     path = layout.state / "runmode.lock"
     create_state_folder(layout)

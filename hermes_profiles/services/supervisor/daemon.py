@@ -28,7 +28,8 @@ from supervisor.options import (  # type: ignore[import-untyped]
 from supervisor.states import SupervisorStates  # type: ignore[import-untyped]
 from supervisor.supervisord import Supervisor  # type: ignore[import-untyped]
 
-from hermes_profiles.changes.state_files import acquire_lock, own_folder, write_pid, write_state_file
+from hermes_profiles.changes.lock import acquire_lock, write_pid
+from hermes_profiles.changes.state_files import own_folder, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError
 
 from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, file_state, names_in

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.lock import StateLock
-from hermes_profiles.changes.state_files import lock_holder, own_folder, remove_state_file, write_state_file
+from hermes_profiles.changes.lock import StateLock, lock_holder
+from hermes_profiles.changes.state_files import own_folder, remove_state_file, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus

@@ -13,14 +13,8 @@ import pytest
 from supervisor.states import ProcessStates
 from supervisor_root import daemon_pid
 
-from hermes_profiles.changes.state_files import (
-    acquire_lock,
-    lock_holder,
-    own_folder,
-    remove_state_file,
-    write_pid,
-    write_state_file,
-)
+from hermes_profiles.changes.lock import acquire_lock, lock_holder, write_pid
+from hermes_profiles.changes.state_files import own_folder, remove_state_file, write_state_file
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
