@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.text import system_reason
 
 from .plan import ChangedMeanwhile
 
@@ -44,6 +45,6 @@ def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
 def error_text(error: BaseException) -> str:
     """Return the message of an error in lower case, with its path."""
     if isinstance(error, OSError):
-        words = (error.strerror or str(error)).lower()
+        words = system_reason(error)
         return f"{os.fsdecode(error.filename)}: {words}" if isinstance(error.filename, str | bytes) else words
     return str(error) or type(error).__name__.lower()

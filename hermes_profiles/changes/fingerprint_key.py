@@ -7,6 +7,7 @@ import stat
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.text import system_reason
 
 from .errors import error_text
 from .filesystem import Files
@@ -63,7 +64,7 @@ def _read(path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise _damaged(path, f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise _damaged(path, f"cannot be read: {system_reason(error)}") from error
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise _damaged(path, "is not a regular file")

@@ -17,6 +17,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks, read_document, read_file
 
 from .report import CloneReport, RedactedPlace
@@ -78,7 +79,7 @@ class FileCopier:
                     yield from self._redacted(item, content)
                     return
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = system_reason(error)
             if not self._rules.policy.skip_unreadable:
                 raise Failed(
                     f"cannot read {path}: {reason}", target=str(path), code="unreadable", hint=SKIP_HINT

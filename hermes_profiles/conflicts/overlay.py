@@ -21,6 +21,7 @@ from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.regular_file import read_regular
@@ -100,7 +101,7 @@ def _file(path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise Refused(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}; its policy would be lost",
+            f"cannot read {path}: {system_reason(error)}; its policy would be lost",
             target=str(path),
             code="managed-unreadable",
             hint=f"look at it with `ls -l {path}`",

@@ -27,6 +27,7 @@ from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, HONCHO_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import (
     ClaimedResources,
     claimed_resources,
@@ -87,7 +88,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
         for path, channel, digests in _stored_secrets(files, profile, catalog):
             copies.setdefault(channel, {})[path] = digests
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = system_reason(error)
         hint = f"see its permissions with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
     logins = dict(_logins(files, profile, catalog))

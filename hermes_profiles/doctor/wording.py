@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterable, Sized
 from pathlib import Path
 
+from hermes_profiles.model.text import first_names
+
 from .facts.profile import ProfileFacts
 
 # Names listed in full before the rest is counted.
@@ -41,7 +43,7 @@ def join_names(names: Iterable[str], most: int = _NAMED) -> str:
     """Return `a`, `a and b` or `a, b and c`. Above `most` + 1 distinct names, the rest is a count."""
     distinct = list(dict.fromkeys(names))
     if len(distinct) > most + 1:
-        return f"{', '.join(distinct[:most])} and {len(distinct) - most} more"
+        return first_names(distinct, most)
     return " and ".join(filter(None, [", ".join(distinct[:-1]), distinct[-1]])) if distinct else ""
 
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from hermes_profiles.hermes.environment import GATEWAY_HEALTH_URL
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import system_reason
 
 TIMEOUT = 2.0
 _LONGEST = 1024 * 1024
@@ -211,7 +212,7 @@ def _judge_status_line(line: bytes, endpoint: Endpoint) -> HealthAnswer:
 
 
 def _failed(error: OSError, endpoint: Endpoint) -> HealthAnswer:
-    return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: {(error.strerror or str(error)).lower()}")
+    return HealthAnswer(healthy=False, detail=f"{_place(endpoint)}: {system_reason(error)}")
 
 
 def _place(endpoint: Endpoint) -> str:

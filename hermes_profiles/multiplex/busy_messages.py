@@ -23,6 +23,7 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.text import first_names
 
 from .access import effective_policies, user_ids
 from .facts import MultiplexFacts
@@ -167,4 +168,4 @@ def _allow_from(profile: MultiplexFacts, channel: str) -> frozenset[str]:
 
 def _profile_names(profiles: Sequence[MultiplexFacts]) -> str:
     names = [profile.name for profile in profiles]
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return first_names(names, 4 if len(names) == 4 else 3)

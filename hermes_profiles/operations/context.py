@@ -15,6 +15,7 @@ from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.text import system_reason
 
 from .events import OnOutcome, OnProgress, ignore
 
@@ -116,7 +117,7 @@ def is_debugging() -> bool:
 def from_os_error(error: OSError) -> Problem:
     """Return the problem for an error of the operating system: the path, the reason, a command to look at it."""
     place = str(error.filename) if error.filename else None
-    words = (error.strerror or str(error)).lower()
+    words = system_reason(error)
     return Problem(
         "os-error",
         f"{place}: {words}" if place else words,

@@ -17,6 +17,7 @@ from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
 from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import sources_of, units_of
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 
@@ -215,7 +216,7 @@ class LogReader:
         for path, error in files.items():
             if path not in self._reported:
                 self._reported.add(path)
-                reason = (error.strerror or str(error)).lower()
+                reason = system_reason(error)
                 way = f"look at it with `ls -ld {shlex.quote(path)}`"
                 if isinstance(error, PermissionError):
                     way = f"{way}; `sudo chown $(id -un) {shlex.quote(path)}` makes it yours"

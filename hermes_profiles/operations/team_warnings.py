@@ -10,6 +10,7 @@ from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.text import first_names
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.settings.files import SettingsFile
 from hermes_profiles.settings.sync import TargetSync
@@ -25,8 +26,7 @@ _NAMED = 8
 
 def named(members: Sequence[str]) -> str:
     """Return names for a sentence: the first eight, and how many more."""
-    more = len(members) - _NAMED
-    return ", ".join(members[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return first_names(members, _NAMED)
 
 
 def check_may_go(layout: Layout, name: str) -> None:

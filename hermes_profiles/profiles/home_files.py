@@ -15,6 +15,7 @@ from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, read_simple_sections
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
+from hermes_profiles.model.text import system_reason
 
 from .regular_file import read_regular
 
@@ -60,7 +61,7 @@ class HomeFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            self._unreadable(path, f"cannot read {path}: {(error.strerror or str(error)).lower()}")
+            self._unreadable(path, f"cannot read {path}: {system_reason(error)}")
             return None
         if len(raw) < LARGEST:
             return raw

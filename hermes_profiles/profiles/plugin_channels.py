@@ -19,6 +19,7 @@ from hermes_profiles.credentials.catalog.catalog import (
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.text import system_reason
 
 from .regular_file import read_regular
 
@@ -87,7 +88,7 @@ def _text(path: Path) -> str | None:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DocumentError(str(path), line, "is not UTF-8", hint="save it as UTF-8") from error
     except OSError as error:
-        reason = f"cannot be read: {(error.strerror or str(error)).lower()}"
+        reason = f"cannot be read: {system_reason(error)}"
         raise DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {path}`") from error
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.text import system_reason
 
 from .regular_file import open_regular
 
@@ -102,7 +103,7 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
         return None
     except OSError as error:
         raise Failed(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}",
+            f"cannot read {path}: {system_reason(error)}",
             target=str(path),
             code="unreadable",
             hint=f"look at it with `ls -l {path}`",

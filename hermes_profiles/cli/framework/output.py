@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.model.text import system_reason
 
 _HARMLESS = "\u00a0\u200c\u200d\u3000"  # spaces, and joiners of Persian and of emoji
 
@@ -28,7 +29,7 @@ def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> int:
         close_quietly()
     except OSError as error:  # a full disk under `> file`: half an answer must not look like a whole one
         _silence(sys.stdout)
-        note(f"error: cannot write the answer: {(error.strerror or str(error)).lower()}")
+        note(f"error: cannot write the answer: {system_reason(error)}")
         code = code or int(ExitCode.FAILED)
     return code
 

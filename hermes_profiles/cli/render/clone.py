@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.changes.plan import describe
+from hermes_profiles.model.text import first_names
 from hermes_profiles.operations.create_profile import CreatedProfile
 
 # So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
@@ -120,8 +121,7 @@ def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for row in rows:
         groups.setdefault(row["reason"], []).append(row["path"])
     for reason, paths in groups.items():
-        more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-        yield f"    {', '.join(paths[:_NAMED])}{more}: {reason}"
+        yield f"    {first_names(paths, _NAMED)}: {reason}"
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

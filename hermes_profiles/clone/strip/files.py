@@ -20,6 +20,7 @@ from hermes_profiles.hermes.files import HONCHO_FILE
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.tree_walk import (
     EntryKind,
     TreeItem,
@@ -125,7 +126,7 @@ class HomeRedactor:
                 return
             content = read_file(path, item.signature.size)
         except OSError as error:
-            self._leave(item.path, f"cannot be read ({(error.strerror or str(error)).lower()})", "ls -l")
+            self._leave(item.path, f"cannot be read ({system_reason(error)})", "ls -l")
             return
         if not self._values.hits(content):
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.text import TextDocument, decode_loose
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
+from hermes_profiles.model.text import first_names
 
 # An account file has a few hundred bytes; context tokens of a busy account have some megabytes.
 LARGEST = 8 * 1024 * 1024
@@ -140,8 +141,8 @@ def mode_warnings(paths: Iterator[Path]) -> tuple[Problem, ...]:
     found = [path for path in paths if open_to_others(path)]
     if not found:
         return ()
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    message = f"other users of this machine can read {found[0]}{more}, which holds tokens"
+    names = first_names([str(path) for path in found], 1)
+    message = f"other users of this machine can read {names}, which holds tokens"
     hint = f"restrict it: `chmod 600 {' '.join(shell_quoted(path) for path in found[:12])}`"
     return (Problem("readable-by-others", message, str(found[0]), hint),)
 

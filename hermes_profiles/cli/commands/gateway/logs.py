@@ -16,6 +16,7 @@ from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.logs.records import Level
 from hermes_profiles.model.errors import ExitCode, UsageProblem
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.logs import LogReader, LogRequest
 
@@ -112,6 +113,6 @@ def _streamed(show: Callable[[], None]) -> int:
         output.close_quietly()
     except OSError as error:
         output.silence()
-        output.note(f"error: cannot write the answer: {(error.strerror or str(error)).lower()}")
+        output.note(f"error: cannot write the answer: {system_reason(error)}")
         return int(ExitCode.FAILED)
     return int(ExitCode.OK)

@@ -13,6 +13,7 @@ from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun, Yes
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.model.errors import Result
+from hermes_profiles.model.text import first_names
 from hermes_profiles.operations import trash as operations
 from hermes_profiles.operations.context import Session
 
@@ -44,9 +45,9 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from output.table(("id", "kind", "profile", "deleted"), cells)
     for row in rows:
         if row["kind"] == "files":
-            first, *more = row["files"] or [f"see `ls -RA {row['path']}`"]
+            paths = row["files"] or [f"see `ls -RA {row['path']}`"]
             why = f" ({row['reason']})" if row["reason"] else ""
-            yield f"{row['id']}: {first}{f' and {len(more)} more' if more else ''}{why}"
+            yield f"{row['id']}: {first_names(paths, 1)}{why}"
 
 
 @command("trash", "list", examples=("hermes-profiles trash list", "hermes-profiles trash list --json"))

@@ -1,0 +1,16 @@
+"""Text of messages that every package writes alike: shortened lists of names, and errors of the system. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def first_names(names: Sequence[str], most: int) -> str:
+    """Return the names, or the first `most` of them and the number of the others: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def system_reason(error: OSError) -> str:
+    """Return the reason of an error of the system in lower case, without its number and path: `permission denied`."""
+    return (error.strerror or str(error)).lower()

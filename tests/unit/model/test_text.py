@@ -1,0 +1,25 @@
+"""Text that messages of several packages share."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from hermes_profiles.model.text import first_names, system_reason
+
+
+@pytest.mark.parametrize(("names", "most", "text"), [
+    ([], 2, ""),
+    (["a"], 2, "a"),
+    (["a", "b"], 2, "a, b"),
+    (["a", "b", "c"], 2, "a, b and 1 more"),
+    (("a", "b", "c", "d"), 1, "a and 3 more"),
+])  # fmt: skip
+def test_first_names_count_the_others(names: list[str], most: int, text: str) -> None:
+    assert first_names(names, most) == text
+
+
+def test_system_reason_has_neither_number_nor_path() -> None:
+    assert system_reason(OSError(errno.EACCES, "Permission denied", "/x")) == "permission denied"
+    assert system_reason(OSError("No Reason")) == "no reason"
