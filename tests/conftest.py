@@ -1,4 +1,4 @@
-"""What every test has: a home of its own, an environment nobody may change, and eyes for secrets that get out."""
+"""Fixtures of every test: a separate home, an unchanged environment, and a check for printed secrets."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ import pytest
 from by_night import NIGHTLY, SWITCH
 from command_runner import CANARY, LeakedCanary, Runner
 
-_KEPT = ("HERMES_JUDGE_PYTHON", SWITCH)  # switches of the test suite itself
+_KEPT = ("HERMES_JUDGE_PYTHON", SWITCH)  # switches of the test suite
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
 
 
 def pytest_configure() -> None:
-    """Take a hangup as it is taken by default: under `nohup` every process a test starts would ignore it. By day
-    hypothesis asks the same each time; by night it looks for what nobody has thought of."""
+    """Reset SIGHUP to its default: under `nohup` every process of a test would ignore it.
+
+    Hypothesis is deterministic except in a nightly run.
+    """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     hypothesis.settings.register_profile("day", derandomize=True)
     if not NIGHTLY:
@@ -39,7 +41,7 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def isolated(_homes: Path) -> Iterator[Path]:
-    """Give the test a home of its own; yields it. A test that leaves os.environ changed fails."""
+    """Yield a separate home of the test. A test that leaves os.environ changed fails."""
     home = _homes / str(next(_NUMBERS))
     home.mkdir(mode=0o700)
     before, umask = dict(os.environ), os.umask(0o022)
@@ -68,19 +70,19 @@ def _environment() -> dict[str, str]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Give a folder whose path is short enough for a socket, whatever the test run is called."""
+    """Yield a folder whose path is short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="hp-", dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.fixture
 def runner(isolated: Path) -> Runner:
-    """Run `hermes-profiles` for the user of this test: `.call(...)` in this process, `.run(...)` in one of its own."""
+    """Return a runner of `hermes-profiles`: `.call(...)` in this process, `.run(...)` in a separate one."""
     return Runner(isolated)
 
 
 def _no_secret_in_arguments(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse to let our package start a program with a secret among its words: `ps` shows them to everybody."""
+    """Fail when the package starts a program with a secret in its arguments, which `ps` shows."""
     if event not in _STARTS or CANARY not in repr(arguments[:2]):
         return
     frame = sys._getframe(1)
@@ -94,8 +96,10 @@ sys.addaudithook(_no_secret_in_arguments)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for real gateways and managers: begun last, they would keep one worker alone. By
-    day leave out what is marked `nightly`."""
+    """Run tests of real gateways and managers first, so that no worker runs them alone at the end.
+
+    Tests marked `nightly` are skipped except in a nightly run.
+    """
     items.sort(key=lambda item: item.get_closest_marker("judge") is None and item.get_closest_marker("systemd") is None)
     for item in items:
         if not NIGHTLY and item.get_closest_marker("nightly") is not None:

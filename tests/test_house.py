@@ -1,4 +1,4 @@
-"""The architecture as tests: imports, purity, single writer and printer, names, sizes, prose, and light commands."""
+"""The architecture as tests: imports, purity, single writer and printer, names, sizes, prose."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from hermes_profiles.model.secret import Secret
 
 PACKAGE = Path(hermes_profiles.__file__).parent
 NAME = "hermes_profiles"
-# From the bottom to the top: a package imports from itself and from packages before it.
+# From lowest to highest: a package imports from itself and from packages before it.
 ROOMS = (
     "hermes", "model", "documents", "changes", "credentials", "profiles", "services", "clone", "settings", "gateways",
     "teams", "integration", "awake", "logs", "conflicts", "fleet", "multiplex", "doctor", "operations", "cli",
 )  # fmt: skip
-# `credentials` judges and `changes` writes: neither knows the other.
+# `credentials` and `changes` do not import each other.
 FORBIDDEN_PAIRS = {("credentials", "changes"), ("changes", "credentials"), ("changes", "documents")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PURE = ("model", "hermes", "documents", "credentials")
 IMPURE = {"subprocess", "socket", "shutil", "tempfile", "time", "psutil", "threading", "asyncio", "signal", "random"}
-# In a pure package `os` is for text about paths only.
+# In a pure package `os` is used for path strings only.
 PURE_OS = {"fspath", "fsencode", "fsdecode", "path", "sep", "linesep", "PathLike"}
 HEAVY = {"rich", "ruamel", "dotenv", "psutil", "pydantic", "hermes_cli", "platformdirs", "subprocess", "socket"}
 PENDING = pytest.mark.xfail(reason="the packages are being moved", strict=False)
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_SENTENCE = 500, 60, 120
-# Words that CONTRIBUTING.md replaces by the field's own term.
+# Words that CONTRIBUTING.md replaces by technical terms.
 BANNED = re.compile(
     r"\b(nobody|somebody|whom|whoever|whatever|anew|mend(?:s|ed|ing)?|(?-i:is none)|stands?(?!-in)|lies|told|tells?"
     r"|said|meanwhile|heard)\b|, too\b",
@@ -149,7 +149,7 @@ def _module_of(name: str, modules: Iterable[str]) -> str:
 
 
 def _visit(start: str, arrows: dict[str, set[str]], seen: set[str], order: list[str]) -> None:
-    """Append what can be reached and was not seen to `order`, a module after all that it leads to."""
+    """Append unvisited reachable modules to `order`, each after its imports."""
     if start in seen:
         return
     seen.add(start)
@@ -232,7 +232,7 @@ _WRITERS = {
     "makedirs", "remove", "removedirs", "rmtree", "copytree", "copyfile", "move", "hardlink_to", "truncate", "chown",
 }  # fmt: skip
 _STRINGS = {"replace", "truncate"}  # str.replace, dataclasses.replace, Text.truncate of Rich
-# The demo builds its sandbox, a folder of its own that is removed afterwards, and never a user's.
+# The demo writes to its temporary sandbox only.
 _MAY_WRITE = {"cli/commands/demo/demo.py", "cli/commands/demo/source.py"}
 
 
@@ -372,7 +372,7 @@ def _dataclasses_and_tuples() -> list[type]:
     return found
 
 
-# A field of such a name holds what a user may not see: it must be a Secret, or its class must not show it.
+# A field with such a name is confidential: it must be a Secret, or its class must hide it.
 _SECRET_FIELDS = {"state_values", "content", "value", "values", "raw", "token", "secret"}
 
 
@@ -380,7 +380,7 @@ def _shown_fields() -> Iterator[tuple[type, str, str]]:
     for each in _dataclasses_and_tuples():
         annotations = {name: str(kind) for name, kind in vars(each).get("__annotations__", {}).items()}
         fields = getattr(each, "__dataclass_fields__", {})
-        # Made by dataclass or NamedTuple, it shows every field; written by us or inherited from object, none.
+        # The repr of a dataclass or NamedTuple shows every field; a custom or object repr shows none.
         code = getattr(each.__repr__, "__code__", None)
         hides = code is None or code.co_filename.startswith(str(PACKAGE))
         for name, kind in annotations.items():
@@ -390,8 +390,8 @@ def _shown_fields() -> Iterator[tuple[type, str, str]]:
 
 
 _KNOWN = {
-    "model.KeyFact.secret",  # a yes or no
-    "classifier.Classification.values",  # an index that hides itself
+    "model.KeyFact.secret",  # a boolean
+    "classifier.Classification.values",  # an index that hides its values
 }
 
 

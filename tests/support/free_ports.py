@@ -9,7 +9,8 @@ import socket
 def free_port() -> int:
     """Return a free port, chosen at random because tests run in parallel.
 
-    It is below the ephemeral ports: the kernel could give one of those to a connection before the gateway listens."""
+    It is below the ephemeral ports: the kernel could give one of those to a connection before the gateway listens.
+    """
     while True:
         port = random.randrange(17_000, 32_000)
         with socket.socket() as probe:

@@ -72,7 +72,8 @@ def held() -> bool:
 def locks(*, lid: bool) -> list[str]:
     """Return the locks of live processes once there is one, with or without the lid.
 
-    A replaced process releases its lock shortly after the new one has begun."""
+    A replaced process releases its lock shortly after the new one has begun.
+    """
     deadline = time.monotonic() + 10
     while True:
         with contextlib.suppress(FileNotFoundError):

@@ -86,7 +86,8 @@ class Terminal:
     def end_by(self, key: str) -> int:
         """Type a key until the program has ended; returns the exit code.
 
-        Input is lost while a program changes the terminal modes."""
+        Input is lost while a program changes the terminal modes.
+        """
         for _ in range(20):
             self.type(key)
             until = time.monotonic() + 3

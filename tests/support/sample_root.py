@@ -217,7 +217,8 @@ def plan_files(world: SampleRoot) -> ChangePlan:
 def plan_links(world: SampleRoot) -> ChangePlan:
     """Return a plan that replaces a folder, a file and a link by links, and edits another file.
 
-    The replaced entries are moved to the trash."""
+    The replaced entries are moved to the trash.
+    """
     home = world.layout.home("anna")
     taken = steps_to_trash_files(
         world.layout, "anna", (home / "SOUL.md", home / "skills"),

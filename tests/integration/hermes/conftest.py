@@ -15,9 +15,9 @@ def _libraries(python: str) -> set[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def _hermes_installs_nothing() -> Iterator[None]:
-    """Fail where Hermes has installed the library of a channel meanwhile: over the network, and for all tests after.
+    """Fail when Hermes has installed the library of a channel: over the network, for all later tests.
 
-    What a gateway must not do stands in its `.env`: services hand on no other variables.
+    The `.env` of a gateway forbids it: services pass on no other variables.
     """
     python = hermes_python()
     before = _libraries(python)
@@ -28,7 +28,7 @@ def _hermes_installs_nothing() -> Iterator[None]:
 
 @pytest.fixture
 def world(runner: Runner) -> CommandRoot:
-    """A user with a root whose default profile holds a bot."""
+    """A user with a root whose default profile has a bot."""
     world = CommandRoot(runner)
     world.make()
     return world

@@ -1,6 +1,6 @@
-"""Real Hermes on what we clone: it must find no channel that the source had, and the same model settings.
+"""Real Hermes on clones: it finds no channel of the source, and the same model settings.
 
-First it must find the channel in the source; a case where it does not would prove nothing.
+Each case first checks that Hermes finds the channel in the source.
 """
 
 # ruff: noqa: E501  (a document of a case is one string)
@@ -42,7 +42,7 @@ from hermes_profiles.profiles.profile import read_profile
 pytestmark = pytest.mark.judge
 
 CATALOG = load_catalog()
-# Newer Hermes knows them; 0.19.0 ignores what it does not know.
+# Known to newer Hermes only; 0.19.0 ignores them.
 NOT_IN_0_19 = {"buzz", "a2a", "onebot"}
 MODEL = "model:\n  default: anthropic/claude\n  provider: openrouter\nterminal:\n  timeout: 60\n"
 WAYS = ("env", "config", "gateway.json")
@@ -133,7 +133,7 @@ def sources() -> Iterator[tuple[str, Files, str, ClonePolicy, Scope]]:
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
-    """Clone every source; let Hermes look at all sources and all clones."""
+    """Clone every source; return Hermes' reading of all sources and clones."""
     hermes_python()
     folder = tmp_path_factory.mktemp("homes")
     clones: dict[str, Cloned] = {}
@@ -246,7 +246,7 @@ def test_inherited_variables_are_ignored(tmp_path: Path):
     assert before.connected == {"telegram", "homeassistant"} and after.connected == frozenset()
 
 
-# --- the commands of Hermes on our homes, and ours on theirs
+# --- commands of Hermes on created homes, and commands of this package on homes of Hermes
 
 
 @pytest.fixture
@@ -285,7 +285,7 @@ def test_created_profile_is_accepted_by_hermes(user_home: Path):
 
 @pytest.fixture
 def far_home() -> Iterator[Path]:
-    """Yield a user's home outside of /tmp: Hermes takes a home below it for a test and starts no gateway there."""
+    """Yield a user's home outside /tmp: for a home below /tmp Hermes starts no gateway."""
     with far_folder("clone") as folder:
         yield folder
 
@@ -329,7 +329,7 @@ def answers_health(port: int, process: subprocess.Popen[bytes], *, patience: flo
 
 
 def test_channel_with_explicit_false_stays_off_until_enabled(tmp_path: Path) -> None:
-    """Why the report says where to write `true`: Hermes lets an explicit `enabled: false` win over a new token."""
+    """In Hermes an explicit `enabled: false` overrides a new token; the report names where to write `true`."""
     layout = make_layout(
         tmp_path / "homes",
         {

@@ -1,6 +1,6 @@
-"""Two real gateways with one Telegram token and one API port, the second under our overlay: side by side, one poller.
+"""Two real gateways with one Telegram token and one API port, the second with an overlay: one poller.
 
-The Bot API is a stand-in on 127.0.0.1 that counts who polls.
+The Bot API is a stand-in on 127.0.0.1 that counts pollers.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ pytestmark = pytest.mark.judge
 
 CATALOG = load_catalog()
 TOKEN = "7000000001:CANARY-telegram-token"
-NEEDS = "python-telegram-bot[webhooks]==22.6"  # as hermes-agent 0.19.0's `messaging` extra pins it
+NEEDS = "python-telegram-bot[webhooks]==22.6"  # the pin of hermes-agent 0.19.0's `messaging` extra
 
 
 def judge_with_telegram() -> str:
-    """Return the Python of the judge; skips, and says why, when it has no Telegram library."""
+    """Return the Python of the judge; skips when it has no Telegram library."""
     python = hermes_python()
     done = subprocess.run([python, "-c", "import telegram.ext, aiohttp"], capture_output=True, check=False, timeout=60)
     if done.returncode != 0:
@@ -66,7 +66,7 @@ def answers(port: int) -> bool:
 
 
 class Gateways:
-    """Profiles with one token and one API port, each with a webhook port of its own; started as a service would."""
+    """Profiles with one token and one API port, and separate webhook ports; started like services."""
 
     def __init__(self, user_home: Path, api: BotApi) -> None:
         self.layout = Layout(user_home / ".hermes", user_home, sys.platform)
@@ -98,7 +98,7 @@ class Gateways:
         return {name: LiveGateway(one.pid, starting=False) for name, one in self.running.items() if one.poll() is None}
 
     def start(self, profile: str) -> tuple[str, ...]:
-        """Take the step before a start, then start; returns what is masked once it is up."""
+        """Run the prestart, then start; returns the masks once the gateway is up."""
         done = resolve_at_start(
             self.layout, profile, catalog=CATALOG, environment=self.environment, live=self.live, now=time.time()
         )
@@ -126,7 +126,7 @@ class Gateways:
         return (self.layout.user_home / f"{profile}.log").read_text(errors="replace")[-3000:]
 
     def polled_by(self, profile: str) -> None:
-        """Wait until a profile polls, then look for a while: nobody else does, and it goes on."""
+        """Wait until a profile polls, then check for a while that it remains the only poller."""
         before = self.api.polls.copy()
         eventually(lambda: self.api.since(before).get(profile, 0) > 0, lambda: self.log(profile))
         settled = self.api.polls.copy()
@@ -143,7 +143,7 @@ Kind = TypeVar("Kind", bound="Gateways")
 
 @contextlib.contextmanager
 def run_of(kind: type[Kind], name: str) -> Iterator[Kind]:
-    """Yield gateways of a kind in a home outside of /tmp; all of them are stopped at the end."""
+    """Yield gateways of a class in a home outside /tmp; all are stopped at the end."""
     with far_folder(name) as folder, BotApi() as api:
         made = kind(folder, api)
         try:
@@ -192,7 +192,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
     assert gateways.channels("two") == {"webhook": "connected"}
     assert gateways.channels("one").items() >= {"telegram": "connected", "api_server": "connected"}.items()
 
-    # Hermes' own lock is the one our key names, and its process is proven.
+    # The identity key names Hermes' lock file, and its process is verified.
     locks = live_locks(
         gateways.environment, gateways.layout.user_home,
         catalog=CATALOG, processes=processes_of(sys.platform), platform=sys.platform,
@@ -218,7 +218,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
 
 
 def test_a_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> None:
-    """Its lock is all we see of it."""
+    """Only its lock is visible."""
     gateways.make("one")
     assert gateways.start("one") == ()
     gateways.polled_by("one")

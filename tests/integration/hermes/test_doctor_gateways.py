@@ -1,6 +1,6 @@
-"""What the doctor says of two real gateways with one Telegram token and one API port, started side by side.
+"""The doctor on two real gateways with one Telegram token and one API port.
 
-The Bot API is a stand-in on 127.0.0.1. Nothing of ours is between the gateways: no overlay, no masks.
+The Bot API is a stand-in on 127.0.0.1. The gateways have no overlay and no masks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ pytestmark = pytest.mark.judge
 
 
 class Clones(Gateways):
-    """Gateways that are started as Hermes itself starts them."""
+    """Gateways started like Hermes starts them."""
 
     def start_alone(self, profile: str, **environment: str) -> int:
-        """Start one and wait until a channel of its own answers; returns its pid."""
+        """Start a gateway and wait until one of its channels answers; returns its pid."""
         with (self.layout.user_home / f"{profile}.log").open("ab") as log:
             self.running[profile] = subprocess.Popen(
                 [self._python, "-m", "hermes_cli.main", "-p", profile, "gateway", "run"],
@@ -34,7 +34,7 @@ class Clones(Gateways):
         return self.running[profile].pid
 
     def doctor(self, root: Path | None = None) -> dict[str, dict[str, Any]]:
-        """Return check → its one finding, of what profiles contend for."""
+        """Return check → its only finding on shared resources."""
         runner = Runner(self.layout.user_home, {**self.environment, "HERMES_HOME": str(root or self.layout.root)})
         rows = runner.call("doctor", "--only", "conflicts", "--json").data["findings"]
         assert len({row["check"] for row in rows}) == len(rows), json.dumps(rows, indent=1)
@@ -97,7 +97,7 @@ def test_inherited_token_is_reported(clones: Clones) -> None:
     token = next(line.split("=", 1)[1].strip() for line in lines if line.startswith("TELEGRAM_BOT_TOKEN"))
     assert clones.doctor() == {}
     pid = clones.start_alone("two", TELEGRAM_BOT_TOKEN=token)
-    clones.polled_by("two")  # Hermes took it
+    clones.polled_by("two")  # Hermes used it
     found = clones.doctor()
     assert set(found) == {"conflicts.inherited-identity"}
     assert found["conflicts.inherited-identity"]["message"].startswith(

@@ -1,4 +1,4 @@
-"""What the doctor says of files and of who may speak to an agent, asked of real Hermes 0.19.0."""
+"""The doctor's findings on files and access, compared with real Hermes 0.19.0."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ JOINED = (
 
 
 def ask(script: str, home: Path, *arguments: str) -> Any:
-    """Return what a script says that runs with real Hermes for one home."""
+    """Return the output of a script run with real Hermes for one home."""
     done = subprocess.run(
         [hermes_python(), "-c", script, *arguments], capture_output=True, text=True, check=False, timeout=120,
         env=environment(home.parent, HERMES_HOME=str(home)), cwd=home, stdin=subprocess.DEVNULL,
@@ -87,7 +87,7 @@ def test_normalized_file_is_read_equally(tmp_path: Path) -> None:
     assert len(after) >= 10
     for content, old, new in zip(before, read(before, tmp_path), read(after, tmp_path), strict=True):
         assert not differing(new), (content, new)
-        if not content.startswith(b"\xef\xbb\xbf"):  # there the gateway gets what it did not see before
+        if not content.startswith(b"\xef\xbb\xbf"):  # there the gateway reads variables it ignored before
             assert {name: value for name, value in old[0].items() if name != "HERMES_HOME"} == new[1], content
 
 
@@ -234,7 +234,7 @@ def test_hermes_ignores_invalid_folders_and_missing_sticky_profile(runner: Runne
 
 
 def test_homes_created_by_hermes_are_healthy(runner: Runner) -> None:
-    """What `hermes profile create` leaves, with and without `--clone`, is nothing to talk about."""
+    """Profiles of `hermes profile create`, with and without `--clone`, have no findings."""
     user = runner.user_home
     (user / ".hermes").mkdir(mode=0o700)
     assert hermes(user, "profile", "create", "plain").returncode == 0

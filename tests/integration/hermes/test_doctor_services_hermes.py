@@ -1,4 +1,4 @@
-"""The doctor over services that real Hermes 0.19.0 writes, rewrites at its boots, and leaves behind."""
+"""The doctor on services that real Hermes 0.19.0 writes, rewrites at starts, and leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Hermes 0.19.0 reads our samples: what it sees, we see."""
+"""The document readers compared with the readers of real Hermes 0.19.0 on samples."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ PIECES = [
 
 
 def yaml_samples() -> list[bytes]:
-    """Return hand-picked and random texts; the random ones are the same in every run unless it is a long one."""
+    """Return hand-picked and random texts; random ones are constant except in a nightly run."""
     source = random.Random(None if NIGHTLY else 19)
     count = 20000 if NIGHTLY else 3000
     texts = [
@@ -171,7 +171,7 @@ def test_yaml_reader_reads_like_hermes_or_refuses(verdict: dict[str, Any], sampl
         except DocumentError:
             continue
         if judged is None:
-            continue  # Hermes reads nothing of it; we see more, which is the safe side
+            continue  # Hermes reads nothing; reading more is safe
         both += 1
         theirs = judged[0]
         if mine != theirs and not dated(theirs):

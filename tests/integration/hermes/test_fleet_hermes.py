@@ -1,4 +1,4 @@
-"""Five real gateways under a real systemd, and under the embedded supervisord: the same story, told by the command."""
+"""The fleet story with five real gateways, under real systemd and the embedded supervisord."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_fleet_story_passes_under_embedded_supervisord() -> None:
 
 @pytest.mark.systemd
 def test_services_started_by_their_manager_share_no_bot() -> None:
-    """Two gateways with one bot start with their manager; then both are restarted by systemctl, and killed at once."""
+    """Two gateways with one bot start with their manager, are restarted by systemctl, and killed together."""
     python = judge_with_telegram()
     with live_home() as home, BotApi() as api:
         answer_under_systemd(BOOT_STORY, home, python, "install", api.url, timeout=120)

@@ -1,4 +1,4 @@
-"""Real Hermes 0.19.0 as the judge: what we make it lists, shows and starts from; what it makes we tell alike."""
+"""Profiles of this package in real Hermes 0.19.0, and profiles of Hermes in this package."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_profile_names_are_accepted_and_refused_like_hermes(judged: CommandRoot)
         [hermes_python(), "-c", script], input=json.dumps(names), capture_output=True, text=True, check=True,
         env={"HOME": str(judged.user), "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
-    stricter = {"a\n", "default", "hermes", "test", "tmp", "root", "sudo"}  # we refuse what Hermes would take
+    stricter = {"a\n", "default", "hermes", "test", "tmp", "root", "sudo"}  # names that only hermes-profiles refuses
     for name, (profile, alias) in zip(names, json.loads(done.stdout), strict=True):
         for check, theirs in ((check_new_name, profile), (check_alias_name, alias)):
             try:

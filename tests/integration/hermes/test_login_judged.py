@@ -1,4 +1,4 @@
-"""Whose account a login is, and what a set-up has left: told without touching a profile."""
+"""Identifies the account of a login and the result of a set-up without changing a profile."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def verdict(layout: Layout, member: str, account: Account) -> tuple[LoginKind, s
         ("ann", scanned("b0f500000002@im.bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "bob")),
         ("eve", scanned(user="dad@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "bob")),
         ("ann", scanned(user="dad@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "bob")),
-        # The lead is no member, and its account is its own all the same.
+        # The lead is not a member, but has an account.
         ("eve", scanned("1ead0f5860fd@im.bot"), (LoginKind.ACCOUNT_OF_ANOTHER, "default")),
         ("not-there-yet", scanned(user="mum@im.wechat"), (LoginKind.PERSON_OF_ANOTHER, "ann")),
         ("not-there-yet", scanned(), (LoginKind.NEW, None)),
@@ -82,13 +82,13 @@ def test_login_owner_is_identified(
 
 
 def test_login_owner_ignores_files_of_former_accounts(layout: Layout) -> None:
-    """Files of former accounts lie beside it, and say nothing of now."""
+    """Files of former accounts beside it are ignored."""
     stale = layout.home("bob") / "weixin/accounts/0ld0@im.bot.json"
     stale.write_text(json.dumps({"token": canary("old"), "user_id": "aunt@im.wechat"}))
     assert verdict(layout, "eve", scanned(user="aunt@im.wechat")) == (LoginKind.NEW, None)
 
 
-# --- what a set-up has left
+# --- results of a set-up
 
 
 def left(place: Path, env: str = "", **files: object) -> None:
@@ -170,7 +170,7 @@ def test_login_assigned_to_another_keeps_its_allow_list(layout: Layout) -> None:
     assert found.policies == {"dm_policy": "pairing", "group_policy": "disabled"}
 
 
-# --- that nothing else changed
+# --- changes of other profiles
 
 
 def test_snapshot_names_every_changed_profile(layout: Layout) -> None:
@@ -185,7 +185,7 @@ def test_snapshot_names_every_changed_profile(layout: Layout) -> None:
     )  # fmt: skip
 
 
-# --- the home a set-up works in
+# --- the temporary home of a set-up
 
 
 def test_temporary_home_is_exclusive_and_removed(layout: Layout) -> None:

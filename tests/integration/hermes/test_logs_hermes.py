@@ -1,4 +1,4 @@
-"""Real gateways of Hermes 0.19.0: what they write is told once each, as it is written and afterwards."""
+"""Logs of real Hermes 0.19.0 gateways: each record is printed once, followed or read later."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_records_of_real_gateways_are_printed_once() -> None:
     assert said["Starting Hermes Gateway..."] == 1 and max(said.values()) == 1, said.most_common(3)
     texts = [row["text"] for row in history if row["profile"] == "work"]
     assert texts.count("Starting Hermes Gateway...") == 2 and any("WEIXIN_ACCOUNT_ID" in text for text in texts)
-    # Each warning is on standard error, too, which supervisord puts into the same log.
+    # Each warning is also on standard error, which supervisord writes to the same log.
     assert sum("No env user allowlists" in text for text in texts) == 2
     assert not any("Traceback" in text for text in texts)
     as_told = Counter((row["profile"], row["level"], row["text"]) for row in followed)
@@ -56,8 +56,10 @@ def rows(raw: bytes) -> list[dict[str, Any]]:
 
 
 class Fleet:
-    """Two real profiles with their own ports under the embedded supervisord; one has half a Weixin account. What a
-    gateway lacks it must not install: the variable stands where the service reads it."""
+    """Two real profiles with separate ports under the embedded supervisord; one has half a Weixin account.
+
+    A variable in `.env`, which the service reads, keeps gateways from installing libraries.
+    """
 
     def __init__(self, home: Path, python: str) -> None:
         self.words = [sys.executable, "-m", "hermes_profiles.cli.gateways"]

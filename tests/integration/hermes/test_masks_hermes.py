@@ -1,6 +1,6 @@
-"""Real Hermes under our overlay: the masked channel is gone, every other channel and the model stay.
+"""Real Hermes with an overlay: the masked channel is off, other channels and the model stay.
 
-First Hermes must list the channel without the overlay; a case where it does not would prove nothing.
+Each case first checks that Hermes lists the channel without the overlay.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ NOT_IN_0_19 = {"buzz", "a2a", "onebot"}
 CHANNELS = [channel for channel in CATALOG.channels.values() if channel.name not in NOT_IN_0_19]
 MODEL = "model:\n  default: anthropic/claude\n  provider: openrouter\n"
 _OURS = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.TOOL_OR_PROVIDER_KEY)
-# Their own check of what they need, which this judge answers with yes, looks for the variables: no block is enough.
+# Their requirement check, true in this judge, needs the variables: a block alone is not enough.
 REQUIRE_VARIABLES = {"dingtalk", "email", "irc", "line", "ntfy", "simplex"}
-# Two channels beside the one in question: they must stay.
+# Two further channels, which must stay.
 BESIDE = ("mattermost", "webhook")
 
-# Run by the judge's Python: reads [[home, managed folder or ""]], prints what each gateway would connect.
+# Run by the judge's Python: reads [[home, managed folder or ""]], prints the channels each gateway would connect.
 _SCRIPT = r"""
 import contextlib, io, json, logging, os, sys
 sys.dont_write_bytecode = True
@@ -86,7 +86,7 @@ print(json.dumps(answers))
 
 
 def ask(court: Path, rows: list[tuple[Path, Path | None]], **more: str) -> list[dict[str, Any]]:
-    """Return what Hermes makes of each home under each managed folder."""
+    """Return Hermes' reading of each home under each managed folder."""
     done = subprocess.run(
         [hermes_python(), "-c", _SCRIPT],
         input=json.dumps([(str(home), str(managed or "")) for home, managed in rows]),

@@ -1,4 +1,4 @@
-"""A new user's hour, end to end: a fresh home, real Hermes, our wheel, real console scripts; nothing is left behind."""
+"""A new user's first hour with real Hermes, the wheel and its console scripts, and complete removal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_first_hour_story_passes_under_bundled_supervisord(tmp_path: Path) -> No
     python = judge_with_telegram()
     package = wheel(tmp_path, python)
     with live_home() as home:
-        # No service manager of this machine is in reach, whatever it has.
+        # No service manager of this machine is reachable.
         environment = {
             "HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(home / "nowhere"),
             "HERMES_PROFILES_MANAGER": "supervisor", "PYTHONDONTWRITEBYTECODE": "1",

@@ -1,4 +1,4 @@
-"""The plugin inside real Hermes 0.19.0: enabled by its own command, used, disabled, and out of its way when broken."""
+"""The plugin in real Hermes 0.19.0: enabled, used, disabled, and harmless when broken."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ found.load()
 
 
 class Hermes:
-    """Real Hermes in an environment that has us installed, with a home of its own."""
+    """Real Hermes in an environment with this package, with a separate home."""
 
     def __init__(self, folder: Path) -> None:
         self.home, self.python = folder, hermes_python()
@@ -57,7 +57,7 @@ class Hermes:
         return out
 
     def switch(self, verb: str) -> None:
-        """Enable or disable it; each profile has a list of its own."""
+        """Enable or disable the plugin; each profile has a separate list."""
         for profile in ("default", "work"):
             self.say("-p", profile, "plugins", verb, "hermes-profiles")
 
@@ -116,7 +116,7 @@ def test_plugin_commands_keep_exit_codes(enabled: Hermes) -> None:
 
 @judged
 def test_plugin_removes_variables_exported_by_hermes(enabled: Hermes) -> None:
-    """0.19.0 exports a profile's `.env` before it looks for commands; a clone masks what the shell exports."""
+    """0.19.0 exports a profile's `.env` before it looks for commands; a clone masks exported variables."""
     words = ("profiles", "create", "b", "--clone", "--no-alias", "--dry-run", "--json")
     assert json.loads(enabled.say(*words))["data"]["env"]["masked"] == []
     exported = json.loads(enabled.say(*words, TELEGRAM_BOT_TOKEN="1:CANARY-of-the-shell"))["data"]["env"]
@@ -137,7 +137,7 @@ def test_plugin_does_not_treat_sticky_profile_as_named(enabled: Hermes) -> None:
 @judged
 def test_plugin_execs_program_so_that_signals_reach_it(enabled: Hermes) -> None:
     process = enabled.process("profiles", "config", "set", "work", "model.default")
-    out, err = process.communicate(timeout=60)  # standard input is at its end
+    out, err = process.communicate(timeout=60)  # standard input is closed
     assert process.returncode == 2 and "no value came" in err, (out, err)
     waiting = subprocess.Popen(
         [enabled.python, str(Path(enabled.python).parent / "hermes"), "profiles", "config", "set", "work", "a"],
@@ -155,7 +155,7 @@ def test_plugin_execs_program_so_that_signals_reach_it(enabled: Hermes) -> None:
 
 @judged
 def test_hermes_works_with_broken_package(enabled: Hermes, tmp_path: Path) -> None:
-    """What is left of us after a broken update; wherever we are installed, nothing of ours can be imported."""
+    """After a broken update no module of the package can be imported."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass Broken:\n    def find_spec(self, name, *_):\n"
         "        if name == 'hermes_profiles':\n            raise ImportError('half an update')\n"
@@ -201,7 +201,7 @@ def test_plugin_import_loads_no_module_of_package() -> None:
 
 
 class Context:
-    """What Hermes hands to `register`."""
+    """The argument Hermes passes to `register`."""
 
     def __init__(self) -> None:
         self.names: list[str] = []

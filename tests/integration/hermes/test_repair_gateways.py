@@ -1,4 +1,4 @@
-"""Two real gateways with one token and one API port, after a repair: side by side, nothing masked, one poller."""
+"""Two real gateways with one token and one API port after a repair: no mask, one poller."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_repair_keeps_bot_of_running_owner_and_other_starts(gateways: Gateways) 
     }  # fmt: skip
     assert (rows["telegram"]["sureness"], rows["telegram"]["doubts"]) == ("certain", [])
     assert "connected" in rows["api_server"]["reason"]
-    assert not [step for step in done.data["next_steps"] if "restart" in step], "nobody that runs has lost anything"
+    assert not [step for step in done.data["next_steps"] if "restart" in step], "no running gateway has lost a channel"
     assert TOKEN not in (gateways.layout.home("one") / ".env").read_text()
 
     assert gateways.start("one") == (), "nothing is in its way any more"

@@ -1,4 +1,4 @@
-"""Roots that real Hermes cloned, tokens and all, are repaired until its own loader finds each bot in one profile."""
+"""Repair of roots cloned by real Hermes with tokens: its loader then finds each bot in one profile."""
 
 # ruff: noqa: E501  (a file of a case is one string)
 
@@ -41,7 +41,7 @@ FILES = {
 
 @pytest.fixture
 def cloned(runner: Runner) -> CommandRoot:
-    """Three profiles, two of them made by Hermes' own `profile create --clone` and `--clone-all`."""
+    """Three profiles, two of them made by Hermes with `profile create --clone` and `--clone-all`."""
     world = CommandRoot(runner)
     world.root.mkdir()
     write_files(world.root, FILES)
@@ -101,7 +101,7 @@ def test_repair_leaves_each_identity_in_one_profile(cloned: CommandRoot, tmp_pat
 
 
 def test_repair_keeps_bot_of_used_copy(cloned: CommandRoot, tmp_path: Path) -> None:
-    """What a gateway of the clone writes while it runs speaks for it, though default was there first."""
+    """Files of a clone's running gateway make it the owner, although default is older."""
     state = {
         "pid": 1,
         "gateway_state": "stopped",
@@ -117,7 +117,7 @@ def test_repair_keeps_bot_of_used_copy(cloned: CommandRoot, tmp_path: Path) -> N
 
 
 def test_repair_channels_agree_with_hermes(cloned: CommandRoot, tmp_path: Path) -> None:
-    """Our own answer about channels is Hermes' own, before and after."""
+    """The reported channels equal those of Hermes, before and after."""
     for moment in ("before", "after"):
         shown = verdicts(cloned, tmp_path / moment)
         for name, verdict in shown.items():

@@ -1,4 +1,4 @@
-"""What the doctor says of real gateways and of what they leave: killed, suspended, deaf, kept from starting.
+"""The doctor on real gateways: killed, suspended, unresponsive, prevented from starting.
 
 The Bot API is a stand-in on 127.0.0.1.
 """
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.judge
 
 
 class Fleet:
-    """Profiles with one token, each with an API server of its own, started by hand and without our overlay."""
+    """Profiles with one token and separate API servers, started by hand and without an overlay."""
 
     def __init__(self, user_home: Path, api: BotApi) -> None:
         self.user = user_home
@@ -66,7 +66,7 @@ class Fleet:
         return self.running[profile]
 
     def start(self, profile: str) -> int:
-        """Start one and wait until it answers and has told about its bot; returns its pid."""
+        """Start a gateway and wait until it answers and has reported its bot; returns its pid."""
         started = self.launch(profile)
         eventually(lambda: answers(self.ports[profile]), lambda: self.log(profile))
         eventually(lambda: self.told(profile) in ("connected", "retrying"), lambda: self.log(profile))
@@ -92,7 +92,7 @@ class Fleet:
         return (self.user / f"{profile}.log").read_text(errors="replace")[-3000:]
 
     def findings(self, *words: str) -> list[dict[str, Any]]:
-        """Return what is found of gateways; that nobody supervises them is known."""
+        """Return findings on gateways, without the one on missing supervision."""
         rows = self.runner.call("doctor", "--only", "runtime", "--skip", "runtime.unsupervised", "--json", *words)
         found: list[dict[str, Any]] = rows.data["findings"]
         return found
@@ -102,7 +102,7 @@ class Fleet:
         return [row["check"] for row in done.data["fixed"]]
 
     def exits(self, profile: str) -> str:
-        """Start one that cannot start, wait for its end; returns the last of its log."""
+        """Start a gateway that fails, wait for its end, and return the end of its log."""
         process = self.launch(profile)
         assert process.wait(60) != 0, self.log(profile)
         del self.running[profile]
@@ -111,7 +111,7 @@ class Fleet:
 
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
-    """Yield a fleet in a home outside of /tmp, where Hermes starts none; all of it is ended with the test."""
+    """Yield a fleet in a home outside /tmp, where Hermes starts no gateway; all end with the test."""
     with far_folder("runtime") as folder, BotApi() as api:
         made = Fleet(folder, api)
         try:
@@ -153,7 +153,7 @@ def test_doctor_reports_unresponsive_suspended_and_killed_gateways(fleet: Fleet)
     assert {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")} == files
     assert answers(fleet.ports["one"]) and fleet.findings() == []
 
-    # What a killed one leaves keeps nobody from its bot: nothing is found of its lock.
+    # The lock of a killed gateway blocks no other one: it has no finding.
     fleet.end("one")
     assert fleet.mend() == ["runtime.stale-pid"]
     assert list(fleet.locks.glob("telegram-bot-token-*.lock"))
@@ -198,7 +198,7 @@ def test_doctor_reports_what_prevents_gateway_start(
     (row,) = fleet.findings()
     assert (row["check"], row["severity"]) == (check, "error")
     fleet.exits("one")
-    assert check in {each["check"] for each in fleet.findings()}, "a start does not mend it"
+    assert check in {each["check"] for each in fleet.findings()}, "a start does not fix it"
     assert check in fleet.mend()
     fleet.start("one")
     assert fleet.findings() == []
@@ -214,7 +214,7 @@ def test_doctor_reports_what_prevents_gateway_start(
     ],
 )
 def test_doctor_warns_about_misleading_pid_file(fleet: Fleet, plant: Callable[[Path], None]) -> None:
-    """A warning, not an error: Hermes takes it away itself."""
+    """It is a warning, because Hermes removes the file."""
     plant(fleet.home("one") / "gateway.pid")
     (row,) = fleet.findings()
     assert (row["check"], row["severity"]) == ("runtime.bad-pid-file", "warning")
@@ -259,7 +259,7 @@ def test_doctor_reports_leftover_drain_request(fleet: Fleet) -> None:
 
 
 def settled(look: Callable[[], list[str]]) -> list[str]:
-    """Return what is seen once it has not changed for three seconds: a gateway goes on making files after it is up."""
+    """Return the state once it is stable for three seconds: a started gateway continues to create files."""
     seen, since, deadline = look(), time.monotonic(), time.monotonic() + 60
     while time.monotonic() - since < 3:
         assert time.monotonic() < deadline, seen

@@ -1,4 +1,4 @@
-"""Real Hermes reads the settings that our commands write: its config loader, its `.env` loader, its menus."""
+"""Settings written by the commands, read by Hermes' config loader, `.env` loader and menus."""
 
 from __future__ import annotations
 

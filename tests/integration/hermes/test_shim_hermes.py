@@ -1,4 +1,4 @@
-"""Real Hermes 0.19.0 behind the shim: what is not ours is as without it, and what is ours keeps its promise."""
+"""Real Hermes 0.19.0 behind the shim: its commands are unchanged, and added commands work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 
 pytestmark = pytest.mark.judge
 
-# Words, and what is typed into the command.
+# Arguments and standard input.
 MATRIX: list[tuple[list[str], str]] = [
     (["--version"], ""), (["-h"], ""), (["chat", "--help"], ""), (["profile"], ""), (["profile", "--help"], ""),
     (["-p", "work", "profile"], ""), (["profile", "describe", "work", "--text", "two words *  x"], ""),
@@ -77,7 +77,7 @@ def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
     "words", [["gateway", "status"], ["gateway", "list"], ["-p", "work", "gateway", "status"]], ids=str
 )
 def test_gateway_lists_are_the_same_with_shim(fresh: Stage, words: list[str]) -> None:
-    """They tell of every gateway on the machine, so that others may come and go between the two."""
+    """These commands list every gateway of the machine, so the lists can change between two runs."""
     for _ in range(6):
         without, within = (fresh.say(*words, shimmed=shimmed) for shimmed in (False, True))
         if within == without:
@@ -105,7 +105,7 @@ def test_aliases_work_through_shim(fresh: Stage) -> None:
 
 @pytest.mark.parametrize("shimmed", [True, False])
 def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed: bool) -> None:
-    """0.19.0 writes the path of the first `hermes` on PATH into it."""
+    """0.19.0 writes the path of the first `hermes` on PATH into the alias."""
     made = fresh.say("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
     assert made.code == 0, made
     alias = fresh.home / ".local" / "bin" / "desk"
@@ -119,7 +119,7 @@ def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed:
         assert fresh.ours("shim", "install").returncode == 0
 
 
-# --- what is ours ---------------------------------------------------------------------------------------------------
+# --- added commands -------------------------------------------------------------------------------------------------
 
 
 def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Pa
 
 def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
     real = fresh.say("doctor", shimmed=False)
-    fresh.reset()  # it makes files
+    fresh.reset()  # the doctor creates files
     both = fresh.say("doctor")
     assert real.code == 0 and both.code == 3, "two profiles with one bot"
     assert both.out.startswith(real.out) and "conflicts.shared-identity" in both.out
@@ -148,7 +148,7 @@ def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
 
 
 def _profile_parser() -> dict[str, Any]:
-    """Return what the parser of real Hermes takes: subcommand → its positional words and its options."""
+    """Return subcommand → positional arguments and options of Hermes' parser."""
     script = """
 import argparse, json
 from hermes_cli.subcommands.profile import build_profile_parser
@@ -167,7 +167,7 @@ print(json.dumps(found))
 
 
 def test_arguments_of_hermes_profile_are_handled_or_passed_on() -> None:
-    """For every subcommand of 0.19.0 and every option, in each spelling: ours takes it, or Hermes gets all of it."""
+    """Every option of every subcommand of 0.19.0 is accepted here, or passed to Hermes unchanged."""
     found = _profile_parser()
     assert {"list", "create", "export", "describe", "install"} <= set(found)
     shared = {name for name in found if name in PROFILE_COMMANDS}

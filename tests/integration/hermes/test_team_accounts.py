@@ -52,7 +52,7 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: Accou
     for member in members:
         (answer,) = world.answered(member, friend(member))
         assert answer == f"heard say-hello-{member} · persona the-lead · skills first · turns 1"
-    # A user known to another member gets no answer; a user known to all has a conversation with each.
+    # A user of another member gets no answer; a user of all members has a conversation with each.
     others = dict(zip(members, (*members[1:], members[0]), strict=True))
     for member in members:
         world.ilink.say(token(member), friend(others[member]), f"say-stranger-{member}")
@@ -135,7 +135,7 @@ def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoot, mode: str) -> None:
-    """What a running gateway keeps is the index in its prompt: there it is after the next start, as in any Hermes."""
+    """A running gateway keeps the index in its prompt; it is updated at the next start, as in any Hermes."""
     members = names(3)
     world.by_hand(members)
     world.serve(mode)
@@ -163,13 +163,13 @@ def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoo
 
 
 def codes(world: AccountsRoot, member: str) -> list[str]:
-    """Return the pairing codes that a newcomer got through a member's account."""
+    """Return the pairing codes sent to a newcomer by a member's account."""
     texts = [each.text for each in list(world.ilink.sent[token(member)]) if each.to == NEWCOMER]
     return [found[0] for text in texts if (found := re.findall(r"`([A-HJ-NP-Z2-9]{8})`", text))]
 
 
 def asks_to_pair(world: AccountsRoot, member: str) -> str:
-    """Write to a member as the newcomer, and return the pairing code of the answer."""
+    """Send a message to a member as the newcomer, and return the pairing code of the answer."""
     world.ilink.say(token(member), NEWCOMER, f"say-knock-{member}")
     eventually(lambda: codes(world, member), lambda: f"no code: {dict(world.ilink.sent)}\n{world.logs()}")
     return codes(world, member)[0]
@@ -216,7 +216,7 @@ def test_processes_answer_busy_messages(world: AccountsRoot) -> None:
     members = names(3)
     world.by_hand(members)
     world.serve("processes")
-    words = interrupted(world, members, "second")  # what was begun may be given up for it
+    words = interrupted(world, members, "second")  # it can interrupt the current turn
     assert {account: said[-1] for account, said in words.items()} == {
         token(one): f"say-second-{one}" for one in members
     }

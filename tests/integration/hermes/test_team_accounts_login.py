@@ -1,4 +1,4 @@
-"""`team add --login` with real Hermes: its own set-up at a terminal, the code scanned at a stand-in of WeChat's API."""
+"""`team add --login` with real Hermes: its set-up at a terminal, and a stand-in of WeChat's API."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Office:
         return Scan(account_id(member + suffix), token(member + suffix), user or friend(member))
 
     def log_in(self, member: str, *more: str, choose: str = "allow", answer: str | None = None) -> tuple[int, str]:
-        """Log a member in as a person would; returns the exit code and what was seen."""
+        """Log a member in at the terminal; returns the exit code and the output."""
         words = [*COMMAND, "team", "add", member, "--team", "family", "--login", *more]
         with Terminal(words, self.environment, self.world.user) as terminal:
             terminal.expect("Start QR login now?")
@@ -130,7 +130,7 @@ def test_a_scan_of_another_members_account_is_refused(office: Office) -> None:
     assert {name: office.env(name) for name in ("ann", "bob")} == before
     places = world.holders(token("annx"))
     assert places and all("/trash/" in place for place in places), places
-    # The same scan once more, given to the one it belongs to.
+    # The same scan again, assigned to its owner.
     world.ilink.will_scan(office.scan("ann", suffix="x")._replace(account=account_id("ann")))
     code, seen = office.log_in("bob", choose="pairing", answer="ann")
     assert code == 0, seen

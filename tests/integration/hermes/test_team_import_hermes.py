@@ -1,4 +1,4 @@
-"""Real Hermes finds the imported accounts: its own loader, member by member, and its own writer's files come in."""
+"""Imported accounts found by Hermes' loader per member, and accounts of Hermes' writer imported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
 
-# What a gateway of this home would use, asked of the adapter itself.
+# The account of a gateway of this home, according to the adapter.
 READ = r"""
 import json, logging, os, sys
 sys.dont_write_bytecode = True
@@ -45,7 +45,7 @@ json.dump({
     "sync": weixin._load_sync_buf(home, adapter._account_id), "contexts": adapter._token_store._cache,
 }, sys.stdout)
 """
-# Hermes' own writer, as its QR set-up and its adapter call it.
+# Hermes' writer, called like by its QR set-up and its adapter.
 WRITE = r"""
 import json, os, sys
 sys.dont_write_bytecode = True

@@ -1,4 +1,4 @@
-"""Real Hermes on members of a team: each finds its own account, no channel of the lead, and the pool through links."""
+"""Real Hermes on members of a team: own account, no channel of the lead, the pool through links."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def hermes_finds(world: CommandRoot, profile: str, *others: str) -> dict[str, An
 
 
 def test_hermes_finds_channels_of_lead(team: CommandRoot) -> None:
-    """Else the rest proves nothing."""
+    """Precondition of the other tests."""
     found = hermes_finds(team, "default")
     assert {"telegram", "slack", "weixin"} <= set(found["platforms"])
     assert found["platforms"]["weixin"]["token"] == "CANARY-lead-weixin"
@@ -119,13 +119,13 @@ def test_a_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: st
 def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: CommandRoot) -> None:
     found = hermes_finds(team, "carl")
     assert found["platforms"] == {} and found["soul"] == "You are the persona of the lead."
-    with open(team.home("carl") / ".env", "a") as file:  # as `hermes gateway setup` does
+    with open(team.home("carl") / ".env", "a") as file:  # like `hermes gateway setup`
         file.write("WEIXIN_TOKEN=CANARY-by-setup\nWEIXIN_ACCOUNT_ID=carl@im.bot\n")
     assert hermes_finds(team, "carl")["platforms"]["weixin"]["token"] == "CANARY-by-setup"
 
 
 def test_members_are_separate_in_the_multiplexer(team: CommandRoot) -> None:
-    """The process has the lead's variables, open doors among them; no member lives by those."""
+    """The process has the lead's variables, which include open access; they apply to no member."""
     found = hermes_finds(team, "default", "ann", "bob", "carl")
     for name in ("ann", "bob"):
         assert set(found[name]["platforms"]) == {"weixin"}

@@ -36,7 +36,7 @@ MEMBERS = ("anna", "bob", "carl")
 
 
 class Ours:
-    """Our commands, run for the user of a world of accounts."""
+    """The commands, run as the user of an AccountsRoot."""
 
     def __init__(self, world: AccountsRoot, runtime: str) -> None:
         self.world = world

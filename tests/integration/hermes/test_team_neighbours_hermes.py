@@ -1,4 +1,4 @@
-"""Members that leave, copies that go on alone, and what `hermes profile` does behind our back, on real Hermes."""
+"""Removed members, clones of members, and changes by `hermes profile`, on real Hermes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def world() -> Iterator[AccountsRoot]:
 
 @pytest.fixture
 def ours(world: AccountsRoot) -> Iterator[Commands]:
-    """Our commands for the same user, with gateways as services of a supervisord."""
+    """The commands of the same user, with gateways as services of a supervisord."""
     (world.user / "run").mkdir(mode=0o700)
     runner = Runner(world.user, {**world.environment, "HERMES_PROFILES_MANAGER": "supervisor"})
     commands = Commands(runner)
@@ -48,7 +48,7 @@ def _gateways(ours: Commands, *words: str) -> Done:
 
 
 def _serve(world: AccountsRoot, ours: Commands) -> None:
-    """Have one gateway serve all, as a service."""
+    """Run the multiplexer as a service."""
     world.multiplex()
     done = _gateways(ours, "install", "default", "--start", "--python", hermes_python())
     assert done.code == 0, done
@@ -56,7 +56,7 @@ def _serve(world: AccountsRoot, ours: Commands) -> None:
 
 
 def _is_polled(world: AccountsRoot, member: str, *, seconds: float = 4) -> bool:
-    """Return whether an account is asked for messages from now on."""
+    """Return whether an account is polled from now on."""
     before = world.ilink.polls[token(member)]
     return world.ilink.wait(lambda: world.ilink.polls[token(member)] > before, seconds)
 
@@ -132,7 +132,7 @@ def test_changes_by_hermes_are_reported_and_repaired(world: AccountsRoot, ours: 
     assert ours.listed("m03")["lead"] is None and ours.call("team", "check", "sales").code != 0
     ours.ok("team", "remove", "m03", "--keep-profile")
     assert not (world.home("m03") / "SOUL.md").is_symlink() and ours.listed("m03")["team"] is None
-    # Hermes seeds what is missing at the next start, into the home itself.
+    # At the next start Hermes creates missing files in the home.
     world.start("m03")
     eventually(lambda: (world.home("m03") / "SOUL.md").is_file(), world.logs)
     time.sleep(1)

@@ -1,4 +1,4 @@
-"""TAB in the real shells, at a real terminal: what is offered, what is not, and what it does besides (nothing)."""
+"""TAB in real shells at a real terminal: offered candidates, and no side effects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def world(isolated: Path) -> ShellTerminal:
 
 @pytest.fixture
 def gateway() -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose words are those of a gateway."""
+    """A process with the arguments of a gateway."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)", "hermes", "gateway", "run"])
     yield process
     process.kill()
@@ -42,7 +42,7 @@ def record(world: ShellTerminal, profile: str, pid: int, *, late: int = 0) -> No
 
 
 def offered(world: ShellTerminal, shell: str, line: str, env: dict[str, str] | None = None) -> set[str]:
-    """Return the words that a shell offers at the end of a line."""
+    """Return the candidates a shell offers at the end of a line."""
     (found,) = offered_each(world, shell, [line], env)
     return found
 
@@ -50,7 +50,7 @@ def offered(world: ShellTerminal, shell: str, line: str, env: dict[str, str] | N
 def offered_each(
     world: ShellTerminal, shell: str, lines: list[str], env: dict[str, str] | None = None
 ) -> list[set[str]]:
-    """Return the same for many lines, typed into one shell."""
+    """Return the candidates for many lines, typed into one shell."""
     if shell == "bash":
         return [set(words) for words, _ in world.bash_lines([f"{line}\t" for line in lines], env)]
     if shell == "fish":
@@ -59,7 +59,7 @@ def offered_each(
 
 
 def _shown(line: str, shown: str, after: str) -> set[str]:
-    """Return the words of a list that zsh shows; of a line that it has gone on with, the word it has put there."""
+    """Return the candidates of a zsh list, or the inserted word of a completed line."""
     if after.rstrip() != line.rstrip():
         return {after.rpartition(" ")[2] or after.split()[-1]}
     listed = [each.partition(" -- ")[0] for each in shown.splitlines()[1:]]
@@ -103,7 +103,7 @@ CASES = [
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_offers_matching_candidates(world: ShellTerminal, shell: str) -> None:
-    for name in ("gateway.log", "running-shoes", "stopped1", "profiles", "member2"):  # in the folder a user is in
+    for name in ("gateway.log", "running-shoes", "stopped1", "profiles", "member2"):  # in the working folder
         (world.home / name).touch()
     found = offered_each(world, shell, [line for line, _ in CASES])
     assert dict(zip([line for line, _ in CASES], found, strict=True)) == dict(CASES)
@@ -119,7 +119,7 @@ NOTHING_FITS = [
 def test_tab_without_match_offers_nothing(world: ShellTerminal, shell: str) -> None:
     (world.home / "zz-a-file").touch()
     found = dict(zip(NOTHING_FITS, offered_each(world, shell, NOTHING_FITS), strict=True))
-    # zsh begins an option where no other word can follow.
+    # zsh inserts a dash where only options can follow.
     assert {line: words - ({"-"} if shell == "zsh" else set()) for line, words in found.items() if words} in ({}, {
         "hermes-profiles show work ": set()})  # fmt: skip
 
@@ -137,7 +137,7 @@ def test_tab_completes_folders_for_home(world: ShellTerminal, line: str) -> None
 
 
 ODD, ODD_ESCAPED = 'it\'s "mine"', 'it\\\'s\\ \\"mine\\"'
-# Bash takes these for the end of a command, even behind a backslash, and asks nobody about what follows.
+# Bash ends a command at these characters, even after a backslash, and calls no completion after them.
 EVIL, EVIL_ESCAPED = "a; & $(touch pwned) `touch pwned`", "a\\;\\ \\&\\ \\$\\(touch\\ pwned\\)\\ \\`touch\\ pwned\\`"
 
 
@@ -149,7 +149,7 @@ EVIL, EVIL_ESCAPED = "a; & $(touch pwned) `touch pwned`", "a\\;\\ \\&\\ \\$\\(to
     (EVIL, f"--home ~/{EVIL_ESCAPED}"), (EVIL, f"--json --home={{home}}/{EVIL_ESCAPED}"),
 ])  # fmt: skip
 def test_home_option_on_line_is_used(world: ShellTerminal, shell: str, folder: str, spelling: str) -> None:
-    """With blanks and quotes in it, in every way people write it."""
+    """With blanks and quotes, in every spelling."""
     if shell == "bash" and folder == EVIL:
         pytest.skip("bash ends the command there")
     world.profile("elsewhere", root=world.home / folder)
@@ -194,7 +194,7 @@ def test_bash_offers_running_for_stop_and_stopped_for_start(
     assert world.bash("hermes-gateways stop ")[0] == ["work"]
     assert world.bash("hermes-gateways restart w")[1] == "hermes-gateways restart work "
     assert world.bash("hermes-gateways start w")[0] == ["wander"]
-    # What is typed is taken at its word.
+    # A typed prefix is used literally.
     assert world.bash("hermes-gateways stop wan")[0] == ["wander"]
     assert world.bash("hermes-gateways status w")[0] == ["wander", "work"]
 
@@ -208,10 +208,10 @@ def test_tab_on_broken_roots_prints_and_writes_nothing(world: ShellTerminal, she
     before = _listing(world.root)
     assert offered(world, shell, "hermes-gateways status ") == {"default", "night", "wander", "work"}
     assert _listing(world.root) == before
-    for name in ("hermes-profiles", "hermes-gateways"):  # a program that is broken
+    for name in ("hermes-profiles", "hermes-gateways"):  # broken programs
         (world.bin / name).write_text("#!/bin/sh\necho oops >&2\nexit 3\n")
     assert offered(world, shell, "hermes-profiles show ") == set()
-    for name in ("hermes-profiles", "hermes-gateways"):  # and one that is gone
+    for name in ("hermes-profiles", "hermes-gateways"):  # missing programs
         (world.bin / name).unlink()
     assert offered(world, shell, "hermes-profiles show ") == set()
     assert not (world.home / "not-found").exists()

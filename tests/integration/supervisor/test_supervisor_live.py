@@ -1,4 +1,4 @@
-"""A real supervisord, with harmless gateways: small shell scripts that note what happens to them."""
+"""A real supervisord with shell scripts as gateways, which record their starts and stops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from hermes_profiles.services.supervisor.render import Delays, render_daemon
 FAST = Delays(first=0.1, longest=60, settled=3600)
 NEVER = Delays(first=3600, longest=3600, settled=3600)
 AWKWARD = "a b;c ;d %(here)s 100% '\"\\ $HOME & <é>"
-# A caller with the secrets of another gateway, and with the signs of another manager.
+# A caller with the secrets of another gateway and the variables of another manager.
 HOSTILE = {
     "TELEGRAM_BOT_TOKEN": "7100:foreign", "HERMES_HOME": "/foreign", "PORT": "8642", "API_SERVER_PORT": "8642",
     "INVOCATION_ID": "foreign", "NOTIFY_SOCKET": "/foreign", "JOURNAL_STREAM": "1:2", "XPC_SERVICE_NAME": "foreign",
@@ -38,7 +38,7 @@ Maker = Callable[..., SupervisorRoot]
 
 @pytest.fixture
 def make(tmp_path: Path, short_folder: Path) -> Iterator[Maker]:
-    """Make worlds; what they started is ended afterwards."""
+    """Create SupervisorRoots; their processes are ended afterwards."""
     worlds: list[SupervisorRoot] = []
     runtime = short_folder
 
@@ -65,7 +65,7 @@ def test_a_started_gateway_is_active_with_its_own_pid_home_and_log(make: Maker) 
     assert (status.installed, status.enabled, status.restarts, status.last_exit) == (True, True, 0, None)
     assert status.home == str(world.home("work")) and status.since is not None
     assert world.manager.journal_tail(service) == [f"hello from {pid}"]
-    assert world.manager.start([service]) == {} and world.is_up(service) == pid  # left alone
+    assert world.manager.start([service]) == {} and world.is_up(service) == pid  # unchanged
 
 
 def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> None:
@@ -80,7 +80,7 @@ def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> N
     for _ in range(30):
         assert world.status(service).activity is Activity.INACTIVE
     assert len(world.starts(service)) == 1
-    assert world.manager.stop([service]) == {}  # again is no failure
+    assert world.manager.stop([service]) == {}  # a repeated stop is no failure
 
 
 def test_gateway_that_ignores_stop_is_killed_with_children(make: Maker) -> None:
@@ -102,7 +102,7 @@ def test_gateway_that_ignores_stop_is_killed_with_children(make: Maker) -> None:
 
 def test_stop_right_after_start_stops_gateway(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     def slow(*given: Any) -> bytes:
-        """Have children close thousands of descriptors, so that they take a while to become the gateway."""
+        """Delay the exec of children: they close thousands of descriptors first."""
         return render_daemon(*given).replace(b"minfds=16", b"minfds=4096")
 
     monkeypatch.setattr("hermes_profiles.services.supervisor.manager.render_daemon", slow)
@@ -136,7 +136,7 @@ def test_start_during_stop_runs_after_it(make: Maker) -> None:
     assert world.status(service).restarts == 0
 
 
-# -- what is started again
+# -- restarts
 
 
 def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
@@ -147,7 +147,7 @@ def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
     os.kill(first, signal.SIGKILL)
     status = world.reach(service, lambda each: each.restarts == 1 and each.activity is Activity.ACTIVE)
     assert status.pid != first and status.last_exit == -signal.SIGKILL
-    assert is_gone(helper)  # what the dead one left behind is not in the way of the next
+    assert is_gone(helper)  # leftovers of the ended gateway do not block the next one
     os.kill(world.is_up(service), signal.SIGKILL)
     world.reach(service, lambda each: each.restarts == 2 and each.activity is Activity.ACTIVE)
     world.manager.stop([service])
@@ -241,7 +241,7 @@ def test_prestart_runs_first_and_its_failure_does_not_stop_start(make: Maker) ->
     world.manager.start([service])
     world.is_up(service)
     assert f"HERMES_HOME={spec.home}\n" in note.read_text()
-    assert "SUPERVISOR_ENABLED" not in note.read_text()  # it runs in the gateway's own environment
+    assert "SUPERVISOR_ENABLED" not in note.read_text()  # it runs in the gateway's environment
 
 
 def test_a_stop_interrupts_the_prestart(make: Maker) -> None:
@@ -320,13 +320,13 @@ def test_concurrent_commands_start_one_lasting_daemon(make: Maker) -> None:
     world = make()
     names = ["one", "two", "three"]
     services = [world.write(world.spec(name)) for name in names]
-    # One of them would choose another socket.
+    # One command would choose another socket.
     runtime = world.environment["XDG_RUNTIME_DIR"]
     commands = [_command(world, name, runtime=runtime if name != "two" else "") for name in names]
     try:
         for command in commands:
             assert command.stdout is not None and command.stdout.readline() == "ready\n"
-        for command in commands:  # now all at once
+        for command in commands:  # now all in parallel
             assert command.stdin is not None
             command.stdin.close()
             command.stdin = None
@@ -342,11 +342,11 @@ def test_concurrent_commands_start_one_lasting_daemon(make: Maker) -> None:
             parent = int((process / "stat").read_bytes().rpartition(b")")[2].split()[1])
         except OSError:
             continue
-        # A child of it looks like it until it has become a gateway.
+        # A child has the arguments of the daemon until its exec.
         if conf in words and parent != daemon:
             found.append(int(process.name))
     assert found == [daemon]
-    # The commands and their sessions are gone.
+    # The commands and their sessions have ended.
     assert os.getsid(daemon) == daemon and os.readlink(f"/proc/{daemon}/cwd") == "/"
     assert {os.readlink(f"/proc/{daemon}/fd/{number}") for number in range(3)} == {"/dev/null"}
     elsewhere = SupervisorManager(world.state, {}, os.getuid())
@@ -459,7 +459,7 @@ def test_desired_programs_start_after_daemon_was_killed(make: Maker) -> None:
         lambda: json.loads(meant.read_text()) == [f"hermes-gateway-{name}" for name in ("disabled", "runs", "stopped")]
     )
     os.kill(daemon, signal.SIGKILL)
-    until(lambda: is_gone(daemon) and all(is_gone(pid) for pid in pids))  # gateways do not go on unwatched
+    until(lambda: is_gone(daemon) and all(is_gone(pid) for pid in pids))  # gateways end with their daemon
     assert world.status(runs).activity is Activity.INACTIVE  # a query starts nothing
     assert daemon_pid(world.manager) is None
     assert world.manager.stop([stopped]) == {} and daemon_pid(world.manager) is None
@@ -478,7 +478,7 @@ def test_programs_starting_with_daemon_are_paced(make: Maker) -> None:
     service = world.write(world.spec("work")._replace(boot_delay=3600))
     world.manager.load([service], enable=None)
     world.manager.start([service])
-    world.is_up(service)  # an explicit start waits for nothing
+    world.is_up(service)  # an explicit start has no delay
     daemon = world.note()
     assert daemon is not None
     until((world.state / "supervisor" / "meant.json").exists)
@@ -497,8 +497,8 @@ def test_ending_daemon_stops_gateways_which_start_with_the_next(make: Maker) -> 
     pids = [world.is_up(each) for each in services]
     daemon = world.note()
     assert daemon is not None
-    os.kill(daemon, signal.SIGHUP)  # a lost terminal means nothing
-    for _ in range(10):  # each look wakes the daemon, which would see the signal
+    os.kill(daemon, signal.SIGHUP)  # a hangup is ignored
+    for _ in range(10):  # each query wakes the daemon, which would handle the signal
         assert [world.status(each).pid for each in services] == pids
     assert daemon_pid(world.manager) == daemon
     os.kill(daemon, signal.SIGTERM)
@@ -614,7 +614,7 @@ def test_unreadable_definition_does_not_stop_other_gateways(make: Maker) -> None
     foreign.path.write_text("[inet_http_server]\nport=127.0.0.1:9\n")
     gone = world.write(world.spec("gone"))
     gone.path.write_bytes(gone.path.read_bytes().replace(str(world.home("gone")).encode(), b"/nonexistent/x"))
-    service = world.install("work")  # starts the daemon, which meets all of them
+    service = world.install("work")  # starts the daemon, which reads all definitions
     world.is_up(service)
     found = world.manager.query([broken, foreign, gone])
     assert {each.activity for each in found.values()} == {Activity.FAILED}

@@ -76,7 +76,7 @@ def test_awake_off_releases_lock_and_removes_files(life: dict[str, Any]) -> None
     assert life["on and off"], "folders that `on` made must go with `off`"
     assert life["off"]["exit_code"] == 0 and life["off ends it"] and life["off again"] == "already-off"
     before, after = life["listing"]
-    # There were services in it by then, which the script removed.
+    # The folder had services, which the script removed.
     assert [path for path in after if not path.endswith("/systemd")] == before
 
 

@@ -24,7 +24,7 @@ def test_doctor_finds_fixes_and_undoes_faults_of_live_services() -> None:
     ]
     assert seen["fixed"] == ["services.drifted", "services.no-interpreter", "services.orphan"]
     assert seen["ghost is"] == ["not-found", "inactive", False]
-    # As `status` has it: what came up after many tries counts as a loop until it has run for a minute.
+    # Like `status`: a gateway started after many retries counts as a loop for a minute.
     assert [row for row in seen["left"] if row[2] != ["bad"]] == [
         ["services.crash-loop", "error", ["loop"], False], ["services.no-interpreter", "error", ["plain"], False],
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""`hermes-gateways logs` and a real journal: what units print, what systemd says of them, and nothing twice."""
+"""`hermes-gateways logs` with a real journal: output of units and systemd messages, each once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from systemd_live import answer_under_systemd, live_home
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.systemd.journalctl import entry_of, open_journal
 
-# Says what a gateway says: to its log, again on standard error, and more there that no log has.
+# Writes like a gateway: to its log, again to standard error, and further lines only there.
 GATEWAY = r"""#!/bin/bash
 cd "$HERMES_HOME" || exit 9
 mkdir -p logs

@@ -7,7 +7,7 @@ from command_runner import Runner
 
 @pytest.fixture
 def world(runner: Runner) -> CommandRoot:
-    """A user with a root whose default profile holds a bot."""
+    """A user with a root whose default profile has a bot."""
     world = CommandRoot(runner)
     world.make()
     return world

@@ -1,4 +1,4 @@
-"""`awake` where no systemd answers: on a Mac (a stand-in for launchctl), under supervisor, in WSL, without programs."""
+"""`awake` without systemd: on macOS (a launchctl stand-in), under supervisor, in WSL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hermes_profiles.gateways.processes import LinuxProcesses, Process
 from hermes_profiles.model.layout import Layout
 
 LABEL = "ai.hermes.profiles-awake"
-# The caffeinate that macOS heeds is a child of the job's process: both pids come from files.
+# macOS honours the caffeinate that is a child of the job's process: both pids come from files.
 PMSET = """#!/bin/sh
 echo "Listed by owning process:"
 [ -e {folder}/heeded ] && echo "   pid $(cat {folder}/heeded)(caffeinate): [0x1] 00:00:01 PreventUserIdleSystemSleep"
@@ -27,7 +27,7 @@ exit 0
 
 
 class Mac:
-    """The user of a fleet at a Mac: `--manager launchd`, and programs that stand in for launchctl and pmset."""
+    """The user of a fleet on macOS: `--manager launchd`, and stand-ins of launchctl and pmset."""
 
     def __init__(self, fleet: GatewayRoot) -> None:
         self.fleet = fleet
@@ -61,7 +61,7 @@ def mac(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> Mac:
     every = LinuxProcesses.gateways
 
     def own(processes: LinuxProcesses) -> tuple[Process, ...]:
-        """Return the gateways of this test: other tests may have theirs meanwhile."""
+        """Return the gateways of this test: parallel tests can have theirs."""
         return tuple(
             each
             for each in every(processes)
@@ -122,7 +122,7 @@ def test_awake_status_reads_macos_assertions(mac: Mac) -> None:
         (mac.fleet.user / "heeded").write_text(str(os.getpid()))  # a child of the agent's process
         done = mac.awake()
         assert done.code == 0 and done.data["held"]
-        (mac.fleet.user / "heeded").write_text(str(gateway.pid))  # a caffeinate of somebody else's
+        (mac.fleet.user / "heeded").write_text(str(gateway.pid))  # a caffeinate of another process
         assert mac.awake().code == 3
     finally:
         gateway.terminate()
@@ -163,7 +163,7 @@ def test_unreachable_launchd_is_error_before_write(mac: Mac) -> None:
     for words in (("on",), ("on", "--dry-run")):
         done = mac.awake(*words)
         assert done.code == 4 and not mac.plist.exists()
-    assert mac.awake("off").code == 0 == mac.awake().code, "nothing is there: nobody needs to be asked"
+    assert mac.awake("off").code == 0 == mac.awake().code, "nothing is installed: no manager is queried"
 
 
 # -- Linux, without a user manager
@@ -186,7 +186,7 @@ def test_unreachable_systemd_exits_4_without_write(fleet: GatewayRoot) -> None:
 
 @pytest.fixture
 def bus(fleet: GatewayRoot) -> Iterator[GatewayRoot]:
-    """A user whose systemd seems to listen, with programs of systemd that say what they are told to."""
+    """A user with fake systemd programs whose answers are set by the test."""
     private = fleet.user / "run/systemd/private"
     private.parent.mkdir()
     private.touch()

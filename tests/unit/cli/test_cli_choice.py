@@ -1,4 +1,4 @@
-"""Which root and which profile is meant: --home, HERMES_HOME, the sticky default. An explicit name always wins."""
+"""The root and profile a command selects: explicit name, --home, HERMES_HOME, sticky default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command contract: help, examples that run, the envelope, exit codes."""
+"""The command contract: help, runnable examples, the envelope, exit codes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_help_of_the_program_lists_commands_and_exit_codes(bare: CommandRoot
 
 @pytest.fixture
 def prepared(world: CommandRoot) -> CommandRoot:
-    """A root in which every example of the help makes sense."""
+    """A root in which every example of the help can run."""
     world.ok("clone", "default", "work", "--no-alias")
     return world
 
@@ -90,7 +90,7 @@ def prepared(world: CommandRoot) -> CommandRoot:
 def test_every_example_runs(prepared: CommandRoot, words: tuple[str, ...], line: str) -> None:
     world, given = prepared, shlex.split(line)[1:]
     if words == ("team", "run-mode") and given[-1] in ("multiplex", "processes"):
-        return  # starts gateways: test_team_mode.py has stand-ins for them
+        return  # starts gateways: test_team_mode.py runs it with stand-ins
     if words == ("create",) or "clone default work" in line:
         world.ok("delete", "work", "--yes")
     if words == ("restore",):
@@ -100,7 +100,7 @@ def test_every_example_runs(prepared: CommandRoot, words: tuple[str, ...], line:
         world.ok("team", "create", "family", "--members", "ann")
     if words == ("team", "import"):
         files_of_examples(world.user)
-    if words == ("demo",):  # its gateways have a test of their own
+    if words == ("demo",):  # its gateways have a separate test
         given.append("--no-gateways")
     if "--remove" in given:
         world.ok("alias", "work")
@@ -111,7 +111,7 @@ def test_every_example_runs(prepared: CommandRoot, words: tuple[str, ...], line:
     typed = "CANARY-typed\n" if words == ("env", "set") or "--account-id" in given else ""
     env = {"SHELL": "/bin/bash"} if words[0] == "shim" else {}
     done = world.call(*given[: given.index("<") if "<" in given else None], typed=typed, env=env)
-    # The database of this root is none, and the doctor says so.
+    # The database of this root is invalid, and the doctor reports it.
     assert done.code in ((0, 3) if words == ("doctor",) else (0,)), done
 
 

@@ -1,4 +1,4 @@
-"""The doctor and services under a real supervisord, with gateways that are real processes."""
+"""The doctor on services and gateway processes under a real supervisord."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_orphan_program_is_removed_and_restored(fleet: GatewayRoot) -> None:
     assert (row["check"], row["profiles"], row["severity"]) == ("services.orphan", ["work"], "error")
     fixed = doctor(fleet, "--fix", "--yes")
     assert [each["check"] for each in fixed["fixed"]] == ["services.orphan"] and fixed["findings"] == []
-    assert is_gone(pid) and not fleet.home("work").exists(), "nobody made a profile of it again"
+    assert is_gone(pid) and not fleet.home("work").exists(), "it is not a profile again"
     assert not program.exists() and "hermes-gateway-work" not in fleet.known()
     fleet.ok("undo")
     assert program.read_bytes() == kept

@@ -1,4 +1,4 @@
-"""A running gateway is never pulled away from under its process, and what would outlive a profile is named."""
+"""Delete, rename and clone beside running gateways, stale pid files and other processes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from command_root import CommandRoot
 
 @contextmanager
 def process(home: Path | None, *, words: str = "hermes_cli.main gateway run") -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process that stands for a gateway of this home (None: of nobody's); other `words` are another program."""
+    """Run a process that looks like a gateway of this home (None: no home); other `words` are another program."""
     environment = {"PATH": "/usr/bin:/bin"} | ({"HERMES_HOME": str(home)} if home else {})
     command = [sys.executable, "-c", "import time; time.sleep(120)", *words.split()]
     with subprocess.Popen(command, env=environment) as running:
-        while not Path(f"/proc/{running.pid}/environ").read_bytes():  # it is still being started
+        while not Path(f"/proc/{running.pid}/environ").read_bytes():  # before its exec
             pass
         try:
             yield running

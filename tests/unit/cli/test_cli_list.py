@@ -1,4 +1,4 @@
-"""list and show: all that is there, nothing twice, nothing foreign read, one broken profile hides no other."""
+"""list and show: every profile once, no unrelated file read, broken profiles as warnings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_folders_hermes_ignores_are_not_listed(world: CommandRoot) -> None:
     for name in ("Upper", ".hidden", "with space", "x" * 65, "-dash", "ok"):
         world.make(name, {".env": ""})
     (world.root / "profiles" / "file").write_text("")
-    world.ok("create", "other")  # makes our own state folder
+    world.ok("create", "other")  # creates the state folder
     assert world.names() == ["default", "ok", "other"]
 
 

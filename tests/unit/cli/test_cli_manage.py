@@ -1,4 +1,4 @@
-"""use, rename, delete, restore, trash, alias and undo: what each changes, and that each can be taken back."""
+"""use, rename, delete, restore, trash, alias and undo: their changes and their undo."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_hostile_alias_folder_cannot_redirect_writes(world: CommandRoot, tmp_pat
 
 
 def test_linked_profiles_folder_on_another_disk_is_supported(world: CommandRoot) -> None:
-    """`profiles` is a link: every change goes through it, and nothing is left half-made."""
+    """`profiles` is a link: every change follows it and is complete."""
     elsewhere = world.root.parent / "other-disk"
     elsewhere.mkdir()
     (world.root / "profiles").symlink_to("../other-disk")

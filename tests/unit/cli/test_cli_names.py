@@ -1,4 +1,4 @@
-"""Hostile names are refused with the rule, and nothing is made."""
+"""Profile names: hostile ones are refused with the rule, and nothing is created."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_hostile_name_is_refused_with_rule(world: CommandRoot, command: tuple[st
 
 
 def _protected(words: list[str], name: str) -> list[str]:
-    """Return the words so that a name which begins with a dash is still a name."""
+    """Return the arguments so that a name with a leading dash is read as a name."""
     options = [index for index, word in enumerate(words) if word in ("--name", "-p")]
     if options:
         index = options[0]

@@ -1,4 +1,4 @@
-"""Real processes that race, are interrupted, killed, or may not write: the old state or the new one, nothing else."""
+"""Concurrent, interrupted, killed and unprivileged commands leave the old state or the new one."""
 
 from __future__ import annotations
 
@@ -79,15 +79,17 @@ def test_ctrl_c_during_a_long_clone_leaves_nothing_and_exits_130(world: CommandR
 
 
 def test_ctrl_c_at_any_moment_prints_no_traceback(world: CommandRoot) -> None:
-    # Python itself reports a Ctrl-C that meets it while it writes bytecode; an installed package has its bytecode.
+    # Python reports a Ctrl-C during a write of bytecode itself; an installed package has its bytecode.
     world.runner.environment["PYTHONDONTWRITEBYTECODE"] = "1"
     for delay in (0.02, 0.05, 0.08, 0.11, 0.15, 0.2, 0.3):
         with world.process("clone", "default", f"w{int(delay * 100)}") as process:
             time.sleep(delay)
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=60)
-        started = process.returncode != -signal.SIGINT and b"hermes_profiles" in err  # or was it Python's own start?
-        # What Python's own import says when it is interrupted between opening and closing a `.pyc` is not ours.
+        started = (
+            process.returncode != -signal.SIGINT and b"hermes_profiles" in err
+        )  # else it was during Python's start
+        # Messages of Python's import, interrupted between opening and closing a `.pyc`, are ignored.
         ours = b"Traceback" in err and b".pyc" not in err
         assert not (started and ours), err.decode()
         assert process.returncode in (0, 130, -signal.SIGINT) or not started, err
@@ -95,18 +97,18 @@ def test_ctrl_c_at_any_moment_prints_no_traceback(world: CommandRoot) -> None:
 
 
 def _kept(world: CommandRoot) -> dict[str, object]:
-    """Return all there is but the journal and the pid in the lock."""
+    """Return all files except the journal and the pid in the lock."""
     found = picture(world.user, without=("journal", "staging"))
     return {path: value for path, value in found.items() if not path.endswith("/lock")}
 
 
 def _seen(world: CommandRoot) -> dict[str, object]:
-    """Return what a user sees: the profiles, the aliases, the sticky default; not our own folder."""
+    """Return profiles, aliases and sticky default, without the state folder."""
     found = {path: value for path, value in picture(world.user).items() if ".hermes-profiles" not in path}
     return {path: value for path, value in found.items() if not path.startswith("tmp")}
 
 
-# (what makes the old state, the change that is killed)
+# (commands that create the old state, the command that is killed)
 CHANGES = [
     ("create other", "clone default work"),
     ("create work", "delete work --yes"),
@@ -131,19 +133,19 @@ def test_kill_at_any_step_leaves_old_or_new_state(runner: Runner, prepare: str, 
         began, journal = time.monotonic(), world.state / "journal"
         count = len(list(journal.glob("*.json")))
         with world.process(*change.split()) as process:
-            if number == 0:  # not killed: how long does it take here?
+            if number == 0:  # not killed: measures the duration
                 process.wait()
                 took = time.monotonic() - began
             elif number % 3 == 0:
                 time.sleep(chance.uniform(0.4, 1.0) * took)
-            else:  # as soon as the journal knows of it: the moments that matter are few
+            else:  # once it is in the journal: only then kills matter
                 while process.poll() is None and len(list(journal.glob("*.json"))) == count:
                     pass
                 time.sleep(chance.uniform(0, 0.02) * took)
             process.kill()
             process.communicate()
             killed += process.returncode == -signal.SIGKILL
-        world.ok("create", "later")  # the next run tidies up
+        world.ok("create", "later")  # the next run cleans up
         assert strays(world) == []
         assert all(entry["status"] != "begun" for entry in world.journal())
         world.ok("undo")
@@ -183,9 +185,9 @@ def test_next_command_recovers_interrupted_change_before_planning(world: Command
 
 @pytest.fixture
 def stranger() -> Iterator[Runner]:
-    """A user who is not root, with a home of their own.
+    """A user other than root with a separate home.
 
-    Not below pytest's folder: each pytest that this user starts shuts that for everybody else, in mid-test too.
+    The home is not below pytest's folder, because a pytest run of this user would close that folder to others.
     """
     user = Path(tempfile.mkdtemp(prefix="hermes-profiles-stranger-"))
     user.chmod(0o755)
@@ -202,10 +204,10 @@ def _own(folder: Path) -> None:
 
 
 def _as_nobody(runner: Runner, *arguments: str) -> Done:
-    """Run the command as another user: in a child of this process, for they may not reach this Python at all."""
+    """Run the command as another user, in a child of this process: that user cannot read this Python."""
     with tempfile.TemporaryDirectory() as folder:
         warm = Runner(Path(folder))
-        CommandRoot(warm).make()  # what is imported late must be here before root's rights are gone
+        CommandRoot(warm).make()  # late imports must happen before the privileges are dropped
         for words in (("create", "work"), arguments, ("list",), ("list", "--json")):
             warm.call(*words)
     reader, writer = os.pipe()
@@ -259,7 +261,7 @@ def test_write_without_permission_is_one_error_and_leaves_nothing(stranger: Runn
 def test_inaccessible_root_is_one_error(stranger: Runner) -> None:
     world = CommandRoot(stranger)
     world.make(files=SOURCE)
-    world.root.chmod(0o700)  # it is root's own
+    world.root.chmod(0o700)  # it belongs to root
     for given in (("list",), ("show", "default"), ("create", "work"), ("clone", "default", "work"), ("undo", "--list")):
         done = _as_nobody(stranger, *given)
         assert done.code in (1, 5), (given, done)

@@ -1,4 +1,4 @@
-"""`hermes-profiles repair`: one keeps each bot, the others lose it, one undo brings all back."""
+"""`hermes-profiles repair`: one profile keeps each bot, the others lose it, one undo restores all."""
 
 # ruff: noqa: E501  (a file of a case is one string)
 
@@ -34,14 +34,14 @@ PROFILE = {
 
 @pytest.fixture
 def root(bare: CommandRoot) -> CommandRoot:
-    """A root whose two named profiles were cloned by somebody who copies everything."""
+    """A root whose two named profiles are complete copies of default."""
     for name in ("default", "work", "family"):
         bare.make(name, CLONED)
     return bare
 
 
 def times(folder: Path) -> dict[str, tuple[object, ...]]:
-    """Return all that can be seen of a root but our own state: kinds, modes, bytes, times of files."""
+    """Return kinds, modes, bytes and mtimes of a root without the state folder."""
     found = {}
     for path, seen in picture(folder, without=(".hermes-profiles",)).items():
         status = os.lstat(folder / path)
@@ -54,7 +54,7 @@ def channels(world: CommandRoot, name: str) -> tuple[str, ...]:
 
 
 def holders(world: CommandRoot, *values: str) -> dict[str, list[str]]:
-    """Return value → profiles in whose files it stands."""
+    """Return value → profiles whose files contain it."""
     names = ["default", "work", "family"]
     found: dict[str, list[str]] = {value: [] for value in values}
     for name in names:
@@ -137,7 +137,7 @@ def test_a_second_run_has_nothing_to_do(root: CommandRoot) -> None:
     done = root.unchanged_by("repair", "--yes", "--json")
     assert done.code == 0 and done.data["shared"] == done.data["profiles"] == done.data["next_steps"] == []
     assert len(root.journal()) == 1
-    assert "nothing to do" in root.unchanged_by("repair").stdout, "nobody is asked about nothing"
+    assert "nothing to do" in root.unchanged_by("repair").stdout, "no prompt without a change"
 
 
 def test_repair_without_terminal_is_not_confirmed(root: CommandRoot) -> None:
@@ -228,7 +228,7 @@ def test_repair_assigns_separate_ports_and_keys(bare: CommandRoot) -> None:
         (bare.home(name) / ".env").read_text().split("API_SERVER_KEY=")[1].split("\n")[0]
         for name in ("default", "work", "family")
     }
-    assert len(keys) == 3 and not any(key in json.dumps(done.json) for key in keys), "a fresh key is a secret, too"
+    assert len(keys) == 3 and not any(key in json.dumps(done.json) for key in keys), "a fresh key is also a secret"
     assert any("new port" in step for step in done.data["next_steps"])
 
 

@@ -1,4 +1,4 @@
-"""config, env, diff, sync as commands: streams, exit codes, secrets that never show and never are words."""
+"""The commands config, env, diff and sync: streams, exit codes, and no printed secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG = SOURCE["config.yaml"]
 
 @pytest.fixture
 def pair(world: CommandRoot) -> CommandRoot:
-    """A default profile that holds bots, and `work` with settings of its own."""
+    """A default profile with bots, and `work` with separate settings."""
     world.make("work", {"config.yaml": "model:\n  default: gpt-4  # cheap\n", ".env": "# mine\nA=CANARY-a\n"})
     return world
 

@@ -1,4 +1,4 @@
-"""stdout is the answer, stderr is the rest; closed pipes, full disks and poor locales are survived."""
+"""Output streams: the answer on stdout, the rest on stderr; closed pipes, full disks, ASCII locales."""
 
 from __future__ import annotations
 

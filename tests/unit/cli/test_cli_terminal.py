@@ -1,4 +1,4 @@
-"""At a terminal: the question, the right word, the wrong one, Ctrl-C; and no question where nobody can answer."""
+"""Confirmation prompts at a terminal, their answers and Ctrl-C, and refusal without a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from command_runner import COMMAND, assert_no_canary
 
 
 def at_terminal(world: CommandRoot, *arguments: str, typed: bytes, expect: bytes = b"to go on: ") -> tuple[int, str]:
-    """Run the command on a terminal of its own, answer its question; returns (exit code, all that was shown)."""
+    """Run the command on a separate terminal and answer its prompt; returns (exit code, output)."""
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(world.user)

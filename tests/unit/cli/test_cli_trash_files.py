@@ -1,4 +1,4 @@
-"""Files in the trash: `trash list` shows them, `restore ID` puts them back, `trash empty` deletes them for good."""
+"""Files in the trash: `trash list`, `restore ID` and `trash empty`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def work(world: CommandRoot) -> CommandRoot:
 
 
 def throw(world: CommandRoot, paths: Sequence[str] = AWAY, profile: str = "work") -> str:
-    """Move files to the trash as a repair does; return the id of their entry."""
+    """Move files to the trash like a repair; return the id of their entry."""
     layout, now = Layout(world.root, world.user), utc_now()
     trash_id = Journal(layout.state).fresh_id(now)
     steps = steps_to_trash_files(

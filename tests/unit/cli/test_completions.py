@@ -1,4 +1,4 @@
-"""The completion scripts: up to date, complete, fit for old shells, and printed for who wants them."""
+"""The completion scripts: current, complete, valid in old shells, and printed by the command."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_bash_scripts_run_in_bash_3_2() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_every_command_argument_has_completion_kind(command: Command) -> None:
-    """A new option says what its value is in cli/completion/command_tree.py: by its metavar, name or place."""
+    """cli/completion/command_tree.py derives the kind of a value from its metavar, name or position."""
     for word in (*command.arguments, *command.options):
         assert word.kind is not None, f"say in cli/completion/command_tree.py what {word} is"
     kinds = {word.kind for word in (*command.arguments, *command.options)}

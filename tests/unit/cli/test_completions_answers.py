@@ -1,4 +1,4 @@
-"""What the program answers a TAB: the same that the rest of it would say, and nothing when it cannot tell."""
+"""Completion candidates: equal to the answers of the commands, and none on an error."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def root(isolated: Path) -> Path:
 
 @pytest.fixture
 def gateway() -> Iterator[int]:
-    """The pid of a process whose words are those of a gateway."""
+    """The pid of a process with the arguments of a gateway."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)", "hermes", "gateway", "run"])
     yield process.pid
     process.kill()
@@ -104,7 +104,7 @@ def test_missing_or_unreadable_root_offers_nothing(isolated: Path) -> None:
 
 def test_names_on_line_are_not_offered_again(root: Path) -> None:
     assert names("profile", "work", "--except", "night", "") == ["default", "family"]
-    # A group may have the name of a profile that goes into it.
+    # A group can have the name of its own member.
     assert names("member", "work", "night", "") == ["default", "family", "work"]
     assert names("profiles", "work,") == ["work,all", "work,default", "work,family", "work,night"]
     assert names("profiles", "--from", "default", "work,night,f") == ["work,night,all", "work,night,family"]
@@ -128,7 +128,7 @@ def test_unresolved_home_offers_nothing(root: Path) -> None:
     for word in ("$(echo x)", "", "$NOT_SET_ANYWHERE"):
         assert names("profile", "--home", word, "", shell="bash") == []
     assert names("profile", "--home=", "", shell="zsh") == []
-    # The one at the cursor is no home yet.
+    # The value at the cursor is incomplete.
     assert names("profile", "--home", "")
 
 
@@ -136,11 +136,11 @@ def test_state_needs_pid_start_time_and_home(root: Path, gateway: int) -> None:
     write_pid(root, "work", gateway)
     assert dict(ask("gateway")) == {"default": "stopped", "family": "stopped", "night": "stopped",
                                     "work": f"running, pid {gateway}"}  # fmt: skip
-    write_pid(root, "work", gateway, start=1)  # the pid of another process by now
+    write_pid(root, "work", gateway, start=1)  # the pid is reused by another process
     assert dict(ask("gateway"))["work"] == "stopped"
-    write_pid(root, "work", gateway, spelled=str(gateway))  # as old releases wrote it
+    write_pid(root, "work", gateway, spelled=str(gateway))  # the format of old releases
     assert dict(ask("gateway"))["work"].startswith("running")
-    with subprocess.Popen(["sleep", "120"]) as other:  # alive, but no gateway, and no start time proves anything
+    with subprocess.Popen(["sleep", "120"]) as other:  # alive, but not a gateway, and without a start time
         write_pid(root, "work", other.pid, spelled=str(other.pid))
         found = dict(ask("gateway"))
         other.kill()
@@ -155,7 +155,7 @@ def test_copied_pid_file_is_not_running_gateway(root: Path) -> None:
             for _ in range(500):
                 if b"HERMES_HOME" in Path(f"/proc/{process.pid}/environ").read_bytes():
                     break
-                time.sleep(0.01)  # it is just being made
+                time.sleep(0.01)  # the file is being created
             for name in ("work", "night"):
                 write_pid(root, name, process.pid)
             found = dict(ask("gateway"))

@@ -1,4 +1,4 @@
-"""A Ctrl-C is never lost, wherever it meets Python."""
+"""Interrupts: a Ctrl-C is kept wherever it reaches Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program that has the terminal to itself: signals at any moment, and what it inherits."""
+"""Programs in the foreground of the terminal: signals and inherited settings."""
 
 from __future__ import annotations
 

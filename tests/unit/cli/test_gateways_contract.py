@@ -1,5 +1,7 @@
-"""The command contract of `hermes-gateways`: help, examples that run, the envelope, exit codes, and nothing changed by
-who only looks or plans."""
+"""The command contract of `hermes-gateways`: help, runnable examples, the envelope, exit codes.
+
+Read commands and dry runs change nothing.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,7 @@ def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoo
 
 
 def _prepare(fleet: GatewayRoot, name: str) -> None:
-    """Bring about a root in which the examples of a command make sense."""
+    """Prepare a root in which the examples of a command can run."""
     fleet.profile("dad", "family", "kid", "mum")
     if name in ("start", "stop", "restart", "reset", "uninstall"):
         fleet.gok("install", "work", "family")
@@ -70,7 +72,7 @@ def test_every_example_runs(fleet: GatewayRoot, name: str, line: str) -> None:
     words = shlex.split(line)[1:]
     _prepare(fleet, words[0])
     done = fleet.gateways(*words, "--json")
-    if name == "logs":  # an object a line; there is none yet
+    if name == "logs":  # an object per line; none exists yet
         assert (done.code, done.stdout) == (0, "")
         return
     assert done.code == 0 and done.json["status"] == "success", done
@@ -205,7 +207,7 @@ def test_hints_keep_home_option(fleet: GatewayRoot) -> None:
 
 
 def test_answers_have_no_secret_and_no_traceback(fleet: GatewayRoot) -> None:
-    # The runner looks at every answer, and at the journal.
+    # The runner checks every answer and the journal.
     fleet.profile("night", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     fleet.profile("work", env=f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     (fleet.home("work") / "exits").write_text("1\n" * 20)

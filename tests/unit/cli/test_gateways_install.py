@@ -1,5 +1,4 @@
-"""install, stage, print and uninstall: what is written, what is refused, what is kept, and that one bad profile does
-not stop the rest."""
+"""install, stage, print and uninstall: files written, refused and kept, also beside broken profiles."""
 
 from __future__ import annotations
 

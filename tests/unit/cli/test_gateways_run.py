@@ -1,4 +1,4 @@
-"""start, stop and restart, and the words of the script that people have today."""
+"""start, stop and restart, and the arguments of the former script."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_start_succeeds_only_for_observed_gateways(fleet: GatewayRoot) -> None:
     assert fleet.outcomes(again) == _all("already-running") and [fleet.pid(name) for name in NAMES] == pids
     assert fleet.outcomes(fleet.gok("stop", "--json")) == _all("stopped")
     assert all(pid is not None and is_gone(pid) for pid in pids)
-    for name in NAMES:  # they ended as on purpose
+    for name in NAMES:  # they ended like an intended stop
         assert json.loads((fleet.home(name) / "gateway_state.json").read_text())["gateway_state"] == "stopped"
         assert not (fleet.home(name) / "gateway.pid").exists()
     assert fleet.outcomes(fleet.gok("stop", "--json")) == _all("already-stopped")
@@ -163,7 +163,7 @@ def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayRoot) -> None:
 def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("stage")
     (fleet.home("night") / "slow").write_text("60")
-    # The whole process group gets the signal, as from a terminal: the daemon was started by this very command.
+    # The whole process group gets the signal, like from a terminal: this command started the daemon.
     words = ("install", "--start", "--json")
     with fleet.gateways_process(*words, start_new_session=True) as process:
         until(lambda: fleet.starts("night") and fleet.rows()["default"]["state"] == "running")

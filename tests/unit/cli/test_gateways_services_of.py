@@ -1,4 +1,4 @@
-"""What delete, rename and undo do about services: nothing is left behind, and nothing is forgotten."""
+"""Services and gateways during delete, rename and undo."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def test_rename_of_a_stopped_or_disabled_profile_starts_nothing(fleet: GatewayRo
     fleet.ok("rename", "work", "office")
     assert fleet.rows()["office"]["service"]["enabled"] and fleet.starts("office") == []
     fleet.gok("start", "night")
-    (fleet.home("night") / "profile.yaml").write_text("disabled: true\n")  # by hand: the service is enabled still
+    (fleet.home("night") / "profile.yaml").write_text(
+        "disabled: true\n"
+    )  # without the command: the service is still enabled
     done = fleet.ok("rename", "night", "late", "--json")
     assert [warning["code"] for warning in done.json["warnings"]] == ["not-started"]
     row = fleet.rows()["late"]
@@ -115,7 +117,10 @@ def test_rename_without_hermes_hints_how_to_reinstall_service(fleet: GatewayRoot
 @pytest.mark.parametrize("words", [("delete", "work", "--yes"), ("rename", "work", "office")], ids=" ".join)
 def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayRoot, words: tuple[str, ...]) -> None:
     fleet.gok("stage", "work", "--manager", "systemd")
-    for env in (UNREACHABLE, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}):  # asked for, or beside another one
+    for env in (
+        UNREACHABLE,
+        {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"},
+    ):  # requested, or beside another manager
         done = fleet.unchanged_by(*words, "--json", env=env)
         assert done.code == 4 and "hermes-gateway-work.service" in done.problem["message"] and done.problem["hint"]
     other = tuple("night" if word == "work" else word for word in words)
@@ -123,7 +128,7 @@ def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayRoot, words:
 
 
 class FakeSystemd(SystemdManager):
-    """The user's systemd as it answers for one unit that runs another home."""
+    """A fake systemd of the user with one unit that runs another home."""
 
     home = ""
     asked: list[object]
@@ -150,7 +155,7 @@ class FakeSystemd(SystemdManager):
 
 @pytest.fixture
 def systemd(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """Have commands meet the fake; returns the variables that ask for it."""
+    """Install the fake; returns the variables that select it."""
     from hermes_profiles.services import detect
 
     FakeSystemd.home, FakeSystemd.asked = "", []

@@ -1,4 +1,4 @@
-"""`restart --stale`: after an update, only the gateways that still run what was there before it."""
+"""`restart --stale`: restarts only gateways that run code older than the last update."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ RELEASE = "hermes_agent-0.19.1.dist-info"
 
 @pytest.fixture
 def site(fleet: GatewayRoot) -> Path:
-    """A fake Hermes in a virtual environment; returns where its packages are. A gateway is then what it looks like:
-    an interpreter by its path, with a module."""
+    """A fake Hermes in a virtual environment; returns its packages folder.
+
+    A gateway then has real arguments: an interpreter path and a module.
+    """
     fleet.python.unlink()
     fleet.python.symlink_to(Path(sys.executable).resolve())
     venv = fleet.python.parent.parent
@@ -35,7 +37,7 @@ def site(fleet: GatewayRoot) -> Path:
 
 
 def update(site: Path) -> None:
-    """Install a release, later than anything that runs: the start of a process is known to two seconds."""
+    """Install a release later than all running processes: start times have a resolution of two seconds."""
     time.sleep(3)
     (site / RELEASE).rename(site / "hermes_agent-0.20.0.dist-info")
     os.utime(site / "hermes_agent-0.20.0.dist-info", (time.time() - 0.2,) * 2)

@@ -1,4 +1,4 @@
-"""status and list: what they tell, also when no manager can be asked, and that they change nothing at all."""
+"""status and list: their data with and without a reachable manager; they change nothing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_list_with_unreachable_manager_succeeds(fleet: GatewayRoot, env: dict[st
     fleet.gok("install", "work", "--start")
     for words in (("list", "--json"), ("show", "work", "--json")):
         done = fleet.call(*words, env=env)
-        assert done.code == 0 and done.json["warnings"], "what could not be asked is told"
+        assert done.code == 0 and done.json["warnings"], "the unreachable manager is reported"
     done = fleet.gateways("status", "--json", env=env)
     assert done.code == 4 and len(done.data["gateways"]) == 3
     assert fleet.gateways("start", "--json", env=env).code == 4

@@ -89,7 +89,7 @@ def test_group_name_can_be_any_printable_text(fleet: GatewayRoot, name: str) -> 
 
 
 def _stale(fleet: GatewayRoot, name: str) -> None:
-    """Leave what a gateway that was killed leaves."""
+    """Create the leftovers of a killed gateway."""
     record = {"pid": 2**22 - 3, "kind": "hermes-gateway", "argv": ["hermes", "gateway", "run"], "start_time": 1}
     for file in ("gateway.pid", "gateway.lock"):
         (fleet.home(name) / file).write_text(json.dumps(record))
@@ -136,7 +136,7 @@ def test_reset_of_a_disabled_profile_clears_and_does_not_start(fleet: GatewayRoo
 def test_reset_keeps_unverified_files(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work")
     words = [sys.executable, "-c", "import time; time.sleep(60)", "hermes_cli.main", "gateway", "run"]
-    # Alive, it looks like a gateway, and nothing proves whose it is.
+    # It is alive and looks like a gateway, but its owner cannot be verified.
     with subprocess.Popen(words, env={"PATH": "/usr/bin:/bin"}) as process:
         try:
             until(lambda: Path(f"/proc/{process.pid}/environ").read_bytes())

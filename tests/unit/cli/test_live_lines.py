@@ -1,4 +1,4 @@
-"""On a terminal each gateway under way has a line that is redrawn; elsewhere only final words are said."""
+"""Progress lines: redrawn per gateway on a terminal, only final results elsewhere."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _on_a_terminal(script: str) -> str:
 
 
 def _screen(said: str) -> list[str]:
-    """Return what stands on the terminal in the end."""
+    """Return the final content of the terminal."""
     lines: list[str] = []
     for part in said.replace("\r\n", "\n").split("\n"):
         while part.startswith("\x1b["):

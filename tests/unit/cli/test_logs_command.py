@@ -1,4 +1,4 @@
-"""`hermes-gateways logs` as people use it: read, filtered, followed, piped, interrupted; no secret in any of it."""
+"""`hermes-gateways logs`: read, filtered, followed, piped, interrupted, and always redacted."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ import pytest
 from command_root import OPENAI, SLACK, TOKEN, CommandRoot
 from command_runner import GATEWAYS, Runner, assert_no_canary
 
-# Writes numbered lines as Hermes does, through Python's own rotating handler; `cut`: empties its log now and then,
-# when everybody has had the time to read it.
+# Writes numbered lines like Hermes, through Python's rotating handler; `cut`: empties its log at intervals,
+# after readers had time to read it.
 WRITER = """
 import logging, logging.handlers, os, sys, time
 path, count, size, cut, secret = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), os.environ["SAID"]
@@ -170,9 +170,9 @@ def test_control_bytes_in_logs_are_escaped(world: CommandRoot) -> None:
                                   "-----BEGIN PRIVATE KEY-----\nCANARYabc\n-----END PRIVATE KEY-----"])  # fmt: skip
 @pytest.mark.parametrize("words", [[], ["--json"], ["--since", "2026-11-21"], ["--grep", "said"]])
 def test_secrets_of_other_profiles_are_redacted(world: CommandRoot, said: str, words: list[str]) -> None:
-    """The secrets are those of default; the log is that of work."""
+    """The secrets are from default, the log is from work."""
     log(world, "work").write_text(line(1, f"said {said} and went"))
-    done = world.runner.gateways("logs", *words)  # fails by itself when a canary is in what it says
+    done = world.runner.gateways("logs", *words)  # the runner fails on a canary in the output
     assert "said " in done.stdout
 
 
@@ -191,7 +191,7 @@ def test_secret_at_cut_of_long_line_is_redacted(world: CommandRoot, place: int) 
 
 @pytest.mark.parametrize("step", range(0, 44, 4))
 def test_long_line_of_secrets_is_fully_redacted(world: CommandRoot, step: int) -> None:
-    """Masked, it is shorter than what was read of it."""
+    """The redacted line is shorter than the part that was read."""
     for letter in ("x", "é"):
         log(world, "work").write_text(line(1, letter * step + f" {TOKEN}" * 5_000))
         for words in ((), ("--json",), ("--since", "2026-11-21")):
@@ -204,7 +204,7 @@ def test_long_line_of_secrets_is_fully_redacted(world: CommandRoot, step: int) -
 
 @contextmanager
 def following(world: CommandRoot, *words: str, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `logs -f` until the block ends; it is known to follow when the block begins."""
+    """Run `logs -f` until the block ends; it follows before the block begins."""
     options = {"stdout": subprocess.PIPE, "start_new_session": True} | options
     with world.runner.process("logs", "-f", *words, command=GATEWAYS, **options) as process:
         try:
@@ -216,11 +216,11 @@ def following(world: CommandRoot, *words: str, **options: Any) -> Iterator[subpr
 
 
 def _has_begun(pid: int) -> bool:
-    """Return whether a process sleeps between two looks: it waits, and has its logs open or none to open."""
+    """Return whether a process sleeps between two polls, with its logs open or without any."""
     try:
         with open(f"/proc/{pid}/wchan") as file, open(f"/proc/{pid}/syscall") as call:
             return "nanosleep" in file.read() or call.read().split()[0] in ("230", "115")
-    except PermissionError:  # then it has had the time to
+    except PermissionError:  # then enough time has passed
         time.sleep(2)
         return True
 
@@ -233,7 +233,7 @@ def wait_until(what: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 class Reader:
-    """Collects what a process prints, as it comes."""
+    """Collects the output of a process while it runs."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.lines: list[str] = []
@@ -324,7 +324,7 @@ def test_logs_colours_only_supporting_terminals(
         try:
             while block := os.read(ours, 65536):
                 found += block
-        except OSError:  # the other side is closed
+        except OSError:  # the other end is closed
             pass
         os.close(ours)
         process.wait(10)
@@ -339,7 +339,7 @@ def _memory(pid: int) -> int:
 
 
 def test_follow_loses_no_record_of_fast_rotating_logs(world: CommandRoot, tmp_path: Path) -> None:
-    """Two gateways write 100,000 lines each, rotate all the time and empty their logs: every line once, in order."""
+    """Two gateways write 100,000 lines each, rotate and empty their logs: every line once, in order."""
     out, count = tmp_path / "followed", 100_000
     script = tmp_path / "writer.py"
     script.write_text(WRITER)
@@ -368,14 +368,14 @@ def test_follow_loses_no_record_of_fast_rotating_logs(world: CommandRoot, tmp_pa
                     number = int(row["text"].split()[1])
                     assert number == seen[row["profile"]] + 1, f"{row['profile']}: {number} follows {seen}"
                     seen[row["profile"]] = number
-                    # The writer may empty its log, or write on, when all is read.
+                    # The writer can empty its log or continue once all is read.
                     if number % 40_000 == 39_999:
                         Path(f"{log(world, row['profile'])}.wait").unlink()
                 after = max(after, _memory(process.pid))
                 time.sleep(0.05)
             assert min(seen.values()) == count - 1, seen
             time.sleep(1)
-            assert not followed.read(), "something was told twice"
+            assert not followed.read(), "a record was printed twice"
         finally:
             for writer in writers:
                 writer.kill()
@@ -385,5 +385,5 @@ def test_follow_loses_no_record_of_fast_rotating_logs(world: CommandRoot, tmp_pa
     assert_no_canary(content, "what was followed")
     assert content.count(b"<TELEGRAM_BOT_TOKEN>") == 400
     times = [json.loads(each)["time"] for each in content.splitlines()]
-    # A writer that has to wait between taking the time and writing it down is late for everybody.
+    # A writer delayed between reading the clock and writing the line is out of order for any reader.
     assert sum(one > other for one, other in itertools.pairwise(times)) <= 5

@@ -1,4 +1,4 @@
-"""One look at the service manager for the whole fleet, never one per profile: counted at the program itself."""
+"""The number of calls to the service manager: one for the whole fleet, not one per profile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from command_root import CommandRoot
 
 COUNT = 20
-# Knows every unit it is asked for, all of them idle.
+# Reports every requested unit as idle.
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >> "${0%/*}/../calls"
 for word; do case $word in hermes-gateway*.service)
@@ -23,7 +23,7 @@ esac; done
 
 @pytest.fixture
 def fleet(world: CommandRoot) -> Iterator[CommandRoot]:
-    """Twenty profiles with a unit each, and a user bus that only a stand-in of systemctl talks to."""
+    """Twenty profiles with a unit each, and a user bus used only by the systemctl stand-in."""
     units, programs = world.user / ".config/systemd/user", world.user / "programs"
     units.mkdir(parents=True)
     programs.mkdir()

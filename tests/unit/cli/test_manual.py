@@ -1,4 +1,4 @@
-"""The manual pages: up to date, complete, and shown without a warning."""
+"""The manual pages: current, complete, and displayed without a warning."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ PROGRAMS = [tree.program for tree in TREES]
 LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",
             "SEE ALSO")  # fmt: skip
-# Examples that need more than a folder and a fake manager: the file that runs them, and the text that shows it.
+# Examples that need more than a folder and a fake manager: the test file that runs them, and its text.
 RUN_ELSEWHERE = {
     "hermes-gateways awake on": ("support/live_awake_script.py", 'awake("on"'),
     "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
     "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
 }
-# Reads of these names are reads of the environment of the program.
+# Subscripts of these names read the environment of the program.
 _READ = {"env", "environment", "environ"}
 
 

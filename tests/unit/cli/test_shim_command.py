@@ -1,4 +1,4 @@
-"""`hermes-profiles shim`: put in place, seen, and taken away so that nothing is left of it."""
+"""`hermes-profiles shim`: install, status, and complete removal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASHRC = b"# mine\nalias ll='ls -l'"  # without a line end
 
 
 class ShimHome:
-    """A user with a fake hermes on PATH, start files of shells, and the command run for them."""
+    """A user with a fake hermes on PATH and shell start files, and the commands run as this user."""
 
     def __init__(self, world: CommandRoot) -> None:
         self.world, self.user = world, world.user
@@ -46,7 +46,7 @@ class ShimHome:
         return f"{self.shim.parent}:{self.path}"
 
     def picture(self) -> dict[str, tuple[object, ...]]:
-        """Return all there is, but for our own journal."""
+        """Return the state of the home without the journal."""
         return picture(self.user, without=(".hermes-profiles",))
 
 
@@ -184,7 +184,7 @@ def test_shim_remove_after_hermes_uninstall_removes_the_rest(shims: ShimHome) ->
     before = shims.picture()
     shims.call("install", "--shell-setup")
     bashrc = shims.user / ".bashrc"
-    lines = bashrc.read_text().split("\n")  # as hermes_cli/uninstall.py 0.19.0 does
+    lines = bashrc.read_text().split("\n")  # like hermes_cli/uninstall.py 0.19.0
     bashrc.write_text("\n".join(line for line in lines if "hermes" not in line.lower() or "path=" not in line.lower()))
     assert "export" not in bashrc.read_text() and "shim >>>" in bashrc.read_text()
     shims.call("remove")
@@ -250,7 +250,7 @@ def test_aliases_run_shim_until_it_is_removed(shims: ShimHome) -> None:
     assert all((folder / name).read_bytes() == texts[name] for name in ("night", "other", "own"))
     said = subprocess.run([folder / "coder", "gateway", "start"], env={"PATH": "/bin"}, capture_output=True, check=True)
     assert said.stdout == b"real -p coder gateway start\n", "also where PATH has no hermes: cron, for one"
-    (folder / "later").write_bytes(alias_script("later", str(shims.shim)))  # as Hermes writes it: the first on PATH
+    (folder / "later").write_bytes(alias_script("later", str(shims.shim)))  # like Hermes: the first on PATH
     assert shims.call("remove", "--json").data["aliases"] == ["coder", "later"]
     assert (folder / "later").read_bytes() == alias_script("later", str(shims.real))
     (folder / "later").unlink()

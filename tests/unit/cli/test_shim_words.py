@@ -1,4 +1,4 @@
-"""Words typed to `hermes`: which are ours, and what they mean with a profile named before or after them."""
+"""Arguments of `hermes` under the shim: which program handles them, and for which profile."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def words_of(line: str) -> tuple[str, tuple[str, ...]]:
     ("doctor -h --fix", "hermes", "doctor -h --fix"),
     ("doctor --ack X", "hermes", "doctor --ack X"),
     ("doctor --ack=X --fix", "hermes", "doctor --ack=X --fix"),
-    # A profile, before and after the words.
+    # A profile option before and after the command.
     ("-p work gateways status", "gateways", "status work"),
     ("--profile=work gateways restart --rolling", "gateways", "restart --rolling work"),
     ("gateways status --json -p work", "gateways", "status --json work"),
@@ -74,13 +74,13 @@ def words_of(line: str) -> tuple[str, tuple[str, ...]]:
     ("-p work profile doctor", "profiles", "doctor work"),
     ("-p work profile show night", "profiles", "show night"),
     ("-p work profile delete", "profiles", "delete"),
-    # Shortened options, as argparse takes them.
+    # Abbreviated options, as argparse accepts them.
     ("profile create b --clone-f c", "profiles", "create b --clone-from c"),
     ("profile create b --clone-a --desc=x", "profiles", "create b --clone-all --description=x"),
     ("profile delete b --y", "profiles", "delete b --yes"),
     ("profile create b --no-", "hermes", "profile create b --no-"),
     ("profile alias b --rem --na x", "profiles", "alias b --remove --name x"),
-    # What Hermes itself would not take for a profile.
+    # Values that Hermes does not accept as a profile.
     ("-p no:xdist profile list", "hermes", "-p no:xdist profile list"),
     ("--profile=WORK gateways stop", "hermes", "--profile=WORK gateways stop"),
     ("profile list -p", "hermes", "profile list -p"),
@@ -122,7 +122,7 @@ def test_other_arguments_keep_their_order(words: list[str]) -> None:
         assert all(word in left for word in rest)
 
 
-# --- carried out ----------------------------------------------------------------------------------------------------
+# --- execution ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

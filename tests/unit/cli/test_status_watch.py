@@ -1,4 +1,4 @@
-"""`status --watch` on real terminals of many sizes: what stands on them, and how they are left."""
+"""`status --watch` on real terminals of many sizes: its frames, signals and the restored terminal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENTER, LEAVE, HIDE, SHOW = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25l", b"\x1b[
 
 
 class Terminal:
-    """A terminal with a command at work on it: a screen that knows what the command may say, and nothing else."""
+    """A terminal with a running command; its screen accepts only the escape codes of the command."""
 
     def __init__(self, fleet: GatewayRoot, *words: str, rows: int = 24, columns: int = 80, **env: str) -> None:
         self.master, self.slave = pty.openpty()
@@ -62,7 +62,7 @@ class Terminal:
             seconds = 0.0
 
     def see(self, what: Callable[[list[str]], object]) -> list[str]:
-        """Return the screen as soon as something holds of it."""
+        """Return the screen once a condition on it holds."""
         deadline = time.monotonic() + 20
         while True:
             self.read()
@@ -73,7 +73,7 @@ class Terminal:
             assert self.process.poll() is None, self.said
 
     def screen(self) -> list[str]:
-        """Return the lines of the last whole frame; nothing may be cleared, and no line may be too long."""
+        """Return the lines of the last complete frame; asserts no clearing and no long line."""
         frames = self.frames()
         return [line.rstrip() for line in frames[-1]] if frames else []
 
@@ -89,7 +89,7 @@ class Terminal:
         return [frame for frame in found if len(frame) >= self.rows or frame is not found[-1]]
 
     def end(self, how: Callable[[], object]) -> int:
-        """End it, and return its exit code; the terminal must be as it was."""
+        """End the command and return its exit code; the terminal modes must be restored."""
         how()
         deadline = time.monotonic() + 20
         while self.process.poll() is None and time.monotonic() < deadline:
@@ -160,7 +160,7 @@ def test_watch_keeps_ignored_signal_ignored(fleet: GatewayRoot, terminals: list[
     terminal.process.send_signal(signal.SIGHUP)
     time.sleep(0.3)
     assert terminal.process.poll() is None
-    assert terminal.end(lambda: terminal.type(b"\x03")) == 130, "without a keyboard, too"
+    assert terminal.end(lambda: terminal.type(b"\x03")) == 130, "also without a keyboard"
 
 
 def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
@@ -365,7 +365,7 @@ print(json.dumps(seen))
     assert memory_after - memory < 2_000_000
 
 
-# -- the lines themselves
+# -- lines
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=60)
 ROW = st.tuples(

@@ -1,4 +1,4 @@
-"""team create, list and show as commands: what they say, refuse and leave alone."""
+"""team create, list and show: answers, refusals and unchanged files."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_every_next_step_is_a_command_that_exists(world: CommandRoot) -> None:
 
 
 def test_team_under_multiplexer_hints_restart_for_new_members(world: CommandRoot) -> None:
-    """Started by itself a member's gateway would be refused; and doors that default opens stay closed to it."""
+    """A separate gateway of a member would be refused, and the open access of default does not apply to it."""
     world.make(files={"config.yaml": SOURCE["config.yaml"] + "gateway:\n  multiplex_profiles: true\n"})
     steps = world.ok("team", "create", "family", "--members", "ann", "--json").data["next_steps"]
     assert steps[-1].endswith("hermes-profiles team run-mode multiplex") and "install" not in str(steps)
@@ -208,7 +208,7 @@ def test_team_create_uses_home_option(world: CommandRoot, tmp_path: Path) -> Non
 
 
 def test_concurrent_team_creates_make_one_team(world: CommandRoot) -> None:
-    """The second one finds the first one's profile, or its record, and refuses."""
+    """The second command finds the profile or the record of the first, and refuses."""
     words = ("team", "create", "family", "--members", "ann,bob", "--json")
     with world.process(*words) as one, world.process(*words) as two:
         answers = [json.loads(each.communicate(timeout=120)[0]) for each in (one, two)]

@@ -1,4 +1,4 @@
-"""team add as a command: new members, profiles that join, accounts bound and bound anew; secrets from a pipe alone."""
+"""team add: new members, joining profiles, accounts set and replaced, secrets from a pipe."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def account_of(world: CommandRoot, name: str, team: str = "family") -> str | Non
 
 
 def add(world: CommandRoot, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[str, object]:
-    """Run `team add`; returns its data, or the problem it was refused with."""
+    """Run `team add`; returns its data or its error."""
     before = world.picture() if code or "--dry-run" in words else None
     done = world.call("team", "add", *words, "--json", typed=typed)
     assert done.code == code, done
@@ -280,7 +280,7 @@ def test_joining_profile_keeps_its_account(work: CommandRoot) -> None:
 
 
 def test_empty_profile_joins(team: CommandRoot) -> None:
-    """Nothing is shared but links: the record is written all the same."""
+    """Only links are shared; the record is written as well."""
     team.ok("team", "create", "second", "--share", "persona")
     team.ok("create", "plain", "--no-alias")
     add(team, "plain", "--team", "second")
@@ -317,7 +317,7 @@ def test_killed_join_leaves_old_or_new_state(work: CommandRoot) -> None:
             str(at), "team", "add", "work", "--account-id", ID, command=(sys.executable, "-c", script), stdin=read
         )
         os.close(read)
-        work.call("undo", "no-such-change")  # whatever it is asked, it first heals what was left
+        work.call("undo", "no-such-change")  # every command first recovers an interrupted change
         after = picture(work.root, without=(".hermes-profiles",))
         joined = "work" in work.ok("team", "show", "family", "--json").data["team"]["members"]
         assert joined or after == before
@@ -335,7 +335,7 @@ def test_killed_join_leaves_old_or_new_state(work: CommandRoot) -> None:
 def test_concurrent_account_assignment_has_one_owner(
     team: CommandRoot, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """Both have looked, and nobody had it."""
+    """Both commands have checked before either one writes."""
     team.ok("create", "carl")
     table = team.user / "accounts.csv"
     table.write_text(f"member,account_id,token\neve,{ID},{WEIXIN}\n")

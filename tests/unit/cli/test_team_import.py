@@ -1,4 +1,4 @@
-"""`team import`: accounts become members, all of them or none; what they come from stays as it is."""
+"""`team import`: all accounts or none become members; the source is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTEXT = "CANARY-context-token"
 
 @pytest.fixture
 def claw(world: CommandRoot) -> OpenClaw:
-    """An install with two accounts, one with a name and people of its own."""
+    """An OpenClaw installation with two accounts, one with a name and allowed users."""
     install = OpenClaw(world.user / ".openclaw")
     install.add("aaa111", allowed=["o9x@im.wechat", "o9y@im.wechat"], sync="b1ob", contexts={"o9x@im.wechat": CONTEXT})
     install.add("bbb222")
@@ -134,7 +134,7 @@ def test_disabled_account_is_imported_only_by_name(world: CommandRoot, claw: Ope
     assert set(members(bring(world, "--only", "bbb222-im-bot"))) == {"bbb222"}
 
 
-# Scans of the same person
+# Scans of the same user
 
 
 def test_latest_of_two_scans_is_imported(world: CommandRoot, claw: OpenClaw) -> None:
@@ -169,7 +169,7 @@ def test_newer_scan_of_member_is_reported_and_older_is_skipped(world: CommandRoo
     assert warning["code"] == "older-scan" and "team remove bbb222" in warning["hint"]
 
 
-# Who has what already
+# Accounts in use
 
 
 def test_token_of_two_accounts_is_refused(world: CommandRoot, claw: OpenClaw) -> None:
@@ -307,13 +307,13 @@ def test_a_table_of_another_channel(world: CommandRoot) -> None:
     assert again.code == 0 and not again.data["changed"]
 
 
-# A Hermes profile that keeps several
+# Hermes profiles with several accounts
 
 
 def keep(
     world: CommandRoot, word: str, *, profile: str = "default", user: str = "", saved: str = "2026-01-01T00:00:00Z"
 ) -> None:
-    """Make the files of an account as Hermes' set-up and adapter leave them."""
+    """Create the files of an account like Hermes' set-up and adapter."""
     folder = world.home(profile) / "weixin/accounts"
     folder.mkdir(parents=True, exist_ok=True)
     content = {"token": token(word), "base_url": BASE, "user_id": user or f"o9{word}@im.wechat", "saved_at": saved}
@@ -324,7 +324,7 @@ def keep(
 
 @pytest.fixture
 def several(bare: CommandRoot) -> CommandRoot:
-    """A profile that uses `own` and keeps two accounts that were scanned before."""
+    """A profile that uses `own` and stores two accounts of earlier scans."""
     bare.make("default", {
         ".env": f"OPENAI_API_KEY=sk-CANARY-0123456789\nWEIXIN_ACCOUNT_ID=own@im.bot\nWEIXIN_TOKEN={token('own')}\n",
         "config.yaml": "model: gpt-5\n", "skills/a/SKILL.md": "a\n",
@@ -401,7 +401,7 @@ def test_broken_files_of_profile_are_reported(several: CommandRoot) -> None:
     (folder / "ann@im.bot.json").write_text("{")
     (folder / "bob@im.bot.sync.json").write_text("{")
     (folder / "a b.json").write_text("{}")
-    (folder / "own@im.bot.json").write_text("{")  # of the one that stays nothing is asked
+    (folder / "own@im.bot.json").write_text("{")  # files of the account that stays are not read
     done = bring(world, kind="hermes", source="default")
     assert done.code == 1 and len(done.json["errors"]) == 3
     rest = bring(world, "--skip-bad", kind="hermes", source="default")
@@ -413,7 +413,7 @@ def test_a_profile_whose_own_account_is_not_certain_is_refused(several: CommandR
     world = several
     world.make("work", {".env": "WEIXIN_ACCOUNT_ID=eva@im.bot\n", "config.yaml": "platforms: [\n"})
     keep(world, "eva", profile="work")
-    world.ok("team", "create", "weixin")  # its lead is sound
+    world.ok("team", "create", "weixin")  # its lead is valid
     done = bring(world, kind="hermes", source="work")
     assert done.code == 1 and "work/config.yaml" in done.problem["message"] and world.names() == ["default", "work"]
 

@@ -1,4 +1,4 @@
-"""An import killed at any operation on a file: all accounts are there afterwards, or none; OpenClaw's never change."""
+"""An import killed at any file operation: all accounts are imported or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.model.layout import Layout
 
 Words = tuple[str, ...]
-# Each operation is a place to be killed at; every seventh of them is enough for a look, and all of them at night.
+# The import can be killed at each operation; a normal run tests every seventh, a nightly run all.
 STEP = 1 if NIGHTLY else 7
 
 
@@ -43,10 +43,10 @@ def _hermes(world: CommandRoot) -> Words:
 
 
 def _state(world: CommandRoot) -> dict[str, Any]:
-    """Return all but the journal, and of the trash what is in it: the names of its entries are times."""
+    """Return all files without the journal; trash entries without their names, which are times."""
     found = dict(picture(world.user, without=(".hermes-profiles", "tmp")))
     in_trash = sorted(path.name for path in (world.state / "trash").rglob("*") if path.is_file())
-    found.pop(".hermes/profiles", None)  # our own state lies there
+    found.pop(".hermes/profiles", None)  # the state folder
     return {**found, "the trash": tuple(name for name in in_trash if name != "about.json")}
 
 
@@ -55,7 +55,7 @@ def _kept(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _do(world: CommandRoot, words: Words, operation: Callable[[Files, str, str], None]) -> None:
-    """Run an import in this process; each operation on a file is told first."""
+    """Run an import in this process; `operation` is called before each file operation."""
     before = Files.operation
     Files.operation = operation  # type: ignore[method-assign]
     try:
@@ -85,7 +85,7 @@ def _killed(world: CommandRoot, words: Words, at: int) -> int:
 
 @pytest.mark.parametrize("prepare", [_openclaw, _hermes])
 def test_killed_import_is_complete_or_undone(isolated: Path, prepare: Callable[[CommandRoot], Words]) -> None:
-    home = isolated / "user"  # always the same place, for what is written names it
+    home = isolated / "user"  # a constant path, because written files contain it
 
     def fresh() -> tuple[CommandRoot, Words]:
         shutil.rmtree(home, ignore_errors=True)
@@ -112,5 +112,5 @@ def test_killed_import_is_complete_or_undone(isolated: Path, prepare: Callable[[
             world.ok("team", "import", *words)
             assert _state(world) == new, at
         world.ok("undo")
-        assert _kept(_state(world)) == _kept(old), at  # what was made waits in the trash
+        assert _kept(_state(world)) == _kept(old), at  # the created files are in the trash
     assert seen == {True, False}

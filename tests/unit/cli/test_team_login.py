@@ -1,4 +1,4 @@
-"""`team add --login` around a stand-in of Hermes' set-up: its faults, its terminal, and whoever else is about."""
+"""`team add --login` with a stand-in of Hermes' set-up: faults, terminal, concurrent commands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pty_terminal import Terminal
 TOKEN = "CANARY-scanned-token-0123456789"
 ID = "5ca00000001d@im.bot"
 USER = "mum@im.wechat"
-# What stands for hermes_cli.gateway: it does what the file `plan` beside it says, line by line.
+# The stand-in of hermes_cli.gateway: it executes the file `plan` beside it, line by line.
 _STAND_IN = r"""
 import json, os, pathlib, signal, sys, time
 home = pathlib.Path(os.environ["HERMES_HOME"])
@@ -67,7 +67,7 @@ def leave(rest):
 
 
 class Counter:
-    """Where somebody sits at a terminal; `plan` is what Hermes' set-up does."""
+    """A user at a terminal; `plan` is the behaviour of Hermes' set-up."""
 
     def __init__(self, world: CommandRoot) -> None:
         self.world = world
@@ -90,7 +90,7 @@ class Counter:
         self._plan.write_text("\n".join(lines))
 
     def scans(self, account: str = ID, token: str = TOKEN, user: str = USER, *more: str) -> None:
-        """Let the set-up bring an account, with all its questions answered."""
+        """Let the set-up add an account, with all its prompts answered."""
         self.plan(
             f"scan {account} {token} {user}", f"env WEIXIN_ACCOUNT_ID={account}", f"env WEIXIN_TOKEN={token}",
             "env WEIXIN_DM_POLICY=pairing", "env WEIXIN_ALLOWED_USERS=", "env WEIXIN_GROUP_POLICY=disabled", *more,
@@ -112,7 +112,7 @@ class Counter:
             return code, " ".join(terminal.text.split())
 
     def homes(self) -> dict[str, object]:
-        """Return all that can be seen of every profile."""
+        """Return the state of every profile."""
         return picture(self.world.root, without=(".hermes-profiles",))
 
     def env(self, member: str) -> dict[str, str]:
@@ -259,7 +259,7 @@ def test_login_with_account_of_other_profile_is_refused(counter: Counter) -> Non
 
 
 def test_allow_list_is_the_last_setup_answer(counter: Counter) -> None:
-    """Also where the answer is blank, and where the member had a list or a policy before."""
+    """The answer can be blank, and the member can have a list or a policy before."""
     with (counter.world.home("ann") / ".env").open("a") as env:
         env.write("WEIXIN_ALLOWED_USERS=old@im.wechat\nWEIXIN_DM_POLICY=open\nWEIXIN_ALLOW_ALL_USERS=true\n")
     counter.scans()

@@ -1,4 +1,4 @@
-"""team run-mode: there, back, ten times, refused, gone wrong, killed."""
+"""team run-mode: switches in both directions, refusals, failures and undo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hermes_profiles.cli.commands.team.run_mode import run_mode
 
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
-    """A user with a default profile and two members, nothing installed."""
+    """A user with a default profile and two members, without services."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexRoot(runner)
     world.member("anna")
@@ -58,9 +58,9 @@ def test_run_mode_switches_to_multiplexer_and_back(team: MultiplexRoot) -> None:
 
 
 def test_repeated_switches_restore_files_and_services(team: MultiplexRoot) -> None:
-    """Three times by day."""
+    """Ten times in a nightly run, else three times."""
     config = "# mine\nmodel:   gpt-5  # the big one\nplatforms: {telegram: {enabled: false}}\nx: 1"
-    (team.root / "config.yaml").write_text(config)  # no line end at its end
+    (team.root / "config.yaml").write_text(config)  # without a final newline
     (team.home("default") / ".env").write_text("GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS=boss")
     team.approve("anna", "carla")
     team.member("zoe", config="platforms:\n  weixin: {enabled: true, extra: {dm_policy: pairing}}\n")
@@ -268,7 +268,7 @@ def test_switch_back_keeps_user_changes(team: MultiplexRoot) -> None:
     assert done.code == 0
     assert env.read_bytes() == files["profiles/bob/.env"] + b"MY_OWN=1\n"
     assert config.read_bytes() == files["config.yaml"] + b"mine: 2\n"
-    assert "WEIXIN_ALLOWED_USERS=somebody" in anna.read_text(), "whom a person lets in stays let in"
+    assert "WEIXIN_ALLOWED_USERS=somebody" in anna.read_text(), "a user allowed by hand stays allowed"
     assert any(each["code"] == "kept" for each in done.json["warnings"])
 
 

@@ -1,4 +1,4 @@
-"""team run-mode, killed at any moment: the next command says what to do, and either way leads to a whole state."""
+"""team run-mode killed at any step: the next command names the recovery, in either direction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from by_night import sample
 from command_runner import REPOSITORY, Runner
 from multiplex_root import MultiplexRoot
 
-# Kills its own process as the n-th of these is about to happen: a file of ours put in place, a word to the manager.
+# Kills its own process before the n-th of these operations: a file replacement or a manager call.
 KILLER = """
 import os, signal, sys
 from hermes_profiles.changes.filesystem import Files
@@ -43,7 +43,7 @@ main()
 
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
-    """A team of two under its services, with an approval to be carried and a list to be kept apart."""
+    """A team of two with services, an approval to copy and a separate allow-list."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexRoot(runner)
     world.member("anna")
@@ -57,7 +57,7 @@ def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexR
 
 
 def killed(team: MultiplexRoot, mode: str, at: int, tmp_path: Path) -> bool:
-    """Run the switch and kill it at its n-th step; returns whether it was killed before its end."""
+    """Run the switch and kill it at its n-th step; returns whether it was killed."""
     script = tmp_path / "killer.py"
     script.write_text(KILLER)
     environment = {**team.runner.environment, "PYTHONPATH": str(REPOSITORY)}

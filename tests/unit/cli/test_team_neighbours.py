@@ -1,4 +1,4 @@
-"""Commands that are there for all profiles, on those that lead a team or are in one."""
+"""Profile commands on leads and members of teams."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hermes_profiles.cli.hermes_args import dispatch
 
 @pytest.fixture
 def world(runner: Runner) -> CommandRoot:
-    """Default leads anna and bert, boss leads dora."""
+    """A root where default leads anna and bert, and boss leads dora."""
     world = CommandRoot(runner)
     make_team(world)
     make_team(world, ("dora",), lead="boss", team="sales")
@@ -167,7 +167,7 @@ def test_restored_member_joins_renamed_lead(world: CommandRoot) -> None:
     assert links(world, "dora")["skills"] == "../boss/skills"
 
 
-# What Hermes itself does behind our back
+# Changes by Hermes
 
 
 def test_lead_renamed_by_hermes_is_reported_and_fixed_by_sync(world: CommandRoot) -> None:

@@ -1,4 +1,4 @@
-"""`team remove`: who leaves is stopped, its service goes, its home waits in the trash; all comes back by an undo."""
+"""`team remove`: gateway and service of a member are removed, its home is trashed; undo restores all."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def world(runner: Runner) -> CommandRoot:
 
 @pytest.fixture
 def team(fleet: GatewayRoot) -> GatewayRoot:
-    """The fleet of the fixture, whose default leads anna and bert."""
+    """A fleet whose default leads anna and bert."""
     make_team(fleet)
     return fleet
 
 
 @pytest.fixture
 def multi(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
-    """One gateway that serves the members anna and bert, as a service."""
+    """A multiplexer that serves the members anna and bert as a service."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
     world = MultiplexRoot(runner)
     make_team(world)
@@ -118,7 +118,7 @@ def test_member_that_leads_a_team_is_not_trashed(world: CommandRoot) -> None:
         file.write("teams:\n  sales:\n    channel: weixin\n")
     done = world.unchanged_by("team", "remove", "anna", "--yes", "--json")
     assert done.code == 6 and done.problem["code"] == "leads-a-team" and "carl" in done.problem["message"]
-    world.ok("team", "remove", "anna", "--keep-profile")  # which is how a lead leaves a team
+    world.ok("team", "remove", "anna", "--keep-profile")  # the way a lead leaves a team
 
 
 def test_removed_sticky_default_is_cleared(world: CommandRoot) -> None:
@@ -162,7 +162,7 @@ def test_team_remove_all_stops_and_removes_team(team: GatewayRoot) -> None:
     assert "anna" not in team.names() and done.data["dissolved"] is True
 
 
-# One gateway for all
+# Multiplexer
 
 
 def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexRoot) -> None:

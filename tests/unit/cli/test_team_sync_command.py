@@ -1,4 +1,4 @@
-"""team sync and team check on the command line: rows without secrets, exit codes, one undo."""
+"""team sync and team check: rows without secrets, exit codes, one undo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from team_root import make_team
 
 @pytest.fixture
 def team(world: CommandRoot) -> CommandRoot:
-    """Return a world with the team weixin of anna and bert, led by default."""
+    """Return a root with the team weixin of anna and bert, led by default."""
     make_team(world)
     return world
 
