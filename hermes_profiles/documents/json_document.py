@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from hermes_profiles.documents.yaml.insert import Insertion, Tree, resolve_insertions
 from hermes_profiles.model.errors import DocumentError
 
 from .entries import TreeEntry, read_entries
+from .insertions import Insertion, Pairs, resolve_insertions
 from .text import Decoded, TextDocument, TextEdit, decode_strict
 from .tree import Item, Node, Shape, shape, walk
 from .tree_delete import SpanDeleter
@@ -141,15 +141,15 @@ def _literal(text: str) -> str:
     return text if text in _WORDS or _NUMBER.fullmatch(text) else _quote(text)
 
 
-def _object(pairs: Tree) -> str:
+def _object(pairs: Pairs) -> str:
     return "{" + ", ".join(f"{_quote(name)}: {_written(value)}" for name, value in pairs.items()) + "}"
 
 
-def _written(value: str | Tree) -> str:
+def _written(value: str | Pairs) -> str:
     return _literal(value) if isinstance(value, str) else _object(value)
 
 
-def _shape(value: str | Tree) -> Shape:
+def _shape(value: str | Pairs) -> Shape:
     if isinstance(value, str):
         return shape(_scalar(_literal(value), 0))
     children = tuple((("s", "str", name, ""), _shape(below)) for name, below in value.items())

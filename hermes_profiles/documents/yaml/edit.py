@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
+from hermes_profiles.documents.insertions import resolve_insertions
 from hermes_profiles.documents.text import TextDocument, TextEdit
 from hermes_profiles.documents.tree import Item, Node, Shape
 from hermes_profiles.documents.tree_delete import SpanDeleter, dangling_alias
 from hermes_profiles.model.errors import DocumentError
 
-from .insert import (
-    Inserter,
-    Insertion,
-    flow_text,
-    mapping_shape,
-    pair_shapes,
-    resolve_insertions,
-    scalar_shape,
-)
 from .scalars import double_quoted, is_plain_safe, render, resolve_plain, single_quoted
+from .value import Value, block_lines, flow
+from .writer import YamlWriter, item_shapes, pairs_value, plain_scalar, value_shape
 
 _BLOCK_TEXT = re.compile(
     r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
@@ -42,7 +36,8 @@ class EditPlan:
         self.root = root
         self.removed = remove
         self.shapes: dict[int, Shape] = {}
-        self.insertions, plain = resolve_insertions(document, root, insert, remove)
+        insertions, plain = resolve_insertions(document, root, insert, remove)
+        self.insertions = [(insertion.node, pairs_value(insertion.pairs)) for insertion in insertions]
         self._values: list[TextEdit] = []
         for number, text in plain.items():
             self._replace(items[number], text, plain=True)
@@ -63,22 +58,43 @@ class EditPlan:
 
     def text_edits(self, given: Iterable[TextEdit], *, eat_blanks: bool = False) -> list[TextEdit]:
         """Return all edits of the text, without given edits inside a removed or replaced span."""
-        filled = {id(one.node): flow_text(one.pairs) for one in self.insertions if one.node.kind == "mapping"}
+        filled = {id(node): flow(new) for node, new in self.insertions if node.kind == "mapping"}
         cutter = SpanDeleter(self.document, self.removed, filled, eat_blanks=eat_blanks)
         edits = [*cutter.edits(self.root), *self._values]
         if self.insertions:
-            inserter = Inserter(self.document, self.root, cutter)
-            for one in self.insertions:
-                edits += inserter.edits(one, self.removed)
+            writer = YamlWriter(self.document, self.root, cutter)
+            for node, new in self.insertions:
+                edits += self._inserted(writer, node, new)
         spans = [edit for edit in edits if edit.start < edit.end]
         edits += [one for one in given if not any(s.start <= one.start and one.end <= s.end for s in spans)]
         return edits
 
+    def _inserted(self, writer: YamlWriter, node: Node, new: Value) -> Iterator[TextEdit]:
+        """Yield the edits for new pairs; a mapping that loses all its pairs is filled by the deleter instead."""
+        cutter = writer.cutter
+        if node.kind == "alias":
+            yield writer.merged(node, new)
+        elif node.kind == "scalar":
+            item = node.item
+            if item is not None and item.key is not None and not item.parent.flow and node.start == node.end:
+                indent = writer.blanks(item.key.start) + writer.step
+                yield writer.lines(cutter.line_end(node.end), block_lines(new, indent, writer.step, literal=False))
+            else:
+                yield writer.over(node, flow(new))
+        else:
+            kept = [item for item in node.items if item.number not in self.removed]
+            if node.items and not kept and (node.flow or node.item is not None):
+                return
+            at = cutter.line_end(kept[-1].end) if kept else len(writer.text)
+            if kept and cutter.keeps_blanks(kept[-1].value):
+                at = cutter.after_blanks(at)
+            yield writer.added(node, kept, new, at, literal=False)
+
     def expected(self) -> Shape:
         """Return the shape that the edited document must have."""
-        return self._expected(self.root, {id(one.node): one for one in self.insertions})
+        return self._expected(self.root, {id(node): new for node, new in self.insertions})
 
-    def _expected(self, node: Node, new: Mapping[int, Insertion]) -> Shape:
+    def _expected(self, node: Node, new: Mapping[int, Value]) -> Shape:
         if node.item is not None and node.item.number in self.shapes:
             return self.shapes[node.item.number]
         insertion = new.get(id(node))
@@ -86,10 +102,10 @@ class EditPlan:
             alias: Shape = ("*", node.value)
             if insertion is None:
                 return alias
-            return mapping_shape(insertion.pairs, ((("s", "merge", "<<", ""), alias),))
+            return ("mapping", "map", ((("s", "merge", "<<", ""), alias), *item_shapes(insertion)), "")
         if node.kind == "scalar":
             if insertion is not None:
-                return mapping_shape(insertion.pairs)
+                return value_shape(insertion)
             return ("s", node.tag, node.value, node.anchor)
         children: tuple[Shape, ...] = tuple(
             (self._expected(item.key, {}) if item.key is not None else None, self._expected(item.value, new))
@@ -97,7 +113,7 @@ class EditPlan:
             if item.number not in self.removed
         )
         if insertion is not None:
-            children += pair_shapes(insertion.pairs)
+            children += item_shapes(insertion)
         return (node.kind, node.tag, children, node.anchor)
 
     def _replace(self, item: Item, text: str, *, plain: bool) -> None:
@@ -123,8 +139,8 @@ def rewritten(node: Node, text: str, source: str, *, plain: bool) -> tuple[str, 
     """Return the text of the new value, and its shape."""
     if plain or node.kind == "alias" or (not node.style and node.tag != "str"):
         as_text = not plain and node.tag == "str"
-        written = render(text, as_text=as_text)
-        shape = ("s", "str", text, "") if as_text else scalar_shape(text)
+        written = render(text, as_text=True) if as_text else flow(plain_scalar(text))
+        shape = ("s", "str", text, "") if as_text else value_shape(plain_scalar(text))
         return written, (*shape[:3], "" if node.kind == "alias" else node.anchor)
     shape = ("s", node.tag, text, node.anchor)
     if not node.style:

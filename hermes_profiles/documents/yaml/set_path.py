@@ -16,8 +16,8 @@ from hermes_profiles.model.errors import DocumentError
 
 from .document import YamlDocument
 from .edit import rewritten
-from .insert import Inserter
 from .value import Value, block_lines, block_pair, canonical, flow, nested, scalar, with_value
+from .writer import YamlWriter
 
 Candidate = Callable[[], list[TextEdit]]
 
@@ -129,8 +129,8 @@ class _Putter:
         self.document = document
         self.text = document.text
         self.cutter = SpanDeleter(document, frozenset(), {})
-        inserter = Inserter(document, document.root, self.cutter)
-        self.step, self.line_end = inserter.step, inserter.line_end
+        self.writer = YamlWriter(document, document.root, self.cutter)
+        self.step = self.writer.step
 
     def candidates(self, path: tuple[str, ...], value: Value) -> Iterator[Candidate]:
         """Yield edits for a path that `with_value` can set."""
@@ -145,8 +145,7 @@ class _Putter:
         if item is not None and (not rest or node.kind == "scalar"):
             yield from self._replaced(item, nested(rest, value))
         elif node.kind == "alias":
-            pair = flow(nested(rest, value))[1:-1]
-            yield lambda: [TextEdit(node.start, node.end, f"{{<<: *{node.value}, {pair}}}")]
+            yield lambda: [self.writer.merged(node, nested(rest, value))]
         else:
             new = nested(rest[1:], value)
             yield from self._added(node, scalar("str", rest[0]) if node.kind == "mapping" else None, new)
@@ -156,40 +155,33 @@ class _Putter:
     def _replaced(self, item: Item, value: Value) -> Iterator[Candidate]:
         node = item.value
         if value.kind == "scalar" and node.real.kind == "scalar":
-            yield lambda: [self._over(node, self._scalar(node, value))]
+            yield lambda: [self.writer.over(node, self._scalar(node, value))]
             return
         if value.items and item.key is not None and not item.parent.flow:
-            key = item.key.start
-            indent = " " * (key - self.cutter.line_start(key)) + self.step
+            indent = self.writer.blanks(item.key.start) + self.step
             yield lambda: self._as_block(node, value, indent)
         if node.items and not node.flow:
             gone = frozenset(one.number for one in node.items)
             yield lambda: list(SpanDeleter(self.document, gone, {id(node): flow(value)}).edits(self.document.root))
         else:
-            yield lambda: [self._over(node, flow(value))]
+            yield lambda: [self.writer.over(node, flow(value))]
 
     def _scalar(self, node: Node, value: Value) -> str:
         if value.tag == "str" == node.tag and node.kind == "scalar":
             return rewritten(node, value.text, self.text[node.body : node.end], plain=False)[0]
         return flow(value)
 
-    def _over(self, node: Node, written: str) -> TextEdit:
-        before = self.text[max(0, node.body - 1) : node.body]
-        needs_space = node.start == node.end and before in (":", "-")
-        needs_space = needs_space or (node.body == node.end and node.start < node.body and before not in (" ", "\t"))
-        return TextEdit(node.body, node.end, f" {written}" if needs_space else written)
-
     def _as_block(self, node: Node, value: Value, indent: str) -> list[TextEdit]:
         """Return the edits that put a collection on the lines below its key; the comment of the key keeps its place."""
         if not node.items or node.flow:
             start = len(self.text[: node.body].rstrip(" \t"))
             at = self.cutter.line_end(node.end)
-            return [TextEdit(start, node.end, ""), self._lines(at, block_lines(value, indent, self.step))]
+            return [TextEdit(start, node.end, ""), self.writer.lines(at, block_lines(value, indent, self.step))]
         first = self.cutter.begin(node.items[0])
         if node.kind == value.kind:
-            indent = " " * (first - self.cutter.line_start(first))
+            indent = self.writer.blanks(first)
         lines = block_lines(value, indent, self.step)
-        edits = [TextEdit(self.cutter.line_start(first), self.cutter.line_start(first), self._joined(lines))]
+        edits = [TextEdit(self.cutter.line_start(first), self.cutter.line_start(first), self.writer.joined(lines))]
         for one in node.items:
             begin = self.cutter.line_start(self.cutter.begin(one))
             edits.append(TextEdit(begin, self.cutter.tail(one), ""))
@@ -199,30 +191,15 @@ class _Putter:
 
     def _added(self, node: Node, key: Value | None, value: Value) -> Iterator[Candidate]:
         pair = Value("sequence" if key is None else "mapping", "seq" if key is None else "map", items=((key, value),))
+        at = self.cutter.tail(node.items[-1]) if node.items and not node.flow else len(self.text)
+        yield lambda: [self.writer.added(node, node.items, pair, at)]
         if node.flow or (not node.items and node.item is not None):
-            if node.items:
-                yield lambda: [TextEdit(node.items[-1].end, node.items[-1].end, f", {flow(pair)[1:-1]}")]
-            else:
-                yield lambda: [TextEdit(node.body, node.end, flow(pair))]
             return
-        at, indent = len(self.text), ""
-        if node.items:
-            first = self.cutter.begin(node.items[0])
-            indent = " " * (first - self.cutter.line_start(first))
-            at = self.cutter.tail(node.items[-1])
-        yield lambda: [self._lines(at, block_lines(pair, indent, self.step))]
+        indent = self.writer.indentation(node)
         if key is None:
-            yield lambda: [self._lines(at, [f"{indent}- {flow(value)}"])]
+            yield lambda: [self.writer.lines(at, [f"{indent}- {flow(value)}"])]
         else:
-            yield lambda: [self._lines(at, [f"{indent}{flow(key)}: {flow(value)}"])]
+            yield lambda: [self.writer.lines(at, [f"{indent}{flow(key)}: {flow(value)}"])]
             # The other place is before an explicit end of the document, or a comment that a block scalar would include.
             end = self.cutter.line_end(node.items[-1].end) if node.items else at
-            yield lambda: [self._lines(end, block_pair(key, value, indent, self.step))]
-
-    def _joined(self, lines: list[str]) -> str:
-        return self.line_end.join(lines) + self.line_end
-
-    def _lines(self, at: int, lines: list[str]) -> TextEdit:
-        if at and self.text[at - 1] not in "\r\n":
-            return TextEdit(at, at, self.line_end + self.line_end.join(lines))
-        return TextEdit(at, at, self._joined(lines))
+            yield lambda: [self.writer.lines(end, block_pair(key, value, indent, self.step))]

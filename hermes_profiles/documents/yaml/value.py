@@ -14,7 +14,7 @@ from hermes_profiles.documents.tree import Node
 
 from .scalars import construct, double_quoted, is_plain_safe, render, resolve_plain
 
-_PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
+PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
 # Numbers as users write them. YAML 1.1 also reads `+49170`, `0123`, `1_000` and `22:30` as numbers, which changes a
 # phone number, a code or a time of day: those stay text.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
@@ -150,7 +150,7 @@ def flow(value: Value) -> str:
 
 
 def _written(value: Value) -> str:
-    if value.tag not in _PLAIN_TAGS:
+    if value.tag not in PLAIN_TAGS:
         raise ValueError(f"!!{value.tag}")
     if value.tag == "str":
         return render(value.text, as_text=True)
@@ -159,13 +159,13 @@ def _written(value: Value) -> str:
     return value.text
 
 
-def block_pair(key: Value, value: Value, indent: str, step: str) -> list[str]:
+def block_pair(key: Value, value: Value, indent: str, step: str, *, literal: bool = True) -> list[str]:
     """Return the lines of one pair of a block mapping. Raises ValueError as `flow` does."""
     head = f"{indent}{flow(key)}:"
     if value.items:
-        return [head, *block_lines(value, indent + step, step)]
+        return [head, *block_lines(value, indent + step, step, literal=literal)]
     text = value.text
-    if value.kind == "scalar" and value.tag == "str" and "\n" in text:
+    if literal and value.kind == "scalar" and value.tag == "str" and "\n" in text:
         body = text.removesuffix("\n")
         if body and not body.endswith("\n") and _LITERAL.fullmatch(body):
             lines = [f"{indent}{step}{line}" if line else "" for line in body.split("\n")]
@@ -174,16 +174,16 @@ def block_pair(key: Value, value: Value, indent: str, step: str) -> list[str]:
     return [f"{head} {flow(value)}"]
 
 
-def block_lines(value: Value, indent: str, step: str) -> list[str]:
+def block_lines(value: Value, indent: str, step: str, *, literal: bool = True) -> list[str]:
     """Return a collection as lines of block style; a list item begins behind its dash."""
     if value.tag not in ("map", "seq"):
         raise ValueError(f"!!{value.tag}")
     lines: list[str] = []
     for key, each in value.items:
         if key is not None:
-            lines += block_pair(key, each, indent, step)
+            lines += block_pair(key, each, indent, step, literal=literal)
         elif each.kind == "mapping" and each.items:
-            below = block_lines(each, indent + "  ", step)
+            below = block_lines(each, indent + "  ", step, literal=literal)
             lines += [f"{indent}- {below[0][len(indent) + 2 :]}", *below[1:]]
         else:
             lines.append(f"{indent}- {flow(each)}")
