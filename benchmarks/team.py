@@ -65,7 +65,7 @@ def measure(mode: str, count: int, idle: float) -> Figures:
         time.sleep(idle)
         cpu = (sum(map(_cpu, pids)) - spent) / (time.monotonic() - began)
         for member in world.members:
-            world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+            world.ilink.send(token(member), friend(member), f"say-hello-{member}")
         for member in world.members:
             world.answered(member, friend(member))
         time.sleep(SETTLE)

@@ -111,8 +111,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Fail a test that passed while a secret was printed or logged."""
     report = yield
     if report.when == "teardown" and report.passed:
-        said = [title for title, text in report.sections if CANARY in text]
-        if said:
+        printed = [title for title, text in report.sections if CANARY in text]
+        if printed:
             report.outcome = "failed"
-            report.longrepr = f"a secret of a fixture was printed: {', '.join(said)}"
+            report.longrepr = f"a secret of a fixture was printed: {', '.join(printed)}"
     return report

@@ -205,7 +205,7 @@ class AccountsRoot:
         }
 
 
-def heard(world: AccountsRoot) -> list[tuple[str, str, str]]:
+def model_messages(world: AccountsRoot) -> list[tuple[str, str, str]]:
     """Return (account, user, message) of every answer of the model so far."""
     return sorted(
         (account, each.to, match[1])
@@ -221,17 +221,17 @@ def interrupted(world: AccountsRoot, members: tuple[str, ...], last: str) -> dic
     Waits for the answer to the `last` message. The result is: account → answered messages.
     """
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-first-{member} take-time")
+        world.ilink.send(token(member), friend(member), f"say-first-{member} take-time")
     done = world.ilink.wait(lambda: sum("take-time" in str(each) for each in world.ilink.asked) >= len(members), 60)
     assert done, world.logs()
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-second-{member}")
+        world.ilink.send(token(member), friend(member), f"say-second-{member}")
     for member in members:
-        said = f"heard say-{last}-{member} "
-        done = world.ilink.wait(lambda m=member, s=said: s in str(world.ilink.answers(token(m), friend(m))), 60)  # type: ignore[misc]
-        assert done, f"{said} was not answered: {dict(world.ilink.sent)}\n{world.logs()}"
+        text = f"heard say-{last}-{member} "
+        done = world.ilink.wait(lambda m=member, s=text: s in str(world.ilink.answers(token(m), friend(m))), 60)  # type: ignore[misc]
+        assert done, f"{text} was not answered: {dict(world.ilink.sent)}\n{world.logs()}"
     world.idle()
-    return {account: [word for one, _, word in heard(world) if one == account] for account in world.ilink.sent}
+    return {account: [word for one, _, word in model_messages(world) if one == account] for account in world.ilink.sent}
 
 
 def _at_work(state: Path) -> bool:

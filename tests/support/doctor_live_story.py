@@ -58,7 +58,7 @@ def doctor(*words: str, python: Path) -> Any:
     return command("hermes_profiles.cli", "doctor", "--only", "services", *words, python=python, code=None)["data"]
 
 
-def told(data: Any) -> list[list[Any]]:
+def rows_of(data: Any) -> list[list[Any]]:
     rows = [[row["check"], row["severity"], row["profiles"], row["fix"]["automatic"]] for row in data["findings"]]
     return sorted(row for row in rows if row[0] != "services.linger-off")
 
@@ -79,8 +79,8 @@ def eventually(holds: Callable[[], bool], what: str) -> None:
 
 
 def loops(name: str) -> bool:
-    said = show(name)
-    return int(said["NRestarts"]) >= 4
+    properties = show(name)
+    return int(properties["NRestarts"]) >= 4
 
 
 def code_of(name: str) -> str:
@@ -108,7 +108,7 @@ def main() -> None:
     gateways("install", "bad", "plain", python=old)
     gateways("install", "default", "drift", "ghost", "loop", "work", "--start", python=good)
     gateways("start", "bad", "plain", python=good)
-    SEEN["healthy"] = told(doctor(python=good))
+    SEEN["healthy"] = rows_of(doctor(python=good))
 
     (home("drift") / "config.yaml").write_text("model: gpt-5\nagent:\n  restart_drain_timeout: 300\n")
     (home("loop") / "exits").write_text("1\n" * 500)
@@ -119,7 +119,7 @@ def main() -> None:
     for name in ("bad", "ghost", "loop", "plain"):
         subprocess.run(["systemctl", "--user", "kill", "--signal=KILL", f"hermes-gateway-{name}.service"], check=True)
     eventually(lambda: all(loops(name) for name in ("bad", "ghost", "loop", "plain")), "four loops")
-    SEEN["broken"] = told(doctor(python=good))
+    SEEN["broken"] = rows_of(doctor(python=good))
     SEEN["codes"] = {name: code_of(name) for name in ("bad", "ghost", "plain")}
 
     fixed = doctor("--fix", "--yes", python=good)
@@ -127,14 +127,14 @@ def main() -> None:
     ghost = show("ghost")
     SEEN["ghost is"] = [ghost["LoadState"], ghost["ActiveState"], (UNITS / "hermes-gateway-ghost.service").exists()]
     eventually(lambda: show("bad")["SubState"] == "running", "the one with a new Python")
-    SEEN["left"] = told(doctor(python=good))
+    SEEN["left"] = rows_of(doctor(python=good))
     SEEN["drifted is"] = show("drift")["TimeoutStopUSec"]
 
     for _ in fixed["changes"]:
         command("hermes_profiles.cli", "undo", python=good)
     ghost = show("ghost")
     SEEN["ghost is back"] = [ghost["LoadState"], ghost["UnitFileState"], ghost["NeedDaemonReload"]]
-    SEEN["back"] = [row[0] for row in told(doctor(python=good)) if row[2] in (["ghost"], ["drift"])]
+    SEEN["back"] = [row[0] for row in rows_of(doctor(python=good)) if row[2] in (["ghost"], ["drift"])]
     gateways("uninstall", *NAMES, python=good)
     SEEN["units left"] = sorted(path.name for path in UNITS.glob("*.service"))
     sys.stdout.write(json.dumps(SEEN) + "\n")

@@ -43,7 +43,7 @@ def command(module: str, *words: str) -> Any:
     return answer["data"]
 
 
-def told(*words: str) -> list[list[Any]]:
+def findings(*words: str) -> list[list[Any]]:
     rows = command("hermes_profiles.cli", "doctor", "--only", "services", *words)["findings"]
     return [[row["check"], row["severity"], row["profiles"]] for row in rows if row["check"] != "services.linger-off"]
 
@@ -68,26 +68,26 @@ def main() -> None:
         (home / ".env").write_text("HERMES_DISABLE_LAZY_INSTALLS=1\n")
         (home / ".env").chmod(0o600)
         hermes("-p", name, "gateway", "install", "--no-start-now")
-    SEEN["idle"] = sorted(told())
+    SEEN["idle"] = sorted(findings())
     for name in ("default", "one", "two"):
         hermes("-p", name, "gateway", "start")
         eventually(name)
-    SEEN["by hermes"] = told()
+    SEEN["by hermes"] = findings()
     (ROOT / "active_profile").write_text("one\n")
-    SEEN["sticky"] = sorted(told())
+    SEEN["sticky"] = sorted(findings())
     (ROOT / "active_profile").unlink()
     command("hermes_profiles.cli.gateways", "install")
-    SEEN["adopted"] = told()
+    SEEN["adopted"] = findings()
     # At each start Hermes rewrites its unit when it differs from its template.
     command("hermes_profiles.cli.gateways", "restart")
     for name in ("default", "one", "two"):
         eventually(name)
-    SEEN["booted"] = told()
+    SEEN["booted"] = findings()
     hermes("profile", "delete", "two", "-y")
-    SEEN["deleted"] = told()
+    SEEN["deleted"] = findings()
     fixed = command("hermes_profiles.cli", "doctor", "--only", "services", "--fix", "--yes")
     SEEN["fixed"] = [row["check"] for row in fixed["fixed"]]
-    SEEN["left"] = told(), sorted(path.name for path in UNITS.glob("hermes-gateway-two*"))
+    SEEN["left"] = findings(), sorted(path.name for path in UNITS.glob("hermes-gateway-two*"))
     command("hermes_profiles.cli.gateways", "uninstall")
     sys.stdout.write(json.dumps(SEEN) + "\n")
 

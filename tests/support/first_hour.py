@@ -85,7 +85,7 @@ def write_home(home: Path, url: str, port: int) -> None:
 
 
 @dataclass(frozen=True)
-class Said:
+class Result:
     """The result of a command."""
 
     line: str
@@ -105,51 +105,51 @@ class Said:
 
 
 class User:
-    """A user at a shell with a separate home. `said` has all results so far."""
+    """A user at a shell with a separate home. `results` has all results so far."""
 
     def __init__(self, home: Path, variables: dict[str, str]) -> None:
         self.home = home
         self.root = home / ".hermes"
         self.venv = home / "venv"
-        self.said: list[Said] = []
+        self.results: list[Result] = []
         path = f"{self.venv}/bin:{home}/.local/bin:/usr/local/bin:/usr/bin:/bin"
         self.environment = {
             "HOME": str(home), "USER": "newcomer", "SHELL": "/bin/bash", "LANG": "C.UTF-8", "TZ": "UTC", "PATH": path,
             **variables,
         }  # fmt: skip
 
-    def types(self, line: str, *, code: int = 0, says: str = "", never: str = "") -> Said:
-        """Run a shell line; it must exit with `code` and print each text of `says` (split at `|`)."""
+    def run(self, line: str, *, code: int = 0, prints: str = "", omits: str = "") -> Result:
+        """Run a shell line; it must exit with `code` and print each text of `prints` (split at `|`)."""
         started = time.monotonic()
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-c", line], env=self.environment, cwd=self.home,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False,
         )  # fmt: skip
-        said = Said(line, done.returncode, done.stdout, done.stderr, time.monotonic() - started)
-        self.said.append(said)
-        both = said.stdout + said.stderr
-        assert said.code == code, f"`{line}` should have ended with {code}, not {said.code}"
+        result = Result(line, done.returncode, done.stdout, done.stderr, time.monotonic() - started)
+        self.results.append(result)
+        both = result.stdout + result.stderr
+        assert result.code == code, f"`{line}` should have ended with {code}, not {result.code}"
         assert "CANARY" not in both, f"`{line}` shows a secret"
         assert "Traceback" not in both, f"`{line}` fell over"
-        for words in filter(None, says.split("|")):
+        for words in filter(None, prints.split("|")):
             assert words in both, f"`{line}` does not say {words!r}"
-        for words in filter(None, never.split("|")):
+        for words in filter(None, omits.split("|")):
             assert words not in both, f"`{line}` says {words!r}"
-        return said
+        return result
 
-    def follows(self, said: Said, start: str) -> Said:
+    def run_hint(self, result: Result, start: str) -> Result:
         """Run the first command of a hint that begins with `start`."""
-        found = re.search(rf"(?:`|: )({re.escape(start)}[^`\n]*)", said.stdout + said.stderr)
-        assert found, f"`{said.line}` names no command that begins with `{start}`"
-        return self.types(found[1].strip())
+        found = re.search(rf"(?:`|: )({re.escape(start)}[^`\n]*)", result.stdout + result.stderr)
+        assert found, f"`{result.line}` names no command that begins with `{start}`"
+        return self.run(found[1].strip())
 
     def gateways(self, line: str = "hermes-gateways status --json", *, code: int = 0) -> dict[str, Any]:
         """Return profile → gateway row of status."""
-        return {row["profile"]: row for row in self.types(line, code=code).data["gateways"]}
+        return {row["profile"]: row for row in self.run(line, code=code).data["gateways"]}
 
     def report(self) -> str:
         """Return all commands and their output."""
-        return "\n".join(map(str, self.said))
+        return "\n".join(map(str, self.results))
 
     def end(self) -> None:
         """End all processes after a failure."""

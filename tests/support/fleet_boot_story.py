@@ -38,7 +38,7 @@ def up(before: dict[str, int] | None = None) -> dict[str, Any]:
     return found
 
 
-def told(found: dict[str, Any]) -> dict[str, Any]:
+def summary(found: dict[str, Any]) -> dict[str, Any]:
     return {name: {"pid": found[name]["pid"], "masked": found[name]["masked_channels"]} for name in NAMES}
 
 
@@ -52,7 +52,7 @@ def install(url: str) -> list[Any]:
 
 def boot() -> list[Any]:
     """Check services started by the manager, restarted by systemctl, and killed together."""
-    found = [told(up())]
+    found = [summary(up())]
     for number in range(2):
         pids = {name: row["pid"] for name, row in found[-1].items()}
         if number:
@@ -60,7 +60,7 @@ def boot() -> list[Any]:
                 os.kill(pid, signal.SIGKILL)
         else:
             systemctl("restart", "--no-block", *reversed(UNITS))
-        found.append(told(up(pids)))
+        found.append(summary(up(pids)))
         time.sleep(3)
     command("uninstall")
     return found

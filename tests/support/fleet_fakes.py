@@ -363,19 +363,19 @@ def drive(
     world: FakeFleet,
     verb: Verb,
     names: Sequence[str] = (),
-    told: Callable[[Outcome], None] = lambda _: None,
+    on_outcome: Callable[[Outcome], None] = lambda _: None,
     **pace: Any,
 ) -> dict[str, Outcome]:
     """Return profile → outcome of the executor alone."""
     profiles = tuple(names) or tuple(world.sims)
-    outcomes = FleetExecutor(verb, world, RunOptions(**pace), told).run(profiles, world.gateways())
+    outcomes = FleetExecutor(verb, world, RunOptions(**pace), on_outcome).run(profiles, world.gateways())
     assert [each.profile for each in outcomes] == list(profiles), "an account for each, in the order given"
     return {each.profile: each for each in outcomes}
 
 
 def act(
     world: FakeFleet, verb: Verb, names: Sequence[str], *, named: bool = True, disabled: Iterable[str] = (),
-    start_stopped: bool = False, told: Callable[[Outcome], None] = lambda _: None, **pace: Any,
+    start_stopped: bool = False, on_outcome: Callable[[Outcome], None] = lambda _: None, **pace: Any,
 ) -> dict[str, Outcome]:  # fmt: skip
     """Return profile → outcome of a whole command: selected, then executed."""
     gateways = world.gateways()
@@ -383,6 +383,6 @@ def act(
         verb, Selection(tuple(names), named), gateways, disabled=disabled, start_stopped=start_stopped
     )  # fmt: skip
     for outcome in plan.outcomes:
-        told(outcome)
-    done = FleetExecutor(verb, world, RunOptions(**pace), told).run(plan.driven, gateways)
+        on_outcome(outcome)
+    done = FleetExecutor(verb, world, RunOptions(**pace), on_outcome).run(plan.driven, gateways)
     return {each.profile: each for each in (*plan.outcomes, *done)}

@@ -138,7 +138,7 @@ def only_poller(api: BotApi, name: str) -> None:
     assert set(api.since(before)) == {name}, api.since(before)
 
 
-def told_truly(ports: dict[str, int]) -> dict[str, int]:
+def check_status(ports: dict[str, int]) -> dict[str, int]:
     """Compare status with files, process table, `/health` and Hermes' list; returns the pids."""
     seen = rows()
     assert set(seen) == set(NAMES)
@@ -150,9 +150,9 @@ def told_truly(ports: dict[str, int]) -> dict[str, int]:
         assert healthy(ports[name]), name
         assert row["api"] is None or row["api"]["healthy"], row
     assert {row["pid"] for row in seen.values()} == set(processes()), "no gateway more, none less"
-    said = hermes("gateway", "list")
+    output = hermes("gateway", "list")
     for name, row in seen.items():
-        assert any(name in line.split() and str(row["pid"]) in line for line in said.splitlines()), said
+        assert any(name in line.split() and str(row["pid"]) in line for line in output.splitlines()), output
     return {name: row["pid"] for name, row in seen.items()}
 
 
@@ -176,7 +176,7 @@ def start_five(api: BotApi, ports: dict[str, int]) -> None:
     assert masked("two") == {"telegram", "api_server"} and masked("one") == set()
     reasons = {each["name"]: each["detail"] for each in rows("two")["two"]["channels"]}
     assert reasons["telegram"] == "platform 'telegram' disabled: token already in use by profile 'one'"
-    told_truly(ports)
+    check_status(ports)
     clean_environments()
     only_poller(api, "one")
     assert set(outcomes("start").values()) == {"already-running"}
@@ -184,25 +184,25 @@ def start_five(api: BotApi, ports: dict[str, int]) -> None:
 
 
 def restart_each_side(api: BotApi, ports: dict[str, int]) -> None:
-    before = told_truly(ports)
+    before = check_status(ports)
     assert outcomes("restart", "two") == {"two": "restarted"}
     only_poller(api, "one")
     assert outcomes("restart", "one") == {"one": "restarted"}
     only_poller(api, "one")
     assert masked("two") == {"telegram", "api_server"}
-    after = told_truly(ports)
+    after = check_status(ports)
     assert {name for name in NAMES if before[name] != after[name]} == {"one", "two"}
 
 
-def stay_apart(ports: dict[str, int]) -> None:
+def check_sticky_profile(ports: dict[str, int]) -> None:
     """Check that a sticky profile does not change the home of the default service."""
     command("use", "three", program="profiles")
     assert outcomes("restart", "default") == {"default": "restarted"}
-    told_truly(ports)
+    check_status(ports)
     command("use", "default", program="profiles")
 
 
-def survive(api: BotApi, ports: dict[str, int]) -> None:
+def check_restarts(api: BotApi, ports: dict[str, int]) -> None:
     """Check that killed gateways are restarted and counted, and the owner keeps its bot."""
     for number, why in ((signal.SIGKILL, "killed"), (signal.SIGUSR1, "exit 75")):
         pid = rows("one")["one"]["pid"]
@@ -216,7 +216,7 @@ def survive(api: BotApi, ports: dict[str, int]) -> None:
     eventually(lambda: healthy(ports["one"]), "health")
 
 
-def hand_over(api: BotApi) -> None:
+def check_owner_change(api: BotApi) -> None:
     """Check that the bot moves when its owner stops, and returns only on request."""
     assert outcomes("stop", "one") == {"one": "stopped"}
     assert outcomes("restart", "two") == {"two": "restarted"} and masked("two") == set()
@@ -230,7 +230,7 @@ def hand_over(api: BotApi) -> None:
     assert (api.conflicts, api.most_at_once) == (0, 1)
 
 
-def park_the_broken(ports: dict[str, int]) -> None:
+def check_failed_gateway(ports: dict[str, int]) -> None:
     """Check that a gateway that exits with 78 is reported as failed and not retried."""
     assert outcomes("stop", "four") == {"four": "stopped"}
     with socket.create_server(("127.0.0.1", ports["four"])):
@@ -259,7 +259,7 @@ def stay_down() -> None:
     assert outcomes("restart", "three", "--start-stopped") == {"three": "started"}
 
 
-def change_names() -> None:
+def check_rename_and_delete() -> None:
     """Check that rename moves the service of a profile and delete removes it."""
     command("rename", "three", "third", program="profiles")
     eventually(lambda: rows("third")["third"]["state"] == "running", "the gateway under its new name")
@@ -268,7 +268,7 @@ def change_names() -> None:
     assert processes() == {} and not list(HOME.rglob("hermes-gateway-th*"))
 
 
-def leave_nothing() -> None:
+def check_leftovers() -> None:
     assert "uninstalled" in set(outcomes("uninstall").values())
     assert processes() == {}
     left = [path for path in HOME.rglob("hermes-gateway*") if not path.is_dir()]
@@ -282,13 +282,13 @@ def main() -> None:
         try:
             start_five(api, ports)
             restart_each_side(api, ports)
-            stay_apart(ports)
-            survive(api, ports)
-            hand_over(api)
-            park_the_broken(ports)
+            check_sticky_profile(ports)
+            check_restarts(api, ports)
+            check_owner_change(api)
+            check_failed_gateway(ports)
             stay_down()
-            change_names()
-            leave_nothing()
+            check_rename_and_delete()
+            check_leftovers()
         finally:
             subprocess.run(
                 [sys.executable, "-m", "hermes_profiles.cli.gateways", "uninstall"], check=False, capture_output=True

@@ -192,8 +192,8 @@ class GatewayRoot(CommandRoot):
         """Return the daemon's information on each of its programs."""
         from hermes_profiles.services.supervisor.client import call
 
-        told = call(self.state / "supervisor", "getStatus", [])
-        return dict(told["programs"])
+        info = call(self.state / "supervisor", "getStatus", [])
+        return dict(info["programs"])
 
     def end(self) -> list[int]:
         """End the daemon and its gateways; returns the other processes of the user, which are ended as well."""

@@ -28,7 +28,7 @@ hermes_cli.plugins.discover_plugins()
 from gateway.platform_registry import platform_registry
 for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
     object.__setattr__(entry, "check_fn", lambda *args, **more: True)
-def look(home):
+def read_home(home):
     os.environ["HERMES_HOME"] = home
     hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
     try:
@@ -58,7 +58,7 @@ for row in rows:
     if child == 0:
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                answer = look(row["home"])
+                answer = read_home(row["home"])
         except BaseException as error:
             import traceback
             answer = {"error": traceback.format_exc()}

@@ -25,133 +25,134 @@ MADE = ("twin", "work", "night")
 def move_port(user: User, profile: str) -> None:
     """Set a random free port: parallel tests would choose the same next free port."""
     line = f"echo {free_port()} | hermes-profiles env set {profile} API_SERVER_PORT"
-    user.types(line, says=f"API_SERVER_PORT of {profile}")
+    user.run(line, prints=f"API_SERVER_PORT of {profile}")
 
 
 def install(user: User) -> None:
-    user.types(f"pip install --no-index --no-deps --disable-pip-version-check {quoted(WHEEL)}", says="Successfully")
-    user.types("hermes-profiles --version", says="hermes-profiles 0.")
-    user.types("hermes-gateways --version", says="hermes-gateways 0.")
-    user.types("hermes-profiles", code=2, says="clone|doctor|undo|Examples:")
+    user.run(f"pip install --no-index --no-deps --disable-pip-version-check {quoted(WHEEL)}", prints="Successfully")
+    user.run("hermes-profiles --version", prints="hermes-profiles 0.")
+    user.run("hermes-gateways --version", prints="hermes-gateways 0.")
+    user.run("hermes-profiles", code=2, prints="clone|doctor|undo|Examples:")
     for program in ("hermes-profiles", "hermes-gateways"):
-        user.types(f"source <(hermes-profiles completion bash) && complete -p {program}", says=program)
+        user.run(f"source <(hermes-profiles completion bash) && complete -p {program}", prints=program)
         assert (user.venv / f"share/man/man1/{program}.1").is_file()
-    user.types("hermes-gateways status", says="default|stopped|none|`hermes-gateways install --start`")
+    user.run("hermes-gateways status", prints="default|stopped|none|`hermes-gateways install --start`")
 
 
 def make_profiles(user: User) -> None:
     """Create one profile with Hermes and two with hermes-profiles."""
-    user.types("hermes profile create twin --clone", says="created")
+    user.run("hermes profile create twin --clone", prints="created")
     assert TOKEN in (user.root / "profiles/twin/.env").read_text(), "Hermes 0.19.0 copies the token"
-    user.types("hermes-profiles clone default work", says="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
+    user.run("hermes-profiles clone default work", prints="TELEGRAM_BOT_TOKEN|left behind|its own: API_SERVER_PORT")
     assert TOKEN not in (user.root / "profiles/work/.env").read_text()
     move_port(user, "work")
-    user.types(
-        'hermes-profiles create night --description "watches the servers"', says="hermes-gateways install night --start"
+    user.run(
+        'hermes-profiles create night --description "watches the servers"',
+        prints="hermes-gateways install night --start",
     )
-    listed = user.types("hermes-profiles list", says="default|twin|work|night").stdout
+    listed = user.run("hermes-profiles list", prints="default|twin|work|night").stdout
     assert "telegram" in next(line for line in listed.splitlines() if " twin " in line)
 
 
-def run_them(user: User, api: BotApi) -> None:
+def start_all(user: User, api: BotApi) -> None:
     """Start all gateways: one of two gets the shared bot, and status shows which one."""
-    user.types("hermes-gateways install --start", says="started|token already in use by profile 'default'")
+    user.run("hermes-gateways install --start", prints="started|token already in use by profile 'default'")
     rows = user.gateways()
     assert {name: row["state"] for name, row in rows.items()} == dict.fromkeys(("default", *MADE), "running")
     assert "telegram" in rows["twin"]["masked_channels"] and not rows["default"]["masked_channels"]
     before = api.polls.copy()
     user.eventually("polls of the bot", lambda: sum(api.since(before).values()) >= 2)
-    user.types("hermes-gateways status", says="telegram (masked)|token already in use by profile 'default'")
+    user.run("hermes-gateways status", prints="telegram (masked)|token already in use by profile 'default'")
 
 
-def mend(user: User, api: BotApi) -> None:
+def fix_findings(user: User, api: BotApi) -> None:
     """Check that the doctor's hints fix its findings."""
-    found = user.types("hermes-profiles doctor", code=3, says="error|telegram token|default and twin|fix:")
-    tried = user.follows(found, "hermes-profiles repair")
+    found = user.run("hermes-profiles doctor", code=3, prints="error|telegram token|default and twin|fix:")
+    tried = user.run_hint(found, "hermes-profiles repair")
     assert "would lose telegram" in tried.stdout and "without `--dry-run`" in tried.stdout
     before = (user.root / "profiles/twin/.env").read_bytes()
-    repaired = user.types("hermes-profiles repair --yes", says="twin loses telegram|default keeps it|undo")
+    repaired = user.run("hermes-profiles repair --yes", prints="twin loses telegram|default keeps it|undo")
     assert TOKEN not in (user.root / "profiles/twin/.env").read_text()
     assert TOKEN in (user.root / ".env").read_text()
     move_port(user, "twin")
-    user.follows(repaired, "hermes-gateways restart")
-    user.types("hermes-profiles doctor")
+    user.run_hint(repaired, "hermes-gateways restart")
+    user.run("hermes-profiles doctor")
     assert user.gateways()["twin"]["masked_channels"] == []
     assert (api.conflicts, api.most_at_once) == (0, 1), "the bot was never asked for by two"
     assert before != (user.root / "profiles/twin/.env").read_bytes()
 
 
-def look_back(user: User) -> None:
+def check_logs(user: User) -> None:
     """Check the combined logs of all gateways."""
-    lines = user.types("hermes-gateways logs -n 500").stdout.splitlines()
+    lines = user.run("hermes-gateways logs -n 500").stdout.splitlines()
     assert {line.split("|")[0].strip() for line in lines} == {"default", *MADE}, "a profile says nothing"
     stamps = [line.split("|")[1].split()[:2] for line in lines if line.split("|")[1].startswith(" 20")]
     assert len(stamps) > 20 and stamps == sorted(stamps), "not in the order of time"
-    user.types("hermes-gateways logs default --grep 'telegram connected'", says="default")
-    user.types("hermes-gateways logs twin --since 1h --error")
+    user.run("hermes-gateways logs default --grep 'telegram connected'", prints="default")
+    user.run("hermes-gateways logs twin --since 1h --error")
 
 
-def go_on(user: User) -> None:
+def restart_and_disable(user: User) -> None:
     """Restart all gateways, stop one, and disable one."""
     before = {name: row["pid"] for name, row in user.gateways().items()}
-    user.types("hermes-gateways restart", says="restarted", never="failed")
+    user.run("hermes-gateways restart", prints="restarted", omits="failed")
     after = {name: row["pid"] for name, row in user.gateways().items()}
     assert all(after[name] and after[name] != before[name] for name in before), (before, after)
     assert all(Path(f"/proc/{pid}").exists() for pid in after.values())
     assert not [pid for pid in before.values() if Path(f"/proc/{pid}").exists()]
-    user.types("hermes-gateways restart --stale", says="it runs the installed code")
-    user.types("hermes-gateways stop night", says="stopped")
-    user.types("hermes-gateways status", code=3)
-    user.types("hermes-gateways status default work")
-    user.types("hermes-gateways disable night")
-    user.types("hermes-gateways status", says="night (disabled)")
-    user.types("hermes-gateways enable night")
-    user.types("hermes-gateways start", says="already-running|started")
-    user.types("hermes-gateways status")
+    user.run("hermes-gateways restart --stale", prints="it runs the installed code")
+    user.run("hermes-gateways stop night", prints="stopped")
+    user.run("hermes-gateways status", code=3)
+    user.run("hermes-gateways status default work")
+    user.run("hermes-gateways disable night")
+    user.run("hermes-gateways status", prints="night (disabled)")
+    user.run("hermes-gateways enable night")
+    user.run("hermes-gateways start", prints="already-running|started")
+    user.run("hermes-gateways status")
 
 
-def stay_awake(user: User) -> None:
+def check_awake(user: User) -> None:
     """Check that awake holds a lock under systemd, and reports its reason elsewhere."""
     if not IS_SYSTEMD:
-        user.types("hermes-gateways awake on", code=6)
+        user.run("hermes-gateways awake on", code=6)
         return
-    user.types("hermes-gateways awake on", says="on")
+    user.run("hermes-gateways awake on", prints="on")
     user.eventually("a lock while gateways run", held)
-    user.types("hermes-gateways awake status", says="default")
-    user.types("hermes-gateways awake off", says="off")
+    user.run("hermes-gateways awake status", prints="default")
+    user.run("hermes-gateways awake off", prints="off")
     user.eventually("no lock after `off`", lambda: not held())
 
 
-def speak_hermes(user: User) -> None:
+def use_shim(user: User) -> None:
     """Run `hermes` through the shim, in a shell with its start file."""
-    user.types("hermes-profiles shim install --shell bash", says="hermes")
-    user.types("bash -ic 'hermes-profiles shim status'")
-    user.types("bash -ic 'hermes profile list'", says="channels|twin|work|night")
-    user.types("bash -ic 'hermes profile create kid --clone'", says="left behind|TELEGRAM_BOT_TOKEN")
+    user.run("hermes-profiles shim install --shell bash", prints="hermes")
+    user.run("bash -ic 'hermes-profiles shim status'")
+    user.run("bash -ic 'hermes profile list'", prints="channels|twin|work|night")
+    user.run("bash -ic 'hermes profile create kid --clone'", prints="left behind|TELEGRAM_BOT_TOKEN")
     assert TOKEN not in (user.root / "profiles/kid/.env").read_text()
-    user.types("bash -ic 'hermes -p twin config path'", says="profiles/twin/config.yaml")
-    user.types("bash -ic 'hermes gateways status'", says="kid|none")
-    user.types("hermes-profiles shim remove")
+    user.run("bash -ic 'hermes -p twin config path'", prints="profiles/twin/config.yaml")
+    user.run("bash -ic 'hermes gateways status'", prints="kid|none")
+    user.run("hermes-profiles shim remove")
     for name, content in SHELL_FILES.items():
         assert (user.home / name).read_text() == content, name
-    user.types("bash -ic 'hermes profile list'", says="Distribution")
-    user.types("hermes -p night plugins enable hermes-profiles")
-    user.types("hermes -p night gateways list", says="night|hermes-gateway-night", never="twin")
+    user.run("bash -ic 'hermes profile list'", prints="Distribution")
+    user.run("hermes -p night plugins enable hermes-profiles")
+    user.run("hermes -p night gateways list", prints="night|hermes-gateway-night", omits="twin")
 
 
-def take_off(user: User) -> None:
+def uninstall(user: User) -> None:
     """Remove everything hermes-profiles has installed."""
-    user.types("hermes-gateways uninstall", says="uninstalled")
+    user.run("hermes-gateways uninstall", prints="uninstalled")
     for name in (*MADE, "kid"):
-        user.types(f"hermes-profiles delete {name} --yes", says="trash")
-    user.types("hermes-profiles trash empty --yes", says="deleted")
-    user.types("hermes-profiles trash list", says="empty")
-    user.types("pip uninstall --yes hermes-profiles", says="Successfully uninstalled")
-    user.types("rm -r .hermes/profiles/.hermes-profiles")
-    user.types("hermes-profiles", code=127)
+        user.run(f"hermes-profiles delete {name} --yes", prints="trash")
+    user.run("hermes-profiles trash empty --yes", prints="deleted")
+    user.run("hermes-profiles trash list", prints="empty")
+    user.run("pip uninstall --yes hermes-profiles", prints="Successfully uninstalled")
+    user.run("rm -r .hermes/profiles/.hermes-profiles")
+    user.run("hermes-profiles", code=127)
 
 
-def leave_nothing(user: User, before: Before) -> None:
+def check_leftovers(user: User, before: Before) -> None:
     """Check that every remaining file existed before or belongs to Hermes."""
     user.eventually("the end of every process of ours", lambda: not user.processes().keys() - before.processes.keys())
     assert user.installed() == before.installed, user.installed() ^ before.installed
@@ -160,10 +161,10 @@ def leave_nothing(user: User, before: Before) -> None:
     assert changed == [], f"files of the user were changed: {changed}"
     added = [path for path in now.keys() - before.files.keys() if not is_legitimate(path, now[path])]
     assert added == [], f"files of ours were left: {sorted(added)}"
-    user.types("hermes profile list", says="default", never="twin|work|night")
+    user.run("hermes profile list", prints="default", omits="twin|work|night")
     if IS_SYSTEMD:
-        user.types("systemctl --user list-units --all --no-legend 'hermes*'", never="hermes")
-        user.types("systemctl --user list-unit-files --no-legend 'hermes*' || true", never="hermes")
+        user.run("systemctl --user list-units --all --no-legend 'hermes*'", omits="hermes")
+        user.run("systemctl --user list-unit-files --no-legend 'hermes*' || true", omits="hermes")
 
 
 class Before(NamedTuple):
@@ -208,18 +209,18 @@ def main() -> None:
     with BotApi() as api:
         write_home(home, api.url, free_port())
         try:
-            user.types("hermes profile list", says="default")
+            user.run("hermes profile list", prints="default")
             before = Before(user.files(), user.installed(), user.processes())
             install(user)
             make_profiles(user)
-            run_them(user, api)
-            mend(user, api)
-            look_back(user)
-            go_on(user)
-            stay_awake(user)
-            speak_hermes(user)
-            take_off(user)
-            leave_nothing(user, before)
+            start_all(user, api)
+            fix_findings(user, api)
+            check_logs(user)
+            restart_and_disable(user)
+            check_awake(user)
+            use_shim(user)
+            uninstall(user)
+            check_leftovers(user, before)
         except BaseException:
             user.end()
             raise

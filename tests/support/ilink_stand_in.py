@@ -91,7 +91,7 @@ class Ilink:
         self._server.server_close()
         self._thread.join(10)
 
-    def say(self, token: str, sender: str, text: str) -> None:
+    def send(self, token: str, sender: str, text: str) -> None:
         """Send a message of a user to an account."""
         with self._news:
             self._count += 1
@@ -127,26 +127,26 @@ class Ilink:
             for counted in (self.polls, self.most_at_once, self.first_poll, self.sent, self.asked, self.typed):
                 counted.clear()
 
-    def answer(self, path: str, query: dict[str, list[str]], token: str, said: Any, caller: socket.socket) -> Any:
+    def answer(self, path: str, query: dict[str, list[str]], token: str, request: Any, caller: socket.socket) -> Any:
         """Return the answer to one request."""
         name = path.rpartition("/")[2]
         if name == "getupdates":
-            self.cursors.setdefault(token, str(said.get("get_updates_buf")))
+            self.cursors.setdefault(token, str(request.get("get_updates_buf")))
             return self._poll(token, caller)
         if name == "sendmessage":
-            return self._send(token, said["msg"])
+            return self._send(token, request["msg"])
         if name == "getconfig":
-            return {"ret": 0, "typing_ticket": f"ticket-{said.get('ilink_user_id')}"}
+            return {"ret": 0, "typing_ticket": f"ticket-{request.get('ilink_user_id')}"}
         if name == "sendtyping":
             with self._news:
-                self.typed[token].add(str(said.get("ilink_user_id")))
+                self.typed[token].add(str(request.get("ilink_user_id")))
             return {"ret": 0}
         if name == "get_bot_qrcode":
             return self._code()
         if name == "get_qrcode_status":
             return self._status(query.get("qrcode", [""])[0])
         if name == "completions":
-            return self._complete(said)
+            return self._complete(request)
         if name == "models":
             return {"object": "list", "data": [{"id": "stand-in", "object": "model", "context_length": 128000}]}
         with self._news:
@@ -208,15 +208,15 @@ class Ilink:
                 return {"status": "expired"}
             return states.popleft() if len(states) > 1 else states[0]
 
-    def _complete(self, said: dict[str, Any]) -> dict[str, Any]:
-        system = "\n".join(_text(each) for each in said["messages"] if each["role"] in ("system", "developer"))
-        turns = [_text(each) for each in said["messages"] if each["role"] == "user"]
+    def _complete(self, request: dict[str, Any]) -> dict[str, Any]:
+        system = "\n".join(_text(each) for each in request["messages"] if each["role"] in ("system", "developer"))
+        turns = [_text(each) for each in request["messages"] if each["role"] == "user"]
         with self._news:
-            self.asked.append(said)
+            self.asked.append(request)
         last = turns[-1] if turns else ""
         if "take-time" in last:
             time.sleep(SLOW)
-        wanted, result = TOOL.search(last), said["messages"][-1]
+        wanted, result = TOOL.search(last), request["messages"][-1]
         reason, message = "stop", {"role": "assistant", "content": ""}
         if wanted is not None and result["role"] != "tool":
             call = {"name": wanted[1], "arguments": wanted[2]}
@@ -233,7 +233,7 @@ class Ilink:
                 message["content"] += f" · tool {_named(SKILL, _text(result))}"
         choice = {"index": 0, "finish_reason": reason, "message": message}
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        model = said.get("model")
+        model = request.get("model")
         return {
             "id": "x",
             "object": "chat.completion",
@@ -289,11 +289,11 @@ def _handler(api: Ilink) -> type[BaseHTTPRequestHandler]:
 
         def _serve(self, body: bytes) -> None:
             token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            said = json.loads(body or b"{}")
+            request = json.loads(body or b"{}")
             parts = urlsplit(self.path)
             try:
-                answer = api.answer(parts.path, parse_qs(parts.query), token, said, self.connection)
-                is_stream = bool(said.get("stream")) and "choices" in answer
+                answer = api.answer(parts.path, parse_qs(parts.query), token, request, self.connection)
+                is_stream = bool(request.get("stream")) and "choices" in answer
                 content = _streamed(answer) if is_stream else json.dumps(answer).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream" if is_stream else "application/json")

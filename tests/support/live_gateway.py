@@ -60,8 +60,8 @@ class LiveGateways:
         me = {"pid": process.pid, "kind": "hermes-gateway", "argv": ["hermes"], "start_time": started(process.pid)}
         home.mkdir(parents=True, exist_ok=True)
         (home / "gateway.pid").write_text(json.dumps(me))
-        told = {name: {"state": state} for name, state in (platforms or {}).items()}
-        state = {**me, "gateway_state": "running", "platforms": told}
+        channels = {name: {"state": state} for name, state in (platforms or {}).items()}
+        state = {**me, "gateway_state": "running", "platforms": channels}
         (home / "gateway_state.json").write_text(json.dumps(state))
         return process.pid
 

@@ -22,7 +22,7 @@ NO_NETWORK = {"HTTPS_PROXY": _NOBODY, "HTTP_PROXY": _NOBODY, "ALL_PROXY": _NOBOD
 TOKEN = "7000000001:CANARY-telegram-token-CANARY-token"
 
 
-class Said(NamedTuple):
+class Output(NamedTuple):
     """The output of a command without times, pids and durations."""
 
     code: int
@@ -88,10 +88,10 @@ class Stage:
             cwd=self.home, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
 
-    def say(
+    def run(
         self, *words: str, shimmed: bool = True, typed: str = "", more: Mapping[str, str] | None = None,
         command: Sequence[str] = ("hermes",),
-    ) -> Said:  # fmt: skip
+    ) -> Output:  # fmt: skip
         """Run `hermes …`, found on PATH like in a shell."""
         env = self.environment(shimmed=shimmed, **(more or {}))
         program = shutil.which(command[0], path=env["PATH"])
@@ -100,9 +100,9 @@ class Stage:
             [program, *command[1:], *words], env=env, cwd=self.home, input=typed, capture_output=True, text=True,
             check=False, timeout=120,
         )  # fmt: skip
-        return Said(done.returncode, normalised(done.stdout), normalised(done.stderr))
+        return Output(done.returncode, normalised(done.stdout), normalised(done.stderr))
 
-    def show(self, *words: str, shimmed: bool) -> Said:
+    def show(self, *words: str, shimmed: bool) -> Output:
         """Run `hermes …` in a terminal; returns its output."""
         env = self.environment(shimmed=shimmed, TERM="xterm")
         del env["NO_COLOR"]
@@ -119,4 +119,4 @@ class Stage:
         except OSError:  # the other end is closed
             pass
         os.close(main)
-        return Said(process.wait(60), normalised(seen.decode(errors="replace")), "")
+        return Output(process.wait(60), normalised(seen.decode(errors="replace")), "")

@@ -59,16 +59,16 @@ def test_shared_identity_names_real_holder_and_waiting_gateway(clones: Clones) -
     second = clones.start_alone("two")
     eventually(lambda: "telegram" in clones.channels("two"), lambda: clones.log("two"))
     eventually(lambda: clones.channels("two").get("api_server") not in (None, "connecting"), lambda: clones.log("two"))
-    said = clones.channels("two")
-    assert said["telegram"] != "connected" and said["api_server"] != "connected", said
+    states = clones.channels("two")
+    assert states["telegram"] != "connected" and states["api_server"] != "connected", states
     found = clones.doctor()
     assert found["conflicts.shared-identity"]["message"] == (
         f"2 profiles have the same telegram token: one and two; one uses it now (pid {first}); "
-        f"telegram of two is {said['telegram']}"
+        f"telegram of two is {states['telegram']}"
     )
     assert found["conflicts.shared-port"]["message"] == (
         f"one and two claim port {clones.api_port} for api_server; one listens on it now (pid {first}); "
-        f"api_server of two is {said['api_server']}"
+        f"api_server of two is {states['api_server']}"
     )
     assert set(found) == set(quiet), "what its own gateway listens on is taken by nobody"
 

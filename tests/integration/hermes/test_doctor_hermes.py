@@ -116,9 +116,9 @@ def test_contradiction_winner_matches_hermes(runner: Runner, tmp_path: Path, pla
         world.profile(channel.replace("_", "-"), env, place.format(channel))
     rows = world.findings("--only", "files.contradiction")
     verdicts = judge([world.home(channel.replace("_", "-")) for channel in CHANNELS], tmp_path / "court")
-    told = {row["channel"]: " is enabled although " in row["message"] for row in rows}
-    assert told == {name: name in found.enabled for name, found in zip(CHANNELS, verdicts, strict=True)}
-    assert set(told.values()) == {True, False}
+    reported = {row["channel"]: " is enabled although " in row["message"] for row in rows}
+    assert reported == {name: name in found.enabled for name, found in zip(CHANNELS, verdicts, strict=True)}
+    assert set(reported.values()) == {True, False}
 
 
 def test_gateway_json_flag_disables_no_channel(runner: Runner, tmp_path: Path) -> None:
@@ -171,12 +171,12 @@ print(json.dumps([APIServerAdapter(PlatformConfig(enabled=True, extra={"key": ke
 def test_weak_key_stops_the_api_server(runner: Runner) -> None:
     world = DoctorRoot(runner)
     keys = ["", "CANARY-short", "your_api_key_here", "CANARY-15-chars", "CANARY-16-chars!", "x" * 16]
-    told = []
+    reported = []
     for number, key in enumerate(keys):
         world.profile(f"p{number}", f"API_SERVER_ENABLED=true\nAPI_SERVER_KEY={key}\nAPI_SERVER_PORT={9200 + number}\n")
     rows = world.findings("--only", "security.weak-key")
-    told = [any(row["profiles"] == [f"p{number}"] for row in rows) for number in range(len(keys))]
-    assert ask(GUARD, world.root, json.dumps(keys)) == [not one for one in told]
+    reported = [any(row["profiles"] == [f"p{number}"] for row in rows) for number in range(len(keys))]
+    assert ask(GUARD, world.root, json.dumps(keys)) == [not one for one in reported]
 
 
 AUTHORISED = """
@@ -216,8 +216,8 @@ def test_open_access_matches_hermes(runner: Runner) -> None:
         lines = "".join(f"{name}={value}\n" for name, value in variables.items())
         world.profile(f"p{number}", f"TELEGRAM_BOT_TOKEN=700000000{number}:CANARY-telegram\n{lines}")
     found = world.findings("--only", "security.allow-all")
-    told = [any(row["profiles"] == [f"p{number}"] for row in found) for number in range(len(rows))]
-    assert ask(AUTHORISED, world.root, json.dumps(rows)) == told
+    reported = [any(row["profiles"] == [f"p{number}"] for row in found) for number in range(len(rows))]
+    assert ask(AUTHORISED, world.root, json.dumps(rows)) == reported
 
 
 def test_hermes_ignores_invalid_folders_and_missing_sticky_profile(runner: Runner) -> None:
@@ -269,7 +269,7 @@ def test_broken_files_are_broken_for_hermes(runner: Runner) -> None:
         world.write(name, "config.yaml", text, mode=0o600)
     world.write("p0", "config.yaml", b"a: \xe9\n", mode=0o600)
     rows = world.findings("--only", "files.broken")
-    told = {row["profiles"][0] for row in rows}
+    reported = {row["profiles"][0] for row in rows}
     script = (
         "import json, sys, yaml\nbad = []\nfor path in sys.argv[1:]:\n    try:\n"
         "        assert isinstance(yaml.safe_load(open(path, encoding='utf-8')) or {}, dict)\n"
@@ -277,4 +277,4 @@ def test_broken_files_are_broken_for_hermes(runner: Runner) -> None:
         "print(json.dumps(bad))"
     )
     bad = ask(script, world.root, *[str(world.home(name) / "config.yaml") for name in names])
-    assert told == {Path(path).parent.name for path in bad}
+    assert reported == {Path(path).parent.name for path in bad}

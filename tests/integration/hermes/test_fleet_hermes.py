@@ -52,11 +52,13 @@ def test_services_started_by_their_manager_share_no_bot() -> None:
     with live_home() as home, BotApi() as api:
         answer_under_systemd(BOOT_STORY, home, python, "install", api.url, timeout=120)
         assert api.polls.total() == 0, "nothing was started"
-        told = answer_under_systemd(BOOT_STORY, home, python, "boot", api.url, timeout=240)
-        assert len(told) == 3
-        for found in told:
+        observed = answer_under_systemd(BOOT_STORY, home, python, "boot", api.url, timeout=240)
+        assert len(observed) == 3
+        for found in observed:
             assert sorted(map(len, (row["masked"] for row in found.values()))) == [0, 2], found
-        assert told[0]["two"]["masked"] == ["api_server", "telegram"], "of two that boot, the first in the list has it"
+        assert observed[0]["two"]["masked"] == ["api_server", "telegram"], (
+            "of two that boot, the first in the list has it"
+        )
         assert api.polls.total() > 0 and (api.conflicts, api.most_at_once) == (0, 1)
 
 

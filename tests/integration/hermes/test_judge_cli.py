@@ -91,10 +91,10 @@ def test_alias_and_sticky_default_start_the_profile(judged: CommandRoot) -> None
     world = judged
     world.ok("create", "work")
     environment = {**world.runner.environment, "HERMES_DISABLE_LAZY_INSTALLS": "1"}
-    said = subprocess.run(
+    output = subprocess.run(
         [world.bin / "work", "config", "path"], env=environment, capture_output=True, text=True, check=True
     ).stdout  # fmt: skip
-    assert str(world.home("work") / "config.yaml") in said
+    assert str(world.home("work") / "config.yaml") in output
     world.ok("use", "work")
     assert str(world.home("work") / "config.yaml") in hermes(world, "config", "path")
 

@@ -39,8 +39,8 @@ def test_records_of_real_gateways_are_printed_once() -> None:
             fleet.run("uninstall")
         followed = rows((home / "followed").read_bytes())
         history = rows(fleet.run("logs", "-n", "10000", "--json"))
-    said = Counter(row["text"] for row in history if row["profile"] == "default")
-    assert said["Starting Hermes Gateway..."] == 1 and max(said.values()) == 1, said.most_common(3)
+    counts = Counter(row["text"] for row in history if row["profile"] == "default")
+    assert counts["Starting Hermes Gateway..."] == 1 and max(counts.values()) == 1, counts.most_common(3)
     texts = [row["text"] for row in history if row["profile"] == "work"]
     assert texts.count("Starting Hermes Gateway...") == 2 and any("WEIXIN_ACCOUNT_ID" in text for text in texts)
     # Each warning is also on standard error, which supervisord writes to the same log.

@@ -44,7 +44,7 @@ hermes_cli.plugins.discover_plugins()
 from gateway.platform_registry import platform_registry
 for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
     object.__setattr__(entry, "check_fn", lambda *args, **more: True)
-def look(home, managed):
+def gateway_channels(home, managed):
     os.environ["HERMES_HOME"] = home
     os.environ["HERMES_MANAGED_DIR"] = managed or home + "/nowhere"
     hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
@@ -70,7 +70,7 @@ for home, managed in rows:
     if os.fork() == 0:
         try:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                answer = look(home, managed)
+                answer = gateway_channels(home, managed)
         except BaseException:
             import traceback
             answer = {"error": traceback.format_exc()}

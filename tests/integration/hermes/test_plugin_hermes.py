@@ -48,7 +48,7 @@ class Hermes:
             text=True,
         )  # fmt: skip
 
-    def say(self, *words: str, code: int | None = 0, **more: str) -> str:
+    def run(self, *words: str, code: int | None = 0, **more: str) -> str:
         process = self.process(*words, **more)
         out, err = process.communicate(timeout=120)
         assert code is None or process.returncode == code, (words, process.returncode, out, err)
@@ -59,7 +59,7 @@ class Hermes:
     def switch(self, verb: str) -> None:
         """Enable or disable the plugin; each profile has a separate list."""
         for profile in ("default", "work"):
-            self.say("-p", profile, "plugins", verb, "hermes-profiles")
+            self.run("-p", profile, "plugins", verb, "hermes-profiles")
 
 
 @pytest.fixture(scope="module")
@@ -77,61 +77,61 @@ def enabled(hermes: Hermes) -> Iterator[Hermes]:
 
 @judged
 def test_plugin_does_nothing_until_enabled(hermes: Hermes) -> None:
-    assert "hermes-profiles" in hermes.say("plugins", "list", "--plain", "--no-bundled")
+    assert "hermes-profiles" in hermes.run("plugins", "list", "--plain", "--no-bundled")
     for word in ("profiles", "gateways"):
-        hermes.say(word, "--help", code=2)
+        hermes.run(word, "--help", code=2)
         assert f"invalid choice: '{word}'" in hermes.err
     hermes.switch("enable")
-    assert "Usage: hermes-gateways" in hermes.say("gateways", "--help")
+    assert "Usage: hermes-gateways" in hermes.run("gateways", "--help")
     hermes.switch("disable")
-    hermes.say("gateways", "--help", code=2)
+    hermes.run("gateways", "--help", code=2)
 
 
 @judged
 def test_plugin_commands_pass_every_option_unchanged(enabled: Hermes) -> None:
-    assert "Usage: hermes-profiles" in enabled.say("profiles", "--help")
-    assert "Usage: hermes-profiles create" in enabled.say("profiles", "create", "-h")
-    listed = json.loads(enabled.say("profiles", "list", "--json"))
+    assert "Usage: hermes-profiles" in enabled.run("profiles", "--help")
+    assert "Usage: hermes-profiles create" in enabled.run("profiles", "create", "-h")
+    listed = json.loads(enabled.run("profiles", "list", "--json"))
     assert [row["name"] for row in listed["data"]["profiles"]] == ["default", "work"]
-    assert enabled.say("profiles", "--version").startswith("hermes-profiles ")
-    rows = json.loads(enabled.say("-p", "work", "gateways", "status", "--json"))["data"]["gateways"]
+    assert enabled.run("profiles", "--version").startswith("hermes-profiles ")
+    rows = json.loads(enabled.run("-p", "work", "gateways", "status", "--json"))["data"]["gateways"]
     assert [row["profile"] for row in rows] == ["work"]
-    rows = json.loads(enabled.say("gateways", "status", "--json", "--profile=work"))["data"]["gateways"]
+    rows = json.loads(enabled.run("gateways", "status", "--json", "--profile=work"))["data"]["gateways"]
     assert [row["profile"] for row in rows] == ["work"]
     odd = ["two words", "", "--", "*"]
-    told = enabled.say("profiles", "alias", "--name", *odd[:1], "--json", "work", *odd[1:], code=2)
-    assert json.loads(told)["errors"][0]["code"] == "usage"
+    answer = enabled.run("profiles", "alias", "--name", *odd[:1], "--json", "work", *odd[1:], code=2)
+    assert json.loads(answer)["errors"][0]["code"] == "usage"
 
 
 @judged
 @pytest.mark.nightly
 def test_plugin_commands_keep_exit_codes(enabled: Hermes) -> None:
-    enabled.say("profiles", "show", "nosuch", code=5)
-    enabled.say("profiles", "list", "--frob", code=2)
-    enabled.say("profiles", "delete", "work", code=6)
-    assert "conflicts.shared-identity" in enabled.say("profiles", "doctor", code=3)
-    enabled.say("-p", "work", "gateways", "stop", "default", code=2)
-    enabled.say("profiles", code=2)
+    enabled.run("profiles", "show", "nosuch", code=5)
+    enabled.run("profiles", "list", "--frob", code=2)
+    enabled.run("profiles", "delete", "work", code=6)
+    assert "conflicts.shared-identity" in enabled.run("profiles", "doctor", code=3)
+    enabled.run("-p", "work", "gateways", "stop", "default", code=2)
+    enabled.run("profiles", code=2)
 
 
 @judged
 def test_plugin_removes_variables_exported_by_hermes(enabled: Hermes) -> None:
     """0.19.0 exports a profile's `.env` before it looks for commands; a clone masks exported variables."""
     words = ("profiles", "create", "b", "--clone", "--no-alias", "--dry-run", "--json")
-    assert json.loads(enabled.say(*words))["data"]["env"]["masked"] == []
-    exported = json.loads(enabled.say(*words, TELEGRAM_BOT_TOKEN="1:CANARY-of-the-shell"))["data"]["env"]
+    assert json.loads(enabled.run(*words))["data"]["env"]["masked"] == []
+    exported = json.loads(enabled.run(*words, TELEGRAM_BOT_TOKEN="1:CANARY-of-the-shell"))["data"]["env"]
     assert exported["masked"] == ["TELEGRAM_BOT_TOKEN"]
 
 
 @judged
 @pytest.mark.nightly
 def test_plugin_does_not_treat_sticky_profile_as_named(enabled: Hermes) -> None:
-    enabled.say("profiles", "use", "work")
+    enabled.run("profiles", "use", "work")
     try:
-        rows = json.loads(enabled.say("gateways", "status", "--json"))["data"]["gateways"]
+        rows = json.loads(enabled.run("gateways", "status", "--json"))["data"]["gateways"]
         assert {row["profile"] for row in rows} == {"default", "work"}
     finally:
-        enabled.say("profiles", "use", "default")
+        enabled.run("profiles", "use", "default")
 
 
 @judged
@@ -161,8 +161,8 @@ def test_hermes_works_with_broken_package(enabled: Hermes, tmp_path: Path) -> No
         "        if name == 'hermes_profiles':\n            raise ImportError('half an update')\n"
         "sys.meta_path.insert(0, Broken())\n"
     )
-    assert enabled.say("config", "path", PYTHONPATH=str(tmp_path)).strip().endswith("config.yaml")
-    enabled.say("gateways", "status", code=2, PYTHONPATH=str(tmp_path))
+    assert enabled.run("config", "path", PYTHONPATH=str(tmp_path)).strip().endswith("config.yaml")
+    enabled.run("gateways", "status", code=2, PYTHONPATH=str(tmp_path))
     assert "Traceback" not in enabled.err
 
 
@@ -171,7 +171,7 @@ def test_plugin_imports_no_module_from_working_folder(enabled: Hermes) -> None:
     module = enabled.home / "typer.py"
     module.write_text("raise SystemExit('CANARY: imported from the current folder')\n")
     try:
-        assert "work" in enabled.say("profiles", "list")
+        assert "work" in enabled.run("profiles", "list")
     finally:
         module.unlink()
 

@@ -69,10 +69,10 @@ class Fleet:
         """Start a gateway and wait until it answers and has reported its bot; returns its pid."""
         started = self.launch(profile)
         eventually(lambda: answers(self.ports[profile]), lambda: self.log(profile))
-        eventually(lambda: self.told(profile) in ("connected", "retrying"), lambda: self.log(profile))
+        eventually(lambda: self.channel_state(profile) in ("connected", "retrying"), lambda: self.log(profile))
         return started.pid
 
-    def told(self, profile: str) -> str:
+    def channel_state(self, profile: str) -> str:
         try:
             state = json.loads((self.home(profile) / "gateway_state.json").read_bytes())
         except (OSError, ValueError):
@@ -97,7 +97,7 @@ class Fleet:
         found: list[dict[str, Any]] = rows.data["findings"]
         return found
 
-    def mend(self) -> list[str]:
+    def fix(self) -> list[str]:
         done = self.runner.call("doctor", "--only", "runtime", "--fix", "--yes", "--json")
         return [row["check"] for row in done.data["fixed"]]
 
@@ -149,17 +149,17 @@ def test_doctor_reports_unresponsive_suspended_and_killed_gateways(fleet: Fleet)
     killed = fleet.end("two")
     (row,) = fleet.findings()
     assert checks([row]) == [("runtime.stale-pid", "two")] and f"process {killed}, which has ended" in row["message"]
-    assert fleet.mend() == ["runtime.stale-pid"] and not (fleet.home("two") / "gateway.pid").exists()
+    assert fleet.fix() == ["runtime.stale-pid"] and not (fleet.home("two") / "gateway.pid").exists()
     assert {path: path.read_bytes() for path in fleet.home("one").glob("gateway.*")} == files
     assert answers(fleet.ports["one"]) and fleet.findings() == []
 
     # The lock of a killed gateway blocks no other one: it has no finding.
     fleet.end("one")
-    assert fleet.mend() == ["runtime.stale-pid"]
+    assert fleet.fix() == ["runtime.stale-pid"]
     assert list(fleet.locks.glob("telegram-bot-token-*.lock"))
     assert fleet.findings() == []
     fleet.start("two")
-    assert fleet.told("two") == "connected" and fleet.findings() == []
+    assert fleet.channel_state("two") == "connected" and fleet.findings() == []
 
 
 @pytest.mark.nightly
@@ -168,7 +168,7 @@ def test_doctor_reports_reused_pid(fleet: Fleet) -> None:
     (fleet.home("two") / "gateway.pid").write_bytes((fleet.home("one") / "gateway.pid").read_bytes())
     (row,) = fleet.findings()
     assert checks([row]) == [("runtime.reused-pid", "two")] and "which is the gateway of one" in row["message"]
-    assert fleet.mend() == ["runtime.reused-pid"] and (fleet.home("one") / "gateway.pid").exists()
+    assert fleet.fix() == ["runtime.reused-pid"] and (fleet.home("one") / "gateway.pid").exists()
 
     fleet.end("one")
     record = json.loads((fleet.home("one") / "gateway.pid").read_bytes())
@@ -178,9 +178,9 @@ def test_doctor_reports_reused_pid(fleet: Fleet) -> None:
         checks([row]) == [("runtime.reused-pid", "one")]
         and f"process {os.getpid()}, which is another" in row["message"]
     )
-    assert fleet.mend() == ["runtime.reused-pid"]
+    assert fleet.fix() == ["runtime.reused-pid"]
     assert fleet.start("one") != one
-    assert fleet.told("one") == "connected" and fleet.findings() == []
+    assert fleet.channel_state("one") == "connected" and fleet.findings() == []
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_doctor_reports_what_prevents_gateway_start(
     assert (row["check"], row["severity"]) == (check, "error")
     fleet.exits("one")
     assert check in {each["check"] for each in fleet.findings()}, "a start does not fix it"
-    assert check in fleet.mend()
+    assert check in fleet.fix()
     fleet.start("one")
     assert fleet.findings() == []
 
@@ -229,11 +229,11 @@ def test_doctor_reports_folder_in_place_of_channel_lock(fleet: Fleet) -> None:
     (row,) = fleet.findings()
     assert checks([row]) == [("runtime.stale-lock", "one", "two")]
     fleet.start("one")
-    assert fleet.told("one") == "retrying"
+    assert fleet.channel_state("one") == "retrying"
     subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
     fleet.end("one", signal.SIGINT)
     fleet.start("one")
-    assert fleet.told("one") == "connected" and fleet.findings() == []
+    assert fleet.channel_state("one") == "connected" and fleet.findings() == []
 
 
 @pytest.mark.nightly
@@ -252,19 +252,19 @@ def test_doctor_reports_leftover_drain_request(fleet: Fleet) -> None:
     eventually(lambda: state() == "draining", lambda: fleet.log("one"))
     (row,) = fleet.findings()
     assert row["check"] == "runtime.stale-marker" and "refused all messages" in row["message"]
-    assert fleet.mend() == [] and request.exists(), "who wrote it may still want it"
+    assert fleet.fix() == [] and request.exists(), "who wrote it may still want it"
     subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
     eventually(lambda: state() == "running", lambda: fleet.log("one"))
     assert fleet.findings() == []
 
 
-def settled(look: Callable[[], list[str]]) -> list[str]:
+def settled(observe: Callable[[], list[str]]) -> list[str]:
     """Return the state once it is stable for three seconds: a started gateway continues to create files."""
-    seen, since, deadline = look(), time.monotonic(), time.monotonic() + 60
+    seen, since, deadline = observe(), time.monotonic(), time.monotonic() + 60
     while time.monotonic() - since < 3:
         assert time.monotonic() < deadline, seen
         time.sleep(0.1)
-        now = look()
+        now = observe()
         if now != seen:
             seen, since = now, time.monotonic()
     return seen

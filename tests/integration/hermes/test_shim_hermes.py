@@ -15,7 +15,7 @@ from command_root import picture
 from free_ports import free_port
 from hermes_judge import far_folder, judge
 from real_hermes import hermes_python
-from shim_stage import TOKEN, Said, Stage
+from shim_stage import TOKEN, Output, Stage
 from test_conflict_gateways import answers, eventually
 
 from hermes_profiles.cli.command_table import HERMES_PROFILES
@@ -58,19 +58,19 @@ def fresh(stage: Stage) -> Stage:
 
 
 def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
-    said: dict[bool, list[Said]] = {}
+    outputs: dict[bool, list[Output]] = {}
     left: dict[bool, dict[str, Any]] = {}
     matrix = sample(MATRIX, 3)
     for shimmed in (False, True):
         stage.reset()
-        said[shimmed] = [stage.say(*words, shimmed=shimmed, typed=typed) for words, typed in matrix]
+        outputs[shimmed] = [stage.run(*words, shimmed=shimmed, typed=typed) for words, typed in matrix]
         left[shimmed] = picture(stage.home, without=("logs", "cache", "profile-import"))
-    for (words, _), without, within in zip(matrix, said[False], said[True], strict=True):
+    for (words, _), without, within in zip(matrix, outputs[False], outputs[True], strict=True):
         assert within == without, words
-    codes = {one.code for one in said[False]}
+    codes = {one.code for one in outputs[False]}
     assert {0, 1, 2} <= codes, "the matrix has failures of each kind"
     assert set(left[True]) == set(left[False]), "the same files were made"
-    assert sum(len(one.out) for one in said[True]) > 100 * len(matrix)
+    assert sum(len(one.out) for one in outputs[True]) > 100 * len(matrix)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
 def test_gateway_lists_are_the_same_with_shim(fresh: Stage, words: list[str]) -> None:
     """These commands list every gateway of the machine, so the lists can change between two runs."""
     for _ in range(6):
-        without, within = (fresh.say(*words, shimmed=shimmed) for shimmed in (False, True))
+        without, within = (fresh.run(*words, shimmed=shimmed) for shimmed in (False, True))
         if within == without:
             return
     raise AssertionError((without, within))
@@ -93,20 +93,20 @@ def test_shim_keeps_terminal(fresh: Stage) -> None:
 
 
 def test_aliases_work_through_shim(fresh: Stage) -> None:
-    made = fresh.say("profile", "alias", "work", "--name", "desk")
+    made = fresh.run("profile", "alias", "work", "--name", "desk")
     assert made.code == 0, made
     alias = fresh.home / ".local" / "bin" / "desk"
     assert str(fresh.shim) in alias.read_text()
     for words in (["config", "path"], ["profile"], ["sessions", "list"]):
-        assert fresh.say(*words, command=[str(alias)]) == fresh.say("-p", "work", *words, shimmed=False)
-    assert "work" in fresh.say("gateways", "status", command=[str(alias)]).out
-    assert "default" not in fresh.say("gateways", "status", command=[str(alias)]).out
+        assert fresh.run(*words, command=[str(alias)]) == fresh.run("-p", "work", *words, shimmed=False)
+    assert "work" in fresh.run("gateways", "status", command=[str(alias)]).out
+    assert "default" not in fresh.run("gateways", "status", command=[str(alias)]).out
 
 
 @pytest.mark.parametrize("shimmed", [True, False])
 def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed: bool) -> None:
     """0.19.0 writes the path of the first `hermes` on PATH into the alias."""
-    made = fresh.say("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
+    made = fresh.run("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
     assert made.code == 0, made
     alias = fresh.home / ".local" / "bin" / "desk"
     try:
@@ -114,7 +114,7 @@ def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed:
             done = fresh.ours(*words)
             assert done.returncode == 0, done.stderr
             assert (str(fresh.shim) in alias.read_text()) == (words[1] == "install")
-            assert fresh.say("config", "path", command=[str(alias)]).out.strip().endswith("work/config.yaml")
+            assert fresh.run("config", "path", command=[str(alias)]).out.strip().endswith("work/config.yaml")
     finally:
         assert fresh.ours("shim", "install").returncode == 0
 
@@ -123,9 +123,9 @@ def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed:
 
 
 def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Path) -> None:
-    done = fresh.say("profile", "create", "b", "--clone", "--no-alias")
+    done = fresh.run("profile", "create", "b", "--clone", "--no-alias")
     assert done.code == 0 and TOKEN not in done.out + done.err
-    done = fresh.say("-p", "work", "profile", "create", "c", "--clone-a", "--no-alias")
+    done = fresh.run("-p", "work", "profile", "create", "c", "--clone-a", "--no-alias")
     assert done.code == 0, done
     root = fresh.home / ".hermes"
     homes = [root, *(root / "profiles" / name for name in "bc")]
@@ -138,12 +138,12 @@ def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Pa
 
 
 def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
-    real = fresh.say("doctor", shimmed=False)
+    real = fresh.run("doctor", shimmed=False)
     fresh.reset()  # the doctor creates files
-    both = fresh.say("doctor")
+    both = fresh.run("doctor")
     assert real.code == 0 and both.code == 3, "two profiles with one bot"
     assert both.out.startswith(real.out) and "conflicts.shared-identity" in both.out
-    one = fresh.say("-p", "work", "doctor")
+    one = fresh.run("-p", "work", "doctor")
     assert one.code == 3 and str(fresh.home / ".hermes/profiles/work") in one.out
 
 
@@ -243,7 +243,7 @@ def test_gateways_command_through_shim_is_hermes_gateways(fresh: Stage) -> None:
     port = _with_port(fresh, "work")
 
     def outcomes(*words: str) -> dict[str, str]:
-        done = fresh.say(*words, "--json")
+        done = fresh.run(*words, "--json")
         rows = json.loads(done.out)["data"]["outcomes"]
         return {row["profile"]: row["outcome"] for row in rows}
 
@@ -254,5 +254,5 @@ def test_gateways_command_through_shim_is_hermes_gateways(fresh: Stage) -> None:
         assert answers(port)
         assert outcomes("-p", "work", "gateways", "stop") == {"work": "stopped"}
     finally:
-        done = fresh.say("gateways", "uninstall")
+        done = fresh.run("gateways", "uninstall")
     assert done.code == 0, done

@@ -16,8 +16,8 @@ from accounts_root import (
     account_id,
     eventually,
     friend,
-    heard,
     interrupted,
+    model_messages,
     running_accounts,
     token,
 )
@@ -48,26 +48,26 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: Accou
     world.serve(mode)
 
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.send(token(member), friend(member), f"say-hello-{member}")
     for member in members:
         (answer,) = world.answered(member, friend(member))
         assert answer == f"heard say-hello-{member} · persona the-lead · skills first · turns 1"
     # A user of another member gets no answer; a user of all members has a conversation with each.
     others = dict(zip(members, (*members[1:], members[0]), strict=True))
     for member in members:
-        world.ilink.say(token(member), friend(others[member]), f"say-stranger-{member}")
-        world.ilink.say(token(member), BOSS, f"say-boss-{member}")
+        world.ilink.send(token(member), friend(others[member]), f"say-stranger-{member}")
+        world.ilink.send(token(member), BOSS, f"say-boss-{member}")
     for member in members:
         (answer,) = world.answered(member, BOSS)
         assert answer == f"heard say-boss-{member} · persona the-lead · skills first · turns 1"
     world.idle()
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-again-{member}")
+        world.ilink.send(token(member), friend(member), f"say-again-{member}")
     for member in members:
         answer = world.answered(member, friend(member), 2)[1]
         assert answer.startswith(f"heard say-again-{member} ") and answer.endswith(" turns 2")
 
-    assert heard(world) == sorted(
+    assert model_messages(world) == sorted(
         (token(member), person, f"say-{word}-{member}")
         for member in members
         for person, word in ((friend(member), "hello"), (friend(member), "again"), (BOSS, "boss"))
@@ -88,8 +88,8 @@ def test_every_account_is_polled_by_one_loop_and_answers_for_itself(world: Accou
 
 def _nobody_heard_another(world: AccountsRoot, members: tuple[str, ...]) -> None:
     """Check that no request to the model has text from two accounts."""
-    for said in world.ilink.asked:
-        words = set(re.findall(r"say-[a-z]+-(m\d\d)", str(said)))
+    for request in world.ilink.asked:
+        words = set(re.findall(r"say-[a-z]+-(m\d\d)", str(request)))
         assert len(words) == 1, words
 
 
@@ -105,7 +105,7 @@ def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: Ac
     world.by_hand(members)
     world.serve("processes")
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.send(token(member), friend(member), f"say-hello-{member}")
     for member in members:
         world.answered(member, friend(member))
     world.stop()
@@ -122,7 +122,7 @@ def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: 
     world.by_hand(members)
     world.serve("multiplex")
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.send(token(member), friend(member), f"say-hello-{member}")
     for member in members:
         world.answered(member, friend(member))
     world.stop()
@@ -141,14 +141,14 @@ def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoo
     world.serve(mode)
     list_skills = "use-tool skills_list {}"
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-before-{member} {list_skills}")
+        world.ilink.send(token(member), friend(member), f"say-before-{member} {list_skills}")
     for member in members:
         (answer,) = world.answered(member, friend(member))
         assert answer.endswith(" · tool first")
     world.idle()
     world.skill("second")
     for member in members:
-        world.ilink.say(token(member), friend(member), f"say-after-{member} {list_skills}")
+        world.ilink.send(token(member), friend(member), f"say-after-{member} {list_skills}")
     for member in members:
         answer = world.answered(member, friend(member), 2)[1]
         assert answer.startswith(f"heard say-after-{member} ") and answer.endswith(" · tool first,second")
@@ -156,7 +156,7 @@ def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoo
     world.ilink.reset()
     world.serve(mode)
     for member in members:
-        world.ilink.say(token(member), BOSS, f"say-started-{member}")
+        world.ilink.send(token(member), BOSS, f"say-started-{member}")
     for member in members:
         (answer,) = world.answered(member, BOSS)
         assert answer == f"heard say-started-{member} · persona the-lead · skills first,second · turns 1"
@@ -170,7 +170,7 @@ def codes(world: AccountsRoot, member: str) -> list[str]:
 
 def asks_to_pair(world: AccountsRoot, member: str) -> str:
     """Send a message to a member as the newcomer, and return the pairing code of the answer."""
-    world.ilink.say(token(member), NEWCOMER, f"say-knock-{member}")
+    world.ilink.send(token(member), NEWCOMER, f"say-knock-{member}")
     eventually(lambda: codes(world, member), lambda: f"no code: {dict(world.ilink.sent)}\n{world.logs()}")
     return codes(world, member)[0]
 
@@ -181,7 +181,7 @@ def test_an_approval_at_one_process_does_not_apply_to_another(world: AccountsRoo
     world.by_hand(members, dm_policy="pairing")
     world.serve("processes")
     world.hermes("-p", first, "pairing", "approve", "weixin", asks_to_pair(world, first))
-    world.ilink.say(token(first), NEWCOMER, "say-again-first")
+    world.ilink.send(token(first), NEWCOMER, "say-again-first")
     assert world.answered(first, NEWCOMER)[0].startswith("heard say-again-first ")
     assert asks_to_pair(world, second)
     assert not world.ilink.answers(token(second), NEWCOMER) and not world.ilink.sent[token(third)]
@@ -204,11 +204,11 @@ def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: Accou
     approvals = world.home(second) / "pairing" / "weixin-approved.json"
     world.private(approvals, json.dumps({NEWCOMER: {"user_name": "", "approved_at": 1.0}}))
     for member in members:
-        world.ilink.say(token(member), NEWCOMER, f"say-again-{member}")
+        world.ilink.send(token(member), NEWCOMER, f"say-again-{member}")
     assert world.answered(second, NEWCOMER)[0].startswith(f"heard say-again-{second} ")
-    world.ilink.say(token(second), NEWCOMER, "say-last")
+    world.ilink.send(token(second), NEWCOMER, "say-last")
     world.answered(second, NEWCOMER, 2)
-    assert {account for account, _, _ in heard(world)} == {token(second)}
+    assert {account for account, _, _ in model_messages(world)} == {token(second)}
 
 
 @pytest.mark.nightly
@@ -217,7 +217,7 @@ def test_processes_answer_busy_messages(world: AccountsRoot) -> None:
     world.by_hand(members)
     world.serve("processes")
     words = interrupted(world, members, "second")  # it can interrupt the current turn
-    assert {account: said[-1] for account, said in words.items()} == {
+    assert {account: texts[-1] for account, texts in words.items()} == {
         token(one): f"say-second-{one}" for one in members
     }
 
@@ -238,8 +238,8 @@ def test_the_multiplexer_checks_busy_messages_against_the_leads_list(
     answered = interrupted(world, members, words[-1])
     assert answered == {token(one): [f"say-{word}-{one}" for word in words] for one in members}
     # The lead's list does not open another member to them.
-    world.ilink.say(token(members[0]), friend(members[1]), "say-stranger")
-    world.ilink.say(token(members[0]), BOSS, "say-boss")
+    world.ilink.send(token(members[0]), friend(members[1]), "say-stranger")
+    world.ilink.send(token(members[0]), BOSS, "say-boss")
     if not is_known_to_lead:
         world.answered(members[0], BOSS)
     world.idle()

@@ -113,8 +113,8 @@ def test_a_scan_gives_a_member_its_account_and_it_answers(office: Office) -> Non
     assert "platforms" not in config
     world.serve("multiplex")
     for member in world.members:
-        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
-        world.ilink.say(token(member), "somebody", f"say-stranger-{member}")
+        world.ilink.send(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.send(token(member), "somebody", f"say-stranger-{member}")
     for member in world.members:
         assert world.answered(member, friend(member))[0].startswith(f"heard say-hello-{member} · persona the-lead")
         assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}

@@ -113,8 +113,8 @@ def test_gateways_continue_where_openclaw_stopped() -> None:
         assert polled and live.ilink.cursors == {token(word): f"cursor-of-{word}" for word in ("ann", "bob")}, (
             live.logs()
         )
-        live.ilink.say(token("bob"), "friend-of-bob", "are you there")
-        live.ilink.say(token("ann"), "friend-of-bob", "a stranger here")
+        live.ilink.send(token("bob"), "friend-of-bob", "are you there")
+        live.ilink.send(token("ann"), "friend-of-bob", "a stranger here")
         assert live.ilink.wait(lambda: bool(live.ilink.answers(token("bob"), "friend-of-bob")), 60), live.logs()
         assert not live.ilink.answers(token("ann"), "friend-of-bob")
 

@@ -112,14 +112,14 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
     ilink.reset()
     for member in MEMBERS:
         for person in (friend(member), BOSS, "stranger"):
-            ilink.say(token(member), person, f"hello from {person}")
+            ilink.send(token(member), person, f"hello from {person}")
     expected = [*((one, friend(one)) for one in MEMBERS), ("anna", BOSS), ("carl", BOSS)]
     for _ in range(4):  # an interrupted turn may swallow the first message: users repeat it
         waiting = [(member, person) for member, person in expected if not ilink.answers(token(member), person)]
         if not waiting or ilink.wait(lambda: all(ilink.answers(token(one), who) for one, who in expected), 30.0):
             break
         for member, person in waiting:
-            ilink.say(token(member), person, f"hello again from {person}")
+            ilink.send(token(member), person, f"hello again from {person}")
     ilink.wait(lambda: False, 4.0)  # no other user is answered during this time
     ours.world.idle()  # an interrupted turn is resumed, and a busy message interrupts it
     return {
@@ -193,13 +193,13 @@ def test_no_busy_message_of_an_allowed_user_is_dropped(ours: Ours) -> None:
     assert {each["profile"] for each in data["isolated"] if each["key"] == "WEIXIN_ALLOWED_USERS"} == set(MEMBERS)
     ours.world.ilink.reset()
     words = interrupted(ours.world, MEMBERS, "second")
-    assert {account: said[-1] for account, said in words.items()} == {
+    assert {account: texts[-1] for account, texts in words.items()} == {
         token(one): f"say-second-{one}" for one in MEMBERS
     }
     for member in MEMBERS:
-        ours.world.ilink.say(token(member), "stranger", "say-stranger")
+        ours.world.ilink.send(token(member), "stranger", "say-stranger")
         for other in set(MEMBERS) - {member}:
-            ours.world.ilink.say(token(member), friend(other), "say-foreign")
+            ours.world.ilink.send(token(member), friend(other), "say-foreign")
     ours.world.ilink.wait(lambda: False, 4.0)
     for member in MEMBERS:
         answered = {

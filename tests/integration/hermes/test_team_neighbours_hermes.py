@@ -66,7 +66,7 @@ def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsR
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
     assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 stops polling by itself now"
-    world.ilink.say(token("m01"), friend("m01"), "say-late-m01")
+    world.ilink.send(token("m01"), friend("m01"), "say-late-m01")
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 
 
@@ -77,13 +77,13 @@ def test_a_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ou
     for member in ("m02", "m03"):
         assert _is_polled(world, member, seconds=30), world.logs()
     assert not _is_polled(world, "m01") and not world.home("m01").exists()
-    world.ilink.say(token("m02"), friend("m02"), "say-hello-m02")
+    world.ilink.send(token("m02"), friend("m02"), "say-hello-m02")
     assert world.answered("m02", friend("m02"))[0].startswith("heard say-hello-m02 · persona the-lead")
     assert not world.home("m01").exists()
     done = ours.run("undo", "--json")
     assert done.code == 0 and done.json["errors"] == [], done
     assert _is_polled(world, "m01", seconds=30), done
-    world.ilink.say(token("m01"), friend("m01"), "say-back-m01")
+    world.ilink.send(token("m01"), friend("m01"), "say-back-m01")
     assert world.answered("m01", friend("m01"))[0] == "heard say-back-m01 · persona the-lead · skills first · turns 1"
 
 
@@ -94,7 +94,7 @@ def test_a_kept_member_has_its_own_persona_and_skills(world: AccountsRoot, ours:
     world.skill("second")
     world.serve("processes")
     for member in ("m01", "m02"):
-        world.ilink.say(token(member), friend(member), f"say-hello-{member}")
+        world.ilink.send(token(member), friend(member), f"say-hello-{member}")
     alone, shared = (world.answered(member, friend(member))[0] for member in ("m01", "m02"))
     assert alone == "heard say-hello-m01 · persona the-lead · skills first · turns 1"
     assert "persona another" in shared and "second" in shared

@@ -293,12 +293,15 @@ def test_scripts_work_in_usual_locations(world: ShellTerminal) -> None:
     (folder / "_hermes-profiles").write_text(texts["zsh"])
     for line in ("hermes-gateways stop wo", "hermes-profiles show wo"):
         assert world.zsh(line, folder=folder)[1] == f"{line}rk "
-    for before, told in (("", ""), ("autoload -Uz compinit; compinit -u -D; ", "_hermes_profiles _hermes_gateways")):
+    for before, expected in (
+        ("", ""),
+        ("autoload -Uz compinit; compinit -u -D; ", "_hermes_profiles _hermes_gateways"),
+    ):
         code = f"{before}source {folder}/_hermes-profiles; echo $_comps[hermes-profiles] $_comps[hermes-gateways]"
         done = subprocess.run(
             [need("zsh"), "-f", "-c", code], env=world.environment, capture_output=True, text=True, check=True
         )
-        assert (done.stdout.strip(), done.stderr) == (told, "")
+        assert (done.stdout.strip(), done.stderr) == (expected, "")
     code = "complete -p hermes-profiles hermes-gateways"
     done = subprocess.run([need("bash"), "--norc", "-c", f'eval "$(cat)"; {code}'], input=texts["bash"],
                           env=world.environment, capture_output=True, text=True, check=True)  # fmt: skip

@@ -65,7 +65,7 @@ answer = {
     "history": rows(run("-n", "1000").stdout), "followed": rows((home / "followed").read_bytes()),
     "since": rows(run("--since", "1h").stdout), "last": rows(run("-n", "3").stdout),
     "none": rows(run("--since", "0s").stdout),
-    "errors": rows(run("--error", "work").stdout), "said": run("-n", "1000").stderr.decode(),
+    "errors": rows(run("--error", "work").stdout), "messages": run("-n", "1000").stderr.decode(),
 }
 print(json.dumps(answer))
 """
@@ -76,18 +76,18 @@ def test_journal_records_are_unique_ordered_and_redacted() -> None:
     with live_home() as home:
         seen = answer_under_systemd(f"GATEWAY = {GATEWAY!r}\n{STORY}", home, timeout=120)
     history = seen["history"]
-    assert "CANARY" not in str(seen) and seen["said"] == "" and seen["none"] == []
+    assert "CANARY" not in str(seen) and seen["messages"] == "" and seen["none"] == []
     assert history == seen["since"] and history[-3:] == seen["last"]
     assert [row["time"] for row in history] == sorted(row["time"] for row in history)
     for name in ("default", "work"):
         own = [row for row in history if row["profile"] == name]
-        told = [(row["source"], row["level"], row["text"]) for row in own]
+        records = [(row["source"], row["level"], row["text"]) for row in own]
         shown = ".hermes" if name == "default" else name
         for wanted in (
             ("gateway.log", "info", f"begin of {shown}"), ("gateway.log", "warning", f"careful with {shown}"),
             ("gateway.log", "info", f"up is {shown}"),
         ):  # fmt: skip
-            assert told.count(wanted) == 1
+            assert records.count(wanted) == 1
         assert sum(f"careful with {shown}" in row["text"] for row in own) == 1, "its copy in the journal is left out"
         (error,) = [row for row in own if row["logger"] == "agent.loop"]
         assert error["source"] == "journal" and error["text"].startswith(

@@ -175,8 +175,8 @@ def test_awake_under_supervisor_writes_nothing_and_hints(fleet: GatewayRoot) -> 
     assert "systemd-inhibit" in done.problem["hint"] and "supervisord.pid" in done.problem["hint"]
     status = fleet.gok("awake", "--json")
     assert status.data["manager"] == "supervisor" and "by hand" in status.data["limits"][0]
-    said = fleet.gok("awake").stdout
-    assert said.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in said
+    text = fleet.gok("awake").stdout
+    assert text.startswith("wakefulness: off\nnote: supervisor cannot keep") and "switch it on" not in text
 
 
 def test_unreachable_systemd_exits_4_without_write(fleet: GatewayRoot) -> None:

@@ -14,23 +14,23 @@ def doctor(fleet: GatewayRoot, *arguments: str) -> Any:
     return fleet.runner.call("doctor", "--only", "services", "--json", *arguments).data
 
 
-def told(fleet: GatewayRoot) -> list[tuple[str, list[str]]]:
+def reported(fleet: GatewayRoot) -> list[tuple[str, list[str]]]:
     return [(row["check"], row["profiles"]) for row in doctor(fleet)["findings"]]
 
 
 def test_running_fleet_has_no_findings(fleet: GatewayRoot) -> None:
-    assert told(fleet) == []
+    assert reported(fleet) == []
     fleet.gok("install", "--start")
-    assert told(fleet) == []
+    assert reported(fleet) == []
 
 
 def test_stopped_service_agrees_with_status(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     fleet.gok("stop", "work")
-    assert told(fleet) == [("services.not-running", ["work"])]
+    assert reported(fleet) == [("services.not-running", ["work"])]
     assert fleet.gateways("status", "work").code == 3
     fleet.gok("disable", "work")
-    assert told(fleet) == []
+    assert reported(fleet) == []
 
 
 def test_restart_loop_is_found(fleet: GatewayRoot) -> None:
@@ -62,9 +62,9 @@ def test_orphan_program_is_removed_and_restored(fleet: GatewayRoot) -> None:
     assert not program.exists() and "hermes-gateway-work" not in fleet.known()
     fleet.ok("undo")
     assert program.read_bytes() == kept
-    assert [each[0] for each in told(fleet)] == ["services.orphan"]
+    assert [each[0] for each in reported(fleet)] == ["services.orphan"]
     fleet.gok("uninstall", "work")
-    assert told(fleet) == [] and fleet.pid("night")
+    assert reported(fleet) == [] and fleet.pid("night")
 
 
 def test_undo_restores_disabled_orphan_as_disabled(fleet: GatewayRoot) -> None:
@@ -82,7 +82,7 @@ def test_changed_program_is_reloaded(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     pid = fleet.pid("work")
     os.utime(fleet.program("work"))
-    assert told(fleet) == [("services.not-reloaded", ["work"])]
+    assert reported(fleet) == [("services.not-reloaded", ["work"])]
     fixed = doctor(fleet, "--fix", "--yes")
     assert fixed["findings"] == [] and fleet.pid("work") == pid, "nothing was restarted for it"
 
@@ -91,19 +91,19 @@ def test_drifted_program_is_rewritten_and_restored(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     before = fleet.program("work").read_bytes()
     (fleet.home("work") / "config.yaml").write_text("model: gpt-5\nagent:\n  restart_drain_timeout: 300\n")
-    assert told(fleet) == [("services.drifted", ["work"])]
+    assert reported(fleet) == [("services.drifted", ["work"])]
     assert doctor(fleet, "--fix", "--yes")["findings"] == []
     assert b"stopwaitsecs=330" in fleet.program("work").read_bytes()
     fleet.ok("undo")
     assert fleet.program("work").read_bytes() == before
-    assert told(fleet) == [("services.drifted", ["work"])]
+    assert reported(fleet) == [("services.drifted", ["work"])]
 
 
 def test_gateway_outside_its_service_is_found(fleet: GatewayRoot) -> None:
     process = fleet.by_hand("work")
     try:
         fleet.gok("install", "night", "--start")
-        assert told(fleet) == []
+        assert reported(fleet) == []
     finally:
         process.terminate()
         process.wait(10)

@@ -64,8 +64,8 @@ def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(wor
     done = world.ok("list", "--json")
     assert [row["name"] for row in done.data["profiles"]] == ["default", "broken", "work"]
     assert done.json["status"] == "success" and done.data["profiles"][2]["model"] == "good"
-    told = " ".join(warning["message"] for warning in done.json["warnings"])
-    assert f"{world.home('broken')}/config.yaml:" in told
+    messages = " ".join(warning["message"] for warning in done.json["warnings"])
+    assert f"{world.home('broken')}/config.yaml:" in messages
     assert world.ok("show", "broken").stderr.startswith("warning: ")
 
 

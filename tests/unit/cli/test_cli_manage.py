@@ -136,8 +136,8 @@ def test_alias_starts_its_profile(world: CommandRoot) -> None:
     hermes.chmod(0o755)
     env = {"PATH": f"{hermes.parent}:/usr/bin:/bin"}
     world.ok("create", "work", env=env)
-    said = subprocess.run([world.bin / "work", "chat", "two words", "$x"], capture_output=True, text=True).stdout
-    assert said == "[-p]\n[work]\n[chat]\n[two words]\n[$x]\n"
+    output = subprocess.run([world.bin / "work", "chat", "two words", "$x"], capture_output=True, text=True).stdout
+    assert output == "[-p]\n[work]\n[chat]\n[two words]\n[$x]\n"
 
 
 def test_command_name_gets_no_alias_and_working_hint(world: CommandRoot) -> None:

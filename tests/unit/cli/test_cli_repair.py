@@ -165,17 +165,17 @@ def test_repair_with_owner_option_keeps_that_owner(root: CommandRoot) -> None:
     assert root.ok("repair", "--owner", "telegram=work", "--yes", "--json").data["shared"] == []
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
+@pytest.mark.parametrize(("words", "code", "message"), [
     (("--owner", "telegram"), 2, "--owner telegram=work"), (("--owner", "=work"), 2, "--owner telegram=work"),
     (("--owner", "telegramm=work"), 2, "hermes-profiles catalog"), (("--owner", "telegram=nobody"), 5, "no profile"),
     (("--owner", "telegram=other"), 2, "default, "), (("--channel", "x"), 2, "hermes-profiles catalog"),
 ])  # fmt: skip
 def test_repair_with_invalid_arguments_is_refused(
-    root: CommandRoot, words: tuple[str, ...], code: int, said: str
+    root: CommandRoot, words: tuple[str, ...], code: int, message: str
 ) -> None:
     root.make("other", {".env": "A=1\n"})
     done = root.unchanged_by("repair", "--yes", *words)
-    assert done.code == code and said in done.stderr, done
+    assert done.code == code and message in done.stderr, done
 
 
 def test_repair_with_channel_changes_only_that_channel(root: CommandRoot) -> None:

@@ -137,20 +137,20 @@ def test_typed_secret_is_not_echoed(pair: CommandRoot) -> None:
         env=pair.runner.environment, cwd=pair.user, start_new_session=True,
     )  # fmt: skip
     os.close(follower)
-    said = b""
+    output = b""
     deadline = time.monotonic() + 60
-    while b": " not in said and time.monotonic() < deadline:
-        said += os.read(leader, 1024)
+    while b": " not in output and time.monotonic() < deadline:
+        output += os.read(leader, 1024)
     time.sleep(0.2)
     os.write(leader, b"CANARY-typed\n")
     assert process.communicate(timeout=60)[0].startswith(b"NEW_TOKEN of work: added")
     try:
-        said += os.read(leader, 1024)
+        output += os.read(leader, 1024)
     except OSError:
         pass
     os.close(leader)
-    assert_no_canary(said, "the terminal")
-    assert b"value of NEW_TOKEN for work" in said and process.returncode == 0
+    assert_no_canary(output, "the terminal")
+    assert b"value of NEW_TOKEN for work" in output and process.returncode == 0
     assert env_text(pair).endswith("A=CANARY-a\nNEW_TOKEN=CANARY-typed\n")
 
 
@@ -211,8 +211,8 @@ def test_link_to_file_of_another_profile_is_refused(pair: CommandRoot) -> None:
                   ("env", "set", "linked", "A", "--empty"), ("env", "unset", "linked", "A")):  # fmt: skip
         done = pair.unchanged_by(*given, "--json")
         assert done.code == 6 and done.problem["code"] == "shared-file" and "work reads too" in done.problem["message"]
-    told = pair.ok("config", "set", "work", "a", "1", "--json").json["warnings"]
-    assert [(each["code"], each["target"]) for each in told] == [("shared-file", "linked")]
+    warnings = pair.ok("config", "set", "work", "a", "1", "--json").json["warnings"]
+    assert [(each["code"], each["target"]) for each in warnings] == [("shared-file", "linked")]
 
 
 def test_value_after_equals_sign_is_named_in_error(pair: CommandRoot) -> None:

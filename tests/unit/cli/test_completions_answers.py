@@ -286,10 +286,10 @@ def test_completion_state_agrees_with_status(fleet: GatewayRoot) -> None:
     fleet.gok("start", "work")
     rows = {row["profile"]: row for row in fleet.gateways("status", "--json").data["gateways"]}
     text = fleet.run("__complete", "fish", "running", "").stdout
-    told = dict(line.split("\t") for line in text.splitlines())
-    assert told["work"] == f"running, pid {rows['work']['pid']}" and next(iter(told)) == "work"
-    assert set(told) == set(rows)
-    assert {name for name, about in told.items() if about == "stopped"} == {
+    offered = dict(line.split("\t") for line in text.splitlines())
+    assert offered["work"] == f"running, pid {rows['work']['pid']}" and next(iter(offered)) == "work"
+    assert set(offered) == set(rows)
+    assert {name for name, about in offered.items() if about == "stopped"} == {
         name for name, row in rows.items() if row["state"] == "stopped"
     }
     fleet.gok("stop", "work")

@@ -171,8 +171,8 @@ def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayRoot) -> None:
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and err == b"", (out, err)
     answer = json.loads(out)
-    told = {row["profile"]: row["outcome"] for row in answer["data"]["outcomes"]}
-    assert answer["exit_code"] == 130 and set(told) == set(NAMES) and told["night"] == "interrupted"
+    outcomes = {row["profile"]: row["outcome"] for row in answer["data"]["outcomes"]}
+    assert answer["exit_code"] == 130 and set(outcomes) == set(NAMES) and outcomes["night"] == "interrupted"
     assert fleet.pid("default") and fleet.daemon()
 
 

@@ -27,7 +27,7 @@ def _on_a_terminal(script: str) -> str:
     environment = {"PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "LINES": "24", "COLUMNS": "80"}
     done = subprocess.Popen([sys.executable, "-c", script], stderr=theirs, stdout=subprocess.DEVNULL, env=environment)
     os.close(theirs)
-    said = b""
+    output = b""
     while True:
         try:
             part = os.read(ours, 4096)
@@ -35,16 +35,16 @@ def _on_a_terminal(script: str) -> str:
             break
         if not part:
             break
-        said += part
+        output += part
     os.close(ours)
     assert done.wait(10) == 0
-    return said.decode()
+    return output.decode()
 
 
-def _screen(said: str) -> list[str]:
+def _screen(output: str) -> list[str]:
     """Return the final content of the terminal."""
     lines: list[str] = []
-    for part in said.replace("\r\n", "\n").split("\n"):
+    for part in output.replace("\r\n", "\n").split("\n"):
         while part.startswith("\x1b["):
             up, _, part = part[2:].partition("A\x1b[J")
             del lines[-int(up) :]
@@ -53,9 +53,9 @@ def _screen(said: str) -> list[str]:
 
 
 def test_live_lines_on_terminal_are_redrawn() -> None:
-    said = _on_a_terminal(SCRIPT)
-    assert "  family: starting (connecting telegram)" in said
-    assert _screen(said) == ["work: started", "family: started"]
+    output = _on_a_terminal(SCRIPT)
+    assert "  family: starting (connecting telegram)" in output
+    assert _screen(output) == ["work: started", "family: started"]
 
 
 @pytest.mark.parametrize("name", ["work", "a\x1b[2Jb"])

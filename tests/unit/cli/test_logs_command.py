@@ -111,19 +111,19 @@ def test_logs_filters_select_records(written: CommandRoot, words: list[str], wan
     assert texts(written, *words) == wanted
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
+@pytest.mark.parametrize(("words", "code", "message"), [
     (["--grep", "("], 2, "not a regular expression"), (["--since", "soon"], 2, "is not a time"),
     (["--level", "loud"], 2, "is not a level"), (["--error", "--level", "info"], 2, "exclude each other"),
     (["-f", "--until", "1h"], 2, "has no end"), (["--since", "1h", "--until", "2h"], 2, "later than"),
     (["nobody"], 5, "no profile"), (["--group", "none"], 5, "no profile is in the group"), (["-n", "-1"], 2, "-1"),
 ])  # fmt: skip
 def test_invalid_logs_arguments_are_refused_before_output(
-    written: CommandRoot, words: list[str], code: int, said: str
+    written: CommandRoot, words: list[str], code: int, message: str
 ) -> None:
     done = written.runner.gateways("logs", *words)
-    assert (done.code, done.stdout) == (code, "") and said in done.stderr
-    told = written.runner.gateways("logs", *words, "--json")
-    assert told.code == code and said in told.problem["message"]
+    assert (done.code, done.stdout) == (code, "") and message in done.stderr
+    done = written.runner.gateways("logs", *words, "--json")
+    assert done.code == code and message in done.problem["message"]
 
 
 def test_logs_prints_50_records_without_since(world: CommandRoot) -> None:
@@ -166,12 +166,12 @@ def test_control_bytes_in_logs_are_escaped(world: CommandRoot) -> None:
     assert len(rows) == 2
 
 
-@pytest.mark.parametrize("said", [TOKEN, SLACK, OPENAI, "xapp-CANARY-0000000", "Bearer CANARYabcdefgh", "https://u:CANARY123@h/",
+@pytest.mark.parametrize("secret", [TOKEN, SLACK, OPENAI, "xapp-CANARY-0000000", "Bearer CANARYabcdefgh", "https://u:CANARY123@h/",
                                   "-----BEGIN PRIVATE KEY-----\nCANARYabc\n-----END PRIVATE KEY-----"])  # fmt: skip
 @pytest.mark.parametrize("words", [[], ["--json"], ["--since", "2026-11-21"], ["--grep", "said"]])
-def test_secrets_of_other_profiles_are_redacted(world: CommandRoot, said: str, words: list[str]) -> None:
+def test_secrets_of_other_profiles_are_redacted(world: CommandRoot, secret: str, words: list[str]) -> None:
     """The secrets are from default, the log is from work."""
-    log(world, "work").write_text(line(1, f"said {said} and went"))
+    log(world, "work").write_text(line(1, f"said {secret} and went"))
     done = world.runner.gateways("logs", *words)  # the runner fails on a canary in the output
     assert "said " in done.stdout
 
@@ -195,8 +195,8 @@ def test_long_line_of_secrets_is_fully_redacted(world: CommandRoot, step: int) -
     for letter in ("x", "é"):
         log(world, "work").write_text(line(1, letter * step + f" {TOKEN}" * 5_000))
         for words in ((), ("--json",), ("--since", "2026-11-21")):
-            told = world.runner.gateways("logs", *words).stdout
-            assert "7100" not in told and "a very long line" in told
+            output = world.runner.gateways("logs", *words).stdout
+            assert "7100" not in output and "a very long line" in output
 
 
 # -- followed

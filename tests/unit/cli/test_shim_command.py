@@ -65,11 +65,11 @@ def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimHome) -> None
     for shell in ("bash", "zsh", "fish"):
         assert f"  {shell}, ~/." in done.stdout
     lines = [line.strip() for line in done.stdout.splitlines() if line.startswith("    ")]
-    said = subprocess.run(
+    printed = subprocess.run(
         ["/bin/sh", "-c", f"{lines[0]}; command -v hermes"], env={"HOME": str(shims.user), "PATH": shims.path},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert said.stdout.strip() == str(shims.shim), "the line that was printed works"
+    assert printed.stdout.strip() == str(shims.shim), "the line that was printed works"
 
 
 def test_repeated_shim_install_changes_nothing(shims: ShimHome) -> None:
@@ -117,11 +117,11 @@ def test_shim_is_first_on_path_in_new_shell(shims: ShimHome) -> None:
     if shutil.which("bash") is None:
         pytest.skip("no bash")
     shims.call("install", "--shell-setup")
-    said = subprocess.run(
+    started = subprocess.run(
         ["bash", "-i", "-c", "hermes a 'b c'; command -v hermes"], capture_output=True, text=True, check=True,
         env={"HOME": str(shims.user), "PATH": shims.path, "TERM": "dumb"}, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert said.stdout.splitlines() == ["real a b c", str(shims.shim)]
+    assert started.stdout.splitlines() == ["real a b c", str(shims.shim)]
 
 
 def test_shim_remove_after_separate_setup_removes_both(shims: ShimHome) -> None:
@@ -248,8 +248,8 @@ def test_aliases_run_shim_until_it_is_removed(shims: ShimHome) -> None:
     assert done.data["aliases"] == ["coder"]
     assert (folder / "coder").read_bytes() == alias_script("coder", str(shims.shim))
     assert all((folder / name).read_bytes() == texts[name] for name in ("night", "other", "own"))
-    said = subprocess.run([folder / "coder", "gateway", "start"], env={"PATH": "/bin"}, capture_output=True, check=True)
-    assert said.stdout == b"real -p coder gateway start\n", "also where PATH has no hermes: cron, for one"
+    ran = subprocess.run([folder / "coder", "gateway", "start"], env={"PATH": "/bin"}, capture_output=True, check=True)
+    assert ran.stdout == b"real -p coder gateway start\n", "also where PATH has no hermes: cron, for one"
     (folder / "later").write_bytes(alias_script("later", str(shims.shim)))  # like Hermes: the first on PATH
     assert shims.call("remove", "--json").data["aliases"] == ["coder", "later"]
     assert (folder / "later").read_bytes() == alias_script("later", str(shims.real))

@@ -39,7 +39,7 @@ class Terminal:
         self.master, self.slave = pty.openpty()
         self.resize(rows, columns)
         self.modes = termios.tcgetattr(self.slave)
-        self.said = b""
+        self.output = b""
         environment = {**fleet.runner.environment, "TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
         if "NO_COLOR" not in env:
             environment.pop("NO_COLOR", None)
@@ -58,7 +58,7 @@ class Terminal:
 
     def read(self, seconds: float = 0.02) -> None:
         while select.select([self.master], [], [], seconds)[0]:
-            self.said += os.read(self.master, 65536)
+            self.output += os.read(self.master, 65536)
             seconds = 0.0
 
     def see(self, what: Callable[[list[str]], object]) -> list[str]:
@@ -69,8 +69,8 @@ class Terminal:
             screen = self.screen()
             if screen and what(screen):
                 return screen
-            assert time.monotonic() < deadline, "\n".join(screen) or self.said
-            assert self.process.poll() is None, self.said
+            assert time.monotonic() < deadline, "\n".join(screen) or self.output
+            assert self.process.poll() is None, self.output
 
     def screen(self) -> list[str]:
         """Return the lines of the last complete frame; asserts no clearing and no long line."""
@@ -78,7 +78,7 @@ class Terminal:
         return [line.rstrip() for line in frames[-1]] if frames else []
 
     def frames(self) -> list[list[str]]:
-        shown = self.said.rpartition(ENTER)[2].partition(LEAVE)[0]
+        shown = self.output.rpartition(ENTER)[2].partition(LEAVE)[0]
         found = []
         for part in shown.split(b"\x1b[H")[2:]:
             for private, _, letter in SEQUENCE.findall(part):
@@ -97,10 +97,12 @@ class Terminal:
         code = self.process.wait(1)
         self.read(0.1)
         assert termios.tcgetattr(self.slave) == self.modes, "the modes of the terminal were not restored"
-        assert self.said.count(ENTER) == self.said.count(LEAVE) > 0 and self.said.count(HIDE) == self.said.count(SHOW)
-        assert self.said.rindex(SHOW) > self.said.rindex(HIDE) and b"\x1b[?7h" in self.said
-        assert b"Traceback" not in self.said
-        assert_no_canary(self.said, "the terminal")
+        assert self.output.count(ENTER) == self.output.count(LEAVE) > 0 and self.output.count(
+            HIDE
+        ) == self.output.count(SHOW)
+        assert self.output.rindex(SHOW) > self.output.rindex(HIDE) and b"\x1b[?7h" in self.output
+        assert b"Traceback" not in self.output
+        assert_no_canary(self.output, "the terminal")
         return code
 
     def close(self) -> None:
@@ -239,7 +241,7 @@ def test_watch_redraws_after_resize(fleet: GatewayRoot, terminals: list[Terminal
     words = (*GATEWAYS, "status", "--watch", "--interval", "600")
     terminals.append(terminal := Terminal(fleet, *words))
     terminal.see(lambda screen: any("last log line" in line for line in screen))
-    terminal.said = HIDE + ENTER + b"\x1b[H"
+    terminal.output = HIDE + ENTER + b"\x1b[H"
     terminal.resize(8, 24)
     screen = terminal.see(lambda screen: any(line.startswith("work") for line in screen))
     assert all(cell_len(line) <= 24 for line in screen) and len(screen) <= 8
@@ -249,32 +251,32 @@ def test_watch_redraws_after_resize(fleet: GatewayRoot, terminals: list[Terminal
 def test_watch_releases_terminal_on_ctrl_z_until_fg(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, "/bin/bash", "--norc", "--noediting", "-i", PS1="ready> "))
     prompt = b"ready> "
-    _until(terminal, lambda: terminal.said.endswith(prompt))
+    _until(terminal, lambda: terminal.output.endswith(prompt))
     terminal.type(f"{' '.join(GATEWAYS)} status --watch --interval 0.2\n".encode())
     _until(terminal, lambda: len(terminal.frames()) > 2)
     terminal.type(b"\x1a")
-    _until(terminal, lambda: LEAVE in terminal.said and terminal.said.endswith(prompt))
-    assert terminal.said.rindex(SHOW) > terminal.said.rindex(HIDE)
+    _until(terminal, lambda: LEAVE in terminal.output and terminal.output.endswith(prompt))
+    assert terminal.output.rindex(SHOW) > terminal.output.rindex(HIDE)
     terminal.type(b"stty -a | tr ' ;' '\\n\\n' | grep -x -e echo -e icanon; echo seen\n")
-    _until(terminal, lambda: terminal.said.endswith(prompt) and b"seen\r\n" in terminal.said)
-    assert b"icanon\r\necho\r\nseen" in terminal.said
-    terminal.said = b""
+    _until(terminal, lambda: terminal.output.endswith(prompt) and b"seen\r\n" in terminal.output)
+    assert b"icanon\r\necho\r\nseen" in terminal.output
+    terminal.output = b""
     terminal.type(b"fg\n")
     _until(terminal, lambda: len(terminal.frames()) > 2)
     terminal.type(b"q")
-    _until(terminal, lambda: terminal.said.endswith(prompt) and LEAVE in terminal.said)
+    _until(terminal, lambda: terminal.output.endswith(prompt) and LEAVE in terminal.output)
     terminal.type(b"echo code $?\n")
-    _until(terminal, lambda: b"code 0\r\n" in terminal.said)
+    _until(terminal, lambda: b"code 0\r\n" in terminal.output)
     terminal.type(b"exit\n")
     terminal.process.wait(20)
 
 
 def _until(terminal: Terminal, what: Callable[[], object]) -> None:
-    def look() -> object:
+    def refresh() -> object:
         terminal.read()
         return what()
 
-    until(look)
+    until(refresh)
 
 
 def test_colours_and_no_colours(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
@@ -282,15 +284,15 @@ def test_colours_and_no_colours(fleet: GatewayRoot, terminals: list[Terminal]) -
     for env, has_colour in (({}, True), ({"NO_COLOR": "1"}, False)):
         terminals.append(terminal := Terminal(fleet, **env))
         terminal.see(lambda screen: any("running" in line for line in screen))
-        assert (b"\x1b[32mrunning" in terminal.said) == has_colour
-        assert has_colour or not re.search(rb"\x1b\[[\d;]*3\d", terminal.said)
+        assert (b"\x1b[32mrunning" in terminal.output) == has_colour
+        assert has_colour or not re.search(rb"\x1b\[[\d;]*3\d", terminal.output)
         assert terminal.end(q(terminal)) == 0
 
 
 def test_watch_frame_output_is_limited_by_screen_size(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, rows=24, columns=80))
     terminal.see(lambda _: len(terminal.frames()) > 3)
-    assert len(terminal.said) / len(terminal.frames()) < 24 * 80 * 1.5
+    assert len(terminal.output) / len(terminal.frames()) < 24 * 80 * 1.5
     assert terminal.end(q(terminal)) == 0
 
 
@@ -300,7 +302,7 @@ def test_watch_escapes_control_characters_of_logs(fleet: GatewayRoot, terminals:
     log.write_bytes("2026-11-21 10:00:00,000 INFO x: \x1b[2J\x1b]0;evil\x07\r\tdone \u202e\x9b2J 漢字\n".encode())
     terminals.append(terminal := Terminal(fleet, columns=120))
     terminal.see(lambda screen: any("done" in line for line in screen))
-    assert b"\x1b[2J" not in terminal.said and b"\x1b]0" not in terminal.said and b"\x9b" not in terminal.said
+    assert b"\x1b[2J" not in terminal.output and b"\x1b]0" not in terminal.output and b"\x9b" not in terminal.output
     assert terminal.end(q(terminal)) == 0
 
 
@@ -322,14 +324,14 @@ def test_watch_on_dumb_terminal_is_usage_error(fleet: GatewayRoot, terminals: li
     terminals.append(terminal := Terminal(fleet, TERM=term))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
-    assert terminal.process.returncode == 2 and b"cannot draw" in terminal.said and ENTER not in terminal.said
+    assert terminal.process.returncode == 2 and b"cannot draw" in terminal.output and ENTER not in terminal.output
 
 
 def test_watch_with_unknown_profile_fails_before_drawing(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     terminals.append(terminal := Terminal(fleet, *GATEWAYS, "status", "nobody", "--watch"))
     until(lambda: terminal.process.poll() is not None)
     terminal.read()
-    assert terminal.process.returncode == 5 and ENTER not in terminal.said
+    assert terminal.process.returncode == 5 and ENTER not in terminal.output
 
 
 def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayRoot) -> None:
@@ -344,13 +346,13 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import fleet_status
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
-def look(session):
+def refresh(session):
     status = fleet_status(session, session.existing)
     return Answer(status_result("status", status, status_data(status), 0))
 session = FleetSession()
-view, seen = watch._view(session, look(session).result, 2.0), []
+view, seen = watch._view(session, refresh(session).result, 2.0), []
 for number in range(300):
-    view = watch._again(session, look, view, 2.0)
+    view = watch._again(session, refresh, view, 2.0)
     assert len(view.rows) == 3 and not view.notes, view.notes
     if number in (99, 299):
         seen.append((rss(), len(os.listdir("/proc/self/fd")), threading.active_count()))
@@ -427,11 +429,11 @@ def test_summary_begins_with_worst_state() -> None:
 def test_slow_refresh_does_not_delay_keys() -> None:
     gate, done = threading.Event(), threading.Event()
 
-    def look(before: View) -> View:
+    def refresh(before: View) -> View:
         gate.wait(20)
         return before._replace(title="second")
 
-    looker = live_table.Looker(View((), "first"), look, done.set)
+    looker = live_table.Looker(View((), "first"), refresh, done.set)
     looker.go()
     assert looker.view().title == "first" and looker.is_at_work
     gate.set()
@@ -441,10 +443,10 @@ def test_slow_refresh_does_not_delay_keys() -> None:
 def test_error_in_refresh_is_raised() -> None:
     done = threading.Event()
 
-    def look(_: View) -> View:
+    def refresh(_: View) -> View:
         raise ValueError("a fault")
 
-    looker = live_table.Looker(View((), "first"), look, done.set)
+    looker = live_table.Looker(View((), "first"), refresh, done.set)
     looker.go()
     assert done.wait(20)
     with pytest.raises(ValueError, match="a fault"):

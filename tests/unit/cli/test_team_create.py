@@ -158,8 +158,8 @@ def test_killed_team_create_is_reported_and_recovered(world: CommandRoot) -> Non
         done = world.run(str(at), *words, command=(sys.executable, "-c", script))
         if done.code != -9:
             break
-        told = world.ok("team", "create", "other", "--dry-run", "--json")
-        assert told.code == 0
+        planned = world.ok("team", "create", "other", "--dry-run", "--json")
+        assert planned.code == 0
         healed = world.ok("create", f"x{at}", "--no-alias", "--json").json["warnings"]
         assert [one["code"] for one in healed] in (["recovered"], [])
         world.ok("delete", f"x{at}", "--yes")

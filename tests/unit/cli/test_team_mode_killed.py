@@ -31,8 +31,8 @@ def counted(function):
         return function(*words, **more)
     return wrapped
 
-told = ("start", "stop", "enable", "load", "unload")
-for owner, names in ((Files, ("replace", "rename_new", "unlink")), (SupervisorManager, told)):
+calls = ("start", "stop", "enable", "load", "unload")
+for owner, names in ((Files, ("replace", "rename_new", "unlink")), (SupervisorManager, calls)):
     for name in names:
         setattr(owner, name, counted(getattr(owner, name)))
 from hermes_profiles.cli.profiles import main
@@ -82,9 +82,9 @@ SERVED = {"default": "running", "anna": "served", "bob": "served"}
 def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     was_killed = killed(team, "multiplex", at, tmp_path)
-    told = team.mode("--json")
-    if was_killed and told.data["unfinished"]:
-        assert told.code == 3 and "team run-mode processes" in told.problem["hint"]
+    shown = team.mode("--json")
+    if was_killed and shown.data["unfinished"]:
+        assert shown.code == 3 and "team run-mode processes" in shown.problem["hint"]
         assert "interrupted" in team.gateways("status").stdout
     if at % 2:
         team.moded("multiplex", "--yes")

@@ -295,8 +295,8 @@ def test_finding_of_shared_file_is_reported_once(world: CommandRoot) -> None:
     (world.root / "skills/greet/.env").write_text("X=1\n")
     (world.root / "skills").chmod(0o777)
     found = world.call("doctor", "--json").data["findings"]
-    told = [each for each in found if any("skills" in str(row.get("file")) for row in each["evidence"])]
-    assert len(told) <= 1, told
+    reported = [each for each in found if any("skills" in str(row.get("file")) for row in each["evidence"])]
+    assert len(reported) <= 1, reported
 
 
 # The shim

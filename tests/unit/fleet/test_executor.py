@@ -42,13 +42,13 @@ def check(world: FakeFleet, outcomes: dict[str, Outcome]) -> None:
 
 def test_start_one_failure_does_not_stop_the_others() -> None:
     world = FakeFleet(FIVE, c=Nature(ends_with=78))
-    told: list[Outcome] = []
-    found = drive(world, Verb.START, told=told.append)
+    reported: list[Outcome] = []
+    found = drive(world, Verb.START, on_outcome=reported.append)
     assert kinds(found) == {"a": K.STARTED, "b": K.STARTED, "c": K.FAILED, "d": K.STARTED, "e": K.STARTED}
     assert found["c"].detail == "exit 78: its configuration cannot work; port 8642 is in use"
     assert found["c"].log == world.log and all(found[name].log == () for name in "abde")
     assert exit_code(found.values()) is ExitCode.FAILED
-    assert sorted(each.profile for each in told) == list(FIVE)
+    assert sorted(each.profile for each in reported) == list(FIVE)
     check(world, found)
 
 
@@ -518,11 +518,11 @@ def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
 def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
     world = FakeFleet(("a", "b"), b=Nature(settles=5.0))
 
-    def told(outcome: Outcome) -> None:
+    def report(outcome: Outcome) -> None:
         if outcome.profile == "a":
             raise KeyboardInterrupt
 
-    assert kinds(drive(world, Verb.START, told=told)) == {"a": K.STARTED, "b": K.INTERRUPTED}
+    assert kinds(drive(world, Verb.START, on_outcome=report)) == {"a": K.STARTED, "b": K.INTERRUPTED}
 
 
 def test_lost_manager_leaves_the_outcomes_so_far() -> None:

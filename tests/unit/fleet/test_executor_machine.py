@@ -144,7 +144,7 @@ class Fleets(RuleBasedStateMachine):
         try:
             found = act(
                 world, verb, chosen, named=False, disabled=self.disabled, start_stopped=start_stopped,
-                told=lambda outcome: self._is_true(verb, outcome), **pace,
+                on_outcome=lambda outcome: self._is_true(verb, outcome), **pace,
             )  # fmt: skip
         except NotFound:
             assert verb is Verb.START and not any(world.sims[name].installed for name in chosen)
