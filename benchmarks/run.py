@@ -129,6 +129,7 @@ def cases(root: Path, runs: int) -> list[Case]:
                 max(3, runs // 2),
             )
         )
+    made.append(Case("--help", root, lambda _: [OURS, "--help"], lambda _: [HERMES, "--help"], "8x", runs))
     made += log_cases(root, runs)
     for count in (200, 20_000):
         home = root / f"clone-{count}"
