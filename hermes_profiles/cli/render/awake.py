@@ -13,7 +13,7 @@ from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.awake import AwakeResult
 from hermes_profiles.services.manager import ManagerKind
 
-from .clone import dry_run_lines
+from .plan import dry_run_lines
 
 
 def awake_answer(action: str, result: AwakeResult) -> Answer:

@@ -1,13 +1,15 @@
-"""The report of a clone and the plan of a dry run as a person reads them: what, why, and what to do next."""
+"""The report of a new profile: what was kept, what stayed behind and why, the next steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.plan import describe
 from hermes_profiles.model.text import first_names
-from hermes_profiles.operations.create_profile import CreatedProfile
+
+if TYPE_CHECKING:
+    from hermes_profiles.operations.create_profile import CreatedProfile
 
 # So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
 _NAMED = 6
@@ -85,34 +87,6 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield from (f"    {step}" for step in data["next_steps"])
     if data["dry_run"]:
         yield "dry run: nothing was changed"
-
-
-def dry_run_lines(would: str, plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield what a dry run would do, step by step, in the order it would be done."""
-    yield f"dry run, nothing was changed; this would be done: {would}"
-    yield from step_lines(plan)
-
-
-def step_lines(plan: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the steps of a plan, in the order they are done."""
-    for step in plan:
-        match step["kind"]:
-            case "publish":
-                yield f"  make {step['target']} ({_count(step['entries'], 'entry', 'entries')})"
-            case "move":
-                yield f"  move {step['source']} to {step['target']}"
-            case "replace":
-                yield f"  write {step['target']}"
-            case "remove":
-                yield f"  remove {step['target']}"
-            case "mode":
-                yield f"  set the mode of {step['target']} to {step['mode']} (it is {step['before']})"
-            case "tidy":
-                yield f"  remove {step['target']} if it is empty"
-            case "stop":
-                yield f"  have {step['manager']} stop {step['target']} and forget it"
-            case "load":
-                yield f"  have {step['manager']} read {step['target']} again"
 
 
 def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.doctor import Diagnosis, FixResult
 
-from .clone import dry_run_lines, step_lines
+from .plan import dry_run_lines, step_lines
 
 # At most so many places of a finding, and findings of a check, are shown; `--json` has all.
 _PLACES = 6

@@ -13,7 +13,7 @@ from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.changes.plan import ChangePlan, SetMode, Signature, describe
 from hermes_profiles.changes.trash import steps_to_trash_files
-from hermes_profiles.cli.render.clone import dry_run_lines
+from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.model.layout import Layout
 
 STATE = {

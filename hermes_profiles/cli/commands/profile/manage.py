@@ -12,8 +12,8 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.changes import change_data
-from hermes_profiles.cli.render.clone import dry_run_lines
 from hermes_profiles.cli.render.multiplexer import summary_lines
+from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.cli.render.run_mode import result_answer, switch_answer
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.operations import team_warnings

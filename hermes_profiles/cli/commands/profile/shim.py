@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data
-from hermes_profiles.cli.render.clone import dry_run_lines
+from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.integration.shim.status import Shim, start_files
 from hermes_profiles.model.errors import Result
 from hermes_profiles.model.layout import Layout
