@@ -188,7 +188,7 @@ def test_module_names_name_their_subject() -> None:
     assert [_name(path) for path in MODULES if path.stem in VAGUE_NAMES] == []
 
 
-def test_a_class_name_exists_once() -> None:
+def test_class_name_exists_once() -> None:
     places = defaultdict(list)
     for path in MODULES:
         for node in _tree(path).body:
@@ -335,7 +335,7 @@ def test_no_broad_exception_is_ignored() -> None:
     assert swallowed == []
 
 
-def test_the_architecture_page_names_every_package() -> None:
+def test_architecture_page_names_every_package() -> None:
     page = (REPOSITORY / "docs/explanation/architecture.md").read_text(encoding="utf-8")
     named = re.findall(r"^\s*([a-z]+)/ ", page, re.MULTILINE)
     assert tuple(reversed([name for name in named if name in ROOMS])) == ROOMS

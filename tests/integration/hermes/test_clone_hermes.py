@@ -194,7 +194,7 @@ def test_clone_without_api_server_has_it_off(answers: Answers):
     assert "api_server" in before.connected and after.connected == frozenset()
 
 
-def test_the_demo_source_connects_and_its_clone_does_not(tmp_path: Path):
+def test_demo_source_connects_and_its_clone_does_not(tmp_path: Path):
     layout = Layout(tmp_path / ".hermes", tmp_path)
     layout.root.mkdir()
     write_demo_source(layout.root)
@@ -290,7 +290,7 @@ def far_home() -> Iterator[Path]:
         yield folder
 
 
-def test_the_gateway_of_a_clone_answers_on_its_own_port(far_home: Path):
+def test_gateway_of_a_clone_answers_on_its_own_port(far_home: Path):
     hermes_python()
     env = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\nAPI_SERVER_PORT=18642\n"
     layout = make_layout(far_home, {".env": env, "config.yaml": MODEL})

@@ -217,7 +217,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
     assert (gateways.api.conflicts, gateways.api.most_at_once) == (0, 1)
 
 
-def test_a_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> None:
+def test_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> None:
     """Only its lock is visible."""
     gateways.make("one")
     assert gateways.start("one") == ()

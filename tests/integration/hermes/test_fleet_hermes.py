@@ -63,7 +63,7 @@ def test_services_started_by_their_manager_share_no_bot() -> None:
 
 
 @pytest.mark.nightly
-def test_the_demo_runs_real_gateways_and_leaves_nothing(isolated: Path) -> None:
+def test_demo_runs_real_gateways_and_leaves_nothing(isolated: Path) -> None:
     python = judge_with_telegram()
     script = "import sys; from hermes_profiles.cli.profiles import run; run(['demo', '--json'])"
     environment = {"HOME": str(isolated), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY)}

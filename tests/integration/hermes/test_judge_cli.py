@@ -99,7 +99,7 @@ def test_alias_and_sticky_default_start_the_profile(judged: CommandRoot) -> None
     assert str(world.home("work") / "config.yaml") in hermes(world, "config", "path")
 
 
-def test_profile_made_by_hermes_is_reported_alike(judged: CommandRoot) -> None:
+def test_list_of_profile_made_by_hermes_matches_hermes(judged: CommandRoot) -> None:
     world = judged
     hermes(world, "profile", "create", "alpha")
     hermes(world, "profile", "create", "beta", "--clone-from", "default", "--clone")

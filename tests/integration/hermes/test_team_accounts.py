@@ -116,7 +116,7 @@ def test_processes_keep_a_conversation_in_the_home_of_its_member_alone(world: Ac
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: AccountsRoot) -> None:
+def test_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: AccountsRoot) -> None:
     """In 0.19.0 there is one state.db, and agents log to the lead and the first member that answers."""
     members = names(3)
     world.by_hand(members)
@@ -134,7 +134,7 @@ def test_the_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: 
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoot, mode: str) -> None:
+def test_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoot, mode: str) -> None:
     """A running gateway keeps the index in its prompt; it is updated at the next start, as in any Hermes."""
     members = names(3)
     world.by_hand(members)
@@ -176,7 +176,7 @@ def asks_to_pair(world: AccountsRoot, member: str) -> str:
 
 
 @pytest.mark.nightly
-def test_an_approval_at_one_process_does_not_apply_to_another(world: AccountsRoot) -> None:
+def test_approval_at_one_process_does_not_apply_to_another(world: AccountsRoot) -> None:
     first, second, third = members = names(3)
     world.by_hand(members, dm_policy="pairing")
     world.serve("processes")
@@ -190,7 +190,7 @@ def test_an_approval_at_one_process_does_not_apply_to_another(world: AccountsRoo
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_reads_each_members_approvals_and_adds_none(world: AccountsRoot) -> None:
+def test_multiplexer_reads_each_members_approvals_and_adds_none(world: AccountsRoot) -> None:
     """In 0.19.0 its codes are the lead's: an approval admits no one to the member.
 
     An approval in the member's own store applies to this member alone."""
@@ -224,9 +224,7 @@ def test_processes_answer_busy_messages(world: AccountsRoot) -> None:
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("is_known_to_lead", [False, True])
-def test_the_multiplexer_checks_busy_messages_against_the_leads_list(
-    world: AccountsRoot, is_known_to_lead: bool
-) -> None:
+def test_multiplexer_checks_busy_messages_against_the_leads_list(world: AccountsRoot, is_known_to_lead: bool) -> None:
     """In 0.19.0 a busy message is checked against the lead's allow-list, not the member's."""
     members = names(3)
     world.by_hand(members)
@@ -247,7 +245,7 @@ def test_the_multiplexer_checks_busy_messages_against_the_leads_list(
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_answers_busy_messages_as_the_lead_with_an_account(world: AccountsRoot) -> None:
+def test_multiplexer_answers_busy_messages_as_the_lead_with_an_account(world: AccountsRoot) -> None:
     """In 0.19.0 a busy message to a member is then lost, and the lead's account sends a notice."""
     members = names(3)
     world.by_hand(members)

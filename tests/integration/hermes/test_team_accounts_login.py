@@ -92,7 +92,7 @@ def office() -> Iterator[Office]:
         yield Office(world)
 
 
-def test_a_scan_gives_a_member_its_account_and_it_answers(office: Office) -> None:
+def test_scan_gives_a_member_its_account_and_it_answers(office: Office) -> None:
     world = office.world
     world.ilink.will_scan(office.scan("ann"), office.scan("bob"), office.scan("eve"))
     for member in ("ann", "bob", "eve"):  # eve is new
@@ -120,7 +120,7 @@ def test_a_scan_gives_a_member_its_account_and_it_answers(office: Office) -> Non
         assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}
 
 
-def test_a_scan_of_another_members_account_is_refused(office: Office) -> None:
+def test_scan_of_another_members_account_is_refused(office: Office) -> None:
     world = office.world
     world.ilink.will_scan(office.scan("ann"), office.scan("ann", suffix="x")._replace(account=account_id("ann")))
     assert office.log_in("ann")[0] == 0
@@ -140,7 +140,7 @@ def test_a_scan_of_another_members_account_is_refused(office: Office) -> None:
 
 
 @pytest.mark.nightly
-def test_the_same_user_scanning_for_two_members_is_reported(office: Office) -> None:
+def test_same_user_scanning_for_two_members_is_reported(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("ann"), office.scan("bob", user=friend("ann")))
     assert office.log_in("ann")[0] == 0
     before = {name: office.env(name) for name in ("ann", "bob")}
@@ -163,7 +163,7 @@ def test_replacing_a_members_account_needs_confirmation(office: Office) -> None:
     assert office.env("ann") == before
 
 
-def test_an_aborted_login_changes_nothing(office: Office) -> None:
+def test_aborted_login_changes_nothing(office: Office) -> None:
     picture = {name: office.env(name) for name in ("ann", "bob")}
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
     with Terminal(words, office.environment, office.world.user) as terminal:
@@ -180,7 +180,7 @@ def test_an_aborted_login_changes_nothing(office: Office) -> None:
     eventually(lambda: not list((office.world.root / "profiles/.hermes-profiles/errands").glob("bob")), "left behind")
 
 
-def test_an_incomplete_login_is_kept_in_the_trash(office: Office) -> None:
+def test_incomplete_login_is_kept_in_the_trash(office: Office) -> None:
     office.world.ilink.will_scan(office.scan("bob"))
     before = office.env("bob")
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]

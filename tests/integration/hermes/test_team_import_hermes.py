@@ -140,7 +140,7 @@ def test_stored_accounts_of_hermes_move_completely(world: CommandRoot) -> None:
     }  # fmt: skip
 
 
-def test_tables_become_what_hermes_reads(world: CommandRoot) -> None:
+def test_imported_table_is_read_by_hermes(world: CommandRoot) -> None:
     (world.user / "t.csv").write_text(
         f"account_id;token;allow\naaa111-im-bot;{token('aaa111')};o9x o9y\nbbb222@im.bot;{token('bbb222')};\n"
     )

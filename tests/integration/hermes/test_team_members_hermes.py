@@ -98,7 +98,7 @@ def test_hermes_finds_channels_of_lead(team: CommandRoot) -> None:
 
 
 @pytest.mark.parametrize("name", ["ann", "bob"])
-def test_a_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: str) -> None:
+def test_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: str) -> None:
     found = hermes_finds(team, name)
     assert set(found["platforms"]) == {"weixin"}, "a channel of the lead is on"
     weixin = found["platforms"]["weixin"]
@@ -116,7 +116,7 @@ def test_a_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: st
     assert (team.home(name) / "skills").is_symlink() and (team.home(name) / "SOUL.md").is_symlink(), "Hermes kept them"
 
 
-def test_a_member_without_an_account_has_no_channel_until_it_gets_one(team: CommandRoot) -> None:
+def test_member_without_an_account_has_no_channel_until_it_gets_one(team: CommandRoot) -> None:
     found = hermes_finds(team, "carl")
     assert found["platforms"] == {} and found["soul"] == "You are the persona of the lead."
     with open(team.home("carl") / ".env", "a") as file:  # like `hermes gateway setup`
@@ -137,7 +137,7 @@ def test_members_are_separate_in_the_multiplexer(team: CommandRoot) -> None:
     assert found["carl"]["platforms"] == {}
 
 
-def test_a_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None:
+def test_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None:
     team.make(files={"skills/late/SKILL.md": "---\nname: late\ndescription: Came late.\n---\nx\n"})
     assert hermes_finds(team, "ann")["skills"] == hermes_finds(team, "bob")["skills"] == ["greet", "late"]
 
@@ -155,7 +155,7 @@ def test_members_on_other_channels(team: CommandRoot, channel: str, typed: str, 
     assert hermes_finds(team, "bare")["platforms"] == {}
 
 
-def test_a_profile_that_joined_reads_the_pool_and_keeps_its_channel(team: CommandRoot) -> None:
+def test_profile_that_joined_reads_the_pool_and_keeps_its_channel(team: CommandRoot) -> None:
     team.make("work", {
         ".env": "DISCORD_BOT_TOKEN=CANARY-discord-of-work\nOPENAI_API_KEY=sk-CANARY-mine\n", "SOUL.md": "I am work.\n",
         "config.yaml": "model:\n  default: mine\n", "skills/mine/SKILL.md": "---\nname: mine\ndescription: x\n---\nx\n",

@@ -129,7 +129,7 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
 
 
 @pytest.mark.nightly
-def test_the_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> None:
+def test_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> None:
     with (ours.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
     ours.gateways("install", *MEMBERS, "--start")
@@ -157,7 +157,7 @@ def test_the_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -
 
 
 @pytest.mark.nightly
-def test_an_unserved_profile_restores_the_former_state(ours: Ours) -> None:
+def test_unserved_profile_restores_the_former_state(ours: Ours) -> None:
     ours.gateways("install", *MEMBERS, "--start")
     ours.world.polled()
     kept = ours.kept()

@@ -62,7 +62,7 @@ def _is_polled(world: AccountsRoot, member: str, *, seconds: float = 4) -> bool:
 
 
 @pytest.mark.nightly
-def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsRoot) -> None:
+def test_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsRoot) -> None:
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
     assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 stops polling by itself now"
@@ -70,7 +70,7 @@ def test_a_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsR
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 
 
-def test_a_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ours: Commands) -> None:
+def test_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ours: Commands) -> None:
     _serve(world, ours)
     done = ours.run("team", "remove", "m01", "--yes", "--json")
     assert done.code == 0 and done.data["multiplexer"]["restarted"] is True, done
@@ -88,7 +88,7 @@ def test_a_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ou
 
 
 @pytest.mark.nightly
-def test_a_kept_member_has_its_own_persona_and_skills(world: AccountsRoot, ours: Commands) -> None:
+def test_kept_member_has_its_own_persona_and_skills(world: AccountsRoot, ours: Commands) -> None:
     assert ours.run("team", "remove", "m01", "--keep-profile").code == 0
     (world.root / "SOUL.md").write_text("You are persona-of-another.\n")
     world.skill("second")
@@ -100,7 +100,7 @@ def test_a_kept_member_has_its_own_persona_and_skills(world: AccountsRoot, ours:
     assert "persona another" in shared and "second" in shared
 
 
-def test_a_clone_of_a_member_runs_without_its_account(world: AccountsRoot, ours: Commands) -> None:
+def test_clone_of_a_member_runs_without_its_account(world: AccountsRoot, ours: Commands) -> None:
     assert ours.run("clone", "m01", "solo", "--no-alias").code == 0
     assert not [path for path in world.home("solo").rglob("*") if path.is_symlink()]
     assert not [place for place in world.holders(token("m01")) | world.holders(account_id("m01")) if "solo" in place]

@@ -69,7 +69,7 @@ def hermes(world: CommandRoot, name: str, does: str = "reads") -> dict[str, Any]
     return dict(json.loads(done.stdout))
 
 
-def test_a_new_skill_and_persona_are_visible_without_a_sync(team: CommandRoot) -> None:
+def test_new_skill_and_persona_are_visible_without_a_sync(team: CommandRoot) -> None:
     assert hermes(team, "ann")["skills"] == ["greet"]
     skill = team.home("default") / "skills" / "team" / "sing"
     skill.mkdir()
@@ -103,7 +103,7 @@ def test_user_notes_of_hermes_are_not_drift(team: CommandRoot) -> None:
     assert hermes(team, "ann")["seen"] is True and hermes(team, "bob")["seen"] is False
 
 
-def test_a_sync_reverts_a_configuration_saved_by_hermes(team: CommandRoot) -> None:
+def test_sync_reverts_a_configuration_saved_by_hermes(team: CommandRoot) -> None:
     """Hermes rewrites the whole file: each of its defaults becomes drift, and a sync reverts it."""
     hermes(team, "ann", "saves")
     assert team.runner.call("team", "check").code == 3
@@ -114,7 +114,7 @@ def test_a_sync_reverts_a_configuration_saved_by_hermes(team: CommandRoot) -> No
     assert hermes(team, "bob")["model"]["default"] == "the/model"
 
 
-def test_a_deleted_persona_of_the_lead_is_not_written_by_a_member(team: CommandRoot) -> None:
+def test_deleted_persona_of_the_lead_is_not_written_by_a_member(team: CommandRoot) -> None:
     (team.home("default") / "SOUL.md").unlink()
     team.runner.ok("team", "sync")
     hermes(team, "ann")

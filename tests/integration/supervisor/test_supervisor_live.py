@@ -54,7 +54,7 @@ def make(tmp_path: Path, short_folder: Path) -> Iterator[Maker]:
 # -- start and stop
 
 
-def test_a_started_gateway_is_active_with_its_own_pid_home_and_log(make: Maker) -> None:
+def test_started_gateway_is_active_with_its_own_pid_home_and_log(make: Maker) -> None:
     world = make()
     service = world.install("work", start=False)
     assert world.status(service).activity is Activity.INACTIVE  # loaded is not started
@@ -68,7 +68,7 @@ def test_a_started_gateway_is_active_with_its_own_pid_home_and_log(make: Maker) 
     assert world.manager.start([service]) == {} and world.is_up(service) == pid  # unchanged
 
 
-def test_a_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> None:
+def test_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> None:
     world = make()
     service = world.install("work")
     pid = world.is_up(service)
@@ -139,7 +139,7 @@ def test_start_during_stop_runs_after_it(make: Maker) -> None:
 # -- restarts
 
 
-def test_a_killed_gateway_is_revived_and_counted(make: Maker) -> None:
+def test_killed_gateway_is_restarted_and_counted(make: Maker) -> None:
     world = make()
     service = world.install("work")
     first = world.is_up(service)
@@ -244,7 +244,7 @@ def test_prestart_runs_first_and_its_failure_does_not_stop_start(make: Maker) ->
     assert "SUPERVISOR_ENABLED" not in note.read_text()  # it runs in the gateway's environment
 
 
-def test_a_stop_interrupts_the_prestart(make: Maker) -> None:
+def test_stop_interrupts_prestart(make: Maker) -> None:
     world = make()
     note = world.folder / "note"
     spec = world.spec("work")._replace(prestart=("/bin/sh", "-c", f"echo $$ > '{note}'; sleep 1000; true"))
@@ -368,7 +368,7 @@ def test_second_daemon_of_root_is_refused(make: Maker) -> None:
     assert daemon_pid(world.manager) == daemon and world.is_up(service) == pid
 
 
-def test_the_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
+def test_socket_is_private_and_no_port_is_opened(make: Maker) -> None:
     world = make()
     world.install("work")
     socket = Path((world.state / "supervisor" / "socket").read_text())

@@ -40,13 +40,13 @@ def fleet() -> Iterator[dict[str, Any]]:
     yield _seen("fleet")
 
 
-def test_a_loaded_service_is_enabled_and_idle(life: dict[str, Any]) -> None:
+def test_loaded_service_is_enabled_and_idle(life: dict[str, Any]) -> None:
     before = status(life["before"])
     assert (before.installed, before.enabled, before.activity, before.pid) == (True, True, "inactive", None)
     assert before.home == "/x/a b'%é" and not before.stale_definition
 
 
-def test_a_started_service_is_active_with_a_pid(life: dict[str, Any]) -> None:
+def test_started_service_is_active_with_a_pid(life: dict[str, Any]) -> None:
     running = status(life["running"])
     assert running.activity == "active" and isinstance(running.pid, int) and running.restarts == 0
     assert running.since is not None and -2 < life["now"] - running.since < 60
@@ -62,7 +62,7 @@ def test_start_keeps_running_service(life: dict[str, Any]) -> None:
     assert (again.pid, again.restarts) == (status(life["revived"]).pid, 1)
 
 
-def test_a_stopped_service_stays_stopped(life: dict[str, Any]) -> None:
+def test_stopped_service_stays_stopped(life: dict[str, Any]) -> None:
     stopped = status(life["stopped"])
     assert (stopped.activity, stopped.pid, stopped.enabled) == ("inactive", None, True)
 
@@ -113,7 +113,7 @@ def test_fifty_units_are_one_query_equal_to_pattern_query(fleet: dict[str, Any])
     assert fleet["both ways"] == []
 
 
-def test_nothing_is_left_behind(exits: dict[str, Any], fleet: dict[str, Any]) -> None:
+def test_units_are_removed_at_the_end(exits: dict[str, Any], fleet: dict[str, Any]) -> None:
     assert exits["left"] == [] and fleet["left"] == [] and exits["unload without files"] == {}
     after = status(exits["after"])
     assert (after.installed, after.enabled, after.activity, after.reason) == (False, False, "inactive", "")

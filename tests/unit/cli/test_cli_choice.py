@@ -71,7 +71,7 @@ def test_relative_home_is_resolved_from_working_folder(two: CommandRoot, home: s
         assert done.data["profiles"][0]["path"] == str(two.root)
 
 
-def test_a_relative_profile_home_is_recognised_as_a_profile(two: CommandRoot) -> None:
+def test_relative_profile_home_is_recognised_as_a_profile(two: CommandRoot) -> None:
     done = two.ok("create", "x", "--clone", "--json", "--home", ".hermes/profiles/work")
     assert _source(done) == ("work", "cloning work (--home)")
 

@@ -72,7 +72,7 @@ def test_every_command_answers_in_json_and_every_change_has_a_dry_run(
     assert ("--dry-run" in text) == (words not in looking)
 
 
-def test_the_help_of_the_program_lists_commands_and_exit_codes(bare: CommandRoot) -> None:
+def test_help_of_the_program_lists_commands_and_exit_codes(bare: CommandRoot) -> None:
     text = bare.ok("--help").stdout
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert all(f"{code} " in text for code in (0, 1, 2, 5, 6, 130))
@@ -133,7 +133,7 @@ def test_usage_error_with_json_is_json_and_exits_2(world: CommandRoot, given: tu
 
 @pytest.mark.parametrize("given", [("frob",), ("--home", "x", "list"), ("trash", "frob"), ("trash", "list", "--bogus"),
     ("clone",), ("--bogus",)], ids=" ".join)  # fmt: skip
-def test_the_hint_of_a_usage_error_works(world: CommandRoot, given: tuple[str, ...]) -> None:
+def test_hint_of_a_usage_error_works(world: CommandRoot, given: tuple[str, ...]) -> None:
     (command,) = re.findall(r"`(.*)`", world.call(*given, "--json").problem["hint"])
     assert world.ok(*shlex.split(command)[1:]).stdout.startswith("Usage:")
 
@@ -175,7 +175,7 @@ def test_create_answers_with_the_keys_of_clone(world: CommandRoot) -> None:
         assert set(envelope["data"]["env"]) == {"kept", "removed", "assigned", "masked"}
 
 
-def test_an_assigned_secret_is_null_and_a_port_is_not(world: CommandRoot) -> None:
+def test_assigned_secret_is_null_and_a_port_is_not(world: CommandRoot) -> None:
     with (world.root / ".env").open("a") as file:
         file.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-api-server-key-0123456789\n")
     data = world.ok("clone", "default", "work", "--json").data
@@ -238,14 +238,14 @@ def test_exit_codes(world: CommandRoot, given: tuple[str, ...], code: int, error
         assert world.picture(world.root) == before
 
 
-def test_an_existing_target_is_refused(world: CommandRoot) -> None:
+def test_existing_target_is_refused(world: CommandRoot) -> None:
     world.ok("create", "work")
     for given in (("create", "work"), ("clone", "default", "work"), ("rename", "work", "work")):
         done = world.unchanged_by(*given, "--json")
         assert done.code == 6 and done.problem["code"] == "exists"
 
 
-def test_a_document_that_cannot_be_read_stops_the_clone(world: CommandRoot) -> None:
+def test_unreadable_document_stops_clone(world: CommandRoot) -> None:
     (world.root / "config.yaml").write_text("model: gpt\nplatforms: [unclosed\n")
     done = world.unchanged_by("clone", "default", "work", "--json", "--dry-run")
     assert done.code == 1 and f"{world.root}/config.yaml:" in done.problem["message"]

@@ -22,13 +22,13 @@ def test_folders_hermes_ignores_are_not_listed(world: CommandRoot) -> None:
     assert world.names() == ["default", "ok", "other"]
 
 
-def test_a_real_folder_named_default_is_not_listed_twice(world: CommandRoot) -> None:
+def test_real_folder_named_default_is_not_listed_twice(world: CommandRoot) -> None:
     (world.root / "profiles" / "default").mkdir(parents=True)
     assert world.names() == ["default"]
     assert world.listed("default")["path"] == str(world.root)
 
 
-def test_a_linked_profile_is_listed_and_a_broken_link_is_not(world: CommandRoot) -> None:
+def test_linked_profile_is_listed_and_a_broken_link_is_not(world: CommandRoot) -> None:
     elsewhere = world.user / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "config.yaml").write_text("model: linked\n")
@@ -58,7 +58,7 @@ def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: CommandRoot) 
     world.ok("delete", "work", "--yes")
 
 
-def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(world: CommandRoot) -> None:
+def test_list_with_broken_file_warns_and_lists_other_profiles(world: CommandRoot) -> None:
     world.make("broken", {"config.yaml": "model: [unclosed\n", ".env": 'KEY="never closed\n'})
     world.make("work", {"config.yaml": "model: good\n"})
     done = world.ok("list", "--json")
@@ -69,14 +69,14 @@ def test_a_broken_file_of_one_profile_is_a_warning_and_the_others_are_listed(wor
     assert world.ok("show", "broken").stderr.startswith("warning: ")
 
 
-def test_an_unreadable_kind_of_file_does_not_stop_the_list(world: CommandRoot) -> None:
+def test_list_with_unreadable_file_type_succeeds(world: CommandRoot) -> None:
     (world.make("odd", {}) / "config.yaml").mkdir()
     (world.home("odd") / "profile.yaml").symlink_to("profile.yaml")
     done = world.ok("list", "--json")
     assert len(done.json["warnings"]) == 2 and world.names() == ["default", "odd"]
 
 
-def test_a_fifo_as_a_document_does_not_hang_the_list(world: CommandRoot) -> None:
+def test_list_with_fifo_as_document_does_not_hang(world: CommandRoot) -> None:
     os.mkfifo(world.make("odd", {}) / ".env")
     with world.process("list", "--json") as process:
         try:
@@ -94,7 +94,7 @@ def test_missing_sticky_profile_is_reported(world: CommandRoot) -> None:
     assert not any(row["is_active"] for row in done.data["profiles"])
 
 
-def test_the_sticky_profile_is_marked(world: CommandRoot) -> None:
+def test_sticky_profile_is_marked(world: CommandRoot) -> None:
     world.make("work", {})
     assert world.listed("default")["is_active"]
     world.ok("use", "work")

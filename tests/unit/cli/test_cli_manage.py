@@ -211,7 +211,7 @@ def _set_deleted(world: CommandRoot, name: str, when: str) -> None:
     about.write_text(json.dumps(json.loads(about.read_text()) | {"deleted_at": when}))
 
 
-def test_the_state_folder_is_private(work: CommandRoot) -> None:
+def test_state_folder_is_private(work: CommandRoot) -> None:
     work.ok("delete", "work", "--yes")
     for path in work.state.rglob("*"):
         if "home" not in path.relative_to(work.state).parts:
@@ -240,7 +240,7 @@ def test_hints_of_refusals_name_commands_that_exist(work: CommandRoot) -> None:
             assert words[0] != "hermes-profiles" or words[1] in HERMES_PROFILES.commands, hint
 
 
-def test_the_report_counts_and_groups(world: CommandRoot) -> None:
+def test_clone_report_has_counts_and_groups(world: CommandRoot) -> None:
     for number in range(30):
         world.make(files={f"logs/day{number}.log": "x", f"skills/s{number}/run.bin": b"\x00" + _token()})
     text = world.ok("clone", "default", "work").stdout

@@ -102,7 +102,7 @@ def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: CommandRoot)
     assert times(root.root) == before
 
 
-def test_a_dry_run_shows_each_step_and_changes_nothing(root: CommandRoot) -> None:
+def test_dry_run_shows_each_step_and_changes_nothing(root: CommandRoot) -> None:
     done = root.unchanged_by("repair", "--dry-run", "--json")
     assert done.code == 0 and not root.state.exists() and "change" not in done.data
     steps = {(step["kind"], Path(step["target"]).name) for step in done.data["plan"]}
@@ -132,7 +132,7 @@ def test_repair_text_names_identity_owner_reason_and_next_step(root: CommandRoot
     assert f"hermes-profiles undo {change}" in done.stdout
 
 
-def test_a_second_run_has_nothing_to_do(root: CommandRoot) -> None:
+def test_repeated_repair_changes_nothing(root: CommandRoot) -> None:
     root.ok("repair", "--yes")
     done = root.unchanged_by("repair", "--yes", "--json")
     assert done.code == 0 and done.data["shared"] == done.data["profiles"] == done.data["next_steps"] == []

@@ -31,7 +31,7 @@ def env_text(world: CommandRoot, name: str = "work") -> str:
     return (world.home(name) / ".env").read_text()
 
 
-def test_a_setting_is_shown_as_text_and_as_json(pair: CommandRoot) -> None:
+def test_setting_is_shown_as_text_and_as_json(pair: CommandRoot) -> None:
     assert pair.ok("config", "get", "work", "model.default").stdout == "gpt-4\n"
     assert pair.ok("config", "get", "work", "model").stdout == "default: gpt-4\n"
     assert pair.ok("config", "get", "work").stdout == "model:\n  default: gpt-4\n"

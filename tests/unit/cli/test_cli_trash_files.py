@@ -66,7 +66,7 @@ def test_trashed_files_are_listed_restored_and_trashed_again(work: CommandRoot) 
     assert picture(work.home("work")) == before
 
 
-def test_a_repair_is_undone_by_undo(work: CommandRoot) -> None:
+def test_repair_is_undone_by_undo(work: CommandRoot) -> None:
     before = picture(work.home("work"))
     throw(work)
     work.ok("undo")

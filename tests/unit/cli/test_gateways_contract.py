@@ -48,7 +48,7 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "logs", "print"))
 
 
-def test_the_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoot) -> None:
+def test_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoot) -> None:
     text = fleet.gok("--help").stdout
     assert all(f"\n  {name} " in text for name in COMMANDS) and "prestart" not in text and "awake-hold" not in text
     assert all(f"{code} " in text for code in (0, 1, 2, 3, 4, 5, 6, 130))
@@ -131,7 +131,7 @@ def test_exit_codes_of_read_commands(fleet: GatewayRoot, given: tuple[str, ...],
         assert not message.endswith(".") and message[0] not in "ABCDEFGHIJKLMNOPQRSVWXYZ"
 
 
-def test_a_root_without_profiles_is_not_found(fleet: GatewayRoot) -> None:
+def test_root_without_profiles_is_not_found(fleet: GatewayRoot) -> None:
     for command in ("status", "list", "start", "stop", "restart", "install", "uninstall"):
         done = fleet.untouched_by(command, "--home", str(fleet.user / "nowhere"), "--json")
         assert done.code == 5 and done.problem["code"] == "no-root"

@@ -121,7 +121,7 @@ def test_multiplexed_profile_needs_no_service(fleet: GatewayRoot) -> None:
     assert fleet.rows()["work"]["service"]["installed"]
 
 
-def test_a_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: GatewayRoot) -> None:
+def test_disabled_profile_is_installed_but_neither_enabled_nor_started(fleet: GatewayRoot) -> None:
     fleet.gok("disable", "night")
     done = fleet.gok("install", "--start", "--json")
     assert fleet.outcomes(done) == {"default": "started", "night": "installed", "work": "started"}

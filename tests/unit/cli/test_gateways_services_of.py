@@ -38,7 +38,7 @@ def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayRoot) -> None:
     assert daemon is not None and is_gone(daemon)
 
 
-def test_a_delete_that_fails_leaves_the_gateway_running(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_delete_keeps_gateway_running(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
     from hermes_profiles.operations import change_profile
 

@@ -90,7 +90,7 @@ def test_logs_of_all_profiles_are_ordered_by_time(written: CommandRoot) -> None:
     assert done.code == 0 and done.stderr == ""
 
 
-def test_each_line_of_json_is_an_object_with_a_known_shape(written: CommandRoot) -> None:
+def test_json_log_lines_match_contract(written: CommandRoot) -> None:
     rows = [json.loads(each) for each in written.runner.gateways("logs", "--json").stdout.splitlines()]
     assert rows[3] == {
         "profile": "default", "time": "2026-11-21T17:20:04.000+00:00", "level": "error", "logger": "gateway.run",

@@ -50,7 +50,7 @@ def plain_text(text: str) -> str:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_page_is_what_the_generator_writes(program: str) -> None:
+def test_page_matches_generator(program: str) -> None:
     assert page(program) == GENERATE.pages()[f"{program}.1"], "run python man/generate.py"
 
 

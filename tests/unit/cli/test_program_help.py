@@ -54,7 +54,7 @@ def test_help_and_version_import_neither_typer_nor_a_command(runner: Runner, mod
     assert f"code {0 if arguments else 2}" in done.stdout
 
 
-def test_an_unknown_command_imports_no_command(runner: Runner) -> None:
+def test_unknown_command_imports_no_command(runner: Runner) -> None:
     script = (
         "import sys\nfrom hermes_profiles.cli.profiles import run\n"
         "try: run(['clon', 'a', 'b'])\nexcept SystemExit as end: print('code', end.code)\n"

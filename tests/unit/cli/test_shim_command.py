@@ -140,7 +140,7 @@ def test_shim_remove_keeps_folders_in_use(shims: ShimHome) -> None:
     assert other.read_text() == "mine" and not (other.parent / "hermes-profiles").exists()
 
 
-def test_a_dry_run_shows_every_file_and_changes_none(shims: ShimHome) -> None:
+def test_dry_run_shows_every_file_and_changes_none(shims: ShimHome) -> None:
     shims.world.make("work")
     done = shims.world.unchanged_by(
         "shim", "install", "--shell-setup", "--dry-run", env={"PATH": shims.path, "SHELL": "/bin/bash"}

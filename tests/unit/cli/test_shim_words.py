@@ -185,7 +185,7 @@ def test_doctor_runs_both_and_exits_with_worse_code(world: CommandRoot, real: Pa
 
 
 @pytest.mark.parametrize("code", [2, 64, 126, 130, 143])
-def test_failed_hermes_doctor_skips_our_doctor(world: CommandRoot, real: Path, code: int) -> None:
+def test_failed_hermes_doctor_skips_second_doctor(world: CommandRoot, real: Path, code: int) -> None:
     real.write_text(SCRIPT.format(code=code))
     assert handed(world, real, "doctor", code).stdout == "real <doctor>\n"
 
@@ -201,7 +201,7 @@ def test_other_options_of_the_doctor_go_to_hermes_alone(world: CommandRoot, real
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_both_doctors(world: CommandRoot, real: Path, number: signal.Signals, code: int) -> None:
+def test_signal_ends_both_doctors(world: CommandRoot, real: Path, number: signal.Signals, code: int) -> None:
     real.write_text("#!/bin/sh\necho $$\nexec sleep 60\n")
     process = subprocess.Popen(
         [*COMMAND, "from-hermes", str(real), "doctor"], env=world.runner.environment, cwd=world.user,

@@ -408,7 +408,7 @@ def test_narrow_frame_drops_columns_but_profile_and_state() -> None:
     assert "INFO all is well" in _text(rows, 109, 10)[2]
 
 
-def test_a_long_name_leaves_room_for_its_state() -> None:
+def test_frame_with_long_name_shows_its_state() -> None:
     (line,) = [line for line in _text([_row("a" * 64, "crash-looping")], 20, 5) if "crash" in line]
     assert line == "aaaa…  crash-looping" and len(line) == 20
 

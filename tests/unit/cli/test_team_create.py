@@ -74,7 +74,7 @@ def test_team_list_without_team_hints_create(world: CommandRoot) -> None:
     assert "hermes-profiles team create" in world.ok("team", "list").stdout
 
 
-def test_every_next_step_is_a_command_that_exists(world: CommandRoot) -> None:
+def test_next_steps_name_existing_commands(world: CommandRoot) -> None:
     trees = {
         "hermes-profiles": get_command(typer_app(HERMES_PROFILES)),
         "hermes-gateways": get_command(typer_app(HERMES_GATEWAYS)),

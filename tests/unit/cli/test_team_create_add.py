@@ -120,7 +120,7 @@ def test_conflicting_arguments_are_refused(team: CommandRoot, words: tuple[str, 
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "  \n"])
-def test_no_token_is_no_account(team: CommandRoot, typed: str) -> None:
+def test_add_without_token_is_refused(team: CommandRoot, typed: str) -> None:
     assert add(team, "eve", "--account-id", ID, typed=typed, code=2)
 
 
@@ -193,7 +193,7 @@ def test_member_account_is_set_and_replaced(team: CommandRoot) -> None:
     assert picture(team.root, without=(".hermes-profiles",)) == before and strays(team) == []
 
 
-def test_a_new_token_of_the_same_account_keeps_its_notes(team: CommandRoot) -> None:
+def test_new_token_of_same_account_keeps_its_files(team: CommandRoot) -> None:
     add(team, "ann", "--account-id", ID)
     (team.home("ann") / f"weixin/accounts/{ID}.sync.json").write_text("{}")
     add(team, "ann", "--account-id", ID, typed="CANARY-weixin-token-9")

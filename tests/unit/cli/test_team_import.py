@@ -115,7 +115,7 @@ def test_invalid_account_stops_import_unless_skipped(world: CommandRoot, claw: O
     assert set(left_out(rest)) == {"ccc333-im-bot", "../../x"} and "token is empty" in left_out(rest)["ccc333-im-bot"]
 
 
-def test_a_bad_account_can_be_left_out_by_its_id(world: CommandRoot, claw: OpenClaw) -> None:
+def test_bad_account_can_be_left_out_by_its_id(world: CommandRoot, claw: OpenClaw) -> None:
     claw.add("ccc333", data={"token": ""})
     assert set(members(bring(world, "--skip", "ccc333-im-bot", "--dry-run"))) == {"mum", "bbb222"}
     assert set(members(bring(world, "--only", "bbb222@im.bot"))) == {"bbb222"}
@@ -191,7 +191,7 @@ def test_account_of_another_profile_is_refused_with_its_name(world: CommandRoot,
     assert set(members(bring(world, "--skip-bad"))) == {"mum"}
 
 
-def test_an_account_of_another_teams_member_is_refused(world: CommandRoot, claw: OpenClaw) -> None:
+def test_account_of_another_teams_member_is_refused(world: CommandRoot, claw: OpenClaw) -> None:
     bring(world)
     done = bring(world, "--team", "family")
     assert done.code == 6 and {each["code"] for each in done.json["errors"]} == {"account-taken", "nothing-imported"}
@@ -296,7 +296,7 @@ def test_table_rows_become_members(world: CommandRoot) -> None:
     assert done.code == 1 and [each["message"].split(":")[1] for each in done.json["errors"][:3]] == ["4", "2", "3"]
 
 
-def test_a_table_of_another_channel(world: CommandRoot) -> None:
+def test_table_of_another_channel_is_imported(world: CommandRoot) -> None:
     (world.user / "bots.json").write_text(json.dumps({"accounts": [
         {"member": "eva", "TELEGRAM_BOT_TOKEN": TELEGRAM, "allow": [4711]}]}))  # fmt: skip
     done = bring(world, "--team", "sales", "--channel", "telegram", kind="json", source="bots.json")
@@ -356,7 +356,7 @@ def test_stored_accounts_of_profile_move_to_members(several: CommandRoot) -> Non
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before and world.names() == ["default"]
 
 
-def test_the_profile_itself_leads_a_new_team(several: CommandRoot) -> None:
+def test_import_from_profile_makes_it_lead_of_new_team(several: CommandRoot) -> None:
     world = several
     world.make("work", {".env": "", "config.yaml": "", "skills/b/SKILL.md": "b\n"})
     keep(world, "eva", profile="work")
@@ -409,7 +409,7 @@ def test_broken_files_of_profile_are_reported(several: CommandRoot) -> None:
     assert (folder / "ann@im.bot.json").exists() and not (folder / "bob@im.bot.json").exists()
 
 
-def test_a_profile_whose_own_account_is_not_certain_is_refused(several: CommandRoot) -> None:
+def test_profile_with_uncertain_account_is_refused(several: CommandRoot) -> None:
     world = several
     world.make("work", {".env": "WEIXIN_ACCOUNT_ID=eva@im.bot\n", "config.yaml": "platforms: [\n"})
     keep(world, "eva", profile="work")

@@ -217,7 +217,7 @@ def test_list_and_show_print_team_and_lead(world: CommandRoot) -> None:
     assert world.ok("show", "night", "--json").data["members"] == {}
 
 
-def test_a_root_without_teams_has_no_column_for_them(runner: Runner) -> None:
+def test_root_without_teams_has_no_column_for_them(runner: Runner) -> None:
     world = CommandRoot(runner)
     world.make()
     assert "team" not in world.ok("list").stdout and "team" not in world.ok("show", "default").stdout

@@ -199,7 +199,7 @@ def test_restore_warns_that_multiplexer_needs_restart(multi: MultiplexRoot) -> N
     assert "hermes-gateways restart default" in done.json["warnings"][0]["hint"]
 
 
-def test_a_multiplexer_that_no_service_runs_is_not_stopped(multi: MultiplexRoot) -> None:
+def test_multiplexer_without_service_is_not_stopped(multi: MultiplexRoot) -> None:
     process = multi.by_hand("default")
     try:
         until(lambda: multi.states().get("anna") == "served")

@@ -66,7 +66,7 @@ def test_sync_dry_run_lists_files_to_trash(team: CommandRoot) -> None:
     assert "SOUL.md" in listed.stdout
 
 
-def test_a_member_keeps_a_key(team: CommandRoot) -> None:
+def test_member_override_of_key_is_kept(team: CommandRoot) -> None:
     edit(team.home("anna") / "config.yaml", "gpt-5", "mine")
     kept = team.runner.call("team", "sync", "weixin", "--own", "anna:model")
     assert kept.code == 0 and "its own from now on" in kept.stdout
