@@ -14,8 +14,8 @@ from typing import Any
 
 import hypothesis
 import pytest
-from by_night import NIGHTLY, SWITCH
 from command_runner import CANARY, LeakedCanary, Runner
+from nightly import NIGHTLY, SWITCH
 
 _KEPT = ("HERMES_JUDGE_PYTHON", SWITCH)  # switches of the test suite
 _NUMBERS = count()

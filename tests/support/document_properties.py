@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from by_night import NIGHTLY
 from hypothesis import HealthCheck, settings
+from nightly import NIGHTLY
 
 examples = settings(
     max_examples=2000 if NIGHTLY else 100,

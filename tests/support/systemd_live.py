@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import SWITCH
 from command_runner import REPOSITORY
+from nightly import SWITCH
 
 _CANNOT_BE_SET_UP = 125
 

@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from by_night import NIGHTLY
 from command_runner import Runner
 from multiplex_root import MultiplexRoot
+from nightly import NIGHTLY
 
 HOME = Path(os.environ["HOME"])
 

@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from by_night import NIGHTLY
 from clone_source import Cloned, Files, canary, clone, leaks, make_layout
 from clone_strategies import SHARED, Home, homes
 from config_paths import identity_paths
@@ -28,6 +27,7 @@ from free_ports import free_port
 from hermes_judge import Verdict, environment, far_folder, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 from real_hermes import hermes_python
 
 from hermes_profiles.cli.commands.demo.source import SECRETS, write_demo_source

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import sample
 from command_root import picture
 from free_ports import free_port
 from hermes_judge import far_folder, judge
+from nightly import sample
 from real_hermes import hermes_python
 from shim_stage import TOKEN, Output, Stage
 from test_conflict_gateways import answers, eventually

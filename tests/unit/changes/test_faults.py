@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from by_night import NIGHTLY, sample, up_to
+from nightly import NIGHTLY, sample, up_to
 from sample_root import (
     PLANS,
     Breaking,

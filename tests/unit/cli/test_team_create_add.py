@@ -8,7 +8,7 @@ import re
 
 import pytest
 from command_root import TOKEN, CommandRoot, picture, strays
-from test_cli_terminal import at_terminal
+from test_prompts import at_terminal
 
 from hermes_profiles.operations import add_member, add_members, import_accounts
 from hermes_profiles.operations.apply import carry_out

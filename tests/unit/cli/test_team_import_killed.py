@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import NIGHTLY
 from command_root import CommandRoot, picture, strays
 from command_runner import Runner
+from nightly import NIGHTLY
 from openclaw_install import OpenClaw, token
 
 from hermes_profiles.changes.apply import recover

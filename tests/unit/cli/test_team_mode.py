@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from by_night import NIGHTLY
 from command_runner import Runner
 from multiplex_root import MultiplexRoot
+from nightly import NIGHTLY
 
 from hermes_profiles.cli.commands.team.run_mode import run_mode
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from by_night import sample
 from command_runner import REPOSITORY, Runner
 from multiplex_root import MultiplexRoot
+from nightly import sample
 
 # Kills its own process before the n-th of these operations: a file replacement or a manager call.
 KILLER = """

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from by_night import NIGHTLY
 from clone_source import (
     Cloned,
     assert_shared_alike,
@@ -28,6 +27,7 @@ from clone_source import (
 from clone_strategies import CATALOG, Home, homes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 
 from hermes_profiles.credentials.identities import channels_of
 from hermes_profiles.credentials.policy import Channels, ClonePolicy

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from by_night import NIGHTLY
 from fleet_fakes import FakeFleet, Nature, act
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from nightly import NIGHTLY
 
 from hermes_profiles.fleet.executor import DWELL, POLL
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import NIGHTLY
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 
 from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.credentials.catalog.catalog import load_catalog

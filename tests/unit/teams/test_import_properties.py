@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import NIGHTLY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 from openclaw_install import OpenClaw
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog

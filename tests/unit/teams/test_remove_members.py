@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from by_night import NIGHTLY
 from command_root import CommandRoot, picture
 from command_runner import Runner
+from nightly import NIGHTLY
 from sample_root import Breaking, Counting, Killing, noon, run_killed
 from team_root import LEAD_TOKEN, POOL, make_member, make_team
 

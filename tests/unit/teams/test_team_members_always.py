@@ -13,11 +13,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from by_night import NIGHTLY
 from clone_source import assert_private, assert_shared_alike, dotenv_view, leaks, leaks_in, line_view, make_layout
 from clone_strategies import Home, homes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 from sample_root import Breaking, Killing, picture, run_killed
 from team_making import CATALOG, LEAD, make_lead, make_team, team, weixin, world
 

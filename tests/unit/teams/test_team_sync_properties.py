@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from by_night import NIGHTLY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
 from ruamel.yaml import YAML
 from sample_root import Breaking, Counting, Killing, run_killed, strays
 from sample_root import SampleRoot as Root

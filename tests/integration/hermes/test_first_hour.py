@@ -13,7 +13,7 @@ from first_hour import wheel
 from systemd_live import live_home, run_under_systemd
 from test_conflict_gateways import judge_with_telegram
 
-STORY = REPOSITORY / "tests" / "support" / "hour_story.py"
+STORY = REPOSITORY / "tests" / "support" / "first_hour_story.py"
 
 pytestmark = pytest.mark.judge
 

@@ -11,9 +11,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from by_night import NIGHTLY
 from command_runner import REPOSITORY
 from env_samples import READ
+from nightly import NIGHTLY
 from real_hermes import hermes_python
 
 from hermes_profiles.documents.dotenv.document import EnvDocument
