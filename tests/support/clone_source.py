@@ -128,7 +128,7 @@ def clone(
     assert shown.pop("dry_run") is True and {k: v for k, v in data.items() if k != "dry_run"} == shown
     apply(plan, layout=layout)
     cloned = Cloned(layout, layout.home(source), layout.home(name), data, report.warnings)
-    assert picture(layout.home(source)) == before, "the source was written"
+    assert picture(layout.home(source)) == before, "the source was changed"
     assert_private(cloned.home)
     assert (cloned.home / ".env").is_file(), "a home without .env is filled with the default profile's"
     for row in (*data["env"]["removed"], *data["config"]["removed"], *data["files"]["redacted"]):

@@ -78,16 +78,16 @@ def fix_findings(user: User, api: BotApi) -> None:
     user.run_hint(repaired, "hermes-gateways restart")
     user.run("hermes-profiles doctor")
     assert user.gateways()["twin"]["masked_channels"] == []
-    assert (api.conflicts, api.most_at_once) == (0, 1), "the bot was never asked for by two"
+    assert (api.conflicts, api.most_at_once) == (0, 1), "the bot never had two pollers"
     assert before != (user.root / "profiles/twin/.env").read_bytes()
 
 
 def check_logs(user: User) -> None:
     """Check the combined logs of all gateways."""
     lines = user.run("hermes-gateways logs -n 500").stdout.splitlines()
-    assert {line.split("|")[0].strip() for line in lines} == {"default", *MADE}, "a profile says nothing"
+    assert {line.split("|")[0].strip() for line in lines} == {"default", *MADE}, "a profile has no log lines"
     stamps = [line.split("|")[1].split()[:2] for line in lines if line.split("|")[1].startswith(" 20")]
-    assert len(stamps) > 20 and stamps == sorted(stamps), "not in the order of time"
+    assert len(stamps) > 20 and stamps == sorted(stamps), "not ordered by time"
     user.run("hermes-gateways logs default --grep 'telegram connected'", prints="default")
     user.run("hermes-gateways logs twin --since 1h --error")
 

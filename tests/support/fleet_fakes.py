@@ -138,7 +138,7 @@ class FakeFleet:
         def act() -> None:
             process, sim = gateway.process, self.sims[gateway.profile]
             assert process is not None
-            assert process.pid not in self.strangers, "a process was signalled that is another program's now"
+            assert process.pid not in self.strangers, "a reused pid was signalled"
             self.signals.append((self.time, gateway.profile, process.pid, kill))
             if (process.pid, process.started) == (sim.pid, sim.started):
                 self._ends_after(sim, sim.nature.kill if kill else sim.nature.term, -9 if kill else 1)
@@ -369,7 +369,7 @@ def drive(
     """Return profile → outcome of the executor alone."""
     profiles = tuple(names) or tuple(world.sims)
     outcomes = FleetExecutor(verb, world, RunOptions(**pace), on_outcome).run(profiles, world.gateways())
-    assert [each.profile for each in outcomes] == list(profiles), "an account for each, in the order given"
+    assert [each.profile for each in outcomes] == list(profiles), "an outcome for each profile, in the given order"
     return {each.profile: each for each in outcomes}
 
 

@@ -149,7 +149,7 @@ def check_status(ports: dict[str, int]) -> dict[str, int]:
         assert abs(row["rss_bytes"] - pages) < 0.2 * pages
         assert healthy(ports[name]), name
         assert row["api"] is None or row["api"]["healthy"], row
-    assert {row["pid"] for row in seen.values()} == set(processes()), "no gateway more, none less"
+    assert {row["pid"] for row in seen.values()} == set(processes()), "exactly the listed gateways run"
     output = hermes("gateway", "list")
     for name, row in seen.items():
         assert any(name in line.split() and str(row["pid"]) in line for line in output.splitlines()), output

@@ -97,7 +97,7 @@ def until(what: Callable[[], object]) -> Any:
         if answer:
             return answer
         time.sleep(0.02)
-    raise AssertionError("it never happened")
+    raise AssertionError("timed out")
 
 
 class GatewayRoot(CommandRoot):

@@ -94,7 +94,7 @@ def becomes(wanted: bool, within: float = 5.0) -> bool:
 def until(what: Callable[[], object]) -> None:
     deadline = time.monotonic() + 20
     while not what():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)
 
 

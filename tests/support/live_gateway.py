@@ -55,7 +55,7 @@ class LiveGateways:
         self.running.append(process)
         deadline = time.monotonic() + 20
         while not ready.exists():
-            assert process.poll() is None and time.monotonic() < deadline, "it never came up"
+            assert process.poll() is None and time.monotonic() < deadline, "the gateway did not start in time"
             time.sleep(0.01)
         me = {"pid": process.pid, "kind": "hermes-gateway", "argv": ["hermes"], "start_time": started(process.pid)}
         home.mkdir(parents=True, exist_ok=True)

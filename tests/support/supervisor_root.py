@@ -43,7 +43,7 @@ def until(what: Callable[[], object]) -> object:
         if answer:
             return answer
         time.sleep(0.02)
-    raise AssertionError("it never happened")
+    raise AssertionError("timed out")
 
 
 def daemon_pid(manager: SupervisorManager) -> int | None:

@@ -204,7 +204,7 @@ def test_one_token_and_one_port_side_by_side_across_restarts_of_either_side(gate
     assert gateways.start("two") == shared, "the loser restarts"
     gateways.polled_by("one")
     gateways.stop("one")
-    assert gateways.start("one") == (), "the owner restarts: the loser has not taken the bot meanwhile"
+    assert gateways.start("one") == (), "the owner restarts: the loser has not taken the bot"
     gateways.polled_by("one")
 
     gateways.stop("one")

@@ -70,11 +70,11 @@ def test_shared_identity_names_real_holder_and_waiting_gateway(clones: Clones) -
         f"one and two claim port {clones.api_port} for api_server; one listens on it now (pid {first}); "
         f"api_server of two is {states['api_server']}"
     )
-    assert set(found) == set(quiet), "what its own gateway listens on is taken by nobody"
+    assert set(found) == set(quiet), "no other profile uses the port of its own gateway"
 
     clones.stop("one")
     gone = clones.doctor()["conflicts.shared-identity"]["message"]
-    assert f"pid {first}" not in gone, "its lock file is there, and no process holds it"
+    assert f"pid {first}" not in gone, "its lock file exists, and no process holds it"
     clones.stop("two")
     third = clones.start_alone("two")
     assert third != second

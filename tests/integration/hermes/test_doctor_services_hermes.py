@@ -23,7 +23,7 @@ def test_services_written_by_hermes_are_at_most_info() -> None:
     assert seen["by hermes"] == [adopt]
     assert seen["sticky"] == [adopt, ["services.sticky-redirect", "error", ["default", "one"]]]
     assert seen["adopted"] == []
-    assert seen["booted"] == [], "what Hermes writes at its boot is no drift"
+    assert seen["booted"] == [], "units that Hermes rewrites at a start are not drift"
     assert seen["deleted"] == [["services.orphan", "warning", ["two"]]], "Hermes leaves the folder of drop-ins"
     assert seen["fixed"] == ["services.orphan"]
     assert seen["left"] == [[], []]

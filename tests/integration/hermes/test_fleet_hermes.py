@@ -57,7 +57,7 @@ def test_services_started_by_their_manager_share_no_bot() -> None:
         for found in observed:
             assert sorted(map(len, (row["masked"] for row in found.values()))) == [0, 2], found
         assert observed[0]["two"]["masked"] == ["api_server", "telegram"], (
-            "of two that boot, the first in the list has it"
+            "of two starting gateways the first in the list gets the bot"
         )
         assert api.polls.total() > 0 and (api.conflicts, api.most_at_once) == (0, 1)
 

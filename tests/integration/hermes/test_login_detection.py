@@ -193,7 +193,7 @@ def test_temporary_home_is_exclusive_and_removed(layout: Layout) -> None:
         make_scratch(place)
         assert place.stat().st_mode & 0o777 == 0o700
         (place / ".env").write_text(f"WEIXIN_TOKEN={TOKEN}\n")
-        with pytest.raises(Refused, match="at this for ann"), temporary_home(layout, "ann"):
+        with pytest.raises(Refused, match="another command does this for ann"), temporary_home(layout, "ann"):
             pass
         with temporary_home(layout, "bob") as other:
             make_scratch(other)

@@ -38,7 +38,7 @@ def test_repair_keeps_bot_of_running_owner_and_other_starts(gateways: Gateways) 
     assert not [step for step in done.data["next_steps"] if "restart" in step], "no running gateway has lost a channel"
     assert TOKEN not in (gateways.layout.home("one") / ".env").read_text()
 
-    assert gateways.start("one") == (), "nothing is in its way any more"
+    assert gateways.start("one") == (), "no conflict is left"
     eventually(lambda: answers(api_port(gateways, "one")), lambda: gateways.log("one"))
     gateways.polled_by("two")
     assert answers(gateways.api_port) and api_port(gateways, "one") != gateways.api_port
@@ -51,4 +51,4 @@ def test_repair_keeps_bot_of_running_owner_and_other_starts(gateways: Gateways) 
 
     gateways.stop("one")
     runner.ok("undo")
-    assert gateways.start("one") == ("api_server", "telegram"), "the undo brings the copy back"
+    assert gateways.start("one") == ("api_server", "telegram"), "undo restores the copy"

@@ -49,7 +49,7 @@ def cloned(runner: Runner) -> CommandRoot:
         done = hermes(runner.user_home, "profile", "create", name, how, "--no-alias")
         assert done.returncode == 0, done.stdout + done.stderr
         assert SECRETS["TELEGRAM_BOT_TOKEN"] in (world.home(name) / ".env").read_text(), (
-            "Hermes copies no tokens any more"
+            "Hermes no longer copies tokens"
         )
     return world
 
@@ -63,9 +63,7 @@ def verdicts(world: CommandRoot, court: Path) -> dict[str, Verdict]:
 def test_repair_leaves_each_identity_in_one_profile(cloned: CommandRoot, tmp_path: Path) -> None:
     before = {name: picture(cloned.home(name)) for name in ("default", "work", "family")}
     shown = verdicts(cloned, tmp_path / "before")
-    assert all(verdict.connected >= CHANNELS for verdict in shown.values()), (
-        "the clones hold no bots: nothing is proven"
-    )
+    assert all(verdict.connected >= CHANNELS for verdict in shown.values()), "the clones have no bots: the test is void"
     done = cloned.ok("repair", "--yes", "--json")
     owners = {row["channel"]: row["owner"] for row in done.data["shared"]}
     assert CHANNELS | {"nous"} <= set(owners), owners
@@ -81,7 +79,7 @@ def test_repair_leaves_each_identity_in_one_profile(cloned: CommandRoot, tmp_pat
         )
     ports = [int((after[name].api or {}).get("port") or 8642) for name in after]
     assert len(set(ports)) == 3 and len({(after[name].api or {}).get("key") for name in after}) == 3
-    assert all("api_server" in verdict.connected for verdict in after.values()), "the API server goes on"
+    assert all("api_server" in verdict.connected for verdict in after.values()), "the API server keeps running"
     for name in after:
         if name != owners["telegram"]:
             left = {
@@ -113,7 +111,7 @@ def test_repair_keeps_bot_of_used_copy(cloned: CommandRoot, tmp_path: Path) -> N
     assert row["owner"] == "family" and "2026-11-20" in row["reason"] and set(row["losers"]) == {"default", "work"}
     after = verdicts(cloned, tmp_path / "after")
     assert [name for name in after if "telegram" in after[name].connected] == ["family"]
-    assert all("slack" in after[name].connected for name in after), "only telegram was meant"
+    assert all("slack" in after[name].connected for name in after), "only telegram was selected"
 
 
 def test_repair_channels_agree_with_hermes(cloned: CommandRoot, tmp_path: Path) -> None:

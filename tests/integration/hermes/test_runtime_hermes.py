@@ -130,7 +130,7 @@ def checks(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
 def test_doctor_reports_unresponsive_suspended_and_killed_gateways(fleet: Fleet) -> None:
     assert fleet.findings() == []
     one = fleet.start("one")
-    assert fleet.findings() == [], "a gateway that is well"
+    assert fleet.findings() == [], "a healthy gateway"
     begun = time.time()
     fleet.start("two")
     (row,) = fleet.findings()
@@ -252,7 +252,7 @@ def test_doctor_reports_leftover_drain_request(fleet: Fleet) -> None:
     eventually(lambda: state() == "draining", lambda: fleet.log("one"))
     (row,) = fleet.findings()
     assert row["check"] == "runtime.stale-marker" and "refused all messages" in row["message"]
-    assert fleet.fix() == [] and request.exists(), "who wrote it may still want it"
+    assert fleet.fix() == [] and request.exists(), "its writer can still need it"
     subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
     eventually(lambda: state() == "running", lambda: fleet.log("one"))
     assert fleet.findings() == []

@@ -46,7 +46,7 @@ def hermes_reads(runner: Runner) -> dict[str, Any]:
 
 
 def test_hermes_loads_changed_setting(work: Runner) -> None:
-    assert hermes_reads(work)["config"]["model"]["default"] == "old/one", "else this proves nothing"
+    assert hermes_reads(work)["config"]["model"]["default"] == "old/one", "precondition of the test"
     for path, value in {
         "model.default": "new/one", "agent.max_turns": "8", "agent.verbose": "true", "toolsets": "[web, terminal]",
         "mine.y": "{a: 'x: y', b: [1, '22:30']}", "agent.when": "22:30", "mine.x": "2",

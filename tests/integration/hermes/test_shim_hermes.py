@@ -87,7 +87,7 @@ def test_gateway_lists_are_the_same_with_shim(fresh: Stage, words: list[str]) ->
 
 def test_shim_keeps_terminal(fresh: Stage) -> None:
     without, within = (fresh.show("config", "show", shimmed=shimmed) for shimmed in (False, True))
-    assert within == without and "\x1b[" in within.out, "colours are for terminals alone"
+    assert within == without and "\x1b[" in within.out, "colours only on terminals"
     ours = fresh.show("profile", "list", shimmed=True)
     assert ours.code == 0 and "default" in ours.out
 
@@ -134,7 +134,7 @@ def test_clone_through_shim_has_no_channel_for_hermes(fresh: Stage, tmp_path: Pa
     for home, clone in zip(homes[1:], clones, strict=True):
         assert not clone.connected and clone.model == source.model
         assert not any(TOKEN.encode() in path.read_bytes() for path in home.rglob("*") if path.is_file())
-    assert (homes[2] / "SOUL.md").read_text() == "You are work.\n", "the profile that was named is the source"
+    assert (homes[2] / "SOUL.md").read_text() == "You are work.\n", "the named profile is the source"
 
 
 def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
@@ -171,7 +171,7 @@ def test_arguments_of_hermes_profile_are_handled_or_passed_on() -> None:
     found = _profile_parser()
     assert {"list", "create", "export", "describe", "install"} <= set(found)
     shared = {name for name in found if name in PROFILE_COMMANDS}
-    assert shared == set(PROFILE_COMMANDS), "each of these is really there"
+    assert shared == set(PROFILE_COMMANDS), "each of these exists"
     for name, parser in found.items():
         positional = [f"x{number}" for number, _ in enumerate(parser["words"])]
         base = [name, *positional] if name else []
@@ -191,7 +191,7 @@ def test_arguments_of_hermes_profile_are_handled_or_passed_on() -> None:
                     assert given or spelling in ("-h", "--help") or True in taken.values(), f"{words}: it is a switch"
         if name in shared:
             long = {each for spellings, _ in parser["options"] for each in spellings if each[:2] == "--"}
-            assert long - {"--help"} == set(PROFILE_COMMANDS[name]), "what may be shortened is what argparse knows"
+            assert long - {"--help"} == set(PROFILE_COMMANDS[name]), "argparse defines the accepted abbreviations"
             assert dispatch(["profile", name, *positional, "--not-an-option"]).program == "hermes"
 
 
@@ -229,7 +229,7 @@ def test_signals_end_gateway_the_same_with_shim(fresh: Stage, number: signal.Sig
         try:
             eventually(lambda: answers(port), lambda log=log: log.read_text(errors="replace")[-3000:])
             words = Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")
-            assert b"gateway" in words and str(fresh.shim).encode() not in words, "it has become Hermes"
+            assert b"gateway" in words and str(fresh.shim).encode() not in words, "the process is Hermes"
             process.send_signal(number)
             codes[shimmed] = process.wait(40)
         finally:

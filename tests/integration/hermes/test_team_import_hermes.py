@@ -134,7 +134,7 @@ def test_stored_accounts_of_hermes_move_completely(world: CommandRoot) -> None:
         read = ask(world, world.home(word), READ)
         assert (read["id"], read["token"], read["sync"]) == (f"{word}@im.bot", token(word), f"buf-{word}")
         assert read["contexts"] == {f"{word}@im.bot:o9friend": f"CANARY-{word}"} and read["allow"] == [f"o9{word}"]
-    assert ask(world, world.root, READ) == own, "the account that the profile uses is what it was"
+    assert ask(world, world.root, READ) == own, "the account in use is unchanged"
     assert {path.name for path in (world.root / "weixin/accounts").iterdir()} == {
         "own@im.bot.json", "own@im.bot.sync.json", "own@im.bot.context-tokens.json",
     }  # fmt: skip

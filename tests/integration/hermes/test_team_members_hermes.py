@@ -106,7 +106,7 @@ def test_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: str)
     number = ("ann", "bob").index(name)
     assert weixin["extra"]["account_id"] == f"{name}0000{number}@im.bot"
     assert weixin["extra"]["base_url"] == f"http://127.0.0.1:9/{name}"
-    assert weixin["extra"]["send_chunk_retries"] == 7, "what is no identity is shared"
+    assert weixin["extra"]["send_chunk_retries"] == 7, "values other than identities are shared"
     allowed = {"ann": ("allowlist", "mum,dad"), "bob": ("pairing", None)}[name]
     assert (weixin["extra"]["dm_policy"], weixin["extra"].get("allow_from")) == allowed
     assert weixin["extra"]["group_policy"] == "disabled"
@@ -133,7 +133,7 @@ def test_members_are_separate_in_the_multiplexer(team: CommandRoot) -> None:
         assert weixin["token"] == f"CANARY-token-of-{name}" and found[name]["violation"] is None
         assert weixin["extra"]["dm_policy"] == {"ann": "allowlist", "bob": "pairing"}[name]
         assert found[name]["soul"] == "You are the persona of the lead."
-    assert found["ann"]["allowed"] == "mum,dad", "the lead's list would keep ann's own people out"
+    assert found["ann"]["allowed"] == "mum,dad", "the lead's list would exclude the users of ann"
     assert found["carl"]["platforms"] == {}
 
 

@@ -148,7 +148,7 @@ def test_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> No
     ]
     assert all(account_id(row["profile"])[:4] in row["account"] for row in status["accounts"])
     assert who_is_answered(ours) == expected
-    assert set(ours.world.ilink.most_at_once.values()) == {1}, "an account has one loop"
+    assert set(ours.world.ilink.most_at_once.values()) == {1}, "an account has one poll loop"
     ours.mode("processes")
     assert ours.kept() == kept
     states = {row["profile"]: row["state"] for row in ours.gateways("status")["gateways"]}

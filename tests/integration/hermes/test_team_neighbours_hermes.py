@@ -65,7 +65,7 @@ def _is_polled(world: AccountsRoot, member: str, *, seconds: float = 4) -> bool:
 def test_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsRoot) -> None:
     world.serve("multiplex")
     shutil.move(world.home("m01"), world.user / "away")
-    assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 stops polling by itself now"
+    assert _is_polled(world, "m01") and _is_polled(world, "m01"), "0.19.0 no longer polls until a restart"
     world.ilink.send(token("m01"), friend("m01"), "say-late-m01")
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 

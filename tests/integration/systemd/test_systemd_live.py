@@ -75,7 +75,7 @@ def test_running_service_without_file_is_listed(life: dict[str, Any]) -> None:
 
 def test_each_action_is_one_systemctl_call(life: dict[str, Any], fleet: dict[str, Any]) -> None:
     assert [life[verb] for verb in ("load", "query", "stop")] == [["enable"], ["show"], ["stop"]]
-    assert life["start"] == ["show", "start"], "of what was never looked at, it is not known whether it failed"
+    assert life["start"] == ["show", "start"], "a service without a query has no known failure"
     assert [fleet[f"fleet {verb}"] for verb in ("load", "start", "query", "stop", "unload")] == [
         ["enable"], ["start"], ["show"], ["stop"], ["disable", "reset-failed"],
     ]  # fmt: skip

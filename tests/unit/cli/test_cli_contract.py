@@ -106,7 +106,7 @@ def test_every_example_runs(prepared: CommandRoot, words: tuple[str, ...], line:
         world.ok("alias", "work")
     if words == ("delete",) and len(given) == 2:
         done = world.call(*given)
-        assert done.code == 6 and "--yes" in done.stderr, "without a terminal it must be confirmed"
+        assert done.code == 6 and "--yes" in done.stderr, "needs --yes without a terminal"
         return
     typed = "CANARY-typed\n" if words == ("env", "set") or "--account-id" in given else ""
     env = {"SHELL": "/bin/bash"} if words[0] == "shim" else {}

@@ -58,7 +58,7 @@ def _big(world: CommandRoot, count: int = 400) -> None:
 def _wait_for(condition: object, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it never came"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.002)
 
 
@@ -154,10 +154,10 @@ def test_kill_at_any_step_leaves_old_or_new_state(runner: Runner, prepare: str, 
             assert not (set(after) ^ set(old)) or "done" in {entry["status"] for entry in world.journal()}
             again = [row for row in world.ok("undo", "--list", "--json").data["changes"] if row["status"] == "done"]
             newest = next(row for row in again if row["undo_of"] is None)
-            assert newest["command"][0] == change.split()[0], "a mixture of old and new"
+            assert newest["command"][0] == change.split()[0], "a mixed state"
             world.ok("undo", newest["id"])
-            assert _seen(world) == old, "undo after a kill did not bring the old state back"
-    assert killed >= 6, "the kills came too late to prove anything"
+            assert _seen(world) == old, "undo after a kill did not restore the old state"
+    assert killed >= 6, "the kills came too late: the test is void"
 
 
 def test_next_command_recovers_interrupted_change_before_planning(world: CommandRoot) -> None:

@@ -169,7 +169,7 @@ def test_candidates_are_ordered_and_selected_by_state(root: Path, gateway: int) 
     assert names("running")[0] == "night" and names("stopped")[-1] == "night"
     assert names("running", shell="bash") == ["night"]
     assert names("stopped", shell="bash") == ["default", "family", "work"]
-    assert names("running", "w", shell="bash") == ["work"], "what is typed is taken at its word"
+    assert names("running", "w", shell="bash") == ["work"], "a typed prefix is used literally"
     assert names("gateway", "", shell="bash") == ["default", "family", "night", "work"]
 
 

@@ -84,7 +84,7 @@ def test_changed_program_is_reloaded(fleet: GatewayRoot) -> None:
     os.utime(fleet.program("work"))
     assert reported(fleet) == [("services.not-reloaded", ["work"])]
     fixed = doctor(fleet, "--fix", "--yes")
-    assert fixed["findings"] == [] and fleet.pid("work") == pid, "nothing was restarted for it"
+    assert fixed["findings"] == [] and fleet.pid("work") == pid, "no gateway was restarted"
 
 
 def test_drifted_program_is_rewritten_and_restored(fleet: GatewayRoot) -> None:

@@ -63,7 +63,7 @@ def test_unit_of_another_root_is_refused(fleet: GatewayRoot) -> None:
     fleet.gok(*words, "--home", str(other), "--force")
     unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
     assert f"HERMES_HOME={other}/profiles/work" in unit.read_text()
-    assert fleet.gateways(*words).code == 6, "now it is the other's"
+    assert fleet.gateways(*words).code == 6, "now it belongs to the other root"
 
 
 def test_install_options_are_stored_until_reset(fleet: GatewayRoot) -> None:

@@ -124,7 +124,7 @@ def test_unreachable_manager_leaves_no_orphan_service(fleet: GatewayRoot, words:
         done = fleet.unchanged_by(*words, "--json", env=env)
         assert done.code == 4 and "hermes-gateway-work.service" in done.problem["message"] and done.problem["hint"]
     other = tuple("night" if word == "work" else word for word in words)
-    assert fleet.call(*other, env=UNREACHABLE).code == 0, "there is no service that could be left"
+    assert fleet.call(*other, env=UNREACHABLE).code == 0, "no service exists"
 
 
 class FakeSystemd(SystemdManager):
@@ -224,7 +224,7 @@ def test_undo_of_install_stops_and_unloads_services(fleet: GatewayRoot) -> None:
     assert all(pid is not None and is_gone(pid) for pid in (*pids, daemon))
     rows = fleet.rows()
     assert not any(row["service"]["installed"] or row["pid"] for row in rows.values())
-    assert not (fleet.home("work") / "profile.yaml").exists(), "the options went with it: one change, one undo"
+    assert not (fleet.home("work") / "profile.yaml").exists(), "one undo also restores the options"
     fleet.ok("undo", done.data["change"])
     rows = fleet.rows()
     assert [name for name, row in rows.items() if row["service"]["enabled"]] == ["night", "work"]

@@ -140,7 +140,7 @@ def test_gateway_that_ignores_stop_is_killed(fleet: GatewayRoot) -> None:
     assert is_gone(pid) and fleet.outcomes(done) == {"work": "stopped"} and done.code == 0
     assert "killed" in done.data["outcomes"][0]["detail"]
     time.sleep(0.2)
-    assert fleet.pid("work") is None, "nothing revives it"
+    assert fleet.pid("work") is None, "it is not restarted"
 
 
 def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayRoot) -> None:
@@ -157,7 +157,7 @@ def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayRoot) -> None:
         ("default", "started"), ("night", "interrupted"), ("work", "interrupted")
     ]  # fmt: skip
     assert rows[1][4] == rows[2][4] == "was starting; it may still come to an end"
-    assert fleet.daemon() is not None and fleet.pid("default"), "what was done stays done"
+    assert fleet.daemon() is not None and fleet.pid("default"), "finished starts are kept"
 
 
 def test_ctrl_c_in_a_terminal_ends_no_gateway(fleet: GatewayRoot) -> None:

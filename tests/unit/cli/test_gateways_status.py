@@ -79,7 +79,7 @@ def test_hanging_daemon_is_unreachable_manager(fleet: GatewayRoot, monkeypatch: 
         for words in (("delete", "work", "--yes"), ("rename", "work", "office")):
             done = fleet.unchanged_by(*words, "--json")
             assert done.code == 4 and str(fleet.program("work")) in done.problem["message"]
-        assert fleet.ok("delete", "night", "--yes").code == 0, "it has no service that could be left behind"
+        assert fleet.ok("delete", "night", "--yes").code == 0, "it has no service"
         assert fleet.gateways("stop", "--json").code == 4
     finally:
         os.kill(daemon, signal.SIGCONT)
@@ -88,7 +88,7 @@ def test_hanging_daemon_is_unreachable_manager(fleet: GatewayRoot, monkeypatch: 
 def test_status_exits_3_when_wanted_gateway_is_down(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     fleet.profile("fresh")
-    assert fleet.gateways("status").code == 0, "who has no service is not missed"
+    assert fleet.gateways("status").code == 0, "a profile without a service is not counted as down"
     fleet.gok("stop", "work")
     assert fleet.gateways("status").code == 3 and fleet.gateways("status", "night").code == 0
     assert fleet.gateways("list").code == 0

@@ -51,7 +51,7 @@ def test_disable_with_unreachable_manager_is_error(fleet: GatewayRoot) -> None:
     assert done.code == 4 and fleet.outcomes(done) == {"night": "disabled", "work": "failed"}
     assert "kept with the profile" in done.problem["message"] and fleet.listed("work")["disabled"] is True
     done = fleet.untouched_by("disable", "default", "--now", "--json", env=UNREACHABLE)
-    assert done.code == 4, "nothing is begun that cannot be finished"
+    assert done.code == 4, "the command is refused before it starts"
 
 
 def test_disabled_gateway_does_not_start_with_daemon(fleet: GatewayRoot) -> None:

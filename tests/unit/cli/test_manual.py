@@ -112,7 +112,9 @@ def test_help_is_complete_and_fits_80_columns(runner: Runner, command: Command) 
     call = runner.call if command.program == "hermes-profiles" else runner.gateways
     done = call(*command.path, "--help")
     assert done.code == 0 and done.stderr == "" and done.stdout.startswith("Usage: ")
-    assert command.help.strip() and command.help.split("\n\n")[0].rstrip().endswith("."), "a sentence first"
+    assert command.help.strip() and command.help.split("\n\n")[0].rstrip().endswith("."), (
+        "the help begins with a sentence"
+    )
     longest = max(done.stdout.splitlines(), key=len)
     assert len(longest) <= 80 or any(line in longest for line in command.examples), longest
     shown = " ".join(done.stdout.split())

@@ -202,7 +202,7 @@ def test_trash_empty_deletes_only_old_entries(work: CommandRoot) -> None:
     assert [row["profile"] for row in done.data["deleted"]] == ["old"] == [r["profile"] for r in dry.data["deleted"]]
     assert sorted(row["profile"] for row in work.ok("trash", "list", "--json").data["trash"]) == ["odd", "young"]
     assert work.ok("trash", "empty", "--older-than", "30", "--yes").stdout == "nothing to delete\n"
-    assert work.call("trash", "empty").code == 6, "for good is never without a word"
+    assert work.call("trash", "empty").code == 6, "final deletion needs a confirmation"
     assert len(work.ok("trash", "empty", "--yes", "--json").data["deleted"]) == 2 and strays(work) == []
 
 

@@ -95,7 +95,7 @@ def test_repair_keeps_one_owner_per_bot_and_undo_restores_all(root: CommandRoot)
     after = times(root.root)
     assert {path: seen for path, seen in after.items() if not path.startswith("profiles")} == {
         path: seen for path, seen in before.items() if not path.startswith("profiles")
-    }, "the owner was written"
+    }, "a file of the owner was changed"
     (entry,) = root.journal()
     assert entry["id"] == done.data["change"]
     root.ok("undo")
@@ -114,7 +114,7 @@ def test_dry_run_shows_each_step_and_changes_nothing(root: CommandRoot) -> None:
     }
     wet = root.ok("repair", "--yes", "--json").data
     for key in ("profiles", "next_steps"):
-        assert wet[key] == done.data[key], "the dry run is not what is done"
+        assert wet[key] == done.data[key], "the run differs from the dry run"
     plain = root.unchanged_by("repair", "--dry-run")
     assert plain.code == 0 and "nothing to do" in plain.stdout
 
@@ -211,7 +211,7 @@ def test_removed_login_names_login_command(bare: CommandRoot) -> None:
     bare.ok("undo")
     bare.make("default", {"auth.json": auth})
     done = bare.ok("repair", "--owner", "nous=default", "--yes", "--json")
-    assert done.data["next_steps"] == [], "who has no login of its own uses that of the root"
+    assert done.data["next_steps"] == [], "a profile without a login uses the root's"
 
 
 def test_repair_assigns_separate_ports_and_keys(bare: CommandRoot) -> None:
@@ -284,7 +284,7 @@ def test_repair_json_matches_contract(root: CommandRoot) -> None:
     )
     plain = {hashlib.sha256(value.encode()).hexdigest()[:n] for value in (TOKEN, APP, SLACK) for n in (8, 16)}
     assert all(len(each) == 8 and each not in plain for row in done.data["shared"] for each in row["fingerprints"])
-    assert not any(each in json.dumps(done.json) for each in plain), "a hash of a value was shown"
+    assert not any(each in json.dumps(done.json) for each in plain), "a hash of a value was printed"
     assert_no_canary(b"".join(path.read_bytes() for path in (root.state / "journal").glob("*.json")), "the journal")
 
 

@@ -179,7 +179,7 @@ def test_env_variables_are_listed_set_and_unset(pair: CommandRoot) -> None:
     for _ in range(3):
         pair.ok("undo")
     assert env.read_text().endswith("TELEGRAM_BOT_TOKEN=CANARY-old\nA=CANARY-b\n")
-    assert stat.S_IMODE(env.stat().st_mode) == 0o644, "the mode comes back too"
+    assert stat.S_IMODE(env.stat().st_mode) == 0o644, "the mode is also restored"
 
 
 @pytest.mark.parametrize("way", ["env", "config"])

@@ -69,7 +69,7 @@ def test_shim_install_writes_shim_and_prints_path_setup(shims: ShimHome) -> None
         ["/bin/sh", "-c", f"{lines[0]}; command -v hermes"], env={"HOME": str(shims.user), "PATH": shims.path},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert printed.stdout.strip() == str(shims.shim), "the line that was printed works"
+    assert printed.stdout.strip() == str(shims.shim), "the printed line works"
 
 
 def test_repeated_shim_install_changes_nothing(shims: ShimHome) -> None:
@@ -105,11 +105,13 @@ def test_shell_setup_writes_start_files_of_installed_shells(shims: ShimHome) -> 
     (shims.user / ".config" / "fish").mkdir(parents=True)
     data = shims.call("install", "--shell-setup", "--json").data
     fish = shims.user / ".config/fish/conf.d/hermes-profiles.fish"
-    assert data["start_files"] == [str(shims.user / ".bashrc"), str(fish)], "zsh has no start file, and is not theirs"
+    assert data["start_files"] == [str(shims.user / ".bashrc"), str(fish)], (
+        "zsh is not installed and gets no start file"
+    )
     shims.call("remove")
     assert not fish.parent.exists()
     data = shims.call("install", "--shell-setup", "--json", SHELL="/usr/bin/zsh").data
-    assert str(shims.user / ".zshrc") in data["start_files"], "the login shell's is made"
+    assert str(shims.user / ".zshrc") in data["start_files"], "the start file of the login shell is created"
     assert shims.call("install", "--shell", "tcsh", "--json", code=2).problem["code"] == "bad-shell"
 
 
@@ -129,7 +131,7 @@ def test_shim_remove_after_separate_setup_removes_both(shims: ShimHome) -> None:
     shims.call("install")
     shims.call("install", "--shell", "fish")
     shims.call("remove")
-    assert shims.picture() == before, "folders of both times are known"
+    assert shims.picture() == before, "folders of both commands are recorded"
 
 
 def test_shim_remove_keeps_folders_in_use(shims: ShimHome) -> None:
@@ -249,7 +251,7 @@ def test_aliases_run_shim_until_it_is_removed(shims: ShimHome) -> None:
     assert (folder / "coder").read_bytes() == alias_script("coder", str(shims.shim))
     assert all((folder / name).read_bytes() == texts[name] for name in ("night", "other", "own"))
     ran = subprocess.run([folder / "coder", "gateway", "start"], env={"PATH": "/bin"}, capture_output=True, check=True)
-    assert ran.stdout == b"real -p coder gateway start\n", "also where PATH has no hermes: cron, for one"
+    assert ran.stdout == b"real -p coder gateway start\n", "also without hermes on PATH, as in cron"
     (folder / "later").write_bytes(alias_script("later", str(shims.shim)))  # like Hermes: the first on PATH
     assert shims.call("remove", "--json").data["aliases"] == ["coder", "later"]
     assert (folder / "later").read_bytes() == alias_script("later", str(shims.real))
@@ -294,7 +296,7 @@ def test_shim_status_names_obstacle(shims: ShimHome) -> None:
     assert shadowed["shadowed_by"] == str(shims.real)
     assert set(faults(PATH=f"{shims.path}:{shims.shim.parent}")) == {"shadowed"}
     assert set(faults(PATH=shims.in_front, HERMES_PROFILES_SHIM="off")) == {"bypassed"}
-    assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == set(), "the one it knows is there"
+    assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == set(), "its recorded hermes exists"
     shims.real.unlink()
     assert set(faults(0, PATH=f"{shims.shim.parent}:/bin")) == {"no-hermes"}
 

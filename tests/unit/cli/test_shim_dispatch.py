@@ -161,7 +161,7 @@ def test_clone_uses_named_profile(world: CommandRoot) -> None:
     assert "of-work" in (world.home("night") / ".env").read_text()
     world.ok("use", "work")
     handed(world, "", "-p default profile create third --clone --no-alias")
-    assert "of-work" not in (world.home("third") / ".env").read_text(), "the sticky one was not meant"
+    assert "of-work" not in (world.home("third") / ".env").read_text(), "the sticky profile was not selected"
 
 
 def test_missing_profile_stops_all_programs(world: CommandRoot, real: Path) -> None:

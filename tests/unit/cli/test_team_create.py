@@ -204,7 +204,7 @@ def test_team_create_uses_home_option(world: CommandRoot, tmp_path: Path) -> Non
     done = world.ok("team", "create", "family", "--members", "ann", "--home", str(other.root))
     assert os.readlink(other.home("ann") / "skills") == "../../skills" and world.names() == ["default"]
     steps = [line for line in done.stdout.splitlines() if "hermes-gateways install" in line]
-    assert steps and str(other.root) in steps[0], "the command that comes next must act on the same home"
+    assert steps and str(other.root) in steps[0], "the next step must use the same home"
 
 
 def test_concurrent_team_creates_make_one_team(world: CommandRoot) -> None:

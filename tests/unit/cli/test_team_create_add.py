@@ -186,7 +186,7 @@ def test_member_account_is_set_and_replaced(team: CommandRoot) -> None:
     assert os.listdir(notes) == ["c0ffee@im.bot.json"]
     env = env_of(team, "ann")
     assert env["WEIXIN_TOKEN"] == "CANARY-weixin-token-2" and "WEIXIN_BASE_URL" not in env
-    assert env["WEIXIN_ALLOWED_USERS"] == "mum", "who may talk stays"
+    assert env["WEIXIN_ALLOWED_USERS"] == "mum", "the allow-list is kept"
     assert "dm_policy: allowlist" in (team.home("ann") / "config.yaml").read_text()
     assert WEIXIN not in (team.home("ann") / ".env").read_text()
     team.ok("undo")
@@ -208,7 +208,7 @@ def test_account_of_another_member_is_refused_with_owner(team: CommandRoot) -> N
         problem = add(team, name, "--account-id", "B0F5860FDECB-im-bot", typed="CANARY-else", code=6)
         assert problem["code"] == "account-taken" and problem["target"] == "ann", "by its id"
     again = add(team, "ann", "--account-id", ID)
-    assert again["changed"] is True, "the time it was saved is another one"
+    assert again["changed"] is True, "the save time differs"
 
 
 def test_allow_list_can_be_set_without_account(team: CommandRoot) -> None:
@@ -262,7 +262,7 @@ def test_joining_profile_gets_pool_and_keeps_its_files(work: CommandRoot) -> Non
     assert env["OPENAI_API_KEY"] == env_of(work, "default")["OPENAI_API_KEY"]
     text = (home / "profile.yaml").read_text()
     assert text.startswith("# about\ndescription: at work\n") and "name: family" in text
-    assert work.ok("team", "check", "family", "--json").code == 0, "it shares what the others share"
+    assert work.ok("team", "check", "family", "--json").code == 0, "it shares the same entries as other members"
     (entry,) = (work.state / "trash").iterdir()
     assert {path: (entry / "files" / path).read_bytes() for path in own} == own
     assert oct((entry / "files/.env").stat().st_mode & 0o777) in ("0o600", "0o644")

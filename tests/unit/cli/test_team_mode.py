@@ -134,7 +134,7 @@ def test_fleet_commands_handle_multiplexed_members(team: MultiplexRoot) -> None:
     assert team.outcomes(done) == {"anna": "skipped", "bob": "skipped", "default": "already-running"}
     done = team.gok("enable", "anna", "--json")
     assert "team run-mode processes" in done.data["outcomes"][0]["detail"]
-    assert not team.rows()["anna"]["service"]["enabled"], "its unit would be refused at each boot"
+    assert not team.rows()["anna"]["service"]["enabled"], "its unit would be refused at each start"
     done = team.gok("disable", "bob", "--json")
     assert "served by default" in done.data["outcomes"][0]["detail"]
     assert team.gateways("install", "anna").code == 6 and team.gok("install").code == 0

@@ -141,7 +141,7 @@ def test_team_remove_stops_gateway_and_removes_service(team: GatewayRoot) -> Non
     assert done.data["gateway_stopped"] is True and done.data["services_removed"] == [str(team.program("anna"))]
     assert pids["anna"] and is_gone(pids["anna"]) and team.pid("bert") == pids["bert"]
     assert not team.program("anna").exists() and "hermes-gateway-anna" not in team.known()
-    assert picture(team.root, without=("profiles",)) == before, "the pool was touched"
+    assert picture(team.root, without=("profiles",)) == before, "the pool was changed"
     team.ok("undo")
     assert team.program("anna").exists() and team.rows()["anna"]["service"]["enabled"]
 
@@ -172,7 +172,7 @@ def test_multiplexer_stops_serving_removed_member_only(multi: MultiplexRoot) -> 
     assert multi.pid("default") == pid
     done = multi.ok("team", "remove", "anna", "--yes", "--json")
     assert done.json["errors"] == [] and is_gone(pid) and multi.pid("default") not in (None, pid)
-    assert not multi.home("anna").exists(), "the gateway made the folder again"
+    assert not multi.home("anna").exists(), "the gateway created the folder again"
     assert multi.states()["bert"] == "served" and multi.states()["default"] == "running"
     multi.ok("undo")
     until(lambda: multi.states().get("anna") == "served")

@@ -90,7 +90,7 @@ def test_restore_by_name_selects_profile_not_files(work: CommandRoot) -> None:
     work.ok("delete", "work", "--yes")
     later = throw_from_default(work)
     done = work.call("restore", entry_id, "--json")
-    assert done.code == 5 and "`hermes-profiles restore work`" in done.problem["hint"], "its profile is not there"
+    assert done.code == 5 and "`hermes-profiles restore work`" in done.problem["hint"], "its profile does not exist"
     assert work.ok("restore", "work", "--json").data["kind"] == "profile"
     assert (work.home("work") / "SOUL.md").exists()
     work.ok("restore", entry_id)
