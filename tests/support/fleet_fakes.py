@@ -25,7 +25,7 @@ TICKS = 100.0
 
 
 @dataclass
-class Nature:
+class Behaviour:
     """Behaviour of a gateway and its manager; a time of None means never.
 
     `ends_with`: exit codes of the first `bad_tries` starts; `settles`: seconds from
@@ -52,11 +52,11 @@ class Nature:
 
 
 @dataclass
-class Sim:
+class SimulatedProfile:
     """A profile: the state of its service and its process."""
 
     profile: str
-    nature: Nature = field(default_factory=Nature)
+    behaviour: Behaviour = field(default_factory=Behaviour)
     installed: bool = True
     supervised: bool = True
     activity: Activity = Activity.INACTIVE
@@ -77,15 +77,15 @@ class Sim:
         return round(self.began * TICKS) + 1.0
 
     def is_settled(self, now: float) -> bool:
-        settles = self.nature.settles
+        settles = self.behaviour.settles
         return self.pid is not None and settles is not None and now - self.began >= settles
 
 
 class FakeFleet:
     """A gateway backend of simulated profiles. `calls`: (time, verb, profiles) of every call."""
 
-    def __init__(self, profiles: Iterable[str] = (), **natures: Nature) -> None:
-        self.sims = {name: Sim(name, natures.get(name, Nature())) for name in profiles}
+    def __init__(self, profiles: Iterable[str] = (), **behaviours: Behaviour) -> None:
+        self.sims = {name: SimulatedProfile(name, behaviours.get(name, Behaviour())) for name in profiles}
         self.time = 1000.0
         self.calls: list[tuple[float, str, tuple[str, ...]]] = []
         self.signals: list[tuple[float, str, int, bool]] = []
@@ -111,8 +111,8 @@ class FakeFleet:
         return self._called("look", profiles, act)  # type: ignore[no-any-return]
 
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
-        natures = {name: self.sims[name].nature for name in profiles}
-        decided = {name: StartDecision(each.masked, each.refusal) for name, each in natures.items()}
+        behaviours = {name: self.sims[name].behaviour for name in profiles}
+        decided = {name: StartDecision(each.masked, each.refusal) for name, each in behaviours.items()}
         return self._called("prepare", profiles, lambda: decided)  # type: ignore[no-any-return]
 
     def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
@@ -121,13 +121,13 @@ class FakeFleet:
     def announce_stop(self, gateway: Gateway) -> None:
         def act() -> None:
             sim = self.sims[gateway.profile]
-            if sim.nature.cannot_be_told:
+            if sim.behaviour.cannot_be_told:
                 from hermes_profiles.model.errors import Failed
 
                 raise Failed("cannot write the marker")
             assert gateway.process is not None
             if gateway.process.pid == sim.pid and gateway.process.started == sim.started:
-                self._ends_after(sim, sim.nature.marker, 0)
+                self._ends_after(sim, sim.behaviour.marker, 0)
 
         self._called("announce", (gateway.profile,), act)
 
@@ -141,7 +141,7 @@ class FakeFleet:
             assert process.pid not in self.strangers, "a reused pid was signalled"
             self.signals.append((self.time, gateway.profile, process.pid, kill))
             if (process.pid, process.started) == (sim.pid, sim.started):
-                self._ends_after(sim, sim.nature.kill if kill else sim.nature.term, -9 if kill else 1)
+                self._ends_after(sim, sim.behaviour.kill if kill else sim.behaviour.term, -9 if kill else 1)
 
         self._called("kill" if kill else "term", (gateway.profile,), act)
 
@@ -170,7 +170,7 @@ class FakeFleet:
             raise KeyboardInterrupt
         return result
 
-    def _is_at_work(self, sim: Sim) -> bool:
+    def _is_at_work(self, sim: SimulatedProfile) -> bool:
         coming = sim.queued or (sim.pid is not None and not sim.is_settled(self.time))
         return coming or sim.activity in (Activity.ACTIVATING, Activity.DEACTIVATING)
 
@@ -188,24 +188,24 @@ class FakeFleet:
     def _in(self, seconds: float, what: Callable[[], None]) -> None:
         self._due.append((self.time + seconds, next(self._numbers), what))
 
-    def _each(self, profiles: Sequence[str], work: Callable[[Sim], str]) -> dict[str, str]:
+    def _each(self, profiles: Sequence[str], work: Callable[[SimulatedProfile], str]) -> dict[str, str]:
         reasons = {name: work(self.sims[name]) for name in profiles}
         return {name: reason for name, reason in reasons.items() if reason}
 
-    def _start(self, sim: Sim) -> str:
-        if sim.nature.refuses_start:
-            return sim.nature.refuses_start
-        if sim.nature.starts_nothing:
+    def _start(self, sim: SimulatedProfile) -> str:
+        if sim.behaviour.refuses_start:
+            return sim.behaviour.refuses_start
+        if sim.behaviour.starts_nothing:
             return ""
         if sim.activity is Activity.ACTIVE and sim.supervised and sim.pid is not None:
             return ""
         sim.queued = True
         sim.job += 1
         job = sim.job
-        self._in(sim.nature.queue, lambda: self._begin(sim, job))
+        self._in(sim.behaviour.queue, lambda: self._begin(sim, job))
         return ""
 
-    def _begin(self, sim: Sim, job: int) -> None:
+    def _begin(self, sim: SimulatedProfile, job: int) -> None:
         if sim.job != job:
             return
         if sim.activity is Activity.DEACTIVATING:  # the stop is finished first
@@ -214,7 +214,7 @@ class FakeFleet:
         sim.restarts = sim.tries = 0
         self._spawn(sim, job)
 
-    def _spawn(self, sim: Sim, job: int) -> None:
+    def _spawn(self, sim: SimulatedProfile, job: int) -> None:
         """Run the gateway once, like the manager."""
         if sim.job != job:
             return
@@ -222,14 +222,14 @@ class FakeFleet:
             self._ended_at_once(sim, 1, job)
             return
         sim.tries += 1
-        if sim.nature.ends_with is not None and sim.tries <= sim.nature.bad_tries:
-            self._ended_at_once(sim, sim.nature.ends_with, job)
+        if sim.behaviour.ends_with is not None and sim.tries <= sim.behaviour.bad_tries:
+            self._ended_at_once(sim, sim.behaviour.ends_with, job)
             return
         sim.queued = sim.waiting = False
         sim.activity, sim.since = Activity.ACTIVE, self.time
         self._process(sim, supervised=True)
 
-    def _ended_at_once(self, sim: Sim, code: int, job: int) -> None:
+    def _ended_at_once(self, sim: SimulatedProfile, code: int, job: int) -> None:
         sim.queued, sim.last_exit, sim.since = False, code, self.time
         if code == 78:
             sim.activity, sim.waiting = Activity.FAILED, False
@@ -241,9 +241,9 @@ class FakeFleet:
                 sim.restarts += 1
                 self._spawn(sim, job)
 
-        self._in(sim.nature.retry, again)
+        self._in(sim.behaviour.retry, again)
 
-    def _process(self, sim: Sim, *, supervised: bool) -> None:
+    def _process(self, sim: SimulatedProfile, *, supervised: bool) -> None:
         sim.pid, sim.began, sim.supervised = next(self._pids), self.time, supervised
         sim.record = PidRecord(sim.pid, sim.started)
 
@@ -267,12 +267,12 @@ class FakeFleet:
         assert sim.pid is not None
         self._gone(sim, sim.pid, code, orderly=False)
 
-    def _ends_after(self, sim: Sim, seconds: float | None, code: int) -> None:
+    def _ends_after(self, sim: SimulatedProfile, seconds: float | None, code: int) -> None:
         pid = sim.pid
         if seconds is not None and pid is not None:
             self._in(seconds, lambda: self._gone(sim, pid, code, orderly=code != -9))
 
-    def _gone(self, sim: Sim, pid: int, code: int, *, orderly: bool) -> None:
+    def _gone(self, sim: SimulatedProfile, pid: int, code: int, *, orderly: bool) -> None:
         if sim.pid != pid:
             return
         sim.written = StateRecord(pid, sim.started, "running", "", 0, (), ())
@@ -283,18 +283,18 @@ class FakeFleet:
             return
         sim.last_exit, sim.since = code, self.time
         if sim.activity is Activity.DEACTIVATING:
-            self._in(sim.nature.lingers, lambda: self._is_stopped(sim, code))
+            self._in(sim.behaviour.lingers, lambda: self._is_stopped(sim, code))
         elif sim.activity is Activity.ACTIVE:
             self._ended_at_once(sim, code, sim.job)
 
-    def _is_stopped(self, sim: Sim, code: int) -> None:
+    def _is_stopped(self, sim: SimulatedProfile, code: int) -> None:
         if sim.activity is Activity.DEACTIVATING and sim.pid is None:
             sim.activity, sim.since = Activity.FAILED if code == 1 else Activity.INACTIVE, self.time
 
-    def _stop(self, sim: Sim) -> str:
-        if sim.nature.refuses_stop:
-            return sim.nature.refuses_stop
-        if sim.nature.ignores_stop:
+    def _stop(self, sim: SimulatedProfile) -> str:
+        if sim.behaviour.refuses_stop:
+            return sim.behaviour.refuses_stop
+        if sim.behaviour.ignores_stop:
             return ""
         sim.job += 1
         sim.queued = sim.waiting = False
@@ -305,7 +305,7 @@ class FakeFleet:
             return ""
         if sim.activity is Activity.ACTIVE:
             sim.activity, sim.since = Activity.DEACTIVATING, self.time
-            self._ends_after(sim, sim.nature.term, 1)
+            self._ends_after(sim, sim.behaviour.term, 1)
         return ""
 
     # Observation

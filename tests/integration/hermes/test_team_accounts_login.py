@@ -31,7 +31,7 @@ if os.environ.get("ILINK_STAND_IN"):
 """
 
 
-class Office:
+class LoginTeam:
     """A team on WeChat, and a user at a terminal."""
 
     def __init__(self, world: AccountsRoot) -> None:
@@ -86,25 +86,25 @@ class Office:
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
+def team() -> Iterator[LoginTeam]:
     with running_accounts("login") as world:
         world.lead()
-        yield Office(world)
+        yield LoginTeam(world)
 
 
-def test_scan_gives_a_member_its_account_and_it_answers(office: Office) -> None:
-    world = office.world
-    world.ilink.will_scan(office.scan("ann"), office.scan("bob"), office.scan("eve"))
+def test_scan_gives_a_member_its_account_and_it_answers(team: LoginTeam) -> None:
+    world = team.world
+    world.ilink.will_scan(team.scan("ann"), team.scan("bob"), team.scan("eve"))
     for member in ("ann", "bob", "eve"):  # eve is new
-        code, seen = office.log_in(member)
+        code, seen = team.log_in(member)
         assert code == 0, seen
         assert "account" in seen and account_id(member)[-4:] in seen
     for member in ("ann", "bob", "eve"):
-        env = office.env(member)
+        env = team.env(member)
         assert env["WEIXIN_ACCOUNT_ID"] == account_id(member) and env["WEIXIN_TOKEN"] == token(member)
         assert env["WEIXIN_ALLOWED_USERS"] == friend(member) and env["WEIXIN_HOME_CHANNEL"] == friend(member)
         assert "WEIXIN_DM_POLICY" not in env
-        assert office.extra(member) == {"dm_policy": "allowlist", "group_policy": "disabled"}
+        assert team.extra(member) == {"dm_policy": "allowlist", "group_policy": "disabled"}
         assert world.holders(token(member)) == {
             f"profiles/{member}/.env", f"profiles/{member}/weixin/accounts/{account_id(member)}.json"
         }  # fmt: skip
@@ -120,88 +120,88 @@ def test_scan_gives_a_member_its_account_and_it_answers(office: Office) -> None:
         assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}
 
 
-def test_scan_of_another_members_account_is_refused(office: Office) -> None:
-    world = office.world
-    world.ilink.will_scan(office.scan("ann"), office.scan("ann", suffix="x")._replace(account=account_id("ann")))
-    assert office.log_in("ann")[0] == 0
-    before = {name: office.env(name) for name in ("ann", "bob")}
-    code, seen = office.log_in("bob", answer="no")
+def test_scan_of_another_members_account_is_refused(team: LoginTeam) -> None:
+    world = team.world
+    world.ilink.will_scan(team.scan("ann"), team.scan("ann", suffix="x")._replace(account=account_id("ann")))
+    assert team.log_in("ann")[0] == 0
+    before = {name: team.env(name) for name in ("ann", "bob")}
+    code, seen = team.log_in("bob", answer="no")
     assert code == 6 and "is the weixin account of ann" in seen and "team add ann --team family --login" in seen
-    assert {name: office.env(name) for name in ("ann", "bob")} == before
+    assert {name: team.env(name) for name in ("ann", "bob")} == before
     places = world.holders(token("annx"))
     assert places and all("/trash/" in place for place in places), places
     # The same scan again, assigned to its owner.
-    world.ilink.will_scan(office.scan("ann", suffix="x")._replace(account=account_id("ann")))
-    code, seen = office.log_in("bob", choose="pairing", answer="ann")
+    world.ilink.will_scan(team.scan("ann", suffix="x")._replace(account=account_id("ann")))
+    code, seen = team.log_in("bob", choose="pairing", answer="ann")
     assert code == 0, seen
-    assert office.env("ann") == {**before["ann"], "WEIXIN_TOKEN": token("annx")}
-    assert office.env("bob") == before["bob"]
-    assert office.extra("ann") == {"dm_policy": "allowlist", "group_policy": "disabled"}
+    assert team.env("ann") == {**before["ann"], "WEIXIN_TOKEN": token("annx")}
+    assert team.env("bob") == before["bob"]
+    assert team.extra("ann") == {"dm_policy": "allowlist", "group_policy": "disabled"}
 
 
 @pytest.mark.nightly
-def test_same_user_scanning_for_two_members_is_reported(office: Office) -> None:
-    office.world.ilink.will_scan(office.scan("ann"), office.scan("bob", user=friend("ann")))
-    assert office.log_in("ann")[0] == 0
-    before = {name: office.env(name) for name in ("ann", "bob")}
-    code, seen = office.log_in("bob", answer="bob")
+def test_same_user_scanning_for_two_members_is_reported(team: LoginTeam) -> None:
+    team.world.ilink.will_scan(team.scan("ann"), team.scan("bob", user=friend("ann")))
+    assert team.log_in("ann")[0] == 0
+    before = {name: team.env(name) for name in ("ann", "bob")}
+    code, seen = team.log_in("bob", answer="bob")
     assert code == 6 and "the person behind the weixin account of ann" in seen
-    assert {name: office.env(name) for name in ("ann", "bob")} == before
+    assert {name: team.env(name) for name in ("ann", "bob")} == before
 
 
 @pytest.mark.nightly
-def test_replacing_a_members_account_needs_confirmation(office: Office) -> None:
-    office.world.ilink.will_scan(office.scan("ann"), office.scan("eve"), office.scan("eve"))
-    assert office.log_in("ann")[0] == 0
-    before = office.env("ann")
-    code, seen = office.log_in("ann", answer="")
-    assert code == 6 and "another account" in seen and office.env("ann") == before
-    code, seen = office.log_in("ann", answer="ann")
-    assert code == 0 and office.env("ann")["WEIXIN_TOKEN"] == token("eve")
-    assert not (office.world.home("ann") / "weixin" / "accounts" / f"{account_id('ann')}.json").exists()
-    office.runner.ok("undo")
-    assert office.env("ann") == before
+def test_replacing_a_members_account_needs_confirmation(team: LoginTeam) -> None:
+    team.world.ilink.will_scan(team.scan("ann"), team.scan("eve"), team.scan("eve"))
+    assert team.log_in("ann")[0] == 0
+    before = team.env("ann")
+    code, seen = team.log_in("ann", answer="")
+    assert code == 6 and "another account" in seen and team.env("ann") == before
+    code, seen = team.log_in("ann", answer="ann")
+    assert code == 0 and team.env("ann")["WEIXIN_TOKEN"] == token("eve")
+    assert not (team.world.home("ann") / "weixin" / "accounts" / f"{account_id('ann')}.json").exists()
+    team.runner.ok("undo")
+    assert team.env("ann") == before
 
 
-def test_aborted_login_changes_nothing(office: Office) -> None:
-    picture = {name: office.env(name) for name in ("ann", "bob")}
+def test_aborted_login_changes_nothing(team: LoginTeam) -> None:
+    picture = {name: team.env(name) for name in ("ann", "bob")}
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
-    with Terminal(words, office.environment, office.world.user) as terminal:
+    with Terminal(words, team.environment, team.world.user) as terminal:
         terminal.expect("Start QR login now?")
         terminal.type("\n")
         terminal.expect("https://example.invalid/code")
         terminal.type("\x03")
         assert terminal.end() == 130, terminal.text
-    with Terminal(words, office.environment, office.world.user) as terminal:
+    with Terminal(words, team.environment, team.world.user) as terminal:
         terminal.expect("Start QR login now?")
         terminal.type("n\n")
         assert terminal.end() == 1 and "bob is as it was" in terminal.text
-    assert {name: office.env(name) for name in ("ann", "bob")} == picture
-    eventually(lambda: not list((office.world.root / "profiles/.hermes-profiles/errands").glob("bob")), "left behind")
+    assert {name: team.env(name) for name in ("ann", "bob")} == picture
+    eventually(lambda: not list((team.world.root / "profiles/.hermes-profiles/errands").glob("bob")), "left behind")
 
 
-def test_incomplete_login_is_kept_in_the_trash(office: Office) -> None:
-    office.world.ilink.will_scan(office.scan("bob"))
-    before = office.env("bob")
+def test_incomplete_login_is_kept_in_the_trash(team: LoginTeam) -> None:
+    team.world.ilink.will_scan(team.scan("bob"))
+    before = team.env("bob")
     words = [*COMMAND, "team", "add", "bob", "--team", "family", "--login"]
-    with Terminal(words, office.environment, office.world.user) as terminal:
+    with Terminal(words, team.environment, team.world.user) as terminal:
         terminal.expect("Start QR login now?")
         terminal.type("\n")
         terminal.expect("direct messages be authorized")
         terminal.type("\x03")
         terminal.expect("Select [1-4]")  # Hermes asks once more, without its menu
         assert terminal.end_by("\x03") == 130, terminal.text
-    assert office.env("bob") == before
-    (place,) = office.world.holders(token("bob"))
+    assert team.env("bob") == before
+    (place,) = team.world.holders(token("bob"))
     assert "/trash/" in place and place.endswith(f"weixin/accounts/{account_id('bob')}.json")
 
 
-def test_json_output_has_only_the_answer(office: Office) -> None:
-    office.world.ilink.will_scan(office.scan("ann"))
-    answer = office.world.user / "answer.json"
+def test_json_output_has_only_the_answer(team: LoginTeam) -> None:
+    team.world.ilink.will_scan(team.scan("ann"))
+    answer = team.world.user / "answer.json"
     descriptor = os.open(answer, os.O_WRONLY | os.O_CREAT, 0o600)
     words = [sys.executable, "-m", "hermes_profiles.cli", "team", "add", "ann", "--team", "family", "--login", "--json"]
-    with Terminal(words, office.environment, office.world.user, stdout=descriptor) as terminal:
+    with Terminal(words, team.environment, team.world.user, stdout=descriptor) as terminal:
         os.close(descriptor)
         terminal.expect("Start QR login now?")
         terminal.type("\n")

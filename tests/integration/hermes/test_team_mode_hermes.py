@@ -35,7 +35,7 @@ pytestmark = pytest.mark.judge
 MEMBERS = ("anna", "bob", "carl")
 
 
-class Ours:
+class TeamCommands:
     """The commands, run as the user of an AccountsRoot."""
 
     def __init__(self, world: AccountsRoot, runtime: str) -> None:
@@ -83,7 +83,7 @@ class Ours:
 
 
 @pytest.fixture
-def ours() -> Iterator[Ours]:
+def commands() -> Iterator[TeamCommands]:
     with running_accounts("team-mode") as world:
         world.lead()
         world.by_hand(MEMBERS)
@@ -98,7 +98,7 @@ def ours() -> Iterator[Ours]:
                 env.write("".join(f"{key}={value}\n" for key, value in NO_NETWORK.items()))
                 env.write("HERMES_ALLOW_ROOT_GATEWAY=1\n")
         runtime = tempfile.mkdtemp(prefix="hp-")
-        commands = Ours(world, runtime)
+        commands = TeamCommands(world, runtime)
         try:
             yield commands
         finally:
@@ -106,9 +106,9 @@ def ours() -> Iterator[Ours]:
             shutil.rmtree(runtime, ignore_errors=True)
 
 
-def who_is_answered(ours: Ours) -> dict[str, set[str]]:
+def who_is_answered(commands: TeamCommands) -> dict[str, set[str]]:
     """Return member → answered users, of its friend, the boss and a stranger."""
-    ilink = ours.world.ilink
+    ilink = commands.world.ilink
     ilink.reset()
     for member in MEMBERS:
         for person in (friend(member), BOSS, "stranger"):
@@ -121,7 +121,7 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
         for member, person in waiting:
             ilink.send(token(member), person, f"hello again from {person}")
     ilink.wait(lambda: False, 4.0)  # no other user is answered during this time
-    ours.world.idle()  # an interrupted turn is resumed, and a busy message interrupts it
+    commands.world.idle()  # an interrupted turn is resumed, and a busy message interrupts it
     return {
         member: {person for person in (friend(member), BOSS, "stranger") if ilink.answers(token(member), person)}
         for member in MEMBERS
@@ -129,17 +129,17 @@ def who_is_answered(ours: Ours) -> dict[str, set[str]]:
 
 
 @pytest.mark.nightly
-def test_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> None:
-    with (ours.world.root / ".env").open("a") as env:
+def test_multiplexer_answers_the_same_users_as_single_gateways(commands: TeamCommands) -> None:
+    with (commands.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
-    ours.gateways("install", *MEMBERS, "--start")
-    ours.world.polled()
+    commands.gateways("install", *MEMBERS, "--start")
+    commands.world.polled()
     expected = {"anna": {friend("anna"), BOSS}, "bob": {friend("bob")}, "carl": {friend("carl"), BOSS}}
-    assert who_is_answered(ours) == expected
-    kept = ours.kept()
-    data = ours.mode("multiplex")
+    assert who_is_answered(commands) == expected
+    kept = commands.kept()
+    data = commands.mode("multiplex")
     assert {each["key"] for each in data["isolated"]} == {"GATEWAY_ALLOW_ALL_USERS", "WEIXIN_ALLOWED_USERS"}
-    status = ours.gateways("status")
+    status = commands.gateways("status")
     states = {row["profile"]: row["state"] for row in status["gateways"]}
     assert states == {"default": "running", **dict.fromkeys(MEMBERS, "served")}
     pid = next(row["pid"] for row in status["gateways"] if row["profile"] == "default")
@@ -147,23 +147,23 @@ def test_multiplexer_answers_the_same_users_as_single_gateways(ours: Ours) -> No
         (name, "connected", pid) for name in MEMBERS
     ]
     assert all(account_id(row["profile"])[:4] in row["account"] for row in status["accounts"])
-    assert who_is_answered(ours) == expected
-    assert set(ours.world.ilink.most_at_once.values()) == {1}, "an account has one poll loop"
-    ours.mode("processes")
-    assert ours.kept() == kept
-    states = {row["profile"]: row["state"] for row in ours.gateways("status")["gateways"]}
+    assert who_is_answered(commands) == expected
+    assert set(commands.world.ilink.most_at_once.values()) == {1}, "an account has one poll loop"
+    commands.mode("processes")
+    assert commands.kept() == kept
+    states = {row["profile"]: row["state"] for row in commands.gateways("status")["gateways"]}
     assert states == {"default": "stopped", **dict.fromkeys(MEMBERS, "running")}
-    assert who_is_answered(ours) == expected
+    assert who_is_answered(commands) == expected
 
 
 @pytest.mark.nightly
-def test_unserved_profile_restores_the_former_state(ours: Ours) -> None:
-    ours.gateways("install", *MEMBERS, "--start")
-    ours.world.polled()
-    kept = ours.kept()
-    with (ours.world.home("carl") / ".env").open("a") as env:
+def test_unserved_profile_restores_the_former_state(commands: TeamCommands) -> None:
+    commands.gateways("install", *MEMBERS, "--start")
+    commands.world.polled()
+    kept = commands.kept()
+    with (commands.world.home("carl") / ".env").open("a") as env:
         env.write("API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
-    refused = ours.run("hermes_profiles.cli", "team", "run-mode", "multiplex", code=6)
+    refused = commands.run("hermes_profiles.cli", "team", "run-mode", "multiplex", code=6)
     assert [row["code"] for row in refused["limits"]] == ["port-binding"]
     # Seen too late, as if written between the check and the start.
     script = (
@@ -171,40 +171,42 @@ def test_unserved_profile_restores_the_former_state(ours: Ours) -> None:
         "from hermes_profiles.cli.profiles import main\nmain()\n"
     )
     done = subprocess.run(
-        [hermes_python(), "-c", script, "team", "run-mode", "multiplex", "--timeout", "60"], env=ours.environment,
+        [hermes_python(), "-c", script, "team", "run-mode", "multiplex", "--timeout", "60"], env=commands.environment,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 1 and "carl is not served; the former state was restored" in done.stderr, done
-    states = {row["profile"]: row["state"] for row in ours.gateways("status")["gateways"]}
+    states = {row["profile"]: row["state"] for row in commands.gateways("status")["gateways"]}
     assert states["default"] == "stopped" and {states[name] for name in MEMBERS} <= {"running", "degraded"}
-    assert {**ours.kept(), "carl .env": b""} == {**kept, "carl .env": b""}
+    assert {**commands.kept(), "carl .env": b""} == {**kept, "carl .env": b""}
 
 
-def test_no_busy_message_of_an_allowed_user_is_dropped(ours: Ours) -> None:
+def test_no_busy_message_of_an_allowed_user_is_dropped(commands: TeamCommands) -> None:
     """0.19.0 checks busy messages against the list in a member's `.env` alone.
 
     Users of config.yaml and pairing are written there. Default is open, which no member can inherit."""
-    with (ours.world.root / ".env").open("a") as env:
+    with (commands.world.root / ".env").open("a") as env:
         env.write(f"GATEWAY_ALLOW_ALL_USERS=true\nWEIXIN_ALLOWED_USERS={BOSS}\n")
-    ours.gateways("install", *MEMBERS, "--start")
-    ours.world.polled()
-    kept = ours.kept()
-    data = ours.mode("multiplex")
+    commands.gateways("install", *MEMBERS, "--start")
+    commands.world.polled()
+    kept = commands.kept()
+    data = commands.mode("multiplex")
     assert {each["profile"] for each in data["isolated"] if each["key"] == "WEIXIN_ALLOWED_USERS"} == set(MEMBERS)
-    ours.world.ilink.reset()
-    words = interrupted(ours.world, MEMBERS, "second")
+    commands.world.ilink.reset()
+    words = interrupted(commands.world, MEMBERS, "second")
     assert {account: texts[-1] for account, texts in words.items()} == {
         token(one): f"say-second-{one}" for one in MEMBERS
     }
     for member in MEMBERS:
-        ours.world.ilink.send(token(member), "stranger", "say-stranger")
+        commands.world.ilink.send(token(member), "stranger", "say-stranger")
         for other in set(MEMBERS) - {member}:
-            ours.world.ilink.send(token(member), friend(other), "say-foreign")
-    ours.world.ilink.wait(lambda: False, 4.0)
+            commands.world.ilink.send(token(member), friend(other), "say-foreign")
+    commands.world.ilink.wait(lambda: False, 4.0)
     for member in MEMBERS:
         answered = {
-            person for person in ("stranger", *map(friend, MEMBERS)) if ours.world.ilink.answers(token(member), person)
+            person
+            for person in ("stranger", *map(friend, MEMBERS))
+            if commands.world.ilink.answers(token(member), person)
         }
         assert answered == {friend(member)}, member
-    ours.mode("processes")
-    assert ours.kept() == kept
+    commands.mode("processes")
+    assert commands.kept() == kept

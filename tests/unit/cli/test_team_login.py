@@ -66,7 +66,7 @@ def leave(rest):
 """
 
 
-class Counter:
+class LoginTerminal:
     """A user at a terminal; `plan` is the behaviour of Hermes' set-up."""
 
     def __init__(self, world: CommandRoot) -> None:
@@ -126,121 +126,119 @@ class Counter:
 
 
 @pytest.fixture
-def counter(world: CommandRoot) -> Counter:
-    return Counter(world)
+def login(world: CommandRoot) -> LoginTerminal:
+    return LoginTerminal(world)
 
 
-def test_login_gives_hermes_terminal_and_temporary_home(counter: Counter) -> None:
-    with (counter.world.home("ann") / ".env").open("a") as env:
+def test_login_gives_hermes_terminal_and_temporary_home(login: LoginTerminal) -> None:
+    with (login.world.home("ann") / ".env").open("a") as env:
         env.write("HTTPS_PROXY=http://proxy.example:3128\n")
-    seen = counter.world.user / "seen.json"
-    counter.scans(ID, TOKEN, USER, f"look {seen}")
-    code, shown = counter.log_in(
-        "ann", env={"WEIXIN_ACCOUNT_ID": "of-the-shell@im.bot", "WEIXIN_TOKEN": "CANARY-shell"}
-    )
+    seen = login.world.user / "seen.json"
+    login.scans(ID, TOKEN, USER, f"look {seen}")
+    code, shown = login.log_in("ann", env={"WEIXIN_ACCOUNT_ID": "of-the-shell@im.bot", "WEIXIN_TOKEN": "CANARY-shell"})
     assert code == 0, shown
     found = json.loads(seen.read_text())
     assert found["terminal"] == [True, True, True] and found["foreground"]
-    assert found["home"] not in [str(counter.world.home(name)) for name in ("default", "ann", "bob")]
+    assert found["home"] not in [str(login.world.home(name)) for name in ("default", "ann", "bob")]
     assert found["mode"] == "0o700" and found["proxy"] == "http://proxy.example:3128"
     assert not {"WEIXIN_ACCOUNT_ID", "WEIXIN_TOKEN", "TELEGRAM_BOT_TOKEN"} & set(found["variables"])
-    assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN and not Path(found["home"]).exists()
+    assert login.env("ann")["WEIXIN_TOKEN"] == TOKEN and not Path(found["home"]).exists()
 
 
-def test_failed_login_changes_nothing(counter: Counter) -> None:
-    before = counter.homes()
+def test_failed_login_changes_nothing(login: LoginTerminal) -> None:
+    before = login.homes()
     for plan in ([], ["leave 3"], ["kill 9"], ["show nothing"], [f"env WEIXIN_ACCOUNT_ID={ID}"], ["env OTHER=1"]):
-        counter.plan(*plan)
-        code, shown = counter.log_in("ann")
+        login.plan(*plan)
+        code, shown = login.log_in("ann")
         assert code == 1 and "ann is as it was" in shown and "team add ann --team family --login" in shown, shown
-        assert counter.homes() == before
-    assert "(signal 9)" in [counter.plan("kill 9"), counter.log_in("ann")][1][1]
-    assert "(exit 3)" in [counter.plan("leave 3"), counter.log_in("ann")][1][1]
+        assert login.homes() == before
+    assert "(signal 9)" in [login.plan("kill 9"), login.log_in("ann")][1][1]
+    assert "(exit 3)" in [login.plan("leave 3"), login.log_in("ann")][1][1]
 
 
 @pytest.mark.parametrize("plan", ["no-module", "no-platform"])
-def test_login_with_hermes_without_setup_is_error(counter: Counter, plan: str) -> None:
-    counter.plan(plan)
-    code, shown = counter.log_in("ann")
+def test_login_with_hermes_without_setup_is_error(login: LoginTerminal, plan: str) -> None:
+    login.plan(plan)
+    code, shown = login.log_in("ann")
     assert code == 1 and "has no set-up for weixin" in shown
 
 
 @pytest.mark.skipif((Path(sys.executable).parent / "hermes").exists(), reason="a Hermes beside this program is found")
-def test_login_without_hermes_is_error(counter: Counter) -> None:
-    (counter.world.user / "tools" / "hermes").unlink()
-    code, shown = counter.log_in("ann", env={"PYTHONPATH": str(REPOSITORY)})
+def test_login_without_hermes_is_error(login: LoginTerminal) -> None:
+    (login.world.user / "tools" / "hermes").unlink()
+    code, shown = login.log_in("ann", env={"PYTHONPATH": str(REPOSITORY)})
     assert code == 5 and "no Hermes Agent found" in shown
 
 
-def test_setup_that_ends_after_scan_keeps_scan(counter: Counter) -> None:
-    before = counter.homes()
-    counter.plan(f"scan {ID} {TOKEN} {USER}", "kill 9")
-    code, shown = counter.log_in("ann")
-    assert code == 1 and "in the trash" in shown and counter.homes() == before
-    assert len(counter.in_trash()) == 1
+def test_setup_that_ends_after_scan_keeps_scan(login: LoginTerminal) -> None:
+    before = login.homes()
+    login.plan(f"scan {ID} {TOKEN} {USER}", "kill 9")
+    code, shown = login.log_in("ann")
+    assert code == 1 and "in the trash" in shown and login.homes() == before
+    assert len(login.in_trash()) == 1
 
 
-def test_killed_login_is_cleaned_up_by_next_command(counter: Counter) -> None:
-    before = counter.homes()
-    counter.plan(f"scan {ID} {TOKEN} {USER}", "show scanned", "wait 60")
-    with counter.terminal("ann") as terminal:
+def test_killed_login_is_cleaned_up_by_next_command(login: LoginTerminal) -> None:
+    before = login.homes()
+    login.plan(f"scan {ID} {TOKEN} {USER}", "show scanned", "wait 60")
+    with login.terminal("ann") as terminal:
         terminal.expect("scanned")
         os.killpg(terminal.process.pid, signal.SIGKILL)
         terminal.process.wait(10)
-    assert counter.homes() == before
-    counter.scans("another00001@im.bot", "CANARY-another-0123456789", USER)
-    code, shown = counter.log_in("ann")
+    assert login.homes() == before
+    login.scans("another00001@im.bot", "CANARY-another-0123456789", USER)
+    code, shown = login.log_in("ann")
     assert code == 0 and "did not come to its end is in the trash now" in shown, shown
-    assert len(counter.in_trash()) == 1 and counter.env("ann")["WEIXIN_ACCOUNT_ID"] == "another00001@im.bot"
+    assert len(login.in_trash()) == 1 and login.env("ann")["WEIXIN_ACCOUNT_ID"] == "another00001@im.bot"
 
 
-def test_second_concurrent_login_of_member_is_refused(counter: Counter) -> None:
-    counter.scans(ID, TOKEN, USER)
-    lines = counter._plan.read_text()
-    counter.plan("ask go on?", lines)
-    with counter.terminal("ann") as first:
+def test_second_concurrent_login_of_member_is_refused(login: LoginTerminal) -> None:
+    login.scans(ID, TOKEN, USER)
+    lines = login._plan.read_text()
+    login.plan("ask go on?", lines)
+    with login.terminal("ann") as first:
         first.expect("go on?")
-        code, shown = counter.log_in("ann")
+        code, shown = login.log_in("ann")
         assert code == 6 and "another command does this for ann" in shown
         first.type("\n")
         assert first.end() == 0, first.text
-    assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN
+    assert login.env("ann")["WEIXIN_TOKEN"] == TOKEN
 
 
 @pytest.mark.parametrize(
     ("answer", "code"), [("ann\n", 0), ("bob\n", 6), ("yes\n", 6), ("\n", 6), ("\x04", 6), ("\x03", 130)]
 )
-def test_login_with_account_of_another_member_is_refused(counter: Counter, answer: str, code: int) -> None:
-    counter.scans(ID, "CANARY-first-0123456789", USER)
-    assert counter.log_in("ann")[0] == 0
-    before = counter.homes()
-    counter.scans(ID, TOKEN, USER)
-    found, shown = counter.log_in("bob", answer=answer)
+def test_login_with_account_of_another_member_is_refused(login: LoginTerminal, answer: str, code: int) -> None:
+    login.scans(ID, "CANARY-first-0123456789", USER)
+    assert login.log_in("ann")[0] == 0
+    before = login.homes()
+    login.scans(ID, TOKEN, USER)
+    found, shown = login.log_in("bob", answer=answer)
     assert found == code, shown
     if code == 0:
-        assert counter.env("ann")["WEIXIN_TOKEN"] == TOKEN and "WEIXIN_TOKEN" not in counter.env("bob")
+        assert login.env("ann")["WEIXIN_TOKEN"] == TOKEN and "WEIXIN_TOKEN" not in login.env("bob")
     else:
-        assert counter.homes() == before
-        assert len(counter.in_trash()) == 1
+        assert login.homes() == before
+        assert len(login.in_trash()) == 1
 
 
-def test_login_assigned_to_its_owner_keeps_allow_list(counter: Counter) -> None:
-    counter.scans(ID, "CANARY-first-0123456789", USER)
-    assert counter.log_in("ann", "--allow", USER)[0] == 0
-    before = counter.env("ann")
-    counter.scans(ID, TOKEN, USER, "env WEIXIN_ALLOW_ALL_USERS=true", "env WEIXIN_HOME_CHANNEL=elsewhere@im.wechat")
-    assert counter.log_in("bob", answer="ann\n")[0] == 0
-    assert counter.env("ann") == {**before, "WEIXIN_TOKEN": TOKEN}
-    assert "dm_policy: allowlist" in (counter.world.home("ann") / "config.yaml").read_text()
+def test_login_assigned_to_its_owner_keeps_allow_list(login: LoginTerminal) -> None:
+    login.scans(ID, "CANARY-first-0123456789", USER)
+    assert login.log_in("ann", "--allow", USER)[0] == 0
+    before = login.env("ann")
+    login.scans(ID, TOKEN, USER, "env WEIXIN_ALLOW_ALL_USERS=true", "env WEIXIN_HOME_CHANNEL=elsewhere@im.wechat")
+    assert login.log_in("bob", answer="ann\n")[0] == 0
+    assert login.env("ann") == {**before, "WEIXIN_TOKEN": TOKEN}
+    assert "dm_policy: allowlist" in (login.world.home("ann") / "config.yaml").read_text()
 
 
-def test_json_goes_to_stdout_and_hermes_to_the_terminal(counter: Counter) -> None:
-    counter.scans(ID, TOKEN, USER, "show scanned by mum")
-    answer = counter.world.user / "answer.json"
+def test_json_goes_to_stdout_and_hermes_to_the_terminal(login: LoginTerminal) -> None:
+    login.scans(ID, TOKEN, USER, "show scanned by mum")
+    answer = login.world.user / "answer.json"
     words = [*COMMAND, "team", "add", "ann", "--team", "family", "--login", "--json"]
     with (
         answer.open("wb") as file,
-        Terminal(words, counter.environment, counter.world.user, stdout=file.fileno()) as terminal,
+        Terminal(words, login.environment, login.world.user, stdout=file.fileno()) as terminal,
     ):
         terminal.expect("scanned by mum")
         assert terminal.end() == 0
@@ -248,104 +246,104 @@ def test_json_goes_to_stdout_and_hermes_to_the_terminal(counter: Counter) -> Non
     assert row["profile"] == "ann" and row["account"]
 
 
-def test_login_with_account_of_other_profile_is_refused(counter: Counter) -> None:
-    with (counter.world.root / ".env").open("a") as env:
+def test_login_with_account_of_other_profile_is_refused(login: LoginTerminal) -> None:
+    with (login.world.root / ".env").open("a") as env:
         env.write(f"WEIXIN_ACCOUNT_ID={ID}\nWEIXIN_TOKEN=CANARY-of-default-0123\n")
-    before = counter.homes()
-    counter.scans()
-    code, shown = counter.log_in("ann")
+    before = login.homes()
+    login.scans()
+    code, shown = login.log_in("ann")
     assert code == 6 and "is the weixin account of default" in shown and "hermes -p default gateway setup" in shown
-    assert counter.homes() == before
+    assert login.homes() == before
 
 
-def test_allow_list_is_the_last_setup_answer(counter: Counter) -> None:
+def test_allow_list_is_the_last_setup_answer(login: LoginTerminal) -> None:
     """The answer can be blank, and the member can have a list or a policy before."""
-    with (counter.world.home("ann") / ".env").open("a") as env:
+    with (login.world.home("ann") / ".env").open("a") as env:
         env.write("WEIXIN_ALLOWED_USERS=old@im.wechat\nWEIXIN_DM_POLICY=open\nWEIXIN_ALLOW_ALL_USERS=true\n")
-    counter.scans()
-    assert counter.log_in("ann")[0] == 0
-    assert not {"WEIXIN_ALLOWED_USERS", "WEIXIN_DM_POLICY"} & set(counter.env("ann"))
-    assert "dm_policy: pairing" in (counter.world.home("ann") / "config.yaml").read_text()
+    login.scans()
+    assert login.log_in("ann")[0] == 0
+    assert not {"WEIXIN_ALLOWED_USERS", "WEIXIN_DM_POLICY"} & set(login.env("ann"))
+    assert "dm_policy: pairing" in (login.world.home("ann") / "config.yaml").read_text()
 
 
-def test_allow_option_with_login_is_used(counter: Counter) -> None:
-    counter.scans()
-    assert counter.log_in("ann", "--allow", "mum@im.wechat,dad@im.wechat")[0] == 0
-    assert counter.env("ann")["WEIXIN_ALLOWED_USERS"] == "mum@im.wechat,dad@im.wechat"
-    assert "dm_policy: allowlist" in (counter.world.home("ann") / "config.yaml").read_text()
+def test_allow_option_with_login_is_used(login: LoginTerminal) -> None:
+    login.scans()
+    assert login.log_in("ann", "--allow", "mum@im.wechat,dad@im.wechat")[0] == 0
+    assert login.env("ann")["WEIXIN_ALLOWED_USERS"] == "mum@im.wechat,dad@im.wechat"
+    assert "dm_policy: allowlist" in (login.world.home("ann") / "config.yaml").read_text()
 
 
 @pytest.mark.parametrize("multiplex", [False, True])
-def test_pairing_under_multiplexer_is_warned_about(counter: Counter, multiplex: bool) -> None:
+def test_pairing_under_multiplexer_is_warned_about(login: LoginTerminal, multiplex: bool) -> None:
     if multiplex:
-        with (counter.world.root / "config.yaml").open("a") as config:
+        with (login.world.root / "config.yaml").open("a") as config:
             config.write("gateway:\n  multiplex_profiles: true\n")
-    counter.scans()
-    code, shown = counter.log_in("ann")
+    login.scans()
+    code, shown = login.log_in("ann")
     assert code == 0 and ("gets a code that cannot be approved" in shown) is multiplex
     assert (f"team add ann --allow {USER}" in shown) is multiplex
 
 
-def test_setup_that_changes_another_profile_is_reported(counter: Counter) -> None:
-    bob = counter.world.home("bob") / ".env"
-    counter.scans(ID, TOKEN, USER, f"write {bob} WEIXIN_TOKEN=CANARY-overwritten")
-    code, shown = counter.log_in("ann")
+def test_setup_that_changes_another_profile_is_reported(login: LoginTerminal) -> None:
+    bob = login.world.home("bob") / ".env"
+    login.scans(ID, TOKEN, USER, f"write {bob} WEIXIN_TOKEN=CANARY-overwritten")
+    code, shown = login.log_in("ann")
     assert code == 0 and ".env of bob changed while the set-up ran" in shown
 
 
-def test_terminal_is_restored_after_setup(counter: Counter) -> None:
+def test_terminal_is_restored_after_setup(login: LoginTerminal) -> None:
     import termios
 
-    counter.plan("raw", "kill 9")
-    with counter.terminal("ann") as terminal:
+    login.plan("raw", "kill 9")
+    with login.terminal("ann") as terminal:
         assert terminal.end() == 1
         assert termios.tcgetattr(terminal.descriptor)[3] & termios.ICANON
 
 
-def test_sigterm_during_login_ends_hermes(counter: Counter) -> None:
-    mark = counter.world.user / "late"
-    counter.plan("show waiting", "wait 3", f"write {mark} late")
-    before = counter.homes()
-    with counter.terminal("ann") as terminal:
+def test_sigterm_during_login_ends_hermes(login: LoginTerminal) -> None:
+    mark = login.world.user / "late"
+    login.plan("show waiting", "wait 3", f"write {mark} late")
+    before = login.homes()
+    with login.terminal("ann") as terminal:
         terminal.expect("waiting")
         terminal.process.terminate()
         assert terminal.end() == 128 + signal.SIGTERM
         time.sleep(3.5)
-    assert not mark.exists() and counter.homes() == before
+    assert not mark.exists() and login.homes() == before
 
 
-def test_login_without_terminal_is_refused(counter: Counter) -> None:
-    counter.scans()
-    before = counter.homes()
-    done = counter.world.run("team", "add", "ann", "--team", "family", "--login", "--json", env=counter.environment)
+def test_login_without_terminal_is_refused(login: LoginTerminal) -> None:
+    login.scans()
+    before = login.homes()
+    done = login.world.run("team", "add", "ann", "--team", "family", "--login", "--json", env=login.environment)
     assert done.code == 6 and done.problem["code"] == "no-terminal" and "--account-id" in done.problem["hint"]
-    assert counter.homes() == before
+    assert login.homes() == before
 
 
-def test_login_dry_run_starts_no_setup(counter: Counter) -> None:
-    before = counter.homes()
-    done = counter.world.ok("team", "add", "ann", "--team", "family", "--login", "--dry-run", "--json")
-    assert done.data["dry_run"] and not done.data["changed"] and counter.homes() == before
+def test_login_dry_run_starts_no_setup(login: LoginTerminal) -> None:
+    before = login.homes()
+    done = login.world.ok("team", "add", "ann", "--team", "family", "--login", "--dry-run", "--json")
+    assert done.data["dry_run"] and not done.data["changed"] and login.homes() == before
 
 
 @pytest.mark.parametrize(
     "option", [("--account-id", "x"), ("--base-url", "https://x"), ("--user", "x"), ("--no-account",)]
 )
-def test_options_that_conflict_with_login_are_refused(counter: Counter, option: tuple[str, ...]) -> None:
-    done = counter.world.call("team", "add", "ann", "--team", "family", "--login", *option, "--json")
+def test_options_that_conflict_with_login_are_refused(login: LoginTerminal, option: tuple[str, ...]) -> None:
+    done = login.world.call("team", "add", "ann", "--team", "family", "--login", *option, "--json")
     assert done.code == 2 and option[0] in done.problem["message"]
 
 
-def test_login_of_telegram_sets_its_variables(counter: Counter) -> None:
-    counter.world.ok("team", "create", "tg", "--channel", "telegram", "--members", "eve")
+def test_login_of_telegram_sets_its_variables(login: LoginTerminal) -> None:
+    login.world.ok("team", "create", "tg", "--channel", "telegram", "--members", "eve")
     bot = "7300000001:CANARYbotCANARYbotCANARYbotCANARYbot"
-    counter.plan(f"env TELEGRAM_BOT_TOKEN={bot}", "env TELEGRAM_ALLOWED_USERS=42", "env GATEWAY_ALLOW_ALL_USERS=true")
+    login.plan(f"env TELEGRAM_BOT_TOKEN={bot}", "env TELEGRAM_ALLOWED_USERS=42", "env GATEWAY_ALLOW_ALL_USERS=true")
     words = [*COMMAND, "team", "add", "eve", "--team", "tg", "--login"]
-    with Terminal(words, counter.environment, counter.world.user) as terminal:
+    with Terminal(words, login.environment, login.world.user) as terminal:
         assert terminal.end() == 0, terminal.text
         assert "GATEWAY_ALLOW_ALL_USERS" in terminal.text
-    env = counter.env("eve")
+    env = login.env("eve")
     assert env["TELEGRAM_BOT_TOKEN"] == bot and env["TELEGRAM_ALLOWED_USERS"] == "42"
     assert "GATEWAY_ALLOW_ALL_USERS" not in env
-    done = counter.world.ok("undo", "--json")
-    assert done.code == 0 and "TELEGRAM_BOT_TOKEN" not in counter.env("eve")
+    done = login.world.ok("undo", "--json")
+    assert done.code == 0 and "TELEGRAM_BOT_TOKEN" not in login.env("eve")

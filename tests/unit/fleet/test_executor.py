@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet_fakes import FakeFleet, Nature, act, drive
+from fleet_fakes import Behaviour, FakeFleet, act, drive
 
 from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, FleetExecutor
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
@@ -41,7 +41,7 @@ def check(world: FakeFleet, outcomes: dict[str, Outcome]) -> None:
 
 
 def test_start_one_failure_does_not_stop_the_others() -> None:
-    world = FakeFleet(FIVE, c=Nature(ends_with=78))
+    world = FakeFleet(FIVE, c=Behaviour(ends_with=78))
     reported: list[Outcome] = []
     found = drive(world, Verb.START, on_outcome=reported.append)
     assert kinds(found) == {"a": K.STARTED, "b": K.STARTED, "c": K.FAILED, "d": K.STARTED, "e": K.STARTED}
@@ -52,46 +52,46 @@ def test_start_one_failure_does_not_stop_the_others() -> None:
     check(world, found)
 
 
-@pytest.mark.parametrize(("nature", "reason"), [
-    (Nature(starts_nothing=True), "the manager accepted the start, and nothing runs"),
-    (Nature(refuses_start="unit is masked"), "unit is masked"),
-    (Nature(ends_with=1), "exit 1: failed, or stopped without notice; the service tries again"),
-    (Nature(ends_with=1, retry=0.3), "exit 1: failed, or stopped without notice; the service tries again"),
-    (Nature(ends_with=203), "exit 203: its Python is gone; the service tries again"),
-    (Nature(ends_with=0), "exit 0: stopped as planned; the service tries again"),
-    (Nature(ends_with=-9), "killed by signal 9; the service tries again"),
-    (Nature(ends_with=78), "exit 78: its configuration cannot work; port 8642 is in use"),
-    (Nature(settles=None),
+@pytest.mark.parametrize(("behaviour", "reason"), [
+    (Behaviour(starts_nothing=True), "the manager accepted the start, and nothing runs"),
+    (Behaviour(refuses_start="unit is masked"), "unit is masked"),
+    (Behaviour(ends_with=1), "exit 1: failed, or stopped without notice; the service tries again"),
+    (Behaviour(ends_with=1, retry=0.3), "exit 1: failed, or stopped without notice; the service tries again"),
+    (Behaviour(ends_with=203), "exit 203: its Python is gone; the service tries again"),
+    (Behaviour(ends_with=0), "exit 0: stopped as planned; the service tries again"),
+    (Behaviour(ends_with=-9), "killed by signal 9; the service tries again"),
+    (Behaviour(ends_with=78), "exit 78: its configuration cannot work; port 8642 is in use"),
+    (Behaviour(settles=None),
      "process 100 is alive, but not up within 90 s: still starting after 90 s: connecting telegram"),
-    (Nature(ends_with=75, retry=0.3), "not up within 90 s"),
+    (Behaviour(ends_with=75, retry=0.3), "not up within 90 s"),
 ])  # fmt: skip
-def test_start_failure_has_its_cause(nature: Nature, reason: str) -> None:
-    world = FakeFleet(("a", "b"), a=nature)
+def test_start_failure_has_its_cause(behaviour: Behaviour, reason: str) -> None:
+    world = FakeFleet(("a", "b"), a=behaviour)
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED, "b": K.STARTED}
     assert found["a"].detail.startswith(reason), found["a"].detail
     assert found["a"].log == world.log and not world.is_up("a")
 
 
-@pytest.mark.parametrize(("nature", "most"), [
-    (Nature(starts_nothing=True), PATIENCE), (Nature(ends_with=1), 1.0), (Nature(ends_with=78), 0.0),
-    (Nature(settles=None), 90.0), (Nature(settles=5.0), 5.0 + DWELL), (Nature(settles=60.0), 60.0 + DWELL),
+@pytest.mark.parametrize(("behaviour", "most"), [
+    (Behaviour(starts_nothing=True), PATIENCE), (Behaviour(ends_with=1), 1.0), (Behaviour(ends_with=78), 0.0),
+    (Behaviour(settles=None), 90.0), (Behaviour(settles=5.0), 5.0 + DWELL), (Behaviour(settles=60.0), 60.0 + DWELL),
 ])  # fmt: skip
-def test_start_settles_without_extra_wait(nature: Nature, most: float) -> None:
-    world = FakeFleet(("a",), a=nature)
+def test_start_settles_without_extra_wait(behaviour: Behaviour, most: float) -> None:
+    world = FakeFleet(("a",), a=behaviour)
     drive(world, Verb.START)
     assert world.time - 1000 <= most + SLACK
 
 
 def test_start_ignores_the_exit_of_an_earlier_run() -> None:
     """systemd remembers how the last run ended."""
-    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Behaviour(starts_nothing=True))
     world.sims["a"].last_exit, world.sims["a"].since = 0, 500.0
     assert drive(world, Verb.START)["a"].detail == "the manager accepted the start, and nothing runs"
 
 
 def test_start_distinguishes_exit_from_no_process() -> None:
-    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Behaviour(starts_nothing=True))
 
     def comes_and_goes() -> None:
         world.sims["a"].last_exit, world.sims["a"].since = 0, world.time
@@ -102,7 +102,7 @@ def test_start_distinguishes_exit_from_no_process() -> None:
 
 def test_start_ending_process_is_not_unsupervised() -> None:
     """Processes are looked at before the manager is asked: in between one may end."""
-    world = FakeFleet(("a",), a=Nature(ends_with=78))
+    world = FakeFleet(("a",), a=Behaviour(ends_with=78))
     seen, observe = [], world.observe
 
     def late(profiles: Sequence[str]) -> Mapping[str, Gateway]:
@@ -122,7 +122,7 @@ def test_start_ending_process_is_not_unsupervised() -> None:
 
 def test_start_reports_the_record_of_the_gateway() -> None:
     """launchd's wrapper turns 78 into 0."""
-    world = FakeFleet(("a",), a=Nature(starts_nothing=True))
+    world = FakeFleet(("a",), a=Behaviour(starts_nothing=True))
     sim = world.sims["a"]
 
     def comes_and_goes() -> None:
@@ -139,29 +139,29 @@ def test_start_reports_the_record_of_the_gateway() -> None:
 @pytest.mark.parametrize("queue", [0.5, 3.0, 20.0])
 def test_start_queued_job_is_not_a_failure(activity: Activity, queue: float) -> None:
     """Until the manager comes to it, it shows what was before."""
-    world = FakeFleet(("a",), a=Nature(queue=queue))
+    world = FakeFleet(("a",), a=Behaviour(queue=queue))
     world.sims["a"].activity, world.sims["a"].last_exit = activity, 78
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
 
 
 def test_start_first_failure_is_reported_though_the_service_retries() -> None:
-    world = FakeFleet(("a",), a=Nature(ends_with=1, bad_tries=1, retry=0.5))
+    world = FakeFleet(("a",), a=Behaviour(ends_with=1, bad_tries=1, retry=0.5))
     found = drive(world, Verb.START)
     assert found["a"].detail == "exit 1: failed, or stopped without notice; the service tries again"
     assert not world.is_up("a")
 
 
 def test_start_ignores_earlier_restarts() -> None:
-    world = FakeFleet(("a",), a=Nature(queue=1.0))
+    world = FakeFleet(("a",), a=Behaviour(queue=1.0))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
-    world = FakeFleet(("a",), a=Nature(ends_with=1, retry=0.3))
+    world = FakeFleet(("a",), a=Behaviour(ends_with=1, retry=0.3))
     world.sims["a"].activity, world.sims["a"].restarts, world.sims["a"].last_exit = Activity.FAILED, 31, 1
     assert kinds(drive(world, Verb.START)) == {"a": K.FAILED} and world.time - 1000 < 1.0
 
 
 def test_start_needs_a_minimum_uptime() -> None:
-    world = FakeFleet(("a",), a=Nature(settles=1.0))
+    world = FakeFleet(("a",), a=Behaviour(settles=1.0))
     world._in(1.25, lambda: world.crash("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED}
@@ -169,7 +169,7 @@ def test_start_needs_a_minimum_uptime() -> None:
 
 def test_start_needs_one_stable_pid() -> None:
     """Each look sees one that is up, and each time another."""
-    world = FakeFleet(("a",), a=Nature(settles=0.0, retry=0.0))
+    world = FakeFleet(("a",), a=Behaviour(settles=0.0, retry=0.0))
     for seconds in (0.33, 0.63, 0.93):
         world._in(seconds, lambda: world.crash("a"))
     found = drive(world, Verb.START)
@@ -178,14 +178,14 @@ def test_start_needs_one_stable_pid() -> None:
 
 
 def test_start_ignores_a_gateway_started_by_hand() -> None:
-    world = FakeFleet(("a",), a=Nature(queue=2.0, settles=0.1))
+    world = FakeFleet(("a",), a=Behaviour(queue=2.0, settles=0.1))
     world._in(0.5, lambda: world.run_by_hand("a"))
     found = drive(world, Verb.START)
     assert kinds(found) == {"a": K.FAILED} and not world.sims["a"].supervised
 
 
 def test_start_ignores_a_stopping_gateway() -> None:
-    world = FakeFleet(("a",), a=Nature(term=3.0)).bring_up()
+    world = FakeFleet(("a",), a=Behaviour(term=3.0)).bring_up()
     world.stop(("a",))
     assert world.sims["a"].activity is Activity.DEACTIVATING
     found = act(world, Verb.START, ("a",))
@@ -194,7 +194,7 @@ def test_start_ignores_a_stopping_gateway() -> None:
 
 
 def test_start_reports_masks_and_refusals() -> None:
-    world = FakeFleet(("a", "b"), a=Nature(masked=("telegram",)), b=Nature(refusal="telegram is taken by a"))
+    world = FakeFleet(("a", "b"), a=Behaviour(masked=("telegram",)), b=Behaviour(refusal="telegram is taken by a"))
     found = drive(world, Verb.START)
     assert (found["a"].outcome, found["a"].masked) == (K.STARTED, ("telegram",))
     assert (found["b"].outcome, found["b"].detail) == (K.REFUSED, "telegram is taken by a")
@@ -203,7 +203,7 @@ def test_start_reports_masks_and_refusals() -> None:
 
 
 def test_start_with_only_refusals_calls_no_manager() -> None:
-    world = FakeFleet(("a",), a=Nature(refusal="taken"))
+    world = FakeFleet(("a",), a=Behaviour(refusal="taken"))
     drive(world, Verb.START)
     assert world.made("start") == []
 
@@ -222,7 +222,7 @@ def test_stop_writes_the_marker_before_the_manager_call() -> None:
 
 
 def test_stop_waits_for_the_manager() -> None:
-    world = FakeFleet(("a",), a=Nature(lingers=3.0)).bring_up()
+    world = FakeFleet(("a",), a=Behaviour(lingers=3.0)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == {"a": K.STOPPED} and world.time - 1000 >= 3.0 and world.signals == []
@@ -235,7 +235,7 @@ def test_stop_of_a_stopped_gateway_does_nothing() -> None:
 
 
 def test_stop_ends_a_crash_loop() -> None:
-    world = FakeFleet(("a",), a=Nature(ends_with=1))
+    world = FakeFleet(("a",), a=Behaviour(ends_with=1))
     drive(world, Verb.START)
     assert world.sims["a"].waiting
     found = drive(world, Verb.STOP)
@@ -246,7 +246,7 @@ def test_stop_ends_a_crash_loop() -> None:
 
 def test_stop_ends_a_crash_loop_during_cleanup() -> None:
     """systemd is `deactivating` then, as it is on the way to a stop; without a word it goes on with the next try."""
-    world = FakeFleet(("a",), a=Nature(ends_with=1))
+    world = FakeFleet(("a",), a=Behaviour(ends_with=1))
     drive(world, Verb.START)
     sim = world.sims["a"]
     sim.activity, sim.waiting, sim.job = Activity.DEACTIVATING, False, sim.job + 1
@@ -261,7 +261,7 @@ def test_stop_ends_a_crash_loop_during_cleanup() -> None:
 
 
 def test_stop_cancels_a_queued_job() -> None:
-    world = FakeFleet(("a",), a=Nature(queue=30.0))
+    world = FakeFleet(("a",), a=Behaviour(queue=30.0))
     world.start(("a",))
     found = drive(world, Verb.STOP)
     world.pass_time(60)
@@ -270,7 +270,7 @@ def test_stop_cancels_a_queued_job() -> None:
 
 
 def test_stop_kills_only_after_the_stop_time() -> None:
-    world = FakeFleet(FIVE, b=Nature(marker=None, term=None), d=Nature(marker=None, term=60.0)).bring_up()
+    world = FakeFleet(FIVE, b=Behaviour(marker=None, term=None), d=Behaviour(marker=None, term=60.0)).bring_up()
     pid = world.sims["b"].pid
     found = drive(world, Verb.STOP)
     check(world, found)
@@ -280,14 +280,16 @@ def test_stop_kills_only_after_the_stop_time() -> None:
     assert 75 < world.signals[0][0] - 1000 <= 75 + SLACK
 
 
-@pytest.mark.parametrize(("nature", "signals", "kind"), [
-    (Nature(), [], K.STOPPED),
-    (Nature(marker=None), [False], K.STOPPED),
-    (Nature(marker=None, term=None), [False, True], K.STOPPED),
-    (Nature(marker=None, term=None, kill=None), [False, True], K.FAILED),
+@pytest.mark.parametrize(("behaviour", "signals", "kind"), [
+    (Behaviour(), [], K.STOPPED),
+    (Behaviour(marker=None), [False], K.STOPPED),
+    (Behaviour(marker=None, term=None), [False, True], K.STOPPED),
+    (Behaviour(marker=None, term=None, kill=None), [False, True], K.FAILED),
 ])  # fmt: skip
-def test_stop_outside_a_service_waits_before_sigterm(nature: Nature, signals: list[bool], kind: OutcomeKind) -> None:
-    world = FakeFleet(("a",), a=nature)
+def test_stop_outside_a_service_waits_before_sigterm(
+    behaviour: Behaviour, signals: list[bool], kind: OutcomeKind
+) -> None:
+    world = FakeFleet(("a",), a=behaviour)
     world.run_by_hand("a")
     pid = world.sims["a"].pid
     found = drive(world, Verb.STOP)
@@ -298,7 +300,7 @@ def test_stop_outside_a_service_waits_before_sigterm(nature: Nature, signals: li
 
 
 def test_stop_announces_to_a_second_gateway_too() -> None:
-    world = FakeFleet(("a",), a=Nature(marker=None))
+    world = FakeFleet(("a",), a=Behaviour(marker=None))
     world.run_by_hand("a")
     first = world.sims["a"].pid
     original, second = world._gone, []
@@ -316,15 +318,15 @@ def test_stop_announces_to_a_second_gateway_too() -> None:
     assert len(world.made("announce")) == 2
 
 
-@pytest.mark.parametrize(("nature", "detail"), [
-    (Nature(ignores_stop=True, marker=None), "process 100 did not end within 85 s"),
-    (Nature(term=None, marker=None, kill=None), "process 100 did not end within 85 s"),
-    (Nature(refuses_stop="access denied"), "access denied"),
+@pytest.mark.parametrize(("behaviour", "detail"), [
+    (Behaviour(ignores_stop=True, marker=None), "process 100 did not end within 85 s"),
+    (Behaviour(term=None, marker=None, kill=None), "process 100 did not end within 85 s"),
+    (Behaviour(refuses_stop="access denied"), "access denied"),
 ])  # fmt: skip
-def test_stop_timeout_is_reported(nature: Nature, detail: str) -> None:
-    world = FakeFleet(("a", "b"), a=nature).bring_up()
-    if nature.ignores_stop:
-        nature.kill = None
+def test_stop_timeout_is_reported(behaviour: Behaviour, detail: str) -> None:
+    world = FakeFleet(("a", "b"), a=behaviour).bring_up()
+    if behaviour.ignores_stop:
+        behaviour.kill = None
     found = drive(world, Verb.STOP)
     assert kinds(found) == {"a": K.FAILED, "b": K.STOPPED}
     assert found["a"].detail == detail and found["a"].log == world.log
@@ -332,13 +334,13 @@ def test_stop_timeout_is_reported(nature: Nature, detail: str) -> None:
 
 
 def test_stop_restart_by_the_manager_is_reported() -> None:
-    world = FakeFleet(("a",), a=Nature(ignores_stop=True)).bring_up()
+    world = FakeFleet(("a",), a=Behaviour(ignores_stop=True)).bring_up()
     found = drive(world, Verb.STOP)
     assert kinds(found) == {"a": K.FAILED} and not world.is_down("a")
 
 
 def test_stop_marker_failure_does_not_stop_the_others() -> None:
-    world = FakeFleet(FIVE, b=Nature(cannot_be_told=True)).bring_up()
+    world = FakeFleet(FIVE, b=Behaviour(cannot_be_told=True)).bring_up()
     found = drive(world, Verb.STOP)
     check(world, found)
     assert kinds(found) == dict.fromkeys(FIVE, K.STOPPED)
@@ -360,7 +362,7 @@ def test_restart_stops_before_it_starts() -> None:
 
 
 def test_restart_without_stop_does_not_start() -> None:
-    world = FakeFleet(("a", "b"), a=Nature(marker=None, term=None, kill=None)).bring_up()
+    world = FakeFleet(("a", "b"), a=Behaviour(marker=None, term=None, kill=None)).bring_up()
     found = drive(world, Verb.RESTART)
     assert kinds(found) == {"a": K.FAILED, "b": K.RESTARTED} and not world.when("start", "a")
 
@@ -379,21 +381,22 @@ def test_restart_of_a_stopped_gateway_starts_it() -> None:
 
 
 def test_rolling_waits_for_each_gateway() -> None:
-    world = FakeFleet(FIVE, b=Nature(settles=7.0)).bring_up()
+    world = FakeFleet(FIVE, b=Behaviour(settles=7.0)).bring_up()
     found = drive(world, Verb.RESTART, rolling=True)
     check(world, found)
     assert kinds(found) == dict.fromkeys(FIVE, K.RESTARTED) and world.most_at_work == 1
     for name, following in pairwise(FIVE):
-        up = world.sims[name].began + (world.sims[name].nature.settles or 0)
+        up = world.sims[name].began + (world.sims[name].behaviour.settles or 0)
         assert up + DWELL <= world.when("stop", following)[0] + 1e-6
 
 
-@pytest.mark.parametrize(("nature", "kind"), [
-    (Nature(ends_with=78), K.FAILED), (Nature(refusal="taken"), K.REFUSED), (Nature(refuses_stop="no"), K.FAILED),
+@pytest.mark.parametrize(("behaviour", "kind"), [
+    (Behaviour(ends_with=78), K.FAILED), (Behaviour(refusal="taken"), K.REFUSED),
+    (Behaviour(refuses_stop="no"), K.FAILED),
 ])  # fmt: skip
-def test_rolling_ends_at_the_first_failure(nature: Nature, kind: OutcomeKind) -> None:
+def test_rolling_ends_at_the_first_failure(behaviour: Behaviour, kind: OutcomeKind) -> None:
     world = FakeFleet(FIVE).bring_up()
-    world.sims["b"].nature = nature
+    world.sims["b"].behaviour = behaviour
     found = drive(world, Verb.RESTART, rolling=True)
     assert kinds(found) == {"a": K.RESTARTED, "b": kind, "c": K.SKIPPED, "d": K.SKIPPED, "e": K.SKIPPED}
     assert found["c"].detail == "not begun: b failed before"
@@ -408,7 +411,7 @@ def test_rolling_ends_at_the_first_failure(nature: Nature, kind: OutcomeKind) ->
 @pytest.mark.parametrize("jobs", [1, 2, 3, 7])
 def test_jobs_limit_is_kept(verb: Verb, jobs: int) -> None:
     names = tuple(f"p{number}" for number in range(8))
-    world = FakeFleet(names, p3=Nature(ends_with=78), p4=Nature(settles=4.0), p5=Nature(term=2.0, marker=None))
+    world = FakeFleet(names, p3=Behaviour(ends_with=78), p4=Behaviour(settles=4.0), p5=Behaviour(term=2.0, marker=None))
     if verb is not Verb.START:
         world.bring_up()
     found = drive(world, verb, jobs=jobs)
@@ -442,8 +445,10 @@ def test_tiny_stagger_starts_several_at_a_time() -> None:
 
 def test_fleet_takes_as_long_as_its_slowest_gateway() -> None:
     names = tuple(f"p{number}" for number in range(20))
-    natures = {name: Nature(settles=0.5 + number % 7, marker=0.2 * (number % 5)) for number, name in enumerate(names)}
-    world = FakeFleet(names, **natures)
+    behaviours = {
+        name: Behaviour(settles=0.5 + number % 7, marker=0.2 * (number % 5)) for number, name in enumerate(names)
+    }
+    world = FakeFleet(names, **behaviours)
     check(world, drive(world, Verb.START))
     assert world.time - 1000 <= 6.5 + DWELL + SLACK
     begun = world.time
@@ -465,7 +470,7 @@ def test_one_manager_call_for_all_gateways() -> None:
 
 
 def test_one_observation_for_all_active_jobs() -> None:
-    world = FakeFleet(FIVE, e=Nature(settles=3.0))
+    world = FakeFleet(FIVE, e=Behaviour(settles=3.0))
     drive(world, Verb.START)
     looks = world.made("look")
     sleeps = world.made("sleep")
@@ -475,8 +480,8 @@ def test_one_observation_for_all_active_jobs() -> None:
 # -- Ctrl-C, and a manager that goes away
 
 MIXED: dict[str, Any] = {
-    "b": Nature(ends_with=78), "c": Nature(settles=2.0), "d": Nature(refusal="taken"),
-    "e": Nature(marker=None, term=3.0),
+    "b": Behaviour(ends_with=78), "c": Behaviour(settles=2.0), "d": Behaviour(refusal="taken"),
+    "e": Behaviour(marker=None, term=3.0),
 }  # fmt: skip
 
 
@@ -516,7 +521,7 @@ def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
 
 
 def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
-    world = FakeFleet(("a", "b"), b=Nature(settles=5.0))
+    world = FakeFleet(("a", "b"), b=Behaviour(settles=5.0))
 
     def report(outcome: Outcome) -> None:
         if outcome.profile == "a":
@@ -526,7 +531,7 @@ def test_ctrl_c_in_the_callback_keeps_the_outcome() -> None:
 
 
 def test_lost_manager_leaves_the_outcomes_so_far() -> None:
-    world = FakeFleet(FIVE, e=Nature(settles=20.0))
+    world = FakeFleet(FIVE, e=Behaviour(settles=20.0))
     world.unreachable_from = 1005.0
     found = drive(world, Verb.START)
     check(world, found)
@@ -571,7 +576,7 @@ def test_stop_time_follows_the_drain_timeout(tmp_path: Path) -> None:
     assert stop_seconds(tmp_path) == 225
     (tmp_path / ".env").write_text("HERMES_RESTART_DRAIN_TIMEOUT=300\n")
     assert stop_seconds(tmp_path) == 345
-    world = FakeFleet(("a",), a=Nature(ignores_stop=True)).bring_up()
+    world = FakeFleet(("a",), a=Behaviour(ignores_stop=True)).bring_up()
     world.stop_seconds = lambda _: 225.0  # type: ignore[method-assign]
     began = world.now()
     drive(world, Verb.STOP, ("a",))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from fleet_fakes import FakeFleet, Nature, act
+from fleet_fakes import Behaviour, FakeFleet, act
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,7 +27,7 @@ SETTLE, STOP = 20.0, 8.0
 
 _seconds = st.sampled_from((0.0, 0.2, 0.6, 1.5, 4.0))
 odd = st.builds(
-    Nature,
+    Behaviour,
     refuses_start=st.sampled_from(("", "", "", "no such unit")),
     refuses_stop=st.sampled_from(("", "", "", "access denied")),
     starts_nothing=st.sampled_from((False, False, False, True)),
@@ -44,7 +44,9 @@ odd = st.builds(
     cannot_be_told=st.sampled_from((False, False, True)),
     refusal=st.sampled_from((None, None, None, "the bot is taken")),
 )
-natures = st.one_of(st.builds(Nature), st.builds(Nature, settles=_seconds, marker=_seconds, queue=_seconds), odd)
+behaviours = st.one_of(
+    st.builds(Behaviour), st.builds(Behaviour, settles=_seconds, marker=_seconds, queue=_seconds), odd
+)
 some = st.sets(st.sampled_from(NAMES), min_size=1)
 paces = st.fixed_dictionaries(
     {}, optional={"jobs": st.integers(1, 4), "stagger": st.sampled_from((0.05, 0.3, 1.0)), "rolling": st.booleans()}
@@ -54,8 +56,8 @@ paces = st.fixed_dictionaries(
 class Fleets(RuleBasedStateMachine):
     """One user, one fleet, many commands."""
 
-    @initialize(given=st.lists(natures, min_size=len(NAMES), max_size=len(NAMES)), installed=some)
-    def begin(self, given: list[Nature], installed: set[str]) -> None:
+    @initialize(given=st.lists(behaviours, min_size=len(NAMES), max_size=len(NAMES)), installed=some)
+    def begin(self, given: list[Behaviour], installed: set[str]) -> None:
         self.world = FakeFleet(NAMES, **dict(zip(NAMES, given, strict=True)))
         for name in NAMES:
             self.world.sims[name].installed = name in installed
@@ -69,16 +71,16 @@ class Fleets(RuleBasedStateMachine):
         for name in names:
             sim = self.world.sims[name]
             if sim.installed and self.world.is_down(name):
-                sim.nature = Nature()
+                sim.behaviour = Behaviour()
                 self.world.bring_up(name)
 
-    @rule(name=st.sampled_from(NAMES), nature=natures)
-    def becomes(self, name: str, nature: Nature) -> None:
-        self.world.sims[name].nature = nature
+    @rule(name=st.sampled_from(NAMES), behaviour=behaviours)
+    def becomes(self, name: str, behaviour: Behaviour) -> None:
+        self.world.sims[name].behaviour = behaviour
 
     @rule(name=st.sampled_from(NAMES))
     def mends(self, name: str) -> None:
-        self.world.sims[name].nature = Nature()
+        self.world.sims[name].behaviour = Behaviour()
 
     @rule(name=st.sampled_from(NAMES))
     def is_disabled_or_enabled(self, name: str) -> None:
@@ -169,8 +171,10 @@ class Fleets(RuleBasedStateMachine):
             assert sim.pid == outcome.pid is not None and verb is not Verb.STOP
         elif kind is K.FAILED:
             assert outcome.detail and outcome.log == world.log
-            refused = outcome.detail in (sim.nature.refuses_stop, sim.nature.refuses_start)
-            is_short = sim.is_settled(world.time) and world.time - sim.began - (sim.nature.settles or 0) <= DWELL + POLL
+            refused = outcome.detail in (sim.behaviour.refuses_stop, sim.behaviour.refuses_start)
+            is_short = (
+                sim.is_settled(world.time) and world.time - sim.began - (sim.behaviour.settles or 0) <= DWELL + POLL
+            )
             is_stop = verb is Verb.STOP or "did not end" in outcome.detail
             assert refused or not (world.is_down(name) if is_stop else world.is_up(name)) or is_short, outcome
         elif kind in (K.SKIPPED, K.REFUSED):
