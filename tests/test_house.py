@@ -37,7 +37,6 @@ IMPURE = {"subprocess", "socket", "shutil", "tempfile", "time", "psutil", "threa
 # In a pure package `os` is used for path strings only.
 PURE_OS = {"fspath", "fsencode", "fsdecode", "path", "sep", "linesep", "PathLike"}
 HEAVY = {"rich", "ruamel", "dotenv", "psutil", "pydantic", "hermes_cli", "platformdirs", "subprocess", "socket"}
-PENDING = pytest.mark.xfail(reason="the packages are being moved", strict=False)
 LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_SENTENCE = 500, 60, 120
 # Words that CONTRIBUTING.md replaces by technical terms.
 BANNED = re.compile(
@@ -90,7 +89,6 @@ def wrong_imports(path: Path, package: Path = PACKAGE) -> list[str]:
     return found
 
 
-@PENDING
 def test_imports_go_downward_only() -> None:
     assert [each for path in MODULES for each in wrong_imports(path)] == []
 
@@ -165,7 +163,6 @@ def _visit(start: str, arrows: dict[str, set[str]], seen: set[str], order: list[
             stack.append((following, iter(sorted(arrows.get(following, ())))))
 
 
-@PENDING
 def test_no_module_imports_itself_through_others() -> None:
     assert circles() == []
 
@@ -183,7 +180,6 @@ def test_every_module_is_in_a_known_package() -> None:
     assert {_room(path) for path in MODULES} <= {"", *ROOMS}
 
 
-@PENDING
 def test_module_names_name_their_subject() -> None:
     assert [_name(path) for path in MODULES if path.stem in VAGUE_NAMES] == []
 
@@ -268,7 +264,6 @@ def test_only_the_output_prints() -> None:
     assert [f"{_name(path)}:{node.lineno}" for path, node in calls if ast.unparse(node.func) in printers] == []
 
 
-@PENDING
 def test_modules_and_functions_stay_short() -> None:
     lengths = {_name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
     assert {name: length for name, length in lengths.items() if length > LONGEST_MODULE} == {}
@@ -291,7 +286,6 @@ def test_modules_and_public_names_are_described() -> None:
     assert missing == []
 
 
-@PENDING
 def test_first_sentences_of_docstrings_are_short() -> None:
     long = []
     for path in MODULES:
@@ -313,7 +307,6 @@ def _texts(path: Path) -> Iterator[tuple[int, str]]:
             yield from ((token.start[0] + number, line) for number, line in enumerate(token.string.splitlines()))
 
 
-@PENDING
 def test_texts_contain_no_banned_words() -> None:
     hits = [
         f"{_name(path)}:{line}: {match[0]}"

@@ -19,8 +19,8 @@ from hermes_profiles.services.manager import Manager, ManagerKind
 ACTIONS = ("on", "off", "status")
 
 Idle = Annotated[bool, typer.Option("--idle/--no-idle", help="macOS: no idle sleep (caffeinate -i); the default.")]
-Display = Annotated[bool, typer.Option("--display", help="macOS: the display stays on, too (caffeinate -d).")]
-Disk = Annotated[bool, typer.Option("--disk", help="macOS: disks stay up, too (caffeinate -m).")]
+Display = Annotated[bool, typer.Option("--display", help="macOS: also keep the display on (caffeinate -d).")]
+Disk = Annotated[bool, typer.Option("--disk", help="macOS: also keep disks awake (caffeinate -m).")]
 System = Annotated[bool, typer.Option("--system", help="macOS: no sleep at all on mains power (caffeinate -s).")]
 
 
