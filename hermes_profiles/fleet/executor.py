@@ -266,7 +266,7 @@ class FleetExecutor:
             log = self._backend.log_lines(job.profile)
         except HermesProfilesError as error:  # the lines are a courtesy
             log = (str(error),)
-        hint = f"see more of what it says with `hermes-gateways logs {job.profile}`"
+        hint = f"read its log with `hermes-gateways logs {job.profile}`"
         self._end(job, OutcomeKind.FAILED, reason, log=log, hint=hint)
 
     def _end(
@@ -343,7 +343,7 @@ def _why_nothing_runs(gateway: Gateway, job: GatewayJob) -> str:
         return "the manager accepted the start, and nothing runs"
     # launchd reports exit 0 for a gateway with a fatal configuration: the gateway's own record says more.
     is_told = gateway.state is GatewayState.FAILED
-    return gateway.detail if is_told else f"it ended at once: {exit_meaning(service.last_exit)}"
+    return gateway.detail if is_told else f"it ended immediately: {exit_meaning(service.last_exit)}"
 
 
 def _interrupted(job: GatewayJob) -> str:

@@ -141,7 +141,7 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
             "the default profile is no member of a team: the other profiles live in its home",
             target=name,
             code="default",
-            hint=f"let it lead one: `hermes-profiles team create NAME --lead {DEFAULT}`",
+            hint=f"create one: `hermes-profiles team create NAME --lead {DEFAULT}`",
         )
 
 

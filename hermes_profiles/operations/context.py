@@ -43,7 +43,7 @@ class Session:
     def layout(self) -> Layout:
         """Return the layout of the root this command works on."""
         if self.home_option == "":  # `--home "$UNSET"` must not fall back to the real root
-            raise UsageProblem("--home is empty", target="--home", hint="say `--home PATH`, or leave it out")
+            raise UsageProblem("--home is empty", target="--home", hint="use `--home PATH`, or remove the option")
         return Layout.from_environment(
             self._environment, user_home=user_home(self.environment), platform=sys.platform, home=self.home_option
         )

@@ -109,7 +109,7 @@ class _LoginRun:
         self._prompts = prompts
 
     def put_away_former(self) -> Iterator[Problem]:
-        """Put away what a run that was killed has left, and yield a warning that says so."""
+        """Remove the temporary home of a killed login; yield a warning for it."""
         if not self._place.is_dir():
             return
         login = read_login(self._place, self._team.channel, self._catalog)
@@ -226,11 +226,11 @@ def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:
 
 
 def _policy_warnings(session: Session, member: str, account: Account, login: NewLogin) -> Iterator[Problem]:
-    """Yield what a person should know of who gets in."""
+    """Yield warnings about the users who can talk to a member."""
     policy = account.policies.get("dm_policy", "")
-    hint = f"say who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"
+    hint = f"set the users who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"
     if policy == "open":
-        yield Problem("open-policy", f"everybody who writes to {member} is answered, at your expense", member, hint)
+        yield Problem("open-policy", f"every user who writes to {member} is answered, at your expense", member, hint)
     if policy == "pairing" and _is_multiplexed(session):
         yield Problem(
             "no-pairing",

@@ -212,7 +212,7 @@ class RepairRun:
         kept = {one.owner for one in decisions if set(one.losers) & set(removals) and one.kind is not SharedKind.LOGIN}
         if losers:
             names = " ".join(dict.fromkeys(self._process_of(name) for name in losers))
-            yield f"have gateways let go of what they lost: hermes-gateways restart {names}"
+            yield f"restart the gateways that lost a channel: hermes-gateways restart {names}"
         deaf = [name for name in sorted(kept) if self._is_deaf(name, decisions) and name not in losers]
         if deaf:
             yield f"then have its owner take it: hermes-gateways restart {' '.join(deaf)}"
@@ -246,7 +246,7 @@ class RepairRun:
         for provider in removal.report.logins:
             if owners.get(provider) != DEFAULT or provider == "honcho":
                 words = "honcho setup" if provider == "honcho" else f"auth add {provider}"
-                yield f"have {name} log in with {provider} again: hermes -p {name} {words}"
+                yield f"log {name} in with {provider} again: hermes -p {name} {words}"
         for place, port in removal.report.assigned.items():
             if port is not None:
                 yield f"give the clients of {name} its new port {port} ({place})"

@@ -329,7 +329,7 @@ def _targets(session: Session, source: str, given: Sequence[str]) -> tuple[str, 
     else:
         names = tuple(dict.fromkeys(check_existing_name(name) for name in given))
     if not names or source in names:
-        why = f"{source} is source and target at once" if names else "no profile was named that gets the settings"
+        why = f"{source} is both source and target" if names else "no profile was named that gets the settings"
         raise UsageProblem(why, target="--to", hint="name others after --to; see `hermes-profiles list`")
     for name in names:
         require(session.layout, name)

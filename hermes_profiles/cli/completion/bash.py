@@ -138,7 +138,7 @@ def _kind(word: Option | Argument) -> str:
 
 
 def _kinds(program: Command) -> list[str]:
-    """Return the lines that say what is done for each kind of word that the program takes."""
+    """Return the lines that complete each kind of word."""
     helper = function(program, "x").removesuffix("_x")
     used = kinds_of(program)
     lines = [f'        =*) kind=${{kind#=}}; {helper}_offer "${{kind//,/ }}" ;;']

@@ -46,7 +46,7 @@ OnConflict = Annotated[
     ),
 ]
 Owner = Annotated[
-    list[str] | None, typer.Option("--owner", metavar="PROFILE", help="Who keeps a channel that several profiles hold.")
+    list[str] | None, typer.Option("--owner", metavar="PROFILE", help="The profile that keeps a shared channel.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it although it would be refused for safety.")]
 

@@ -91,7 +91,7 @@ def _changed_lines(data: Mapping[str, Any], done: ChangedMember) -> Iterator[str
 
 
 def team_row(team: Team) -> dict[str, Any]:
-    """Return what JSON says of a team."""
+    """Return the JSON row of a team."""
     return {
         "name": team.name,
         "lead": team.lead or None,
@@ -102,7 +102,7 @@ def team_row(team: Team) -> dict[str, Any]:
 
 
 def report_row(report: MemberReport) -> dict[str, Any]:
-    """Return what JSON says of a member that was made; an account's id is short_id, as everywhere."""
+    """Return the JSON row of a new member; the id of its account is shortened (`short_id`)."""
     return {
         "profile": report.profile,
         "path": str(report.path),
@@ -116,7 +116,7 @@ def report_row(report: MemberReport) -> dict[str, Any]:
 
 
 def pool_row(pool: Pool) -> dict[str, Any]:
-    """Return what JSON says of what a lead shares, and of what stays with it."""
+    """Return the JSON rows of the shared and the unshared parts of a lead."""
     return {
         "links": list(pool.links),
         "missing": list(pool.missing),

@@ -30,7 +30,7 @@ def import_answer(kind: str, done: ImportResult, *, dry_run: bool) -> Answer:
 
 
 def data_of(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool) -> dict[str, Any]:
-    """Return what JSON says of an import."""
+    """Return the JSON data of an import."""
     team = found.team
     new = [] if found.bad else [_row(name, each, "imported") for name, each in found.new]
     return {

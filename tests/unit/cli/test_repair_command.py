@@ -314,7 +314,7 @@ def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayRoo
         "work",
         "night",
     } - {rows["slack"]["owner"]}
-    assert done.data["next_steps"][0].startswith("have gateways let go of what they lost: hermes-gateways restart ")
+    assert done.data["next_steps"][0].startswith("restart the gateways that lost a channel: hermes-gateways restart ")
     assert "work" in done.data["next_steps"][0] and "default" not in done.data["next_steps"][0]
 
 

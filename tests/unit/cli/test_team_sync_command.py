@@ -59,7 +59,7 @@ def test_sync_dry_run_lists_files_to_trash(team: CommandRoot) -> None:
     (team.home("anna") / "SOUL.md").unlink()
     (team.home("anna") / "SOUL.md").write_text("I am seeded\n")
     dry = team.runner.call("team", "sync", "--dry-run")
-    assert "link SOUL.md" in dry.stdout and "what is there goes to the trash" in dry.stdout
+    assert "link SOUL.md" in dry.stdout and "the present one is moved to the trash" in dry.stdout
     assert (team.home("anna") / "SOUL.md").read_text() == "I am seeded\n"
     assert team.runner.call("team", "sync").code == 0
     listed = team.runner.call("trash", "list", "--json")

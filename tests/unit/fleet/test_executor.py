@@ -97,7 +97,7 @@ def test_start_distinguishes_exit_from_no_process() -> None:
         world.sims["a"].last_exit, world.sims["a"].since = 0, world.time
 
     world._in(1.0, comes_and_goes)
-    assert drive(world, Verb.START)["a"].detail == "it ended at once: exit 0: stopped as planned"
+    assert drive(world, Verb.START)["a"].detail == "it ended immediately: exit 0: stopped as planned"
 
 
 def test_start_ending_process_is_not_unsupervised() -> None:

@@ -60,7 +60,7 @@ def logs(
     grep: Annotated[
         str | None, typer.Option("--grep", metavar="REGEX", help="Records whose text or logger matches.")
     ] = None,
-    ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="Let --grep pass over case.")] = False,
+    ignore_case: Annotated[bool, typer.Option("--ignore-case", "-i", help="Ignore case in --grep.")] = False,
 ) -> Answer:
     """Show what gateways write, all profiles in order of time, without their secrets.
 

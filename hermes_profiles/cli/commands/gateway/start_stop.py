@@ -110,7 +110,7 @@ def restart(
     ] = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Restart the gateways that run, all at once."""
+    """Restart the running gateways, all in parallel."""
     request = options.request(Verb.RESTART, dry_run=dry_run, rolling=rolling)
     request = request._replace(start_stopped=start_stopped, only_old_code=stale)
     if stale and start_stopped:

@@ -1,4 +1,4 @@
-"""completion: print the script that makes a shell complete the words of both programs."""
+"""completion: print the completion script of a shell for both programs."""
 
 from __future__ import annotations
 

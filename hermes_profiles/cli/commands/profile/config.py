@@ -69,16 +69,16 @@ def get(
 def _given_value(
     session: Session, name: str, keys: tuple[str, ...], words: list[str] | None, *, as_text: bool
 ) -> Value:
-    """Return the value to set, from the words of the command or from where secrets come. Raises UsageProblem."""
+    """Return the value: an argument, or a secret from a prompt or standard input. Raises UsageProblem."""
     path = path_text(keys)
-    how = f"`hermes-profiles config set {name} {shlex.quote(path)}` asks for it; in a script pipe it in"
+    how = f"`hermes-profiles config set {name} {shlex.quote(path)}` asks for it; pipe it in from a script"
     if words and len(words) > 1:
         raise UsageProblem("more than one value was given", code="bad-value", hint="put quotes around it: 'a value'")
     if words and words[0] != "-":
         value = parse_value(words[0], as_text=as_text)
         if masked(value, keys, session)[1]:
             raise UsageProblem(
-                f"the value of {path} is a secret: words of a command are seen by every user of this machine (`ps`) "
+                f"the value of {path} is a secret: every user of this machine can see arguments (`ps`) "
                 "and stay in the shell's history",
                 target=path,
                 code="secret-in-arguments",

@@ -46,8 +46,8 @@ Skip = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave files behind that cannot be read, instead of stopping."),
 ]
-NoAlias = Annotated[bool, typer.Option("--no-alias", help="Make no command that has the profile's name.")]
-NoSkills = Annotated[bool, typer.Option("--no-skills", help="Make it without skills, and let Hermes add none.")]
+NoAlias = Annotated[bool, typer.Option("--no-alias", help="Create no alias command for the profile.")]
+NoSkills = Annotated[bool, typer.Option("--no-skills", help="Create it without skills; Hermes adds none.")]
 Description = Annotated[
     str | None,
     typer.Option("--description", metavar="TEXT", help="What the profile is for, in a sentence or two."),
@@ -117,7 +117,7 @@ def create(
     clone_from: Annotated[str | None, typer.Option("--clone-from", metavar="SRC", help="Clone this profile.")] = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Make a profile, empty or as a clone. A clone never carries an identity."""
+    """Create a profile, empty or as a clone. A clone never carries an identity."""
     policy = options.policy()
     check_new_name(name)
     source = clone_from

@@ -91,7 +91,7 @@ def _remark(each: Difference) -> str:
 )
 def sync(
     session: Session,
-    source: Annotated[str, typer.Option("--from", metavar="PROFILE", help="Profile whose settings are taken.")],
+    source: Annotated[str, typer.Option("--from", metavar="PROFILE", help="Profile to copy the settings from.")],
     to: Annotated[
         list[str],
         typer.Option(

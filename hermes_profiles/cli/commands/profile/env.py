@@ -83,7 +83,7 @@ def set_variable(
     ] = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Set a variable in `.env`. The value is asked for, or read from standard input; it is never a word of the command.
+    """Set a variable in `.env`. The value is typed at a prompt or read from standard input; it is never an argument.
 
     Comments, order and every other byte stay; the file is 0600. `undo` takes it back.
     """
@@ -91,7 +91,7 @@ def set_variable(
     how = "leave it out: it is asked for; in a script pipe it in: `hermes-profiles env set PROFILE NAME < FILE`"
     if "=" in name or (words and words != ["-"]):
         raise UsageProblem(
-            "a value does not belong into the command: its words are seen by every user of this machine (`ps`) and "
+            "a value must not be an argument: every user of this machine can see arguments (`ps`), and "
             "stay in the shell's history",
             code="secret-in-arguments",
             hint=how,

@@ -34,7 +34,7 @@ def repair(
     ] = None,
     owner: Annotated[
         list[str] | None,
-        typer.Option("--owner", metavar="CHANNEL=PROFILE", help="Who keeps a channel or login (repeatable)."),
+        typer.Option("--owner", metavar="CHANNEL=PROFILE", help="The profile that keeps a channel or login."),
     ] = None,
     channel: Annotated[
         list[str] | None, typer.Option("--channel", metavar="NAME", help="Only this channel or login (repeatable).")

@@ -83,7 +83,7 @@ def _install_text(session: Session, done: ShimResult, data: Mapping[str, Any]) -
     lines.append("put its folder first on PATH, at the end of your shell's start file:")
     for name, line in data["lines"].items():
         lines += [f"  {name}, {_short(files[name], session.layout)}:", f"    {line}"]
-    return [*lines, "or let it write the line: `hermes-profiles shim install --shell-setup`"]
+    return [*lines, "or write the line with `hermes-profiles shim install --shell-setup`"]
 
 
 def _short(path: Path, layout: Layout) -> str:

@@ -25,7 +25,7 @@ _PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
 
 
 class AccountWords(NamedTuple):
-    """What the words of the command say of an account; `none`: it comes later."""
+    """The account in the arguments of a command; `none`: it is added later."""
 
     id: str | None = None
     base_url: str | None = None
@@ -35,7 +35,7 @@ class AccountWords(NamedTuple):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """Return who may talk, as `--allow` lists them."""
+        """Return the ids of the users in `--allow`."""
         return tuple(self.allow.split(",")) if self.allow is not None else ()
 
 
@@ -79,7 +79,7 @@ def _check_words(team: Team, words: AccountWords) -> None:
         raise UsageProblem(
             f"{given[0]} and --no-account exclude each other" if words.none else f"{given[0]} without --account-id",
             target=given[0],
-            hint="say `--account-id ID`, and give the token at the prompt or through standard input",
+            hint="use `--account-id ID`; type the token at the prompt or pipe it in",
         )
     if words.base_url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", words.base_url):
         raise UsageProblem(

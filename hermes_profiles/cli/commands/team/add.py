@@ -34,11 +34,11 @@ BaseUrl = Annotated[
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="Id of the WeChat user who scanned the code.")]
 Allow = Annotated[
     str | None,
-    typer.Option("--allow", metavar="IDS", help="Ids of those who may talk to it, with commas between them."),
+    typer.Option("--allow", metavar="IDS", help="Ids of the users who may talk to it, separated by commas."),
 ]
 Login = Annotated[
     bool,
-    typer.Option("--login", help="Run Hermes' own set-up of the channel for it, at this terminal: scan a code, say."),
+    typer.Option("--login", help="Run Hermes' own set-up of the channel at this terminal, such as the scan of a code."),
 ]
 NoAccount = Annotated[bool, typer.Option("--no-account", help="Ask for no account; it comes later.")]
 Description = Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What the new member is for.")]
@@ -69,7 +69,7 @@ def add(
 ) -> Answer:
     """Add a member to a team, or give one its account. An account that another profile has is refused.
 
-    A profile that is there already joins: what the team shares takes the place of its own, which goes to the trash.
+    An existing profile joins: shared files replace its own files, which are moved to the trash.
 
     The secrets of an account are never arguments: WeChat's token, or the variables of another channel, are asked
     for, or read from standard input (one NAME=VALUE on a line).

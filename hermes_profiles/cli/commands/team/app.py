@@ -40,7 +40,7 @@ TeamName = Annotated[str, typer.Argument(metavar="TEAM", help="Name of the team.
 def create(
     session: Session,
     name: Annotated[str, typer.Argument(help="Name of the new team.")],
-    lead: Annotated[str, typer.Option("--lead", metavar="PROFILE", help="The profile whose pool is shared.")] = DEFAULT,
+    lead: Annotated[str, typer.Option("--lead", metavar="PROFILE", help="The profile that shares files.")] = DEFAULT,
     channel: Annotated[
         str, typer.Option("--channel", metavar="CHANNEL", help="The channel on which each member has an account.")
     ] = WEIXIN,
@@ -76,7 +76,7 @@ def _listed(members: str | None) -> list[str]:
             "a name is missing between two commas",
             target="--members",
             code="bad-name",
-            hint="say `--members ann,bob`, without blanks",
+            hint="use `--members ann,bob`, without blanks",
         )
     return names if members is not None else []
 
@@ -85,7 +85,7 @@ def _listed(members: str | None) -> list[str]:
 def list_teams(
     session: Session,
 ) -> Answer:
-    """List the teams: who leads them, on which channel, and who is in them."""
+    """List the teams: lead, channel and members."""
     rows = [team_row(team) for team in list_of_teams(session)]
     return Answer(Result(("team", "list"), {"teams": rows}), lambda: list_lines(rows))
 

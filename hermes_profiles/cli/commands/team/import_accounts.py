@@ -44,9 +44,7 @@ def bring_in(
     team: Annotated[
         str | None, typer.Option("--team", metavar="NAME", help="The team they join; created when it is missing.")
     ] = None,
-    lead: Annotated[
-        str | None, typer.Option("--lead", metavar="PROFILE", help="The profile whose pool a new team shares.")
-    ] = None,
+    lead: Annotated[str | None, typer.Option("--lead", metavar="PROFILE", help="The lead of a new team.")] = None,
     channel: Annotated[
         str | None,
         typer.Option("--channel", metavar="CHANNEL", help="The channel of a table's accounts; weixin without it."),

@@ -36,7 +36,7 @@ def remove(
     everyone: Annotated[bool, typer.Option("--all", help="All members of --team, and the team itself.")] = False,
     keep_profile: Annotated[
         bool,
-        typer.Option("--keep-profile", help="Keep the profile: what it shared becomes copies, and it goes on alone."),
+        typer.Option("--keep-profile", help="Keep the profile: its shared files become copies."),
     ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -103,4 +103,4 @@ def _line(team: Team, row: dict[str, Any]) -> str:
         return f"{name} has left {team.name} and is in the trash; `hermes-profiles restore {name}` brings it back"
     copied = f": {', '.join(row['copied'])} are its own now" if row["copied"] else ""
     gone = f"; links that led nowhere are gone: {', '.join(row['gone'])}" if row["gone"] else ""
-    return f"{name} has left {team.name} and goes on alone{copied}{gone}"
+    return f"{name} has left {team.name}; the profile stays{copied}{gone}"

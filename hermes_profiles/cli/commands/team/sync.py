@@ -38,18 +38,18 @@ def sync(
         typer.Option(
             "--own",
             metavar="MEMBER:KEY",
-            help="Let a member keep a setting, a variable, SOUL.md or a folder (skills/) for itself. Repeatable.",
+            help="Keep a member's own setting, variable, SOUL.md or folder (skills/). Repeatable.",
         ),
     ] = None,
     not_own: Annotated[
         list[str] | None,
-        typer.Option("--not-own", metavar="MEMBER:KEY", help="Let it have again what its lead has. Repeatable."),
+        typer.Option("--not-own", metavar="MEMBER:KEY", help="Share it with the member again. Repeatable."),
     ] = None,
     dry_run: DryRun = False,
 ) -> Answer:
     """Give members what their lead shares now: settings, keys, links. Identities stay as they are. One `undo` for all.
 
-    What a member has of its own in the place of a link goes to the trash.
+    Own files of a member in the place of a link are moved to the trash.
     """
     overrides = [
         *(parse_override(text, keep=True) for text in own or ()),
@@ -135,5 +135,5 @@ def _change_text(change: SyncChange) -> str:
         return {"keep": "its own from now on", "share": "shared again"}.get(change.action, "recorded again")
     text = change_text(change)
     if change.place == "link" and change.action == "replace":
-        return f"{text}; what is there goes to the trash"
+        return f"{text}; the present one is moved to the trash"
     return text
