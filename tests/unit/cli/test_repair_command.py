@@ -207,7 +207,7 @@ def test_removed_login_names_login_command(bare: CommandRoot) -> None:
     done = bare.ok("repair", "--yes", "--json")
     assert shared(done) == {"nous": ("work", ["family"])}
     assert json.loads((bare.home("family") / "auth.json").read_text()) == {"providers": {}}
-    assert "have family log in with nous again: hermes -p family auth add nous" in done.data["next_steps"]
+    assert "log family in with nous again: hermes -p family auth add nous" in done.data["next_steps"]
     bare.ok("undo")
     bare.make("default", {"auth.json": auth})
     done = bare.ok("repair", "--owner", "nous=default", "--yes", "--json")
