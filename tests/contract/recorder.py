@@ -18,7 +18,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -119,6 +119,7 @@ class Sandbox:
         environment = {name: self.names.real(value) for name, value in step.environment.items()}
         done = self.start(step.program, arguments, environment, step.stdin)
         after = _picture(self.home)
+        self.names.learn(after)
         assert b"Traceback" not in done.stderr, done.stderr.decode(errors="replace")
         found: dict[str, Any] = {"run": step.line, "exit": done.returncode}
         out = done.stdout.decode()
@@ -209,11 +210,22 @@ class _Normaliser:
         """Return the placeholder of an id.
 
         The name of the profile follows the id of a trash entry. Such ids are counted apart, because an entry and a
-        change of the same second can have the same id.
+        change of the same second can have the same id. The id in a dry run has no number: the same id can be used
+        afterwards.
         """
-        kind = "trash" if match[1] else "id"
-        number = sum(each.startswith(f"<{kind}") for each in self._ids.values()) + 1
-        return self._ids.setdefault(match[0], f"<{kind}{number}>") + (match[1] or "")
+        if match[1]:
+            return self._ids.get(match[0], "<trash>") + match[1]
+        return self._ids.setdefault(match[0], self._next("id"))
+
+    def learn(self, paths: Iterable[str]) -> None:
+        """Number the entries that are in the trash."""
+        for path in sorted(paths):
+            for match in _ID.finditer(path):
+                if match[1]:
+                    self._ids.setdefault(match[0], self._next("trash"))
+
+    def _next(self, kind: str) -> str:
+        return f"<{kind}{sum(each.startswith(f'<{kind}') for each in self._ids.values()) + 1}>"
 
     def answer(self, value: Any, key: str = "", parent: Mapping[str, Any] | None = None) -> Any:
         """Return a JSON value with placeholders, also for its sentences."""
