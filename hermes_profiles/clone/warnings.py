@@ -146,4 +146,4 @@ def _next_steps(report: CloneReport, judged: Classification, catalog: Catalog) -
         login = "honcho setup" if provider == "honcho" else f"auth add {provider}"
         yield f"log in with {provider} again: hermes -p {report.profile} {login}"
     yield f"talk to it: hermes -p {report.profile} chat"
-    yield f"have its gateway run, now and at boot: hermes-gateways install {report.profile} --start"
+    yield f"run its gateway, now and at boot: hermes-gateways install {report.profile} --start"

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from hermes_profiles import __version__
 from hermes_profiles.cli.command_table import HELP, CliProgram
-from hermes_profiles.model.errors import ExitCode
+from hermes_profiles.model.errors import ExitCode, Result
 
 from . import output
 
@@ -23,15 +23,14 @@ def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
         output.note("\n".join(help_lines(program)))
         raise SystemExit(int(ExitCode.USAGE))
     if arguments[0] in HELP:
-        output.write_lines(help_lines(program))
+        lines = tuple(help_lines(program))
     elif arguments[0] == "--version":
-        output.write_lines([f"{program.name} {__version__}"])
+        lines = (f"{program.name} {__version__}",)
     else:
         from . import app
 
         app.main(program, arguments)
-    output.close_quietly()
-    raise SystemExit(0)
+    raise SystemExit(output.deliver(Result(()), as_json=False, lines=lines))
 
 
 def help_lines(program: CliProgram) -> Iterator[str]:

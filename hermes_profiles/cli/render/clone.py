@@ -44,7 +44,7 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
         "next_steps": [
             f"choose a model: hermes -p {name} model",
             f"set up a channel: hermes -p {name} gateway setup",
-            f"have its gateway run, now and at boot: hermes-gateways install {name} --start",
+            f"run its gateway, now and at boot: hermes-gateways install {name} --start",
         ],
         "alias": None,
     }

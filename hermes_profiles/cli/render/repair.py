@@ -61,8 +61,8 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield "dry run: nothing was changed; the same without `--dry-run` does it"
     elif "change" in data:
         left = data["remaining"]
-        yield "still shared: see the errors" if left else "nothing of this is shared any more"
-        yield f"to take it back: `hermes-profiles undo {data['change']}`"
+        yield "still shared: see the errors" if left else "nothing is shared any more"
+        yield f"to undo it: `hermes-profiles undo {data['change']}`"
 
 
 def plan_lines(data: Mapping[str, Any]) -> Iterator[str]:

@@ -63,3 +63,17 @@ def test_unknown_command_imports_no_command(runner: Runner) -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=runner.environment, capture_output=True, text=True, check=True)
     assert done.stdout == "code 2\n\n" and "clone" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_to_a_closed_pipe_ends_without_a_message(runner: Runner, option: str) -> None:
+    command = f"{sys.executable} -m hermes_profiles.cli {option} | true"
+    for _ in range(3):
+        done = subprocess.run(["sh", "-c", command], env=runner.environment, capture_output=True, check=False)
+        assert done.stderr == b""
+
+
+def test_help_to_a_full_disk_fails(runner: Runner) -> None:
+    command = f"{sys.executable} -m hermes_profiles.cli --help > /dev/full"
+    done = subprocess.run(["sh", "-c", command], env=runner.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.startswith("error: cannot write the answer")

@@ -127,7 +127,7 @@ def test_repair_text_names_identity_owner_reason_and_next_step(root: CommandRoot
         "hermes -p work gateway setup", "dry run: nothing was changed"):  # fmt: skip
         assert words in text, words
     done = root.ok("repair", "--yes")
-    assert "work loses slack, telegram" in done.stdout and "nothing of this is shared any more" in done.stdout
+    assert "work loses slack, telegram" in done.stdout and "nothing is shared any more" in done.stdout
     change = root.journal()[0]["id"]
     assert f"hermes-profiles undo {change}" in done.stdout
 
@@ -341,7 +341,7 @@ def test_repair_on_terminal_prompts(root: CommandRoot) -> None:
         and b"work would lose" in seen
         and b"type 'yes' to go on" in seen
     )
-    assert "nothing of this is shared any more" in out and channels(root, "work") == ()
+    assert "nothing is shared any more" in out and channels(root, "work") == ()
     assert_no_canary(seen + out.encode(), "the question")
 
 
