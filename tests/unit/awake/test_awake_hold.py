@@ -60,8 +60,8 @@ class Mac:
         return self.started[-1]
 
     def live(self) -> list[int]:
-        """Return the gateways there are."""
-        return [each.pid for each in self.started if each.poll() is None]
+        """Return the live gateways, from /proc: `poll` calls a process alive while another thread waits for it."""
+        return [each.pid for each in self.started if is_alive(each.pid)]
 
     @property
     def asked(self) -> list[str]:
