@@ -169,7 +169,8 @@ def _gateways(request: CompletionRequest) -> list[Word]:
     for name, _ in _profiles(request):
         home = layout.home(name)
         match = match_process(home, system, pid_record(home))
-        process = match.process or match.unverified
+        unverified = match.unverified
+        process = match.process or (unverified if unverified is not None and unverified.is_gateway else None)
         found.append((name, f"{RUNNING}, pid {process.pid}" if process is not None else others))
     return found
 
