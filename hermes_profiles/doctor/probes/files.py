@@ -15,7 +15,9 @@ from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED,
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
     AUTH_FILE,
+    CONFIG_DEFAULTS_MODULE,
     CONFIG_FILE,
+    CONFIG_MODULE,
     ENV_FILE,
     HONCHO_FILE,
     LEGACY_CONFIG_FILE,
@@ -240,12 +242,10 @@ def _schema(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Sch
     from hermes_profiles.model.errors import NotFound
 
     try:
-        python = find_installation(context.layout, context.environment).python
+        code = find_installation(context.layout, context.environment).code
     except NotFound:
         return None
-    venv = python.parent.parent
-    sources = [venv.parent / "hermes_cli" / "config.py", *venv.glob("lib/python3*/site-packages/hermes_cli/config.py")]
-    for source in sources:
+    for source in (code / CONFIG_DEFAULTS_MODULE, code / CONFIG_MODULE) if code is not None else ():
         found = _SCHEMA.search(_read(source, _LARGEST_SOURCE))
         if found is not None:
             return Schema(int(found[1]), source)

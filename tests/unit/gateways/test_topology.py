@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.topology import Topology, configured, topology
-from hermes_profiles.hermes.version import HERMES_0_21_4
+from hermes_profiles.hermes.version import facts_of
 
 
 @pytest.mark.parametrize(("config", "environment", "expected"), [
@@ -35,11 +35,11 @@ def test_configured_reads_variable_and_config(
     ((GatewayState.RUNNING, GatewayState.SERVED), False, None, Topology.MULTIPLEX),
     ((GatewayState.RUNNING,), True, None, Topology.MULTIPLEX),
     ((GatewayState.RUNNING,), False, None, Topology.PER_PROFILE),
-    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, HERMES_0_21_4.since, Topology.MULTIPLEX),
+    ((), None, (0, 19, 0), Topology.PER_PROFILE), ((), None, (0, 21, 4), Topology.MULTIPLEX),
     ((), None, (0, 21, 3), Topology.PER_PROFILE), ((), None, (1, 0), Topology.MULTIPLEX),
 ])  # fmt: skip
 def test_topology_prefers_running_gateways(
     states: tuple[GatewayState, ...], asked: bool | None, version: tuple[int, ...] | None, expected: Topology
 ) -> None:
     gateways = {str(number): Gateway(str(number), state) for number, state in enumerate(states)}
-    assert topology(gateways, asked=asked, version=version) is expected
+    assert topology(gateways, asked=asked, hermes=facts_of(version or ())) is expected

@@ -1,0 +1,27 @@
+"""What a named profile says about the one gateway that serves all: parked, or standalone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hermes_profiles.hermes.files import CONFIG_FILE, PARKED_MARKER
+from hermes_profiles.model.truthy import is_truthy
+
+from .profile import read_sections
+
+
+def is_parked(home: Path) -> bool:
+    """Return whether the gateway for all profiles does not serve this one: its content does not matter.
+
+    Source: Hermes 0.21.5, hermes_cli/profiles.py, `profile_is_parked`.
+    """
+    return (home / PARKED_MARKER).exists()
+
+
+def is_standalone(home: Path) -> bool:
+    """Return whether config.yaml asks for a gateway of the profile's own (`gateway.standalone`).
+
+    Source: Hermes 0.21.4, hermes_cli/profiles.py, `profile_is_standalone`.
+    """
+    gateway = read_sections(home / CONFIG_FILE, ("gateway",)).get("gateway")
+    return isinstance(gateway, dict) and is_truthy(gateway.get("standalone"))
