@@ -212,9 +212,9 @@ def _versions() -> Iterator[str]:
     yield "# Versions of Hermes"
     yield ""
     yield _NOTE
-    yield f"This program works beside Hermes 0.19.0 to {newest}. It reads the installed code, without importing it, and"
-    yield "looks for the modules below; the version number decides only what no module shows. A newer release is treated"
-    yield f"like {newest}, with a remark in `hermes-gateways upgrade-check` and `hermes-profiles doctor`."
+    yield f"This program works beside Hermes 0.19.0 to {newest}. It reads the installed code and does not import it."
+    yield "A module or a text in the code shows most of the behaviours below; the version number decides the others."
+    yield f"A newer release is treated like {newest}, with a remark."
     yield ""
     yield "| from | Hermes | this program |"
     yield "|---|---|---|"

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 
 from .hermes_files import Heartbeat, PidRecord, StateRecord
@@ -82,8 +83,10 @@ class GatewayFacts(NamedTuple):
     `record`: the process in gateway.pid; `process`: a live process proven to be this profile's gateway;
     `other_program`: the live process of `record` where it is proven to be another program; `unverified`: the live
     process of `record` where neither is proven; `others`: pids of further gateways of this home; `main`: the live
-    process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `enabled_channels`:
-    channels that the profile's files enable; `now`, `started_at`: epoch seconds.
+    process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `server`: the profile
+    that this multiplexer was started for; `parked`, `standalone`: what the profile says about the one gateway for all
+    (profiles/host_options.py); `enabled_channels`: channels that the profile's files enable; `now`, `started_at`: epoch
+    seconds.
     """
 
     profile: str
@@ -99,6 +102,9 @@ class GatewayFacts(NamedTuple):
     service: ServiceStatus | None = None
     manager: ManagerKind | None = None
     served_by: int | None = None
+    server: str = DEFAULT
+    parked: bool = False
+    standalone: bool = False
     enabled_channels: tuple[str, ...] = ()
     masks: tuple[Mask, ...] = ()
     api: Api | None = None

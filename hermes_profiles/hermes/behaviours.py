@@ -92,7 +92,7 @@ BEHAVIOURS = (
         (0, 21, 3),
         Marker("hermes_cli/gateway_migrate.py"),
         "`hermes update` removes the services of named profiles and has default's gateway serve all",
-        "`hermes-gateways upgrade-check` says so before and after; `doctor --fix` leads over and back",
+        "says so before and after the update, leads the services over to the one gateway, and back",
     ),
     BehaviourFact(
         Behaviour.ADOPTS_PROFILES,
