@@ -17,7 +17,7 @@ import pytest
 from command_runner import CANARY, LeakedCanary, Runner
 from nightly import NIGHTLY, SWITCH
 
-_KEPT = ("HERMES_JUDGE_PYTHON", SWITCH)  # switches of the test suite
+_KEPT = ("HERMES_JUDGE_PYTHON", "HERMES_NEWEST_PYTHON", SWITCH)  # switches of the test suite
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
@@ -100,7 +100,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     Tests marked `nightly` are skipped except in a nightly run.
     """
-    items.sort(key=lambda item: item.get_closest_marker("judge") is None and item.get_closest_marker("systemd") is None)
+    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("judge", "newest", "systemd")))
     for item in items:
         if not NIGHTLY and item.get_closest_marker("nightly") is not None:
             item.add_marker(pytest.mark.skip(reason=f"takes long: {SWITCH}=1"))

