@@ -10,15 +10,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import HERMES_HOME
-from hermes_profiles.hermes.files import CONFIG_FILE, LOCK_FILE, ROOT_FOLDER
+from hermes_profiles.hermes.files import CONFIG_FILE, LOCK_FILE, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.host_options import is_parked, is_standalone
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
 from .hermes_files import PidRecord, StateRecord, heartbeat, lock_record, pid_record, state_record
+from .host_gateway import HostGateway, host_gateway
 from .masks import Mask
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Processes, Usage, home_of, processes_of, same_start
@@ -58,12 +62,13 @@ class BackgroundQuery:
 
 @dataclass
 class SystemContext:
-    """What an observation depends on: layout, manager, process table, clock. Tests pass fakes."""
+    """What an observation depends on: layout, manager, process table, clock, environment. Tests pass fakes."""
 
     layout: Layout
     manager: Manager | None = None
     processes: Processes = field(default_factory=lambda: processes_of("linux"))
     clock: Callable[[], float] = time.time
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
 
@@ -89,6 +94,13 @@ class SystemContext:
     def user_home(self) -> Path:
         """Return the user's home, links resolved."""
         return Path(os.path.realpath(self.layout.user_home))
+
+    @cached_property
+    def hermes(self) -> HermesFacts:
+        """Return the behaviours of the installed Hermes; it is searched once."""
+        from .hermes_install import installed_facts
+
+        return installed_facts(self.layout, self.environment)
 
     def service_name(self, profile: str) -> ServiceName:
         """Return the name that Hermes gives to the service of a profile."""
@@ -134,11 +146,12 @@ def survey(
     Raises ManagerError where the manager cannot be reached.
     """
     strays = _by_home(world)
-    multiplexer = _multiplexer(world)
+    own = {profile: _own_facts(world, profile, strays) for profile in profiles}
+    servers = _servers(world, own)
     seen = {}
-    for profile in profiles:
-        facts = _facts(world, profile, strays, multiplexer)
+    for profile, facts in own.items():
         masks = known.masks(profile, facts.process) if facts.process is not None else ()
+        facts = _with_server(world, facts, servers)
         seen[profile] = facts._replace(enabled_channels=known.channels.get(profile, ()), masks=masks)
     answers = known.ask({profile: facts for profile, facts in seen.items() if facts.process is not None})
     statuses = world.statuses(profiles)
@@ -220,12 +233,8 @@ def _has_our_root(process: Process, world: SystemContext) -> bool:
     return root == os.path.realpath(world.layout.root)
 
 
-def _facts(
-    world: SystemContext,
-    profile: str,
-    strays: Mapping[str, tuple[Process, ...]],
-    multiplexer: tuple[Process, StateRecord] | None,
-) -> GatewayFacts:
+def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Process, ...]]) -> GatewayFacts:
+    """Return what was observed of a profile's own home, without a gateway that serves it from another one."""
     home = world.layout.home(profile)
     record = pid_record(home)
     proof = match_process(home, world, record)
@@ -233,9 +242,6 @@ def _facts(
         proof = proof._replace(process=match_process(home, world, lock_record(home)).process)
     others = strays.get(os.path.realpath(home), ())
     process = proof.process or (others[0] if others else None)
-    served_by = None
-    if multiplexer is not None and profile != DEFAULT and profile in multiplexer[1].served:
-        served_by = multiplexer[0].pid
     return GatewayFacts(
         profile=profile,
         record=record,
@@ -247,7 +253,6 @@ def _facts(
         runtime=_redacted_state(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,
         manager=world.manager.kind if world.manager is not None else None,
-        served_by=served_by,
         now=world.clock(),
         started_at=world.processes.epoch(process) if process is not None else None,
     )
@@ -301,28 +306,97 @@ def live_gateways(gateways: Mapping[str, Gateway]) -> dict[str, LiveGateway]:
     return found
 
 
-def served_by_default(world: SystemContext, profiles: Sequence[str]) -> tuple[str, ...]:
-    """Return the profiles that the live gateway of default serves; the manager is not queried."""
-    found = _multiplexer(world)
-    return tuple(name for name in profiles if name != DEFAULT and name in found[1].served) if found is not None else ()
+def servers_of(world: SystemContext, profiles: Sequence[str]) -> dict[str, str]:
+    """Return profile → the profile whose live gateway serves it, for those served by another profile's gateway.
 
-
-def _multiplexer(world: SystemContext) -> tuple[Process, StateRecord] | None:
-    """Return the live multiplexer (the default gateway) and its state record, None without one.
-
-    The record counts only while the process lives: the list of served profiles stays in the file after multiplexing
-    ends.
+    The manager is not queried.
     """
-    home = world.layout.home(DEFAULT)
-    runtime = state_record(home)
-    if runtime is None or not runtime.served:
-        return None
-    process = (
-        match_process(home, world, pid_record(home)).process or match_process(home, world, lock_record(home)).process
+    servers = _servers(world, {})
+    found = {name: _server_for(name, servers) for name in profiles}
+    return {name: server.profile for name, server in found.items() if server is not None}
+
+
+class Server(NamedTuple):
+    """A live gateway that serves several profiles.
+
+    `profile`: the one it was started for; `served`: those it serves, the first one has the channels whose names have no
+    prefix in `record`, its state record; `started_at`: epoch seconds.
+    """
+
+    profile: str
+    process: Process
+    served: tuple[str, ...]
+    record: StateRecord | None
+    started_at: float | None
+
+
+def _servers(world: SystemContext, own: Mapping[str, GatewayFacts]) -> tuple[Server, ...]:
+    """Return the live gateways of this root that serve several profiles; that of the host record comes first."""
+    host = host_gateway(
+        world.environment, world.layout.user_home, processes=world.processes, platform=world.layout.platform
     )
-    if process is None or runtime.pid != process.pid or _serves_no_more(world, home, process):
+    first = _profile_of(host.home, world) if host is not None else None
+    names = dict.fromkeys(filter(None, (first, DEFAULT)))
+    names |= dict.fromkeys(name for name, facts in own.items() if facts.process is not None)
+    found = (_server(world, name, own.get(name), host if name == first else None) for name in names)
+    return tuple(server for server in found if server is not None)
+
+
+def _profile_of(home: Path, world: SystemContext) -> str | None:
+    """Return the profile of this root that has a home, None for a home of another root."""
+    place, root = os.path.realpath(home), os.path.realpath(world.layout.root)
+    if place == root:
+        return DEFAULT
+    folder, name = os.path.split(place)
+    return name if folder == os.path.join(root, PROFILES_FOLDER) else None
+
+
+def _server(world: SystemContext, profile: str, own: GatewayFacts | None, host: HostGateway | None) -> Server | None:
+    """Return the live gateway of a profile where it serves others, None for others; `host`: its host record.
+
+    A list of served profiles counts only while its process lives: it stays in the file after multiplexing ends. The
+    list in the host record is written when it is settled.
+    """
+    home = world.layout.home(profile)
+    record = own.runtime if own is not None else state_record(home)
+    if host is None and (record is None or not record.served):
         return None
-    return process, runtime
+    process = own.process if own is not None else _process_of(world, home)
+    if process is None:
+        return None
+    is_current = record is not None and record.pid == process.pid
+    if host is not None and host.process.pid == process.pid:
+        served = host.profiles
+    elif record is not None and is_current and not _serves_no_more(world, home, process):
+        served = record.served
+    else:
+        return None
+    if own is None and is_current:
+        record = _redacted_state(world.layout, profile)
+    return Server(profile, process, served, record if is_current else None, world.processes.epoch(process))
+
+
+def _process_of(world: SystemContext, home: Path) -> Process | None:
+    """Return the proven process in the pid file or the lock file of a home, None without one."""
+    return match_process(home, world, pid_record(home)).process or match_process(home, world, lock_record(home)).process
+
+
+def _server_for(profile: str, servers: Sequence[Server]) -> Server | None:
+    """Return the gateway of another profile that serves this one, None without one."""
+    return next((each for each in servers if each.profile != profile and profile in each.served), None)
+
+
+def _with_server(world: SystemContext, facts: GatewayFacts, servers: Sequence[Server]) -> GatewayFacts:
+    """Return the facts with the gateway that serves the profile, and what the profile says about it."""
+    server = _server_for(facts.profile, servers)
+    if server is not None:
+        facts = facts._replace(served_by=server.process.pid, server=server.profile)
+    if facts.profile == DEFAULT:  # Hermes ignores both in the default profile
+        return facts
+    home = world.layout.home(facts.profile)
+    parks = is_parked(home) and world.hermes.has(Behaviour.PARKS_PROFILES)
+    alone = world.hermes.has(Behaviour.PARKS_PROFILES) and is_standalone(home)
+    return facts._replace(parked=parks, standalone=alone)
 
 
 def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
@@ -338,4 +412,4 @@ def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
     if started is None or started <= changed:
         return False
     # A variable of the service, or a release that always multiplexes, is not visible here: nothing was switched off.
-    return multiplexing_asked(home, process.variables or {}) is False
+    return multiplexing_asked(home, process.variables or {}) is False and not world.hermes.has(Behaviour.ONE_GATEWAY)

@@ -56,7 +56,7 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     if facts.process is not None:
         return _of_process(facts, facts.process)
     if facts.served_by is not None:
-        return GatewayState.SERVED, f"served by default (PID {facts.served_by})"
+        return GatewayState.SERVED, f"served by {facts.server} (PID {facts.served_by})"
     waiting = _of_manager(facts)
     if waiting is not None:
         return waiting

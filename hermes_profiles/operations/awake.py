@@ -67,7 +67,9 @@ class AwakeRun:
 
     def _world(self, manager: Manager) -> SystemContext:
         manager.check()
-        return SystemContext(self._session.layout, manager, processes_of(sys.platform))
+        return SystemContext(
+            self._session.layout, manager, processes_of(sys.platform), environment=self._session.environment
+        )
 
     def on(self, ways: tuple[str, ...], *, linger: bool, force: bool) -> AwakeResult:
         """Turn wakefulness on. Raises Refused or ManagerError, before anything is written, where it cannot work."""

@@ -120,7 +120,7 @@ class FleetSession(Session):
     @cached_property
     def world(self) -> SystemContext:
         """Return the system that is observed; without a manager when none can be used."""
-        return SystemContext(self.layout, self.reachable, processes_of(sys.platform))
+        return SystemContext(self.layout, self.reachable, processes_of(sys.platform), environment=self.environment)
 
     @cached_property
     def due(self) -> Manager:
@@ -183,7 +183,8 @@ class FleetSession(Session):
     def observe_cheaply(self, profiles: Sequence[str]) -> dict[str, Gateway]:
         """Return the gateways of profiles; no manager is queried where no service can be."""
         if not has_services(self):
-            return survey(SystemContext(self.layout, None, processes_of(sys.platform)), profiles)
+            system = SystemContext(self.layout, None, processes_of(sys.platform), environment=self.environment)
+            return survey(system, profiles)
         return self.observe(profiles)
 
     def observe(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:

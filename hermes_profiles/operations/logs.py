@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from hermes_profiles.gateways.observe import SystemContext, served_by_default
+from hermes_profiles.gateways.observe import SystemContext, servers_of
 from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
 from hermes_profiles.logs.filters import Filter
@@ -16,7 +16,6 @@ from hermes_profiles.logs.history import LogHistory, TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
 from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import sources_of, units_of
-from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
@@ -106,7 +105,7 @@ class LogReader:
         self._session = session
         self._named, self._excluded, self._group, self._filter = request
         self._sink = sink
-        self._world = SystemContext(session.layout)
+        self._world = SystemContext(session.layout, environment=session.environment)
         selection = session.selection(self._named, self._excluded, self._group)
         self._profiles: tuple[str, ...] = selection.profiles
         self._is_fixed = selection.named and self._group is None
@@ -179,18 +178,19 @@ class LogReader:
         )
 
     def _with_server(self) -> tuple[str, ...]:
-        """Return the profiles whose logs are read; default is one when its gateway serves another of them."""
-        if DEFAULT in self._profiles or DEFAULT in self._excluded:
-            return self._profiles
-        served = served_by_default(self._world, self._profiles)
-        if not served:
-            return self._profiles
-        if DEFAULT not in self._reported:
-            self._reported.add(DEFAULT)
-            are = "is" if len(served) == 1 else "are"
-            self._sink.note(f"{', '.join(served)} {are} served by default: their records are in the log of its gateway")
-        self._sink.profiles((DEFAULT, *self._profiles))
-        return (DEFAULT, *self._profiles)
+        """Return the profiles whose logs are read, with those whose gateway serves another of them."""
+        found = servers_of(self._world, self._profiles)
+        servers = tuple(sorted({*found.values()} - {*self._profiles, *self._excluded}))
+        for server in servers:
+            served = [name for name, its in found.items() if its == server]
+            if f"server {server}" not in self._reported:
+                self._reported.add(f"server {server}")
+                are = "is" if len(served) == 1 else "are"
+                records = "their records are in the log of its gateway"
+                self._sink.note(f"{', '.join(served)} {are} served by {server}: {records}")
+        if servers:
+            self._sink.profiles((*servers, *self._profiles))
+        return (*servers, *self._profiles)
 
     def _update_profiles(self) -> None:
         """Add profiles that are new, and drop those that are gone."""

@@ -196,13 +196,22 @@ def attached_services(session: FleetSession, profile: str) -> list[Attached]:
     Raises ManagerError when there is such a service and its manager cannot be reached.
     """
     if not has_services(session):  # no manager is queried
-        return [attached_to(SystemContext(session.layout, None, processes_of(sys.platform)), profile)]
+        return [
+            attached_to(
+                SystemContext(session.layout, None, processes_of(sys.platform), environment=session.environment),
+                profile,
+            )
+        ]
     found = [_main(session, profile)]
     for manager in other_managers(session):
         service = manager.service(session.world.service_name(profile), profile)
         if service.path.exists():
             found.append(
-                _reached(SystemContext(session.layout, manager, session.world.processes), profile, service.path)
+                _reached(
+                    SystemContext(session.layout, manager, session.world.processes, environment=session.environment),
+                    profile,
+                    service.path,
+                )
             )
     return [found[0], *(each for each in found[1:] if each.is_installed)]
 

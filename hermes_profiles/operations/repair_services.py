@@ -105,7 +105,12 @@ class ServiceRepairs:
             raise
 
     def _attached(self, repair: RemoveService) -> Attached:
-        world = SystemContext(self._session.layout, self._manager(repair.manager), self._session.world.processes)
+        world = SystemContext(
+            self._session.layout,
+            self._manager(repair.manager),
+            self._session.world.processes,
+            environment=self._session.environment,
+        )
         return attached_to(world, repair.unit.removeprefix(f"{UNIT}-"))
 
     def _manager(self, kind: str) -> Manager:
@@ -145,9 +150,9 @@ class ServiceRepairs:
         """Have managers read what changed on disk."""
         for kind in dict.fromkeys(self._reload):
             manager = self._manager(kind)
-            services = SystemContext(self._session.layout, manager, self._session.world.processes).services(
-                self._session.existing
-            )
+            services = SystemContext(
+                self._session.layout, manager, self._session.world.processes, environment=self._session.environment
+            ).services(self._session.existing)
             changed = [name for name, status in manager.query(services).items() if status.stale_definition]
             if changed:
                 self._refused(manager.load([each for each in services if each.profile in changed], enable=None))

@@ -144,9 +144,11 @@ class ServiceUndo:
         """Return a system whose manager responds. Raises ManagerError."""
         session = self._session
         if manager is session.due:
-            return SystemContext(session.layout, session.require_manager(), session.world.processes)
+            return SystemContext(
+                session.layout, session.require_manager(), session.world.processes, environment=session.environment
+            )
         manager.check()
-        return SystemContext(session.layout, manager, session.world.processes)
+        return SystemContext(session.layout, manager, session.world.processes, environment=session.environment)
 
     def _removed_profiles(self) -> Iterator[Attached]:
         """Yield the gateways and services of profiles whose folder is removed."""

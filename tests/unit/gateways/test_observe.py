@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,101 +13,19 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.gateways.masks import ChannelOwner, Mask
 from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway
-from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, observe_one, survey
-from hermes_profiles.gateways.processes import Process, Usage, ancestors
+from hermes_profiles.gateways.observe import ObservationHints, live_gateways, observe_one, survey
+from hermes_profiles.gateways.processes import Process, ancestors
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked
-from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.naming import ServiceName
+from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
+from tests.support.observed_root import NOW, RUN, Root, status
 
 S, A = GatewayState, Activity
-NOW = 1_800_000_000.0
-RUN = ("hermes", "gateway", "run")
 CATALOG = load_catalog()
-
-
-class Table:
-    """A process table: pid → process; counts how often it is searched."""
-
-    def __init__(self) -> None:
-        self.live: dict[int, Process] = {}
-        self.owners: dict[Path, int] = {}
-        self.searched = 0
-
-    def add(self, pid: int, *words: str, parent: int = 1, started: float = 1000.0, **variables: str) -> None:
-        self.live[pid] = Process(pid, started, "S", parent, words or RUN, variables)
-
-    def find(self, pid: int) -> Process | None:
-        return self.live.get(pid)
-
-    def gateways(self) -> tuple[Process, ...]:
-        self.searched += 1
-        return tuple(each for each in self.live.values() if each.is_gateway)
-
-    def lock_owner(self, path: Path) -> int | None:
-        return self.owners.get(path)
-
-    def usage(self, process: Process) -> Usage:
-        return Usage(1, 1, 1, 3600.0)
-
-    def epoch(self, process: Process) -> float | None:
-        return NOW - 3600.0
-
-
-class Told:
-    """A manager with given statuses that counts its queries."""
-
-    kind = ManagerKind.SYSTEMD
-
-    def __init__(self, **statuses: ServiceStatus) -> None:
-        self.statuses = statuses
-        self.asked: list[tuple[str, ...]] = []
-
-    def service(self, name: ServiceName, profile: str) -> Service:
-        return Service(profile, name, Path("/units") / f"{name.unit}.service")
-
-    def query(self, services: Sequence[Service]) -> dict[str, ServiceStatus]:
-        self.asked.append(tuple(each.profile for each in services))
-        none = ServiceStatus(False, False, A.INACTIVE)
-        return {each.profile: self.statuses.get(each.profile, none) for each in services}
-
-
-class Root:
-    def __init__(self, user_home: Path, *profiles: str) -> None:
-        self.layout = Layout(user_home / ".hermes", user_home)
-        self.table = Table()
-        self.manager = Told()
-        self.world = SystemContext(self.layout, self.manager, self.table, lambda: NOW)  # type: ignore[arg-type]
-        self.profiles = profiles
-        for name in profiles:
-            self.layout.home(name).mkdir(parents=True, exist_ok=True)
-
-    def home(self, name: str) -> str:
-        return str(self.layout.home(name))
-
-    def write(self, profile: str, name: str, data: Any) -> None:
-        path = self.layout.home(profile) / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(data if isinstance(data, str) else json.dumps(data))
-
-    def runs(self, profile: str, pid: int, *, state: str = "running", parent: int = 1, **more: Any) -> None:
-        """Have a gateway run that wrote all its files."""
-        self.table.add(pid, "hermes", "-p", profile, "gateway", "run", parent=parent, HERMES_HOME=self.home(profile))
-        me = {"pid": pid, "start_time": 1000}
-        self.write(profile, "gateway.pid", me)
-        self.write(profile, "gateway_state.json", {**me, "gateway_state": state, "platforms": {}, **more})
-
-    def states(self, **more: Any) -> dict[str, str]:
-        return {name: str(each.state) for name, each in survey(self.world, self.profiles, **more).items()}
 
 
 @pytest.fixture
 def root(isolated: Path) -> Root:
     return Root(isolated, "default", "ops", "work")
-
-
-def status(activity: Activity = A.ACTIVE, pid: int | None = None, **more: Any) -> ServiceStatus:
-    return ServiceStatus(True, True, activity, pid)._replace(**more)
 
 
 def test_survey_needs_one_manager_query_and_one_scan(root: Root) -> None:
