@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from observed_root import NOW, RUN, Root, status
 
 from hermes_profiles.conflicts.overlay import masks_in_force, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
@@ -17,7 +18,6 @@ from hermes_profiles.gateways.observe import ObservationHints, live_gateways, ob
 from hermes_profiles.gateways.processes import Process, ancestors
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked
 from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
-from tests.support.observed_root import NOW, RUN, Root, status
 
 S, A = GatewayState, Activity
 CATALOG = load_catalog()

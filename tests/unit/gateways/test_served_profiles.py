@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from observed_root import Root, status
 
 from hermes_profiles.gateways.model import GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import observe_one, servers_of, survey
 from hermes_profiles.hermes.version import BASE, facts_of
-from tests.support.observed_root import Root, status
 
 S = GatewayState
 NEWEST = facts_of((0, 22, 2))
