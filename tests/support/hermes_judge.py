@@ -23,7 +23,7 @@ import contextlib, io, json, logging, os, sys
 sys.dont_write_bytecode = True
 logging.disable(logging.CRITICAL)
 rows = json.load(sys.stdin)
-import hermes_cli.env_loader, gateway.config, hermes_cli.plugins, hermes_cli.config, yaml  # once, for all children
+import hermes_cli.env_loader, gateway.config, hermes_cli.plugins, hermes_cli.config, utils  # once, for all children
 hermes_cli.plugins.discover_plugins()
 from gateway.platform_registry import platform_registry
 for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
@@ -33,7 +33,7 @@ def read_home(home):
     hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
     try:
         with open(os.path.join(home, "config.yaml"), encoding="utf-8") as file:
-            config = yaml.safe_load(file) or {}
+            config = utils.fast_safe_load(file.read()) or {}
     except FileNotFoundError:
         config = {}
     for key, value in config.items():  # gateway/run.py, "Top-level simple values"
@@ -109,17 +109,20 @@ def environment(user_home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def judge(homes: Sequence[Path], court: Path, *, variables: Sequence[str] = (), **inherited: str) -> list[Verdict]:
+def judge(
+    homes: Sequence[Path], court: Path, *, variables: Sequence[str] = (), python: str | None = None, **inherited: str
+) -> list[Verdict]:
     """Return the verdict on each home. `court` is an empty folder for the copies.
 
     Homes of one root are copied with their root, since a profile falls back to the root's auth.json.
+    `python`: of the judge, that of 0.19.0 without one; PYTHONPATH in `inherited` puts another release before it.
     """
     rows = [
         {"home": str(_copied(home, court / str(number))), "variables": list(variables)}
         for number, home in enumerate(homes)
     ]
     answer = subprocess.run(
-        [hermes_python(), "-c", _SCRIPT],
+        [python or hermes_python(), "-c", _SCRIPT],
         input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=300,
         env=environment(court, **inherited), cwd=court,
     )  # fmt: skip

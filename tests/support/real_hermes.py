@@ -22,13 +22,35 @@ def _version(python: str, package: str = "hermes-agent") -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def _tried() -> list[str]:
+    return [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
+
+
+def _base() -> str:
+    return next((python for python in _tried() if _version(python) == VERSION), "")
+
+
+def _newest() -> str:
+    python = os.environ.get("HERMES_NEWEST_PYTHON", "")
+    return python if python and _version(python, NEWEST_PACKAGE) == NEWEST_VERSION else ""
+
+
 def hermes_python() -> str:
     """Return HERMES_JUDGE_PYTHON or this Python; skips when neither has hermes-agent."""
-    tried = [python for python in (os.environ.get("HERMES_JUDGE_PYTHON"), sys.executable) if python]
-    for python in tried:
-        if _version(python) == VERSION:
-            return python
-    pytest.skip(f"NO JUDGE: hermes-agent {VERSION} is in none of {tried}; set HERMES_JUDGE_PYTHON to one that has it")
+    python = _base()
+    if not python:
+        pytest.skip(
+            f"NO JUDGE: hermes-agent {VERSION} is in none of {_tried()}; set HERMES_JUDGE_PYTHON to one that has it"
+        )
+    return python
+
+
+def judges() -> list[str]:
+    """Return the Pythons of all judges on this machine; skips without one."""
+    found = [python for python in (_base(), _newest()) if python]
+    if not found:
+        hermes_python()
+    return found
 
 
 def newest_python() -> str:
@@ -37,8 +59,8 @@ def newest_python() -> str:
     A test may import its modules. It may start `hermes` only in a process namespace of its own: `--all` commands of
     that release reach every gateway of the account.
     """
-    python = os.environ.get("HERMES_NEWEST_PYTHON", "")
-    if not python or _version(python, NEWEST_PACKAGE) != NEWEST_VERSION:
+    python = _newest()
+    if not python:
         pytest.skip(
             f"NO NEWEST JUDGE: set HERMES_NEWEST_PYTHON to the Python of an environment with "
             f"{NEWEST_PACKAGE} {NEWEST_VERSION}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from command_root import CommandRoot
 from command_runner import Runner
-from real_hermes import hermes_python
+from real_hermes import judges
 
 
 def _libraries(python: str) -> set[str]:
@@ -19,10 +19,9 @@ def _hermes_installs_nothing() -> Iterator[None]:
 
     The `.env` of a gateway forbids it: services pass on no other variables.
     """
-    python = hermes_python()
-    before = _libraries(python)
+    before = {python: _libraries(python) for python in judges()}
     yield
-    new = sorted(_libraries(python) - before)
+    new = sorted(name for python, found in before.items() for name in _libraries(python) - found)
     assert not new, f"HERMES_DISABLE_LAZY_INSTALLS=1 was missing: {', '.join(new)}"
 
 
