@@ -20,6 +20,7 @@ class Behaviour(StrEnum):
     CONTROL_SOCKET = "control-socket"
     DELETION_MARKERS = "deletion-markers"
     FOLDS_ON_UPDATE = "folds-on-update"
+    PROFILE_INGRESS = "profile-ingress"
     ADOPTS_PROFILES = "adopts-profiles"
     EXPANDS_CONFIG = "expands-config"
     HASHED_ROOT_SERVICES = "hashed-root-services"
@@ -93,6 +94,14 @@ BEHAVIOURS = (
         Marker("hermes_cli/gateway_migrate.py"),
         "`hermes update` removes the services of named profiles and has default's gateway serve all",
         "says so before and after the update, leads the services over to the one gateway, and back",
+    ),
+    BehaviourFact(
+        Behaviour.PROFILE_INGRESS,
+        (0, 21, 3),
+        Marker("gateway/platforms/base.py", "serves_profile_prefix"),
+        "a gateway for all profiles serves what listens on a port at `/p/NAME/` of default's port, and reads accounts, "
+        "allow-lists, pairing approvals and jobs of each profile from that profile alone",
+        "`run-mode multiplex` writes the setting only, and names as limits only what is left",
     ),
     BehaviourFact(
         Behaviour.ADOPTS_PROFILES,

@@ -30,3 +30,21 @@ ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
 # The key of the setting in config.yaml, at the top or below `gateway`.
 SETTING = "multiplex_profiles"
+
+# Later releases (hermes/behaviours.py, FOLDS_ON_UPDATE and ONE_GATEWAY).
+# In default's config.yaml: whether `hermes update` folds services by itself; true where unset
+# (hermes_cli/gateway_migrate_guards.py, `auto_migration_opted_out`).
+AUTO_MIGRATION = ("gateway", "auto_multiplex_migration")
+# In a named profile's config.yaml: it keeps a gateway of its own (hermes_cli/profiles.py, `profile_is_standalone`).
+STANDALONE = ("gateway", "standalone")
+# Hermes 0.22.2, hermes_cli/gateway_multiplex_mode.py, STANDALONE_DEPRECATION_NOTICE, in our words.
+STANDALONE_END = (
+    "`gateway.standalone` is temporary: Hermes removes it, without a date, once its one gateway does what separate "
+    "gateways did"
+)
+MIGRATE_COMMAND = "hermes gateway migrate --multiplex"  # folds now what `hermes update` would fold
+# Channels of a named profile that its part of the one gateway does not start (gateway/run_adapters.py, 0.22.2).
+SHARED_INGRESS = frozenset({"relay"})
+# Channels that the default's own listener serves for each profile, with the path after `/p/NAME`
+# (gateway/config.py, SHARED_LISTENER_MIRROR_PATHS); the others that listen get `/p/NAME/` as well.
+MIRRORED = {"api_server": "/v1", "webhook": "/webhooks/ROUTE"}
