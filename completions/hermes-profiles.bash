@@ -119,7 +119,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='team' ;;
         'team run-mode')
-            options='--yes --install --timeout --dry-run --manager --home --json --help'
+            options='--yes --install --standalone --timeout --dry-run --manager --home --json --help'
             values=' --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='=multiplex,processes' ;;
         'config')

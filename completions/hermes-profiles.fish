@@ -640,6 +640,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team check\'' -s h -l he
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\' 0 0' -a 'multiplex processes'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -s y -l yes -d 'Accept the listed consequences.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l install -d 'When switching back, install and start services for profiles without one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l standalone -d 'With `processes`: use the temporary exception of a Hermes with one gateway.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team run-mode\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'

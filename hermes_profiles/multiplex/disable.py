@@ -104,7 +104,8 @@ class _DisablePlanner:
     def run(self) -> None:
         """Collect the steps of all files."""
         for path, written in self._written.items():
-            if path.name == CONFIG_FILE or path.name == ENV_FILE or path.parent.name == SERVED.name:
+            is_setting = path.name in (CONFIG_FILE, ENV_FILE) or path.parent.name == SERVED.name
+            if is_setting or self._is_removed_service(path, written):
                 self._restore(path, written)
         self._restore_setting()
         if self._record is None:
@@ -113,6 +114,12 @@ class _DisablePlanner:
             self._remove_pinned(name, dict(rows))
         for name, channels in self._record.approvals.items():
             self._move_approvals(name, channels)
+
+    def _is_removed_service(self, path: Path, written: WrittenFile) -> bool:
+        """Return whether the switch removed a file of a service: other files that it writes are in the homes."""
+        is_folded = self._record is not None and self._record.folded
+        is_outside = self._layout.root not in path.parents or self._layout.state in path.parents
+        return is_folded and written.left is None and is_outside
 
     def _restore(self, path: Path, written: WrittenFile) -> None:
         """Restore the original bytes of a file that was not changed since."""

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.documents.yaml.set_path import set_path
+from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import parse_scalar
 from hermes_profiles.hermes import multiplexing
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
@@ -23,9 +25,11 @@ from .access import check_access, open_policy_issues, pairing_issues
 from .approvals import MovedApprovals, move_to_multiplexer
 from .busy_messages import allowlists_for_busy_messages, with_allowlists
 from .facts import MultiplexFacts, multiplex_setting
+from .ingress_limits import ingress_limit_issues
 from .limits import disabled_channels, limit_issues
 from .model import Issue, IssueSeverity, PinnedSetting
 from .saved_state import COMMAND, MULTIPLEX, SavedState
+from .update_settings import read_update_settings
 
 
 class EnablePlan(NamedTuple):
@@ -51,11 +55,15 @@ class EnablePlan(NamedTuple):
         return ChangePlan((*COMMAND, MULTIPLEX), "have one gateway serve all profiles", steps, profiles=tuple(profiles))
 
 
-def plan_enable(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> EnablePlan:
-    """Return the plan that has a multiplexer serve all these profiles.
+def plan_enable(
+    layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog, hermes: HermesFacts = BASE
+) -> EnablePlan:
+    """Return the plan that has a multiplexer serve all these profiles. `hermes`: the installed one.
 
     Raises DocumentError for a file that cannot be edited with certainty, Refused for one that other profiles read.
     """
+    if hermes.has(Behaviour.PROFILE_INGRESS):
+        return _plan_one_gateway(layout, facts, catalog, hermes)
     allowlists = allowlists_for_busy_messages(facts)
     facts = with_allowlists(facts, allowlists)
     access = check_access(facts, catalog)
@@ -74,8 +82,54 @@ def plan_enable(layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Ca
     path, before = multiplex_setting(layout.home(DEFAULT))
     steps = [*_set_multiplex(layout, path, before), *_pin_settings(layout, pinned, catalog)]
     steps += [step for each in moved for step in each.steps]
-    value_before = None if before is None else str(before).lower() if isinstance(before, bool) else str(before)
-    return EnablePlan(tuple(issues), pinned, moved, (path, value_before), tuple(steps))
+    return EnablePlan(tuple(issues), pinned, moved, (path, _setting_text(before)), tuple(steps))
+
+
+def _setting_text(value: object) -> str | None:
+    return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plan_one_gateway(
+    layout: Layout, facts: Mapping[str, MultiplexFacts], catalog: Catalog, hermes: HermesFacts
+) -> EnablePlan:
+    """Return the plan for a Hermes that reads accounts and access of each profile from the profile alone.
+
+    Nothing is pinned. What keeps a profile apart, or marks a migration of Hermes as unfinished, is removed.
+    """
+    settings = read_update_settings(layout, facts)
+    issues = (
+        *_overruled(facts),
+        *ingress_limit_issues(facts, catalog, parked=settings.parked),
+        *_conversations(facts),
+    )
+    path, before = multiplex_setting(layout.home(DEFAULT))
+    steps: list[Step] = [*_set_multiplex(layout, path, before)]
+    if hermes.has(Behaviour.ONE_GATEWAY):
+        for name in sorted(settings.standalone & set(facts)):
+            steps += set_in_config(layout, name, multiplexing.STANDALONE, None)
+    if settings.migration is not None:
+        manifest = settings.migration.path
+        steps.append(ReplaceFile(manifest, None, expected=signature(manifest)))
+    return EnablePlan(issues, (), (), (path, _setting_text(before)), tuple(steps))
+
+
+def set_in_config(layout: Layout, profile: str, path: tuple[str, ...], value: str | None) -> Iterator[ReplaceFile]:
+    """Yield the step that sets a key of config.yaml, or removes it with its empty section (None).
+
+    Raises DocumentError for a file that cannot be edited with certainty, Refused for one that other profiles read.
+    """
+    file = settings_file(layout, profile, CONFIG_FILE)
+    check_may_write(layout, file)
+    if value is not None:
+        document = set_path(file.config(), path, parse_scalar(value))
+    else:
+        document = delete_path(file.config(), path)
+        above = document.value().at(path[:-1])
+        if len(path) > 1 and above is not None and not above.items:
+            document = delete_path(document, path[:-1])
+    step = file.replaced(document.raw, private=False)
+    if step is not None:
+        yield step
 
 
 def _overruled(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
@@ -108,13 +162,8 @@ def _conversations(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
 
 
 def _set_multiplex(layout: Layout, path: tuple[str, ...], before: object) -> Iterator[ReplaceFile]:
-    if before is not None and is_truthy(before):
-        return
-    file = settings_file(layout, DEFAULT, CONFIG_FILE)
-    check_may_write(layout, file)
-    step = file.replaced(set_path(file.config(), path, parse_scalar("true")).raw, private=False)
-    if step is not None:
-        yield step
+    if before is None or not is_truthy(before):
+        yield from set_in_config(layout, DEFAULT, path, "true")
 
 
 def _pin_settings(layout: Layout, pinned: Sequence[PinnedSetting], catalog: Catalog) -> Iterator[ReplaceFile]:

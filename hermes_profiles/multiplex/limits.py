@@ -29,13 +29,13 @@ def limit_issues(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple
     others = {name: profile for name, profile in facts.items() if name != DEFAULT}
     found: list[Issue] = []
     for name, profile in facts.items():
-        found += _unreadable_files(profile)
+        found += unreadable_files(profile)
         found += _unread_variables(profile, catalog)
         if name in others:
             found += _listeners(profile, catalog)
             found += _environment_accounts(profile, catalog)
             found += _ignored_features(profile)
-    return (*found, *_duplicate_accounts(facts), *busy_message_issues(facts))
+    return (*found, *duplicate_accounts(facts), *busy_message_issues(facts))
 
 
 def disabled_channels(facts: Mapping[str, MultiplexFacts], catalog: Catalog) -> tuple[PinnedSetting, ...]:
@@ -58,7 +58,8 @@ def _is_off(profile: MultiplexFacts, channel: str) -> bool:
     return block.get("enabled") is False
 
 
-def _unreadable_files(profile: MultiplexFacts) -> Iterator[Issue]:
+def unreadable_files(profile: MultiplexFacts) -> Iterator[Issue]:
+    """Yield the files of a profile that cannot be read with certainty."""
     for problem in profile.problems:
         yield Issue(
             profile.name,
@@ -167,10 +168,12 @@ def _ignored_features(profile: MultiplexFacts) -> Iterator[Issue]:
         )
 
 
-def _duplicate_accounts(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
-    """Yield accounts and ports that two profiles share: in one process Hermes silently drops the second, or both
-    answer."""
-    wanted = {name: tuple(_wanted(name, one.held)) for name, one in facts.items()}
+def duplicate_accounts(facts: Mapping[str, MultiplexFacts], *, with_ports: bool = True) -> Iterator[Issue]:
+    """Yield accounts that two profiles share: in one process Hermes silently drops the second, or both answer.
+
+    `with_ports`: and ports that both would listen on.
+    """
+    wanted = {name: tuple(_wanted(name, one.held, with_ports=with_ports)) for name, one in facts.items()}
     index = HolderIndex({name: [mark for mark, _, _ in mine] for name, mine in wanted.items()})
     for name, mine in wanted.items():
         reported = set()
@@ -188,12 +191,12 @@ def _duplicate_accounts(facts: Mapping[str, MultiplexFacts]) -> Iterator[Issue]:
                 )
 
 
-def _wanted(name: str, held: ClaimedResources) -> Iterator[tuple[tuple[str, str], str, str]]:
+def _wanted(name: str, held: ClaimedResources, *, with_ports: bool) -> Iterator[tuple[tuple[str, str], str, str]]:
     """Yield (mark, channel, noun) of each account and port that a profile would use in the multiplexer."""
     for identity in held.identities:
         yield identity.place, identity.channel, identity.noun
     skipped = multiplexing.LISTENERS if name != DEFAULT else frozenset()
-    for claim in held.ports:
+    for claim in held.ports if with_ports else ():
         if claim.channel not in skipped:
             yield ("port", str(claim.port)), claim.channel, f"port {claim.port}"
 

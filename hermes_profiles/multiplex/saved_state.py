@@ -49,7 +49,7 @@ class SavedState(NamedTuple):
     `since`: start of the switch (ISO time); `services`: profile → its service; `setting`: the multiplex setting of
     config.yaml, None if unset; `pinned`: profile → (`file:dotted.key`, keyed fingerprint of the value) of settings that
     were written; `approvals`: profile → channels with moved approvals; `absent`: missing folders, relative to the
-    root, that only a multiplexer creates.
+    root, that only a multiplexer creates; `folded`: services of named profiles were removed.
     """
 
     phase: SwitchPhase
@@ -59,6 +59,7 @@ class SavedState(NamedTuple):
     pinned: Mapping[str, tuple[tuple[str, str], ...]] = {}
     approvals: Mapping[str, tuple[str, ...]] = {}
     absent: tuple[str, ...] = ()
+    folded: bool = False
 
 
 def timestamp() -> str:
@@ -134,6 +135,7 @@ def _parsed(data: Mapping[str, Any]) -> SavedState:
         {str(name): tuple((str(file), str(key)) for file, key in rows) for name, rows in data["isolated"].items()},
         {str(name): tuple(map(str, rows)) for name, rows in data["approvals"].items()},
         tuple(map(str, data["absent"])),
+        data.get("folded") is True,
     )
 
 

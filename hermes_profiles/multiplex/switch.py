@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
@@ -20,7 +21,13 @@ from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
 from hermes_profiles.fleet.executor import FleetExecutor
-from hermes_profiles.fleet.install import ServiceInstallPlan, plan_installation, plan_removal, service_files
+from hermes_profiles.fleet.install import (
+    ServiceInstallPlan,
+    plan_installation,
+    plan_removal,
+    removal_steps,
+    service_files,
+)
 from hermes_profiles.fleet.memory_check import default_stagger
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
@@ -31,10 +38,13 @@ from hermes_profiles.gateways.hermes_install import find_installation, program_f
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.gateways.observe import SystemContext, survey
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import STATE_FILE
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.host_options import is_parked
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.profiles.regular_file import read_regular
@@ -51,7 +61,7 @@ from .services import has_service, is_up, services_before
 _RECONNECT_TIME = 20.0
 _POLL = 0.2
 _LARGEST = 16 * 1024 * 1024
-_BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
+BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 # Channel and digest of a lock, from the name of its file.
 HeldLocks = frozenset[tuple[str, str]]
 
@@ -68,7 +78,8 @@ class SwitchResult(NamedTuple):
 class RunModeSwitch:
     """One switch of the run mode.
 
-    `on_outcome`: called with each outcome as it arrives; `settle`: seconds that a gateway may take.
+    `on_outcome`: called with each outcome as it arrives; `settle`: seconds that a gateway may take; `hermes`: the
+    installed one.
     """
 
     world: SystemContext
@@ -78,7 +89,13 @@ class RunModeSwitch:
     environment: Mapping[str, str]
     on_outcome: Callable[[Outcome], None] = lambda _: None
     settle: float = 90.0
+    hermes: HermesFacts = BASE
     warnings: list[Problem] = field(default_factory=list)
+
+    @property
+    def _folds(self) -> bool:
+        """Return whether services of named profiles are removed: Hermes would take each for a gateway of its own."""
+        return self.hermes.has(Behaviour.ONE_GATEWAY)
 
     # Enable
 
@@ -97,7 +114,7 @@ class RunModeSwitch:
         try:
             outcomes = [*self._stop_services(gateways)]
             facts = read_facts(layout, self.existing, self.catalog, self.environment)
-            enable = plan_enable(layout, facts, self.catalog)
+            enable = plan_enable(layout, facts, self.catalog, self.hermes)
             check(enable)
             record = with_plan(record._replace(setting=self._original_setting(record, enable)), enable, layout)
             records.write_saved_state(layout, record)
@@ -116,7 +133,10 @@ class RunModeSwitch:
         earlier = records.read_saved_state(layout)
         if earlier is not None:
             new = {name: each for name, each in was.items() if name not in earlier.services}
-            return earlier._replace(phase=SwitchPhase.GOING, services={**earlier.services, **new})
+            services = {**earlier.services, **new}
+            return earlier._replace(phase=SwitchPhase.GOING, services=services, folded=earlier.folded or self._folds)
+        if self._folds:
+            return SavedState(SwitchPhase.GOING, records.timestamp(), was, folded=True)
         made = [f"profiles/{name}/pairing" for name in self.existing if name != DEFAULT]
         absent = [
             path
@@ -134,7 +154,7 @@ class RunModeSwitch:
         named = [name for name in self.existing if name != DEFAULT and has_service(gateways[name])]
         running = [name for name in named if is_up(gateways[name])]
         outcomes = self._run_verb(Verb.STOP, running, gateways) if running else ()
-        _raise_failed(outcomes, "did not stop")
+        raise_failed(outcomes, "did not stop")
         enabled = [name for name in named if (service := gateways[name].service) is not None and service.enabled]
         self._set_enabled(enabled, enabled=False)
         return outcomes
@@ -146,14 +166,23 @@ class RunModeSwitch:
             ReplaceFile(path, Secret(content), mode, signature(path))
             for path, content, mode in (installation.files if installation is not None else ())
         ]
-        plan = enable.plan(steps)
+        folded = self._folded_services() if self._folds else {}
+        plan = enable.plan([*steps, *(step for files in folded.values() for step in removal_steps(files))])
         change = write(plan) if plan is not None else None
+        if folded:
+            raise_refused(self.manager.unload(self.world.services(tuple(folded))), "cannot be unloaded")
         services = self.world.services((DEFAULT,))
         if installation is not None:
-            _raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
+            raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
         elif default.service is not None and not default.service.enabled:
             self._set_enabled((DEFAULT,), enabled=True)
         return change
+
+    def _folded_services(self) -> dict[str, tuple[Path, ...]]:
+        """Return the files of the services of named profiles, which are down and disabled now."""
+        gateways = survey(self.world, self.existing)
+        found = {name: service_files(self.world, gateways[name]) for name in self.existing if name != DEFAULT}
+        return {name: files for name, files in found.items() if files}
 
     def _install_plan(self) -> ServiceInstallPlan:
         """Return the service of default, as `hermes-gateways install` would write it."""
@@ -176,7 +205,7 @@ class RunModeSwitch:
         """Start or restart the multiplexer, and wait until it serves every profile."""
         gateways = survey(self.world, (DEFAULT,))
         outcome = self._run_verb(Verb.RESTART, (DEFAULT,), gateways)[0]
-        _raise_failed((outcome,), "did not start as the multiplexer")
+        raise_failed((outcome,), "did not start as the multiplexer")
         deadline = time.monotonic() + min(_RECONNECT_TIME, self.settle)
         while True:
             missing = unserved(outcome.pid or 0)
@@ -194,7 +223,7 @@ class RunModeSwitch:
         Profiles are read from its state file; accounts that were connected before are found by their locks.
         """
         layout = self.world.layout
-        named = [name for name in self.existing if name != DEFAULT]
+        named = [name for name in self.existing if name != DEFAULT and not is_parked(layout.home(name))]
 
         def unserved(pid: int) -> str:
             written = state_record(layout.home(DEFAULT))
@@ -239,7 +268,9 @@ class RunModeSwitch:
             ) from error
         if not isinstance(error, Failed):
             return
-        left = [f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in _BAD]
+        left = [
+            f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in BAD_OUTCOMES
+        ]
         restored = "the former state was restored"
         text = f"{restored}, except {'; '.join(left)}" if left else restored
         raise StartFailed(
@@ -270,16 +301,20 @@ class RunModeSwitch:
         outcomes: list[Outcome] = []
         if is_up(default):
             stopped = self._run_verb(Verb.STOP, (DEFAULT,), gateways)
-            _raise_failed(stopped, "does not stop")
+            raise_failed(stopped, "does not stop")
             outcomes += stopped
         self._clear_served()
         removal = self._removal_steps(default, was)
+        gone = [name for name, before in services.items() if before.installed and not has_service(gateways[name])]
         plan = plan_disable(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
+        if gone:
+            raise_refused(self.manager.load(self.world.services(gone), enable=None), "cannot be loaded")
+            gateways = survey(self.world, self.existing)
         for relative in record.absent if record is not None else ():  # only a multiplexer creates these
             remove_empty(layout.root / relative)
         if removal:
-            _raise_refused(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
+            raise_refused(self.manager.unload(self.world.services((DEFAULT,))), "cannot be unloaded")
         self._restore_enabled(gateways, services)
         off = {name for name in self.existing if read_meta(layout.home(name))[0]}
         due = [name for name in self.existing if name in services and services[name].up and name not in off]
@@ -334,7 +369,7 @@ class RunModeSwitch:
         services = self.world.services(names)
         state = "enabled" if enabled else "disabled"
         if services:
-            _raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {state}")
+            raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {state}")
 
     def _run_verb(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Run a verb for services and return the outcomes. Raises KeyboardInterrupt after Ctrl-C."""
@@ -349,7 +384,7 @@ class RunModeSwitch:
         backend = ServiceBackend(self.world, self.manager, prepare, self.catalog)
         outcomes = FleetExecutor(verb, backend, options, self.on_outcome).run(names, gateways)
         if verb is not Verb.STOP:
-            guard.end([each.profile for each in outcomes if each.outcome in _BAD])
+            guard.end([each.profile for each in outcomes if each.outcome in BAD_OUTCOMES])
         if any(each.outcome is OutcomeKind.INTERRUPTED for each in outcomes):
             raise KeyboardInterrupt
         return outcomes
@@ -385,9 +420,9 @@ def apply_plan(world: SystemContext) -> Callable[[ChangePlan], str]:
     return lambda plan: apply(plan, layout=world.layout).change_id
 
 
-def _raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
+def raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
     """Raise Failed if an outcome is bad."""
-    bad = [each for each in outcomes if each.outcome in _BAD]
+    bad = [each for each in outcomes if each.outcome in BAD_OUTCOMES]
     if bad:
         raise Failed(
             f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}",
@@ -397,7 +432,8 @@ def _raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
         )
 
 
-def _raise_refused(refused: Mapping[str, str], what: str) -> None:
+def raise_refused(refused: Mapping[str, str], what: str) -> None:
+    """Raise Failed if a manager refused a service."""
     for name, reason in refused.items():
         raise Failed(
             f"the service of {name} {what}: {reason}",

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.behaviours import Behaviour
-from hermes_profiles.hermes.files import CONFIG_FILE, MIGRATION_FILE, REWRITTEN_MARKER
-from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION
+from hermes_profiles.hermes.files import CONFIG_FILE, MIGRATION_FILE, REWRITTEN_MARKER, STATE_FILE
+from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION, STANDALONE_END
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
@@ -93,6 +93,18 @@ def read_migration(layout: Layout) -> Migration | None:
     return Migration(path, str(data.get("migrated_at") or ""), names)
 
 
+def standalone_reason(home: Path) -> str:
+    """Return why the gateway of a home serves only itself, as Hermes 0.21.4 recorded it; "" without a reason.
+
+    The text can contain an error message of Hermes: redact it before it is shown.
+    """
+    try:
+        data = json.loads(read_regular(home / STATE_FILE, _LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return str(data.get("multiplex_standalone_reason") or "") if isinstance(data, dict) else ""
+
+
 def fold_warning(
     layout: Layout, hermes: HermesFacts, profiles: Iterable[str], managed: Mapping[str, Any] | None = None
 ) -> Problem | None:
@@ -114,3 +126,22 @@ def fold_warning(
         "see what it would do with `hermes-gateways upgrade-check`; keep the services with "
         f"`hermes-profiles config set default {'.'.join(AUTO_MIGRATION)} false`",
     )
+
+
+def standing_warnings(settings: UpdateSettings) -> list[Problem]:
+    """Return the warnings of a root on a Hermes with one gateway: temporary settings, an unfinished migration."""
+    found = []
+    if settings.standalone:
+        names = ", ".join(sorted(settings.standalone))
+        found.append(Problem("temporary", f"{names}: {STANDALONE_END}", "gateway.standalone"))
+    if settings.migration is not None:
+        found.append(
+            Problem(
+                "half-migrated",
+                "a migration of Hermes to one gateway is unfinished",
+                str(settings.migration.path),
+                "finish it with `hermes-profiles team run-mode multiplex`, or take it back with "
+                "`hermes-profiles team run-mode processes --standalone`",
+            )
+        )
+    return found

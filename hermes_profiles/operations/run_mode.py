@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import ChangeEntry, Journal
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.changes.undo_plan import plan_undo
+from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
 from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import ancestors
@@ -28,32 +30,50 @@ from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, SwitchPhase, resulting_mode
 from hermes_profiles.multiplex.services import gateway_issues, has_service, is_up
+from hermes_profiles.multiplex.standalone import StandaloneSwitch, plan_separate
 from hermes_profiles.multiplex.switch import RunModeSwitch, SwitchResult, apply_plan
+from hermes_profiles.multiplex.update_settings import (
+    fold_warning,
+    read_update_settings,
+    standalone_reason,
+    standing_warnings,
+)
 from hermes_profiles.profiles.profile import environment_of
+from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.teams.model import read_teams
 
 from .fleet_context import FleetSession, other_managers
-from .install_services import InstallRequest, install
+from .install_services import InstallRequest, ServiceInstaller, install
 from .run_fleet import SETTLE
 
+Switch = TypeVar("Switch", bound=RunModeSwitch)
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED)
 
 
 class ServedProfile(NamedTuple):
-    """One profile and the profile whose gateway serves it, None when no gateway does."""
+    """One profile and the profile whose gateway serves it, None when no gateway does.
+
+    `why`: why it is not served like the others on a Hermes with one gateway, None where nothing is special.
+    """
 
     profile: str
     team: str | None
     served_by: str | None
     state: GatewayState
     pid: int | None
+    why: str | None = None
 
 
 class RunModeStatus(NamedTuple):
-    """The run mode of a root. `unfinished`: a switch was interrupted."""
+    """The run mode of a root. `unfinished`: a switch was interrupted; `one_gateway`: Hermes knows one mode only.
+
+    `reason`: why default's gateway serves only itself all the same, "" without a reason.
+    """
 
     mode: str
     unfinished: bool
+    one_gateway: bool
+    reason: str
     profiles: tuple[ServedProfile, ...]
     warnings: tuple[Problem, ...]
     errors: tuple[Problem, ...]
@@ -63,7 +83,8 @@ class RunModeResult(NamedTuple):
     """The result of a switch, or of its dry run.
 
     `enable`: what is written for one gateway for all; `stops`, `disables`, `enables`, `starts`, `installs`: the
-    profiles whose services a dry run would touch; `plan`: the file changes of a dry run.
+    profiles whose services a dry run would touch; `plan`: the file changes of a dry run; `standalone`: profiles that
+    run gateways of their own by the temporary setting of Hermes.
     """
 
     mode: str
@@ -79,6 +100,7 @@ class RunModeResult(NamedTuple):
     outcomes: tuple[Outcome, ...] = ()
     change: str | None = None
     warnings: tuple[Problem, ...] = ()
+    standalone: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -126,13 +148,14 @@ def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> 
         )
     mode = resulting_mode(Journal(session.layout.state), entry)
     switch = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
-    return switch.to_processes() if mode == MULTIPLEX else switch.to_multiplex()
+    return switch.undo_multiplex() if mode == MULTIPLEX else switch.to_multiplex()
 
 
 class RunMode:
     """The run mode of a root. `yes`: accept the issues that the user may decide; `install`: write missing services.
 
-    `write`: makes the change of files, and returns its id.
+    `standalone`: use the temporary setting of a Hermes with one gateway; `write`: makes the change of files, and
+    returns its id.
     """
 
     def __init__(
@@ -142,6 +165,7 @@ class RunMode:
         *,
         yes: bool = False,
         install: bool = False,
+        standalone: bool = False,
         dry_run: bool = False,
         write: Callable[[ChangePlan], str] | None = None,
     ) -> None:
@@ -149,17 +173,24 @@ class RunMode:
         self._timeout = timeout
         self._yes = yes
         self._install = install
+        self._standalone = standalone
+        self._hermes = installed_facts(session.layout, session.environment)
         self._dry_run = dry_run
         self._write = write or apply_plan(session.world)
         self._target = ""
         self._notes: list[Problem] = []
 
+    @property
+    def _is_one_gateway(self) -> bool:
+        return self._hermes.has(Behaviour.ONE_GATEWAY)
+
     def status(self) -> RunModeStatus:
         """Return the run mode, and which gateway serves each profile."""
-        session = self._session
+        session, layout = self._session, self._session.layout
         gateways = session.observe(session.existing)
-        teams = read_teams(session.layout, session.existing)
-        unfinished = saved_state.is_unfinished(session.layout)
+        teams = read_teams(layout, session.existing)
+        unfinished = saved_state.is_unfinished(layout)
+        settings = read_update_settings(layout, session.existing if self._is_one_gateway else ())
         profiles = tuple(
             ServedProfile(
                 name,
@@ -167,22 +198,36 @@ class RunMode:
                 _served_by(gateways[name]),
                 gateways[name].state,
                 gateways[name].pid,
+                "standalone" if name in settings.standalone else "parked" if name in settings.parked else None,
             )
             for name in session.existing
         )
         return RunModeStatus(
-            self._mode(),
+            self._mode(gateways),
             unfinished,
+            self._is_one_gateway,
+            self._standalone_reason(gateways),
             profiles,
-            tuple(dict.fromkeys(session.manager_problems)),
+            tuple(dict.fromkeys([*session.manager_problems, *standing_warnings(settings)])),
             (self._unfinished_problem(),) if unfinished else (),
         )
 
-    def _mode(self) -> str:
-        layout, environment = self._session.layout, self._session.environment
-        hermes = installed_facts(layout, environment)
-        asked = multiplexing_asked(layout.home(DEFAULT), environment)
-        return MULTIPLEX if asked or hermes.has(Behaviour.ONE_GATEWAY) else PROCESSES
+    def _standalone_reason(self, gateways: Mapping[str, Gateway]) -> str:
+        default = gateways.get(DEFAULT)
+        if not self._is_one_gateway or default is None or default.process is None:
+            return ""
+        layout = self._session.layout
+        reason = standalone_reason(layout.home(DEFAULT))
+        return redacted((reason,), secrets_around(layout, DEFAULT, self._session.catalog))[0] if reason else ""
+
+    def _mode(self, gateways: Mapping[str, Gateway]) -> str:
+        """Return the run mode: the setting, or with one gateway by rule what is running."""
+        asked = multiplexing_asked(self._session.layout.home(DEFAULT), self._session.environment)
+        if not self._is_one_gateway:
+            return MULTIPLEX if asked else PROCESSES
+        is_served = any(each.state is GatewayState.SERVED for each in gateways.values())
+        own = any(name != DEFAULT and each.process is not None for name, each in gateways.items())
+        return PROCESSES if own and not is_served else MULTIPLEX
 
     def _unfinished_problem(self) -> Problem:
         return Problem(
@@ -199,9 +244,8 @@ class RunMode:
         session, layout = self._session, self._session.layout
         session.require_manager()
         gateways = session.observe(session.existing)
-        enable = plan_enable(
-            layout, read_facts(layout, session.existing, session.catalog, session.environment), session.catalog
-        )
+        facts = read_facts(layout, session.existing, session.catalog, session.environment)
+        enable = plan_enable(layout, facts, session.catalog, self._hermes)
         self._check([*self._service_issues(gateways), *enable.issues])
         if self._is_enabled(gateways, enable):
             return self._unchanged()
@@ -216,7 +260,10 @@ class RunMode:
         record = saved_state.read_saved_state(self._session.layout)
         if enable.steps or (record is not None and record.phase is not SwitchPhase.THERE):
             return False
-        named = [gateway for name, gateway in gateways.items() if name != DEFAULT]
+        if self._is_one_gateway and any(has_service(each) for name, each in gateways.items() if name != DEFAULT):
+            return False  # Hermes takes an installed service for a gateway of the profile's own
+        parked = read_update_settings(self._session.layout, gateways).parked if self._is_one_gateway else ()
+        named = [gateway for name, gateway in gateways.items() if name != DEFAULT and name not in parked]
         return is_up(gateways[DEFAULT]) and all(
             each.state is GatewayState.SERVED and not (each.service is not None and each.service.enabled)
             for each in named
@@ -266,16 +313,33 @@ class RunMode:
             warnings=self._warnings(),
         )
 
+    def undo_multiplex(self) -> RunModeResult:
+        """Undo a switch to the multiplexer. Raises Refused where an older Hermes made it: it would not be the same."""
+        record = saved_state.read_saved_state(self._session.layout)
+        if not self._is_one_gateway or (record is not None and record.folded):
+            return self._leave_multiplexer(self._session.observe(self._session.existing))
+        raise self._no_such_mode("that switch was made under a Hermes with separate gateways")
+
     def to_processes(self) -> RunModeResult:
         """Have each profile run a gateway of its own. Raises RunModeBlocked."""
         self._target = PROCESSES
         session, layout = self._session, self._session.layout
-        self._refuse_always()
+        gateways = session.observe(session.existing)
+        if self._is_one_gateway:
+            return self._to_standalone(gateways)
+        record = saved_state.read_saved_state(layout)
+        if record is None and self._mode(gateways) == PROCESSES:
+            session.require_manager()
+            return self._unchanged()
+        return self._leave_multiplexer(gateways)
+
+    def _leave_multiplexer(self, gateways: dict[str, Gateway]) -> RunModeResult:
+        """Restore what was before the multiplexer."""
+        self._target = PROCESSES
+        session, layout = self._session, self._session.layout
+        self._refuse_overruled()
         session.require_manager()
         record = saved_state.read_saved_state(layout)
-        if record is None and self._mode() == PROCESSES:
-            return self._unchanged()
-        gateways = session.observe(session.existing)
         bare = self._without_service(gateways)
         limits = [
             issue
@@ -291,17 +355,49 @@ class RunMode:
             done = done._replace(outcomes=(*done.outcomes, *self._installed(bare)))
         return self._result(done)
 
-    def _refuse_always(self) -> None:
+    def _to_standalone(self, gateways: dict[str, Gateway]) -> RunModeResult:
+        """Give the profiles with channels gateways of their own by `gateway.standalone`."""
+        session, layout = self._session, self._session.layout
+        facts = read_facts(layout, session.existing, session.catalog, session.environment)
+        settings = read_update_settings(layout, session.existing)
+        skipped = {DEFAULT, *session.disabled, *settings.parked}
+        names = [name for name in session.existing if name not in skipped and facts[name].held.channels]
+        own = [name for name in names if gateways[name].process is not None]
+        if names and own == names and (settings.standalone.issuperset(names) or not self._standalone):
+            self._notes += standing_warnings(settings._replace(standalone=settings.standalone & set(names)))
+            self._notes += [fold] if (fold := fold_warning(layout, self._hermes, names)) is not None else []
+            return self._unchanged()
+        if not self._standalone:
+            raise self._no_such_mode("it serves all profiles with one gateway")
+        manager = session.require_manager()
+        self._check(list(gateway_issues(gateways, disabled=(), ancestors=ancestors())))
+        installer = ServiceInstaller(session, ServiceOptions())
+        services = [plan_installation(manager, installer.spec(name)) for name in names]
+        wanted = plan_separate(layout, names, [each for each in services if not each.is_there])
+        self._notes.append(Problem("temporary", multiplexing.STANDALONE_END, "gateway.standalone"))
+        if self._dry_run:
+            starts = tuple(name for name in names if name not in own)
+            installs = tuple(each.spec.profile for each in wanted.services)
+            plan = wanted.plan
+            return RunModeResult(
+                PROCESSES, changed=True, dry_run=True, starts=starts, installs=installs, plan=plan,
+                warnings=self._warnings(), standalone=tuple(names),
+            )  # fmt: skip
+        with saved_state.switch_lock(layout):
+            done = self._switcher(StandaloneSwitch).separate(wanted, self._write)
+        return self._result(done)._replace(standalone=tuple(names))
+
+    def _no_such_mode(self, why: str) -> Refused:
+        number = ".".join(map(str, self._hermes.version)) or "this Hermes"
+        return Refused(
+            f"Hermes {number} has no mode with a gateway for each profile: {why}",
+            target="hermes",
+            code="no-such-mode",
+            hint="use its temporary exception with `hermes-profiles team run-mode processes --standalone`",
+        )
+
+    def _refuse_overruled(self) -> None:
         session = self._session
-        hermes = installed_facts(session.layout, session.environment)
-        if hermes.has(Behaviour.ONE_GATEWAY):
-            number = ".".join(map(str, hermes.version))
-            raise Refused(
-                f"Hermes {number} serves all profiles with one gateway and has no other mode",
-                target="hermes",
-                code="no-such-mode",
-                hint="show the run mode with `hermes-profiles team run-mode`",
-            )
         value = environment_of(session.layout.home(DEFAULT)).get(GATEWAY_MULTIPLEX_PROFILES, "").strip().lower()
         if value in multiplexing.ON:
             raise Refused(
@@ -352,17 +448,19 @@ class RunMode:
         return [outcome._replace(log=(), hint=None) for outcome in done.outcomes]
 
     def _switch(self, switch: Callable[[RunModeSwitch], SwitchResult]) -> SwitchResult:
+        return switch(self._switcher(RunModeSwitch))
+
+    def _switcher(self, kind: type[Switch]) -> Switch:
         session = self._session
-        return switch(
-            RunModeSwitch(
-                session.world,
-                session.require_manager(),
-                session.existing,
-                session.catalog,
-                session.environment,
-                session.on_outcome,
-                self._timeout,
-            )
+        return kind(
+            session.world,
+            session.require_manager(),
+            session.existing,
+            session.catalog,
+            session.environment,
+            session.on_outcome,
+            self._timeout,
+            self._hermes,
         )
 
     def _unchanged(self) -> RunModeResult:
@@ -386,5 +484,5 @@ class RunMode:
 def _served_by(gateway: Gateway) -> str | None:
     """Return the profile whose gateway serves a profile, None when no gateway does."""
     if gateway.state is GatewayState.SERVED:
-        return DEFAULT
+        return gateway.observation.server if gateway.observation is not None else DEFAULT
     return gateway.profile if gateway.process is not None else None

@@ -28,6 +28,8 @@ def status_answer(status: RunModeStatus) -> Answer:
     data: dict[str, Any] = {
         "mode": status.mode,
         "unfinished": status.unfinished,
+        "one_gateway": status.one_gateway,
+        "reason": status.reason or None,
         "profiles": [profile._asdict() | {"state": str(profile.state)} for profile in status.profiles],
     }
     code = ExitCode.NEGATIVE if status.unfinished else ExitCode.OK
@@ -91,6 +93,8 @@ def _data(result: RunModeResult) -> dict[str, Any]:
         data["installs"] = list(result.installs)
         data["plan"] = list(describe(result.plan)) if result.plan is not None else []
         return data
+    if result.standalone:
+        data["standalone"] = list(result.standalone)
     data["outcomes"] = [outcome.as_data() for outcome in result.outcomes]
     if result.change is not None:
         data["change"] = result.change
@@ -115,6 +119,8 @@ def _summary(result: RunModeResult) -> str:
     when = "now" if result.changed else "already"
     if result.mode == MULTIPLEX:
         return f"one gateway, that of {DEFAULT}, serves all profiles {when}"
+    if result.standalone:
+        return f"gateways of their own run {when}: {', '.join(result.standalone)}"
     return f"each profile runs a gateway of its own {when}"
 
 
@@ -157,10 +163,25 @@ def _plan_lines(plan: ChangePlan | None) -> Iterator[str]:
 
 def _status_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the run mode, and which gateway serves each profile."""
-    one = f"multiplex: one gateway, that of {DEFAULT}, serves every profile"
-    yield one if data["mode"] == MULTIPLEX else "processes: each profile runs a gateway of its own"
+    if data["mode"] != MULTIPLEX:
+        yield "processes: each profile runs a gateway of its own"
+    elif data["reason"]:
+        yield f"one gateway for all by rule of Hermes, but that of {DEFAULT} serves only itself: {data['reason']}"
+    else:
+        yield f"multiplex: one gateway, that of {_servers(data)}, serves {_served(data)}"
     cells = [
-        (row["profile"], row["team"] or "-", row["served_by"] or "none", row["state"], dash(row["pid"]))
+        (row["profile"], row["team"] or "-", row["served_by"] or row["why"] or "none", row["state"], dash(row["pid"]))
         for row in data["profiles"]
     ]
     yield from output.table(("profile", "team", "served by", "state", "pid"), cells)
+
+
+def _servers(data: Mapping[str, Any]) -> str:
+    """Return the profile whose gateway serves others; default where none does now."""
+    servers = [row["served_by"] for row in data["profiles"] if row["served_by"] not in (None, row["profile"])]
+    return str(servers[0]) if servers else DEFAULT
+
+
+def _served(data: Mapping[str, Any]) -> str:
+    special = [row["profile"] for row in data["profiles"] if row["why"] is not None]
+    return f"every profile but {', '.join(special)}" if special else "every profile"

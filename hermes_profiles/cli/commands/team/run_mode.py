@@ -24,6 +24,7 @@ from hermes_profiles.operations.run_mode import RunMode
         "hermes-profiles team run-mode multiplex --dry-run",
         "hermes-profiles team run-mode multiplex",
         "hermes-profiles team run-mode processes",
+        "hermes-profiles team run-mode processes --standalone --dry-run",
     ),
     manager=True,
 )
@@ -37,6 +38,12 @@ def run_mode(
         bool,
         typer.Option("--install", help="When switching back, install and start services for profiles without one."),
     ] = False,
+    standalone: Annotated[
+        bool,
+        typer.Option(
+            "--standalone", help="With `processes`: use the temporary exception of a Hermes with one gateway."
+        ),
+    ] = False,
     timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
 ) -> Answer:
@@ -44,17 +51,23 @@ def run_mode(
 
     The switch changes no user's access. What would change it is refused, with the command that fixes it.
     Switching back restores the same services, settings and files. If the multiplexer does not start, all is reverted.
+
+    Hermes from 0.21.4 serves all profiles with one gateway; `processes` needs `--standalone` there.
     """
     if mode not in (None, MULTIPLEX, PROCESSES):
         raise UsageProblem(
             f"{mode!r} is no run mode", target=mode, code="bad-mode", hint=f"there are: {MULTIPLEX}, {PROCESSES}"
         )
-    switch = RunMode(session, timeout, yes=yes, install=install, dry_run=dry_run)
+    switch = RunMode(session, timeout, yes=yes, install=install, standalone=standalone, dry_run=dry_run)
     if mode is None:
         return status_answer(switch.status())
     if install and mode != PROCESSES:
         raise UsageProblem(
             "`--install` needs `processes`", target="--install", hint="use `team run-mode processes --install`"
+        )
+    if standalone and mode != PROCESSES:
+        raise UsageProblem(
+            "`--standalone` needs `processes`", target="--standalone", hint="use `team run-mode processes --standalone`"
         )
     session.recover(dry_run=dry_run)
     to_mode = switch.to_multiplex if mode == MULTIPLEX else switch.to_processes

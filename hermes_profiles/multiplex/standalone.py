@@ -1,0 +1,158 @@
+"""Gives named profiles gateways of their own on a Hermes with one gateway for all, by `gateway.standalone`.
+
+Default's gateway is stopped first: it serves these profiles until it has read their settings again. If one of the new
+gateways does not start, everything is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.fleet.install import ServiceInstallPlan, plan_writing
+from hermes_profiles.fleet.outcomes import Outcome, Verb
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.observe import survey
+from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION, STANDALONE
+from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
+
+from . import saved_state as records
+from .enable import set_in_config
+from .saved_state import COMMAND, PROCESSES, SavedState, ServiceBefore, SwitchPhase
+from .services import has_service, is_up, services_before
+from .switch import BAD_OUTCOMES, RunModeSwitch, StartFailed, SwitchResult, raise_failed, raise_refused
+from .update_settings import folds_by_itself, read_migration
+
+
+class SeparatePlan(NamedTuple):
+    """The change that gives profiles gateways of their own; `services`: those to write for them."""
+
+    profiles: tuple[str, ...]
+    plan: ChangePlan | None
+    services: tuple[ServiceInstallPlan, ...]
+
+
+def plan_separate(layout: Layout, profiles: Sequence[str], services: Sequence[ServiceInstallPlan]) -> SeparatePlan:
+    """Return the plan: the setting of each profile, its service, and no fold by `hermes update`.
+
+    Raises DocumentError for a file that cannot be edited with certainty, Refused for one that other profiles read.
+    """
+    steps: list[Step] = [step for name in profiles for step in set_in_config(layout, name, STANDALONE, "true")]
+    if folds_by_itself(layout):
+        steps += set_in_config(layout, DEFAULT, AUTO_MIGRATION, "false")
+    migration = read_migration(layout)
+    if migration is not None:
+        steps.append(ReplaceFile(migration.path, None, expected=signature(migration.path)))
+    writing = plan_writing("install", services)
+    steps += writing.steps if writing is not None else ()
+    names = (DEFAULT, *profiles)
+    summary = "have profiles run gateways of their own (gateway.standalone)"
+    plan = ChangePlan((*COMMAND, PROCESSES), summary, tuple(steps), profiles=names) if steps else None
+    return SeparatePlan(tuple(profiles), plan, tuple(services))
+
+
+class StandaloneSwitch(RunModeSwitch):
+    """The switch to gateways of their own."""
+
+    def separate(self, wanted: SeparatePlan, write: Callable[[ChangePlan], str]) -> SwitchResult:
+        """Have each of the profiles run its own gateway, and return the outcomes.
+
+        Raises Failed when a gateway does not stop or start: the former state is then restored, or the message names
+        what is not.
+        """
+        layout = self.world.layout
+        gateways = survey(self.world, self.existing)
+        was = services_before(gateways)
+        earlier = records.read_saved_state(layout)
+        record = earlier or SavedState(SwitchPhase.COMING_BACK, records.timestamp(), was)
+        records.write_saved_state(layout, record._replace(phase=SwitchPhase.COMING_BACK))
+        change: str | None = None
+        try:
+            stopped = self._stop_default(gateways)
+            change = write(wanted.plan) if wanted.plan is not None else None
+            services = self.world.services(wanted.profiles)
+            raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
+            outcomes = self._start_all(wanted, was)
+        except BaseException as error:
+            self._take_back(was, change, earlier, error)
+            raise
+        records.delete_saved_state(layout)
+        started = {each.profile for each in outcomes}
+        return SwitchResult((*(each for each in stopped if each.profile not in started), *outcomes), change)
+
+    def _stop_default(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
+        """Stop the gateway that serves others; those of named profiles go on."""
+        if not is_up(gateways[DEFAULT]):
+            return ()
+        stopped = self._run_verb(Verb.STOP, (DEFAULT,), gateways)
+        raise_failed(stopped, "does not stop")
+        self._clear_served()
+        return stopped
+
+    def _start_all(self, wanted: SeparatePlan, was: Mapping[str, ServiceBefore]) -> tuple[Outcome, ...]:
+        """Start default where it was up, then the others, and check that each has its own process."""
+        outcomes: list[Outcome] = []
+        for names in ((DEFAULT,) if was[DEFAULT].up else (), wanted.profiles):
+            gateways = survey(self.world, self.existing)
+            due = [name for name in names if not is_up(gateways[name])]
+            done = self._run_verb(Verb.START, due, gateways) if due else ()
+            raise_failed(done, "did not start")
+            outcomes += done
+        gateways = survey(self.world, self.existing)
+        for name in wanted.profiles:
+            gateway = gateways[name]
+            if gateway.process is None or gateway.state is GatewayState.SERVED:
+                raise Failed(f"{name} runs no gateway of its own: {gateway.detail}", target=name, code="gateway")
+        return tuple(outcomes)
+
+    def _take_back(
+        self, was: Mapping[str, ServiceBefore], change: str | None, earlier: SavedState | None, error: BaseException
+    ) -> None:
+        """Restore the former state after a failure, and add the result to the error."""
+        try:
+            left = self._restore_all(was, change)
+            if earlier is not None:
+                records.write_saved_state(self.world.layout, earlier)
+            else:
+                records.delete_saved_state(self.world.layout)
+        except HermesProfilesError as second:
+            raise Failed(
+                f"{error}; restoring the former state failed: {second}",
+                target=DEFAULT,
+                code="half-way",
+                hint="try again: `hermes-profiles team run-mode multiplex`",
+            ) from error
+        if not isinstance(error, Failed):
+            return
+        bad = [f"{each.profile}: {each.detail or each.outcome}" for each in left if each.outcome in BAD_OUTCOMES]
+        restored = "the former state was restored"
+        text = f"{restored}, except {'; '.join(bad)}" if bad else restored
+        raise StartFailed(
+            f"{error}; {text}",
+            target=error.problem.target,
+            code=error.problem.code,
+            hint=error.problem.hint,
+            outcomes=left,
+            log=(),
+        ) from error
+
+    def _restore_all(self, was: Mapping[str, ServiceBefore], change: str | None) -> tuple[Outcome, ...]:
+        gateways = survey(self.world, self.existing)
+        new = [name for name in self.existing if is_up(gateways[name]) and not was[name].up]
+        due = [*new, *([DEFAULT] if is_up(gateways[DEFAULT]) and DEFAULT not in new else [])]
+        raise_failed(self._run_verb(Verb.STOP, due, gateways) if due else (), "does not stop")
+        added = [name for name in self.existing if has_service(gateways[name]) and not was[name].installed]
+        self._set_enabled(added, enabled=False)
+        if change is not None:
+            undo(self.world.layout, change)
+        if added:
+            raise_refused(self.manager.unload(self.world.services(added)), "cannot be unloaded")
+        self._restore_enabled(survey(self.world, self.existing), was)
+        gateways = survey(self.world, self.existing)
+        back = [name for name in self.existing if was[name].up and has_service(gateways[name])]
+        back = [name for name in back if not is_up(gateways[name])]
+        return self._run_verb(Verb.START, back, gateways) if back else ()
