@@ -246,6 +246,8 @@ function __hermes_profiles_check
         files.legacy-differs 'difference between gateway.json and config.yaml' \
         files.no-env 'missing .env' \
         files.bad-folder 'folder with an invalid profile name' \
+        files.deleted-name 'folder of a deleted profile' \
+        files.ghost-folder 'folder that is no profile' \
         files.sticky-gone 'missing sticky profile' \
         files.orphan-alias 'alias of a missing profile' \
         files.newer-schema 'configuration newer than Hermes' \

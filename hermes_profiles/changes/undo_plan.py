@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hermes_profiles.model.errors import NotFound, Refused
@@ -11,6 +12,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 
+from .deletion_marker import set_marker
 from .filesystem import Files
 from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
 from .plan import (
@@ -81,9 +83,19 @@ def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) ->
     builder = _Undo(entry, layout, files or Files())
     for record in reversed(entry.steps):
         builder.add(record)
-    steps = tuple(builder.steps)
+    steps = (*builder.steps, *_markers(builder.steps, layout))
     moves = [index for index, step in enumerate(steps) if isinstance(step, MoveTree)]
     return ChangePlan(("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles)
+
+
+def _markers(steps: Sequence[Step], layout: Layout) -> Iterator[Step]:
+    """Yield the steps that mark profiles whose folder goes to the trash, where no step writes their marker."""
+    written = {step.path for step in steps if isinstance(step, ReplaceFile)}
+    for step in steps:
+        if isinstance(step, MoveTree) and step.source.parent == layout.profiles and layout.trash in step.target.parents:
+            name = step.source.name
+            if layout.deletion_marker(name) not in written:
+                yield from set_marker(layout, name)
 
 
 class _Undo:

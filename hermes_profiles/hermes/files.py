@@ -16,6 +16,7 @@ INSTALL_STAMP_FILE = "install-stamp.json"  # beside the code: what was built (he
 CONFIG_MODULE = "hermes_cli/config.py"
 CONFIG_DEFAULTS_MODULE = "hermes_cli/config_defaults.py"  # from 0.21
 DELETED_FOLDER = ".deleted"  # in profiles/, from 0.21: one file for each deleted name (hermes_constants.py)
+DELETED_CONTENT = b"deleted\n"  # of such a file; only its existence counts
 # Folders of a fresh profile (hermes_cli/profiles.py, `_PROFILE_DIRS`).
 PROFILE_FOLDERS = ("memories", "sessions", "skills", "skins", "logs", "plans", "workspace", "cron", "home")
 NO_SKILLS_MARKER = ".no-bundled-skills"  # the profile gets no bundled skills (hermes_cli/profiles.py)
@@ -90,6 +91,9 @@ EXECUTIONS_DATABASE = "cron/executions.db"  # cron/executions.py
 EVIDENCE_DATABASE = "verification_evidence.db"  # agent/verification_evidence.py
 DISCORD_DATABASE = "gateway/discord_message_recovery.db"  # plugins/platforms/discord/recovery.py
 RETAINDB_QUEUE = "retaindb_queue.db"  # plugins/memory/retaindb
+
+# A named profile has one of these, as a file or a link, from 0.21.4 (hermes_constants.py).
+IDENTITY_FILES = (CONFIG_FILE, ENV_FILE, SOUL_FILE, PROFILE_FILE, AUTH_FILE, STATE_DATABASE)
 
 # State of channels.
 CHANNEL_DIRECTORY_FILE = "channel_directory.json"  # gateway/channel_directory.py

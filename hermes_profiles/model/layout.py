@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os.path import join, normpath
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
-from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, DELETED_FOLDER, PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT, USER_UNITS
+from hermes_profiles.hermes.version import BASE, HermesFacts
 
 from .names import DEFAULT
 
@@ -38,12 +39,22 @@ def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:
     return base / "hermes-profiles" / "shim"
 
 
+def base_facts() -> HermesFacts:
+    """Return the facts of the Hermes that is assumed where none is looked for."""
+    return BASE
+
+
 class Layout(NamedTuple):
-    """The paths of one Hermes root, of the files outside it that belong to its profiles, and of our own state."""
+    """The paths of one Hermes root, of the files outside it that belong to its profiles, and of our own state.
+
+    `installed`: returns the facts of the installed Hermes. They are read at the first call only, because most commands
+    do not need them.
+    """
 
     root: Path
     user_home: Path
     platform: str = "linux"
+    installed: Callable[[], HermesFacts] = base_facts
 
     @classmethod
     def from_environment(
@@ -69,6 +80,10 @@ class Layout(NamedTuple):
     def home(self, name: str) -> Path:
         """Return the home of a profile; `default` is the root itself."""
         return self.root if name == DEFAULT else self.profiles / name
+
+    def deletion_marker(self, name: str) -> Path:
+        """Return the file that Hermes leaves for a deleted profile, from 0.21."""
+        return self.profiles / DELETED_FOLDER / name
 
     @property
     def active_profile(self) -> Path:

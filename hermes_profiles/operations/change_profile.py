@@ -17,7 +17,7 @@ from hermes_profiles.model.names import check_alias_name, check_existing_name, c
 from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
-from hermes_profiles.profiles.listing import active_profile, require
+from hermes_profiles.profiles.listing import active_profile, require, require_folder
 from hermes_profiles.teams.links import follower_steps, relink_restored
 
 from . import team_warnings
@@ -105,7 +105,7 @@ def delete_profile(
     name = check_existing_name(profile)
     lifecycle.refuse_default(name, "delete")
     layout, warnings = session.layout, session.recover(dry_run=dry_run)
-    home = require(layout, name)
+    home = require_folder(layout, name)
     team_warnings.check_may_go(layout, name)
     team = team_warnings.membership_of(layout, name)
     services = ProfileRemoval(session, "delete", name)

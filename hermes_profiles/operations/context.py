@@ -6,8 +6,9 @@ import os
 import pwd
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from .events import OnOutcome, OnProgress, ignore
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
+    from hermes_profiles.hermes.version import HermesFacts
 
 DEBUG = "HERMES_PROFILES_DEBUG"
 
@@ -44,9 +46,10 @@ class Session:
         """Return the layout of the root this command works on."""
         if self.home_option == "":  # `--home "$UNSET"` must not fall back to the real root
             raise UsageProblem("--home is empty", target="--home", hint="use `--home PATH`, or remove the option")
-        return Layout.from_environment(
+        layout = Layout.from_environment(
             self._environment, user_home=user_home(self.environment), platform=sys.platform, home=self.home_option
         )
+        return layout_with_facts(layout, self.environment)
 
     @property
     def _environment(self) -> dict[str, str]:
@@ -88,6 +91,18 @@ class Session:
             return home.name, "--home" if self.home_option else HERMES_HOME
         sticky = active_profile(self.layout)
         return sticky, "the sticky default" if sticky != DEFAULT else "the default profile"
+
+
+def layout_with_facts(layout: Layout, environment: Mapping[str, str]) -> Layout:
+    """Return a layout that finds the installed Hermes when its facts are asked for, once."""
+
+    @cache
+    def installed() -> HermesFacts:
+        from hermes_profiles.gateways.hermes_install import installed_facts
+
+        return installed_facts(layout, environment)
+
+    return layout._replace(installed=installed)
 
 
 def user_home(environment: dict[str, str]) -> Path:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
+from hermes_profiles.changes.deletion_marker import clear_marker
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
-from hermes_profiles.profiles.listing import profile_names, require
+from hermes_profiles.profiles.listing import folder_fault, profile_names, require
 
 from .apply import ChangeResult
 from .context import Session
@@ -84,10 +87,17 @@ def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:
             f"{home} exists already",
             target=name,
             code="exists",
-            hint=f"choose another name, or look at it with `hermes-profiles show {name}`",
+            hint=taken_hint(layout, name),
         )
     planned = _plan_fresh(session, request, name) if request.source is None else _plan_clone(session, request, name)
     return _with_alias(session, planned) if request.alias else planned
+
+
+def taken_hint(layout: Layout, name: str) -> str:
+    """Return what to do about a folder that has the name of a new profile."""
+    if layout.home(name).is_dir() and folder_fault(layout, name) is not None:
+        return f"it is no profile; move it to the trash with `hermes-profiles delete {name}`"
+    return f"choose another name, or look at it with `hermes-profiles show {name}`"
 
 
 def _plan_fresh(session: Session, request: CreateRequest, name: str) -> PlannedProfile:
@@ -127,6 +137,7 @@ def _plan_clone(session: Session, request: CreateRequest, name: str) -> PlannedP
         command=(*request.command, source, name),
     )
     plan, report = plan_clone(clone, context)
+    plan = replace(plan, steps=(*plan.steps, *clear_marker(layout, name)))
     return PlannedProfile(name, layout.home(name), plan, report, None, tuple(report.warnings))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from hermes_profiles.changes.deletion_marker import clear_marker
 from hermes_profiles.changes.plan import ChangePlan, MakeFolder, PublishTree, TreeEntry, WriteFile
 from hermes_profiles.hermes.files import ENV_FILE, NO_SKILLS_MARKER, PROFILE_FILE, PROFILE_FOLDERS
 from hermes_profiles.model.layout import Layout
@@ -54,6 +55,6 @@ def build_fresh(
     return ChangePlan(
         command=command,
         summary=f"create {name}",
-        steps=(PublishTree(layout.home(name), tuple(entries)),),
+        steps=(PublishTree(layout.home(name), tuple(entries)), *clear_marker(layout, name)),
         profiles=(name,),
     )

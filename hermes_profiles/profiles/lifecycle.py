@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from hermes_profiles.changes.deletion_marker import clear_marker, set_marker
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, signature
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
 from hermes_profiles.model.errors import NotFound, Refused
@@ -46,7 +47,7 @@ def plan_rename(
     The move of the folder is the commit point. Aliases and the sticky profile follow it. `links`: the steps that make
     links of other profiles lead to the new name.
     """
-    steps: list[Step] = [MoveTree(layout.home(old), layout.home(new))]
+    steps: list[Step] = [MoveTree(layout.home(old), layout.home(new)), *clear_marker(layout, new)]
     existing = aliases_of(layout, old)
     own = [path for path in existing if path.name == old]
     target = layout.alias_folder / new
@@ -68,15 +69,19 @@ def plan_rename(
 
 
 def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, size: int | None = None) -> ChangePlan:
-    """Return the plan that moves a profile to the trash; its aliases and its sticky mark are removed."""
+    """Return the plan that moves a profile to the trash; its aliases and its sticky mark are removed.
+
+    A Hermes with deletion markers gets one, before the folder goes.
+    """
     about, move = steps_to_trash(
         layout, layout.home(name), trash_id=trash_id, name=name, deleted_at=deleted_at, size=size
     )
-    steps: list[Step] = [about, move]
+    marker = set_marker(layout, name)
+    steps: list[Step] = [about, *marker, move]
     steps += [ReplaceFile(path, None, expected=signature(path)) for path in aliases_of(layout, name)]
     if active_profile(layout) == name:
         steps.append(ReplaceFile(layout.active_profile, None, expected=signature(layout.active_profile)))
-    return ChangePlan(("delete", name), f"delete {name}", tuple(steps), commit=1, profiles=(name,))
+    return ChangePlan(("delete", name), f"delete {name}", tuple(steps), commit=1 + len(marker), profiles=(name,))
 
 
 def plan_restore(
@@ -92,7 +97,7 @@ def plan_restore(
 
     `links`: the steps that correct links of and to the profile when names have changed since it was deleted.
     """
-    steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *links]
+    steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *clear_marker(layout, name), *links]
     why = alias_obstacle(layout, name, name, environment)
     path = layout.alias_folder / name
     if why is None:

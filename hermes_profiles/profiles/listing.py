@@ -1,11 +1,20 @@
-"""Which profiles a root has, which one is sticky, and which aliases start them: only names, no file is parsed."""
+"""Which profiles a root has, which one is sticky, and which aliases start them: only names, no file is parsed.
+
+A folder is no profile for a later Hermes when it has a deletion marker (from 0.21), or none of the files of a profile
+(from 0.21.4). Which Hermes is installed is looked up only where a root has such a folder.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Collection, Iterator
+from enum import StrEnum
 from pathlib import Path
 
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.files import DELETED_FOLDER, IDENTITY_FILES
 from hermes_profiles.model.errors import Failed, NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
@@ -15,6 +24,13 @@ from .regular_file import read_regular
 # A wrapper script has a few dozen bytes; the same folder can hold ffmpeg (hermes-agent issue 45752).
 _LARGEST_ALIAS = 4096
 _ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
+
+
+class FolderFault(StrEnum):
+    """Why the installed Hermes takes a folder in `profiles/` for no profile."""
+
+    DELETED = "deleted"
+    NO_IDENTITY = "no-identity"
 
 
 def profile_names(layout: Layout) -> tuple[str, ...]:
@@ -30,7 +46,60 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
             target=str(layout.profiles),
             hint=f"look at it with `ls -ld {layout.profiles}`",
         ) from error
-    return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(named)
+    return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(_without_faults(layout, named))
+
+
+def folder_fault(layout: Layout, name: str) -> FolderFault | None:
+    """Return why Hermes takes a folder for no profile, None for a profile. The folder exists."""
+    if name == DEFAULT:
+        return None
+    deleted = {name} if os.path.lexists(layout.deletion_marker(name)) else frozenset()
+    return _fault(layout, name, deleted)
+
+
+def unlisted_folders(layout: Layout) -> tuple[tuple[str, FolderFault], ...]:
+    """Return the folders with a valid name in `profiles/` that are no profiles, and why; by name."""
+    try:
+        with os.scandir(layout.profiles) as scan:
+            named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and _is_folder(entry))
+    except OSError:
+        return ()
+    deleted = _deleted_names(layout)
+    faults = ((name, _fault(layout, name, deleted)) for name in named)
+    return tuple((name, fault) for name, fault in faults if fault is not None)
+
+
+def _without_faults(layout: Layout, names: list[str]) -> Iterator[str]:
+    deleted = _deleted_names(layout) if names else frozenset()
+    return (name for name in names if _fault(layout, name, deleted) is None)
+
+
+def _fault(layout: Layout, name: str, deleted: Collection[str]) -> FolderFault | None:
+    if name in deleted and layout.installed().has(Behaviour.DELETION_MARKERS):
+        return FolderFault.DELETED
+    if not has_identity(layout.home(name)) and layout.installed().has(Behaviour.PROFILES_NEED_IDENTITY):
+        return FolderFault.NO_IDENTITY
+    return None
+
+
+def _deleted_names(layout: Layout) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(layout.profiles / DELETED_FOLDER))
+    except OSError:
+        return frozenset()
+
+
+def has_identity(home: Path) -> bool:
+    """Return whether a home has a file of a profile; a link counts even where its target is missing."""
+    folder = os.fspath(home)
+    for name in IDENTITY_FILES:
+        try:
+            mode = os.lstat(f"{folder}/{name}").st_mode
+        except OSError:
+            continue
+        if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+            return True
+    return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -51,11 +120,14 @@ def active_profile(layout: Layout) -> str:
 def require(layout: Layout, name: str) -> Path:
     """Return the home of an existing profile.
 
-    Raises NotFound with the names that exist.
+    Raises NotFound with the names that exist, or with the reason why a folder is no profile.
     """
     home = layout.home(name)
     if home.is_dir():
-        return home
+        fault = folder_fault(layout, name)
+        if fault is None:
+            return home
+        raise _no_profile(layout, name, fault)
     names = profile_names(layout)
     near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
     known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
@@ -63,6 +135,28 @@ def require(layout: Layout, name: str) -> Path:
         f"no profile {name!r} in {layout.root}",
         target=name,
         hint=f"{known}; see `hermes-profiles list`, or create it with `hermes-profiles create {name}`",
+    )
+
+
+def require_folder(layout: Layout, name: str) -> Path:
+    """Return the home of a profile, or a folder of its name that Hermes takes for no profile. Raises NotFound."""
+    home = layout.home(name)
+    return home if home.is_dir() else require(layout, name)
+
+
+def _no_profile(layout: Layout, name: str, fault: FolderFault) -> NotFound:
+    if fault is FolderFault.DELETED:
+        return NotFound(
+            f"{name} is a deleted profile for Hermes: {layout.deletion_marker(name)} exists",
+            target=name,
+            code="deleted-name",
+            hint="see `hermes-profiles doctor --only files.deleted-name`",
+        )
+    return NotFound(
+        f"{layout.home(name)} is no profile for Hermes: it has none of {', '.join(IDENTITY_FILES)}",
+        target=name,
+        code="no-identity",
+        hint="see `hermes-profiles doctor --only files.ghost-folder`",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.changes.deletion_marker import clear_marker
 from hermes_profiles.changes.plan import (
     ChangePlan,
     MakeFolder,
@@ -112,6 +113,7 @@ def build_members(
         entries, report = builder.member(name, member)
         steps.append(PublishTree(layout.home(name), entries, screen=pool.values or None))
         reports.append(report)
+    steps += [step for name in names for step in clear_marker(layout, name)]
     if define:
         steps.append(_definition(team, layout))
     made = f": {', '.join(names)}" if names else ""

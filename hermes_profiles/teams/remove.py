@@ -110,10 +110,9 @@ def plan_trash_members(
 
     `dissolve`: also remove the team from its lead.
     """
-    steps: list[Step] = []
-    for name in members:
-        steps += plan_delete(layout, name, trash_id=trash_id, deleted_at=deleted_at).steps
-    commit = 1 if members else 0
+    deletions = [plan_delete(layout, name, trash_id=trash_id, deleted_at=deleted_at) for name in members]
+    steps: list[Step] = [step for deletion in deletions for step in deletion.steps]
+    commit = deletions[0].commit if deletions else 0
     steps += _without_team(layout, team) if dissolve else ()
     left = tuple(RemovedMember(name, trash_id=f"{trash_id}-{name}") for name in members)
     return RemovalPlan(_plan(team, members, steps, commit, dissolve=dissolve), left)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.operations.context import layout_with_facts
 from hermes_profiles.profiles.listing import profile_names
 
 # A candidate and its description.
@@ -125,7 +126,8 @@ def _layout(words: list[str | None], shell: str) -> Layout | None:
         if shell == "fish" and "$" in given and not os.path.isdir(given):  # fish passes variables as they are
             given = os.path.expandvars(given)
     environment = {HERMES_HOME: os.environ.get(HERMES_HOME, ""), "PWD": os.getcwd()}
-    return Layout.from_environment(environment, user_home=user, platform=sys.platform, home=given)
+    layout = Layout.from_environment(environment, user_home=user, platform=sys.platform, home=given)
+    return layout_with_facts(layout, os.environ)
 
 
 def _profiles(request: CompletionRequest) -> list[Word]:

@@ -9,9 +9,17 @@ from hermes_profiles.doctor.facts.profile import FileFact
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
 from hermes_profiles.doctor.wording import join_names, shell_command
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE, LEGACY_CONFIG_FILE, ROOT_FOLDER
+from hermes_profiles.hermes.files import (
+    CONFIG_FILE,
+    ENV_FILE,
+    IDENTITY_FILES,
+    JOBS_FILE,
+    LEGACY_CONFIG_FILE,
+    ROOT_FOLDER,
+)
 from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.profiles.listing import FolderFault
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 _HOUR = 3600
@@ -80,6 +88,44 @@ def real_default(facts: Facts) -> Iterator[Finding]:
                     shell_command("mv -n", [fact.path, fact.path.with_name("default-2")]),
                 ),
                 evidence=(Evidence(None, str(fact.path)),),
+            )
+
+
+def deleted_name(facts: Facts) -> Iterator[Finding]:
+    """Find folders whose name Hermes has marked as deleted: it neither lists nor serves them (hermes_constants.py)."""
+    for fact in facts.tree.unlisted:
+        if fact.fault is not FolderFault.DELETED or fact.marker is None:
+            continue
+        name, marker = fact.home.path.name, fact.marker
+        if fact.is_newer:
+            message = f"{name} was made again after Hermes deleted that name, and its marker remains: it is no profile"
+            fix = Fix("remove the marker", shell_command("hermes-profiles doctor --fix --only", ["files.deleted-name"]))
+        else:
+            message = f"the folder of the deleted profile {name} remains: Hermes neither lists nor serves it"
+            fix = Fix(
+                f"move it to the trash; to keep it as a profile, remove {marker.path}",
+                shell_command("hermes-profiles delete", [name]),
+            )
+        yield Finding(
+            message,
+            fix,
+            evidence=(Evidence(None, str(marker.path)), Evidence(None, str(fact.home.path))),
+            repairs=(RemoveFile(marker.path, marker.signature),) if fact.is_newer else (),
+        )
+
+
+def ghost_folder(facts: Facts) -> Iterator[Finding]:
+    """Find folders without any file of a profile: Hermes does not list them (hermes_constants.py)."""
+    for fact in facts.tree.unlisted:
+        if fact.fault is FolderFault.NO_IDENTITY:
+            name = fact.home.path.name
+            yield Finding(
+                f"the folder {name} is no profile: it has none of {join_names(IDENTITY_FILES)}",
+                Fix(
+                    f"move it to the trash; to have a profile, put config.yaml or {ENV_FILE} into it",
+                    shell_command("hermes-profiles delete", [name]),
+                ),
+                evidence=(Evidence(None, str(fact.home.path)),),
             )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.profiles.listing import FolderFault
+
 from .profile import FileFact
 
 
@@ -16,6 +18,19 @@ class Schema(NamedTuple):
     source: Path
 
 
+class UnlistedFolder(NamedTuple):
+    """A folder in `profiles/` that the installed Hermes takes for no profile.
+
+    `fault`: the reason; `marker`: its deletion marker, None without one; `is_newer`: a file of a profile in it was
+    written after the marker, so the profile was made again.
+    """
+
+    home: FileFact
+    fault: FolderFault
+    marker: FileFact | None = None
+    is_newer: bool = False
+
+
 class TreeFacts(NamedTuple):
     """Facts of the files around the homes.
 
@@ -23,9 +38,9 @@ class TreeFacts(NamedTuple):
     can enter its home; `meant_for_group`: the machine shares files with a group on purpose (NixOS, containers);
     `targets`: profile → file → target of a link in its place; `readable`: profile → further files that other users can
     read, with the beginning of JSON files; `copies`: profile → stray copies of documents; `other_entries`: entries of
-    the profiles folder that are not profiles; `folders_in_use`: those of them with a pid file; `staging`: unfinished
+    the profiles folder without a valid name; `folders_in_use`: those of them with a pid file; `staging`: unfinished
     profiles; `active`: the file of the sticky profile; `scripts`: aliases and handmade services; `users`: uid → name;
-    `schema`: None when no Hermes installation was found.
+    `schema`: None when no Hermes installation was found; `unlisted`: folders with a valid name that are no profiles.
     """
 
     root: FileFact | None = None
@@ -42,6 +57,7 @@ class TreeFacts(NamedTuple):
     scripts: tuple[Script, ...] = ()
     users: Mapping[int, str] = {}
     schema: Schema | None = None
+    unlisted: tuple[UnlistedFolder, ...] = ()
 
 
 class Script(NamedTuple):

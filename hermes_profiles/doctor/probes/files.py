@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hermes_profiles.credentials.rules.files import is_document_copy
 from hermes_profiles.doctor.context import DoctorContext
-from hermes_profiles.doctor.facts.files import Schema, TreeFacts
+from hermes_profiles.doctor.facts.files import Schema, TreeFacts, UnlistedFolder
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED, HERMES_SKIP_CHMOD
 from hermes_profiles.hermes.files import (
@@ -25,6 +25,7 @@ from hermes_profiles.hermes.files import (
     OP_ENV_FILE,
     PID_FILE,
     SLACK_TOKENS_FILE,
+    SOUL_FILE,
     WEBHOOKS_FILE,
     WEIXIN_ACCOUNTS_FOLDER,
     WHATSAPP_PLATFORM_SESSION_FOLDER,
@@ -32,6 +33,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.profiles.listing import unlisted_folders
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -83,7 +85,27 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) ->
         (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
         _users(homes, profiles),
         _schema(context, profiles),
+        tuple(_unlisted(layout)),
     )
+
+
+def _unlisted(layout: Layout) -> Iterator[UnlistedFolder]:
+    for name, fault in unlisted_folders(layout):
+        home = file_fact(os.path.realpath(layout.home(name)))
+        marker = file_fact(layout.deletion_marker(name))
+        if home is None:
+            continue
+        since = marker.mtime if marker is not None else 0.0
+        is_newer = any(_changed(layout.home(name) / file) > since for file in (CONFIG_FILE, ENV_FILE, SOUL_FILE))
+        yield UnlistedFolder(home._replace(path=layout.home(name)), fault, marker, is_newer)
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was written or put at this path, 0.0 without it."""
+    try:
+        return os.lstat(path).st_ctime
+    except OSError:
+        return 0.0
 
 
 def _followed(path: Path) -> FileFact | None:
