@@ -8,11 +8,13 @@ from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
 from hermes_profiles.credentials.edits import EditRows, tree_edits
+from hermes_profiles.credentials.mentions import code_filter, mentions_in_code
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
+from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
-from hermes_profiles.credentials.value_index import Redaction, ValueIndex
+from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
@@ -47,6 +49,7 @@ class FileCopier:
         self._source, self._rules, self._values, self._report = source, rules, values, report
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
+        self._may_mention = None if rules.clones_channels else code_filter(rules.catalog)
         # First search all names in one pass: in nearly every home none of them holds a value.
         self._search_names = values.hits(b"\n/".join(os.fsencode(item.path) for item in source.items))
 
@@ -68,15 +71,17 @@ class FileCopier:
     def _file(self, item: TreeItem) -> Iterator[TreeEntry]:
         path = self._source.home / item.path
         try:
-            if not self._values:
+            is_large = item.signature.size > _LARGEST_REWRITE
+            if not self._values and (is_large or self._may_mention is None):
                 os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
-            elif item.signature.size > _LARGEST_REWRITE:
+            elif is_large:
                 if self._leaves_large(item):
                     return
             else:
                 content = read_file(path, item.signature.size)
-                if self._values.hits(content):
-                    yield from self._redacted(item, content)
+                values = self._values_for(content)
+                if values.hits(content):
+                    yield from self._redacted(item, content, values)
                     return
         except OSError as error:
             reason = system_reason(error)
@@ -96,14 +101,26 @@ class FileCopier:
                 return True
         return False
 
-    def _redacted(self, item: TreeItem, content: bytes) -> Iterator[TreeEntry]:
-        yaml = redact_yaml(item.path, content, self._values, self._rules.policy)
+    def _values_for(self, content: bytes) -> ValueIndex:
+        """Return the values to redact in a file: those of the source, and those beside the name of an identity here."""
+        if self._may_mention is None or not self._may_mention(content):
+            return self._values
+        parts: dict[str, list[str]] = {}
+        for mention in mentions_in_code(content.decode("utf-8", "replace"), self._rules.catalog):
+            name = mention.fact.name
+            ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
+            if not ruling.keeps:
+                parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
+        return self._values.joined(ValueIndex(parts)) if parts else self._values
+
+    def _redacted(self, item: TreeItem, content: bytes, values: ValueIndex) -> Iterator[TreeEntry]:
+        yaml = redact_yaml(item.path, content, values, self._rules.policy)
         if yaml is not None and not yaml[1].removed:
             result: tuple[bytes, tuple[Redaction, ...]] | None = (yaml[0], yaml[1].redacted)
         else:
-            result = self._values.redact_bytes(content)
+            result = values.redact_bytes(content)
         if result is None:
-            name = self._values.names_in(content)[0]
+            name = values.names_in(content)[0]
             self._leave(item.path, f"not plain text, and it holds the value of {name}")
             return
         redacted, places = result
@@ -155,8 +172,8 @@ class FileCopier:
         content = read_document(self._source.home / item.path)
         if content is None:
             self._leave(item.path, "a link to nothing")
-        elif self._values and self._values.hits(content):
-            yield from self._redacted(item, content)
+        elif (values := self._values_for(content)).hits(content):
+            yield from self._redacted(item, content, values)
         else:
             yield WriteFile(item.path, Secret(content))
 

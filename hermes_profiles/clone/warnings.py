@@ -10,6 +10,7 @@ from hermes_profiles.credentials.classifier import Classification
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER, judge_name
+from hermes_profiles.credentials.rules.secret_sources import secret_sources
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Problem
@@ -27,6 +28,7 @@ def add_warnings(
     """Add warnings and next steps to a report that is complete otherwise."""
     report.warnings += _not_searched(source)
     report.warnings += _bitwarden(source)
+    report.warnings += _secret_sources(source, judged)
     report.warnings += _source_paths(report, source)
     report.warnings += _dangling_references(report, judged)
     if policy.channels is Channels.CLONE or policy.keep:
@@ -54,6 +56,30 @@ def _bitwarden(source: SourceProfile) -> Iterator[Problem]:
             CONFIG_FILE,
             "move the channels' secrets to a project of their own",
         )
+
+
+def _secret_sources(source: SourceProfile, judged: Classification) -> Iterator[Problem]:
+    """Yield a warning for each source of secrets that stays or is dropped: none can be filtered by variable."""
+    config = source.documents.config
+    dropped = {removal.entry.path for removal in judged.config.removals}
+    off = len(judged.config.masks)
+    for found in secret_sources(config.entries if config is not None else ()):
+        name = dotted(found.path)
+        if found.path in dropped:
+            yield Problem(
+                "secret-source-dropped",
+                f"{name} passes an identity of {source.name}: it stays behind, with the other secrets that it passes",
+                CONFIG_FILE,
+                "give the clone a source of its own that passes only shareable keys",
+            )
+        else:
+            switched = f"; {off} channels are off in the clone by `platforms.NAME.enabled: false`" if off else ""
+            yield Problem(
+                "secret-source",
+                f"{name} passes the same secrets to the clone as to {source.name}; none can be filtered{switched}",
+                CONFIG_FILE,
+                "move the channels' secrets to a source that only this profile uses",
+            )
 
 
 def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Problem]:

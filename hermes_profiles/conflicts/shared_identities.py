@@ -31,6 +31,7 @@ from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import (
     ClaimedResources,
     claimed_resources,
+    command_variables,
     legacy_blocks,
     wanted_sections,
     with_legacy,
@@ -79,7 +80,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
     held = claimed_resources(home, catalog=catalog, files=files)
     config = with_legacy(files.sections(CONFIG_FILE, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
-    environment = files.environment()
+    environment = {**command_variables(config), **files.environment()}
     for channel, variable, path, value in credentials_in(environment, config, catalog):
         key = with_account(channel, variable, value, environment, catalog)
         copies.setdefault(channel, {})[variable or path] = digest(key)

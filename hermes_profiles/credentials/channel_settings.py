@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Channel
+from hermes_profiles.credentials.references import expand_references
 
 # The values that Hermes uses when none is set (plugins/platforms/{ntfy,irc}/adapter.py).
 _DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
 # The name of an account that only a secret identifies.
 UNNAMED = "a token"
-_REFERENCE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -76,10 +75,8 @@ class ChannelView:
         """Return a value as text, with references to variables expanded."""
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             return ""
-        text = str(value).strip()
-        if "${" in text:  # 0.19.0 uses the text itself, which logs in to no account; later versions expand it
-            text = re.sub(_REFERENCE, lambda match: self._env.get(match[1], "") or match[0], text)
-        return text
+        # 0.19.0 uses the text itself, which logs in to no account; later releases expand it.
+        return expand_references(str(value).strip(), lambda name: self._env.get(name, ""))
 
     def path_of(self, variable: str) -> str:
         """Return the config path that can replace a variable of the channel, "" without one."""

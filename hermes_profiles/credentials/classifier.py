@@ -30,7 +30,9 @@ from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, s
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.truthy import is_truthy
 
+from .mentions import Mention, mentions_in_code, mentions_in_comment
 from .policy import Channels, ClonePolicy, Ruling, Verdict
+from .references import references_in
 from .value_index import ValueIndex, searchable_parts, secrets_in_json
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
 _NEVER_MASKED = frozenset({HERMES_HOME})
+# The section of config.yaml whose tokens are used to call a service, not to answer in it.
+_OUTBOUND = "mcp_servers"
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 
 
@@ -93,7 +97,10 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         config = judge_config(documents.config.entries, catalog=catalog, policy=policy, facts=facts)
     if documents.gateway is not None:
         gateway = judge_config(documents.gateway.entries, catalog=catalog, policy=policy, facts=facts)
-    facts = SourceFacts(config.references | gateway.references, facts.tool_channels, facts.api_server_on)
+    facts = facts._replace(
+        references=config.references | gateway.references,
+        channel_references={**gateway.channel_references, **config.channel_references},
+    )
     env = {
         document.path: tuple(
             EnvRuling(entry, judge_name(entry.name, catalog=catalog, policy=policy, facts=facts))
@@ -108,7 +115,8 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         honcho = _logins(documents.honcho, judge_honcho(documents.honcho.entries, policy), policy)
     trees = ((documents.config, config), (documents.gateway, gateway))
     logins = ((documents.auth, auth), (documents.honcho, honcho))
-    values = _index(documents, env, trees, logins, catalog, policy)
+    mentioned = _judged_mentions(documents, catalog, policy, facts)
+    values = _index(documents, env, trees, logins, mentioned, catalog, policy)
     return Classification(facts, env, config, gateway, auth, honcho, values)
 
 
@@ -151,6 +159,19 @@ def source_environment(documents: SourceDocuments) -> dict[str, str]:
     return environment
 
 
+def channels_by_reference(documents: SourceDocuments, catalog: Catalog) -> dict[str, frozenset[str]]:
+    """Return variable → channels whose settings refer to it as `${NAME}`."""
+    found: dict[str, set[str]] = {}
+    for document in (documents.config, documents.gateway):
+        for entry in document.entries if document is not None else ():
+            if entry.kind == "scalar" and entry.value and "${" in entry.value:
+                place = channel_place(entry.path, catalog)
+                if place is not None:
+                    for name in references_in(entry.value):
+                        found.setdefault(name, set()).add(place.channel)
+    return {name: frozenset(channels) for name, channels in found.items()}
+
+
 def variables_to_mask(
     documents: SourceDocuments,
     facts: SourceFacts,
@@ -172,7 +193,8 @@ def variables_to_mask(
     masked = []
     for name in sorted(inherited):
         fact = catalog.lookup(name)
-        if fact is None or not fact.known or name in assigned or name in _NEVER_MASKED:
+        is_known = (fact is not None and fact.known) or name in facts.channel_references
+        if not is_known or name in assigned or name in _NEVER_MASKED:
             continue
         if judge_name(name, catalog=catalog, policy=policy, facts=facts).keeps:
             continue
@@ -192,6 +214,7 @@ def _index(
     env: Mapping[str, tuple[EnvRuling, ...]],
     trees: Sequence[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
     logins: Iterable[tuple[JsonDocument | None, TreeJudgement]],
+    mentioned: Iterable[Mention],
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> ValueIndex:
@@ -199,21 +222,23 @@ def _index(
     common = catalog.common_values | {name.lower() for name in catalog.known_names}
     parts: dict[str, list[str]] = {}
 
-    def add(name: str, value: str, key_class: KeyClass | None) -> None:
+    def add(name: str, value: str, key_class: KeyClass | None, *, prose: bool = False) -> None:
         if name == HERMES_HOME:
             return  # a path, not an identity: many harmless paths begin with it
         setting = key_class in _SETTING_CLASSES
         if setting and policy.only is not None:
             return  # the agent keeps its memory, and the people in it
-        parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting))
+        parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting or prose))
 
     for rulings in env.values():
         for item in rulings:
             if item.ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
                 for value in item.entry.values:
                     add(item.entry.name, value, item.ruling.key_class)
-        for name, value in _interpolation_sources(rulings, catalog):
-            add(name, value, KeyClass.IDENTITY_CREDENTIAL)
+    for name, value in _interpolation_sources(env, trees, catalog):
+        add(name, value, KeyClass.IDENTITY_CREDENTIAL)
+    for mention in mentioned:
+        add(mention.fact.name, mention.value, mention.fact.key_class, prose=True)
     for _, judgement in trees:
         for name, pairs in judgement.values.items():
             for value, key_class in pairs:
@@ -228,19 +253,66 @@ def _index(
     return ValueIndex(parts, spared=_kept_values(env, trees, catalog, policy))
 
 
-def _interpolation_sources(rulings: Iterable[EnvRuling], catalog: Catalog) -> Iterator[tuple[str, str]]:
-    """Yield the variables that a removed credential is built from (`TOKEN=${BOT_ID}:${BOT_HASH}`)."""
-    rulings = tuple(rulings)
-    sources = {
+def _judged_mentions(
+    documents: SourceDocuments, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts
+) -> Iterator[Mention]:
+    """Yield the values beside the names of removed variables in comments and in texts of the source's settings."""
+    for mention in _mentions(documents, catalog):
+        ruling = judge_name(mention.fact.name, catalog=catalog, policy=policy, facts=facts)
+        if ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
+            yield mention
+
+
+def _mentions(documents: SourceDocuments, catalog: Catalog) -> Iterator[Mention]:
+    prefixes = {prefix for channel in catalog.channels.values() for prefix in channel.prefixes}
+
+    def may_mention(text: str) -> bool:
+        return any(prefix in text for prefix in prefixes)
+
+    for document in documents.env_files():
+        for line in document.text.splitlines() if "#" in document.text else ():
+            _, mark, comment = line.partition("#")
+            if mark:
+                yield from mentions_in_comment(comment, catalog)
+        for entry in document.entries:
+            for value in entry.values if not entry.commented else ():
+                if "_" in value and may_mention(value):
+                    yield from mentions_in_code(value, catalog)
+    config = documents.config
+    if config is None or not may_mention(config.text):
+        return
+    for span in config.comments:
+        yield from mentions_in_comment(config.text[span.start : span.end], catalog)
+    for setting in config.entries:
+        if setting.kind == "scalar" and setting.value and "_" in setting.value and setting.path[0] != _OUTBOUND:
+            yield from mentions_in_code(setting.value, catalog)
+
+
+def _interpolation_sources(
+    env: Mapping[str, tuple[EnvRuling, ...]],
+    trees: Iterable[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
+    catalog: Catalog,
+) -> Iterator[tuple[str, str]]:
+    """Yield the variables that a removed credential is built from (`TOKEN=${BOT_ID}:${BOT_HASH}`), over all files."""
+    items = [item for rulings in env.values() for item in rulings]
+    wanted = [
         name
-        for item in rulings
+        for item in items
         if item.ruling.removes and item.ruling.key_class is KeyClass.IDENTITY_CREDENTIAL
         for name in item.entry.references
-    }
-    for item in rulings:
-        if item.entry.name in sources and catalog.lookup(item.entry.name) is None:
-            for value in item.entry.values:
-                yield item.entry.name, value
+    ]
+    wanted += [name for _, judgement in trees for name, one in judgement.channel_references.items() if one.is_secret]
+    seen: set[str] = set()
+    while wanted:
+        name = wanted.pop()
+        if name in seen or catalog.lookup(name) is not None:
+            continue
+        seen.add(name)
+        for item in items:
+            if item.entry.name == name and not item.ruling.kept_by_user:
+                wanted += item.entry.references
+                for value in item.entry.values:
+                    yield name, value
 
 
 def _kept_values(

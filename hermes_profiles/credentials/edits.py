@@ -216,7 +216,7 @@ def _switch_off(
         if entry.path[-1] == "enabled" and entry.kind == "scalar":
             present.setdefault(entry.path, []).append(entry)
     missing = []
-    for place in judgement.switch_off:
+    for place in (*judgement.switch_off, *judgement.masks):
         path = (*place.block, "enabled")
         flags.update((flag, "false") for flag in present.get(path, ()) if is_truthy(flag.value))
         if path not in present:

@@ -51,7 +51,7 @@ _KINDS_OF_KEYS = frozenset(
 )
 _PLURALS = frozenset({"tokens", "passwords", "apikeys"})
 # References to secrets.
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
+_REFERENCE = re.compile(r"\$\{(?:env:)?[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
 
 
 HIDDEN = "<secret>"

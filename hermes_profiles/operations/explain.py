@@ -144,6 +144,10 @@ def _in_general(
         return ruling_there
     if thing in report.kept:
         return GeneralRuling("keep", "no channel reads it", None, None)
+    removed = next((row.ruling for row in report.env_removed if row.name == thing), None)
+    if removed is not None:
+        key_class = str(removed.key_class) if removed.key_class is not None else None
+        return GeneralRuling(str(removed.verdict), removed.reason, removed.channel, key_class)
     rules = FileRules(catalog, ClonePolicy(), Scope.ALL, is_default)
     if "/" in thing or present:
         ruling = rules.judge(thing.strip("/"), folder=thing.endswith("/"))

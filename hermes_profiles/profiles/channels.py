@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
+from hermes_profiles.credentials.mentions import assignments_in
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
@@ -76,7 +77,7 @@ def _given(
     config, has_config = _config(files, catalog)
     if managed.config and has_config:
         config = merged(config, managed.config)
-    environment = {**files.environment(), **onepassword_variables(config), **managed.environment}
+    environment = {**_own_variables(files, config), **managed.environment}
     return environment, config, legacy_blocks(files), has_config
 
 
@@ -93,8 +94,9 @@ def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -
 
     `config`: the sections of its config.yaml.
     """
-    environment = {**files.environment(), **onepassword_variables(config)}
-    return channels_on(environment, with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files))
+    return channels_on(
+        _own_variables(files, config), with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files)
+    )
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,6 +188,24 @@ def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(names, Mapping):
         return {}
     return {str(name): text for name, text in names.items() if isinstance(text, str) and text.startswith("op://")}
+
+
+def _own_variables(files: HomeFiles, config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that a gateway's start sets from the profile's own files and its sources of secrets."""
+    return {**command_variables(config), **files.environment(), **onepassword_variables(config)}
+
+
+def command_variables(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables that the text of `secrets.command` assigns: a value in `.env` wins over them.
+
+    What the program prints is not known. Source: Hermes 0.20.0, agent/secret_sources/command.py.
+    """
+    secrets = config.get("secrets")
+    source = secrets.get("command") if isinstance(secrets, Mapping) else None
+    if not isinstance(source, Mapping) or not is_truthy(source.get("enabled")):
+        return {}
+    text = source.get("command")
+    return dict(assignments_in(text)) if isinstance(text, str) else {}
 
 
 def legacy_blocks(files: HomeFiles) -> Mapping[str, Any]:

@@ -21,6 +21,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
     SourceDocuments,
+    channels_by_reference,
     classify,
     source_environment,
     variables_to_mask,
@@ -237,8 +238,9 @@ class _StripPlanner:
     def _shared(self) -> frozenset[str]:
         """Return the variables of these channels that a remaining channel of the profile also reads."""
         staying = frozenset(claimed_resources(self.home.path, catalog=self.catalog).channels) - self.request.channels
+        referring = channels_by_reference(self.documents, self.catalog)
         for name in sorted(source_environment(self.documents)):
-            readers = frozenset(self.catalog.channels_of(name))
+            readers = frozenset(self.catalog.channels_of(name)) | referring.get(name, frozenset())
             if readers & self.request.channels and readers & staying:
                 self.report.kept.append(KeptVariable(name, tuple(sorted(readers & staying))))
         return frozenset(row.name for row in self.report.kept)

@@ -20,7 +20,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from hermes_profiles.hermes.environment import SHORTEST_SECRET, TRUTHY
-from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING
+from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING, PLUGIN_NAME_ENDING
 
 from . import load
 from .globs import GlobIndex, normal
@@ -112,14 +112,18 @@ class Catalog:
     def channel_of_config_key(self, key: str) -> str | None:
         """Return the channel that a key below `platforms` names, None when it names none.
 
-        Hermes strips blanks and ignores capitals (`Platform("Telegram")`, gateway/config.py); it has no other
-        aliases. `-` for `_` is accepted here too: a block Hermes ignores must not carry a token into a clone.
+        Hermes strips blanks and ignores capitals (`Platform("Telegram")`, gateway/config.py); later releases also take
+        the name of the plugin's manifest, `telegram-platform`. `-` for `_` is accepted here too: a block Hermes ignores
+        must not carry a token into a clone.
         """
         name = key.strip().lower()
-        if name in self.channels:
-            return name
-        name = name.replace("-", "_")
-        return name if name in self.channels else None
+        for spelled in (name, name.removesuffix(PLUGIN_NAME_ENDING)):
+            if spelled in self.channels:
+                return spelled
+            spelled = spelled.replace("-", "_")
+            if spelled in self.channels:
+                return spelled
+        return None
 
     def state_owner(self, relative_path: str) -> str | None:
         """Return the channel that owns a file or folder of the home, None when none does.

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING
 from hermes_profiles.model.errors import DocumentError
 
 from .model import Channel, KeyClass, KeyFact, Sharing
@@ -77,7 +78,7 @@ def _channel_name(data: Mapping[str, Any], path: str) -> str:
     folder = PurePath(path).parent.name
     given = data.get("name", folder)
     name = given.strip() if isinstance(given, str) else ""
-    name = (name.removesuffix("-platform") if name.endswith("-platform") else folder or name).lower()
+    name = (name.removesuffix(PLUGIN_NAME_ENDING) if name.endswith(PLUGIN_NAME_ENDING) else folder or name).lower()
     if not name:
         raise DocumentError(path, None, "a channel without a name", hint="give it a line `name: …-platform`")
     return name

@@ -13,15 +13,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.credentials.references import references_in
 from hermes_profiles.model.truthy import is_truthy
 
-from .environment import API_SERVER, SourceFacts, judge_name
+from .environment import API_SERVER, ChannelReference, SourceFacts, judge_name
+from .secret_sources import channels_to_mask, is_source_setting, judge_sources, secret_sources
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry
 
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 _ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
+_SECRET_NAME = re.compile(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
+# Asks for a gateway of the profile's own beside the one for all (Hermes 0.21.4, hermes_cli/profiles.py).
+_STANDALONE = ("gateway", "standalone")
+_NOT_STANDALONE = "asks for a gateway of the source alone; the gateway for all profiles serves the clone"
 # Names below `platforms` that are no channel: the terminal itself.
 _NOT_A_CHANNEL = frozenset({"local", "cli"})
 
@@ -50,16 +55,19 @@ class TreeJudgement(NamedTuple):
     """What a clone does to one document.
 
     `removals`: entries to leave behind (no entry below another one in the list); `switch_off`: blocks that need
-    `enabled: false`; `values`: dotted path → removed values; `references`: names that kept scalars use as `${NAME}`;
-    `channels`: channels that have a block; `staying`: origins of the entries in blocks of channels that stay (removed
-    entries can share an anchor with them);
+    `enabled: false`; `masks`: blocks of channels that a source of secrets could switch on, to be switched off as well;
+    `values`: dotted path → removed values; `references`: names that kept scalars use as `${NAME}`;
+    `channel_references`: names that removed settings of channels use; `channels`: channels that have a block;
+    `staying`: origins of the entries in blocks of channels that stay (removed entries can share an anchor with them);
     `kept`: paths that the user asked to keep, with everything below them.
     """
 
     removals: tuple[EntryRemoval, ...] = ()
     switch_off: tuple[ChannelPlace, ...] = ()
+    masks: tuple[ChannelPlace, ...] = ()
     values: Mapping[str, tuple[tuple[str, KeyClass | None], ...]] = MappingProxyType({})
     references: frozenset[str] = frozenset()
+    channel_references: Mapping[str, ChannelReference] = MappingProxyType({})
     channels: frozenset[str] = frozenset()
     staying: frozenset[int] = frozenset()
     kept: frozenset[tuple[str, ...]] = frozenset()
@@ -101,6 +109,8 @@ def judge_config(
     removed: set[tuple[str, ...]] = set()
     blocks: dict[tuple[str, ...], ChannelPlace] = {}
     staying: set[int] = set()
+    sources = secret_sources(entries)
+    dropped = judge_sources(sources, catalog=catalog, policy=policy, facts=facts)
     for entry in entries:
         if entry.path[-1] == "<<" or any(entry.path[:size] in removed for size in range(1, len(entry.path))):
             continue  # the merged entries are judged one by one
@@ -108,17 +118,23 @@ def judge_config(
         if place is not None and not policy.concerns(place.channel):
             staying.add(entry.origin)
         ruling = judge_path(entry, place, catalog=catalog, policy=policy, facts=facts)
+        ruling = ruling or dropped.get(entry.path)
         if ruling is not None and ruling.removes:
             removals.append(EntryRemoval(entry, ruling))
             removed.add(entry.path)
         elif place is not None and place.block == entry.path and entry.kind == "mapping":
             blocks[place.block] = place
     switched = tuple(_blocks_to_switch_off(entries, blocks, policy, facts))
+    masks: tuple[ChannelPlace, ...] = ()
+    if len(sources) > len(dropped):
+        masks = tuple(_masks(channels_to_mask(catalog, policy, facts), blocks, policy))
     return TreeJudgement(
         removals=tuple(removals),
         switch_off=switched,
+        masks=masks,
         values=_values_below(entries, removals),
         references=frozenset(_references(entries, removed)),
+        channel_references=_channel_references(entries, removals),
         channels=frozenset(place.channel for place in blocks.values()),
         staying=frozenset(staying),
         kept=paths_kept_by_user(entries, policy),
@@ -134,6 +150,8 @@ def judge_path(
         return Ruling(Verdict.KEEP, "you asked to keep it", place.channel if place else None, by_user=True)
     if name in policy.drop:
         return Ruling(Verdict.REMOVE, "you asked to drop it", place.channel if place else None, by_user=True)
+    if entry.path == _STANDALONE and policy.only is None:
+        return Ruling(Verdict.REMOVE, _NOT_STANDALONE, "gateway", KeyClass.IDENTITY_SETTING)
     if policy.channels is Channels.CLONE or (place is not None and not policy.concerns(place.channel)):
         return None
     if place is not None and (len(entry.path) > len(place.block) or entry.kind != "scalar"):
@@ -259,13 +277,24 @@ def _blocks_to_switch_off(
             yield place
 
 
+def _masks(
+    channels: Iterable[str], blocks: Mapping[tuple[str, ...], ChannelPlace], policy: ClonePolicy
+) -> Iterator[ChannelPlace]:
+    """Yield the blocks below `platforms` that switch these channels off; those that exist are switched off anyway."""
+    present = {place.channel for place in blocks.values() if place.switchable}
+    for channel in channels:
+        place = ChannelPlace(channel, ("platforms", channel), known=True, switchable=True)
+        if channel not in present and not is_kept_by_user((*place.block, "enabled"), policy):
+            yield place
+
+
 def _values_below(
     entries: Sequence[TreeEntry], removals: Sequence[EntryRemoval]
 ) -> dict[str, tuple[tuple[str, KeyClass | None], ...]]:
     rulings = {removal.entry.path: removal.ruling for removal in removals}
     values: dict[str, list[tuple[str, KeyClass | None]]] = {}
     for entry in entries:
-        if entry.kind != "scalar" or not entry.value:
+        if entry.kind != "scalar" or not entry.value or is_source_setting(entry.path):
             continue
         above = next(
             (rulings[entry.path[:size]] for size in range(len(entry.path), 0, -1) if entry.path[:size] in rulings),
@@ -281,4 +310,30 @@ def _references(entries: Iterable[TreeEntry], removed: set[tuple[str, ...]]) -> 
         if entry.kind == "scalar" and entry.value and "${" in entry.value:
             if any(entry.path[:size] in removed for size in range(1, len(entry.path) + 1)):
                 continue
-            yield from _REFERENCE.findall(entry.value)
+            yield from references_in(entry.value)
+
+
+def _channel_references(entries: Iterable[TreeEntry], removals: Sequence[EntryRemoval]) -> dict[str, ChannelReference]:
+    """Return name → removed setting of a channel that refers to it; of several, one that gives access."""
+    rulings = {removal.entry.path: removal.ruling for removal in removals if removal.ruling.channel is not None}
+    found: dict[str, ChannelReference] = {}
+    for entry in entries if rulings else ():
+        if entry.kind != "scalar" or not entry.value or "${" not in entry.value:
+            continue
+        above = (rulings.get(entry.path[:size]) for size in range(len(entry.path), 0, -1))
+        ruling = next((ruling for ruling in above if ruling is not None), None)
+        if ruling is None or ruling.channel is None:
+            continue
+        reference = ChannelReference(
+            ruling.channel, ruling.key_class, dotted(entry.path), _gives_access(entry.path, ruling.key_class)
+        )
+        for name in references_in(entry.value):
+            if name not in found or (reference.is_secret and not found[name].is_secret):
+                found[name] = reference
+    return found
+
+
+def _gives_access(path: Sequence[str], key_class: KeyClass | None) -> bool:
+    if key_class is KeyClass.UNKNOWN:  # of an unknown setting, the name decides
+        return _SECRET_NAME.search(path[-1]) is not None
+    return key_class in (KeyClass.IDENTITY_CREDENTIAL, KeyClass.TOOL_OR_PROVIDER_KEY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
@@ -14,6 +15,7 @@ from hermes_profiles.hermes.environment import (
     API_SERVER_KEY,
     API_SERVER_MODEL_NAME,
     API_SERVER_PORT,
+    HERMES_HOME,
 )
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
@@ -35,10 +37,24 @@ _CLASS_REASONS = {
 }
 
 
+class ChannelReference(NamedTuple):
+    """A removed setting of a channel that refers to a variable.
+
+    `place`: the setting's dotted path; `is_secret`: the setting gives access, so the variable's value is the identity
+    even where something else uses it too.
+    """
+
+    channel: str
+    key_class: KeyClass | None
+    place: str
+    is_secret: bool
+
+
 class SourceFacts(NamedTuple):
     """Facts about the source that a ruling on a name depends on.
 
     `references`: names that kept parts of config.yaml use as `${NAME}`;
+    `channel_references`: names that removed settings of channels use in the same way;
     `tool_channels`: channels that tool keys alone switch on (Home Assistant, SMS, e-mail);
     `api_server_on`: the source's API server runs.
     """
@@ -46,6 +62,7 @@ class SourceFacts(NamedTuple):
     references: frozenset[str] = frozenset()
     tool_channels: frozenset[str] = frozenset()
     api_server_on: bool = False
+    channel_references: Mapping[str, ChannelReference] = MappingProxyType({})
 
 
 def tool_channels(environment: Mapping[str, str], catalog: Catalog) -> frozenset[str]:
@@ -74,6 +91,28 @@ def run_by_tools(catalog: Catalog) -> frozenset[str]:
 
 def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
     """Return the ruling on one variable of the source's environment files."""
+    ruling = _judge_alone(name, catalog=catalog, policy=policy, facts=facts)
+    reference = facts.channel_references.get(name)
+    if reference is None or not ruling.keeps or ruling.by_user or name == HERMES_HOME:
+        return ruling
+    return _judge_reference(name, ruling, reference, facts)
+
+
+def _judge_reference(name: str, ruling: Ruling, reference: ChannelReference, facts: SourceFacts) -> Ruling:
+    """Return the ruling on a variable that a setting of a channel refers to: it goes where the setting goes.
+
+    A variable that also serves something else stays, unless the setting is the secret of the channel: then its value
+    is the identity, whatever the name.
+    """
+    shareable = ruling.key_class in (KeyClass.TOOL_OR_PROVIDER_KEY, KeyClass.OPTION)
+    if not reference.is_secret and (shareable or name in facts.references):
+        return ruling
+    reason = f"{reference.channel} reads it: {reference.place} refers to ${{{name}}}"
+    return Ruling(Verdict.REMOVE, reason, reference.channel, reference.key_class)
+
+
+def _judge_alone(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
+    """Return the ruling on one variable by its name alone."""
     fact = catalog.lookup(name)
     channel = fact.channel if fact else None
     key_class = fact.key_class if fact else None

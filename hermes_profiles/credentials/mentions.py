@@ -1,0 +1,140 @@
+"""Finds values of identity variables in prose and code: `# old: TELEGRAM_BOT_TOKEN=…`, `DISCORD_BOT_TOKEN: '…'`. Pure.
+
+A comment or a script can hold the token of an earlier bot. The name beside the value says which channel it belongs to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
+
+from .identities import is_example
+
+_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
+# The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
+_ASSIGNED = re.compile(
+    r"[\"'`]?\]?[ \t]*(?::=|=>|->|=|:)[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`|([^\s\"'`,;<>]+))"
+)
+_TOKEN = re.compile(r"[^\s\"'`,;<>()\[\]{}=]+")
+_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
+_SHORTEST_GENERATED = 16
+_SHORTEST_IN_CODE = 12
+_SHORTEST = 8
+# Beginnings of texts in the place of a value: variables of a shell, templates, code.
+_NO_VALUE = ("$", "%", "<", "{", "(", "@", "\\", "your", "os.", "process.", "env.", "op://", "config", "self.")
+
+
+class Mention(NamedTuple):
+    """A value beside the name of a variable."""
+
+    fact: KeyFact
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Mention({self.fact.name})"
+
+
+def mentions_in_comment(text: str, catalog: Catalog) -> Iterator[Mention]:
+    """Yield the values of identity variables in a comment, or in another text that no program runs.
+
+    Behind a name on the same line, a word that looks generated is its value even without a sign between them.
+    """
+    for line in text.splitlines():
+        names = list(_NAME.finditer(line))
+        for number, name in enumerate(names):
+            fact = catalog.lookup(name.group())
+            if fact is None or fact.channel is None or not fact.known:
+                continue
+            end = names[number + 1].start() if number + 1 < len(names) else len(line)
+            value = _assigned(line, name.end())
+            if value and _may_be_secret(value, _SHORTEST):
+                yield Mention(fact, value)
+            for word in _TOKEN.finditer(line, name.end(), end) if fact.secret else ():
+                token = word.group().strip(".:*_!?-")
+                if token != value and _is_generated(token):
+                    yield Mention(fact, token)
+
+
+def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
+    """Yield the values that a script or a document assigns to variables that give access to a channel."""
+    for name in _NAME.finditer(text):
+        fact = catalog.lookup(name.group())
+        if fact is None or not fact.secret or fact.key_class not in _CLASSES:
+            continue
+        value = _assigned(text, name.end())
+        if value and _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
+            yield Mention(fact, value)
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the names in a text that have the form of an environment variable."""
+    return tuple(dict.fromkeys(_NAME.findall(text)))
+
+
+def assignments_in(text: str) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of the literal assignments in the text of a command."""
+    for name in _NAME.finditer(text):
+        value = _assigned(text, name.end())
+        if value and not value.startswith(_NO_VALUE):
+            yield name.group(), value
+
+
+def code_filter(catalog: Catalog) -> Callable[[bytes], bool]:
+    """Return a cheap test: False when a file assigns no variable that gives access to a channel."""
+    marks = _marks(catalog)
+
+    def may_mention(data: bytes) -> bool:
+        return any(mark in data for mark in marks)
+
+    return may_mention
+
+
+@lru_cache(maxsize=4)
+def _marks(catalog: Catalog) -> tuple[bytes, ...]:
+    """Return the shortest set of beginnings of the names of channels' secrets."""
+    names = sorted(
+        fact.name
+        for channel in catalog.channels.values()
+        for fact in channel.keys
+        if fact.secret and fact.key_class in _CLASSES
+    )
+    beginnings = sorted({"_".join(name.split("_")[:2]) if name.count("_") > 1 else name for name in names})
+    shortest = [one for one in beginnings if not any(other != one and one.startswith(other) for other in beginnings)]
+    return tuple(one.encode() for one in shortest)
+
+
+def _assigned(text: str, position: int) -> str:
+    """Return the value assigned right behind a name, "" without one."""
+    match = _ASSIGNED.match(text, position)
+    if match is None:
+        return ""
+    quoted = match[1] or match[2] or match[3]
+    return quoted.strip() if quoted else match[4].rstrip(".:)]}!?|&")
+
+
+def _may_be_secret(value: str, shortest: int) -> bool:
+    """Return False for a placeholder, a template, a word or an address without a secret in it."""
+    if len(value) < shortest or value.lower().startswith(_NO_VALUE) or is_example(value):
+        return False
+    return not _is_words(value) and "://" not in value and "${" not in value and "<" not in value
+
+
+def _is_words(value: str) -> bool:
+    return re.fullmatch(r"(?:[A-Za-z]{1,20}[ '._/-]?){1,8}", value) is not None and not _is_mixed(value)
+
+
+def _is_mixed(value: str) -> bool:
+    """Return whether a value has letters and digits, or changes between capitals and small letters often."""
+    has_digit = any(char.isdigit() for char in value)
+    changes = sum(first.islower() and second.isupper() for first, second in pairwise(value))
+    return (has_digit and any(char.isalpha() for char in value)) or changes > 3
+
+
+def _is_generated(token: str) -> bool:
+    is_path = token.startswith(("/", "~", "./")) or "://" in token or token.count("/") > 1
+    return len(token) >= _SHORTEST_GENERATED and not is_path and _is_mixed(token) and _may_be_secret(token, _SHORTEST)
