@@ -102,7 +102,7 @@ def _judge_reference(name: str, ruling: Ruling, reference: ChannelReference, fac
     """Return the ruling on a variable that a setting of a channel refers to: it goes where the setting goes.
 
     A variable that also serves something else stays, unless the setting is the secret of the channel: then its value
-    is the identity, whatever the name.
+    is the identity, under any name.
     """
     shareable = ruling.key_class in (KeyClass.TOOL_OR_PROVIDER_KEY, KeyClass.OPTION)
     if not reference.is_secret and (shareable or name in facts.references):
