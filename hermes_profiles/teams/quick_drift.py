@@ -6,11 +6,11 @@ comparison of a team of 19 would double the time of doctor (38 instead of 19 tim
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.references import references_in
 from hermes_profiles.credentials.rules.config import ChannelPlace, channel_place, judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
@@ -19,7 +19,6 @@ from .model import Membership, Team
 from .shares import NOTED_BY_HERMES, POLICY, Share, own_paths
 
 Path = tuple[str, ...]
-_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)")
 
 
 class ProfileSnapshot(NamedTuple):
@@ -171,4 +170,4 @@ def _references(value: object) -> Iterator[str]:
         for each in value:
             yield from _references(each)
     elif isinstance(value, str) and "${" in value:
-        yield from _REFERENCE.findall(value)
+        yield from references_in(value)

@@ -504,3 +504,19 @@ def test_any_home(tmp_path_factory: pytest.TempPathFactory, home: Home):
     if removal.steps:
         undo(layout)
         assert picture(layout.home("work")) == before
+
+
+def test_variable_of_a_setting_goes_with_its_channel(tmp_path: Path):
+    config = "platforms:\n  telegram:\n    enabled: true\n    token: ${MY_TG_TOKEN}\n"
+    done = Removed(make(tmp_path, {".env": f"A=1\nMY_TG_TOKEN={TELEGRAM}\n", "config.yaml": config}), "telegram")
+    assert done.text(".env") == "A=1\n" and done.names() == {"MY_TG_TOKEN", "platforms.telegram.token"}
+    assert claimed_resources(done.home, catalog=CATALOG).channels == ()
+
+
+def test_variable_of_a_setting_stays_for_a_channel_that_stays(tmp_path: Path):
+    config = "platforms:\n" + "".join(
+        f"  {name}:\n    enabled: true\n    token: ${{MINE}}\n" for name in ("telegram", "slack")
+    )
+    done = Removed(make(tmp_path, {".env": f"MINE={TELEGRAM}\n", "config.yaml": config}), "telegram")
+    assert done.text(".env") == f"MINE={TELEGRAM}\n" and "token: ${MINE}" in done.text("config.yaml")
+    assert done.data["kept"] == [{"name": "MINE", "channels": ["slack"]}]
