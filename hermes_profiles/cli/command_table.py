@@ -66,6 +66,9 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "restart": CommandEntry("gateway.start_stop:restart", "Restart gateways", _RUN),
     "status": CommandEntry("gateway.status:status", "Show state, channels and service of each", _RUN),
     "list": CommandEntry("gateway.status:list_gateways", "List all gateways and their states", _RUN),
+    "upgrade-check": CommandEntry(
+        "gateway.upgrade_check:upgrade_check", "Show what `hermes update` does to services", _RUN
+    ),
     "logs": CommandEntry("gateway.logs:logs", "Show the logs of all as one stream", _RUN),
     "install": CommandEntry("gateway.services:install", "Install a service for every profile", _SERVICES),
     "uninstall": CommandEntry("gateway.services:uninstall", "Stop gateways and remove their services", _SERVICES),

@@ -28,7 +28,7 @@ from hermes_profiles.settings.files import SettingsFile, settings_file, without_
 
 from .approvals import OWN, SERVED, move_to_process
 from .facts import multiplex_setting
-from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_mode_switch, resulting_mode
+from .saved_state import COMMAND, MULTIPLEX, PROCESSES, SavedState, is_mode_switch, is_service_file, resulting_mode
 
 
 class DisablePlan(NamedTuple):
@@ -116,10 +116,9 @@ class _DisablePlanner:
             self._move_approvals(name, channels)
 
     def _is_removed_service(self, path: Path, written: WrittenFile) -> bool:
-        """Return whether the switch removed a file of a service: other files that it writes are in the homes."""
+        """Return whether the switch removed a file of a service."""
         is_folded = self._record is not None and self._record.folded
-        is_outside = self._layout.root not in path.parents or self._layout.state in path.parents
-        return is_folded and written.left is None and is_outside
+        return is_folded and written.left is None and is_service_file(self._layout, path)
 
     def _restore(self, path: Path, written: WrittenFile) -> None:
         """Restore the original bytes of a file that was not changed since."""

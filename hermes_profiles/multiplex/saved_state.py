@@ -76,6 +76,11 @@ def saved_state_path(layout: Layout) -> Path:
     return layout.state / "runmode.json"
 
 
+def is_service_file(layout: Layout, path: Path) -> bool:
+    """Return whether a file that a switch writes belongs to a service: the others are in the homes."""
+    return layout.root not in path.parents or layout.state in path.parents
+
+
 def is_mode_switch(journal: Journal, entry: ChangeEntry) -> bool:
     """Return whether a change switched the run mode, or is an undo of such a change."""
     return original_change(journal, entry).command[:2] == COMMAND

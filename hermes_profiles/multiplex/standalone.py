@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.changes.apply import undo
+from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
-from hermes_profiles.fleet.install import ServiceInstallPlan, plan_writing
+from hermes_profiles.fleet.install import ServiceInstallPlan, plan_removal, plan_writing, service_files
 from hermes_profiles.fleet.outcomes import Outcome, Verb
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import survey
@@ -147,6 +147,9 @@ class StandaloneSwitch(RunModeSwitch):
         raise_failed(self._run_verb(Verb.STOP, due, gateways) if due else (), "does not stop")
         added = [name for name in self.existing if has_service(gateways[name]) and not was[name].installed]
         self._set_enabled(added, enabled=False)
+        removal = plan_removal("uninstall", {name: service_files(self.world, gateways[name]) for name in added})
+        if removal is not None:  # a gateway that started has rewritten its service, which an undo would not touch
+            apply(removal, layout=self.world.layout)
         if change is not None:
             undo(self.world.layout, change)
         if added:

@@ -135,15 +135,13 @@ class RunModeSwitch:
             new = {name: each for name, each in was.items() if name not in earlier.services}
             services = {**earlier.services, **new}
             return earlier._replace(phase=SwitchPhase.GOING, services=services, folded=earlier.folded or self._folds)
-        if self._folds:
-            return SavedState(SwitchPhase.GOING, records.timestamp(), was, folded=True)
         made = [f"profiles/{name}/pairing" for name in self.existing if name != DEFAULT]
         absent = [
             path
             for path in (*made, "profiles/default/pairing", "profiles/default")
             if not os.path.lexists(layout.root / path)
         ]
-        return SavedState(SwitchPhase.GOING, records.timestamp(), was, absent=tuple(absent))
+        return SavedState(SwitchPhase.GOING, records.timestamp(), was, absent=tuple(absent), folded=self._folds)
 
     def _original_setting(self, record: SavedState, enable: EnablePlan) -> str | None:
         """Return the original multiplex setting; on a second run config.yaml has the one that the first run wrote."""

@@ -145,20 +145,7 @@ class DoctorRun:
         return run_checks(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 
     def _context(self) -> DoctorContext:
-        session = self._session
-        return DoctorContext(
-            session.layout,
-            session.catalog,
-            session.environment,
-            user_home(session.environment),
-            os.getuid(),
-            time.time(),
-            session.world,
-            session.observe,
-            (session.due, *other_managers(session)),
-            session.manager_problems,
-            self._spec_of,
-        )
+        return doctor_context(self._session, self._spec_of)
 
     def _spec_of(self, profile: str) -> ServiceSpec:
         """Return the service that an installation would write now. Raises HermesProfilesError when it cannot."""
@@ -172,6 +159,23 @@ class DoctorRun:
 
     def _diagnosis(self, findings: tuple[ReportedFinding, ...], problems: Sequence[Problem] = ()) -> Diagnosis:
         return Diagnosis(findings, self._count, (*self._session.problems, *self._warnings, *problems))
+
+
+def doctor_context(session: FleetSession, spec_of: Callable[[str], ServiceSpec]) -> DoctorContext:
+    """Return the inputs of the probes. `spec_of`: the service that would be installed for a profile now."""
+    return DoctorContext(
+        session.layout,
+        session.catalog,
+        session.environment,
+        user_home(session.environment),
+        os.getuid(),
+        time.time(),
+        session.world,
+        session.observe,
+        (session.due, *other_managers(session)),
+        session.manager_problems,
+        spec_of,
+    )
 
 
 def _steps(plan: FixPlan, services: ServiceRepairs) -> tuple[Mapping[str, Any], ...]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.journal import ChangeEntry, Journal
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
-from hermes_profiles.changes.undo_plan import plan_undo
+from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
 from hermes_profiles.fleet.selection import Selection
@@ -20,7 +17,6 @@ from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
-from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import ExitCode, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state
@@ -28,7 +24,7 @@ from hermes_profiles.multiplex.disable import plan_disable
 from hermes_profiles.multiplex.enable import EnablePlan, plan_enable
 from hermes_profiles.multiplex.facts import read_facts
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
-from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, SwitchPhase, resulting_mode
+from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, SwitchPhase
 from hermes_profiles.multiplex.services import gateway_issues, has_service, is_up
 from hermes_profiles.multiplex.standalone import StandaloneSwitch, plan_separate
 from hermes_profiles.multiplex.switch import RunModeSwitch, SwitchResult, apply_plan
@@ -132,25 +128,6 @@ class RunModeBlocked(Refused):
         self.limits = tuple(limits)
 
 
-def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> RunModeResult:
-    """Undo a switch of the run mode: its files as an undo does, its services as the opposite switch does.
-
-    Raises Refused when a file was changed since, or when the change was not the whole switch.
-    """
-    plan = plan_undo(entry, session.layout)
-    config = session.layout.home(DEFAULT) / CONFIG_FILE
-    if not any(isinstance(step, ReplaceFile) and step.path == config for step in plan.steps):
-        raise Refused(
-            f"{entry.id} added profiles to the multiplexer and did not switch the run mode",
-            target=entry.id,
-            code="partial",
-            hint="switch back with `hermes-profiles team run-mode processes`",
-        )
-    mode = resulting_mode(Journal(session.layout.state), entry)
-    switch = RunMode(session, dry_run=dry_run, yes=True, write=lambda _: undo(session.layout, entry.id).change_id)
-    return switch.undo_multiplex() if mode == MULTIPLEX else switch.to_multiplex()
-
-
 class RunMode:
     """The run mode of a root. `yes`: accept the issues that the user may decide; `install`: write missing services.
 
@@ -181,7 +158,8 @@ class RunMode:
         self._notes: list[Problem] = []
 
     @property
-    def _is_one_gateway(self) -> bool:
+    def is_one_gateway(self) -> bool:
+        """Return whether the installed Hermes serves all profiles with one gateway."""
         return self._hermes.has(Behaviour.ONE_GATEWAY)
 
     def status(self) -> RunModeStatus:
@@ -190,7 +168,7 @@ class RunMode:
         gateways = session.observe(session.existing)
         teams = read_teams(layout, session.existing)
         unfinished = saved_state.is_unfinished(layout)
-        settings = read_update_settings(layout, session.existing if self._is_one_gateway else ())
+        settings = read_update_settings(layout, session.existing if self.is_one_gateway else ())
         profiles = tuple(
             ServedProfile(
                 name,
@@ -205,7 +183,7 @@ class RunMode:
         return RunModeStatus(
             self._mode(gateways),
             unfinished,
-            self._is_one_gateway,
+            self.is_one_gateway,
             self._standalone_reason(gateways),
             profiles,
             tuple(dict.fromkeys([*session.manager_problems, *standing_warnings(settings)])),
@@ -214,7 +192,7 @@ class RunMode:
 
     def _standalone_reason(self, gateways: Mapping[str, Gateway]) -> str:
         default = gateways.get(DEFAULT)
-        if not self._is_one_gateway or default is None or default.process is None:
+        if not self.is_one_gateway or default is None or default.process is None:
             return ""
         layout = self._session.layout
         reason = standalone_reason(layout.home(DEFAULT))
@@ -223,7 +201,7 @@ class RunMode:
     def _mode(self, gateways: Mapping[str, Gateway]) -> str:
         """Return the run mode: the setting, or with one gateway by rule what is running."""
         asked = multiplexing_asked(self._session.layout.home(DEFAULT), self._session.environment)
-        if not self._is_one_gateway:
+        if not self.is_one_gateway:
             return MULTIPLEX if asked else PROCESSES
         is_served = any(each.state is GatewayState.SERVED for each in gateways.values())
         own = any(name != DEFAULT and each.process is not None for name, each in gateways.items())
@@ -260,9 +238,9 @@ class RunMode:
         record = saved_state.read_saved_state(self._session.layout)
         if enable.steps or (record is not None and record.phase is not SwitchPhase.THERE):
             return False
-        if self._is_one_gateway and any(has_service(each) for name, each in gateways.items() if name != DEFAULT):
+        if self.is_one_gateway and any(has_service(each) for name, each in gateways.items() if name != DEFAULT):
             return False  # Hermes takes an installed service for a gateway of the profile's own
-        parked = read_update_settings(self._session.layout, gateways).parked if self._is_one_gateway else ()
+        parked = read_update_settings(self._session.layout, gateways).parked if self.is_one_gateway else ()
         named = [gateway for name, gateway in gateways.items() if name != DEFAULT and name not in parked]
         return is_up(gateways[DEFAULT]) and all(
             each.state is GatewayState.SERVED and not (each.service is not None and each.service.enabled)
@@ -316,7 +294,7 @@ class RunMode:
     def undo_multiplex(self) -> RunModeResult:
         """Undo a switch to the multiplexer. Raises Refused where an older Hermes made it: it would not be the same."""
         record = saved_state.read_saved_state(self._session.layout)
-        if not self._is_one_gateway or (record is not None and record.folded):
+        if not self.is_one_gateway or (record is not None and record.folded):
             return self._leave_multiplexer(self._session.observe(self._session.existing))
         raise self._no_such_mode("that switch was made under a Hermes with separate gateways")
 
@@ -325,7 +303,7 @@ class RunMode:
         self._target = PROCESSES
         session, layout = self._session, self._session.layout
         gateways = session.observe(session.existing)
-        if self._is_one_gateway:
+        if self.is_one_gateway:
             return self._to_standalone(gateways)
         record = saved_state.read_saved_state(layout)
         if record is None and self._mode(gateways) == PROCESSES:
@@ -372,8 +350,8 @@ class RunMode:
         manager = session.require_manager()
         self._check(list(gateway_issues(gateways, disabled=(), ancestors=ancestors())))
         installer = ServiceInstaller(session, ServiceOptions())
-        services = [plan_installation(manager, installer.spec(name)) for name in names]
-        wanted = plan_separate(layout, names, [each for each in services if not each.is_there])
+        missing = [name for name in names if not has_service(gateways[name])]
+        wanted = plan_separate(layout, names, [plan_installation(manager, installer.spec(name)) for name in missing])
         self._notes.append(Problem("temporary", multiplexing.STANDALONE_END, "gateway.standalone"))
         if self._dry_run:
             starts = tuple(name for name in names if name not in own)

@@ -66,7 +66,7 @@ def undo_change(
     warnings = session.recover(dry_run=dry_run)
     entry = select_change(Journal(layout.state), change)
     if is_mode_switch(Journal(layout.state), entry):
-        from .run_mode import undo_switch
+        from .undo_run_mode import undo_switch
 
         return undo_switch(session, entry, dry_run=dry_run)
     plan = plan_undo(entry, layout)

@@ -52,8 +52,10 @@ class BotApi:
         with self._lock:
             return dict(self.polls - before)
 
-    def answer(self, gateway: str, token: str, method: str, arguments: dict[str, Any]) -> tuple[int, Any]:
-        """Return (status, result) of one call."""
+    def answer(
+        self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
+    ) -> tuple[int, Any]:
+        """Return (status, result) of one call; `peer`: the caller's port."""
         if method == "getMe":
             bot = {
                 "id": int(token.partition(":")[0]),
@@ -84,7 +86,8 @@ class BotApi:
             return 200, []
         finally:
             with self._lock:
-                self._polling[token].remove(gateway)
+                if gateway in self._polling[token]:
+                    self._polling[token].remove(gateway)
 
 
 def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
@@ -103,7 +106,7 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 arguments = json.loads(body or b"{}")
             else:
                 arguments = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-            status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments)
+            status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments, self.client_address[1])
             answer: dict[str, Any] = {"ok": status == 200}
             answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
             content = json.dumps(answer).encode()

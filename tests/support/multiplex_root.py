@@ -14,6 +14,7 @@ from typing import Any
 
 from command_runner import Done, Runner
 from gateway_root import GATEWAY, GatewayRoot
+from hermes_release import write_release
 
 # In the root, `leaves-out` names profiles it does not serve, `loses` profiles whose accounts it does not connect; with
 # `no-multiplex` it exits with 78, like one that cannot multiplex.
@@ -27,7 +28,9 @@ def read(path):
     except OSError:
         return ""
 wanted = "multiplex_profiles: true" in read(os.path.join(root, "config.yaml"))
-if named and wanted:
+def standalone(home):
+    return "standalone: true" in read(os.path.join(home, "config.yaml"))
+if named and wanted and not standalone(home):
     try:
         os.kill(json.loads(read(os.path.join(root, "gateway.pid")))["pid"], 0)
         print("The default gateway is running as a profile multiplexer", flush=True)
@@ -39,7 +42,8 @@ if wanted and not named and os.path.exists(at("no-multiplex")):
     sys.exit(78)
 folders = sorted(glob.glob(os.path.join(root, "profiles", "[a-z0-9]*"))) if wanted and not named else []
 skipped = read(at("leaves-out")).split()
-served = [name for name in map(os.path.basename, folders) if name not in skipped and name != "default"]
+served = [name for name in map(os.path.basename, folders) if name not in skipped and name != "default"
+          and not standalone(os.path.join(root, "profiles", name))]
 def hold_locks():
     places = os.path.join(os.environ["HOME"], ".local/state/hermes/gateway-locks")
     os.makedirs(places, exist_ok=True)
@@ -76,6 +80,10 @@ class MultiplexRoot(GatewayRoot):
         super().__init__(runner, root)
         self.python.write_text(_SCRIPT.format(python=sys.executable))
         self.profile("default")
+
+    def update_hermes(self, version: tuple[int, int, int] = (0, 22, 2)) -> None:
+        """Have the installed Hermes be another release; its gateway stays the fake."""
+        write_release(self.python.parent.parent.parent, version)
 
     def member(self, name: str, *, env: str = "", config: str = "", meta: str = "", team: str = "weixin") -> Path:
         """Create a member of a team with a separate account."""
