@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list logs install uninstall stage print reset enable disable group awake'
+            commands='start stop restart status list upgrade-check logs install uninstall stage print reset enable disable group awake'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -27,6 +27,9 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--except --group --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
+        'upgrade-check')
+            options='--manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder ' ;;
         'logs')
             options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --home --json --help'
             values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '

@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' logs' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -28,6 +28,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --except --group --interval --manager --home
         case ' list'
             set values --except --group --manager --home
+        case ' upgrade-check'
+            set values --manager --home
         case ' logs'
             set values --except --group --lines -n --since --until --level --grep --home
         case ' install'
@@ -87,6 +89,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop ga
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the running gateways, all in parallel'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: state, process, memory, restarts, channels'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a upgrade-check -d 'Show which Hermes serves this root, what `hermes update` will do to its services, and what it left'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
@@ -163,6 +166,11 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l manager -x -a
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' upgrade-check\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' upgrade-check\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' upgrade-check\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' upgrade-check\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'

@@ -28,7 +28,7 @@ _OFF = ".".join(AUTO_MIGRATION)
 
 
 class FoldOutcome(StrEnum):
-    """What `hermes update` does: `resumes` continues an unfinished migration, whatever blocks it."""
+    """What `hermes update` does: `resumes` continues an unfinished migration, also where something blocks it."""
 
     NOTHING = "nothing"
     FOLDS = "folds"

@@ -55,7 +55,7 @@ class BotApi:
     def answer(
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
     ) -> tuple[int, Any]:
-        """Return (status, result) of one call; `peer`: the caller's port."""
+        """Return (status, result) of one call; `peer`: what `caller` returned for its connection."""
         if method == "getMe":
             bot = {
                 "id": int(token.partition(":")[0]),
@@ -71,6 +71,10 @@ class BotApi:
         if method in ("getMyCommands", "getForumTopicIconStickers"):
             return 200, []
         return 200, True
+
+    def caller(self, port: int) -> int:
+        """Return a number for the caller of a new connection; `port`: its own port."""
+        return port
 
     def _poll(self, gateway: str, token: str, timeout: float) -> tuple[int, Any]:
         with self._lock:
@@ -94,6 +98,10 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            self._caller = api.caller(self.client_address[1])
+
         def do_GET(self) -> None:
             self._serve(b"")
 
@@ -106,7 +114,7 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 arguments = json.loads(body or b"{}")
             else:
                 arguments = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-            status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments, self.client_address[1])
+            status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments, self._caller)
             answer: dict[str, Any] = {"ok": status == 200}
             answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
             content = json.dumps(answer).encode()

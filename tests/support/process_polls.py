@@ -43,13 +43,16 @@ class ProcessPolls(BotApi):
         self.pollers: dict[str, int] = {}
         self.doubles: list[tuple[str, int, int]] = []
 
+    def caller(self, port: int) -> int:
+        """Return the process of a new connection: at its last call it can be gone."""
+        return pid_of_peer(port, self._server.server_address[1])
+
     def answer(
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
     ) -> tuple[int, Any]:
         """Return (status, result) of one call; the gateway of a poll is its process."""
         if method == "getUpdates":
-            pid = pid_of_peer(peer, self._server.server_address[1])
-            gateway = str(pid)
+            pid, gateway = peer, str(peer)
             with self._lock:
                 others = {int(one) for one in self._polling.get(token, ()) if one != gateway}
                 # A killed process leaves its poll behind for a second.
