@@ -1,7 +1,8 @@
 """Dispatches the arguments of `hermes` that the shim and the Hermes plugin pass on.
 
 Source: Hermes 0.19.0 `hermes_cli/main.py` (`_apply_profile_override`: the first `-p NAME` anywhere before `--` is the
-profile, and is taken out) and `hermes_cli/subcommands/{profile,doctor}.py`.
+profile, and is taken out) and `hermes_cli/subcommands/{profile,doctor}.py`. A subcommand or option that the installed
+Hermes has learned since is its own.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.hermes import cli as hermes_cli
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.profile_names import PATTERN
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.model.names import DEFAULT
 
 _NAME = re.compile(PATTERN)
 
@@ -56,7 +61,26 @@ def chosen_profile(words: Sequence[str]) -> tuple[str | None, tuple[str, ...]] |
     return None, tuple(words)
 
 
-def dispatch(words: Sequence[str]) -> Dispatch:
+class InstalledWords(NamedTuple):
+    """What the installed Hermes understands: subcommand of `hermes profile` → its options, and its behaviours."""
+
+    profile: Mapping[str, Sequence[str]] = hermes_cli.PROFILE_COMMANDS
+    facts: HermesFacts = BASE
+
+    def learned(self, subcommand: str) -> frozenset[str]:
+        """Return the options of a subcommand that 0.19.0 does not have; one-letter forms do not count."""
+        known = hermes_cli.PROFILE_COMMANDS.get(subcommand, ())
+        return frozenset(word for word in self.profile.get(subcommand, ()) if word[:2] == "--" and word not in known)
+
+    def options(self, subcommand: str) -> tuple[str, ...]:
+        """Return the long options of a subcommand."""
+        return (*hermes_cli.PROFILE_COMMANDS.get(subcommand, ()), *sorted(self.learned(subcommand)))
+
+
+WORDS_OF_0_19 = InstalledWords()
+
+
+def dispatch(words: Sequence[str], installed: InstalledWords = WORDS_OF_0_19) -> Dispatch:
     """Return the program that gets the arguments of a `hermes` command line, and its arguments."""
     taken = chosen_profile(words)
     if taken is None or not taken[1]:
@@ -66,31 +90,47 @@ def dispatch(words: Sequence[str]) -> Dispatch:
     if word == "doctor":
         given = () if profile is None else (profile,)
         return Dispatch(
-            "doctor" if set(more) <= {"--fix"} else "hermes", tuple(words), must_exist=(given or (None,))[0]
+            "doctor" if set(more) <= {"--fix", "--live"} else "hermes", tuple(words), must_exist=(given or (None,))[0]
         )
     if word == "gateways":
         return _of_gateways(profile, more)
-    if word == "profiles" or (word == "profile" and more and _is_ours(more[0])):
-        return _of_profiles(words, profile, more, is_hermes_word=word == "profile")
+    if word == "profiles":
+        return _of_profiles(words, profile, more)
+    if word == "profile" and more and _is_ours(more[0], installed):
+        return _of_profiles(words, profile, more, installed)
     return Dispatch("hermes", tuple(words))
 
 
-def _is_ours(subcommand: str) -> bool:
-    return subcommand in HERMES_PROFILES.commands
+def _is_ours(subcommand: str, installed: InstalledWords) -> bool:
+    """Return whether `hermes profile SUBCOMMAND` is ours: not a word that Hermes has learned after 0.19.0."""
+    is_learned = subcommand in installed.profile and subcommand not in hermes_cli.PROFILE_COMMANDS
+    return subcommand in HERMES_PROFILES.commands and not is_learned
 
 
-def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...], *, is_hermes_word: bool) -> Dispatch:
+def _is_hermes_own(more: tuple[str, ...], installed: InstalledWords) -> bool:
+    """Return whether arguments mean what only Hermes does: a learned option, or the name to show of the default."""
+    given = {word.partition("=")[0] for word in more[1 : more.index("--") if "--" in more else None]}
+    renames_default = more[0] == "rename" and DEFAULT in (word.strip().lower() for word in more[1:2])
+    return bool(given & installed.learned(more[0])) or (
+        renames_default and installed.facts.has(Behaviour.DISPLAY_NAMES)
+    )
+
+
+def _of_profiles(
+    words: Sequence[str], profile: str | None, more: tuple[str, ...], installed: InstalledWords | None = None
+) -> Dispatch:
+    """Return the choice for our program; `installed`: for `hermes profile`, a word of Hermes."""
     subcommand = more[0] if more else ""
-    if is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
-        more = _spelled_out(more, hermes_cli.PROFILE_COMMANDS[subcommand])
+    is_hermes_word = installed is not None
+    if installed is not None and subcommand in hermes_cli.PROFILE_COMMANDS:
+        more = _spelled_out(more, installed.options(subcommand))
+        if _is_hermes_own(more, installed):
+            return Dispatch("hermes", tuple(words), _clone_note(more, installed))
     if subcommand == "team" and profile is not None:
         return Dispatch("profiles", _of_team(profile, more), must_exist=profile)
     given = parsed(HERMES_PROFILES.place(subcommand), subcommand, more[1:])
     if given is None and is_hermes_word and subcommand in hermes_cli.PROFILE_COMMANDS:
-        note = None
-        if subcommand == "create" and any(word.partition("=")[0] in hermes_cli.CLONE_OPTIONS for word in more):
-            note = "Hermes runs this: one option is its own; its clones share the bots of their source"
-        return Dispatch("hermes", tuple(words), note)
+        return Dispatch("hermes", tuple(words), _clone_note(more, installed or WORDS_OF_0_19))
     if profile is None or given is None:
         return Dispatch("profiles", more)
     if subcommand == "create" and (given.get("clone_it") or given.get("clone_all")) and not given.get("clone_from"):
@@ -100,6 +140,16 @@ def _of_profiles(words: Sequence[str], profile: str | None, more: tuple[str, ...
     if "profiles" in given:
         return _for_profile("profiles", profile, more, given["profiles"])
     return Dispatch("profiles", more, must_exist=profile)
+
+
+def _clone_note(more: tuple[str, ...], installed: InstalledWords) -> str | None:
+    """Return what to know about a clone that Hermes makes, None for anything else."""
+    options = {word.partition("=")[0] for word in more}
+    if more[0] != "create" or not options & set(hermes_cli.CLONE_OPTIONS):
+        return None
+    shares = not installed.facts.has(Behaviour.CLONES_WITHOUT_CHANNELS) or "--clone-channels" in options
+    what = "its clones share the bots of their source" if shares else "it copies values outside the channel settings"
+    return f"Hermes runs this: one option is its own; {what}"
 
 
 def _of_team(profile: str, more: tuple[str, ...]) -> tuple[str, ...]:
@@ -197,7 +247,7 @@ def run(arguments: Sequence[str]) -> NoReturn:
     Always ends with SystemExit, or becomes Hermes.
     """
     hermes, *words = arguments or ("",)
-    choice = dispatch(words)
+    choice = dispatch(words, _installed_words(hermes) if "profile" in words else WORDS_OF_0_19)
     if choice.note is not None:
         _say(choice.note)
     if choice.problem is not None:
@@ -211,6 +261,18 @@ def run(arguments: Sequence[str]) -> NoReturn:
     from .framework.program import run_program
 
     run_program(HERMES_GATEWAYS if choice.program == "gateways" else HERMES_PROFILES, choice.words)
+
+
+def _installed_words(hermes: str) -> InstalledWords:
+    """Return the words of the Hermes that the shim found; those of 0.19.0 where its code cannot be read."""
+    from hermes_profiles.gateways.hermes_code import read_code
+    from hermes_profiles.gateways.hermes_install import installation_of
+    from hermes_profiles.gateways.hermes_words import profile_words
+
+    found = installation_of(Path(hermes)) if hermes else None
+    if found is None or found.code is None:
+        return WORDS_OF_0_19
+    return InstalledWords(profile_words(found.code) or hermes_cli.PROFILE_COMMANDS, read_code(found.code).facts)
 
 
 def _refuse(problem: Problem, words: Sequence[str], code: ExitCode = ExitCode.USAGE) -> NoReturn:

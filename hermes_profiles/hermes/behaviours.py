@@ -17,8 +17,10 @@ class Behaviour(StrEnum):
     COMMAND_SECRETS = "command-secrets"
     DUPLICATES_IN_STATE = "duplicates-in-state"
     CODE_IN_STATE = "code-in-state"
+    DISPLAY_NAMES = "display-names"
     CONTROL_SOCKET = "control-socket"
     DELETION_MARKERS = "deletion-markers"
+    CLONES_WITHOUT_CHANNELS = "clones-without-channels"
     FOLDS_ON_UPDATE = "folds-on-update"
     PROFILE_INGRESS = "profile-ingress"
     ADOPTS_PROFILES = "adopts-profiles"
@@ -75,6 +77,13 @@ BEHAVIOURS = (
         "`restart --stale` compares them with the installed code",
     ),
     BehaviourFact(
+        Behaviour.DISPLAY_NAMES,
+        (0, 20, 5),
+        Marker("hermes_cli/subcommands/profile.py", "display name"),
+        "`hermes profile rename default TEXT` sets a name to show",
+        "the shim passes it to Hermes; `list` and `show` print the name",
+    ),
+    BehaviourFact(
         Behaviour.CONTROL_SOCKET,
         (0, 20, 6),
         Marker("gateway/control_socket.py"),
@@ -87,6 +96,13 @@ BEHAVIOURS = (
         Marker("hermes_constants.py", "def named_profile_is_deleted"),
         "leaves `profiles/.deleted/NAME`: a folder of that name is no profile until `profile create` removes the file",
         "writes the marker on delete; removes it on create, clone, rename, restore and undo",
+    ),
+    BehaviourFact(
+        Behaviour.CLONES_WITHOUT_CHANNELS,
+        (0, 21, 3),
+        Marker("hermes_cli/profile_channels.py"),
+        "`hermes profile create --clone` leaves the settings of channels behind; values elsewhere are copied",
+        "the shim clones by our policy; what it passes to Hermes is repaired with `hermes-profiles repair`",
     ),
     BehaviourFact(
         Behaviour.FOLDS_ON_UPDATE,

@@ -1,4 +1,7 @@
-"""The command line of Hermes 0.19.0: module, subcommands, options (hermes_cli/main.py, hermes_cli/subcommands)."""
+"""The command line of Hermes 0.19.0: module, subcommands, options (hermes_cli/main.py, hermes_cli/subcommands).
+
+What later releases have added to `hermes profile` is read from the installed code (gateways/hermes_words.py).
+"""
 
 from __future__ import annotations
 
@@ -57,6 +60,8 @@ OPTIONS_WITH_VALUE = frozenset(
         "-s",
         "--skills",
         "--usage-file",
+        "--reasoning",  # from 0.21
+        "--in",  # from 0.21
     )
 )
 OPTIONS_WITH_OPTIONAL_VALUE = frozenset(("-c", "--continue"))
@@ -70,4 +75,5 @@ PROFILE_COMMANDS: Mapping[str, tuple[str, ...]] = {
     "alias": ("--remove", "--name"),
     "rename": (),
 }
+PROFILE_PARSER_MODULE = "hermes_cli/subcommands/profile.py"
 CLONE_OPTIONS = ("--clone", "--clone-all", "--all", "--clone-from")

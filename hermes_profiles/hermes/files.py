@@ -58,6 +58,7 @@ STARTS_FILE = "gateway-starts.log"
 CONTROL_SOCKET_FILE = "gateway.sock"
 CONTROL_SOCKET_POINTER = "gateway.sock.path"  # one line: the socket's path, where the home's own is too long
 PARKED_MARKER = "gateway.parked"  # the gateway for all profiles does not serve this one
+CHECKPOINTS_FOLDER = "checkpoints"  # in a home; keyed by absolute paths (tools/checkpoint_manager.py)
 MIGRATION_FILE = "gateway_migration.json"  # in the root: an unfinished fold of services into one gateway
 REWRITTEN_MARKER = ".multiplex_opt_out_rewritten"  # in the root: `multiplex_profiles: false` was rewritten
 

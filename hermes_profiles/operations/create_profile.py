@@ -20,6 +20,7 @@ from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import folder_fault, profile_names, require
 
+from .adopting_host import adopting_host
 from .apply import ChangeResult
 from .context import Session
 from .profile_warnings import no_alias_warning
@@ -53,11 +54,12 @@ class PlannedProfile(NamedTuple):
 
 
 class CreatedProfile(NamedTuple):
-    """A new profile, or its dry run."""
+    """A new profile, or its dry run. `server`: the profile whose running gateway takes it in by itself, or None."""
 
     planned: PlannedProfile
     change: ChangeResult
     warnings: tuple[Problem, ...]
+    server: str | None = None
 
 
 def create_profile(
@@ -74,7 +76,11 @@ def create_profile(
     change = ChangeResult(planned.plan, dry_run)
     if not dry_run:
         change = change._replace(change=apply(planned.plan, layout=session.layout, progress=progress).change_id)
-    return CreatedProfile(planned, change, (*recovered, *planned.warnings))
+    host = adopting_host(session)
+    if host is not None and not dry_run:
+        host.rescan()
+    server = host.profile if host is not None else None
+    return CreatedProfile(planned, change, (*recovered, *planned.warnings), server)
 
 
 def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:

@@ -1,7 +1,8 @@
 """The gateways and services of profiles whose folders are renamed, deleted or brought back.
 
-A multiplexer is stopped during such a change: Hermes 0.19.0 (gateway/run.py, `_start_secondary_profile_adapters`) reads
-the profiles once, when it starts. It would go on serving a profile that is moved away, and make its folder again.
+A multiplexer of Hermes 0.19.0 is stopped during such a change: it reads the profiles once, when it starts
+(gateway/run.py, `_start_secondary_profile_adapters`). It would go on serving a profile that is moved away, and make its
+folder again. A later one is asked to let go of the profile and to read the profiles again (`adopting_host`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import ManagerError
 
+from .adopting_host import AdoptingHost, adopting_host, can_let_go, have_adopted
 from .fleet_context import FleetSession, has_services, other_managers
+from .profile_identity import PENDING, move_rows, purge_rows
 from .run_fleet import FleetRequest, run_fleet
 
 
@@ -60,13 +63,29 @@ class ProfileRemoval:
         self.found = [each for profile in profiles for each in attached_services(session, profile)]
         for each in self.found:
             check_may_go(each, verb)
-        self.multiplexer = multiplexer_of(session, self.found)
+        self.multiplexer = self._multiplexer()
         self.data: dict[str, Any] = {
             "gateway_stopped": any(each.is_up for each in self.found),
             "services_removed": [str(path) for each in self.found for path in each.files],
             "multiplexer": self.multiplexer.data if self.multiplexer is not None else None,
         }
         self.errors: list[Problem] = []
+
+    def _multiplexer(self) -> Multiplexer | AdoptingHost | None:
+        return multiplexer_of(self.session, self.found, marks=True)
+
+    def _move_rows(self) -> list[Problem]:
+        """Have the rows of the profiles removed from the root's state.db; returns warnings."""
+        warnings = []
+        for name in self.profiles:
+            done, problems = purge_rows(self.session, name)
+            self._note_rows(done)
+            warnings += problems
+        return warnings
+
+    def _note_rows(self, done: str | None) -> None:
+        if done is not None and self.data.get("identity") != PENDING:
+            self.data["identity"] = done
 
     @contextmanager
     def down(self, *, dry_run: bool) -> Iterator[None]:
@@ -95,6 +114,7 @@ class ProfileRemoval:
         warnings = [*left, *self.session.manager_problems]
         if not dry_run:
             warnings += [problem for each in self.found for problem in forget(each)]
+            warnings += self._move_rows()
             if self.multiplexer is not None:
                 self.errors += self.multiplexer.start()
         return warnings
@@ -104,11 +124,19 @@ class ProfileRename(ProfileRemoval):
     """A profile that gets another name: its services follow, and its gateway is started again if it ran."""
 
     def __init__(self, session: FleetSession, profile: str, target: str, home: Path) -> None:
-        super().__init__(session, "rename", profile)
         self._target = target
         self._home = home
+        super().__init__(session, "rename", profile)
         self._warnings: list[Problem] = []
         self._written: list[Attached] = []
+
+    def _multiplexer(self) -> Multiplexer | AdoptingHost | None:
+        return multiplexer_of(self.session, self.found, arriving=(self._target,))
+
+    def _move_rows(self) -> list[Problem]:
+        done, warnings = move_rows(self.session, self.profiles[0], self._target)
+        self._note_rows(done)
+        return warnings
 
     def new_files(self) -> tuple[Step, ...]:
         """Return the steps that write the services under the new name."""
@@ -295,13 +323,25 @@ class Multiplexer:
         return start_and_wait(self._session, self._found.world, DEFAULT)
 
 
-def multiplexer_of(session: FleetSession, found: list[Attached]) -> Multiplexer | None:
-    """Return the multiplexer that serves one of these profiles now, None when none does. Raises Refused."""
-    served = next((each.profile for each in found if each.gateway.state is GatewayState.SERVED), None)
-    if served is None:
+def multiplexer_of(
+    session: FleetSession, found: list[Attached], *, arriving: Sequence[str] = (), marks: bool = False
+) -> Multiplexer | AdoptingHost | None:
+    """Return the gateway that serves one of these profiles now, None when none does. Raises Refused.
+
+    `arriving`: the names that it serves after the change; `marks`: the change writes deletion markers, so the gateway
+    cannot make a folder again. A gateway that adopts the change is not restarted.
+    """
+    served = [each.profile for each in found if each.gateway.state is GatewayState.SERVED]
+    if not served:
         return None
+    host = adopting_host(session)
+    if host is not None and set(served) <= set(host.served):
+        lets_go = can_let_go(host)
+        host.expect(served, arriving, lets_go=lets_go)
+        if lets_go or marks:
+            return host
     default = attached_services(session, DEFAULT)
-    return Multiplexer(session, served, next((each for each in default if each.is_up), default[0]))
+    return Multiplexer(session, served[0], next((each for each in default if each.is_up), default[0]))
 
 
 def running_multiplexer(session: FleetSession) -> Attached | None:
@@ -316,7 +356,10 @@ def _served_by(gateway: Gateway) -> tuple[str, ...]:
 
 
 def restart_for(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Problem], list[Problem]]:
-    """Restart the multiplexer so that it serves restored profiles; returns (warnings, errors)."""
+    """Have the multiplexer serve restored profiles, with a restart where it needs one; returns (warnings, errors)."""
+    adopted = have_adopted(session, profiles)
+    if adopted is not None:
+        return adopted, []
     try:
         found = running_multiplexer(session) if profiles else None
         if found is None or all(name in _served_by(found.gateway) for name in profiles):
@@ -332,7 +375,13 @@ def restart_for(session: FleetSession, profiles: Sequence[str]) -> tuple[list[Pr
 
 
 def unserved_warning(session: FleetSession, profile: str) -> list[Problem]:
-    """Return a warning when the gateway of default serves the other profiles and not yet this one."""
+    """Return a warning when the gateway of default serves the other profiles and not yet this one.
+
+    A gateway that adopts profiles is asked to do so first.
+    """
+    adopted = have_adopted(session, (profile,))
+    if adopted is not None:
+        return adopted
     served = _served_by(session.observe_cheaply((DEFAULT,))[DEFAULT])
     if not served or profile in served:
         return []

@@ -29,6 +29,7 @@ from hermes_profiles.services.naming import drop_in
 from .apply import ChangeResult
 from .context import Session
 from .fleet_context import FleetSession, other_managers
+from .profile_identity import move_rows, purge_rows
 from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class ServiceUndo:
         self._removed = [*self._removed_profiles(), *self._removed_services()]
         for each in self._removed:
             check_may_go(each, "undo the change of")
-        self._multiplexer = multiplexer_of(session, self._removed)
+        self._multiplexer = multiplexer_of(session, self._removed, arriving=tuple(self._renamed().values()))
         self._disabled = {name: read_meta(session.layout.home(name))[0] for name in self._with_new_options()}
         self.errors: list[Problem] = []
 
@@ -191,6 +192,7 @@ class ServiceUndo:
         """
         note_renamed(self._session.layout, self._renamed())
         warnings = [problem for each in self._removed for problem in forget(each)]
+        warnings += self._move_rows()
         for each in self._affected:
             if not each.goes:
                 warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
@@ -205,6 +207,16 @@ class ServiceUndo:
                 self.errors += start_and_wait(self._session, back[name], name)
         warnings += self._served_again()
         return [*warnings, *self._session.manager_problems]
+
+    def _move_rows(self) -> Iterator[Problem]:
+        """Move the rows of renamed profiles back, and remove those of profiles whose folder goes; yields warnings."""
+        layout = self._session.layout
+        renamed = self._renamed()
+        for old, new in renamed.items():
+            yield from move_rows(self._session, old, new)[1]
+        for source, target in self._moves.items():
+            if source.parent == layout.profiles and source.name not in renamed and layout.trash in target.parents:
+                yield from purge_rows(self._session, source.name)[1]
 
     def _renamed(self) -> dict[str, str]:
         """Return the profiles that have another name after the undo."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.changes.deletion_marker import clear_marker, set_marker
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, signature
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
-from hermes_profiles.model.errors import NotFound, Refused
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.secret import Secret
 
 from .alias import ALIAS_MODE, alias_obstacle, alias_script, aliases_of, renamed_script
 from .listing import active_profile
+from .profile_yaml import with_previous_name
+from .tree_walk import read_document
 
 
 def plan_use(layout: Layout, name: str) -> ChangePlan | None:
@@ -48,6 +52,7 @@ def plan_rename(
     links of other profiles lead to the new name.
     """
     steps: list[Step] = [MoveTree(layout.home(old), layout.home(new)), *clear_marker(layout, new)]
+    steps += _previous_name(layout, old, new)
     existing = aliases_of(layout, old)
     own = [path for path in existing if path.name == old]
     target = layout.alias_folder / new
@@ -66,6 +71,25 @@ def plan_rename(
         )
     steps += links
     return ChangePlan(("rename", old, new), f"rename {old} to {new}", tuple(steps), profiles=(old, new)), why
+
+
+def _previous_name(layout: Layout, old: str, new: str) -> Iterator[Step]:
+    """Yield the step that writes the old name to profile.yaml, where the installed Hermes looks for it.
+
+    A file that cannot be edited with certainty stays as it is, as with Hermes' own rename.
+    """
+    if not layout.installed().has(Behaviour.MOVES_IDENTITIES):
+        return
+    path = layout.home(old) / PROFILE_FILE
+    if path.is_symlink():
+        return
+    try:
+        raw = read_document(path) or b""
+        content = with_previous_name(raw, old, path=str(path))
+    except Failed:
+        return
+    if content != raw:
+        yield ReplaceFile(layout.home(new) / PROFILE_FILE, Secret(content), 0o600, signature(path))
 
 
 def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, size: int | None = None) -> ChangePlan:

