@@ -17,6 +17,7 @@ from hermes_profiles.doctor.facts.teams import TeamFacts
 from hermes_profiles.doctor.probes.files import probe_files
 from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
+from hermes_profiles.gateways.hermes_install import installed_code
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
@@ -72,6 +73,7 @@ class FactCollector:
             services,
             self._probe("runtime files", lambda: probe_runtime(context, profiles), RuntimeFacts()),
             self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=multiplexing), TeamFacts()),
+            self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None),
             tuple(self._failures),
         )
 

@@ -26,7 +26,8 @@ class HermesCode(NamedTuple):
     """The code of one installation.
 
     `folder`: contains `hermes_cli`; `version`: as text, "" where unknown; `commit`: 40 hex digits, "" where unknown;
-    `is_checkout`: of git or of an editable installation.
+    `is_checkout`: of git or of an editable installation; `unseen`: behaviours that a release newer than every known one
+    is assumed to have, though its code does not show them.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class HermesCode(NamedTuple):
     commit: str
     is_checkout: bool
     facts: HermesFacts
+    unseen: tuple[Behaviour, ...] = ()
 
 
 def read_code(folder: Path) -> HermesCode:
@@ -42,7 +44,9 @@ def read_code(folder: Path) -> HermesCode:
     version = _project_version(folder) if is_checkout else _distribution_version(folder)
     version = version or _first(_MODULE_VERSION, folder / PACKAGE / "__init__.py")
     markers = {fact.behaviour: _shows(folder, fact.marker) for fact in BEHAVIOURS if fact.marker.path}
-    return HermesCode(folder, version, _commit(folder), is_checkout, facts_of(numbers_of(version), markers))
+    facts = facts_of(numbers_of(version), markers)
+    unseen = tuple(behaviour for behaviour, is_shown in markers.items() if facts.has(behaviour) and not is_shown)
+    return HermesCode(folder, version, _commit(folder), is_checkout, facts, unseen)
 
 
 def numbers_of(version: str) -> tuple[int, ...]:

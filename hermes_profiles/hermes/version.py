@@ -31,9 +31,10 @@ def facts_of(version: tuple[int, ...] = (), markers: Mapping[Behaviour, bool] | 
     """Return the facts of a version; `markers`: what its code shows, which outranks the number.
 
     Behaviours without a marker follow the number; without a number, they follow the newest behaviour that a marker
-    shows. With neither, the facts are those of 0.19.0.
+    shows. With neither, the facts are those of 0.19.0. A release newer than every known one has all behaviours: a
+    marker that is missing there has moved, or its behaviour has become the only one.
     """
-    shown = markers or {}
+    shown = {} if version[:3] > NEWEST_KNOWN else markers or {}
     reached = version or max((fact.since for fact in BEHAVIOURS if shown.get(fact.behaviour)), default=())
     has = frozenset(fact.behaviour for fact in BEHAVIOURS if shown.get(fact.behaviour, reached >= fact.since))
     return HermesFacts(version, has)

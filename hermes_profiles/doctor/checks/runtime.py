@@ -30,6 +30,7 @@ from hermes_profiles.hermes.files import (
     UPDATE_PROMPT_FILE,
     UPDATE_RESPONSE_FILE,
 )
+from hermes_profiles.hermes.version import NEWEST_KNOWN
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 # Hermes obeys a marker for a minute; during that time the command that wrote it can still be running.
@@ -273,3 +274,18 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
             Fix("complete or revert it", "hermes-profiles doctor --fix"),
             evidence=place,
         )
+
+
+def unknown_release(facts: Facts) -> Iterator[Finding]:
+    """Find an installed Hermes that is newer than every release this program knows; it is treated like the newest."""
+    if facts.code is None or not facts.code.facts.is_newer_than_known:
+        return
+    known = ".".join(map(str, NEWEST_KNOWN))
+    message = f"Hermes {facts.code.version} is newer than every release this program knows: it is treated like {known}"
+    if facts.code.unseen:
+        message += f", though its code does not show {len(facts.code.unseen)} of that release's behaviours"
+    yield Finding(
+        message,
+        Fix("update hermes-profiles when there is a release that knows it", "pip install --upgrade hermes-profiles"),
+        evidence=(Evidence(None, str(facts.code.folder)),),
+    )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.status import Inventory
+from hermes_profiles.gateways.hermes_code import HermesCode
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import Managed
 
@@ -30,7 +31,8 @@ class Facts(NamedTuple):
     """All facts of one run.
 
     `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: settings of the machine-wide
-    managed folder; `inventory`: None when the fleet could not be observed.
+    managed folder; `inventory`: None when the fleet could not be observed; `code`: of the installed Hermes, None where
+    none is installed.
     """
 
     layout: Layout
@@ -47,4 +49,5 @@ class Facts(NamedTuple):
     services: ServiceFacts
     runtime: RuntimeFacts
     teams: TeamFacts
+    code: HermesCode | None = None
     failures: tuple[ProbeFailure, ...] = ()

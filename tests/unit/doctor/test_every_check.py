@@ -43,6 +43,7 @@ ELSEWHERE: dict[str, str] = {
     "runtime.disk": "test_runtime_machine.py",
     "runtime.inodes": "test_runtime_machine.py",
     "runtime.wal-filesystem": "test_runtime_machine.py",
+    "runtime.unknown-release": "test_newer_release.py",
     "runtime.database-unchecked": "test_runtime_databases.py",
 }
 
