@@ -80,7 +80,7 @@ class ServiceBackend:
 
     def stop_seconds(self, profile: str) -> float:
         """Return the seconds a gateway may take to stop: its manager waits that long for busy agents before SIGKILL."""
-        return stop_seconds(self._world.layout.home(profile))
+        return stop_seconds(self._world.layout.home(profile), self._world.hermes)
 
     def now(self) -> float:
         """Return the seconds of a monotonic clock."""

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.gateways.observe import SystemContext
-from hermes_profiles.hermes.environment import HERMES_RESTART_DRAIN_TIMEOUT
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.environment import HERMES_CRON_DRAIN_TIMEOUT, HERMES_RESTART_DRAIN_TIMEOUT
 from hermes_profiles.hermes.files import CONFIG_FILE, GATEWAY_LOG, LOGS_FOLDER, PROFILE_FILE
+from hermes_profiles.hermes.gateway_states import CRON_DRAIN
+from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
 from hermes_profiles.profiles.redact import redacted, secrets_of
-from hermes_profiles.services.spec import Limits, Program, ServiceSpec
+from hermes_profiles.services.spec import Limits, Program, ServiceSpec, stop_limit
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -145,6 +148,7 @@ def build_spec(
         variables=variables,
         watchdog=_watchdog(config),
         drain=_drain(config, {**environment, **environment_of(files_of or home)}),
+        cron_drain=_cron_drain(config, {**environment, **environment_of(files_of or home)}, program.facts),
         limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)),
         boot_delay=_seconds(options.boot_delay),
     )
@@ -254,11 +258,26 @@ def _drain(config: Mapping[str, Any], environment: Mapping[str, str]) -> int:
     return max(0, _whole(environment.get(HERMES_RESTART_DRAIN_TIMEOUT) or given))
 
 
-def stop_seconds(home: Path) -> float:
+def _cron_drain(config: Mapping[str, Any], environment: Mapping[str, str], facts: HermesFacts) -> int:
+    """Return the seconds of the wait for timed jobs; 0: it does not wait."""
+    if not facts.has(Behaviour.WAITS_FOR_JOBS):
+        return 0
+    agent = config.get("agent")
+    given: object = environment.get(HERMES_CRON_DRAIN_TIMEOUT, "").strip()
+    given = given or (agent.get("cron_drain_timeout") if isinstance(agent, Mapping) else None)
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return CRON_DRAIN
+    try:
+        return max(0, int(float(str(given))))
+    except (ValueError, OverflowError):
+        return CRON_DRAIN
+
+
+def stop_seconds(home: Path, facts: HermesFacts) -> float:
     """Return the seconds a gateway may take to stop: the limit of its service and a margin."""
     config = read_sections(home / CONFIG_FILE, ("agent",))
-    drain = _drain(config, environment_of(home))
-    return max(60, drain + 30) + _MARGIN
+    environment = environment_of(home)
+    return stop_limit(_drain(config, environment), _cron_drain(config, environment, facts)) + _MARGIN
 
 
 def _whole(value: object) -> int:

@@ -39,13 +39,15 @@ class HermesInstall(NamedTuple):
     """A Hermes installation, and how it was found.
 
     `python`: its interpreter; `launcher`: the program that must be run instead of `python -m`, None where there is
-    none (hermes/behaviours.py, LAUNCHERS); `code`: the folder that contains `hermes_cli`, None where it is unknown.
+    none (hermes/behaviours.py, LAUNCHERS); `code`: the folder that contains `hermes_cli`, None where it is unknown;
+    `facts`: its behaviours, those of 0.19.0 where the code is unknown or was not read.
     """
 
     python: Path
     found_by: str
     launcher: Path | None = None
     code: Path | None = None
+    facts: HermesFacts = BASE
 
 
 def find_installation(layout: Layout, environment: Mapping[str, str], *, given: str | None = None) -> HermesInstall:
@@ -55,16 +57,22 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
     program runs in; the checkout in the root. Raises NotFound without an installation.
     """
     if given:
-        return _given_installation(Path(os.path.abspath(os.path.expanduser(given))), given)
+        return _with_facts(_given_installation(Path(os.path.abspath(os.path.expanduser(given))), given))
     for found in _candidates(layout, environment):
         if os.access(found.launcher or found.python, os.X_OK):
-            return found
+            return _with_facts(found)
     raise NotFound(
         "cannot find Hermes Agent: it is not on PATH, not in the environment of this program, not in the root",
         target="hermes",
         code="no-hermes",
         hint="pass its program with `--python /path/to/hermes`, or install it with `pip install hermes-agent`",
     )
+
+
+def _with_facts(found: HermesInstall) -> HermesInstall:
+    if found.code is None or not (found.code / PACKAGE).is_dir():
+        return found
+    return found._replace(facts=read_code(found.code).facts)
 
 
 def _given_installation(path: Path, given: str) -> HermesInstall:
@@ -156,23 +164,26 @@ def program_for(installation: HermesInstall, home: Path, user_home: Path, enviro
     """Return the program that runs the gateway of one home."""
     python = installation.python
     venv = python.parent.parent
-    is_venv = (venv / "pyvenv.cfg").is_file()
+    is_venv = installation.launcher is None and (venv / "pyvenv.cfg").is_file()
     if is_venv and (venv / "bin" / "python").exists():
         python = venv / "bin" / "python"
-    entries = list(_existing(_hermes_folders(venv if is_venv else None, home)))
+    checkout = installation.code if installation.launcher is not None else venv.parent
+    entries = list(_existing(_hermes_folders(venv if is_venv else None, checkout, home)))
     node = shutil.which("node", path=environment.get("PATH", ""))
     if node is not None and os.path.dirname(node) not in entries:
         entries.append(os.path.dirname(node))
     entries += [folder for folder in _existing(user_home / name for name in _USER_FOLDERS) if folder not in entries]
     entries += [folder for folder in _wsl_folders(environment) if folder not in entries]
-    return Program(str(python), str(venv) if is_venv else None, (*entries, *_COMMON))
+    launcher = str(installation.launcher) if installation.launcher is not None else None
+    return Program(str(python), str(venv) if is_venv else None, (*entries, *_COMMON), launcher, installation.facts)
 
 
-def _hermes_folders(venv: Path | None, home: Path) -> Iterator[Path]:
+def _hermes_folders(venv: Path | None, checkout: Path | None, home: Path) -> Iterator[Path]:
+    """Yield the folders of Hermes' programs; a newer release adds those of its dependencies itself, at each start."""
     if venv is not None:
         yield venv / "bin"
-        if (venv.parent / "hermes_cli").is_dir():  # a checkout has its own node programs
-            yield venv.parent / "node_modules" / ".bin"
+    if checkout is not None and (checkout / PACKAGE).is_dir():  # a checkout has its own node programs
+        yield checkout / "node_modules" / ".bin"
     yield home / "node" / "bin"
     yield home / "node_modules" / ".bin"
 

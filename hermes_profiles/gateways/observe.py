@@ -18,6 +18,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.services.located import installed_name
 from hermes_profiles.services.manager import Activity, Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
@@ -103,8 +104,15 @@ class SystemContext:
         return installed_facts(self.layout, self.environment)
 
     def service_name(self, profile: str) -> ServiceName:
-        """Return the name that Hermes gives to the service of a profile."""
-        return service_name(Path(os.path.realpath(self.layout.home(profile))), self.user_home)
+        """Return the name of the installed service of a profile, else the one that Hermes gives it."""
+        home = Path(os.path.realpath(self.layout.home(profile)))
+        name, hashed = (service_name(home, self.user_home, has_hashed_roots=hashed) for hashed in (False, True))
+        if self.manager is not None:
+            found = installed_name(self.manager, home, tuple(dict.fromkeys((name, hashed))))
+            if found is not None:
+                return found
+        # Only the name of a custom root depends on the release.
+        return hashed if name != hashed and self.hermes.has(Behaviour.HASHED_ROOT_SERVICES) else name
 
     def service(self, profile: str) -> Service | None:
         """Return the service of a profile, None without a manager."""

@@ -21,6 +21,7 @@ class Behaviour(StrEnum):
     CONTROL_SOCKET = "control-socket"
     DELETION_MARKERS = "deletion-markers"
     CLONES_WITHOUT_CHANNELS = "clones-without-channels"
+    WAITS_FOR_JOBS = "waits-for-jobs"
     FOLDS_ON_UPDATE = "folds-on-update"
     PROFILE_INGRESS = "profile-ingress"
     ADOPTS_PROFILES = "adopts-profiles"
@@ -96,6 +97,13 @@ BEHAVIOURS = (
         Marker("hermes_constants.py", "def named_profile_is_deleted"),
         "leaves `profiles/.deleted/NAME`: a folder of that name is no profile until `profile create` removes the file",
         "writes the marker on delete; removes it on create, clone, rename, restore and undo",
+    ),
+    BehaviourFact(
+        Behaviour.WAITS_FOR_JOBS,
+        (0, 21, 0),
+        Marker("gateway/restart.py", "def resolve_systemd_timeout_stop_sec"),
+        "a stop waits for timed jobs too (30 s and 10 s to end them), so units allow 70 s for it",
+        "allows the same time in services and when it waits for a stop",
     ),
     BehaviourFact(
         Behaviour.CLONES_WITHOUT_CHANNELS,

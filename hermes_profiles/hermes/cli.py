@@ -9,6 +9,12 @@ from collections.abc import Mapping
 
 PROGRAM = "hermes"
 MODULE = "hermes_cli.main"
+# A launcher runs another module with this option before it (hermes_cli/_launchers.py, from 0.22).
+RUN_MODULE = "--run-module"
+# Where there is no launcher, units of 0.22 run `PYTHON -I -c SCRIPT`, whose script imports the first and runs a module.
+BOOTSTRAP_MODULE = "hermes_bootstrap"
+CLEANUP_MODULE = "gateway.cgroup_cleanup"  # ends what a gateway left in its control group
+STAMP_MODULE = "hermes_cli.stderr_timestamp"  # runs the command after its `--`, with a time before each line
 # How a process of Hermes can be started: arguments of the interpreter, or endings of the program's path
 # (gateway/status.py, `_gateway_command_subcommand`).
 ENTRIES = (MODULE, "hermes_cli/main.py", PROGRAM)

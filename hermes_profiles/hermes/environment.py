@@ -20,6 +20,7 @@ HERMES_S6_SUPERVISED_CHILD = "HERMES_S6_SUPERVISED_CHILD"  # gateway/restart.py,
 HERMES_SUPERVISED_CHILD = "HERMES_SUPERVISED_CHILD"  # in units of later releases
 HERMES_GATEWAY_EXTERNAL_SUPERVISOR = "HERMES_GATEWAY_EXTERNAL_SUPERVISOR"  # gateway/restart.py
 HERMES_RESTART_DRAIN_TIMEOUT = "HERMES_RESTART_DRAIN_TIMEOUT"  # gateway/run.py: seconds
+HERMES_CRON_DRAIN_TIMEOUT = "HERMES_CRON_DRAIN_TIMEOUT"  # hermes_cli/gateway.py, from 0.20.4: seconds
 # Variables with these prefixes are the process's, whichever profile it serves (agent/secret_scope.py).
 PROCESS_PREFIXES = ("HERMES_", "TERMINAL_")
 

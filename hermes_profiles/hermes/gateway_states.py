@@ -23,4 +23,10 @@ FATAL = "fatal"
 LOST = frozenset({FATAL, RETRYING, PAUSED, DISCONNECTED})
 
 HEARTBEAT_INTERVAL = 30.0  # seconds between two writes of the heartbeat (gateway/shutdown_watchdog.py)
+# Seconds of a stop (gateway/restart.py): the shortest limit, what follows the wait for busy agents, and, from 0.21, the
+# wait for timed jobs (`agent.cron_drain_timeout`, 0 for none) with the time after it.
+STOP_FLOOR = 60
+STOP_HEADROOM = 30
+CRON_DRAIN = 30
+CRON_RESERVE = 10
 MARKER_LIFETIME = 60.0  # seconds that a stop or takeover marker is obeyed (gateway/status.py)

@@ -11,7 +11,8 @@ LEGACY_LABEL = "com.hermes.gateway"
 LEGACY_FILES = (LEGACY_UNIT_FILE, f"{LEGACY_LABEL}.plist")
 SUFFIX_DIGITS = 8  # of sha256(home), for a home that is no profile of the default root
 
-# Folders of the definitions. Hermes does not read XDG_CONFIG_HOME here.
+# Folders of the definitions. From 0.21.4 Hermes reads XDG_CONFIG_HOME for units (hermes/behaviours.py).
 USER_UNITS = ".config/systemd/user"  # below the user's home folder
+XDG_UNITS = "systemd/user"  # below XDG_CONFIG_HOME
 SYSTEM_UNITS = "/etc/systemd/system"
 LAUNCH_AGENTS = "Library/LaunchAgents"  # below the home folder of the account

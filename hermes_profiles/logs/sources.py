@@ -16,7 +16,7 @@ from typing import NamedTuple
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.files import GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER
 from hermes_profiles.profiles.regular_file import read_regular
-from hermes_profiles.services.naming import launch_agent, system_unit, user_unit
+from hermes_profiles.services.naming import launch_agent, system_unit, unit_folders
 
 _LARGEST = 1024 * 1024
 
@@ -95,7 +95,9 @@ def units_of(world: SystemContext, profile: str) -> list[Unit]:
         return []
     name = world.service_name(profile)
     found = []
-    for path, scope in ((user_unit(name, world.layout.user_home), "user"), (system_unit(name), "system")):
+    folders = unit_folders(world.layout.user_home, world.environment)
+    user_units = [(folder / f"{name.unit}.service", "user") for folder in folders]
+    for path, scope in (*user_units, (system_unit(name), "system")):
         if path.is_file() and _is_for(path, world, profile):
             found.append(Unit(profile, path.name, scope))
     return found

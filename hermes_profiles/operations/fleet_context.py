@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermes_profiles.fleet.selection import Selection, select
+from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
-from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT, USER_UNITS
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
+from hermes_profiles.services.naming import unit_folder, unit_folders
 
 from .context import Session, user_home
 
@@ -85,6 +87,7 @@ class FleetSession(Session):
             uid=os.getuid(),
             state=self.layout.state,
             wanted=self._wanted,
+            units=units_of(self),
         )
 
     @property
@@ -220,10 +223,19 @@ def manager_of(kind: ManagerKind, session: Session) -> Manager:
     if kind is ManagerKind.SYSTEMD:
         from hermes_profiles.services.systemd.manager import SystemdManager
 
-        return SystemdManager(home, session.environment, os.getuid())
+        return SystemdManager(home, session.environment, os.getuid(), units=units_of(session))
     from hermes_profiles.services.supervisor.manager import SupervisorManager
 
     return SupervisorManager(session.layout.state, session.environment, os.getuid())
+
+
+def units_of(session: Session) -> Path:
+    """Return the folder in which the installed Hermes looks for the user's units."""
+    home = user_home(session.environment)
+    folders = unit_folders(home, session.environment)
+    if len(folders) == 1:
+        return folders[0]
+    return unit_folder(home, session.environment, installed_facts(session.layout, session.environment))
 
 
 def other_managers(session: FleetSession) -> list[Manager]:
@@ -238,7 +250,7 @@ def has_services(session: Session) -> bool:
     Most roots of one profile have none, and then no manager is queried.
     """
     home = user_home(session.environment)
-    folders = (home / USER_UNITS, home / LAUNCH_AGENTS, Path(SYSTEM_UNITS))
+    folders = (*unit_folders(home, session.environment), home / LAUNCH_AGENTS, Path(SYSTEM_UNITS))
     for folder in folders:
         try:
             with os.scandir(folder) as scan:

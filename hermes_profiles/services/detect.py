@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
-from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT, USER_UNITS
+from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT
 from hermes_profiles.services.supervisor.client import PROGRAMS
 from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl
 
 from .manager import Manager, ManagerError, ManagerKind
+from .naming import unit_folders
 
 Which = Callable[[str], str | None]
 _HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
@@ -36,8 +37,11 @@ def detect(
     wanted: ManagerKind | None = None,
     which: Which | None = None,
     places: SystemdPaths | None = None,
+    units: Path | None = None,
 ) -> Manager:
     """Return the manager of this user; `state` is our folder in the root, `platform` is `sys.platform`.
+
+    `units`: the folder in which the installed Hermes looks for units.
 
     Raises ManagerError, with the command that fixes it, when that manager cannot be reached. Another one is used only
     on request (`wanted`): two managers would run every gateway twice.
@@ -60,7 +64,7 @@ def detect(
         from hermes_profiles.services.systemd.manager import SystemdManager
 
         _require("systemctl", choice, environment, which)
-        manager = SystemdManager(user_home, environment, uid, places=places)
+        manager = SystemdManager(user_home, environment, uid, places=places, units=units)
         manager.check()
         return manager
     from hermes_profiles.services.supervisor.manager import SupervisorManager
@@ -87,7 +91,8 @@ def describe(
     programs = state / "supervisor" / PROGRAMS
     supervised = next(_files(programs, UNIT, ".conf"), None) is not None
     # Units also count where systemd is not booted: a container can share the home of its host.
-    unit = next(_plists(user_home, root) if platform == "darwin" else _units(user_home, root), None)
+    folders = unit_folders(user_home, environment)
+    unit = next(_plists(user_home, root) if platform == "darwin" else _units(folders, root), None)
     own = ManagerKind.LAUNCHD if platform == "darwin" else ManagerKind.SYSTEMD
     if unit is not None and supervised:
         return ManagerChoice(native.kind, f"{native.why}; services are installed under {own} ({unit}) and supervisor")
@@ -124,9 +129,9 @@ def _require(program: str, choice: ManagerChoice, environment: Mapping[str, str]
         )
 
 
-def _units(user_home: Path, root: Path) -> Iterator[Path]:
+def _units(folders: Iterable[Path], root: Path) -> Iterator[Path]:
     """Yield the systemd units that run a profile of a root."""
-    for path in _files(user_home / USER_UNITS, UNIT, ".service"):
+    for path in (path for folder in folders for path in _files(folder, UNIT, ".service")):
         found = _HOME.search(_content(path))
         if found and _belongs(os.fsdecode(found[1].replace(b"%%", b"%")), root):
             yield path

@@ -128,6 +128,10 @@ class Manager(Protocol):
         """Return the version that decides what a definition can say, None where none does."""
         return None
 
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that can hold definitions, the one that is written to first."""
+        return (self.service(ServiceName("", ""), "").path.parent,)
+
     def system_path(self, service: Service) -> Path | None:
         """Return the path of the same service in the system's scope, None without such a scope."""
         return None

@@ -1,17 +1,29 @@
 """The name of the service of a home, and the paths of its files. Pure: paths are passed resolved.
 
-Source: `hermes_cli/gateway.py` (`_profile_suffix`, `_profile_arg`, `get_service_name`, `get_launchd_label`). A service
-of another name would be invisible to `hermes gateway`, so the rules are Hermes' own: a custom root gets
-the name without a suffix, as the default root does, and two such roots have one unit name.
+Source: `hermes_cli/gateway.py` (`_profile_suffix`, `_profile_arg`, `get_service_name`, `get_launchd_label`,
+`user_systemd_unit_dir`). A service of another name would be invisible to `hermes gateway`, so the rules are those of
+Hermes: a custom root gets the name without a suffix, as the default root does, and two such roots have one unit name;
+from 0.21.3 a custom root gets a suffix of its own. An installed service keeps its name: see `located.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
-from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SUFFIX_DIGITS, SYSTEM_UNITS, UNIT, USER_UNITS
+from hermes_profiles.hermes.service_names import (
+    LABEL,
+    LAUNCH_AGENTS,
+    SUFFIX_DIGITS,
+    SYSTEM_UNITS,
+    UNIT,
+    USER_UNITS,
+    XDG_UNITS,
+)
+from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.names import is_profile_folder_name
 
 # The service that keeps the host awake while gateways run. What begins with `hermes-gateway` is a gateway for Hermes,
@@ -41,10 +53,14 @@ class ServiceName(NamedTuple):
         return f"{LABEL}-{self.suffix}" if self.suffix else LABEL
 
 
-def service_name(home: Path, user_home: Path) -> ServiceName:
-    """Return the name of the service of a home; both paths resolved (symbolic links followed)."""
-    default = _default_root(home, user_home / ROOT_FOLDER)
-    if home == default:
+def service_name(home: Path, user_home: Path, *, has_hashed_roots: bool = False) -> ServiceName:
+    """Return the name of the service of a home; both paths resolved (symbolic links followed).
+
+    `has_hashed_roots`: the installed Hermes gives a custom root a name of its own (Behaviour.HASHED_ROOT_SERVICES).
+    """
+    native = user_home / ROOT_FOLDER
+    default = _default_root(home, native)
+    if home == default and (home == native or not has_hashed_roots):
         return ServiceName("", "")
     if home.parent == default / PROFILES_FOLDER and (home.name == "default" or is_profile_folder_name(home.name)):
         return ServiceName(home.name, home.name)
@@ -59,9 +75,22 @@ def _default_root(home: Path, native: Path) -> Path:
     return home.parent.parent if home.parent.name == PROFILES_FOLDER else home
 
 
-def user_unit(name: ServiceName, user_home: Path) -> Path:
-    """Return the path of the systemd user unit; Hermes does not read XDG_CONFIG_HOME."""
-    return user_home / USER_UNITS / f"{name.unit}.service"
+def is_root(home: Path, user_home: Path) -> bool:
+    """Return whether Hermes takes a home for a root, which the profile `default` names."""
+    return _default_root(home, user_home / ROOT_FOLDER) == home
+
+
+def unit_folders(user_home: Path, environment: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return the folders that can hold the user's units: the one of every release, then XDG_CONFIG_HOME's if set."""
+    given = environment.get("XDG_CONFIG_HOME", "").strip()
+    folders = (user_home / USER_UNITS, *((Path(given) / XDG_UNITS,) if given.startswith("/") else ()))
+    return tuple(dict.fromkeys(folders))
+
+
+def unit_folder(user_home: Path, environment: Mapping[str, str], facts: HermesFacts) -> Path:
+    """Return the folder in which an installed Hermes looks for the user's units."""
+    folders = unit_folders(user_home, environment)
+    return folders[-1] if facts.has(Behaviour.XDG_UNIT_FOLDER) else folders[0]
 
 
 def system_unit(name: ServiceName) -> Path:

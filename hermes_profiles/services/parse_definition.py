@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import LAUNCHER_FILE
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.systemd.quoting import unspecified
-from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_command, parse_unit
+from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit
 
+from .hermes_command import parse_command
 from .manager import ManagerKind
 from .spec import Program, ServiceSpec
 
@@ -167,10 +169,25 @@ def with_programs_of(
             venv=variables.get("VIRTUAL_ENV", ""),
             path=tuple(folder for folder in variables.get("PATH", "").split(":") if folder) or installed.path,
         )
-    if works(installed.program) and not installed.is_launcher:
-        spec = spec._replace(
-            program=Program(installed.program, installed.venv or None, installed.path or spec.program.path)
-        )
+    if works(installed.program) and not _is_replaced(installed, spec.program):
+        path = installed.path or spec.program.path
+        launcher = installed.program if installed.is_launcher else None
+        kept = Program(installed.program, installed.venv or None, path, launcher, spec.program.facts)
+        spec = spec._replace(program=kept)
     if spec.prestart and works(installed.helper):
         spec = spec._replace(prestart=(installed.helper, *spec.prestart[1:]))
     return spec
+
+
+def _is_replaced(installed: ParsedDefinition, found: Program) -> bool:
+    """Return whether the installed program is no longer the one of its installation.
+
+    An update to a release with launchers can leave the old virtual environment in the checkout, with old code in it.
+    A `hermes` script of a release without launchers is not what Hermes' own definitions run.
+    """
+    if installed.is_launcher and not installed.program.endswith(f"/{LAUNCHER_FILE}"):
+        return True
+    if found.launcher is None:
+        return False
+    checkout = found.launcher.removesuffix(LAUNCHER_FILE)
+    return installed.program != found.launcher and installed.program.startswith(checkout)

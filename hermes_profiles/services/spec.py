@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.hermes.cli import MODULE
+from hermes_profiles.hermes.cli import MODULE, RUN_MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR, HERMES_S6_SUPERVISED_CHILD
 from hermes_profiles.hermes.files import PROFILES_FOLDER
+from hermes_profiles.hermes.gateway_states import CRON_RESERVE, STOP_FLOOR, STOP_HEADROOM
 from hermes_profiles.hermes.service_names import UNIT
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.names import DEFAULT
 
-from .naming import ServiceName
+from .naming import ServiceName, is_root
 
 # Variables that a gateway inherits from its manager. All others are unset, so that a token from a shell or from
 # `systemctl --user import-environment` never reaches a gateway (hermes-agent issue 75141).
@@ -69,12 +71,29 @@ class Program(NamedTuple):
     """How Hermes is run on this machine.
 
     `python`: its interpreter, links not followed (a followed one loses the virtual environment); `venv`: the
-    folder of that environment, None without one; `path`: the folders of PATH, in order.
+    folder of that environment, None without one; `path`: the folders of PATH, in order; `launcher`: the program of an
+    installation whose interpreter has no packages, None where `python -m` works (hermes/behaviours.py, LAUNCHERS);
+    `facts`: the behaviours of this Hermes.
     """
 
     python: str
     venv: str | None
     path: tuple[str, ...]
+    launcher: str | None = None
+    facts: HermesFacts = BASE
+
+    @property
+    def executable(self) -> str:
+        """Return the program that a service starts."""
+        return self.launcher or self.python
+
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """Return a command of Hermes."""
+        return (self.launcher, *arguments) if self.launcher else (self.python, "-m", MODULE, *arguments)
+
+    def module(self, name: str) -> tuple[str, ...]:
+        """Return the command that runs a module of Hermes."""
+        return (self.launcher, RUN_MODULE, name) if self.launcher else (self.python, "-m", name)
 
 
 class Limits(NamedTuple):
@@ -91,8 +110,9 @@ class ServiceSpec(NamedTuple):
     home folder; `overlay`: the folder for HERMES_MANAGED_DIR; `prestart`: the command that refreshes the overlay
     before each start; `inherited`: names and `PREFIX_*` patterns that the gateway inherits from its manager, besides
     INHERITED; `variables`: further NAME, value pairs, never a secret; `watchdog`: seconds, 0 for none;
-    `drain`: seconds that Hermes waits for busy agents on a stop; `log`: the file for standard output where the manager
-    has no journal; `boot_delay`: seconds to wait when started together with the manager itself (boot, login).
+    `drain`: seconds that Hermes waits for busy agents on a stop, `cron_drain`: for timed jobs; `log`: the file for
+    standard output where the manager has no journal; `boot_delay`: seconds to wait when started together with the
+    manager itself (boot, login).
     """
 
     profile: str
@@ -109,6 +129,7 @@ class ServiceSpec(NamedTuple):
     variables: tuple[tuple[str, str], ...] = ()
     watchdog: int = 0
     drain: int = 0
+    cron_drain: int = 0
     limits: Limits = Limits()
     boot_delay: float = 0.0
 
@@ -116,7 +137,7 @@ class ServiceSpec(NamedTuple):
     def hermes_command(self) -> tuple[str, ...]:
         """Return the command of Hermes' own definition; it names no profile for the default one."""
         profile = ("--profile", self.name.argument) if self.name.argument else ()
-        return (self.program.python, "-m", MODULE, *profile, "gateway", "run")
+        return self.program.command(*profile, "gateway", "run")
 
     @property
     def pinned_command(self) -> tuple[str, ...]:
@@ -128,12 +149,12 @@ class ServiceSpec(NamedTuple):
         """
         if not self.is_named:
             return self.hermes_command
-        return (self.program.python, "-m", MODULE, "-p", self.profile, "gateway", "run")
+        return self.program.command("-p", self.profile, "gateway", "run")
 
     @property
     def is_named(self) -> bool:
         """Return whether `-p` can name the profile: Hermes would look for it below the same root."""
-        return self.name.argument == self.profile or (self.profile == DEFAULT and not self.name.suffix)
+        return self.name.argument == self.profile or (self.profile == DEFAULT and is_root(self.home, self.account_home))
 
     @property
     def environment(self) -> tuple[tuple[str, str], ...]:
@@ -154,7 +175,7 @@ class ServiceSpec(NamedTuple):
     @property
     def stop_timeout(self) -> int:
         """Return the time limit of a stop in seconds: Hermes' rule, 30 s after the drain, at least a minute."""
-        return max(60, self.drain + 30)
+        return stop_limit(self.drain, self.cron_drain)
 
     @property
     def cleaned_command(self) -> tuple[str, ...]:
@@ -164,6 +185,12 @@ class ServiceSpec(NamedTuple):
         manager are unknown when the unit is written. The shell execs the gateway, so the pid is the gateway's.
         """
         return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.pinned_command)
+
+
+def stop_limit(drain: int, cron_drain: int) -> int:
+    """Return the time limit of a stop in seconds for the seconds of both waits (gateway/restart.py)."""
+    jobs = cron_drain + CRON_RESERVE if cron_drain > 0 else 0
+    return max(STOP_FLOOR, max(drain, jobs) + STOP_HEADROOM)
 
 
 def clean_script(spec: ServiceSpec) -> str:

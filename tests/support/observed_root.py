@@ -58,6 +58,9 @@ class Told:
     def service(self, name: ServiceName, profile: str) -> Service:
         return Service(profile, name, Path("/units") / f"{name.unit}.service")
 
+    def folders(self) -> tuple[Path, ...]:
+        return (Path("/units"),)
+
     def query(self, services: Sequence[Service]) -> dict[str, ServiceStatus]:
         self.asked.append(tuple(each.profile for each in services))
         none = ServiceStatus(False, False, Activity.INACTIVE)

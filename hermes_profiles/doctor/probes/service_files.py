@@ -217,9 +217,8 @@ def can_be_queried(definition: Definition) -> bool:
 
 def _places(manager: Manager) -> Iterator[tuple[str, Path]]:
     """Yield (scope, folder) of the definition folders of a manager."""
-    service = manager.service(ServiceName("", ""), DEFAULT)
-    yield USER, service.path.parent
-    system = manager.system_path(service)
+    yield from ((USER, folder) for folder in manager.folders())
+    system = manager.system_path(manager.service(ServiceName("", ""), DEFAULT))
     if system is not None:
         yield SYSTEM, system.parent
 

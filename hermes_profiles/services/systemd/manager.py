@@ -8,9 +8,9 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from hermes_profiles.hermes.service_names import UNIT, USER_UNITS
+from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
-from hermes_profiles.services.naming import ServiceName, drop_in, system_unit, user_unit
+from hermes_profiles.services.naming import ServiceName, drop_in, system_unit, unit_folders
 from hermes_profiles.services.run_command import (
     DEADLINE,
     Finished,
@@ -53,8 +53,11 @@ class SystemdManager(Manager):
         *,
         runner: Runner = run,
         places: SystemdPaths | None = None,
+        units: Path | None = None,
     ) -> None:
-        self._user_home = user_home
+        """`units`: the folder in which the installed Hermes looks for units."""
+        folders = (*((units,) if units is not None else ()), *unit_folders(user_home, environment))
+        self._folders = tuple(dict.fromkeys(folders))
         self._environment = environment
         self._uid = uid
         self._runner = runner
@@ -70,7 +73,7 @@ class SystemdManager(Manager):
         from .render import render_drop_in, render_unit
 
         unit = render_unit(spec)
-        path = user_unit(spec.name, self._user_home)
+        path = self._path(spec.name)
         try:
             version = self.version()
         except ManagerError:  # definitions can be written where systemd does not run
@@ -80,7 +83,16 @@ class SystemdManager(Manager):
 
     def service(self, spec_name: ServiceName, profile: str) -> Service:
         """Return the service of a profile: its user unit."""
-        return Service(profile, spec_name, user_unit(spec_name, self._user_home))
+        return Service(profile, spec_name, self._path(spec_name))
+
+    def folders(self) -> tuple[Path, ...]:
+        """Return the folders that can hold the user's units, the one that is written to first."""
+        return self._folders
+
+    def _path(self, name: ServiceName) -> Path:
+        """Return the path of a unit; one that another release left in another folder stays there."""
+        paths: list[Path] = [folder / f"{name.unit}.service" for folder in self._folders]
+        return next((path for path in paths if os.path.lexists(path)), paths[0])
 
     # -- queries
 
@@ -105,7 +117,7 @@ class SystemdManager(Manager):
         found = blocks(done.out)
         if done.code != 0 and not found:
             raise ManagerError(f"systemctl --user cannot show the services: {done.complaint}", target="systemd")
-        enabled = set() if few else _links(self._user_home / USER_UNITS)
+        enabled = set() if few else self._linked()
         system = _names(self._places.system_units)
         answer = {}
         for service in services:
@@ -114,6 +126,10 @@ class SystemdManager(Manager):
             answer[service.profile] = one = self._status(service, found.get(name), is_link, name in system)
             self._seen_failed[name] = one.activity is Activity.FAILED
         return answer
+
+    def _linked(self) -> set[str]:
+        """Return the names of all units that are enabled."""
+        return set().union(*map(_links, self._folders))
 
     def _status(
         self, service: Service, block: Mapping[str, str] | None, is_enabled: bool, in_system: bool
@@ -205,7 +221,7 @@ class SystemdManager(Manager):
         asked = [service for service in services if service.profile not in failed]
         if not enabled:
             # systemd refuses to disable what has neither a file nor a link.
-            linked = _links(self._user_home / USER_UNITS)
+            linked = self._linked()
             asked = [service for service in asked if _kind(service.path) != "missing" or _file_name(service) in linked]
         read_again = False
         for batch in _batches(asked):

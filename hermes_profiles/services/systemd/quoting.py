@@ -55,7 +55,7 @@ def check_spec(spec: ServiceSpec) -> None:
     """Raise UsageProblem when a service definition cannot hold a path, name or value of the spec."""
     checked(spec.profile, "the profile's name")
     checked(str(spec.home), "the path of the profile")
-    checked(spec.program.python, "the path of Hermes' interpreter")
+    checked(spec.program.executable, "the path of Hermes' program")
     checked(str(spec.log), "the path of the log")
     for word in spec.prestart:
         checked(word, "the command that refreshes the overlay")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from hermes_profiles.hermes.cli import CLEANUP_MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.hermes.files import PLANNED_STOP_FILE
@@ -29,12 +30,11 @@ def render_unit(spec: ServiceSpec, *, system_user: tuple[str, str] | None = None
     Raises UsageProblem when a path holds a control character.
     """
     check_spec(spec)
-    python = (spec.program.python,)
     return _unit(
         spec,
         system_user,
         command=command_line(spec.hermes_command),
-        cleanup=command_line((*python, "-m", "gateway.cgroup_cleanup")),
+        cleanup=command_line(spec.program.module(CLEANUP_MODULE)),
         folder=directory(str(spec.home)),
         variables=[assignment(*pair) for pair in _base_environment(spec, system_user)],
     )
@@ -49,7 +49,7 @@ def render_unit_unquoted(spec: ServiceSpec, *, system_user: tuple[str, str] | No
         spec,
         system_user,
         command=" ".join(spec.hermes_command),
-        cleanup=f"{spec.program.python} -m gateway.cgroup_cleanup",
+        cleanup=" ".join(spec.program.module(CLEANUP_MODULE)),
         folder=str(spec.home),
         variables=[f'"{name}={content}"' for name, content in _base_environment(spec, system_user)],
     )
@@ -195,7 +195,7 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
         f"# Busy agents are waited for ({spec.drain} s), then half a minute is left to say goodbye.",
         f"TimeoutStopSec={timeout}",
     ]
-    cleanup = (spec.program.python, "-m", "gateway.cgroup_cleanup")
+    cleanup = spec.program.module(CLEANUP_MODULE)
     if command_line(cleanup) != " ".join(cleanup):
         lines += [
             "# Hermes' own line, quoted.",

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from hermes_profiles.hermes.cli import MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.services.hermes_command import hermes_words, selected_profile
 
 from .quoting import split, unspecified
 
@@ -37,7 +37,6 @@ _SPANS = {
     "days": 86400,
 }
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)")
-_LAUNCHER = re.compile(r"(^|/)hermes$")
 
 
 class Setting(NamedTuple):
@@ -182,8 +181,8 @@ class UnitMeaning(NamedTuple):
 def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitMeaning:
     """Return the effect of a unit, together with its drop-in if there is one."""
     unit = base.joined(drop_in) if drop_in else base
-    program, is_launcher, words = _hermes_words(unit.command("ExecStart"))
-    selected, words = _profile(words)
+    program, is_launcher, words = hermes_words(unit.command("ExecStart"))
+    selected, words = selected_profile(words)
     environment = unit.environment()
     home = environment.get(HERMES_HOME, "").rstrip("/")
     parent, _, name = home.rpartition("/")
@@ -205,41 +204,3 @@ def meaning_of(base: UnitDocument, drop_in: UnitDocument | None = None) -> UnitM
         str(RESTART_ME) in " ".join(unit.listed("RestartForceExitStatus")).split(),
         seconds(stop) if stop else 90.0,  # systemd's own default
     )
-
-
-def parse_command(words: tuple[str, ...]) -> tuple[str, bool, str]:
-    """Return the program of a command, whether it is Hermes' launcher, and the selected profile ("": none)."""
-    program, is_launcher, rest = _hermes_words(words)
-    return program, is_launcher, _profile(rest)[0]
-
-
-def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a command without the shell in front of it: `/bin/sh -c '… exec "$@"' name command …`."""
-    if len(words) > 4 and words[0].endswith("/sh") and words[1] == "-c" and words[2].endswith('exec "$@"'):
-        return words[4:]
-    return words
-
-
-def _hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
-    words = unwrapped(words)
-    if not words:
-        return "", False, ()
-    if words[1:3] == ("-m", MODULE):
-        return words[0], False, words[3:]
-    is_launcher = _LAUNCHER.search(words[0]) is not None
-    return words[0], is_launcher, words[1:]
-
-
-def _profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the profile that arguments select, and the other arguments; Hermes accepts the option anywhere."""
-    rest: list[str] = []
-    name = ""
-    waiting = iter(words)
-    for word in waiting:
-        if word in ("-p", "--profile"):
-            name = next(waiting, "")
-        elif word.startswith("--profile="):
-            name = word.removeprefix("--profile=")
-        else:
-            rest.append(word)
-    return name, tuple(rest)

@@ -88,10 +88,12 @@ def test_orphan_with_custom_name_has_removal_commands(machine: Machine) -> None:
     unit = machine.unit(machine.units, "hermes-gateway-odd", machine.world.root / "profiles/ghost")
     scratch = machine.unit(machine.units, "hermes-gateway-1a2b3c4d", machine.world.root / "scratch")
     found = {each.evidence[0].file: each for each in machine.findings()["services.orphan"]}
-    assert found.keys() == {str(unit), str(scratch)} and not any(each.repairs for each in found.values())
+    assert found.keys() == {str(unit), str(scratch)} and not found[str(scratch)].repairs
     assert found[str(unit)].profiles == ("ghost",) and found[str(scratch)].profiles == ()
-    assert found[str(unit)].fix.command == (
-        f"systemctl --user disable --now {unit.name} && rm {unit} && systemctl --user daemon-reload"
+    # The unit is found by its home, so our own command removes it.
+    assert found[str(unit)].fix.command == "hermes-gateways uninstall ghost" and found[str(unit)].repairs
+    assert found[str(scratch)].fix.command == (
+        f"systemctl --user disable --now {scratch.name} && rm {scratch} && systemctl --user daemon-reload"
     )
 
 

@@ -570,12 +570,19 @@ def test_outcome_data_matches_the_contract() -> None:
 def test_stop_time_follows_the_drain_timeout(tmp_path: Path) -> None:
     """The manager waits for the drain; our SIGKILL must not come before."""
     from hermes_profiles.fleet.service_specs import stop_seconds
+    from hermes_profiles.hermes.version import BASE, facts_of
 
-    assert stop_seconds(tmp_path) == 75
+    assert stop_seconds(tmp_path, BASE) == 75
     (tmp_path / "config.yaml").write_text("agent:\n  restart_drain_timeout: 180\n")
-    assert stop_seconds(tmp_path) == 225
+    assert stop_seconds(tmp_path, BASE) == 225
     (tmp_path / ".env").write_text("HERMES_RESTART_DRAIN_TIMEOUT=300\n")
-    assert stop_seconds(tmp_path) == 345
+    assert stop_seconds(tmp_path, BASE) == 345
+    newer = facts_of((0, 21, 0))
+    (tmp_path / ".env").unlink()
+    (tmp_path / "config.yaml").write_text("")
+    assert stop_seconds(tmp_path, newer) == 85
+    (tmp_path / "config.yaml").write_text("agent:\n  cron_drain_timeout: 0\n")
+    assert stop_seconds(tmp_path, newer) == 75
     world = FakeFleet(("a",), a=Behaviour(ignores_stop=True)).bring_up()
     world.stop_seconds = lambda _: 225.0  # type: ignore[method-assign]
     began = world.now()

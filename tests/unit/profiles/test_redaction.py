@@ -159,6 +159,9 @@ class Lame:
     def service(self, name: Any, profile: str) -> Service:
         return Service(profile, name, Path("/nowhere"))
 
+    def folders(self) -> tuple[Path, ...]:
+        return ()
+
     def query(self, services: Any) -> dict[str, ServiceStatus]:
         activity = Activity.FAILED if self.started else Activity.INACTIVE
         return {each.profile: ServiceStatus(True, True, activity, last_exit=78) for each in services}

@@ -8,9 +8,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from real_hermes import hermes_python
+from real_hermes import hermes_python, newest_python
 
-from hermes_profiles.services.naming import drop_in, launch_agent, service_name, system_unit, user_unit
+from hermes_profiles.hermes.version import BASE, facts_of
+from hermes_profiles.services.naming import (
+    drop_in,
+    is_root,
+    launch_agent,
+    service_name,
+    system_unit,
+    unit_folder,
+    unit_folders,
+)
 
 HASH = "8 hex digits"
 # Home, below a folder used as /: suffix, and the profile that the definition names.
@@ -52,11 +61,40 @@ def test_the_name_of_a_service(place: str, suffix: str, argument: str) -> None:
 
 def test_where_the_definitions_lie() -> None:
     name = service_name(Path("/h/.hermes/profiles/coder"), Path("/h"))
-    unit = user_unit(name, Path("/h"))
+    unit = unit_folder(Path("/h"), {}, BASE) / f"{name.unit}.service"
     assert unit == Path("/h/.config/systemd/user/hermes-gateway-coder.service")
     assert drop_in(unit) == Path("/h/.config/systemd/user/hermes-gateway-coder.service.d/50-hermes-profiles.conf")
     assert system_unit(name) == Path("/etc/systemd/system/hermes-gateway-coder.service")
     assert launch_agent(name, Path("/h")) == Path("/h/Library/LaunchAgents/ai.hermes.gateway-coder.plist")
+
+
+@pytest.mark.parametrize("place", ["opt/data", "opt/data/sub", "h/.hermes-2", "srv/profiles"])
+def test_custom_root_has_a_name_of_its_own_on_newer_releases(place: str) -> None:
+    home = Path("/") / place
+    assert service_name(home, Path("/h"), has_hashed_roots=True).suffix == _expected(home, HASH)
+    assert is_root(home, Path("/h"))
+
+
+@pytest.mark.parametrize("place", [place for place, suffix, _ in TABLE if suffix or place == "h/.hermes"])
+def test_other_names_are_the_same_on_every_release(place: str) -> None:
+    home = Path("/") / place
+    assert service_name(home, Path("/h"), has_hashed_roots=True) == service_name(home, Path("/h"))
+    assert is_root(home, Path("/h")) is (place == "h/.hermes")
+
+
+@pytest.mark.parametrize(
+    ("environment", "old", "newest"),
+    [
+        ({}, "/h/.config/systemd/user", "/h/.config/systemd/user"),
+        ({"XDG_CONFIG_HOME": "/x"}, "/h/.config/systemd/user", "/x/systemd/user"),
+        ({"XDG_CONFIG_HOME": "/h/.config"}, "/h/.config/systemd/user", "/h/.config/systemd/user"),
+        ({"XDG_CONFIG_HOME": "x"}, "/h/.config/systemd/user", "/h/.config/systemd/user"),
+    ],
+)
+def test_unit_folder_follows_the_release(environment: dict[str, str], old: str, newest: str) -> None:
+    assert unit_folder(Path("/h"), environment, BASE) == Path(old)
+    assert unit_folder(Path("/h"), environment, facts_of((0, 21, 4))) == Path(newest)
+    assert unit_folders(Path("/h"), environment) == tuple(dict.fromkeys((Path(old), Path(newest))))
 
 
 _SCRIPT = r"""
@@ -91,7 +129,34 @@ def test_service_name_equals_hermes_for_every_row(tmp_path: Path) -> None:
     for home in homes:
         name = service_name(home, world / "h")
         ours.append([
-            name.suffix, name.unit, name.label, name.argument, str(user_unit(name, world / "h")),
+            name.suffix, name.unit, name.label, name.argument,
+            str(unit_folder(world / "h", {}, BASE) / f"{name.unit}.service"),
+            str(system_unit(name)), launch_agent(name, world / "h").name,
+        ])  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1]) == ours
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("config_home", ["", "elsewhere"])
+def test_service_name_equals_newest_hermes_for_every_row(tmp_path: Path, config_home: str) -> None:
+    world = tmp_path.resolve()
+    homes = [world / place for place, _, _ in TABLE]
+    for home in homes:
+        home.mkdir(parents=True, exist_ok=True)
+    environment = {"XDG_CONFIG_HOME": str(world / config_home)} if config_home else {}
+    done = subprocess.run(
+        [newest_python(), "-c", _SCRIPT], input=json.dumps([str(home) for home in homes]),
+        capture_output=True, text=True, check=False, timeout=120, cwd=world,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(world / "h"), "HERMES_HOME": str(homes[0]), **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    facts = facts_of((0, 22, 2))
+    ours = []
+    for home in homes:
+        name = service_name(home, world / "h", has_hashed_roots=True)
+        ours.append([
+            name.suffix, name.unit, name.label, name.argument,
+            str(unit_folder(world / "h", environment, facts) / f"{name.unit}.service"),
             str(system_unit(name)), launch_agent(name, world / "h").name,
         ])  # fmt: skip
     assert json.loads(done.stdout.splitlines()[-1]) == ours

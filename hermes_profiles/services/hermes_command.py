@@ -1,0 +1,88 @@
+"""Finds the command of Hermes in the commands of services that any release wrote. Pure.
+
+Facts (`generate_systemd_unit`, `generate_launchd_plist`, `launchd_program_arguments` of 0.19.0 to 0.22.2): the program
+is an interpreter with `-m`, from 0.22 a launcher or an interpreter with `-I -c SCRIPT`. A LaunchAgent has one more
+command in front of it: from 0.20.4 one that stamps the lines of standard error, from 0.21.4 `osascript` around both.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+from hermes_profiles.hermes.cli import BOOTSTRAP_MODULE, MODULE, RUN_MODULE, STAMP_MODULE
+
+_LAUNCHER = re.compile(r"(^|/)hermes$")
+_OSASCRIPT = "/usr/bin/osascript"
+# The shell command in AppleScript and in JavaScript; a string of either has the escapes of JSON.
+_SHELL_COMMAND = re.compile(r'(?:do shell script |\$\.system\()("(?:[^"\\]|\\.)*")')
+
+
+def parse_command(words: tuple[str, ...]) -> tuple[str, bool, str]:
+    """Return the program of a command, whether it is Hermes' launcher, and the selected profile ("": none)."""
+    program, is_launcher, rest = hermes_words(words)
+    return program, is_launcher, selected_profile(rest)[0]
+
+
+def hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
+    """Return the program of a command, whether it is Hermes' launcher, and the arguments of `hermes`."""
+    words = unwrapped(words)
+    if not words:
+        return "", False, ()
+    if words[1:3] == ("-m", MODULE):
+        return words[0], False, words[3:]
+    if words[1:3] == ("-I", "-c") and len(words) > 3 and _runs_module(words[3], MODULE):
+        return words[0], False, words[4:]
+    is_launcher = _LAUNCHER.search(words[0]) is not None
+    return words[0], is_launcher, words[1:]
+
+
+def selected_profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return the profile that arguments select, and the other arguments; Hermes accepts the option anywhere."""
+    rest: list[str] = []
+    name = ""
+    waiting = iter(words)
+    for word in waiting:
+        if word in ("-p", "--profile"):
+            name = next(waiting, "")
+        elif word.startswith("--profile="):
+            name = word.removeprefix("--profile=")
+        else:
+            rest.append(word)
+    return name, tuple(rest)
+
+
+def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a command without the programs that services have in front of it: a shell, osascript, the stamper."""
+    if len(words) > 4 and words[0].endswith("/sh") and words[1] == "-c" and words[2].endswith('exec "$@"'):
+        return words[4:]
+    if words[:1] == (_OSASCRIPT,):
+        words = _of_osascript(words[-1])
+    if _stamps(words) and "--" in words:
+        return words[words.index("--") + 1 :]
+    return words
+
+
+def _of_osascript(script: str) -> tuple[str, ...]:
+    """Return the command that a script runs, without `exec` and redirections; () without one."""
+    found = _SHELL_COMMAND.search(script)
+    if found is None:
+        return ()
+    try:
+        words = shlex.split(json.loads(found[1]))
+    except ValueError:
+        return ()
+    words = words[1:] if words[:1] == ["exec"] else words
+    return tuple(words[: words.index(">>")] if ">>" in words else words)
+
+
+def _stamps(words: tuple[str, ...]) -> bool:
+    if words[1:3] in (("-m", STAMP_MODULE), (RUN_MODULE, STAMP_MODULE)):
+        return True
+    return words[1:3] == ("-I", "-c") and len(words) > 3 and _runs_module(words[3], STAMP_MODULE)
+
+
+def _runs_module(script: str, module: str) -> bool:
+    """Return whether a script is the one with which services of newer releases run a module of Hermes."""
+    return f"import {BOOTSTRAP_MODULE}" in script and f"run_module('{module}'" in script

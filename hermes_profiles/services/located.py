@@ -1,0 +1,72 @@
+"""Finds the installed service of a home by the home that its definition sets.
+
+Hermes has named the service of a custom root in two ways, so the name alone does not say which service is there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from hermes_profiles.hermes.service_names import LABEL, UNIT
+from hermes_profiles.profiles.regular_file import read_regular
+
+from .manager import Manager, ManagerKind
+from .naming import ServiceName
+from .parse_definition import parse_definition
+
+_LARGEST = 64 * 1024
+_FORMS = {
+    ManagerKind.SYSTEMD: (UNIT, ".service"),
+    ManagerKind.LAUNCHD: (LABEL, ".plist"),
+    ManagerKind.SUPERVISOR: (UNIT, ".conf"),
+}
+
+
+def installed_name(manager: Manager, home: Path, names: Sequence[ServiceName]) -> ServiceName | None:
+    """Return the name of the installed service of a home, None without one.
+
+    `names`: those that a release of Hermes gives it; they count before every other name.
+    """
+    for name in names:
+        if _sets(manager.kind, manager.service(name, "").path, home):
+            return name
+    base, ending = _FORMS[manager.kind]
+    for path in _definitions(manager, ending):
+        suffix = path.name.removesuffix(ending).removeprefix(base).removeprefix("-")
+        name = ServiceName(suffix, names[0].argument)
+        is_form = path.name in (f"{base}{ending}", f"{base}-{suffix}{ending}")
+        if is_form and name not in names and _sets(manager.kind, path, home):
+            return name
+    return None
+
+
+def _sets(kind: ManagerKind, path: Path, home: Path) -> bool:
+    """Return whether a definition sets a home."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    found = _home_in(kind, path, status.st_mtime_ns, status.st_size)
+    return bool(found) and (found == str(home) or os.path.realpath(found) == str(home))
+
+
+@lru_cache(maxsize=512)  # a file is parsed once for all profiles of a fleet
+def _home_in(kind: ManagerKind, path: Path, _changed: int, _size: int) -> str:
+    """Return the home that a definition sets, "" without one. Drop-ins do not count: Hermes reads the unit alone."""
+    try:
+        return parse_definition(kind, read_regular(path, _LARGEST)).home
+    except OSError:
+        return ""
+
+
+def _definitions(manager: Manager, ending: str) -> Iterator[Path]:
+    base, _ = _FORMS[manager.kind]
+    for folder in manager.folders():
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        yield from (folder / name for name in names if name.startswith(base) and name.endswith(ending))
