@@ -14,6 +14,7 @@ from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.facts.services import ServiceFacts
 from hermes_profiles.doctor.facts.snapshot import Facts, ProbeFailure
 from hermes_profiles.doctor.facts.teams import TeamFacts
+from hermes_profiles.doctor.facts.update_day import UpdateFacts
 from hermes_profiles.doctor.probes.files import probe_files
 from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
@@ -28,6 +29,7 @@ from .probes.homes import read_profile_facts
 from .probes.runtime import probe_runtime
 from .probes.services import probe_services
 from .probes.teams import probe_teams
+from .probes.update_day import probe_update
 from .timeouts import JobFailure, run_with_timeouts
 
 Value = TypeVar("Value")
@@ -57,6 +59,7 @@ class FactCollector:
         for name, profile in profiles.items():
             profile.gateway = inventory.gateways.get(name) if inventory is not None else None
         services = self._probe("services", lambda: probe_services(context, profiles, inventory), ServiceFacts())
+        update = self._probe("the installed Hermes", lambda: probe_update(context, names, managed), UpdateFacts())
         multiplexing = bool(services.multiplexing or services.serves)
         return Facts(
             layout,
@@ -75,6 +78,7 @@ class FactCollector:
             self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=multiplexing), TeamFacts()),
             self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None),
             tuple(self._failures),
+            update,
         )
 
     def _homes(self, names: tuple[str, ...], managed: Managed) -> dict[str, ProfileFacts]:

@@ -102,7 +102,23 @@ class ReloadManager(NamedTuple):
     manager: str
 
 
-Repair = TightenMode | EditFile | RemoveFile | MoveAway | RenameFolder | InstallService | RemoveService | ReloadManager
+class SwitchRunMode(NamedTuple):
+    """Repair: switch the run mode, with its checks; several of one mode are one switch."""
+
+    mode: str
+
+
+Repair = (
+    TightenMode
+    | EditFile
+    | RemoveFile
+    | MoveAway
+    | RenameFolder
+    | InstallService
+    | RemoveService
+    | ReloadManager
+    | SwitchRunMode
+)
 
 
 class Fix(NamedTuple):

@@ -32,6 +32,7 @@ from .findings import (
     RemoveService,
     RenameFolder,
     Repair,
+    SwitchRunMode,
     TightenMode,
 )
 
@@ -39,11 +40,15 @@ ServiceRepair = InstallService | RemoveService | ReloadManager
 
 
 class FixPlan(NamedTuple):
-    """The plan of `--fix`: the change of files (None: no change), repairs of services, failed repairs."""
+    """The plan of `--fix`: the change of files (None: no change), repairs of services, failed repairs.
+
+    `run_mode`: the mode to switch to, None without a switch.
+    """
 
     plan: ChangePlan | None
     services: tuple[ServiceRepair, ...]
     problems: tuple[Problem, ...]
+    run_mode: str | None = None
 
 
 def build_fix_plan(findings: Sequence[ReportedFinding], layout: Layout, *, trash_id: str, deleted_at: str) -> FixPlan:
@@ -59,7 +64,8 @@ def build_fix_plan(findings: Sequence[ReportedFinding], layout: Layout, *, trash
     count = sum(row.automatic for row in findings)
     summary = f"doctor --fix: {count} finding{'' if count == 1 else 's'}"
     plan = ChangePlan(("doctor", "--fix"), summary, tuple(steps), profiles=profiles) if steps else None
-    return FixPlan(plan, services, tuple(problems))
+    mode = next((repair.mode for repair in repairs if isinstance(repair, SwitchRunMode)), None)
+    return FixPlan(plan, services, tuple(problems), mode)
 
 
 def _steps(

@@ -24,6 +24,7 @@ from .checks import (
     teams,
     topology,
     unreadable,
+    update_day,
     variables,
 )
 from .findings import Severity
@@ -92,6 +93,8 @@ CHECKS: tuple[Check, ...] = (
     Check("services.last-exit", _ERROR, "failed gateway", supervision.last_exit),
     Check("services.unneeded", _WARNING, "service of a profile that is served already", topology.unneeded),
     Check("services.skipped-by-multiplexer", _WARNING, "profile not served by the multiplexer", topology.skipped),
+    Check("services.half-migrated", _ERROR, "unfinished migration to one gateway", update_day.half_migrated),
+    Check("services.fold-ahead", _WARNING, "services that the next update removes", update_day.fold_ahead),
     Check("services.not-running", _WARNING, "stopped gateway with an enabled service", supervision.not_running),
     Check(
         "services.disabled-but-enabled",
@@ -106,6 +109,8 @@ CHECKS: tuple[Check, ...] = (
     Check("services.linger-off", _WARNING, "services that end with the session", managers.linger_off),
     Check("services.legacy-unit", _WARNING, "service name of an old Hermes release", orphans.legacy_unit),
     Check("services.topology", _INFO, "multiplexer setting not yet in effect", topology.topology_mismatch),
+    Check("services.standalone", _INFO, "gateway of its own by a temporary setting", update_day.standalone),
+    Check("services.newer-hermes", _INFO, "Hermes newer than any tried release", update_day.newer_hermes),
     Check("services.no-systemd", _INFO, "services without their manager", managers.no_systemd),
     Check("services.not-adopted", _INFO, "service without the additions of hermes-profiles", services.not_adopted),
     Check("runtime.deaf", _ERROR, "channel not served by a running gateway", gateway_health.deaf),

@@ -106,6 +106,7 @@ class DoctorRun:
         from hermes_profiles.changes.journal import Journal, iso
         from hermes_profiles.doctor.fix_plan import build_fix_plan
 
+        from .repair_run_mode import RunModeRepair
         from .repair_services import ServiceRepairs
 
         session = self._session
@@ -115,8 +116,10 @@ class DoctorRun:
         trash_id = Journal(session.layout.state).fresh_id(now)
         plan = build_fix_plan(findings, session.layout, trash_id=trash_id, deleted_at=iso(now))
         services = ServiceRepairs(session, plan.services)
-        steps = _steps(plan, services)
-        preview = FixResult(self._diagnosis(findings, plan.problems), steps, dry_run)
+        run_mode = RunModeRepair(session, plan.run_mode)
+        steps = (*_steps(plan, services), *run_mode.rows)
+        problems = (*plan.problems, *run_mode.problems)
+        preview = FixResult(self._diagnosis(findings, problems), steps, dry_run)
         if dry_run or not steps:
             return preview
         if confirm is not None:
@@ -126,12 +129,12 @@ class DoctorRun:
             plan = build_fix_plan(findings, session.layout, trash_id=trash_id, deleted_at=iso(now))
         with services.down():
             change = apply(plan.plan, layout=session.layout).change_id if plan.plan is not None else None
-        errors = (*plan.problems, *services.finish())
+        errors = (*plan.problems, *services.finish(), *run_mode.apply())
         self._forget_observations()
         left = self._examine()
         remaining = {finding.fingerprint for finding in left}
         fixed = tuple(finding for finding in findings if finding.fingerprint not in remaining)
-        changes = tuple(made for made in (change, *services.changes) if made is not None)
+        changes = tuple(made for made in (change, *services.changes, run_mode.change) if made is not None)
         return FixResult(self._diagnosis(left), steps, dry_run, fixed, changes, errors)
 
     def _forget_observations(self) -> None:

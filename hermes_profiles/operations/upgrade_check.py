@@ -32,7 +32,7 @@ _RUNNING = (Activity.ACTIVE, Activity.ACTIVATING)
 
 
 class InstalledHermes(NamedTuple):
-    """The Hermes that serves a root. `launcher`: what must be run instead of `python`, None where `python` itself is run."""
+    """The Hermes that serves a root. `launcher`: what must be run instead of `python`, None without one."""
 
     version: str
     commit: str

@@ -62,6 +62,12 @@ def run_mode(*words: str, code: int = 0) -> dict[str, Any]:
     return command("team", "run-mode", *words, program="profiles", code=code)
 
 
+def doctor(check: str, code: int) -> list[list[str]]:
+    """Return the profiles of each finding of a check."""
+    answer = command("doctor", "--only", check, program="profiles", code=code)
+    return [row["profiles"] for row in answer["data"]["findings"]]
+
+
 def hermes(*words: str) -> subprocess.CompletedProcess[str]:
     """Run `hermes` of the present release; the namespace keeps it from other gateways of the machine."""
     return subprocess.run(
@@ -178,6 +184,8 @@ def main() -> dict[str, Any]:
         judge.separate()
         seen["mode"] = run_mode()["data"]
         seen["already"] = run_mode("processes")
+        seen["ahead"] = command("upgrade-check", code=3)["data"]
+        seen["found"] = doctor("services.fold-ahead", code=0)
         step("fold")
         seen["fold"] = run_mode("multiplex", "--yes")
         judge.one()
@@ -191,6 +199,10 @@ def main() -> dict[str, Any]:
         seen["hermes"] = [done.returncode, done.stdout[-1500:] + done.stderr[-500:]]
         judge.one()
         seen["left"] = units()
+        seen["behind"] = command("upgrade-check", code=3)["data"]
+        command("doctor", "--fix", "--yes", "--only", "services.orphan", program="profiles")
+        seen["cleaned"] = units()
+        seen["done"] = command("upgrade-check")["data"]
         step("standalone")
         seen["plain"] = run_mode("processes", code=6)["errors"]
         seen["standalone"] = run_mode("processes", "--standalone", "--yes")

@@ -9,6 +9,7 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.model.names import DEFAULT
 
@@ -22,11 +23,27 @@ def served_by_default(facts: Facts) -> frozenset[str]:
     served = {name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
     if facts.services.multiplexing or (facts.inventory is not None and facts.inventory.topology is Topology.MULTIPLEX):
         served |= {name for name in facts.profiles if name not in gateways or gateways[name].process is None}
-    return frozenset(served - {DEFAULT})
+    return frozenset(served - {DEFAULT}) - _allowed(facts, served)
+
+
+def _allowed(facts: Facts, served: set[str]) -> frozenset[str]:
+    """Return the profiles that may run gateways of their own on a Hermes with one gateway for all.
+
+    Those are standalone, or have a service and are not served (hermes_cli/gateway.py, 0.22.2,
+    `_named_profile_refused_under_multiplexer`).
+    """
+    if not facts.update.hermes.has(Behaviour.ONE_GATEWAY) or facts.inventory is None:
+        return frozenset()
+    gateways = facts.inventory.gateways
+    own = {name for name in served if facts.services.of(name) and name in gateways}
+    own = {name for name in own if gateways[name].state is not GatewayState.SERVED}
+    return facts.update.settings.standalone | own
 
 
 def unneeded(facts: Facts) -> Iterator[Finding]:
     """Find enabled services of profiles that a multiplexer serves. Hermes refuses each start with exit 1."""
+    if facts.update.hermes.has(Behaviour.ONE_GATEWAY):
+        return  # `half_migrated` reports them
     others = served_by_default(facts)
     for service in facts.services.definitions:
         if service.profile not in others or service.profile not in facts.profiles or not service.enabled:

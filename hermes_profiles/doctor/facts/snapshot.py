@@ -17,6 +17,7 @@ from .profile import ProfileFacts
 from .runtime import RuntimeFacts
 from .services import ServiceFacts
 from .teams import TeamFacts
+from .update_day import UpdateFacts
 
 
 class ProbeFailure(NamedTuple):
@@ -51,3 +52,4 @@ class Facts(NamedTuple):
     teams: TeamFacts
     code: HermesCode | None = None
     failures: tuple[ProbeFailure, ...] = ()
+    update: UpdateFacts = UpdateFacts()
