@@ -276,6 +276,8 @@ function __hermes_profiles_check
         services.last-exit 'failed gateway' \
         services.unneeded 'service of a profile that is served already' \
         services.skipped-by-multiplexer 'profile not served by the multiplexer' \
+        services.half-migrated 'unfinished migration to one gateway' \
+        services.fold-ahead 'services that the next update removes' \
         services.not-running 'stopped gateway with an enabled service' \
         services.disabled-but-enabled 'running gateway of a disabled profile' \
         services.hand-edited 'service edited by hand' \
@@ -285,6 +287,8 @@ function __hermes_profiles_check
         services.linger-off 'services that end with the session' \
         services.legacy-unit 'service name of an old Hermes release' \
         services.topology 'multiplexer setting not yet in effect' \
+        services.standalone 'gateway of its own by a temporary setting' \
+        services.newer-hermes 'Hermes newer than any tried release' \
         services.no-systemd 'services without their manager' \
         services.not-adopted 'service without the additions of hermes-profiles' \
         runtime.deaf 'channel not served by a running gateway' \
@@ -307,6 +311,7 @@ function __hermes_profiles_check
         runtime.database-rows 'unreadable database rows' \
         runtime.wal-filesystem 'database on an unsuitable file system' \
         runtime.journal-interrupted 'interrupted change' \
+        runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.database-unchecked 'unchecked database' \
         general.unseen 'failed probe' \
         general.check-failed 'failed check'
