@@ -102,4 +102,8 @@ def only_old_code(plan: Sorted, gateways: Mapping[str, Gateway]) -> tuple[Sorted
         detail = "it runs the installed code" if age.known else "the age of its code is unknown"
         hint = None if age.known else f"restart it anyway with `hermes-gateways restart {name}`"
         passed.append(Outcome(name, OutcomeKind.SKIPPED, detail, gateways[name].pid, hint=hint))
-    return Sorted(tuple(old), (*plan.outcomes, *passed)), old
+    # Profiles in a gateway for all run its code: taken in again, they would keep the old one.
+    followed = plan.following if plan.following and any(name in old for name in plan.driven) else ()
+    inside = [name for name in (*plan.members, *plan.following) if name not in followed]
+    passed += [Outcome(name, OutcomeKind.SKIPPED, "it runs in the gateway that serves it") for name in inside]
+    return Sorted(tuple(old), (*plan.outcomes, *passed), (), followed), old

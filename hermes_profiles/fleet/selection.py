@@ -10,6 +10,8 @@ from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.services.manager import Activity
 
+from .members import MemberAction, member_action
+from .one_gateway import OneGateway
 from .outcomes import Outcome, OutcomeKind, Verb
 
 _UP = (GatewayState.RUNNING, GatewayState.DEGRADED, GatewayState.STARTING, GatewayState.UNSUPERVISED)
@@ -62,10 +64,16 @@ def select(
 
 
 class Sorted(NamedTuple):
-    """The plan of a verb: profiles to drive, and the outcomes that are known beforehand."""
+    """The plan of a verb: profiles to drive, and the outcomes that are known beforehand.
+
+    `members`: profiles that the one gateway shall serve or stop serving; `following`: those it serves that share the
+    fate of the whole gateway, which is driven.
+    """
 
     driven: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
+    members: tuple[str, ...] = ()
+    following: tuple[str, ...] = ()
 
 
 def sort_out(
@@ -77,17 +85,22 @@ def sort_out(
     ancestors: Iterable[int] = (),
     force: bool = False,
     start_stopped: bool = False,
+    one: OneGateway | None = None,
 ) -> Sorted:
     """Return the profiles that a verb must act on, and the outcomes of the others.
 
-    `ancestors`: pids of the ancestors of this process. Raises NotFound where a named profile has no service to start,
-    or no selected profile has one.
+    `ancestors`: pids of the ancestors of this process; `one`: the one gateway of the account, None where each profile
+    has its own; its `server` is among `gateways`. Raises NotFound where a named profile has no service to start, or no
+    selected profile has one.
     """
     off, above = set(disabled), set(ancestors)
-    _require_services(verb, selection, gateways)
+    members = one.members if one is not None else frozenset()
+    own = Selection(tuple(name for name in selection.profiles if name not in members), selection.named)
+    if one is None or own.profiles:
+        _require_services(verb, own, gateways)
     driven, outcomes = [], []
-    for profile in selection.profiles:
-        outcome = _known_outcome(
+    for profile in own.profiles:
+        outcome = _of_another_root(verb, gateways[profile], one, force=force) or _known_outcome(
             verb,
             gateways[profile],
             named=selection.named,
@@ -100,7 +113,87 @@ def sort_out(
             driven.append(profile)
         else:
             outcomes.append(outcome)
-    return Sorted(tuple(driven), tuple(outcomes))
+    plan = Sorted(tuple(driven), tuple(outcomes))
+    if one is None:
+        return plan
+    return _with_members(verb, selection, gateways, plan, one, off=off, force=force, start_stopped=start_stopped)
+
+
+def _with_members(
+    verb: Verb,
+    selection: Selection,
+    gateways: Mapping[str, Gateway],
+    plan: Sorted,
+    one: OneGateway,
+    *,
+    off: set[str],
+    force: bool,
+    start_stopped: bool,
+) -> Sorted:
+    """Return a plan with the profiles that the one gateway serves, or will serve."""
+    outcomes = list(plan.outcomes)
+    alone: list[str] = []
+    following: list[str] = []
+    for profile in (name for name in selection.profiles if name in one.members):
+        action = member_action(
+            verb,
+            gateways[profile],
+            one,
+            named=selection.named,
+            off=profile in off,
+            with_server=one.server in plan.driven,
+            start_stopped=start_stopped,
+        )
+        if isinstance(action, Outcome):
+            outcomes.append(action)
+        else:
+            (following if action is MemberAction.FOLLOW else alone).append(profile)
+    driven = plan.driven
+    if alone and one.pid is None and one.server not in driven and verb is not Verb.STOP:
+        known = _server_to_start(gateways[one.server], one, off=one.server in off, force=force)
+        if known is None:
+            driven = (one.server, *driven)
+        else:
+            outcomes += [known._replace(profile=name) for name in alone]
+            alone = []
+    return Sorted(driven, tuple(outcomes), tuple(alone), tuple(following))
+
+
+def _server_to_start(server: Gateway, one: OneGateway, *, off: bool, force: bool) -> Outcome | None:
+    """Return why the stopped gateway that would serve a profile cannot be started, None where it can."""
+    if _lacks_service(server):
+        raise NotFound(
+            f"no service is installed for {one.server}, whose gateway serves all profiles",
+            target=one.server,
+            code="no-service",
+            hint=f"install and start it with `hermes-gateways install {one.server} --start`",
+        )
+    if off:
+        detail = f"{one.title} would serve it, and {one.server} is disabled"
+        hint = f"run `hermes-gateways enable {one.server}`"
+        return Outcome(server.profile, OutcomeKind.REFUSED, detail, hint=hint)
+    known = _of_another_root(Verb.START, server, one, force=force)
+    return known if known is not None else _known_refusal(server, one)
+
+
+def _known_refusal(server: Gateway, one: OneGateway) -> Outcome | None:
+    if server.state is not GatewayState.UNKNOWN:
+        return None
+    detail = f"{one.title} would serve it: {server.detail}"
+    return Outcome(server.profile, OutcomeKind.REFUSED, detail, server.pid, hint="nothing is signalled on a guess")
+
+
+def _of_another_root(verb: Verb, gateway: Gateway, one: OneGateway | None, *, force: bool) -> Outcome | None:
+    """Return the refusal of a start beside the gateway of another root, None where there is none or with `force`."""
+    if one is None or one.rival is None or force or verb is Verb.STOP or gateway.process is not None:
+        return None
+    rival = one.rival
+    return Outcome(
+        gateway.profile,
+        OutcomeKind.REFUSED,
+        f"the gateway of {rival.home} (PID {rival.process.pid}) is the one gateway of this account",
+        hint=f"stop it with `hermes-gateways stop --home {rival.home}`, or start a second one with `--force`",
+    )
 
 
 def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, Gateway]) -> None:
@@ -128,7 +221,10 @@ def _known_outcome(
     state, profile = gateway.state, gateway.profile
     declined = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
     if state is GatewayState.SERVED and not force:
-        return _served_outcome(verb, gateway, named=named)
+        if gateway.observation is None or not gateway.observation.standalone:
+            return _served_outcome(verb, gateway, named=named)
+        if verb is not Verb.START:
+            return _still_served(gateway, named=named)
     if state is GatewayState.UNKNOWN and not (force and (verb is Verb.START or _is_active(gateway))):
         return Outcome(
             profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint="nothing is signalled on a guess"
@@ -166,6 +262,14 @@ def _served_outcome(verb: Verb, gateway: Gateway, *, named: bool) -> Outcome:
         Verb.RESTART: "`hermes-gateways restart default` restarts it with all other profiles that default serves",
     }
     return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hints[verb])
+
+
+def _still_served(gateway: Gateway, *, named: bool) -> Outcome:
+    """Return the outcome for a standalone profile that the one gateway has not let go of yet."""
+    hint = f"start its own gateway with `hermes-gateways start {gateway.profile}`" if named else None
+    detail = f"{gateway.detail} until that reads config.yaml again, within 30 s"
+    kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
+    return Outcome(gateway.profile, kind, detail, gateway.pid, hint=hint)
 
 
 def _is_active(gateway: Gateway) -> bool:

@@ -9,13 +9,14 @@ from enum import StrEnum
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
+from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
-from hermes_profiles.conflicts.ownership import UsageEvidence
+from hermes_profiles.conflicts.ownership import UsageEvidence, priority
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import Mask
-from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway
+from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, LiveLock
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
@@ -23,6 +24,7 @@ from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 
+from .one_gateway import OneGateway, one_gateway
 from .protocols import StartDecision
 
 
@@ -60,6 +62,10 @@ class StartGuard:
         self._gateways: dict[str, Gateway] = {}
         self._held: dict[str, ClaimedResources] = {}
         self._masks: Mapping[str, tuple[Mask, ...]] | None = None
+        self._one: OneGateway | None = None
+        self._together: tuple[str, ...] = ()
+        self._joining: tuple[str, ...] = ()
+        self._left: tuple[LeftOut, ...] = ()
         self.warnings: list[Problem] = []
 
     def observe(self, profiles: Sequence[str]) -> dict[str, Gateway]:
@@ -67,14 +73,39 @@ class StartGuard:
         layout = self._world.layout
         known = ObservationHints(masks=lambda name, process: masks_in_force(layout, name, process))
         self._gateways = survey(self._world, self._existing, known)
+        self._one = one_gateway(self._world, self._gateways)
         return {name: self._gateways[name] for name in profiles}
+
+    @property
+    def one(self) -> OneGateway | None:
+        """Return the one gateway of the account as it was observed, None where each profile has its own."""
+        return self._one
+
+    @property
+    def gateways(self) -> Mapping[str, Gateway]:
+        """Return the gateways of all profiles of the root as they were observed."""
+        return self._gateways
+
+    def will_serve(self, joining: Sequence[str], without: Sequence[str] = ()) -> None:
+        """Take the profiles that the one gateway serves after this start for one process.
+
+        `joining`: members that it starts to serve, parked ones too; `without`: members that it will not serve.
+        """
+        if self._one is None:
+            return
+        served = {name for name in self._one.members if not _is_parked(self._gateways[name])}
+        self._joining = tuple(joining)
+        self._together = serving_order(self._one.server, tuple((served | {*joining} | self._one.served) - {*without}))
 
     def with_topology(self, gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
         """Return the gateways; those that Hermes would refuse get the state `served`.
 
         Hermes' guard reads the multiplexing setting of a running default gateway, not the profiles that it serves
         (SERVICES.md 6), and a service would retry forever. A default gateway that starts with them counts as running.
+        Where one gateway serves all, `one` says which profiles have their own.
         """
+        if self._one is not None:
+            return dict(gateways)
         default = self._gateways.get(DEFAULT)
         process = default.process if default is not None else None
         if process is None and not (DEFAULT in gateways and has_service(gateways[DEFAULT])):
@@ -97,7 +128,7 @@ class StartGuard:
         layout = self._world.layout
         values = managed_values(managed_folder(self._environment, layout), self._catalog)
         live = live_gateways(self._gateways)
-        for name in {*starting, *live}:
+        for name in {*starting, *live, *self._together}:
             self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
         idle = [name for name in starting if name not in live]
@@ -111,19 +142,15 @@ class StartGuard:
         )
 
         def evidence(name: str, channel: str) -> UsageEvidence:
-            return evidence_of(
-                layout,
-                name,
-                channel,
-                held=self._held[name],
-                gateway=self._gateways.get(name),
-                locks=locks,
-                catalog=self._catalog,
-            )
+            return self._evidence(self._holder(name, channel), channel, locks)
 
-        return assign_channels(
+        self._note_left_out(starting, locks)
+        holdings = dict(self._held)
+        if self._together:
+            holdings[self._together[0]] = of_one_process(self._together, self._held)
+        masks = assign_channels(
             starting=list(starting),
-            holdings=self._held,
+            holdings=holdings,
             live=live,
             owners=self._owners,
             locks=locks,
@@ -131,11 +158,79 @@ class StartGuard:
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
             evidence=evidence,
         )
+        return {name: tuple(self._with_holder(name, mask) for mask in of) for name, of in masks.items()}
+
+    def _with_holder(self, name: str, mask: Mask) -> Mask:
+        """Return a mask whose owner is the profile that has the identity, where one process serves several."""
+        if not self._together or mask.owner.profile != self._together[0] or name == mask.owner.profile:
+            return mask
+        wanted = {each.place for each in self._held[name].identities if each.channel == mask.channel}
+        for holder in self._together:
+            if any(each.place in wanted for each in self._held[holder].identities):
+                return mask._replace(owner=mask.owner._replace(profile=holder))
+        return mask
+
+    def _evidence(self, name: str, channel: str, locks: Sequence[LiveLock]) -> UsageEvidence:
+        return evidence_of(
+            self._world.layout,
+            name,
+            channel,
+            held=self._held[name],
+            gateway=self._gateways.get(name),
+            locks=locks,
+            catalog=self._catalog,
+        )
+
+    def _holder(self, name: str, channel: str) -> str:
+        """Return the profile that has a channel in the process of a profile: itself, or one that it serves."""
+        if not self._together or name != self._together[0]:
+            return name
+        return next((one for one in self._together if channel in self._held[one].channels), name)
+
+    def _note_left_out(self, starting: Sequence[str], locks: Sequence[LiveLock]) -> None:
+        """Warn of each channel that Hermes leaves out for a profile that it starts to serve."""
+        is_whole = bool(self._together) and self._together[0] in starting
+        found = left_out(self._together, self._held)
+        self._left = tuple(each for each in found if is_whole or each.profile in self._joining)
+        if self._rule is not ConflictRule.REFUSE:
+            self.warnings += [self._left_out_problem(each, starting, locks) for each in self._left]
+
+    def _left_out_problem(self, each: LeftOut, starting: Sequence[str], locks: Sequence[LiveLock]) -> Problem:
+        """Return the warning, with the profile that a repair would leave the channel to."""
+        rivals = (each.kept_by, each.profile)
+        owner = min(
+            rivals,
+            key=lambda name: priority(
+                self._evidence(name, each.channel, locks),
+                named=self._owners.index(name) if name in self._owners else len(self._owners),
+                position=self._existing.index(name),
+            ),
+        )
+        more = f"; by its use it belongs to {owner}" if owner != each.kept_by else ""
+        server = self._together[0]
+        asked = multiplexing_asked(self._world.layout.home(DEFAULT), self._environment)
+        if server in starting and asked is not True:
+            more += f"; until `gateway.multiplex_profiles` is set, Hermes serves {server} alone instead"
+        command = f"hermes-profiles repair --owner {each.channel}={owner}"
+        return Problem(
+            "conflict",
+            f"{each.sentence()}, and a mask holds for the whole process{more}",
+            each.profile,
+            f"let {owner} keep it: `{command}`",
+        )
+
+    def refusal_of_served(self, profile: str) -> str | None:
+        """Return why `--on-conflict refuse` refuses to have a profile served, None where nothing is in the way."""
+        if self._rule is not ConflictRule.REFUSE:
+            return None
+        return next((each.sentence() for each in self._left if each.profile == profile), None)
 
     def begin(self, starting: Sequence[str]) -> None:
         """Decide for all profiles to start, and record it: the pre-start step applies it."""
         found = self.decide(starting)
-        if DEFAULT in found:
+        if self._together:
+            found = self._without_process_masks(found)
+        elif DEFAULT in found:
             found, problems = without_shared_masks(self._world.layout, found, self._catalog, self._environment)
             self.warnings += problems
         self._masks = found
@@ -146,6 +241,21 @@ class StartGuard:
             found = {name: masks for name, masks in found.items() if not masks}
         ledger.save_decision(self._world.layout, found, self._held, now=time.time(), live=self._live)
 
+    def _without_process_masks(self, found: Mapping[str, tuple[Mask, ...]]) -> dict[str, tuple[Mask, ...]]:
+        """Return masks without those of the one gateway that would take a channel from several profiles."""
+        server = self._together[0]
+        kept, refused = masks_of_process(found.get(server, ()), self._together, self._held)
+        self.warnings += [
+            Problem(
+                "not-masked",
+                f"{mask.sentence(f'is not disabled for {server}')}; the mask would disable it for {', '.join(holders)}",
+                server,
+                "see the conflicts with `hermes-profiles doctor`",
+            )
+            for mask, holders in refused
+        ]
+        return {**found, server: kept} if server in found else dict(found)
+
     def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
         """Return the decisions for profiles that start now."""
         if self._masks is None:
@@ -153,6 +263,9 @@ class StartGuard:
         return {name: self._prepared(name, (self._masks or {}).get(name, ())) for name in profiles}
 
     def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> StartDecision:
+        left = self._left[0] if self._left and self._together and profile == self._together[0] else None
+        if left is not None and self._rule is ConflictRule.REFUSE:
+            return StartDecision(refusal=left.sentence())
         if not masks or self._rule is ConflictRule.IGNORE:
             return StartDecision()
         unmaskable = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]
@@ -182,6 +295,10 @@ class StartGuard:
 def has_service(gateway: Gateway) -> bool:
     """Return whether a service is installed for a gateway."""
     return gateway.service is not None and gateway.service.installed
+
+
+def _is_parked(gateway: Gateway) -> bool:
+    return gateway.observation is not None and gateway.observation.parked
 
 
 def _ignored(profile: str, mask: Mask) -> Problem:

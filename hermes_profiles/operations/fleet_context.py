@@ -26,6 +26,7 @@ from hermes_profiles.services.naming import unit_folder, unit_folders
 from .context import Session, user_home
 
 if TYPE_CHECKING:
+    from hermes_profiles.fleet.one_gateway import OneGateway
     from hermes_profiles.services.spec import ServiceSpec
 
 
@@ -154,11 +155,24 @@ class FleetSession(Session):
             return ()
         return unsupported_options(spec)
 
+    def one_gateway(self) -> OneGateway | None:
+        """Return the one gateway of the account as it is now, None where each profile has its own."""
+        from hermes_profiles.fleet.one_gateway import one_gateway
+        from hermes_profiles.hermes.behaviours import Behaviour
+
+        if not self.world.hermes.has(Behaviour.ONE_GATEWAY):
+            return None
+        return one_gateway(self.world, self.observe(self.existing))
+
     def served(self, profiles: Sequence[str]) -> dict[str, str]:
-        """Return profile → why it needs no service, for those of these profiles that a multiplexer serves."""
+        """Return profile → why it needs no service, for those of these profiles that a multiplexer serves or will."""
         from hermes_profiles.gateways.topology import multiplexing_asked
         from hermes_profiles.model.names import DEFAULT
 
+        one = self.one_gateway()
+        if one is not None:
+            gateways = self.observe(self.existing)
+            return {name: one.why_member(gateways[name]) for name in profiles if name in one.members}
         gateways = self.observe(profiles)
         found = {name: gateway.detail for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
         if multiplexing_asked(self.layout.home(DEFAULT), self.environment):

@@ -14,6 +14,7 @@ from hermes_profiles.changes.state_files import make_folder
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
+from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
@@ -21,14 +22,17 @@ from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept
 from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
 from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.host_options import is_parked, is_standalone
 from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult, fleet_result, gravest
-from .run_fleet import SETTLE, FleetRequest, run_fleet
+from .run_fleet import SETTLE, FleetRequest, run_fleet, standalone_warning
 
 INSTALLED = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
 
@@ -78,7 +82,13 @@ def install(session: FleetSession, request: InstallRequest, selection: Selection
     installed = installer.write(
         "install", selection.profiles, manager, named=selection.named, load=True, dry_run=request.dry_run
     )
-    ready = [outcome.profile for outcome in installed.outcomes if outcome.outcome in INSTALLED]
+    one = session.one_gateway()
+    members = one.members if one is not None else frozenset()
+    ready = [
+        outcome.profile
+        for outcome in installed.outcomes
+        if outcome.outcome in INSTALLED or (outcome.profile in members and outcome.outcome is OutcomeKind.SKIPPED)
+    ]
     ready = [name for name in ready if name not in session.disabled]
     if not request.start or request.dry_run or not ready:
         return installed
@@ -189,6 +199,7 @@ class ServiceInstaller:
         self._warnings: list[Problem] = []
         self._due: list[PendingInstall] = []
         self._outcomes: dict[str, Outcome] = {}
+        self._serves: dict[str, tuple[str, ...]] = {}
 
     def spec(self, profile: str, number: int = 0) -> ServiceSpec:
         """Return the model of a profile's service; `number`: its place in the fleet, from 0."""
@@ -220,25 +231,42 @@ class ServiceInstaller:
         """
         self._warnings = [*self._session.problems]
         self._plan_all(command, profiles, manager, named=named)
+        self._warn_standalone()
         plan = self._plan(command)
         if dry_run:
             return self._planned(command, plan, profiles)
         change = apply(plan, layout=self._session.layout).change_id if plan is not None else None
         failures = self._load(manager) if load else {}
         for pending in self._due:
-            self._outcomes[pending.profile] = _written(pending, failures.get(pending.profile))
+            serves = self._serves.get(pending.profile, ())
+            self._outcomes[pending.profile] = _written(pending, failures.get(pending.profile), serves)
         if load and any(each.enable for each in self._due):
             self._warnings += self._session.linger_warning(manager)
         return fleet_result(self._ordered(profiles), self._warnings, change=change)
+
+    def _warn_standalone(self) -> None:
+        world = self._session.world
+        names = [each.profile for each in self._due if each.profile != DEFAULT]
+        if not world.hermes.has(Behaviour.PARKS_PROFILES):
+            return
+        found = [name for name in names if is_standalone(world.layout.home(name))]
+        self._warnings += [standalone_warning(found)] if found else []
 
     def _ordered(self, profiles: Sequence[str]) -> list[Outcome]:
         return [self._outcomes[name] for name in profiles if name in self._outcomes]
 
     def _plan_all(self, command: str, profiles: Sequence[str], manager: Manager, *, named: bool) -> None:
         """Plan each profile: its service is pending, or it has an outcome already."""
+        one = self._session.one_gateway()
+        if one is not None:
+            parked = {name for name in one.members if is_parked(self._session.layout.home(name))}
+            self._serves[one.server] = tuple(sorted(one.members - parked - self._session.disabled))
         served = {} if self._force else self._session.served(profiles)
         errors: list[HermesProfilesError] = []
         for number, profile in enumerate(profiles):
+            if profile in served and one is not None:
+                self._outcomes[profile] = self._member(one, profile, served[profile], profiles)
+                continue
             if profile in served:
                 kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
                 hint = f"use `hermes-gateways {command} {profile} --force` to install it all the same"
@@ -252,6 +280,21 @@ class ServiceInstaller:
                 self._outcomes[profile] = Outcome(profile, kind, error.problem.message, hint=error.problem.hint)
         if errors and len(errors) == len(profiles) and len({error.problem.message for error in errors}) == 1:
             raise errors[0]
+
+    def _member(self, one: OneGateway, profile: str, why: str, chosen: Sequence[str]) -> Outcome:
+        """Return the outcome for a profile that the one gateway serves, or will: it gets no service."""
+        server = self._session.observe((one.server,))[one.server]
+        has_service = server.service is not None and server.service.installed
+        if profile == DEFAULT and not has_service:
+            # A named profile's gateway that was started by hand: a service of default would end with 75 for ever.
+            commands = f"hermes-gateways stop {one.server} --yes && hermes-gateways install default --start"
+            hint = f"hand over with `{commands}`"
+            return Outcome(profile, OutcomeKind.REFUSED, f"{why}; Hermes runs one gateway", one.pid, hint=hint)
+        if not has_service and one.server not in chosen and profile not in one.served:
+            hint = f"install it with `hermes-gateways install {one.server} --start`; it serves all profiles"
+            return Outcome(profile, OutcomeKind.REFUSED, f"{why}, and {one.server} has no service", hint=hint)
+        detail = why if profile in one.served or one.alone else f"{why}; nothing to install"
+        return Outcome(profile, OutcomeKind.SKIPPED, detail, one.pid)
 
     def _plan_one(self, command: str, profile: str, number: int, manager: Manager) -> None:
         spec = self.spec(profile, number)
@@ -306,14 +349,16 @@ class ServiceInstaller:
             drift = pending.installation.drift
             is_current = pending.installation.is_there and pending.kept is None
             kind = OutcomeKind.ALREADY_INSTALLED if is_current else OutcomeKind(f"would-{command}")
-            self._outcomes[pending.profile] = Outcome(
-                pending.profile, kind, "; ".join(drift.details), log=tuple(drift.diff)
-            )
+            serves = self._serves.get(pending.profile, ())
+            details = (*drift.details, *((f"also serves {', '.join(serves)}",) if serves else ()))
+            self._outcomes[pending.profile] = Outcome(pending.profile, kind, "; ".join(details), log=tuple(drift.diff))
         return fleet_result(self._ordered(profiles), self._warnings, dry_run=True, plan=plan)
 
 
-def _written(pending: PendingInstall, failure: str | None) -> Outcome:
+def _written(pending: PendingInstall, failure: str | None, serves: Sequence[str]) -> Outcome:
+    """Return the outcome of a written service; `serves`: other profiles that its gateway serves."""
     if failure is not None:
         return Outcome(pending.profile, OutcomeKind.FAILED, failure)
     kind = OutcomeKind.ALREADY_INSTALLED if pending.installation.is_there else OutcomeKind.INSTALLED
-    return Outcome(pending.profile, kind, str(pending.installation.files[0][0]))
+    path = str(pending.installation.files[0][0])
+    return Outcome(pending.profile, kind, f"{path}; also serves {', '.join(serves)}" if serves else path)

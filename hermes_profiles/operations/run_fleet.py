@@ -10,6 +10,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend
 from hermes_profiles.fleet.executor import POLL, FleetExecutor
 from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
+from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
@@ -19,12 +20,13 @@ from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
-from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.model.errors import Problem, Refused, UsageProblem
 from hermes_profiles.services.manager import Manager
 
 from .events import Event
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult, fleet_result
+from .run_members import MemberRun, planned_members
 
 SETTLE = 90.0
 _STARTS = (Verb.START, Verb.RESTART)
@@ -32,11 +34,26 @@ _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
 _UNCERTAIN = 5.0
 
 
+class WholeGateway(NamedTuple):
+    """A stop or restart of a gateway that serves more profiles than were selected.
+
+    `server`: the profile it was started for; `others`: the served profiles outside the selection.
+    """
+
+    verb: Verb
+    server: str
+    others: tuple[str, ...]
+
+
+ConfirmWhole = Callable[[WholeGateway], bool]
+
+
 class FleetRequest(NamedTuple):
     """What a caller asks of many gateways. `stagger`: seconds between two starts, None for the default.
 
     `owners`: the profiles that keep a channel which several hold; `force`: do it although it would be refused for
-    safety; `start_stopped` and `only_old_code`: which gateways a restart includes.
+    safety; `start_stopped` and `only_old_code`: which gateways a restart includes; `confirm`: is asked before a stop or
+    restart that takes other profiles along (None: not asked).
     """
 
     verb: Verb
@@ -48,6 +65,7 @@ class FleetRequest(NamedTuple):
     dry_run: bool = False
     start_stopped: bool = False
     only_old_code: bool = False
+    confirm: ConfirmWhole | None = None
 
 
 def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection) -> FleetResult:
@@ -73,6 +91,9 @@ class _FleetRun:
         session.require_manager()
         launch = StartGuard(session.world, session.existing, session.catalog, session.environment, rule, request.owners)
         gateways = self._observe(launch, selection)
+        one = launch.one
+        if one is not None:
+            gateways = {**gateways, one.server: launch.gateways[one.server]}
         plan = sort_out(
             request.verb,
             selection,
@@ -81,29 +102,58 @@ class _FleetRun:
             ancestors=ancestors(),
             force=request.force,
             start_stopped=request.start_stopped,
+            one=one,
         )
         reasons: Mapping[str, str] = {}
         if request.only_old_code:
             plan, reasons = only_old_code(plan, gateways)
+        warnings = self._of_one_gateway(launch, plan, selection) if one is not None else []
         if request.dry_run:
-            return self._planned(plan, launch, gateways, reasons)
-        warnings = self._memory_warnings(plan, gateways) if self._starts else []
+            return self._planned(plan, launch, gateways, reasons, warnings)
+        warnings += self._memory_warnings(plan, gateways) if self._starts else []
         if self._starts and plan.driven:
             launch.begin(plan.driven)
-        backend = _ReportingBackend(
-            session.world,
-            session.world.manager,
-            launch.prepare,
-            session.catalog,
-            lambda seen: session.on_progress(Event(seen)),
-        )
+        elif self._starts and plan.members:
+            launch.decide(())
         for outcome in plan.outcomes:
             session.on_outcome(outcome)
-        executor = FleetExecutor(request.verb, backend, self._run_options(len(plan.driven)), session.on_outcome)
-        done = executor.run(plan.driven, gateways)
-        launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
-        outcomes = _in_order((*plan.outcomes, *done), selection.profiles)
+        done = self._carry_out(launch, plan, gateways)
+        order = (*((one.server,) if one is not None else ()), *selection.profiles)
+        outcomes = _in_order((*plan.outcomes, *done), tuple(dict.fromkeys(order)))
         return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings])
+
+    def _carry_out(self, launch: StartGuard, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Outcome]:
+        """Act on the gateways, then on the profiles that the one gateway serves; returns their outcomes."""
+        session, request = self._session, self._request
+        options = self._run_options(len(plan.driven))
+        report = lambda seen: session.on_progress(Event(seen))  # noqa: E731
+        members = None
+        if launch.one is not None:
+            members = MemberRun(session.world, launch, request.verb, options, session.existing, report)
+            members.before(plan, off=session.disabled)
+        backend = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, report)
+        executor = FleetExecutor(request.verb, backend, options, session.on_outcome)
+        done = list(executor.run(plan.driven, gateways))
+        launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
+        if members is not None:
+            for outcome in members.after(plan, done):
+                session.on_outcome(outcome)
+                done.append(outcome)
+        return done
+
+    def _of_one_gateway(self, launch: StartGuard, plan: Sorted, selection: Selection) -> list[Problem]:
+        """Return warnings about the one gateway. Raises Refused where the user does not want to touch all it serves."""
+        one, request = launch.one, self._request
+        if one is None:
+            return []
+        launch.will_serve(plan.members, [name for name in self._session.disabled if name not in one.served])
+        others = one.touched(selection.profiles) if one.server in plan.driven else ()
+        if not others or request.verb is Verb.START:
+            return _standalone_remark(request.verb, plan, launch.gateways)
+        whole = WholeGateway(request.verb, one.server, others)
+        if request.confirm is not None and not request.dry_run and not request.confirm(whole):
+            raise Refused("not confirmed, nothing changed", code="not-confirmed")
+        return [*_standalone_remark(request.verb, plan, launch.gateways), _also_touched(whole, one)]
 
     def _observe(self, launch: StartGuard, selection: Selection) -> dict[str, Gateway]:
         """Return the gateways, once no gateway is about to exit.
@@ -141,7 +191,12 @@ class _FleetRun:
         return [warning]
 
     def _planned(
-        self, plan: Sorted, launch: StartGuard, gateways: Mapping[str, Gateway], reasons: Mapping[str, str]
+        self,
+        plan: Sorted,
+        launch: StartGuard,
+        gateways: Mapping[str, Gateway],
+        reasons: Mapping[str, str],
+        warnings: Sequence[Problem],
     ) -> FleetResult:
         masks = launch.decide(plan.driven) if self._starts else {}
         outcomes = [
@@ -155,7 +210,8 @@ class _FleetRun:
             )
             for name in plan.driven
         ]
-        return FleetResult((*plan.outcomes, *outcomes), tuple(launch.warnings), dry_run=True)
+        outcomes += planned_members(self._request.verb, plan, launch.one)
+        return FleetResult((*plan.outcomes, *outcomes), (*warnings, *launch.warnings), dry_run=True)
 
     def _would(self, gateway: Gateway) -> OutcomeKind:
         down = gateway.process is None and gateway.state in (GatewayState.STOPPED, GatewayState.STALE)
@@ -183,6 +239,32 @@ class _ReportingBackend(ServiceBackend):
         gateways = super().observe(profiles)
         self._report(gateways)
         return gateways
+
+
+def _also_touched(whole: WholeGateway, one: OneGateway) -> Problem:
+    what = "stops" if whole.verb is Verb.STOP else "restarts"
+    return Problem(
+        "whole-gateway",
+        f"{one.title} also serves {', '.join(whole.others)}: this {what} them, too",
+        whole.server,
+        f"act on one profile alone with `hermes-gateways {whole.verb} {whole.others[0]}`",
+    )
+
+
+def _standalone_remark(verb: Verb, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Problem]:
+    """Return the warning about profiles with `gateway.standalone`, which Hermes will remove."""
+    found = [name for name in plan.driven if (seen := gateways[name].observation) is not None and seen.standalone]
+    return [standalone_warning(found)] if found and verb is Verb.START else []
+
+
+def standalone_warning(names: Sequence[str]) -> Problem:
+    """Return the warning that the gateways of standalone profiles are temporary."""
+    return Problem(
+        "standalone",
+        f"{', '.join(names)}: `gateway.standalone` gives it a gateway of its own; Hermes will remove this setting",
+        names[0],
+        "fold it into the one gateway with `hermes gateway migrate --multiplex`",
+    )
 
 
 def _in_order(outcomes: Sequence[Outcome], profiles: Sequence[str]) -> list[Outcome]:

@@ -16,14 +16,15 @@ from hermes_profiles.cli.framework.options import (
     Stagger,
     Targets,
     Timeout,
+    Yes,
 )
-from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, run_fleet
+from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, WholeGateway, run_fleet
 
 
 class StartOptions(NamedTuple):
@@ -58,7 +59,10 @@ def start(
     options: StartOptions,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Start gateways; one that runs is left alone."""
+    """Start gateways; one that runs is left alone.
+
+    Where one gateway serves all profiles (Hermes 0.21.4 and later), it serves the profile; a parked one is unparked.
+    """
     request = options.request(Verb.START, dry_run=dry_run)
     return _answer(session, request, targets)
 
@@ -79,10 +83,16 @@ def stop(
         ),
     ] = None,
     force: Force = False,
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Stop gateways; no manager restarts them, and none counts as failed."""
+    """Stop gateways; no manager restarts them, and none counts as failed.
+
+    Where one gateway serves all profiles (Hermes 0.21.4 and later), the stop of a profile parks it: the gateway no
+    longer serves it. The stop of the gateway itself asks, when it also serves profiles that were not named.
+    """
     request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
+    request = request._replace(confirm=None if yes else _confirm)
     return _answer(session, request, targets)
 
 
@@ -108,11 +118,17 @@ def restart(
         bool,
         typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),
     ] = False,
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Restart the running gateways, all in parallel."""
+    """Restart the running gateways, all in parallel.
+
+    Where one gateway serves all profiles (Hermes 0.21.4 and later), it takes a named profile in again. The restart of
+    the gateway itself asks, when it also serves profiles that were not named.
+    """
     request = options.request(Verb.RESTART, dry_run=dry_run, rolling=rolling)
-    request = request._replace(start_stopped=start_stopped, only_old_code=stale)
+    confirm = None if yes else _confirm
+    request = request._replace(start_stopped=start_stopped, only_old_code=stale, confirm=confirm)
     if stale and start_stopped:
         raise UsageProblem(
             "--stale and --start-stopped exclude each other: old code runs in running gateways alone",
@@ -124,3 +140,11 @@ def restart(
 
 def _answer(session: FleetSession, request: FleetRequest, targets: Targets) -> Answer:
     return run_answer(str(request.verb), run_fleet(session, request, targets.selected(session)))
+
+
+def _confirm(whole: WholeGateway) -> bool:
+    """Return True when the user agrees to act on profiles that were not named. Raises Refused otherwise."""
+    verb, server = str(whole.verb), whole.server
+    question = f"the gateway of {server} also serves {', '.join(whole.others)}: {verb} all of them"
+    require_yes(question, verb, yes=False, hint=f"use `hermes-gateways {verb} {server} --yes`")
+    return True

@@ -1,0 +1,80 @@
+"""Profiles that the one gateway of an account serves: what a verb does with them, before anything is touched. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.model.names import DEFAULT
+
+from .one_gateway import OneGateway
+from .outcomes import Outcome, OutcomeKind, Verb
+
+
+class MemberAction(StrEnum):
+    """Serve, park or reload one profile (`alone`), or let it share the fate of the gateway (`follow`)."""
+
+    ALONE = "alone"
+    FOLLOW = "follow"
+
+
+def member_action(
+    verb: Verb,
+    gateway: Gateway,
+    one: OneGateway,
+    *,
+    named: bool,
+    off: bool,
+    with_server: bool,
+    start_stopped: bool = False,
+) -> Outcome | MemberAction:
+    """Return what a verb does with a profile that the one gateway serves, or the outcome that is known beforehand.
+
+    `named`: the user named it; `off`: it is disabled; `with_server`: the verb acts on the whole gateway, too.
+    """
+    profile, is_served = gateway.profile, gateway.profile in one.served
+    if verb is Verb.STOP:
+        return _stopped(gateway, one, named=named, with_server=with_server)
+    if off and not (verb is Verb.RESTART and is_served):
+        hint = f"run `hermes-gateways enable {profile}`" if named else None
+        return Outcome(profile, OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED, "disabled", hint=hint)
+    if verb is Verb.RESTART and is_served:
+        if with_server:
+            return MemberAction.FOLLOW
+        return MemberAction.ALONE if one.can_park else _all_or_nothing(verb, gateway, one, named=named)
+    if verb is Verb.RESTART and not start_stopped:
+        hint = f"start it with `hermes-gateways start {profile}`"
+        return Outcome(profile, OutcomeKind.SKIPPED, _why_not_served(gateway) or "not running", hint=hint)
+    if is_served:
+        return Outcome(profile, OutcomeKind.ALREADY_RUNNING, gateway.detail, gateway.pid)
+    if one.alone and not with_server:
+        return Outcome(
+            profile,
+            OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED,
+            f"{one.title} serves {one.server} alone: {one.alone}",
+            one.pid,
+            hint=f"see what keeps it alone with `hermes-profiles doctor`, then `hermes-gateways restart {one.server}`",
+        )
+    return MemberAction.ALONE
+
+
+def _stopped(gateway: Gateway, one: OneGateway, *, named: bool, with_server: bool) -> Outcome | MemberAction:
+    profile = gateway.profile
+    if profile not in one.served:
+        return Outcome(profile, OutcomeKind.ALREADY_STOPPED, _why_not_served(gateway))
+    if with_server and not named:
+        return MemberAction.FOLLOW
+    if one.can_park and profile != DEFAULT:  # Hermes ignores the marker of the default profile
+        return MemberAction.ALONE
+    return MemberAction.FOLLOW if with_server else _all_or_nothing(Verb.STOP, gateway, one, named=named)
+
+
+def _all_or_nothing(verb: Verb, gateway: Gateway, one: OneGateway, *, named: bool) -> Outcome:
+    """Return the outcome for a profile that the gateway cannot act on without all others."""
+    hint = f"`hermes-gateways {verb} {one.server}` acts on all profiles that it serves"
+    kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
+    return Outcome(gateway.profile, kind, gateway.detail, gateway.pid, hint=hint if named else None)
+
+
+def _why_not_served(gateway: Gateway) -> str:
+    return "parked" if gateway.observation is not None and gateway.observation.parked else ""
