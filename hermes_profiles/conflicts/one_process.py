@@ -62,18 +62,27 @@ def of_one_process(order: Sequence[str], holdings: Mapping[str, ClaimedResources
     )
 
 
+class SharedMask(NamedTuple):
+    """A mask that would take a channel from more profiles than `loser`; `others`: their names as text."""
+
+    mask: Mask
+    loser: str
+    others: str
+
+
 def masks_of_process(
     masks: Sequence[Mask], order: Sequence[str], holdings: Mapping[str, ClaimedResources]
-) -> tuple[tuple[Mask, ...], tuple[tuple[Mask, tuple[str, ...]], ...]]:
-    """Return the masks that a process may have, and the others with the profiles that would lose the channel.
-
-    A mask may hold where one profile of the process has the channel.
-    """
+) -> tuple[tuple[Mask, ...], tuple[SharedMask, ...]]:
+    """Return the masks that a process may have, and the others: a mask may hold where one profile has the channel."""
     kept, refused = [], []
     for mask in masks:
-        holders = tuple(name for name in order if mask.channel in holdings.get(name, ClaimedResources()).channels)
+        holders = [name for name in order if mask.channel in holdings.get(name, ClaimedResources()).channels]
         if len(holders) < 2:
             kept.append(mask)
-        else:
-            refused.append((mask, holders))
+            continue
+        theirs = holdings.get(mask.owner.profile or "", ClaimedResources()).identities
+        wanted = {each.place for each in theirs if each.channel == mask.channel}
+        losers = [name for name in holders if any(each.place in wanted for each in holdings[name].identities)]
+        loser = losers[0] if losers else holders[0]
+        refused.append(SharedMask(mask, loser, ", ".join(name for name in holders if name != loser)))
     return tuple(kept), tuple(refused)

@@ -41,7 +41,7 @@ def member_action(
     if verb is Verb.RESTART and is_served:
         if with_server:
             return MemberAction.FOLLOW
-        return MemberAction.ALONE if one.can_park else _all_or_nothing(verb, gateway, one, named=named)
+        return MemberAction.ALONE if _can_leave(profile, one) else _all_or_nothing(verb, gateway, one, named=named)
     if verb is Verb.RESTART and not start_stopped:
         hint = f"start it with `hermes-gateways start {profile}`"
         return Outcome(profile, OutcomeKind.SKIPPED, _why_not_served(gateway) or "not running", hint=hint)
@@ -53,7 +53,7 @@ def member_action(
             OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED,
             f"{one.title} serves {one.server} alone: {one.alone}",
             one.pid,
-            hint=f"see what keeps it alone with `hermes-profiles doctor`, then `hermes-gateways restart {one.server}`",
+            hint=f"see why with `hermes-profiles doctor`, then run `hermes-gateways restart {one.server}`",
         )
     return MemberAction.ALONE
 
@@ -64,14 +64,19 @@ def _stopped(gateway: Gateway, one: OneGateway, *, named: bool, with_server: boo
         return Outcome(profile, OutcomeKind.ALREADY_STOPPED, _why_not_served(gateway))
     if with_server and not named:
         return MemberAction.FOLLOW
-    if one.can_park and profile != DEFAULT:  # Hermes ignores the marker of the default profile
+    if _can_leave(profile, one):
         return MemberAction.ALONE
     return MemberAction.FOLLOW if with_server else _all_or_nothing(Verb.STOP, gateway, one, named=named)
 
 
+def _can_leave(profile: str, one: OneGateway) -> bool:
+    """Return whether the gateway can stop serving this profile alone: Hermes never does so with default."""
+    return one.can_park and profile != DEFAULT
+
+
 def _all_or_nothing(verb: Verb, gateway: Gateway, one: OneGateway, *, named: bool) -> Outcome:
     """Return the outcome for a profile that the gateway cannot act on without all others."""
-    hint = f"`hermes-gateways {verb} {one.server}` acts on all profiles that it serves"
+    hint = f"use `hermes-gateways {verb} {one.server}`: it acts on all profiles that the gateway serves"
     kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
     return Outcome(gateway.profile, kind, gateway.detail, gateway.pid, hint=hint if named else None)
 

@@ -74,14 +74,15 @@ def one_gateway(world: SystemContext, gateways: Mapping[str, Gateway]) -> OneGat
     recorded = host.profiles if host is not None and owner == server else ()
     several = bool(served) or len(recorded) > 1 or (own is not None and _serves_all(own))
     members = frozenset(name for name, each in gateways.items() if name != server and _is_member(each, several=several))
-    alone = _why_alone(layout.home(server)) if process is not None and own is not None and not several else ""
+    is_alone = process is not None and own is not None and own.settled and not several
+    alone = (why_alone(layout.home(server)) or "it was started before the others existed") if is_alone else ""
     return OneGateway(
         server,
         process.pid if process is not None else None,
         members,
         served,
         world.hermes.has(Behaviour.PARKS_PROFILES),
-        alone if own is not None and own.settled else "",
+        alone,
         host if owner is None else None,
     )
 
@@ -134,10 +135,10 @@ def _is_member(gateway: Gateway, *, several: bool) -> bool:
     return several or _is_served(gateway) or not has_service
 
 
-def _why_alone(home: Path) -> str:
-    """Return what a running gateway says about serving one profile alone."""
+def why_alone(home: Path) -> str:
+    """Return what the running gateway of a home says about serving one profile alone, "" where it says nothing."""
     try:
         reason = ask(home, STATUS).get("multiplex_standalone_reason")
     except Failed:
-        reason = None
-    return reason if isinstance(reason, str) and reason else "it was started before the others existed"
+        return ""
+    return reason if isinstance(reason, str) else ""

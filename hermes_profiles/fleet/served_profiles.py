@@ -18,7 +18,7 @@ from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
 
-from .one_gateway import OneGateway
+from .one_gateway import OneGateway, why_alone
 from .outcomes import Outcome, OutcomeKind, Verb
 from .protocols import RunOptions
 
@@ -27,6 +27,13 @@ POLL = 0.2
 _ANSWER, _RESCAN = 8.0, 40.0
 # Seconds that the channels of a profile may take to connect before they are reported as they are.
 _CONNECT = 20.0
+
+# Seconds after which a gateway that serves one profile alone has said so.
+_SETTLED = 2.0
+_NOT_SERVED = "does not serve it"
+ALONE_HINT = (
+    "see what keeps it alone with `hermes-profiles doctor`; shared bots are removed by `hermes-profiles repair`"
+)
 
 _Observe = Callable[[Sequence[str]], Mapping[str, Gateway]]
 
@@ -95,7 +102,7 @@ class ServedProfiles:
         limit = max(self._options.settle, _RESCAN)
         gateway = self._await(profile, served=True, limit=limit)
         if gateway is None:
-            return self._late(profile, "does not serve it", limit, said)
+            return self._late(profile, _NOT_SERVED, limit, said)
         gateway = self._await_channels(profile, gateway)
         lost = [
             f"{each.name} {each.state}{f': {each.detail}' if each.detail else ''}"
@@ -110,19 +117,27 @@ class ServedProfiles:
         return self._await(profile, served=False, limit=limit) is not None
 
     def _late(self, profile: str, what: str, limit: float, said: str) -> Outcome:
+        alone = why_alone(self._layout.home(self._one.server)) if what == _NOT_SERVED else ""
+        if alone:
+            detail = f"{self._one.title} serves {self._one.server} alone: {alone}"
+            return Outcome(profile, OutcomeKind.FAILED, detail, self._one.pid, hint=ALONE_HINT)
         why = f": {said}" if said else ""
         hint = f"read its log with `hermes-gateways logs {profile}`"
         detail = f"{self._one.title} {what} after {limit:.0f} s{why}"
         return Outcome(profile, OutcomeKind.FAILED, detail, self._one.pid, hint=hint)
 
     def _await(self, profile: str, *, served: bool, limit: float) -> Gateway | None:
-        deadline = self._now() + limit
+        begun = self._now()
+        deadline = begun + limit
         while True:
             gateway = self._observe((profile,))[profile]
             seen = gateway.observation
             if (seen is not None and seen.served_by is not None) is served:
                 return gateway
-            if self._now() >= deadline:
+            is_late = self._now() >= deadline
+            if is_late or (
+                served and self._now() - begun > _SETTLED and why_alone(self._layout.home(self._one.server))
+            ):
                 return None
             self._sleep(POLL)
 

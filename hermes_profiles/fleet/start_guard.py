@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from hermes_profiles.conflicts import ledger
-from hermes_profiles.conflicts.decide import assign_channels
+from hermes_profiles.conflicts.decide import assign_channels, without
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
@@ -20,6 +20,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, L
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
+from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
@@ -86,16 +87,18 @@ class StartGuard:
         """Return the gateways of all profiles of the root as they were observed."""
         return self._gateways
 
-    def will_serve(self, joining: Sequence[str], without: Sequence[str] = ()) -> None:
+    def will_serve(self, joining: Sequence[str], leaving: Sequence[str] = ()) -> None:
         """Take the profiles that the one gateway serves after this start for one process.
 
-        `joining`: members that it starts to serve, parked ones too; `without`: members that it will not serve.
+        `joining`: members that it starts to serve, parked ones too; `leaving`: members that it will not serve.
         """
         if self._one is None:
             return
+        own = {name for name, each in self._gateways.items() if _is_standalone(each)}
         served = {name for name in self._one.members if not _is_parked(self._gateways[name])}
+        together = (served | {*joining} | self._one.served) - {*leaving} - own
         self._joining = tuple(joining)
-        self._together = serving_order(self._one.server, tuple((served | {*joining} | self._one.served) - {*without}))
+        self._together = serving_order(self._one.server, tuple(together))
 
     def with_topology(self, gateways: Mapping[str, Gateway]) -> dict[str, Gateway]:
         """Return the gateways; those that Hermes would refuse get the state `served`.
@@ -147,7 +150,7 @@ class StartGuard:
         self._note_left_out(starting, locks)
         holdings = dict(self._held)
         if self._together:
-            holdings[self._together[0]] = of_one_process(self._together, self._held)
+            holdings[self._together[0]] = of_one_process(self._together, self._connected(starting))
         masks = assign_channels(
             starting=list(starting),
             holdings=holdings,
@@ -169,6 +172,19 @@ class StartGuard:
             if any(each.place in wanted for each in self._held[holder].identities):
                 return mask._replace(owner=mask.owner._replace(profile=holder))
         return mask
+
+    def _connected(self, starting: Sequence[str]) -> Mapping[str, ClaimedResources]:
+        """Return what the profiles of the running one gateway hold, without channels that Hermes has refused."""
+        server = self._together[0]
+        seen = self._gateways[server].observation
+        if server in starting or seen is None or seen.runtime is None:
+            return self._held
+        refused: dict[str, list[str]] = {}
+        for channel in seen.runtime.channels:
+            profile, colon, name = channel.name.partition(":")
+            if colon and channel.state == FATAL:
+                refused.setdefault(profile, []).append(name)
+        return {name: without(held, refused.get(name, ())) for name, held in self._held.items()}
 
     def _evidence(self, name: str, channel: str, locks: Sequence[LiveLock]) -> UsageEvidence:
         return evidence_of(
@@ -211,12 +227,11 @@ class StartGuard:
         asked = multiplexing_asked(self._world.layout.home(DEFAULT), self._environment)
         if server in starting and asked is not True:
             more += f"; until `gateway.multiplex_profiles` is set, Hermes serves {server} alone instead"
-        command = f"hermes-profiles repair --owner {each.channel}={owner}"
         return Problem(
             "conflict",
             f"{each.sentence()}, and a mask holds for the whole process{more}",
             each.profile,
-            f"let {owner} keep it: `{command}`",
+            f"let {owner} alone keep it with `hermes-profiles repair`",
         )
 
     def refusal_of_served(self, profile: str) -> str | None:
@@ -248,11 +263,12 @@ class StartGuard:
         self.warnings += [
             Problem(
                 "not-masked",
-                f"{mask.sentence(f'is not disabled for {server}')}; the mask would disable it for {', '.join(holders)}",
-                server,
-                "see the conflicts with `hermes-profiles doctor`",
+                f"{mask.sentence(f'of {loser} is not disabled')}; a mask would also disable it for {others}, "
+                "in the same process: Hermes' own lock decides",
+                loser,
+                "let one profile keep it with `hermes-profiles repair`",
             )
-            for mask, holders in refused
+            for mask, loser, others in refused
         ]
         return {**found, server: kept} if server in found else dict(found)
 
@@ -295,6 +311,10 @@ class StartGuard:
 def has_service(gateway: Gateway) -> bool:
     """Return whether a service is installed for a gateway."""
     return gateway.service is not None and gateway.service.installed
+
+
+def _is_standalone(gateway: Gateway) -> bool:
+    return gateway.observation is not None and gateway.observation.standalone
 
 
 def _is_parked(gateway: Gateway) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -15,18 +16,25 @@ _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 60
 
 
 class Filter(NamedTuple):
-    """The conditions on a record, None for no condition. Times in epoch seconds, both included."""
+    """The conditions on a record, None for no condition. Times in epoch seconds, both included.
+
+    `about`: profile → what the text of a record in its log must contain (`naming`).
+    """
 
     since: float | None = None
     until: float | None = None
     level: Level | None = None
     pattern: re.Pattern[str] | None = None
+    about: Mapping[str, re.Pattern[str]] = {}
 
-    def takes(self, record: LogRecord, *, is_errors: bool = False) -> bool:
-        """Return whether level and text of a record match; its time is not checked.
+    def takes(self, record: LogRecord, *, profile: str = "", is_errors: bool = False) -> bool:
+        """Return whether level and text of a record in the log of a profile match; its time is not checked.
 
         A record without a level counts as INFO, and as WARNING in a log of errors.
         """
+        named = self.about.get(profile)
+        if named is not None and not named.search(record.text):
+            return False
         if self.level is not None:
             level = record.level or (Level.WARNING if is_errors else Level.INFO)
             if level < self.level:
@@ -34,6 +42,16 @@ class Filter(NamedTuple):
         if self.pattern is None or self.pattern.search(record.text):
             return True
         return record.logger is not None and self.pattern.search(record.logger) is not None
+
+
+def naming(profiles: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for records of a gateway that name one of the profiles that it serves.
+
+    Hermes 0.21.4 and later writes `profile 'NAME'`, `(profile: NAME)` and `NAME:CHANNEL`; the records of a profile's
+    own work are in the profile's log (gateway/run.py, `_enable_multiplex_log_routing`).
+    """
+    names = "|".join(map(re.escape, sorted(profiles)))
+    return re.compile(rf"""['"](?:{names})['"]|\bprofiles?:? (?:{names})(?![\w-])|(?<![\w-])(?:{names}):[a-z]""")
 
 
 def moment_of(text: str, now: float, option: str) -> float:

@@ -89,7 +89,9 @@ class LogHistory:
         wanted, moment = self.wanted, entry.key if entry.time is None else entry.time
         if (wanted.since is not None and moment < wanted.since) or (wanted.until is not None and moment > wanted.until):
             return False
-        return wanted.takes(entry.record, is_errors=entry.is_errors) and not self.has_original(entry)
+        return wanted.takes(entry.record, profile=entry.profile, is_errors=entry.is_errors) and not self.has_original(
+            entry
+        )
 
     def has_original(self, entry: TimedRecord) -> bool:
         """Return whether an entry is a copy of a record that is shown anyway."""

@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.served_profiles import ServedProfiles, marker_of
 from hermes_profiles.fleet.service_specs import ENABLE
-from hermes_profiles.model.errors import ExitCode, UsageProblem
+from hermes_profiles.model.errors import ExitCode, Problem, UsageProblem
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.secret import Secret
 from hermes_profiles.multiplex import saved_state
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult, fleet_result
-from .run_fleet import FleetRequest, run_fleet
+from .run_fleet import SETTLE, FleetRequest, run_fleet
 
 
 class GroupResult(NamedTuple):
@@ -43,33 +47,96 @@ def enable_profiles(
     if stop and not dry_run:
         session.require_manager()
     kind = OutcomeKind.ENABLED if enabled else OutcomeKind.DISABLED
-    # `enable` also reverts `install --no-enable`.
-    values: Values = {("disabled",): None, ENABLE: None} if enabled else {("disabled",): "true"}
-    command = str(kind).removesuffix("d")
-    plan = plan_meta(session.layout, dict.fromkeys(selection.profiles, values), command=command)
+    one = session.one_gateway()
+    members = _members(one, selection.profiles)
+    plan = _plan(session, selection.profiles, members, enabled=enabled)
     if dry_run:
         outcomes = [Outcome(name, kind) for name in selection.profiles]
         return EnableResult(fleet_result(outcomes, session.problems, dry_run=True, plan=plan))
     change = apply(plan, layout=session.layout).change_id if plan is not None else None
-    served = session.served(selection.profiles)
+    served = session.served([name for name in selection.profiles if name not in members])
     # Hermes would refuse a service of its own at each boot; the switch back to processes enables it.
-    with_service = [name for name in selection.profiles if not (enabled and name in served)]
+    with_service = [name for name in selection.profiles if name not in members and not (enabled and name in served)]
     failures = _enable_services(session, with_service, enabled=enabled)
     saved_state.note_enabled(session.layout, served, enabled=enabled)
     outcomes = [
-        Outcome(name, OutcomeKind.FAILED, failures[name])
+        _member_outcome(session, one, name, enabled=enabled)
+        if one is not None and name in members
+        else Outcome(name, OutcomeKind.FAILED, failures[name])
         if name in failures
         else Outcome(name, kind, _served_detail(served.get(name, ""), enabled=enabled))
         for name in selection.profiles
     ]
-    if stop:
-        stopped = run_fleet(session, FleetRequest(Verb.STOP, RunOptions()), selection)
+    alone = tuple(name for name in selection.profiles if name not in members)
+    if stop and alone:
+        stopped = run_fleet(session, FleetRequest(Verb.STOP, RunOptions()), selection._replace(profiles=alone))
         if stopped.errors:
             return EnableResult(stopped, stop_failed=True)
-    result = fleet_result(outcomes, session.problems, change=change)
+    warnings = [*session.problems, *_also_at_boot(one, selection.profiles, enabled=enabled)]
+    result = fleet_result(outcomes, warnings, change=change)
     if failures and session.world.manager is None:
         result = result._replace(exit_code=ExitCode.MANAGER)
     return EnableResult(result)
+
+
+def _members(one: OneGateway | None, profiles: Sequence[str]) -> tuple[str, ...]:
+    """Return the profiles that the one gateway can park: Hermes ignores the marker of the default profile."""
+    if one is None or not one.can_park:
+        return ()
+    return tuple(name for name in profiles if name in one.members and name != DEFAULT)
+
+
+def _plan(
+    session: FleetSession, profiles: Sequence[str], members: Sequence[str], *, enabled: bool
+) -> ChangePlan | None:
+    """Return the change of the profiles' files: profile.yaml, and the marker of those in the one gateway."""
+    # `enable` also reverts `install --no-enable`.
+    values: Values = {("disabled",): None, ENABLE: None} if enabled else {("disabled",): "true"}
+    command = "enable" if enabled else "disable"
+    plan = plan_meta(session.layout, dict.fromkeys(profiles, values), command=command)
+    markers: list[Step] = []
+    parked: list[str] = []
+    for name in members:
+        path = marker_of(session.layout, name)
+        before = signature(path)
+        if (before is None) is not enabled:
+            markers.append(ReplaceFile(path, None if enabled else Secret(b""), expected=before))
+            parked.append(name)
+    if not markers:
+        return plan
+    names = tuple(dict.fromkeys((*(plan.profiles if plan is not None else ()), *parked)))
+    steps = (*(plan.steps if plan is not None else ()), *markers)
+    return ChangePlan((command, *names), f"{command} {', '.join(names)}", steps, profiles=names)
+
+
+def _member_outcome(session: FleetSession, one: OneGateway, profile: str, *, enabled: bool) -> Outcome:
+    """Have the one gateway serve a profile, or stop serving it, and return the outcome."""
+    kind = OutcomeKind.ENABLED if enabled else OutcomeKind.DISABLED
+    if one.pid is None or one.alone:
+        words = f"{one.title} will serve it when it starts" if enabled else f"parked: {one.title} will not serve it"
+        return Outcome(profile, kind, words)
+    served = ServedProfiles(session.layout, one, session.observe, RunOptions(settle=SETTLE))
+    if enabled and profile in one.served:
+        return Outcome(profile, kind, f"served by {one.server} (PID {one.pid})", one.pid)
+    if not enabled and profile not in one.served:
+        return Outcome(profile, kind, "parked")
+    done = served.serve(profile) if enabled else served.park(profile)
+    return done._replace(outcome=kind) if done.outcome in (OutcomeKind.STARTED, OutcomeKind.STOPPED) else done
+
+
+def _also_at_boot(one: OneGateway | None, profiles: Sequence[str], *, enabled: bool) -> list[Problem]:
+    """Return a warning where the disabled profile's gateway serves others, which it does not start at boot either."""
+    others = sorted(one.members - {*profiles}) if one is not None and one.server in profiles and not enabled else []
+    if one is None or not others:
+        return []
+    return [
+        Problem(
+            "whole-gateway",
+            f"{one.title} serves {', '.join(others)}, too: without it they do not start at boot or login",
+            one.server,
+            f"start it there again with `hermes-gateways enable {one.server}`",
+        )
+    ]
 
 
 def _served_detail(why: str, *, enabled: bool) -> str:

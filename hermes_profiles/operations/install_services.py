@@ -101,7 +101,7 @@ def _with_start(installed: FleetResult, started: FleetResult) -> FleetResult:
     outcomes = {outcome.profile: outcome for outcome in (*installed.outcomes, *started.outcomes)}
     return installed._replace(
         outcomes=tuple(outcomes.values()),
-        warnings=(*installed.warnings, *started.warnings),
+        warnings=tuple(dict.fromkeys((*installed.warnings, *started.warnings))),
         errors=(*installed.errors, *started.errors),
         exit_code=gravest(installed.exit_code, started.exit_code),
     )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from hermes_profiles.gateways.observe import SystemContext, servers_of
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.logs.deduplicate import StderrDeduplicator
-from hermes_profiles.logs.filters import Filter
+from hermes_profiles.logs.filters import Filter, naming
 from hermes_profiles.logs.follow import LogFollower, LogTargets
 from hermes_profiles.logs.history import LogHistory, TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
@@ -163,7 +165,7 @@ class LogReader:
         known = self._originals.get(entry.profile)
         if entry.record.is_copy and known is not None and known.has_original(entry.record):
             return False
-        return self._filter.takes(entry.record, is_errors=entry.is_errors)
+        return self._filter.takes(entry.record, profile=entry.profile, is_errors=entry.is_errors)
 
     def _sources(self) -> LogTargets:
         """Return the sources to read now: profiles come and go."""
@@ -181,13 +183,20 @@ class LogReader:
         """Return the profiles whose logs are read, with those whose gateway serves another of them."""
         found = servers_of(self._world, self._profiles)
         servers = tuple(sorted({*found.values()} - {*self._profiles, *self._excluded}))
+        has_own = self._world.hermes.has(Behaviour.ONE_GATEWAY)
+        about: dict[str, re.Pattern[str]] = {}
         for server in servers:
             served = [name for name, its in found.items() if its == server]
+            if has_own:
+                about[server] = naming(served)
             if f"server {server}" not in self._reported:
                 self._reported.add(f"server {server}")
                 are = "is" if len(served) == 1 else "are"
                 records = "their records are in the log of its gateway"
+                if has_own:
+                    records = "what its gateway says of them is among the records"
                 self._sink.note(f"{', '.join(served)} {are} served by {server}: {records}")
+        self._filter = self._filter._replace(about=about)
         if servers:
             self._sink.profiles((*servers, *self._profiles))
         return (*servers, *self._profiles)

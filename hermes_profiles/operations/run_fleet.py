@@ -135,11 +135,12 @@ class _FleetRun:
         executor = FleetExecutor(request.verb, backend, options, session.on_outcome)
         done = list(executor.run(plan.driven, gateways))
         launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
-        if members is not None:
-            for outcome in members.after(plan, done):
-                session.on_outcome(outcome)
-                done.append(outcome)
-        return done
+        if members is None:
+            return done
+        for outcome in members.after(plan, done):
+            session.on_outcome(outcome)
+            done.append(outcome)
+        return [members.with_served(outcome) for outcome in done]
 
     def _of_one_gateway(self, launch: StartGuard, plan: Sorted, selection: Selection) -> list[Problem]:
         """Return warnings about the one gateway. Raises Refused where the user does not want to touch all it serves."""

@@ -17,6 +17,7 @@ from hermes_profiles.model.errors import Failed, HermesProfilesError
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED, OutcomeKind.ALREADY_RUNNING)
+_REPAIR = "let one profile keep it with `hermes-profiles repair`"
 _GONE = 10.0  # seconds until a stopped gateway is seen to serve no profile
 _LET_GO = 40.0  # the gateway reads the homes again every 30 s
 
@@ -79,6 +80,17 @@ class MemberRun:
             broken = broken or (outcome if outcome.outcome in _BAD and self._options.rolling else None)
             yield outcome
 
+    def with_served(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of the gateway itself, once it is up, with the other profiles that it serves."""
+        if outcome.profile != self._one.server or outcome.outcome not in (OutcomeKind.STARTED, OutcomeKind.RESTARTED):
+            return outcome
+        one = one_gateway(self._world, survey(self._world, self._existing))
+        if one is None or not one.served:
+            return outcome
+        return outcome._replace(
+            detail="; ".join(filter(None, (f"also serves {', '.join(sorted(one.served))}", outcome.detail)))
+        )
+
     def _one_member(self, name: str, whole: Outcome | None, broken: Outcome | None) -> Outcome:
         if broken is not None:
             return Outcome(name, OutcomeKind.SKIPPED, f"not begun: {broken.profile} failed before")
@@ -86,7 +98,7 @@ class MemberRun:
             return self._without_server(name, whole)
         refusal = self._launch.refusal_of_served(name) if self._verb is Verb.START else None
         if refusal is not None:
-            return Outcome(name, OutcomeKind.REFUSED, refusal)
+            return Outcome(name, OutcomeKind.REFUSED, refusal, hint=_REPAIR)
         profiles = self._served()
         try:
             if whole is not None and whole.outcome in _UP:
