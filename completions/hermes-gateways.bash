@@ -12,11 +12,11 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='stopped+' ;;
         'stop')
-            options='--except --group --jobs --timeout --force --dry-run --manager --home --json --help'
+            options='--except --group --jobs --timeout --force --yes --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --jobs:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'restart')
-            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --dry-run --manager --home --json --help'
+            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --yes --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'status')

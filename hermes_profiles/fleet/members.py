@@ -30,7 +30,7 @@ def member_action(
 ) -> Outcome | MemberAction:
     """Return what a verb does with a profile that the one gateway serves, or the outcome that is known beforehand.
 
-    `named`: the user named it; `off`: it is disabled; `with_server`: the verb acts on the whole gateway, too.
+    `named`: the user named it; `off`: it is disabled; `with_server`: the verb also acts on the whole gateway.
     """
     profile, is_served = gateway.profile, gateway.profile in one.served
     if verb is Verb.STOP:

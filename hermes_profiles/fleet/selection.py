@@ -184,7 +184,7 @@ def _known_refusal(server: Gateway, one: OneGateway) -> Outcome | None:
 
 
 def _of_another_root(verb: Verb, gateway: Gateway, one: OneGateway | None, *, force: bool) -> Outcome | None:
-    """Return the refusal of a start beside the gateway of another root, None where there is none or with `force`."""
+    """Return the refusal of a start beside the gateway of another root, None without one or with `force`."""
     if one is None or one.rival is None or force or verb is Verb.STOP or gateway.process is not None:
         return None
     rival = one.rival

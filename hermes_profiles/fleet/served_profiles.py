@@ -28,7 +28,7 @@ _ANSWER, _RESCAN = 8.0, 40.0
 # Seconds that the channels of a profile may take to connect before they are reported as they are.
 _CONNECT = 20.0
 
-# Seconds after which a gateway that serves one profile alone has said so.
+# Seconds after which a gateway that serves one profile alone reports why.
 _SETTLED = 2.0
 _NOT_SERVED = "does not serve it"
 ALONE_HINT = (
@@ -77,32 +77,32 @@ class ServedProfiles:
     def serve(self, profile: str, kind: OutcomeKind = OutcomeKind.STARTED) -> Outcome:
         """Unpark a profile and wait until the gateway serves it."""
         self.unpark(profile)
-        said = self._ask(SERVE, profile) if self._one.can_park else self._ask(RESCAN, profile)
-        return self.await_served(profile, kind, said)
+        unconfirmed = self._ask(SERVE, profile) if self._one.can_park else self._ask(RESCAN, profile)
+        return self.await_served(profile, kind, unconfirmed)
 
     def park(self, profile: str) -> Outcome:
         """Park a profile and wait until the gateway no longer serves it."""
         self.mark(profile)  # first: the gateway's own search would take it in again
-        said = self._ask(UNSERVE, profile)
+        unconfirmed = self._ask(UNSERVE, profile)
         if self._await(profile, served=False, limit=_RESCAN) is None:
-            return self._late(profile, "still serves it", _RESCAN, said)
+            return self._late(profile, "still serves it", _RESCAN, unconfirmed)
         words = f"parked: {self._one.title} no longer serves it"
         return Outcome(profile, OutcomeKind.STOPPED, words, self._one.pid)
 
     def reload(self, profile: str) -> Outcome:
         """Have the gateway stop serving a profile and serve it again."""
-        said = self._ask(UNSERVE, profile)
+        unconfirmed = self._ask(UNSERVE, profile)
         # The gateway's own search may take the profile in again before it is seen to be gone.
-        if said and self._await(profile, served=False, limit=_RESCAN) is None:
-            return self._late(profile, "did not let go of it", _RESCAN, said)
+        if unconfirmed and self._await(profile, served=False, limit=_RESCAN) is None:
+            return self._late(profile, "did not let go of it", _RESCAN, unconfirmed)
         return self.serve(profile, OutcomeKind.RESTARTED)
 
-    def await_served(self, profile: str, kind: OutcomeKind, said: str = "") -> Outcome:
-        """Return the outcome once the gateway serves a profile; `said`: why its answer did not confirm it."""
+    def await_served(self, profile: str, kind: OutcomeKind, unconfirmed: str = "") -> Outcome:
+        """Return the outcome once the gateway serves a profile; `unconfirmed`: why its answer did not confirm it."""
         limit = max(self._options.settle, _RESCAN)
         gateway = self._await(profile, served=True, limit=limit)
         if gateway is None:
-            return self._late(profile, _NOT_SERVED, limit, said)
+            return self._late(profile, _NOT_SERVED, limit, unconfirmed)
         gateway = self._await_channels(profile, gateway)
         lost = [
             f"{each.name} {each.state}{f': {each.detail}' if each.detail else ''}"
@@ -116,12 +116,12 @@ class ServedProfiles:
         """Return whether no gateway serves a profile any more, within some seconds."""
         return self._await(profile, served=False, limit=limit) is not None
 
-    def _late(self, profile: str, what: str, limit: float, said: str) -> Outcome:
+    def _late(self, profile: str, what: str, limit: float, unconfirmed: str) -> Outcome:
         alone = why_alone(self._layout.home(self._one.server)) if what == _NOT_SERVED else ""
         if alone:
             detail = f"{self._one.title} serves {self._one.server} alone: {alone}"
             return Outcome(profile, OutcomeKind.FAILED, detail, self._one.pid, hint=ALONE_HINT)
-        why = f": {said}" if said else ""
+        why = f": {unconfirmed}" if unconfirmed else ""
         hint = f"read its log with `hermes-gateways logs {profile}`"
         detail = f"{self._one.title} {what} after {limit:.0f} s{why}"
         return Outcome(profile, OutcomeKind.FAILED, detail, self._one.pid, hint=hint)

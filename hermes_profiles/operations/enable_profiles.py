@@ -132,7 +132,7 @@ def _also_at_boot(one: OneGateway | None, profiles: Sequence[str], *, enabled: b
     return [
         Problem(
             "whole-gateway",
-            f"{one.title} serves {', '.join(others)}, too: without it they do not start at boot or login",
+            f"{one.title} also serves {', '.join(others)}: without it they do not start at boot or login",
             one.server,
             f"start it there again with `hermes-gateways enable {one.server}`",
         )

@@ -246,7 +246,7 @@ def _also_touched(whole: WholeGateway, one: OneGateway) -> Problem:
     what = "stops" if whole.verb is Verb.STOP else "restarts"
     return Problem(
         "whole-gateway",
-        f"{one.title} also serves {', '.join(whole.others)}: this {what} them, too",
+        f"{one.title} also serves {', '.join(whole.others)}: this also {what} them",
         whole.server,
         f"act on one profile alone with `hermes-gateways {whole.verb} {whole.others[0]}`",
     )
