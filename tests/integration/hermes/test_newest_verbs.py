@@ -56,7 +56,7 @@ def test_one_service_serves_all_profiles_and_verbs_act_on_one(newest: NewestGate
 
     assert outcomes(newest, "disable", "b") == {"b": "disabled"} and served(newest) == ["a", "default"]
     log = newest.ours("logs", "a", "-n", "200").stdout
-    assert "(profile: a)" in log and "'b'" not in log
+    assert "(profile: a)" in log and "Profile 'b'" not in log
     whole = newest.ours("restart", "default", "--json")
     assert whole.code == 6 and "also serves a" in whole.json["errors"][0]["message"]
     assert outcomes(newest, "restart") == {"default": "restarted", "a": "restarted", "b": "skipped"}
