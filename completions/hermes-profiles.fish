@@ -288,7 +288,6 @@ function __hermes_profiles_check
         services.legacy-unit 'service name of an old Hermes release' \
         services.topology 'multiplexer setting not yet in effect' \
         services.standalone 'gateway of its own by a temporary setting' \
-        services.newer-hermes 'Hermes newer than any tried release' \
         services.no-systemd 'services without their manager' \
         services.not-adopted 'service without the additions of hermes-profiles' \
         runtime.deaf 'channel not served by a running gateway' \

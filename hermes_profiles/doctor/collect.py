@@ -59,7 +59,8 @@ class FactCollector:
         for name, profile in profiles.items():
             profile.gateway = inventory.gateways.get(name) if inventory is not None else None
         services = self._probe("services", lambda: probe_services(context, profiles, inventory), ServiceFacts())
-        update = self._probe("the installed Hermes", lambda: probe_update(context, names, managed), UpdateFacts())
+        code = self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None)
+        update = self._probe("settings of updates", lambda: probe_update(context, names, managed, code), UpdateFacts())
         multiplexing = bool(services.multiplexing or services.serves)
         return Facts(
             layout,
@@ -76,7 +77,7 @@ class FactCollector:
             services,
             self._probe("runtime files", lambda: probe_runtime(context, profiles), RuntimeFacts()),
             self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=multiplexing), TeamFacts()),
-            self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None),
+            code,
             tuple(self._failures),
             update,
         )

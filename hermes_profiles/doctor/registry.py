@@ -110,7 +110,6 @@ CHECKS: tuple[Check, ...] = (
     Check("services.legacy-unit", _WARNING, "service name of an old Hermes release", orphans.legacy_unit),
     Check("services.topology", _INFO, "multiplexer setting not yet in effect", topology.topology_mismatch),
     Check("services.standalone", _INFO, "gateway of its own by a temporary setting", update_day.standalone),
-    Check("services.newer-hermes", _INFO, "Hermes newer than any tried release", update_day.newer_hermes),
     Check("services.no-systemd", _INFO, "services without their manager", managers.no_systemd),
     Check("services.not-adopted", _INFO, "service without the additions of hermes-profiles", services.not_adopted),
     Check("runtime.deaf", _ERROR, "channel not served by a running gateway", gateway_health.deaf),

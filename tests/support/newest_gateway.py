@@ -301,7 +301,8 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _bring_loopback_up() -> None:
+def bring_loopback_up() -> None:
+    """Switch the loopback device of a new network namespace on."""
     import fcntl
     import socket
     import struct
@@ -314,6 +315,6 @@ def _bring_loopback_up() -> None:
 
 
 if __name__ == "__main__":
-    _bring_loopback_up()
+    bring_loopback_up()
     if "--try" not in sys.argv:
         _Inside().serve()

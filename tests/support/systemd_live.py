@@ -18,6 +18,13 @@ from command_runner import REPOSITORY
 from nightly import SWITCH
 
 _CANNOT_BE_SET_UP = 125
+_LOOPBACK = """
+import os, sys
+from newest_gateway import bring_loopback_up
+bring_loopback_up()
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_OFFLINE = ("unshare", "--net", sys.executable, "-c", _LOOPBACK)
 
 
 def launcher() -> Path:
@@ -43,11 +50,17 @@ def live_home() -> Iterator[Path]:
 
 
 def run_under_systemd(
-    script: Path | str, home: Path, *arguments: str, python: str = sys.executable, timeout: float = 120
+    script: Path | str,
+    home: Path,
+    *arguments: str,
+    python: str = sys.executable,
+    timeout: float = 120,
+    offline: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python file or code with a separate live `systemd --user`; HOME is `home`.
 
-    The checkout and `tests/support` can be imported. Skips when the manager cannot be set up on this machine.
+    The checkout and `tests/support` can be imported. `offline`: in a network namespace with the loopback device alone.
+    Skips when the manager cannot be set up on this machine.
     """
     if isinstance(script, str):
         path = home / "live_script.py"
@@ -60,9 +73,10 @@ def run_under_systemd(
         SWITCH: os.environ.get(SWITCH, ""),
         "PYTHONPATH": os.pathsep.join(map(str, paths)),
     }  # fmt: skip
+    command = [*(_OFFLINE if offline else ()), str(launcher()), "-H", str(home), "--", python, str(path), *arguments]
     done = subprocess.run(
-        [str(launcher()), "-H", str(home), "--", python, str(path), *arguments], env=environment, cwd=home,
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False,
+        command, env=environment, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=timeout, check=False,
     )  # fmt: skip
     if done.returncode == _CANNOT_BE_SET_UP:
         pytest.skip(f"NO SYSTEMD: {done.stderr.strip() or 'the manager cannot be set up here'}")

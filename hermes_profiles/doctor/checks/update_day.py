@@ -11,7 +11,6 @@ from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION, STANDALONE, STANDALONE_END
-from hermes_profiles.hermes.version import NEWEST_KNOWN
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import first_names
 from hermes_profiles.multiplex.saved_state import MULTIPLEX
@@ -98,14 +97,4 @@ def standalone(facts: Facts) -> Iterator[Finding]:
             Fix("go over to one gateway when you are ready", _ONE_GATEWAY),
             profiles=(name,),
             evidence=(facts.profiles[name].at_path(STANDALONE, CONFIG_FILE),),
-        )
-
-
-def newer_hermes(facts: Facts) -> Iterator[Finding]:
-    """Find a Hermes that is newer than every release that was tried."""
-    if facts.update.hermes.is_newer_than_known:
-        known = ".".join(map(str, NEWEST_KNOWN))
-        yield Finding(
-            f"Hermes {facts.update.version} is newer than any release that was tried: it is treated like {known}",
-            Fix("update this program", "pip install --upgrade hermes-profiles"),
         )

@@ -1,4 +1,4 @@
-"""Facts of an update of Hermes: the installed release, and what the root says about one gateway for all."""
+"""Facts of an update of Hermes: what the installed release does, and what the root says about one gateway for all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from hermes_profiles.multiplex.update_settings import UpdateSettings
 
 
 class UpdateFacts(NamedTuple):
-    """The installed release (`version` as text, "" where unknown) and the settings of the root."""
+    """The behaviours of the installed release, and the settings of the root."""
 
-    version: str = ""
     hermes: HermesFacts = BASE
     settings: UpdateSettings = UpdateSettings()

@@ -29,7 +29,6 @@ ELSEWHERE: dict[str, str] = {
     "general.unseen": "test_doctor_runner.py",
     "services.fold-ahead": "test_update_day.py",
     "services.half-migrated": "test_update_day.py",
-    "services.newer-hermes": "test_update_day.py",
     "services.standalone": "test_update_day.py",
     "services.linger-off": "test_services_managers.py",
     "services.no-systemd": "test_services_managers.py",

@@ -10,7 +10,7 @@ from command_runner import Runner
 from multiplex_root import MultiplexRoot
 
 NAMES = ("default", "anna", "bob")
-IDS = ("services.half-migrated", "services.fold-ahead", "services.standalone", "services.newer-hermes")
+IDS = ("services.half-migrated", "services.fold-ahead", "services.standalone")
 
 
 @pytest.fixture
@@ -99,8 +99,3 @@ def test_standalone_profiles_are_named(team: MultiplexRoot) -> None:
     team.moded("multiplex")
     team.moded("processes", "--standalone")
     assert findings(team) == [(IDS[2], "info", ["anna"], False), (IDS[2], "info", ["bob"], False)]
-
-
-def test_newer_release_is_met_with_a_remark(team: MultiplexRoot) -> None:
-    team.update_hermes((0, 31, 0))
-    assert ("services.newer-hermes", "info", [], False) in findings(team)
