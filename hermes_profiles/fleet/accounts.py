@@ -14,8 +14,12 @@ from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveLock
+from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.teams.accounts import short_id
+
+# States of a channel that its gateway does not report.
+_UNSAID = ("served", "unknown", "off", "masked")
 
 
 class AccountRow(NamedTuple):
@@ -97,6 +101,10 @@ def _shared(
 ) -> tuple[str, str]:
     """Return the state of an account that a multiplexer serves."""
     channel = identities[0].channel
+    said = next((each for each in gateway.channels if each.name == channel and each.state not in _UNSAID), None)
+    if said is not None and gateway.state is GatewayState.SERVED:
+        is_refused = other is not None and said.state == FATAL
+        return ("refused" if is_refused else said.state), said.detail
     if other is not None:
         return "refused", f"{other} has the same account, and one gateway serves it once"
     fact = catalog.channels.get(channel)

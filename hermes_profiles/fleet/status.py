@@ -6,17 +6,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
 from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
-from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked, topology
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
+from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -25,6 +27,7 @@ from hermes_profiles.profiles.profile import environment_of
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
+API_SERVER = "api_server"
 
 
 class Conflict(NamedTuple):
@@ -85,7 +88,7 @@ def read_fleet_status(
     warnings = [problem for each in held.values() for problem in each.problems]
     return Inventory(
         gateways,
-        topology(gateways, asked=asked, hermes=installed_facts(layout, environment)),
+        topology(gateways, asked=asked, hermes=world.hermes),
         _conflicts(gateways, held, world, environment, catalog),
         held,
         tuple(warnings),
@@ -93,10 +96,26 @@ def read_fleet_status(
 
 
 def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:
-    claim = next((each for each in held.ports if each.channel == "api_server"), None)
-    if claim is None or any(mask.channel == "api_server" for mask in facts.masks):
+    """Return the address of the API server of a profile, None where it has none."""
+    if facts.process is None or (facts.runtime is not None and facts.runtime.served[:1] not in ((), (facts.profile,))):
+        return _shared_place(facts)
+    claim = next((each for each in held.ports if each.channel == API_SERVER), None)
+    if claim is None or any(mask.channel == API_SERVER for mask in facts.masks):
         return None
     return Api("127.0.0.1" if claim.bind == "*" else claim.bind, claim.port)
+
+
+def _shared_place(facts: GatewayFacts) -> Api | None:
+    """Return the address at which the listener of another profile serves this one."""
+    record = facts.runtime if facts.process is not None else facts.served_record
+    listener = next((each.listener for each in record.channels if each.name == API_SERVER), "") if record else ""
+    if API_SERVER not in facts.enabled_channels or not listener:
+        return None
+    place = urlsplit(listener)
+    try:
+        return Api(place.hostname or "", place.port or 0, path=place.path)
+    except ValueError:  # not a port
+        return None
 
 
 def _places(seen: Mapping[str, GatewayFacts], held: Mapping[str, ClaimedResources]) -> dict[str, Api]:
@@ -119,12 +138,13 @@ def _ask(
     """
     places = _places(seen, held)
     dead = {name for name in places if _said(seen[name]) == "fatal"}
-    remote = {name: url for name in seen if (url := _health_url(home_of(name)))}
+    own = [name for name, facts in seen.items() if facts.process is not None]
+    remote = {name: url for name in own if (url := _health_url(home_of(name)))}
     if not places and not remote:
         return {}
     from hermes_profiles.gateways import health  # loads sockets
 
-    local = {n: health.Endpoint(p.host, p.port) for n, p in places.items() if n not in dead and n not in remote}
+    local = {n: health.Endpoint(p.host, p.port, p.path) for n, p in places.items() if n not in dead and n not in remote}
     answers = health.ask_all(local)
     who: dict[str, health.Detailed] = {}
     for name in [name for name, answer in answers.items() if in_detail and answer.healthy]:
@@ -148,7 +168,7 @@ def _said(facts: GatewayFacts) -> str:
     runtime, process = facts.runtime, facts.process
     if runtime is None or process is None or runtime.pid != process.pid:
         return ""
-    return next((each.state for each in runtime.channels if each.name == "api_server"), "")
+    return next((each.state for each in runtime.channels if each.name == API_SERVER), "")
 
 
 def _health_url(home: Path) -> str:
@@ -169,7 +189,7 @@ def _conflicts(
     environment: Mapping[str, str],
     catalog: Catalog,
 ) -> tuple[Conflict, ...]:
-    together = tuple(_served_twice(gateways, held))
+    together = tuple(_served_twice(gateways, held, world.hermes))
     live = live_gateways(gateways)
     if sum(state.pid is not None for state in live.values()) < 2:
         return together
@@ -181,15 +201,19 @@ def _conflicts(
     return (*(Conflict(each.channel, each.profiles, _sentence(each)) for each in found), *together)
 
 
-def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedResources]) -> Iterator[Conflict]:
+def _served_twice(
+    gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedResources], hermes: HermesFacts
+) -> Iterator[Conflict]:
     """Yield accounts that one gateway would serve for two profiles.
 
-    Hermes ignores the second one without a message (gateway/run.py, `_start_one_profile_adapters`); default comes
-    first, then the order of names.
+    Hermes connects the first one (gateway/run.py, `_start_one_profile_adapters`), and 0.19.0 says nothing about the
+    second; default comes first, then the order of names.
     """
     served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
     if not served:
         return
+    is_reported = hermes.has(Behaviour.DUPLICATES_IN_STATE)
+    effect = "Hermes connects it for {other} alone" if is_reported else "Hermes ignores {name}'s without a message"
     names = (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served))
     identities = {name: held.get(name, ClaimedResources()).identities for name in names}
     index = index_identities(identities)
@@ -198,7 +222,7 @@ def _served_twice(gateways: Mapping[str, Gateway], held: Mapping[str, ClaimedRes
             other = index.first(identity.place) or name
             if other != name:
                 message = f"{other} and {name} share one {identity.channel} {identity.noun} in one gateway"
-                yield Conflict(identity.channel, (other, name), f"{message}; Hermes ignores {name}'s without a message")
+                yield Conflict(identity.channel, (other, name), f"{message}; {effect.format(other=other, name=name)}")
 
 
 def _sentence(conflict: RunningConflict) -> str:

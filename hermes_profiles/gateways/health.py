@@ -21,17 +21,18 @@ from hermes_profiles.model.text import system_reason
 
 TIMEOUT = 2.0
 _LONGEST = 1024 * 1024
-_REQUEST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+_REQUEST = b"GET %s/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _STATUS_LINE = 16  # "HTTP/1.1 200 OK" and more
 _Place = TypeVar("_Place")
 LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}  # noqa: S104  address to connect to
 
 
 class Endpoint(NamedTuple):
-    """Where an API server listens."""
+    """Where an API server listens; `path`: below which it serves a profile, "" for its own."""
 
     host: str
     port: int
+    path: str = ""
 
 
 class HealthAnswer(NamedTuple):
@@ -96,7 +97,8 @@ def ask_detailed(endpoint: Endpoint, key: Secret[str], *, timeout: float = TIMEO
     host = LOOPBACK.get(endpoint.host, endpoint.host)
     connection = HTTPConnection(host, endpoint.port, timeout=timeout)
     try:
-        connection.request("GET", "/health/detailed", headers={"Authorization": f"Bearer {key.reveal()}"})
+        path = f"{endpoint.path}/health/detailed"
+        connection.request("GET", path, headers={"Authorization": f"Bearer {key.reveal()}"})
         answer = connection.getresponse()
         if answer.status == 401:
             return Detailed(healthy=False, detail=f"the server on port {endpoint.port} refuses this profile's key")
@@ -196,7 +198,7 @@ def _serve(opened: socket.socket, endpoint: Endpoint, *, writable: bool) -> Heal
             code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
                 return _failed(OSError(code, os.strerror(code)), endpoint)
-            opened.send(_REQUEST)
+            opened.send(_REQUEST % endpoint.path.encode())
             return None
         return _judge_status_line(opened.recv(_STATUS_LINE), endpoint)
     except OSError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
+from hermes_profiles.hermes.multiplexing import MIRRORED, MIRRORED_STATES, PROFILE_PREFIX
 from hermes_profiles.profiles.regular_file import read_regular
 
 _LARGEST = 1024 * 1024
@@ -26,17 +27,28 @@ class PidRecord(NamedTuple):
 
 
 class ChannelRecord(NamedTuple):
-    """The last record of one channel; `since` is an ISO time."""
+    """The last record of one channel.
+
+    `since`: an ISO time; `retrying_since`: that of the first failed try; `listener`: the address of a
+    channel that other profiles have below it, of later releases; `is_mirrored`: the channel is that of another profile.
+    """
 
     name: str
     state: str
     code: str
     message: str
     since: str | None
+    retrying_since: str | None = None
+    listener: str = ""
+    is_mirrored: bool = False
 
 
 class StateRecord(NamedTuple):
-    """The last state record of a gateway; `served`: the profiles that a multiplexer serves."""
+    """The last state record of a gateway.
+
+    `served`: the profiles that a multiplexer serves; the first one has the channels without a prefix.
+    `standalone_reason`: why a gateway of a later release serves one profile only.
+    """
 
     pid: int
     started: float | None
@@ -45,6 +57,7 @@ class StateRecord(NamedTuple):
     busy: int
     channels: tuple[ChannelRecord, ...]
     served: tuple[str, ...]
+    standalone_reason: str = ""
 
 
 class Heartbeat(NamedTuple):
@@ -90,6 +103,7 @@ def state_record(home: Path) -> StateRecord | None:
         busy=_whole(data.get("active_agents")),
         channels=tuple(_channels(data.get("platforms"))),
         served=tuple(name for name in served if isinstance(name, str)) if isinstance(served, list) else (),
+        standalone_reason=_text(data.get("multiplex_standalone_reason")),
     )
 
 
@@ -102,7 +116,29 @@ def _channels(platforms: object) -> Iterator[ChannelRecord]:
                 _text(entry.get("error_code")),
                 _text(entry.get("error_message")),
                 _text(entry.get("updated_at")) or None,
+                _text(entry.get("retrying_since")) or None,
+                _text(entry.get("listener_base")),
             )
+
+
+def channels_of(record: StateRecord, server: str, profile: str) -> tuple[ChannelRecord, ...]:
+    """Return the channels of one profile in the record of a gateway that was started for `server`.
+
+    A gateway for several profiles writes `PROFILE:CHANNEL`, and the channels of its first profile without a prefix
+    (Hermes 0.20.4, gateway/run.py). API server and webhooks of the first profile serve the others, too.
+    """
+    first = record.served[0] if record.served else server
+    found = {}
+    for each in record.channels:
+        owner, colon, name = each.name.partition(":")
+        if (owner if colon else first) == profile:
+            found[name or each.name] = each._replace(name=name or each.name)
+    if profile != first and profile in record.served:
+        for each in record.channels:
+            if each.name in MIRRORED and each.listener and each.state in MIRRORED_STATES:
+                place = f"{each.listener}{PROFILE_PREFIX}{profile}"
+                found.setdefault(each.name, each._replace(listener=place, is_mirrored=True))
+    return tuple(found.values())
 
 
 def heartbeat(home: Path) -> Heartbeat | None:

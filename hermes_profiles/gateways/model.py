@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 
@@ -67,7 +68,8 @@ class GatewayChannel(NamedTuple):
 class Api(NamedTuple):
     """Address of the API server, and whether it answered (None: not queried).
 
-    `pid`: the process that answered `/health/detailed`; None where it was not queried.
+    `pid`: the process that answered `/health/detailed`; None where it was not queried. `path`: below which it serves
+    the profile (`/p/work`), "" for a server of its own.
     """
 
     host: str
@@ -75,6 +77,14 @@ class Api(NamedTuple):
     healthy: bool | None = None
     detail: str = ""
     pid: int | None = None
+    path: str = ""
+
+
+class OtherRoot(NamedTuple):
+    """The live gateway of another root in the host record of this account."""
+
+    pid: int
+    home: str
 
 
 class GatewayFacts(NamedTuple):
@@ -85,8 +95,10 @@ class GatewayFacts(NamedTuple):
     process of `record` where neither is proven; `others`: pids of further gateways of this home; `main`: the live
     process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `server`: the profile
     that this multiplexer was started for; `parked`, `standalone`: what the profile says about the one gateway for all
-    (profiles/host_options.py); `enabled_channels`: channels that the profile's files enable; `now`, `started_at`: epoch
-    seconds.
+    (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile alone;
+    `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile; `is_expected`:
+    it will within seconds; `other_root`: the gateway of another root that has the host lock; `hermes`: the installed
+    one; `enabled_channels`: channels that the profile's files enable; `now`, `started_at`: epoch seconds.
     """
 
     profile: str
@@ -105,6 +117,12 @@ class GatewayFacts(NamedTuple):
     server: str = DEFAULT
     parked: bool = False
     standalone: bool = False
+    served_record: StateRecord | None = None
+    server_started_at: float | None = None
+    unserved: str = ""
+    is_expected: bool = False
+    other_root: OtherRoot | None = None
+    hermes: HermesFacts = BASE
     enabled_channels: tuple[str, ...] = ()
     masks: tuple[Mask, ...] = ()
     api: Api | None = None
@@ -113,7 +131,11 @@ class GatewayFacts(NamedTuple):
 
 
 class Gateway(NamedTuple):
-    """The resolved gateway of one profile, as every command reports it; `observation`: the facts behind it."""
+    """The resolved gateway of one profile, as every command reports it.
+
+    `unserved`: no gateway serves the profile though one of this root runs, and it is not switched off;
+    `observation`: the facts behind it.
+    """
 
     profile: str
     state: GatewayState
@@ -129,6 +151,7 @@ class Gateway(NamedTuple):
     process: Process | None = None
     service: ServiceStatus | None = None
     settled: bool = False
+    unserved: bool = False
     observation: GatewayFacts | None = None
 
     @property

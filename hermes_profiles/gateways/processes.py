@@ -13,6 +13,8 @@ from hermes_profiles.hermes.cli import ENTRIES, ENTRY_PATHS, GATEWAY_ENTRIES, GA
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 
+from .inline_code import home_in_code, unwrapped
+
 _DEAD = "ZX"
 STOPPED = "Tt"
 # The variables of a gateway that determine its home.
@@ -84,7 +86,7 @@ def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
     Source: Hermes 0.19.0, gateway/status.py `_gateway_command_subcommand`, which ignores profile selectors and the
     position of the arguments. Use it for a process with a record, and `starts_gateway` for one without.
     """
-    tokens = [word.replace("\\", "/") for word in argv]
+    tokens = [word.replace("\\", "/") for word in unwrapped(argv)]
     if any(token in GATEWAY_ENTRIES or token.endswith(GATEWAY_ENTRY_PATHS) for token in tokens):
         return "run"
     at = next((i for i, word in enumerate(tokens) if _is_hermes(word)), None)
@@ -97,7 +99,7 @@ def starts_gateway(argv: tuple[str, ...]) -> bool:
     Such a process may be ended without a record as proof, so Hermes must be the program itself: a pager on the log of
     `hermes-gateway` is not a gateway, and neither is the shell that a LaunchAgent runs around one.
     """
-    words = _program([word.replace("\\", "/") for word in argv])
+    words = _program([word.replace("\\", "/") for word in unwrapped(argv)])
     if not words:
         return False
     if words[0] in GATEWAY_ENTRIES or words[0].endswith(GATEWAY_ENTRY_PATHS):
@@ -173,10 +175,10 @@ def home_of(process: Process, *, user_home: Path) -> Path | None:
     """
     if process.variables is None:
         return None
-    given = process.variables.get(HERMES_HOME, "").strip()
+    given = process.variables.get(HERMES_HOME, "").strip() or home_in_code(process.argv)
     own = process.variables.get("HOME", "").strip() or str(user_home)
     home = Path(os.path.realpath(given)) if given else Path(os.path.realpath(own)) / ROOT_FOLDER
-    named = profile_argument(process.argv)
+    named = profile_argument(unwrapped(process.argv))
     is_profile = home.parent.name == PROFILES_FOLDER
     if named is None:
         return home if is_profile else None

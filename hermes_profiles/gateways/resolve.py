@@ -6,7 +6,13 @@ Where sources differ, `disagreement` names the difference.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hermes_profiles.hermes import gateway_states as states
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
+from hermes_profiles.hermes.multiplexing import MIRRORED
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import ChannelRecord, PidRecord, StateRecord
@@ -21,6 +27,8 @@ START_GRACE = 60.0
 BACK_OFF = 300.0
 # Restarts that make a crash loop, the last one within a minute.
 CRASH_LOOP = 3
+# States of a profile without a running or starting gateway.
+_WITHOUT = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED})
 
 
 def resolve(facts: GatewayFacts) -> Gateway:
@@ -48,6 +56,7 @@ def resolve(facts: GatewayFacts) -> Gateway:
         process=process,
         service=service,
         settled=process is not None and _is_settled(facts),
+        unserved=bool(facts.unserved) and not facts.is_expected and state in _WITHOUT,
         observation=facts,
     )
 
@@ -56,7 +65,16 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     if facts.process is not None:
         return _of_process(facts, facts.process)
     if facts.served_by is not None:
-        return GatewayState.SERVED, f"served by {facts.server} (PID {facts.served_by})"
+        faults = _faults(_current_channels(facts))
+        return GatewayState.SERVED, "; ".join((f"served by {facts.server} (PID {facts.served_by})", *faults))
+    state, detail = _without_gateway(facts)
+    if facts.is_expected and state in (GatewayState.STOPPED, GatewayState.STALE):
+        return GatewayState.STARTING, facts.unserved
+    return state, "; ".join(filter(None, (detail, _why_off(facts) if state in _WITHOUT else "")))
+
+
+def _without_gateway(facts: GatewayFacts) -> tuple[GatewayState, str]:
+    """Return the state of a profile without a gateway of its own, which no other one serves."""
     waiting = _of_manager(facts)
     if waiting is not None:
         return waiting
@@ -72,6 +90,19 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     if record is not None:
         return GatewayState.STALE, _stale_detail(facts, record)
     return GatewayState.STOPPED, ""
+
+
+def _why_off(facts: GatewayFacts) -> str:
+    """Return why no gateway serves a profile, "" where nothing is known."""
+    if facts.parked:
+        return "parked: the gateway for all profiles does not serve it"
+    if facts.unserved:
+        return facts.unserved
+    if facts.standalone:
+        return "standalone: it needs a gateway of its own"
+    if facts.other_root is not None:
+        return f"the gateway of another root (PID {facts.other_root.pid}, {facts.other_root.home}) has the host lock"
+    return ""
 
 
 def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
@@ -150,16 +181,19 @@ def _trouble(facts: GatewayFacts) -> str:
     silent = _silent_for(facts)
     if silent is not None and silent > HEARTBEAT_AGE:
         return f"no heartbeat for {silent:.0f} s"
-    parked = [
-        f"{each.name} {each.state}{_colon(each.message)}"
-        for each in _current_channels(facts)
-        if each.state in states.LOST or (each.state == states.CONNECTING and (facts.usage.uptime or 0) > START_GRACE)
-    ]
-    if parked:
-        return "; ".join(parked)
+    slow = states.CONNECTING if (facts.usage.uptime or 0) > START_GRACE else ""
+    faults = _faults(_current_channels(facts), slow)
+    if faults:
+        return "; ".join(faults)
     if facts.api is not None and facts.api.healthy is False and (facts.usage.uptime or 0) > START_GRACE:
         return f"the API server does not answer{_colon(facts.api.detail)}"
     return ""
+
+
+def _faults(channels: Sequence[ChannelRecord], slow: str = "") -> tuple[str, ...]:
+    """Return the channels that a gateway lost, with the reasons; `slow`: another state that counts as lost."""
+    lost = (each for each in channels if each.state in states.LOST or (slow and each.state == slow))
+    return tuple(f"{each.name} {each.state}{_colon(each.message)}" for each in lost if not each.is_mirrored)
 
 
 def _silent_for(facts: GatewayFacts) -> float | None:
@@ -218,7 +252,15 @@ def _said(facts: GatewayFacts) -> str:
 
 def _failure(facts: GatewayFacts, service: ServiceStatus) -> str:
     reason = service.reason if service.reason != "exit-code" else ""
-    return "; ".join(word for word in (exit_meaning(service.last_exit), reason, _said(facts)) if word)
+    meaning = exit_meaning(service.last_exit)
+    if service.last_exit == FATAL_CONFIGURATION and _is_refused(facts):
+        meaning = f"exit {FATAL_CONFIGURATION}: Hermes refuses a gateway of its own for {facts.profile}"
+    return "; ".join(word for word in (meaning, reason, _said(facts)) if word)
+
+
+def _is_refused(facts: GatewayFacts) -> bool:
+    """Return whether Hermes refuses a gateway of a named profile: one for all serves it."""
+    return facts.profile != DEFAULT and not facts.standalone and facts.hermes.has(Behaviour.ONE_GATEWAY)
 
 
 def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
@@ -230,33 +272,54 @@ def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
 
 
 def _current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
-    """Return the channel records of this very process: records of earlier runs stay in the file."""
-    runtime = facts.runtime
-    if runtime is None or not _is_current(facts, runtime):
-        return ()
-    return tuple(each for each in runtime.channels if _is_of_this_run(facts, each))
+    """Return the channel records of the very process that serves the profile: those of earlier runs stay in the file.
+
+    A channel of another profile that serves this one as well counts only where this profile enables it.
+    """
+    record, started_at = facts.runtime, facts.started_at
+    if facts.process is None and facts.served_by is not None:
+        record, started_at = facts.served_record, facts.server_started_at
+    elif record is not None and not _is_current(facts, record):
+        record = None
+    return tuple(
+        each
+        for each in (record.channels if record is not None else ())
+        if _is_of_this_run(each, started_at) and (not each.is_mirrored or each.name in facts.enabled_channels)
+    )
 
 
-def _is_of_this_run(facts: GatewayFacts, channel: ChannelRecord) -> bool:
+def _is_of_this_run(channel: ChannelRecord, started_at: float | None) -> bool:
     at = epoch_of(channel.since) if channel.since else None
     # One second of tolerance: the start of a process is known to 10 ms, the boot time only to a second.
-    return at is None or facts.started_at is None or at >= facts.started_at - 1
+    return at is None or started_at is None or at >= started_at - 1
 
 
 def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
     masked = {mask.channel: mask.sentence() for mask in facts.masks}
     said = {each.name: each for each in _current_channels(facts)}
-    rest = "off" if facts.process is None else "unknown"
     found = []
     for name in sorted({*facts.enabled_channels, *said, *masked}):
         if name in masked:
             found.append(GatewayChannel(name, "masked", masked[name]))
         elif name in said:
             each = said[name]
-            found.append(GatewayChannel(name, each.state or "unknown", each.message, each.since))
+            found.append(GatewayChannel(name, each.state or "unknown", each.message, each.retrying_since or each.since))
         else:
-            found.append(GatewayChannel(name, "served" if facts.served_by and facts.process is None else rest))
+            found.append(_unreported(facts, name))
     return tuple(found)
+
+
+def _unreported(facts: GatewayFacts, name: str) -> GatewayChannel:
+    """Return a channel that a profile enables and no gateway reports."""
+    if facts.process is not None:
+        return GatewayChannel(name, "unknown")
+    if facts.served_by is None:
+        return GatewayChannel(name, "off")
+    if not facts.hermes.has(Behaviour.DUPLICATES_IN_STATE):  # such a gateway reports its own channels alone
+        return GatewayChannel(name, "served")
+    if name in MIRRORED and facts.hermes.has(Behaviour.ADOPTS_PROFILES):
+        return GatewayChannel(name, "off", f"the gateway of {facts.server} has no {name} to serve it with")
+    return GatewayChannel(name, "unknown", f"the gateway of {facts.server} does not report it")
 
 
 def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Behaviour(StrEnum):
     MOVES_IDENTITIES = "moves-identities"
     PARKS_PROFILES = "parks-profiles"
     LAUNCHERS = "launchers"
+    ROOTS_COEXIST = "roots-coexist"
 
 
 class Marker(NamedTuple):
@@ -152,8 +153,8 @@ BEHAVIOURS = (
         Behaviour.ONE_GATEWAY,
         (0, 21, 4),
         Marker("gateway/host_rendezvous.py"),
-        "one gateway per account serves all profiles; a lock refuses a second; `gateway.standalone: true` in a named "
-        "profile, or an installed service of it, is the exception",
+        "one gateway per account serves all profiles; a lock refuses a second; an installed service of a named "
+        "profile is the exception",
         "installs one service for all; actions on one profile serve it or stop serving it",
     ),
     BehaviourFact(
@@ -182,7 +183,8 @@ BEHAVIOURS = (
         Behaviour.PARKS_PROFILES,
         (0, 21, 5),
         Marker("hermes_cli/gateway_profile_lifecycle.py"),
-        "`hermes -p NAME gateway stop` writes `gateway.parked`: the gateway stops serving that profile",
+        "`hermes -p NAME gateway stop` writes `gateway.parked`: the gateway stops serving that profile; "
+        "`gateway.standalone: true` in a named profile keeps it out of that gateway, for a time",
         "`stop`, `start` and `restart` of a served profile do the same and check the result",
     ),
     BehaviourFact(
@@ -191,5 +193,12 @@ BEHAVIOURS = (
         Marker("hermes_cli/_launchers.py"),
         "an installation by git has no virtual environment; `.hermes/bin/hermes` in the checkout runs it",
         "services run the launcher",
+    ),
+    BehaviourFact(
+        Behaviour.ROOTS_COEXIST,
+        (0, 22, 0),
+        Marker("gateway/host_attach.py", "def launched_by_other_tenant"),
+        "the gateway of a root starts beside that of another root of the account, which has the host lock",
+        "names the other root only where its lock keeps a gateway from starting",
     ),
 )

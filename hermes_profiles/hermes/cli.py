@@ -21,6 +21,13 @@ ENTRIES = (MODULE, "hermes_cli/main.py", PROGRAM)
 ENTRY_PATHS = ("/hermes_cli/main.py", "/hermes")
 GATEWAY_ENTRIES = ("gateway.run", "gateway/run.py", "hermes-gateway")
 GATEWAY_ENTRY_PATHS = ("/gateway/run.py", "/hermes-gateway")
+# Code on the command line (`python -I -c CODE gateway run`) that runs Hermes in the same process, from 0.22: beginning
+# and end of CODE, of the launcher, of a unit without one, and of a restart in another interpreter
+# (hermes_cli/_launchers.py `_launcher_script`, `runtime_command`; hermes_cli/venv_sync.py `relaunch_command`).
+CODE_OF_LAUNCHER = ("import os, re, sys\n", "from hermes_cli.main import main\n", "sys.exit(main())")
+CODE_OF_UNIT = ("import os, sys, runpy;", "runpy.run_module('hermes_cli.main', run_name='__main__', alter_sys=True)")
+CODE_OF_RESTART = ("import sys, runpy; sys.path.insert(", "sys.argv = ")  # the arguments are in the code
+HOME_IN_CODE = "os.environ['HERMES_HOME'] = os.environ.get('HERMES_HOME') or "  # a literal follows
 # An alias cannot have the name of one of these.
 SUBCOMMANDS = frozenset(
     [

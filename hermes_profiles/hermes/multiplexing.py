@@ -28,6 +28,10 @@ STARTED_FOR_EACH_PROFILE = ("email", "homeassistant", "irc", "line", "ntfy", "si
 # Values of GATEWAY_MULTIPLEX_PROFILES (gateway/config.py).
 ON = ("1", "true", "yes", "on")
 OFF = ("0", "false", "no", "off")
+# In `multiplex_standalone_reason` of gateway_state.json: the gateway was started when there was nothing else to serve
+# (hermes_cli/gateway_multiplex_mode.py, SINGLE_PROFILE_REASON, from 0.21.4).
+ONLY_PROFILE = "only one profile exists"
+ADOPTION_INTERVAL = 30.0  # seconds between two readings of `profiles/` (gateway/run_profile_reconcile.py, from 0.21.3)
 # The key of the setting in config.yaml, at the top or below `gateway`.
 SETTING = "multiplex_profiles"
 
@@ -48,3 +52,6 @@ SHARED_INGRESS = frozenset({"relay"})
 # Channels that the default's own listener serves for each profile, with the path after `/p/NAME`
 # (gateway/config.py, SHARED_LISTENER_MIRROR_PATHS); the others that listen get `/p/NAME/` as well.
 MIRRORED = {"api_server": "/v1", "webhook": "/webhooks/ROUTE"}
+# States of such a channel in which it serves the others (gateway/status.py, from 0.21.3).
+MIRRORED_STATES = frozenset({"connected", "connecting", "retrying"})
+PROFILE_PREFIX = "/p/"

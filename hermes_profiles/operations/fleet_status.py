@@ -62,8 +62,11 @@ class GatewayStatus(NamedTuple):
 
     @property
     def is_down(self) -> bool:
-        """Return whether a gateway that should run does not: it has a service and is not disabled."""
-        return self.service.installed and not self.disabled and self.state not in _UP
+        """Return whether a gateway that should run does not: neither is it switched off, nor does another serve it."""
+        facts = self.gateway.observation
+        if self.disabled or (facts is not None and facts.parked):
+            return False
+        return self.gateway.unserved or (self.service.installed and self.state not in _UP)
 
 
 class FleetStatus(NamedTuple):

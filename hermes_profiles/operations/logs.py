@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from hermes_profiles.gateways.observe import SystemContext, servers_of
+from hermes_profiles.gateways.servers import servers_of
+from hermes_profiles.gateways.system import SystemContext
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.logs.deduplicate import StderrDeduplicator

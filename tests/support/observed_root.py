@@ -97,7 +97,7 @@ class Root:
 
     def uses(self, hermes: HermesFacts) -> None:
         """Have this Hermes be the installed one."""
-        vars(self.world)["hermes"] = hermes
+        self.layout = self.world.layout = self.layout._replace(installed=lambda: hermes)
 
     def publishes(self, pid: int, home: str, *profiles: str, started: float = 1000.0) -> None:
         """Write the host record of a gateway."""

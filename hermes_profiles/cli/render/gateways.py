@@ -7,7 +7,8 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
-from hermes_profiles.gateways.model import GatewayChannel
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
+from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
 
 from .accounts import account_lines
@@ -29,7 +30,7 @@ def status_data(status: FleetStatus, *, accounts: bool = True) -> dict[str, Any]
 
 def gateway_row(status: GatewayStatus) -> dict[str, Any]:
     """Return one gateway as the command contract has it."""
-    gateway, service = status.gateway, status.service
+    gateway, service, facts = status.gateway, status.service, status.gateway.observation
     return {
         "profile": gateway.profile,
         "state": str(gateway.state),
@@ -39,6 +40,10 @@ def gateway_row(status: GatewayStatus) -> dict[str, Any]:
         "rss_bytes": gateway.usage.rss,
         "open_files": gateway.usage.open_files,
         "open_files_limit": gateway.usage.open_files_limit,
+        "served_by": _server(gateway),
+        "parked": facts is not None and facts.parked,
+        "standalone": facts is not None and facts.standalone,
+        "unserved": gateway.unserved,
         "restarts": gateway.restarts,
         "last_exit": gateway.last_exit,
         "disabled": status.disabled,
@@ -49,6 +54,12 @@ def gateway_row(status: GatewayStatus) -> dict[str, Any]:
         "api": gateway.api._asdict() if gateway.api is not None else None,
         "disagreement": list(gateway.disagreement),
     }
+
+
+def _server(gateway: Gateway) -> str | None:
+    """Return the profile whose gateway serves this one, None for a gateway of its own or without one."""
+    facts = gateway.observation
+    return facts.server if facts is not None and gateway.state is GatewayState.SERVED else None
 
 
 def channel_row(channel: GatewayChannel) -> dict[str, Any]:
@@ -87,7 +98,7 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
 
 def _remarks(data: dict[str, Any]) -> Iterator[str]:
     for row in data["gateways"]:
-        if row["detail"] and row["state"] != "served":
+        if row["detail"] and (row["state"] != "served" or is_faulty(row)):
             yield f"{row['profile']}: {row['detail']}"
         for text in row["disagreement"]:
             yield f"{row['profile']}: {text}"
@@ -98,6 +109,11 @@ def _remarks(data: dict[str, Any]) -> Iterator[str]:
                 yield f"{row['profile']}: {channel['detail']}"
     for conflict in data["conflicts"]:
         yield f"conflict: {conflict['message']}"
+
+
+def is_faulty(row: dict[str, Any]) -> bool:
+    """Return whether the gateway that serves a profile lost one of its channels."""
+    return any(channel["state"] in LOST for channel in row["channels"])
 
 
 def short_lines(data: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem, Result, U
 from hermes_profiles.operations.context import from_os_error
 from hermes_profiles.operations.fleet_context import FleetSession
 
-from .gateways import channel_text
+from .gateways import channel_text, is_faulty
 
 Look = Callable[[FleetSession], Answer]
 
@@ -70,7 +70,7 @@ def _notes(result: Result) -> Iterator[str]:
     yield from (_line("error", each) for each in result.errors)
     yield from (f"conflict: {each['message']}" for each in result.data["conflicts"])
     for row in result.data["gateways"]:
-        if row["detail"] and row["state"] not in ("running", "served"):
+        if row["detail"] and (row["state"] not in ("running", "served") or is_faulty(row)):
             yield f"{row['profile']}: {row['detail']}"
 
 

@@ -24,7 +24,7 @@ from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.observe import ProcessMatch, SystemContext, match_process, observe_one, survey
+from hermes_profiles.gateways.observe import observe_one, survey
 from hermes_profiles.gateways.processes import (
     LinuxProcesses,
     Process,
@@ -36,6 +36,8 @@ from hermes_profiles.gateways.processes import (
     same_start,
     starts_gateway,
 )
+from hermes_profiles.gateways.proof import ProcessMatch, match_process
+from hermes_profiles.gateways.system import SystemContext
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.signals import end_process
 

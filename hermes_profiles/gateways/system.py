@@ -1,0 +1,109 @@
+"""The system that an observation reads: layout, service manager, process table, clock, installed Hermes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.version import HermesFacts
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.located import installed_name
+from hermes_profiles.services.manager import Manager, Service, ServiceStatus
+from hermes_profiles.services.naming import ServiceName, service_name
+
+from .processes import Processes, processes_of
+
+
+class BackgroundQuery:
+    """A manager query in a daemon thread; `result` waits for it and raises its error.
+
+    Not `concurrent.futures`: that loads logging, and its threads are joined at exit, so a hanging manager would keep
+    the program from ending.
+    """
+
+    def __init__(self, query: Callable[[], Mapping[str, ServiceStatus]]) -> None:
+        import threading
+
+        self._answer: Mapping[str, ServiceStatus] = {}
+        self._error: Exception | None = None
+        self._query = query
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._answer = self._query()
+        except Exception as error:  # noqa: BLE001  `result` raises it
+            self._error = error
+
+    def result(self) -> Mapping[str, ServiceStatus]:
+        """Return the answer."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+
+@dataclass
+class SystemContext:
+    """What an observation depends on: layout, manager, process table, clock, environment. Tests pass fakes."""
+
+    layout: Layout
+    manager: Manager | None = None
+    processes: Processes = field(default_factory=lambda: processes_of("linux"))
+    clock: Callable[[], float] = time.time
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
+
+    def ask_ahead(self, profiles: Sequence[str]) -> None:
+        """Start the manager query in the background; the next `survey` of exactly these profiles uses its answer.
+
+        The query takes as long as the rest of a status.
+        """
+        services = self.services(profiles)
+        if self.manager is not None and services:
+            query = self.manager.query
+            self._asked = (tuple(profiles), BackgroundQuery(lambda: query(services)))
+
+    def statuses(self, profiles: Sequence[str]) -> Mapping[str, ServiceStatus]:
+        """Return the service statuses of profiles. Raises ManagerError where the manager cannot be reached."""
+        asked, self._asked = self._asked, None
+        if asked is not None and asked[0] == tuple(profiles):
+            return asked[1].result()
+        services = self.services(profiles)
+        return self.manager.query(services) if self.manager is not None and services else {}
+
+    @cached_property
+    def user_home(self) -> Path:
+        """Return the user's home, links resolved."""
+        return Path(os.path.realpath(self.layout.user_home))
+
+    @property
+    def hermes(self) -> HermesFacts:
+        """Return the behaviours of the installed Hermes."""
+        return self.layout.installed()
+
+    def service_name(self, profile: str) -> ServiceName:
+        """Return the name of the installed service of a profile, else the one that Hermes gives it."""
+        home = Path(os.path.realpath(self.layout.home(profile)))
+        name, hashed = (service_name(home, self.user_home, has_hashed_roots=hashed) for hashed in (False, True))
+        if self.manager is not None:
+            found = installed_name(self.manager, home, tuple(dict.fromkeys((name, hashed))))
+            if found is not None:
+                return found
+        # Only the name of a custom root depends on the release.
+        return hashed if name != hashed and self.hermes.has(Behaviour.HASHED_ROOT_SERVICES) else name
+
+    def service(self, profile: str) -> Service | None:
+        """Return the service of a profile, None without a manager."""
+        return self.manager.service(self.service_name(profile), profile) if self.manager is not None else None
+
+    def services(self, profiles: Sequence[str]) -> tuple[Service, ...]:
+        """Return the services of profiles, in their order."""
+        return tuple(each for each in map(self.service, profiles) if each is not None)
