@@ -13,7 +13,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.gateways.model import Gateway, GatewayState, LiveLock
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.teams.accounts import short_id
@@ -101,8 +102,8 @@ def _shared(
 ) -> tuple[str, str]:
     """Return the state of an account that a multiplexer serves."""
     channel = identities[0].channel
-    said = next((each for each in gateway.channels if each.name == channel and each.state not in _UNSAID), None)
-    if said is not None and gateway.state is GatewayState.SERVED:
+    said = _reported(gateway, channel)
+    if said is not None:
         is_refused = other is not None and said.state == FATAL
         return ("refused" if is_refused else said.state), said.detail
     if other is not None:
@@ -117,6 +118,16 @@ def _shared(
     if holders:
         return "taken", f"process {holders[0]} has it"
     return "not connected", "the gateway did not connect it and does not retry: restart the gateway"
+
+
+def _reported(gateway: Gateway, channel: str) -> GatewayChannel | None:
+    """Return what the gateway that serves a profile reports of its channel; earlier releases report nothing."""
+    facts = gateway.observation
+    if gateway.state is not GatewayState.SERVED or facts is None:
+        return None
+    if not facts.hermes.has(Behaviour.DUPLICATES_IN_STATE):
+        return None
+    return next((each for each in gateway.channels if each.name == channel and each.state not in _UNSAID), None)
 
 
 def _own(gateway: Gateway, channel: str) -> tuple[str, str]:

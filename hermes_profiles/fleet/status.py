@@ -15,7 +15,7 @@ from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
-from hermes_profiles.gateways.topology import Topology, multiplexing_asked, topology
+from hermes_profiles.gateways.topology import Serving, Topology, multiplexing_asked, serving
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
 from hermes_profiles.hermes.version import HermesFacts
@@ -23,6 +23,7 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import environment_of
 
 _LARGEST = 16 * 1024 * 1024
@@ -46,10 +47,15 @@ class Inventory(NamedTuple):
     """The status of a fleet."""
 
     gateways: Mapping[str, Gateway]
-    topology: Topology
+    serving: Serving
     conflicts: tuple[Conflict, ...]
     holdings: Mapping[str, ClaimedResources]
     warnings: tuple[Problem, ...]
+
+    @property
+    def topology(self) -> Topology:
+        """Return whether each profile has a gateway of its own."""
+        return self.serving.topology
 
 
 def read_fleet_status(
@@ -88,11 +94,24 @@ def read_fleet_status(
     warnings = [problem for each in held.values() for problem in each.problems]
     return Inventory(
         gateways,
-        topology(gateways, asked=asked, hermes=world.hermes),
+        serving(
+            gateways, asked=asked, hermes=world.hermes, profiles=profile_names(layout), shared=_shared_identity(held)
+        ),
         _conflicts(gateways, held, world, environment, catalog),
         held,
         tuple(warnings),
     )
+
+
+def _shared_identity(held: Mapping[str, ClaimedResources]) -> str:
+    """Return the first identity that two profiles hold, as text, "" without one."""
+    index = index_identities({name: each.identities for name, each in held.items()})
+    for name, each in held.items():
+        for identity in each.identities:
+            other = index.first(identity.place) or name
+            if other != name:
+                return f"{other} and {name} have one {identity.channel} {identity.noun}"
+    return ""
 
 
 def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:

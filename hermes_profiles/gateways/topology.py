@@ -6,16 +6,17 @@ issues 118320, 119009).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.hermes.version import BASE, HermesFacts
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
@@ -52,13 +53,62 @@ def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | Non
     return configured(config, {**environment, **environment_of(home)})
 
 
-def topology(gateways: Mapping[str, Gateway], *, asked: bool | None, hermes: HermesFacts = BASE) -> Topology:
+class Serving(NamedTuple):
+    """How profiles are served. `server`: the profile whose live gateway serves others, None without one.
+
+    `reason`: why a Hermes with one gateway for all serves one profile alone, "" where it does not or says nothing.
+    """
+
+    topology: Topology
+    server: str | None = None
+    reason: str = ""
+
+
+def serving(
+    gateways: Mapping[str, Gateway],
+    *,
+    asked: bool | None,
+    hermes: HermesFacts = BASE,
+    profiles: Sequence[str] = (),
+    shared: str = "",
+) -> Serving:
     """Return how profiles are served; running gateways override the setting.
 
-    `asked`: the setting (`configured`); `hermes`: the installed one.
+    `asked`: the setting (`configured`); `hermes`: the installed one; `profiles`: all of the root; `shared`: an identity
+    that several of them hold, as text. Without a live gateway, the answer is what the next start will do.
     """
-    if any(gateway.state is GatewayState.SERVED for gateway in gateways.values()):
-        return Topology.MULTIPLEX
-    # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
-    # gateway was started before the setting and serves no other profile.
-    return Topology.MULTIPLEX if asked or hermes.has(Behaviour.ONE_GATEWAY) else Topology.PER_PROFILE
+    served = next((gateway for gateway in gateways.values() if gateway.state is GatewayState.SERVED), None)
+    if served is not None:
+        return Serving(Topology.MULTIPLEX, served.observation.server if served.observation is not None else DEFAULT)
+    if not hermes.has(Behaviour.ONE_GATEWAY):
+        # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
+        # gateway was started before the setting and serves no other profile.
+        return Serving(Topology.MULTIPLEX if asked else Topology.PER_PROFILE)
+    live = gateways.get(DEFAULT)
+    if live is not None and live.settled and live.observation is not None and live.observation.runtime is not None:
+        reason = live.observation.runtime.standalone_reason
+        if reason.startswith(multiplexing.ONLY_PROFILE):
+            reason = "it was started when no other profile existed" if len({*profiles, *gateways}) > 1 else ""
+        return Serving(Topology.PER_PROFILE, reason=reason)
+    return _next_start(gateways, profiles, shared, is_asked=bool(asked))
+
+
+def _next_start(gateways: Mapping[str, Gateway], profiles: Sequence[str], shared: str, *, is_asked: bool) -> Serving:
+    """Return what the next gateway of default will do (Hermes 0.21.4, hermes_cli/gateway_multiplex_mode.py).
+
+    An explicit true is not checked. `false` is ignored, and an unset one is true unless something is in the way.
+    """
+    alone = {name for name, gateway in gateways.items() if gateway.observation and gateway.observation.standalone}
+    if len({*profiles, *gateways} - alone) < 2:
+        return Serving(Topology.PER_PROFILE)
+    if is_asked:
+        return Serving(Topology.MULTIPLEX)
+    own = [
+        name
+        for name, gateway in gateways.items()
+        if name not in {DEFAULT, *alone}
+        and (gateway.process is not None or (gateway.service is not None and gateway.service.installed))
+    ]
+    if own:
+        return Serving(Topology.PER_PROFILE, reason=f"gateways or services of their own: {', '.join(own)}")
+    return Serving(Topology.PER_PROFILE, reason=shared) if shared else Serving(Topology.MULTIPLEX)

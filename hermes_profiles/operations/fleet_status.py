@@ -10,7 +10,7 @@ from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, acco
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.gateways.topology import Serving
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
@@ -72,7 +72,7 @@ class GatewayStatus(NamedTuple):
 class FleetStatus(NamedTuple):
     """The status of a fleet. `errors`: why the service manager did not answer."""
 
-    topology: Topology
+    serving: Serving
     unfinished_switch: bool
     manager: str | None
     gateways: tuple[GatewayStatus, ...]
@@ -104,7 +104,7 @@ def fleet_status(
         in_detail=in_detail,
     )
     return FleetStatus(
-        inventory.topology,
+        inventory.serving,
         is_unfinished(session.layout),
         session.manager_kind,
         tuple(_gateway_status(session, inventory.gateways[name]) for name in profiles),

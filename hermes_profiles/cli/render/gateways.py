@@ -9,6 +9,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
 from hermes_profiles.hermes.gateway_states import LOST
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
 
 from .accounts import account_lines
@@ -17,7 +18,9 @@ from .accounts import account_lines
 def status_data(status: FleetStatus, *, accounts: bool = True) -> dict[str, Any]:
     """Return the status of a fleet as the command contract has it."""
     data = {
-        "topology": str(status.topology),
+        "topology": str(status.serving.topology),
+        "server": status.serving.server,
+        "standalone_reason": status.serving.reason or None,
         "unfinished_switch": status.unfinished_switch,
         "manager": status.manager,
         "gateways": [gateway_row(each) for each in status.gateways],
@@ -92,8 +95,21 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
         yield from remarks
     if data["unfinished_switch"]:
         yield "a switch of the run mode was interrupted; see `hermes-profiles team run-mode`"
-    if data["topology"] == "multiplex":
-        yield "one gateway, that of default, serves every profile (multiplex)"
+    yield from _topology_lines(data)
+
+
+def _topology_lines(data: dict[str, Any]) -> Iterator[str]:
+    served = [row["profile"] for row in data["gateways"] if row["served_by"]]
+    if data["topology"] == "multiplex" and data["server"] is None:
+        yield "one gateway, that of default, is to serve every profile (multiplex)"
+    elif data["topology"] == "multiplex":
+        left = len(data["gateways"]) - len({*served, data["server"]} & {row["profile"] for row in data["gateways"]})
+        what = f"every profile but {left}" if left else "every profile"
+        yield f"one gateway, that of {data['server']}, serves {what} (multiplex)"
+    elif data["standalone_reason"]:
+        is_live = any(row["profile"] == DEFAULT and row["pid"] is not None for row in data["gateways"])
+        serves = "serves" if is_live else "will serve"
+        yield f"the gateway of default {serves} default alone: {data['standalone_reason']}"
 
 
 def _remarks(data: dict[str, Any]) -> Iterator[str]:

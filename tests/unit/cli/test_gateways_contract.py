@@ -17,9 +17,11 @@ from hermes_profiles.cli.framework.app import load_command
 ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
 PROBLEM = {"code", "message", "target", "hint"}
 OUTCOME = {"profile", "outcome", "detail", "pid", "masked_channels", "log"}
+STATUS = {"topology", "server", "standalone_reason", "manager", "gateways", "conflicts", "unfinished_switch"}
 ROW = {
     "profile", "state", "detail", "pid", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "restarts",
     "last_exit", "disabled", "groups", "service", "channels", "masked_channels", "api", "disagreement",
+    "served_by", "parked", "standalone", "unserved",
 }  # fmt: skip
 SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 
@@ -143,7 +145,7 @@ def test_every_row_of_status_and_list_has_all_keys(fleet: GatewayRoot) -> None:
     for command in ("status", "list"):
         done = fleet.untouched_by(command, "--json")
         more = {"accounts"} if command == "status" else set()
-        assert set(done.data) == {"topology", "manager", "gateways", "conflicts", "unfinished_switch"} | more
+        assert set(done.data) == STATUS | more
         assert done.data["topology"] == "per-profile" and done.data["manager"] == "supervisor"
         assert [row["profile"] for row in done.data["gateways"]] == ["default", "night", "work"]
         for row in done.data["gateways"]:

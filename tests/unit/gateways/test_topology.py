@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import Topology, configured, topology
+from hermes_profiles.gateways.topology import Topology, configured, serving
 from hermes_profiles.hermes.version import facts_of
 
 
@@ -42,4 +42,4 @@ def test_topology_prefers_running_gateways(
     states: tuple[GatewayState, ...], asked: bool | None, version: tuple[int, ...] | None, expected: Topology
 ) -> None:
     gateways = {str(number): Gateway(str(number), state) for number, state in enumerate(states)}
-    assert topology(gateways, asked=asked, hermes=facts_of(version or ())) is expected
+    assert serving(gateways, asked=asked, hermes=facts_of(version or ()), profiles=("0", "1")).topology is expected
