@@ -34,7 +34,8 @@ class Server(NamedTuple):
     """A live gateway that serves other profiles, or could.
 
     `profile`: the one it was started for; `served`: those it serves, () where it serves its own alone or has not
-    settled; `record`: its state record, None where this process has written none; `started_at`: epoch seconds.
+    settled; `record`: its state record, None where this process has written none; `started_at`: epoch seconds;
+    `is_standalone`: its profile asks for a gateway of its own.
     """
 
     profile: str
@@ -42,6 +43,7 @@ class Server(NamedTuple):
     served: tuple[str, ...]
     record: StateRecord | None
     started_at: float | None
+    is_standalone: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -62,8 +64,9 @@ class Servers(NamedTuple):
     @property
     def main(self) -> Server | None:
         """Return the gateway that should serve all profiles, None where none runs."""
-        shared = (each for each in self.live if len(each.served) > 1)
-        return next(shared, None) or next((each for each in self.live if each.profile == DEFAULT), None)
+        rank = {True: 0, False: 1}
+        wanted = [each for each in self.live if not each.is_standalone]
+        return min(wanted, key=lambda each: (rank[len(each.served) > 1], rank[each.profile == DEFAULT]), default=None)
 
 
 def servers_of(world: SystemContext, profiles: Sequence[str]) -> dict[str, str]:
@@ -119,7 +122,8 @@ def _server(world: SystemContext, profile: str, own: GatewayFacts | None, host: 
         served = current.served
     else:
         served = ()
-    return Server(profile, process, served, current, world.processes.epoch(process))
+    alone = profile != DEFAULT and len(served) < 2 and is_standalone(home)
+    return Server(profile, process, served, current, world.processes.epoch(process), alone)
 
 
 def _serves_no_more(world: SystemContext, home: Path, process: Process) -> bool:
@@ -173,6 +177,9 @@ def with_server(world: SystemContext, facts: GatewayFacts, servers: Servers) -> 
             server_started_at=server.started_at,
         )
     facts = facts._replace(hermes=world.hermes)
+    if name != DEFAULT and world.hermes.has(Behaviour.PARKS_PROFILES):  # Hermes ignores both marks in default
+        home = world.layout.home(name)
+        facts = facts._replace(parked=is_parked(home), standalone=is_standalone(home))
     return facts if facts.process is not None else _without_process(world, facts, servers)
 
 
@@ -184,11 +191,6 @@ def _without_process(world: SystemContext, facts: GatewayFacts, servers: Servers
     """Return the facts of a profile without a gateway of its own: whether it wants one, and why none serves it."""
     if servers.other_root is not None and not world.hermes.has(Behaviour.ROOTS_COEXIST):
         facts = facts._replace(other_root=servers.other_root)
-    if facts.profile == DEFAULT:  # Hermes ignores both marks in the default profile
-        return facts
-    home = world.layout.home(facts.profile)
-    if world.hermes.has(Behaviour.PARKS_PROFILES):
-        facts = facts._replace(parked=is_parked(home), standalone=is_standalone(home))
     server = servers.main
     if facts.served_by is not None or facts.parked or server is None or not world.hermes.has(Behaviour.ONE_GATEWAY):
         return facts

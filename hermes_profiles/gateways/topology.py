@@ -56,12 +56,14 @@ def multiplexing_asked(home: Path, environment: Mapping[str, str]) -> bool | Non
 class Serving(NamedTuple):
     """How profiles are served. `server`: the profile whose live gateway serves others, None without one.
 
-    `reason`: why a Hermes with one gateway for all serves one profile alone, "" where it does not or says nothing.
+    `reason`: why a Hermes with one gateway for all serves one profile alone, "" where it does not or says nothing;
+    `alone`: that profile, where its gateway runs.
     """
 
     topology: Topology
     server: str | None = None
     reason: str = ""
+    alone: str | None = None
 
 
 def serving(
@@ -84,13 +86,24 @@ def serving(
         # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
         # gateway was started before the setting and serves no other profile.
         return Serving(Topology.MULTIPLEX if asked else Topology.PER_PROFILE)
-    live = gateways.get(DEFAULT)
-    if live is not None and live.settled and live.observation is not None and live.observation.runtime is not None:
-        reason = live.observation.runtime.standalone_reason
+    live = _live_alone(gateways)
+    if live is not None:
+        record = live.observation.runtime if live.observation is not None else None
+        reason = record.standalone_reason if record is not None else ""
         if reason.startswith(multiplexing.ONLY_PROFILE):
             reason = "it was started when no other profile existed" if len({*profiles, *gateways}) > 1 else ""
-        return Serving(Topology.PER_PROFILE, reason=reason)
+        return Serving(Topology.PER_PROFILE, reason=reason, alone=live.profile)
     return _next_start(gateways, profiles, shared, is_asked=bool(asked))
+
+
+def _live_alone(gateways: Mapping[str, Gateway]) -> Gateway | None:
+    """Return the live gateway that should serve all profiles and serves one alone, None without one."""
+    live = [
+        gateway
+        for gateway in gateways.values()
+        if gateway.settled and (gateway.observation is None or not gateway.observation.standalone)
+    ]
+    return min(live, key=lambda gateway: gateway.profile != DEFAULT, default=None)
 
 
 def _next_start(gateways: Mapping[str, Gateway], profiles: Sequence[str], shared: str, *, is_asked: bool) -> Serving:

@@ -20,6 +20,7 @@ def status_data(status: FleetStatus, *, accounts: bool = True) -> dict[str, Any]
     data = {
         "topology": str(status.serving.topology),
         "server": status.serving.server,
+        "alone": status.serving.alone,
         "standalone_reason": status.serving.reason or None,
         "unfinished_switch": status.unfinished_switch,
         "manager": status.manager,
@@ -107,9 +108,9 @@ def _topology_lines(data: dict[str, Any]) -> Iterator[str]:
         what = f"every profile but {left}" if left else "every profile"
         yield f"one gateway, that of {data['server']}, serves {what} (multiplex)"
     elif data["standalone_reason"]:
-        is_live = any(row["profile"] == DEFAULT and row["pid"] is not None for row in data["gateways"])
-        serves = "serves" if is_live else "will serve"
-        yield f"the gateway of default {serves} default alone: {data['standalone_reason']}"
+        name = data["alone"] or DEFAULT
+        serves = "serves" if data["alone"] else "will serve"
+        yield f"the gateway of {name} {serves} {name} alone: {data['standalone_reason']}"
 
 
 def _remarks(data: dict[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from hermes_profiles.cli.framework.app import load_command
 ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
 PROBLEM = {"code", "message", "target", "hint"}
 OUTCOME = {"profile", "outcome", "detail", "pid", "masked_channels", "log"}
-STATUS = {"topology", "server", "standalone_reason", "manager", "gateways", "conflicts", "unfinished_switch"}
+STATUS = {"topology", "server", "alone", "standalone_reason", "manager", "gateways", "conflicts", "unfinished_switch"}
 ROW = {
     "profile", "state", "detail", "pid", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "restarts",
     "last_exit", "disabled", "groups", "service", "channels", "masked_channels", "api", "disagreement",

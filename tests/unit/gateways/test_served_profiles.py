@@ -263,3 +263,14 @@ def test_refused_gateway_of_a_named_profile_is_no_broken_configuration(root: Roo
     found = states(root)
     assert found["work"][1] == "exit 78: Hermes refuses a gateway of its own for work"
     assert found["default"][1] == "exit 78: its configuration cannot work"
+
+
+def test_named_gateway_alone_leaves_the_others_unserved(root: Root) -> None:
+    root.runs("work", 42, served_profiles=[], multiplex_standalone_reason="Profiles 'a' and 'b' both hold it")
+    root.publishes(42, root.home("work"), "work")
+    for name in ("default", "ops"):
+        assert states(root)[name] == (
+            S.STOPPED, "the gateway of work (PID 42) serves work alone: a reason is named below", True
+        )  # fmt: skip
+    root.write("work", "config.yaml", "gateway:\n  standalone: true\n")
+    assert [states(root)[name] for name in ("default", "ops")] == [(S.STOPPED, "", False)] * 2
