@@ -125,7 +125,7 @@ def channels_of(record: StateRecord, server: str, profile: str) -> tuple[Channel
     """Return the channels of one profile in the record of a gateway that was started for `server`.
 
     A gateway for several profiles writes `PROFILE:CHANNEL`, and the channels of its first profile without a prefix
-    (Hermes 0.20.4, gateway/run.py). API server and webhooks of the first profile serve the others, too.
+    (Hermes 0.20.4, gateway/run.py). API server and webhooks of the first profile also serve the others.
     """
     first = record.served[0] if record.served else server
     found = {}

@@ -1,7 +1,7 @@
 """Command lines whose interpreter runs code given on the command line (`python -I -c CODE gateway run`). Pure.
 
 Launchers and units of later releases start Hermes like that. Any other code is data of another program: the helper that
-restarts a gateway carries the command line of a gateway and is none.
+restarts a gateway carries the command line of a gateway, and is not a gateway.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _arguments(code: str, given: Sequence[str]) -> Sequence[str] | None:
 
 
 def _literal(text: str) -> object:
-    """Return the Python literal at the beginning of a text, up to a semicolon; None where there is none."""
+    """Return the Python literal at the beginning of a text, up to a semicolon; None for other text."""
     at = text.find(";")
     while at >= 0:
         try:
