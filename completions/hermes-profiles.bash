@@ -153,7 +153,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='profile text+' ;;
         'shim')
-            commands='install remove status'
+            commands='install remove plugin status'
             options='--help' ;;
         'shim install')
             options='--shell-setup --shell --dry-run --home --json --help'
@@ -161,6 +161,10 @@ __hermes_profiles_at() { # PATH: set what can follow a command
         'shim remove')
             options='--dry-run --home --json --help'
             values=' --home:folder ' ;;
+        'shim plugin')
+            options='--remove --dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='profile+' ;;
         'shim status')
             options='--home --json --help'
             values=' --home:folder ' ;;

@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -87,6 +87,8 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' shim install'
             set values --shell --home
         case ' shim remove'
+            set values --home
+        case ' shim plugin'
             set values --home
         case ' shim status'
             set values --home
@@ -703,6 +705,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' env unset\'' -s h -l hel
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a install -d 'Put a small `hermes` in front of the real one: its `profile`, `gateways` and `doctor` are ours then'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a remove -d 'Remove the shim, and its lines from the start files of shells'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a plugin -d 'Put the Hermes plugin into a profile as a folder and enable it: for a Hermes that takes no packages'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\' 0' -a status -d 'Show whether `hermes` in this shell is the shim, and which Hermes it runs'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim\'' -s h -l help -d 'Show the help and exit.'
 
@@ -717,6 +720,13 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l dry-ru
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim remove\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\' 0 999' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\'' -l remove -d 'Remove it instead.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' shim plugin\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim status\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' shim status\'' -l json -d 'Print the answer as one JSON object.'

@@ -22,6 +22,8 @@ _COMMANDS = {
     "profiles": "Create, clone and maintain profiles; a clone never carries an identity",
     "gateways": "Run the gateways of all profiles as one fleet",
 }
+# The program that gets the words; the plugin as a folder (integration/plugin) has another one.
+_PROGRAM: tuple[str, ...] = (sys.executable, "-P", "-m", "hermes_profiles.cli")
 _SET = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 
 
@@ -44,10 +46,10 @@ def _hand_over(_arguments: Any) -> NoReturn:
     user's shell exports, and gateways that are started would inherit them.
     """
     words = given_words(sys.orig_argv, sys.argv)
-    command = [sys.executable, "-P", "-m", "hermes_profiles.cli", "from-hermes", "", *words]
+    command = [*_PROGRAM, "from-hermes", "", *words]
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    os.execve(sys.executable, command, given_environment())  # noqa: S606  (that is what it is for)
+    os.execve(command[0], command, given_environment())  # noqa: S606  (that is what it is for)
 
 
 def given_words(original: list[str], left: list[str]) -> list[str]:

@@ -24,6 +24,7 @@ from hermes_profiles.teams.model import Team, Teams, read_teams
 from hermes_profiles.teams.sync import TrashStamp
 
 from .add_members import NewMembers, add_new_members, is_served, team_context
+from .adopting_host import adopting_host
 from .apply import ChangeResult, carry_out
 from .context import Session
 
@@ -49,7 +50,7 @@ class MemberRequest(NamedTuple):
 class ChangedMember(NamedTuple):
     """The result for a profile that existed. `joins`: it was no member before; `account`: its account, short_id.
 
-    `restart`: the profile whose gateway reads the change when it starts.
+    `restart`: the profile whose gateway reads the change when it starts; `adopted`: it reads it while it runs.
     """
 
     team: Team
@@ -63,6 +64,7 @@ class ChangedMember(NamedTuple):
     restart: str
     change: ChangeResult
     warnings: tuple[Problem, ...]
+    adopted: bool = False
 
 
 class _JoinExisting(NamedTuple):
@@ -172,7 +174,14 @@ def _change_member(session: Session, place: TeamPlace, request: MemberRequest, *
         DEFAULT if is_served(session) else name,
         carry_out(session, planned.plan, dry_run=dry_run, check=check),
         (*place.warnings, *planned.warnings),
+        _is_adopted(session, name),
     )
+
+
+def _is_adopted(session: Session, name: str) -> bool:
+    """Return whether a running gateway serves this profile and reads its changed files by itself."""
+    host = adopting_host(session)
+    return host is not None and name in host.served
 
 
 def _planned(context: CloneContext, place: TeamPlace, request: MemberRequest) -> _JoinExisting:

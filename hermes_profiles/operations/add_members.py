@@ -16,12 +16,16 @@ from hermes_profiles.teams.create import MemberReport, NewMember, build_members,
 from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import Pool, read_pool
 
+from .adopting_host import adopting_host
 from .apply import ChangeResult, carry_out
 from .context import Session
 
 
 class NewMembers(NamedTuple):
-    """The result of creating members. `team`: with the new members; `served`: one gateway serves all profiles."""
+    """The result of creating members.
+
+    `team`: with the new members; `served`: one gateway serves all profiles; `adopted`: a running one takes them in.
+    """
 
     team: Team
     reports: tuple[MemberReport, ...]
@@ -29,6 +33,7 @@ class NewMembers(NamedTuple):
     served: bool
     change: ChangeResult
     warnings: tuple[Problem, ...]
+    adopted: bool = False
 
 
 def team_context(session: Session, lead: str) -> CloneContext:
@@ -70,6 +75,15 @@ def add_new_members(
         check=lambda: check_accounts(session.layout, context.catalog, team, accounts),
     )
     names = tuple(sorted({*team.members, *(report.profile for report in reports)}))
+    host = adopting_host(session)
+    if host is not None and not dry_run:
+        host.rescan()
     return NewMembers(
-        team._replace(members=names), tuple(reports), pool, is_served(session), change, tuple(pool.warnings)
+        team._replace(members=names),
+        tuple(reports),
+        pool,
+        is_served(session),
+        change,
+        tuple(pool.warnings),
+        host is not None,
     )

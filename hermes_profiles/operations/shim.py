@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.changes.apply import utc_now
+from hermes_profiles.changes.journal import Journal, iso
+from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.gateways.hermes_code import read_code
 from hermes_profiles.gateways.hermes_install import installation_of
 from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
@@ -18,6 +21,9 @@ from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
 from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.profiles.lifecycle import unused_trash_id
+from hermes_profiles.profiles.listing import require
 
 from .apply import ChangeResult, carry_out
 from .context import Session
@@ -110,6 +116,40 @@ def remove_shim(session: Session, *, dry_run: bool = False) -> ShimResult:
     change = carry_out(session, planned.plan, dry_run=dry_run)
     files = tuple(planned.start_files)
     return ShimResult(shim, None, None, tuple(planned.aliases), files, False, change, tuple(warnings))  # noqa: FBT003
+
+
+class PluginResult(NamedTuple):
+    """The result of putting the plugin into profiles, or of removing it. `folders`: profile → its folder."""
+
+    profiles: tuple[str, ...]
+    folders: dict[str, Path]
+    program: str | None
+    change: ChangeResult
+    warnings: tuple[Problem, ...]
+
+
+def put_plugin(
+    session: Session, profiles: Sequence[str] = (), *, remove: bool = False, dry_run: bool = False
+) -> PluginResult:
+    """Put the plugin into profiles (none: default) as a folder and enable it there, or remove it.
+
+    Raises NotFound for a missing profile, DocumentError when a config.yaml cannot be edited with certainty.
+    """
+    from hermes_profiles.integration.plugin.folder import plan_plugin, plan_remove_plugin, plugin_folder
+
+    layout, warnings = session.layout, session.recover(dry_run=dry_run)
+    names = tuple(dict.fromkeys(check_existing_name(name) for name in profiles)) or (DEFAULT,)
+    for name in names:
+        require(layout, name)
+    program = None if remove else own_program(session.environment)
+    if program is not None:
+        plan = plan_plugin(layout, names, program)
+    else:
+        now = utc_now()
+        trash_id = unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
+        plan = plan_remove_plugin(layout, names, trash_id=trash_id, deleted_at=iso(now))
+    folders = {name: plugin_folder(layout, name) for name in names}
+    return PluginResult(names, folders, program, carry_out(session, plan, dry_run=dry_run), tuple(warnings))
 
 
 def shim_status(session: Session) -> ShimStatus:

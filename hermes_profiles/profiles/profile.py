@@ -18,6 +18,8 @@ from .channels import channels_in, wanted_sections
 from .home_files import HomeFiles
 
 _ABOUT = ("description", "disabled", "groups")
+# Written by later releases of Hermes (0.20.5 and 0.21.4, hermes_cli/profiles.py).
+_NAMES = ("display_name", "previous_names")
 # A membership and the teams that the profile leads; teams/model.py reads what is in them.
 TEAM_SECTIONS = ("team", "teams")
 
@@ -25,7 +27,8 @@ TEAM_SECTIONS = ("team", "teams")
 class Profile(NamedTuple):
     """One profile of `list` and `show`.
 
-    `problems`: files that could not be read; `teams`: the sections of profile.yaml about teams, unparsed.
+    `problems`: files that could not be read; `teams`: the sections of profile.yaml about teams, unparsed;
+    `display_name`: the name that Hermes shows, "" for its own.
     """
 
     name: str
@@ -41,6 +44,8 @@ class Profile(NamedTuple):
     problems: tuple[Problem, ...] = ()
     groups: tuple[str, ...] = ()
     teams: Mapping[str, Any] = MappingProxyType({})
+    display_name: str = ""
+    previous_names: tuple[str, ...] = ()
 
 
 def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
@@ -50,7 +55,8 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
     channels = channels_in(files, config, catalog)
-    meta = files.sections(PROFILE_FILE, (*_ABOUT, *TEAM_SECTIONS))
+    meta = files.sections(PROFILE_FILE, (*_ABOUT, *_NAMES, *TEAM_SECTIONS))
+    before = meta.get("previous_names")
     model, provider = _model(config)
     return Profile(
         name=name,
@@ -66,6 +72,8 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         problems=tuple(files.problems),
         groups=_groups(meta.get("groups")),
         teams={key: meta[key] for key in TEAM_SECTIONS if key in meta},
+        display_name=str(meta.get("display_name") or "").strip(),
+        previous_names=tuple(str(each) for each in before) if isinstance(before, list) else (),
     )
 
 

@@ -26,7 +26,7 @@ def new_members_answer(command: tuple[str, ...], made: NewMembers, home: str | N
         "team": team_row(made.team),
         "members": rows,
         "pool": pool_row(made.pool),
-        "next_steps": next_steps(made.team, rows, home, served=made.served),
+        "next_steps": next_steps(made.team, rows, home, served=made.served, adopted=made.adopted),
     } | change_data(made.change)
     return Answer(Result(command, data, list(made.warnings)), lambda: members_lines(data))
 
@@ -47,6 +47,9 @@ def member_answer(done: NewMembers | ChangedMember, home: str | None) -> Answer:
     }
     restart = command_at(f"hermes-gateways restart {done.restart}", home)
     steps = [f"a gateway that runs takes it up after: {restart}"] if done.change.changed else []
+    if steps and done.adopted:
+        status = command_at(f"hermes-gateways status {done.member}", home)
+        steps = [f"the running gateway takes it up within 30 s: {status}"]
     if not done.account:
         steps += next_steps(done.team, [{"profile": done.member, "account": None, "login_again": ()}], home)[:1]
     data = {"team": team_row(done.team), "members": [row], "next_steps": steps} | change_data(done.change)
@@ -157,16 +160,25 @@ def account_words(account: str | None) -> str:
 
 
 def next_steps(
-    team: Team, rows: Sequence[Mapping[str, Any]], home: str | None = None, *, served: bool = False
+    team: Team,
+    rows: Sequence[Mapping[str, Any]],
+    home: str | None = None,
+    *,
+    served: bool = False,
+    adopted: bool = False,
 ) -> list[str]:
     """Return the commands that complete new members: an account and logins of their own, and gateways.
 
-    `home`: the value of `--home`; `served`: a multiplexer serves all profiles of this root.
+    `home`: the value of `--home`; `served`: a multiplexer serves all profiles of this root; `adopted`: a running one
+    takes in new profiles by itself.
     """
-    return [f"{what}: {command_at(command, home)}" for what, command in _next_commands(team, rows, served=served)]
+    commands = _next_commands(team, rows, served=served, adopted=adopted)
+    return [f"{what}: {command_at(command, home)}" for what, command in commands]
 
 
-def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]], *, served: bool) -> Iterator[tuple[str, str]]:
+def _next_commands(
+    team: Team, rows: Sequence[Mapping[str, Any]], *, served: bool, adopted: bool
+) -> Iterator[tuple[str, str]]:
     names = [row["profile"] for row in rows]
     without = [row["profile"] for row in rows if not row["account"]]
     if without:
@@ -176,7 +188,9 @@ def _next_commands(team: Team, rows: Sequence[Mapping[str, Any]], *, served: boo
     for provider in dict.fromkeys(each for row in rows for each in row["login_again"]):
         others = f", then {', '.join(names[1:])} the same way" if names[1:] else ""
         yield f"log {names[0]} in with {provider}{others}", f"hermes -p {names[0]} auth add {provider}"
-    if names and served:
+    if names and adopted:
+        yield "the running gateway serves them within 30 s", f"hermes-gateways status {' '.join(names)}"
+    elif names and served:
         # It pins settings that default's variables would override, and restarts the multiplexer.
         yield "have the one gateway for all take them in", "hermes-profiles team run-mode multiplex"
     elif names:

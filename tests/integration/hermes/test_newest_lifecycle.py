@@ -109,3 +109,19 @@ def test_deleted_name_lives_again_for_hermes(world: NewestGateways) -> None:
     ours = [row["name"] for row in world.ours("list", "--json", program="profiles").data["profiles"]]
     listed = world.hermes("profile", "list").stdout
     assert ours == ["default", "work"] and "ghost" not in listed and "work" in listed
+
+
+def test_plugin_folder_works_beside_the_newest(world: NewestGateways) -> None:
+    world.profile("default")
+    world.profile("work")
+    assert "profiles" not in world.hermes("profiles", "list").stdout.splitlines()[:1]
+    put = world.ours("shim", "plugin", "default", "work", "--json", program="profiles")
+    assert put.code == 0, put
+    for chosen in ((), ("-p", "work")):
+        done = world.hermes(*chosen, "profiles", "list", "--json")
+        assert done.code == 0, done
+        assert [row["name"] for row in done.data["profiles"]] == ["default", "work"]
+    status = world.hermes("-p", "work", "gateways", "status", "--json")
+    assert [row["profile"] for row in status.data["gateways"]] == ["work"]
+    assert world.ours("shim", "plugin", "--remove", "default", "work", program="profiles").code == 0
+    assert world.hermes("profiles", "list", "--json").code != 0

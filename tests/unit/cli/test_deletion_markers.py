@@ -176,3 +176,19 @@ def test_doctor_creates_no_file_in_a_ghost(box: CommandRoot) -> None:
     assert list(box.home("ghost").iterdir()) == [ghost]
     box.ok("delete", "ghost", "--yes")
     assert not box.home("ghost").exists()
+
+
+def test_names_of_later_releases_are_shown_and_survive_a_rename(box: CommandRoot) -> None:
+    box.make("work", {".env": "", "profile.yaml": "display_name: Fred  # shown\nprevious_names: [old]\n"})
+    assert 'work "Fred"' in box.ok("list").stdout
+    box.ok("rename", "work", "office")
+    row = box.ok("show", "office", "--json").data
+    assert row["display_name"] == "Fred" and row["previous_names"] == ["old", "work"]
+    assert "shown as:    Fred" in box.ok("show", "office").stdout
+    box.ok("clone", "office", "twin")
+    twin = box.ok("show", "twin", "--json").data
+    assert "display_name" not in twin and "previous_names" not in twin
+    box.ok("undo")
+    box.ok("undo", box.ok("undo", "--list", "--json").data["changes"][2]["id"])
+    text = (box.home("work") / "profile.yaml").read_text()
+    assert text == "display_name: Fred  # shown\nprevious_names: [old]\n"

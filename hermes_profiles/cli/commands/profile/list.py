@@ -38,6 +38,8 @@ def _list(session: FleetSession, *, names_only: bool) -> Answer:
 def profile_row(listed: ListedProfile) -> dict[str, Any]:
     """Return one profile as the command contract's `list` has it."""
     profile, gateway, team, leads = listed
+    named = {"display_name": profile.display_name} if profile.display_name else {}
+    before = {"previous_names": list(profile.previous_names)} if profile.previous_names else {}
     return {
         "name": profile.name,
         "path": str(profile.home),
@@ -53,6 +55,8 @@ def profile_row(listed: ListedProfile) -> dict[str, Any]:
         "team": team.name if team is not None else None,
         "lead": (team.lead or None) if team is not None else None,
         "leads": [each.name for each in leads],
+        **named,
+        **before,
     }
 
 
@@ -63,7 +67,7 @@ def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
     has_teams = any(row["team"] or row["leads"] for row in rows)
     cells = [
         (
-            ("* " if row["is_active"] else "  ") + row["name"] + (" (disabled)" if row["disabled"] else ""),
+            ("* " if row["is_active"] else "  ") + _label(row) + (" (disabled)" if row["disabled"] else ""),
             row["model"] or "-",
             row["gateway"]["state"] + (f" ({row['gateway']['pid']})" if row["gateway"]["pid"] else ""),
             ", ".join(row["channels"]) or "-",
@@ -74,6 +78,10 @@ def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
     ]
     headers = ("  profile", "model", "gateway", "channels", "alias", *(("team",) if has_teams else ()))
     yield from output.table(headers, cells)
+
+
+def _label(row: dict[str, Any]) -> str:
+    return f'{row["name"]} "{row["display_name"]}"' if row.get("display_name") else str(row["name"])
 
 
 def _team(row: dict[str, Any]) -> str:
@@ -123,6 +131,8 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
     gateway = row["gateway"]
     yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}{' (disabled)' if row['disabled'] else ''}"
     for label, value in (
+        ("shown as", row.get("display_name")),
+        ("before", ", ".join(row.get("previous_names", ()))),
         ("home", row["path"]),
         ("description", row["description"] or None),
         (

@@ -23,6 +23,7 @@ from hermes_profiles.operations.shim import (
     ShimStatus,
     install_shim,
     path_lines,
+    put_plugin,
     remove_shim,
     shim_status,
     start_file_states,
@@ -116,6 +117,47 @@ def remove(
     return Answer(Result(("shim", "remove"), data, warnings=list(done.warnings)), text)
 
 
+@command(
+    "shim",
+    "plugin",
+    examples=(
+        "hermes-profiles shim plugin --dry-run",
+        "hermes-profiles shim plugin",
+        "hermes-profiles shim plugin default work",
+        "hermes-profiles shim plugin --remove",
+    ),
+)
+def plugin(
+    session: Session,
+    profiles: Annotated[
+        list[str] | None, typer.Argument(metavar="[PROFILE...]", help="Profiles that get it (default: default).")
+    ] = None,
+    remove_it: Annotated[bool, typer.Option("--remove", help="Remove it instead.")] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Put the Hermes plugin into a profile as a folder and enable it: for a Hermes that takes no packages."""
+    done = put_plugin(session, profiles or (), remove=remove_it, dry_run=dry_run)
+    data: dict[str, Any] = {
+        "profiles": list(done.profiles),
+        "folders": {name: str(path) for name, path in done.folders.items()},
+        "program": done.program,
+        "removed": remove_it,
+    } | change_data(done.change)
+
+    def text() -> Iterator[str]:
+        if done.change.plan is not None and dry_run:
+            yield from dry_run_lines(done.change.plan.summary, data["plan"])
+        elif done.change.plan is None:
+            yield "the plugin is not there" if remove_it else "the plugin is there already"
+        elif remove_it:
+            yield f"the plugin is removed from {', '.join(done.profiles)}"
+        else:
+            yield from (f"the plugin is at {path}" for path in done.folders.values())
+            yield "use it with `hermes profiles list` and `hermes gateways status`"
+
+    return Answer(Result(("shim", "plugin"), data, warnings=list(done.warnings)), text)
+
+
 @command("shim", "status", examples=("hermes-profiles shim status", "hermes-profiles shim status --json"))
 def status(
     session: Session,
@@ -163,6 +205,7 @@ app = command_group(
     {
         "install": install,
         "remove": remove,
+        "plugin": plugin,
         "status": status,
     },
 )
