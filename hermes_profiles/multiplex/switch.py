@@ -303,7 +303,8 @@ class RunModeSwitch:
             outcomes += stopped
         self._clear_served()
         removal = self._removal_steps(default, was)
-        gone = [name for name, before in services.items() if before.installed and not has_service(gateways[name])]
+        there = {name: before for name, before in services.items() if name in gateways}  # a profile may be gone
+        gone = [name for name, before in there.items() if before.installed and not has_service(gateways[name])]
         plan = plan_disable(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
         if gone:
