@@ -40,6 +40,7 @@ from hermes_profiles.hermes.files import (
     OP_ENV_FILE,
     PROFILE_FILE,
     PROFILE_FOLDERS,
+    SOUL_FILE,
 )
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
@@ -166,6 +167,9 @@ class _CloneBuilder:
             self.entries.update(files.entries_for(item) if copies is None else copies)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
+        # An empty persona is Hermes' default one. Without the file, the boot of a container makes no slot for the
+        # profile (hermes_cli/container_boot.py).
+        self.entries.setdefault(SOUL_FILE, WriteFile(SOUL_FILE, Secret(b"")))
         add_warnings(self.report, self.source, self.judged, self.request.policy, self.context.catalog)
         self.report.hide(self.values)
         return tuple(self.entries.values())

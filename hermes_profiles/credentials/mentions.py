@@ -6,7 +6,7 @@ A comment or a script can hold the token of an earlier bot. The name beside the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -86,26 +86,32 @@ def assignments_in(text: str) -> Iterator[tuple[str, str]]:
 
 def code_filter(catalog: Catalog) -> Callable[[bytes], bool]:
     """Return a cheap test: False when a file assigns no variable that gives access to a channel."""
-    marks = _marks(catalog)
+    endings, beginnings = _marks(catalog)
 
     def may_mention(data: bytes) -> bool:
-        return any(mark in data for mark in marks)
+        # The endings first: a regular expression that begins with `_` reads 4 KB in 4 µs, the beginnings take 100 µs.
+        return endings.search(data) is not None and any(beginning in data for beginning in beginnings)
 
     return may_mention
 
 
 @lru_cache(maxsize=4)
-def _marks(catalog: Catalog) -> tuple[bytes, ...]:
-    """Return the shortest set of beginnings of the names of channels' secrets."""
-    names = sorted(
+def _marks(catalog: Catalog) -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
+    """Return the endings of the names of channels' secrets, and their beginnings."""
+    names = {
         fact.name
         for channel in catalog.channels.values()
         for fact in channel.keys
         if fact.secret and fact.key_class in _CLASSES
-    )
-    beginnings = sorted({"_".join(name.split("_")[:2]) if name.count("_") > 1 else name for name in names})
-    shortest = [one for one in beginnings if not any(other != one and one.startswith(other) for other in beginnings)]
-    return tuple(one.encode() for one in shortest)
+    }
+    endings = b"|".join(_shortest({name.rpartition("_")[2] for name in names}))
+    return re.compile(b"_(?:" + endings + b")"), _shortest({"_".join(name.split("_")[:2]) for name in names})
+
+
+def _shortest(marks: Collection[str]) -> tuple[bytes, ...]:
+    """Return the marks that begin with no other one: a text with such a mark has the other one as well."""
+    kept = [one for one in marks if not any(other != one and one.startswith(other) for other in marks)]
+    return tuple(one.encode() for one in sorted(kept))
 
 
 def _assigned(text: str, position: int) -> str:
