@@ -42,6 +42,8 @@ def member_action(
         if with_server:
             return MemberAction.FOLLOW
         return MemberAction.ALONE if _can_leave(profile, one) else _all_or_nothing(verb, gateway, one, named=named)
+    if verb is Verb.RESTART and with_server and _is_coming(gateway, one):
+        return MemberAction.FOLLOW
     if verb is Verb.RESTART and not start_stopped:
         hint = f"start it with `hermes-gateways start {profile}`"
         return Outcome(profile, OutcomeKind.SKIPPED, _why_not_served(gateway) or "not running", hint=hint)
@@ -60,7 +62,7 @@ def member_action(
 
 def _stopped(gateway: Gateway, one: OneGateway, *, named: bool, with_server: bool) -> Outcome | MemberAction:
     profile = gateway.profile
-    if profile not in one.served:
+    if profile not in one.served and not (_is_coming(gateway, one) and _can_leave(profile, one) and not with_server):
         return Outcome(profile, OutcomeKind.ALREADY_STOPPED, _why_not_served(gateway))
     if with_server and not named:
         return MemberAction.FOLLOW
@@ -79,6 +81,12 @@ def _all_or_nothing(verb: Verb, gateway: Gateway, one: OneGateway, *, named: boo
     hint = f"use `hermes-gateways {verb} {one.server}`: it acts on all profiles that the gateway serves"
     kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
     return Outcome(gateway.profile, kind, gateway.detail, gateway.pid, hint=hint if named else None)
+
+
+def _is_coming(gateway: Gateway, one: OneGateway) -> bool:
+    """Return whether the running gateway will serve a profile soon: it starts, or has not seen the profile yet."""
+    is_parked = gateway.observation is not None and gateway.observation.parked
+    return one.pid is not None and not one.alone and not is_parked
 
 
 def _why_not_served(gateway: Gateway) -> str:

@@ -170,6 +170,15 @@ def test_stop_of_a_served_profile_parks_it() -> None:
     assert kinds(plan(STOP, "ops")) == {"ops": K.ALREADY_STOPPED}
 
 
+def test_stop_of_a_profile_that_the_gateway_is_about_to_serve_parks_it() -> None:
+    gateways = {**GATEWAYS, "ops": profile("ops")}
+    assert sort_out(STOP, Selection(("ops",), True), gateways, one=UP).members == ("ops",)
+    assert kinds(sort_out(STOP, Selection((), True)._replace(profiles=("default", "ops")), gateways, one=UP)) == {
+        "ops": K.ALREADY_STOPPED
+    }
+    assert sort_out(RESTART, Selection(("default", "ops"), False), gateways, one=UP).following == ("ops",)
+
+
 def test_stop_of_all_stops_the_gateway_and_parks_no_profile() -> None:
     planned = plan(STOP)
     assert (planned.driven, planned.members, planned.following) == (("default",), (), ("work",))
