@@ -21,6 +21,7 @@ from hermes_profiles.hermes.files import (
     STARTS_FILE,
     TAKEOVER_FILE,
 )
+from hermes_profiles.model.names import DEFAULT
 
 from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
@@ -39,7 +40,9 @@ def reset_gateway(
     """
     before = observe_one(world, profile)
     if before.state is GatewayState.SERVED:
-        return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint="reset `default` instead")
+        server = before.observation.server if before.observation is not None else DEFAULT
+        hint = f"reset the gateway that serves it with `hermes-gateways reset {server}`"
+        return Outcome(profile, OutcomeKind.REFUSED, before.detail, before.pid, hint=hint)
     if before.state is GatewayState.UNKNOWN:
         return Outcome(
             profile, OutcomeKind.REFUSED, before.detail, before.pid, hint=f"see the process with `ps -fp {before.pid}`"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.manager import Manager
@@ -90,7 +90,8 @@ def orphaned(world: SystemContext, manager: Manager, names: Iterable[str]) -> tu
 
 def _absent(world: SystemContext, gateway: Gateway) -> Outcome:
     home = gateway.service.home if gateway.service is not None and is_foreign(world, gateway) else None
-    detail = f"the service of this name belongs to another root: {home}" if home else ""
+    served = gateway.detail if gateway.state is GatewayState.SERVED else ""
+    detail = f"the service of this name belongs to another root: {home}" if home else served
     return Outcome(gateway.profile, OutcomeKind.NOT_INSTALLED, detail)
 
 
