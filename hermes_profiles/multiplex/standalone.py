@@ -94,12 +94,16 @@ class StandaloneSwitch(RunModeSwitch):
         return stopped
 
     def _start_all(self, wanted: SeparatePlan, was: Mapping[str, ServiceBefore]) -> tuple[Outcome, ...]:
-        """Start default where it was up, then the others, and check that each has its own process."""
+        """Start default where it was up, then the others, and check that each has its own process.
+
+        They start one after another: a standalone gateway refuses to start beside one that does not answer so far
+        (Hermes 0.22.2, gateway/host_attach.py, `standalone_attach_decision`).
+        """
         outcomes: list[Outcome] = []
         for names in ((DEFAULT,) if was[DEFAULT].up else (), wanted.profiles):
             gateways = survey(self.world, self.existing)
             due = [name for name in names if not is_up(gateways[name])]
-            done = self._run_verb(Verb.START, due, gateways) if due else ()
+            done = self._run_verb(Verb.START, due, gateways, jobs=1) if due else ()
             raise_failed(done, "did not start")
             outcomes += done
         gateways = survey(self.world, self.existing)

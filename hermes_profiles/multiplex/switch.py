@@ -370,11 +370,16 @@ class RunModeSwitch:
         if services:
             raise_refused(self.manager.enable(services, enabled=enabled), f"cannot be {state}")
 
-    def _run_verb(self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
-        """Run a verb for services and return the outcomes. Raises KeyboardInterrupt after Ctrl-C."""
+    def _run_verb(
+        self, verb: Verb, names: Sequence[str], gateways: Mapping[str, Gateway], *, jobs: int | None = None
+    ) -> tuple[Outcome, ...]:
+        """Run a verb for services, at most `jobs` at once, and return the outcomes.
+
+        Raises KeyboardInterrupt after Ctrl-C.
+        """
         guard = StartGuard(self.world, self.existing, self.catalog, self.environment)
         prepare: Callable[[Sequence[str]], Mapping[str, StartDecision]] = _without_masks
-        options = RunOptions(settle=self.settle)
+        options = RunOptions(settle=self.settle, jobs=jobs)
         if verb is not Verb.STOP:
             guard.observe(names)
             guard.begin(names)

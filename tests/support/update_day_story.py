@@ -52,7 +52,7 @@ def command(*words: str, program: str = "gateways", code: int = 0) -> dict[str, 
         timeout=400, check=False,
     )  # fmt: skip
     assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {words}"
-    assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{logs()}"
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
