@@ -99,7 +99,8 @@ FILES = {
     "hermes-gateways": _EVERYWHERE | {
         naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service": "The systemd service of a gateway; that of "
         "`default` has no name at its end.",
-        naming.drop_in(naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service"): "The drop-in of `hermes-gateways`: limits and variables.",
+        naming.drop_in(naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service"):
+            "The drop-in of `hermes-gateways`: limits and variables.",
         naming.launch_agent(SERVICE, HOME): "The launchd service of a gateway.",
         LAYOUT.state / "supervisor": "Configuration and state of the bundled supervisord.",
         LAYOUT.home("NAME") / "logs": "The logs of a gateway.",

@@ -48,6 +48,7 @@ class StateRecord(NamedTuple):
 
     `served`: the profiles that a multiplexer serves; the first one has the channels without a prefix.
     `standalone_reason`: why a gateway of a later release serves one profile only.
+    `commit`, `version`: of the code that the process runs, "" before 0.20.5 or where Hermes does not know it.
     """
 
     pid: int
@@ -58,6 +59,8 @@ class StateRecord(NamedTuple):
     channels: tuple[ChannelRecord, ...]
     served: tuple[str, ...]
     standalone_reason: str = ""
+    commit: str = ""
+    version: str = ""
 
 
 class Heartbeat(NamedTuple):
@@ -104,6 +107,8 @@ def state_record(home: Path) -> StateRecord | None:
         channels=tuple(_channels(data.get("platforms"))),
         served=tuple(name for name in served if isinstance(name, str)) if isinstance(served, list) else (),
         standalone_reason=_text(data.get("multiplex_standalone_reason")),
+        commit=_text(data.get("code_sha")),
+        version=_text(data.get("code_version")),
     )
 
 

@@ -15,6 +15,8 @@ from hermes_profiles.hermes.cli import BOOTSTRAP_MODULE, MODULE, RUN_MODULE, STA
 
 _LAUNCHER = re.compile(r"(^|/)hermes$")
 _OSASCRIPT = "/usr/bin/osascript"
+# The code that such a script imports first.
+_CODE = re.compile(r"sys\.path\.insert\(0, '([^'\n]+)'\)")
 # The shell command in AppleScript and in JavaScript; a string of either has the escapes of JSON.
 _SHELL_COMMAND = re.compile(r'(?:do shell script |\$\.system\()("(?:[^"\\]|\\.)*")')
 
@@ -36,6 +38,14 @@ def hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
         return words[0], False, words[4:]
     is_launcher = _LAUNCHER.search(words[0]) is not None
     return words[0], is_launcher, words[1:]
+
+
+def code_in_script(words: tuple[str, ...]) -> str:
+    """Return the folder of the code that a launcher or a unit of 0.22 runs with `-I -c SCRIPT`, "" for others."""
+    if words[1:3] != ("-I", "-c") or len(words) < 4 or BOOTSTRAP_MODULE not in words[3]:
+        return ""
+    found = _CODE.search(words[3])
+    return found[1] if found is not None else ""
 
 
 def selected_profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
