@@ -12,6 +12,9 @@ from typing import NamedTuple
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.observe import live_gateways
+from hermes_profiles.gateways.servers import servers_of
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Problem
 
@@ -19,6 +22,10 @@ from .fleet_context import FleetSession
 
 # A manager this young was started by a boot or a login, together with all its services.
 _YOUNG = 120.0
+# Hermes ends a gateway that another one serves with 75, which every manager starts again for ever. This wait makes such
+# a service try once a minute; it is shorter than the time that a unit has for its start.
+_SERVED_WAIT = 50.0
+_POLL = 1.0
 
 
 class PreparedStart(NamedTuple):
@@ -44,6 +51,7 @@ def prepare_start(
     if boot_delay > 0 and _manager_age() < _YOUNG:
         on_wait(name)
         time.sleep(boot_delay)
+    served = _wait_while_served(session, name)
     found = ledger.resolve_at_start(
         session.layout,
         name,
@@ -54,8 +62,26 @@ def prepare_start(
         managed=managed,
     )
     warnings = [*session.problems, *session.manager_problems, *found.problems]
+    warnings += [served] if served is not None else []
     warnings += [Problem("masked", mask.sentence(), name) for mask in found.masks]
     return PreparedStart(name, tuple(found.masks), tuple(warnings))
+
+
+def _wait_while_served(session: FleetSession, profile: str) -> Problem | None:
+    """Wait while the gateway of another profile serves this one; return a warning where it still does."""
+    if not session.world.hermes.has(Behaviour.ONE_GATEWAY):
+        return None
+    end = time.monotonic() + _SERVED_WAIT
+    while (server := servers_of(session.world, (profile,)).get(profile)) is not None and time.monotonic() < end:
+        time.sleep(_POLL)
+    if server is None:
+        return None
+    return Problem(
+        "served-elsewhere",
+        f"the gateway of {server} serves {profile}: this one ends with {RESTART_ME}, and its service tries again",
+        profile,
+        f"remove the service that is not needed with `hermes-gateways uninstall {profile}`",
+    )
 
 
 def _manager_age() -> float:

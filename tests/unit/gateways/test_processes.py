@@ -720,3 +720,30 @@ def test_stop_marker_has_the_start_time_of_hermes(real: Real) -> None:
         marker = json.loads(path.read_text())
         assert (marker["target_pid"], marker["target_start_time"]) == (42, written)
         assert marker["written_at"].endswith("+00:00") and path.stat().st_mode & 0o777 == 0o600
+
+
+_SCRIPT = "import os, sys, runpy; sys.path.insert(0, '/x'); import hermes_bootstrap; "
+_UNIT_SCRIPT = _SCRIPT + "runpy.run_module('hermes_cli.main', run_name='__main__', alter_sys=True)"
+_LAUNCHER_SCRIPT = "import os, re, sys\nimport hermes_bootstrap\nfrom hermes_cli.main import main\nsys.exit(main())\n"
+
+
+@pytest.mark.parametrize("script", [_UNIT_SCRIPT, _LAUNCHER_SCRIPT])
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("gateway", "run"), True),
+        (("-p", "work", "gateway", "run"), True),
+        (("--profile", "gateway", "chat"), False),
+        (("gateway", "status"), False),
+        (("--run-module", "gateway.cgroup_cleanup"), False),
+    ],
+)
+def test_gateway_of_a_launcher_is_recognised(script: str, words: tuple[str, ...], expected: bool) -> None:
+    argv = ("/root/tools/python-3.14/bin/python3", "-I", "-c", script, *words)
+    assert starts_gateway(argv) is expected
+    assert (gateway_subcommand(argv) in ("run", "restart")) is expected
+
+
+def test_other_code_on_the_command_line_is_no_gateway() -> None:
+    argv = ("/usr/bin/python3", "-I", "-c", "print('hermes_cli.main gateway run')", "gateway", "run")
+    assert not starts_gateway(argv)
