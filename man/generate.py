@@ -82,6 +82,7 @@ ENVIRONMENT = {
     "XDG_STATE_HOME": "Folder of Hermes' locks, if not `~/.local/state`.",
     "XDG_RUNTIME_DIR": "Folder of the sockets of the user's systemd and of the bundled supervisord.",
 }
+_UNIT = naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service"
 _EVERYWHERE = {
     LAYOUT.root: "The root. It is also the home of the profile `default`.",
     LAYOUT.home("NAME"): "The home of another profile.",
@@ -97,9 +98,9 @@ FILES = {
         shim_folder({}, user_home=HOME) / "hermes": "The shim.",
     },
     "hermes-gateways": _EVERYWHERE | {
-        naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service": "The systemd service of a gateway; that of "
+        _UNIT: "The systemd service of a gateway; that of "
         "`default` has no name at its end.",
-        naming.drop_in(naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service"):
+        naming.drop_in(_UNIT):
             "The drop-in of `hermes-gateways`: limits and variables.",
         naming.launch_agent(SERVICE, HOME): "The launchd service of a gateway.",
         LAYOUT.state / "supervisor": "Configuration and state of the bundled supervisord.",
