@@ -1,0 +1,24 @@
+"""Random steps on gateways of the newest Hermes; our status is compared with Hermes' own words after each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from newest_gateway import NewestGateways
+from newest_walk import Walk
+from nightly import NIGHTLY
+
+pytestmark = pytest.mark.newest
+
+SEED, STEPS = 13, 200 if NIGHTLY else 15
+
+
+def test_status_says_what_hermes_says_after_each_random_step(short_folder: Path) -> None:
+    with NewestGateways(short_folder) as newest:
+        walk = Walk(newest, SEED)
+        walk.prepare()
+        walk.compare(ask_hermes=True)
+        for number in range(STEPS):
+            walk.step()
+            walk.compare(ask_hermes=NIGHTLY or number % 5 == 0)
