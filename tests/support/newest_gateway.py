@@ -34,6 +34,15 @@ def token(number: int) -> str:
     return f"71000000{number:02}:CANARYtelegramCANARYtelegramCANARY{number:02}"
 
 
+def namespaces() -> list[str]:
+    """Return the words before a program that runs in namespaces of its own; skips where they cannot be made."""
+    mapped = () if os.geteuid() == 0 else ("--map-current-user",)
+    words = [*_UNSHARE, *mapped]
+    if shutil.which("unshare") is None or subprocess.run([*words, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("NO NAMESPACES: this account may not make a PID and a network namespace")
+    return words
+
+
 class NewestGateways:
     """A user with a root, whose gateways run in namespaces of their own; a context manager.
 
@@ -60,10 +69,7 @@ class NewestGateways:
     def __enter__(self) -> NewestGateways:
         (self.user / "tmp").mkdir(parents=True, exist_ok=True)
         self.root.mkdir(exist_ok=True)
-        mapped = () if os.geteuid() == 0 else ("--map-current-user",)
-        command = [*_UNSHARE, *mapped, sys.executable, __file__]
-        if shutil.which("unshare") is None or subprocess.run([*command, "--try"], check=False).returncode:
-            pytest.skip("this account may not make a PID and a network namespace")
+        command = [*namespaces(), sys.executable, __file__]
         paths = os.pathsep.join((str(Path(__file__).parent), str(REPOSITORY)))
         self._inside = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths}
@@ -302,7 +308,7 @@ def _text(raw: bytes) -> str:
 
 
 def bring_loopback_up() -> None:
-    """Switch the loopback device of a new network namespace on."""
+    """Switch on the loopback device of a new network namespace."""
     import fcntl
     import socket
     import struct
@@ -316,5 +322,4 @@ def bring_loopback_up() -> None:
 
 if __name__ == "__main__":
     bring_loopback_up()
-    if "--try" not in sys.argv:
-        _Inside().serve()
+    _Inside().serve()
