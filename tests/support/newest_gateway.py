@@ -38,7 +38,10 @@ def namespaces() -> list[str]:
     """Return the words before a program that runs in namespaces of its own; skips where they cannot be made."""
     mapped = () if os.geteuid() == 0 else ("--map-current-user",)
     words = [*_UNSHARE, *mapped]
-    if shutil.which("unshare") is None or subprocess.run([*words, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*words, "true"], check=False, stderr=subprocess.DEVNULL).returncode
+    ):
         pytest.skip("NO NAMESPACES: this account may not make a PID and a network namespace")
     return words
 

@@ -73,7 +73,8 @@ def ours(*words: str) -> dict[str, Any]:
         text=True, timeout=300, check=False,
     )  # fmt: skip
     assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {words}"
-    assert done.returncode == 0 or words == ("status",), f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}\n{logs()}"
+    said = f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0 or words == ("status",), f"{said}\n{logs()}"
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 
