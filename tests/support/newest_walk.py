@@ -223,8 +223,8 @@ class Walk:
             return []
         name = self.random.choice(free)
         return [
-            (f"hermes profile create {name}", lambda: self._create_by_hermes(name)),
-            (f"hermes-profiles clone default {name}", lambda: self._clone(name)),
+            (f"hermes profile create {name}", lambda: self._create(name, self._hermes, "profile", "create")),
+            (f"hermes-profiles clone default {name}", lambda: self._create(name, self._profiles, "clone", "default")),
             (f"ghost folder {name}", lambda: self._ghost(name)),
             (f"folder {name} appears", lambda: self._folder(name)),
         ]
@@ -295,27 +295,25 @@ class Walk:
     def _end(self, pid: int, number: int) -> None:
         self.newest.stop(pid, number)
 
-    def _hermes(self, *words: str) -> None:
-        self._note(self.newest.hermes(*words))
+    def _hermes(self, *words: str) -> bool:
+        return self._noted(self.newest.hermes(*words))
 
-    def _ours(self, *words: str) -> None:
-        self._note(self.newest.ours(*words))
+    def _ours(self, *words: str) -> bool:
+        return self._noted(self.newest.ours(*words))
 
-    def _profiles(self, *words: str) -> None:
-        self._note(self.newest.ours(*words, program="profiles"))
+    def _profiles(self, *words: str) -> bool:
+        return self._noted(self.newest.ours(*words, program="profiles"))
 
-    def _note(self, done: Any) -> None:
+    def _noted(self, done: Any) -> bool:
+        """Return whether a command succeeded; its error becomes part of the step's text."""
         assert "Traceback" not in done.stderr + done.stdout, (self.said, done)
         if done.code:
             self.said[-1] += f" (exit {done.code}: {(done.stderr or done.stdout).strip()[-300:]})"
+        return not done.code
 
-    def _create_by_hermes(self, name: str) -> None:
-        self._hermes("profile", "create", name)
-        self._profile(name)
-
-    def _clone(self, name: str) -> None:
-        self._profiles("clone", "default", name)
-        assert self.newest.home(name).is_dir(), self.said
+    def _create(self, name: str, run: Callable[..., bool], *words: str) -> None:
+        shutil.rmtree(self.newest.home(name), ignore_errors=True)  # a folder that is no profile is in the way
+        assert run(*words, name), self.said
         self._profile(name)
 
     def _ghost(self, name: str) -> None:
@@ -343,12 +341,12 @@ class Walk:
         self.bots[name] = bot
         (self.newest.home(name) / ".env").write_text(f"TELEGRAM_BOT_TOKEN={token(bot)}\n")
 
-    def _delete(self, name: str, run: Callable[..., None], *before: str) -> None:
+    def _delete(self, name: str, run: Callable[..., bool], *before: str) -> None:
         run(*before, "delete", name, "--yes")
         if not (self.newest.home(name) / "config.yaml").exists():
             del self.bots[name]
 
-    def _rename(self, name: str, new: str, run: Callable[..., None], *before: str) -> None:
+    def _rename(self, name: str, new: str, run: Callable[..., bool], *before: str) -> None:
         shutil.rmtree(self.newest.home(new), ignore_errors=True)  # a ghost in the way
         run(*before, "rename", name, new)
         if (self.newest.home(new) / "config.yaml").exists():

@@ -19,4 +19,4 @@ def test_one_service_serves_parks_restarts_and_stops_all_profiles() -> None:
         pytest.skip("NO SYSTEMD: the story needs namespaces of its own")
     with live_home() as home:
         story = REPOSITORY / "tests" / "support" / "newest_service_story.py"
-        check_service_story(answer_under_systemd(story, home, python, "systemd", timeout=500))
+        check_service_story(answer_under_systemd(story, home, python, "systemd", timeout=500, offline=True))

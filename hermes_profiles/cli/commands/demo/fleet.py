@@ -1,9 +1,13 @@
-"""The second half of the demo: the clones' real gateways under the bundled supervisord, and two that hold one bot."""
+"""The second half of the demo: real gateways of the clones under the bundled supervisord, and two with one bot.
+
+A Hermes with one gateway for all profiles runs that of default, whose own channels are switched off before.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +18,12 @@ from hermes_profiles.cli.render.gateways import gateway_lines, status_data
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
+from hermes_profiles.gateways.hermes_code import PACKAGE
 from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import fleet_status
 from hermes_profiles.operations.install_services import ServiceInstaller
@@ -35,19 +42,24 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
     """
     session = _session(root, sandbox)
     try:
-        python = sys.executable if importlib.util.find_spec("hermes_cli") is not None else None
+        python = sys.executable if importlib.util.find_spec(PACKAGE) is not None else None
         find_installation(session.layout, session.environment, given=python)
     except NotFound:
         return None
+    is_one = session.world.hermes.has(Behaviour.ONE_GATEWAY)
+    if is_one:
+        _switch_channels_off(root)
+        names = (DEFAULT, *names)
     with Bot() as bot:
         try:
             output.note("demo: starting real gateways, this takes a few seconds")
             _install(session, names, python)
             started = _act(session, Verb.START, names)
             before = status_data(fleet_status(_session(root, sandbox), names))
-            for name in names[:2]:
+            shared = [name for name in names if name != DEFAULT][:2]
+            for name in shared:
                 _share(root / PROFILES_FOLDER / name, f"{bot.url}/{name}/bot")
-            output.note(f"demo: {names[0]} and {names[1]} hold one bot now; restarting")
+            output.note(f"demo: {shared[0]} and {shared[1]} hold one bot now; restarting")
             restarted = _act(_session(root, sandbox), Verb.RESTART, names)
             after = status_data(fleet_status(_session(root, sandbox), names))
             pollers = bot.pollers()
@@ -55,6 +67,7 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
             stopped = _act(_session(root, sandbox), Verb.STOP, names)
             _uninstall(_session(root, sandbox), names)
     return {
+        "one_gateway": is_one,
         "started": started,
         "before": before,
         "restarted": restarted,
@@ -65,8 +78,12 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
 
 
 def _session(root: Path, sandbox: Path) -> FleetSession:
-    """Return a fresh look at the sandbox, with nothing of the user's environment but where programs are."""
-    environment = {"HOME": str(sandbox), "PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
+    """Return a fresh look at the sandbox, with nothing of the user's environment but where programs are.
+
+    The folder of this interpreter comes first: its `hermes` is the one that runs.
+    """
+    path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))
+    environment = {"HOME": str(sandbox), "PATH": path, "LANG": "C.UTF-8"}
     return FleetSession(str(root), as_json=True, environment=environment, manager_option="supervisor")
 
 
@@ -84,6 +101,15 @@ def _uninstall(session: FleetSession, names: tuple[str, ...]) -> None:
 def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict[str, Any]]:
     request = FleetRequest(verb, RunOptions(settle=_SETTLE))
     return [outcome.as_data() for outcome in run_fleet(session, request, session.selection(names, (), None)).outcomes]
+
+
+def _switch_channels_off(root: Path) -> None:
+    """Leave default its model alone: its made-up tokens must not reach the servers of real channels."""
+    from hermes_profiles.changes.state_files import write_state_file
+
+    write_state_file(root / ENV_FILE, b"HERMES_DISABLE_LAZY_INSTALLS=1\n")
+    write_state_file(root / CONFIG_FILE, b"model:\n  default: anthropic/claude-sonnet-4\n  provider: openrouter\n")
+    shutil.rmtree(root / "weixin")
 
 
 def _share(home: Path, bot: str) -> None:
@@ -109,13 +135,19 @@ def fleet_lines(seen: dict[str, Any] | None) -> Iterator[str]:
     if seen is None:
         yield "Gateways were not run: Hermes is not installed beside this program (`pip install '.[agent]'`)."
         return
-    yield "Their real gateways, one service each under the bundled supervisord:"
+    if seen["one_gateway"]:
+        yield "This Hermes serves all profiles by one gateway. Its one service, under the bundled supervisord:"
+    else:
+        yield "Their real gateways, one service each under the bundled supervisord:"
     yield from gateway_lines(seen["before"])
     yield ""
     yield "Two of them were then given one Telegram token, as a copied profile has it, and all were restarted:"
     yield from gateway_lines(seen["after"])
     yield ""
     yield f"The bot (a stand-in on this machine) was polled by {', '.join(seen['pollers']) or 'no gateway'} alone."
+    if seen["one_gateway"]:
+        yield "The gateway was stopped, and its service removed."
+        return
     down = sum(row["outcome"] == "stopped" for row in seen["stopped"])
     yield f"All {down} gateways were stopped, and their services removed."
 
