@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +29,7 @@ from hermes_profiles.operations.install_services import ServiceInstaller
 from hermes_profiles.operations.run_fleet import FleetRequest, run_fleet
 
 from .fake_bot_api import Bot
+from .source import switch_channels_off
 
 TOKEN = "7000000002:DEMO-shared-by-two-AAHk3q9"  # noqa: S105  made up; the bot is a stand-in on this machine
 _SETTLE = 120.0
@@ -48,7 +48,7 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
         return None
     is_one = session.world.hermes.has(Behaviour.ONE_GATEWAY)
     if is_one:
-        _switch_channels_off(root)
+        switch_channels_off(root)
         names = (DEFAULT, *names)
     with Bot() as bot:
         try:
@@ -101,15 +101,6 @@ def _uninstall(session: FleetSession, names: tuple[str, ...]) -> None:
 def _act(session: FleetSession, verb: Verb, names: tuple[str, ...]) -> list[dict[str, Any]]:
     request = FleetRequest(verb, RunOptions(settle=_SETTLE))
     return [outcome.as_data() for outcome in run_fleet(session, request, session.selection(names, (), None)).outcomes]
-
-
-def _switch_channels_off(root: Path) -> None:
-    """Leave default its model alone: its made-up tokens must not reach the servers of real channels."""
-    from hermes_profiles.changes.state_files import write_state_file
-
-    write_state_file(root / ENV_FILE, b"HERMES_DISABLE_LAZY_INSTALLS=1\n")
-    write_state_file(root / CONFIG_FILE, b"model:\n  default: anthropic/claude-sonnet-4\n  provider: openrouter\n")
-    shutil.rmtree(root / "weixin")
 
 
 def _share(home: Path, bot: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from pathlib import Path
+
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 
 # Made up, one a channel; the demo proves that none of them arrives in a clone.
 SECRETS = {
@@ -27,6 +30,13 @@ def write_demo_source(root: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         target.touch(mode=0o600)
         target.write_bytes(content)
+
+
+def switch_channels_off(root: Path) -> None:
+    """Leave default its model alone, so that its made-up tokens do not reach the servers of real channels."""
+    (root / ENV_FILE).write_text("HERMES_DISABLE_LAZY_INSTALLS=1\n")
+    (root / CONFIG_FILE).write_text("model:\n  default: anthropic/claude-sonnet-4\n  provider: openrouter\n")
+    shutil.rmtree(root / "weixin")
 
 
 def _files() -> dict[str, bytes]:
