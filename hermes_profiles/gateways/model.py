@@ -41,6 +41,10 @@ ALIVE = frozenset(
 )
 
 
+# In place of a long reason, where one text at the end of a report has it.
+NAMED_BELOW = "a reason is named below"
+
+
 class LiveGateway(NamedTuple):
     """A running gateway (`pid`) or a starting one (`starting`: queued, activating, or between two tries)."""
 

@@ -20,7 +20,7 @@ from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
 from .hermes_files import StateRecord, channels_of, state_record
 from .host_gateway import HostGateway, host_gateway
-from .model import GatewayFacts, OtherRoot
+from .model import NAMED_BELOW, GatewayFacts, OtherRoot
 from .processes import Process
 from .proof import process_in
 from .system import SystemContext
@@ -229,7 +229,7 @@ def _short(server: Server) -> str:
     reason = server.record.standalone_reason if server.record is not None else ""
     if reason.startswith(multiplexing.ONLY_PROFILE):
         return "it was started when no other profile existed"
-    return "a reason is named below" if reason else ""
+    return NAMED_BELOW if reason else ""
 
 
 def _colon(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.gateways.model import NAMED_BELOW, GatewayState
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
@@ -75,6 +75,9 @@ def skipped(facts: Facts) -> Iterator[Finding]:
 
     Their own gateways cannot start in this mode. The severity is error for a profile with channels.
     """
+    if facts.update.hermes.has(Behaviour.ONE_GATEWAY):
+        yield from _unserved(facts)
+        return
     serves = facts.services.serves
     # Without an installed service no gateway is expected to run.
     is_down = serves is None and facts.services.multiplexing and bool(facts.services.definitions)
@@ -89,6 +92,30 @@ def skipped(facts: Facts) -> Iterator[Finding]:
         why, fix = _why_skipped(facts, profile)
         yield Finding(
             f"no gateway serves {name}: {why}",
+            fix,
+            profiles=(name,),
+            evidence=(Evidence(name, str(profile.home)),),
+            severity=Severity.ERROR if profile.held.channels else Severity.WARNING,
+        )
+
+
+def _unserved(facts: Facts) -> Iterator[Finding]:
+    """Find the profiles that `status` calls unserved, on a Hermes with one gateway for all."""
+    if facts.inventory is None:
+        return
+    for name, gateway in facts.inventory.gateways.items():
+        profile = facts.profiles.get(name)
+        if profile is None or profile.disabled or not gateway.unserved or gateway.observation is None:
+            continue
+        alone = facts.inventory.serving.alone
+        reason = facts.inventory.serving.reason
+        fix = Fix("start it", f"hermes-gateways start {name}")
+        if gateway.observation.standalone:
+            fix = Fix("install a service for it", f"hermes-gateways install {name} --start")
+        elif alone is not None:
+            fix = Fix("remove the reason, then restart that gateway", f"hermes-gateways restart {alone}")
+        yield Finding(
+            f"no gateway serves {name}: {gateway.detail.replace(NAMED_BELOW, reason)}",
             fix,
             profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),
@@ -122,7 +149,9 @@ def _why_skipped(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
 
 
 def topology_mismatch(facts: Facts) -> Iterator[Finding]:
-    """Find a default gateway that was started before its multiplexer setting changed."""
+    """Find a default gateway that was started before its multiplexer setting changed; later releases ignore it."""
+    if facts.update.hermes.has(Behaviour.ONE_GATEWAY):
+        return
     serves, asked = facts.services.serves, facts.services.multiplexing
     if serves is None or asked is None or asked is bool(serves):
         return
