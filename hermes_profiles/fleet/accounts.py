@@ -13,7 +13,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock, servers_in
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.profiles.channels import ClaimedResources
@@ -72,7 +72,7 @@ def _rows(
     members: Members,
     locks: Sequence[LiveLock],
 ) -> Iterator[AccountRow]:
-    is_shared = any(gateway.state is GatewayState.SERVED for gateway in gateways.values())
+    server = next(iter(servers_in(gateways)), None)
     index = index_identities({name: held.get(name, ClaimedResources()).identities for name in gateways})
     for profile, gateway in gateways.items():
         mine: dict[str, list[Identity]] = {}
@@ -88,7 +88,7 @@ def _rows(
                 continue
             others = [index.first(identity.place) for identity in identities]
             other = next((name for name in others if name != profile), None)
-            one_gateway = is_shared and (gateway.state is GatewayState.SERVED or profile == "default")
+            one_gateway = gateway.state is GatewayState.SERVED or profile == server
             state, detail = (
                 _shared(gateway, identities, other, locks, catalog) if one_gateway else _own(gateway, channel)
             )
@@ -121,11 +121,9 @@ def _shared(
 
 
 def _reported(gateway: Gateway, channel: str) -> GatewayChannel | None:
-    """Return what the gateway that serves a profile reports of its channel; earlier releases report nothing."""
+    """Return what the gateway that serves a profile reports of its channel; earlier releases mix up the profiles."""
     facts = gateway.observation
-    if gateway.state is not GatewayState.SERVED or facts is None:
-        return None
-    if not facts.hermes.has(Behaviour.DUPLICATES_IN_STATE):
+    if facts is None or not facts.hermes.has(Behaviour.DUPLICATES_IN_STATE):
         return None
     return next((each for each in gateway.channels if each.name == channel and each.state not in _UNSAID), None)
 

@@ -13,7 +13,7 @@ from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState
+from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState, servers_in
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
 from hermes_profiles.gateways.topology import Serving, Topology, multiplexing_asked, serving
 from hermes_profiles.hermes.behaviours import Behaviour
@@ -226,14 +226,13 @@ def _served_twice(
     """Yield accounts that one gateway would serve for two profiles.
 
     Hermes connects the first one (gateway/run.py, `_start_one_profile_adapters`), and 0.19.0 says nothing about the
-    second; default comes first, then the order of names.
+    second; default comes first, whichever profile the gateway was started for, then the order of names.
     """
-    served = [name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED]
-    if not served:
-        return
+    served = {name for name, gateway in gateways.items() if gateway.state is GatewayState.SERVED}
+    together = served.union(servers_in(gateways)) & gateways.keys()
     is_reported = hermes.has(Behaviour.DUPLICATES_IN_STATE)
     effect = "Hermes connects it for {other} alone" if is_reported else "Hermes ignores {name}'s without a message"
-    names = (*((DEFAULT,) if DEFAULT in gateways else ()), *sorted(served))
+    names = sorted(together, key=lambda name: (name != DEFAULT, name))
     identities = {name: held.get(name, ClaimedResources()).identities for name in names}
     index = index_identities(identities)
     for name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -39,10 +40,6 @@ ALIVE = frozenset(
         GatewayState.UNSUPERVISED,
     }
 )
-
-
-# In place of a long reason, where one text at the end of a report has it.
-NAMED_BELOW = "a reason is named below"
 
 
 class LiveGateway(NamedTuple):
@@ -162,6 +159,12 @@ class Gateway(NamedTuple):
     def is_alive(self) -> bool:
         """Return whether a gateway serves this profile now."""
         return self.state in ALIVE
+
+
+def servers_in(gateways: Mapping[str, Gateway]) -> tuple[str, ...]:
+    """Return the profiles whose gateways serve others of these."""
+    served = (each for each in gateways.values() if each.state is GatewayState.SERVED)
+    return tuple(dict.fromkeys(each.observation.server if each.observation else DEFAULT for each in served))
 
 
 def exit_meaning(code: int | None) -> str:

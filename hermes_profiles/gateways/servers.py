@@ -20,11 +20,11 @@ from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
 from .hermes_files import StateRecord, channels_of, state_record
 from .host_gateway import HostGateway, host_gateway
-from .model import NAMED_BELOW, GatewayFacts, OtherRoot
+from .model import GatewayFacts, OtherRoot
 from .processes import Process
 from .proof import process_in
 from .system import SystemContext
-from .topology import multiplexing_asked
+from .topology import STARTED_ALONE, multiplexing_asked
 
 # Seconds after a change in a home in which the live gateway may not have read `profiles/` again.
 _ADOPTION = multiplexing.ADOPTION_INTERVAL + 15.0
@@ -122,7 +122,8 @@ def _server(world: SystemContext, profile: str, own: GatewayFacts | None, host: 
         served = current.served
     else:
         served = ()
-    alone = profile != DEFAULT and len(served) < 2 and is_standalone(home)
+    is_named = profile != DEFAULT and world.hermes.has(Behaviour.PARKS_PROFILES)
+    alone = is_named and len(served) < 2 and is_standalone(home)
     return Server(profile, process, served, current, world.processes.epoch(process), alone)
 
 
@@ -207,7 +208,7 @@ def _why_unserved(world: SystemContext, facts: GatewayFacts, server: Server) -> 
     if not server.is_settled:
         return f"{its} is starting", True
     if len(server.served) < 2:
-        return f"{its} serves {server.profile} alone{_colon(_short(server))}", False
+        return f"{its} serves {server.profile} alone{_why_alone(server)}", False
     if facts.now - _changed_at(home) < _ADOPTION:
         return f"{its} takes new profiles in within {multiplexing.ADOPTION_INTERVAL:.0f} s", True
     return f"{its} does not serve it", False
@@ -224,13 +225,7 @@ def _changed_at(home: Path) -> float:
     return max(times)
 
 
-def _short(server: Server) -> str:
-    """Return why a gateway serves one profile alone, "" where it says nothing."""
+def _why_alone(server: Server) -> str:
+    """Return why a gateway serves one profile alone. Other reasons are long; a report has them once, in `Serving`."""
     reason = server.record.standalone_reason if server.record is not None else ""
-    if reason.startswith(multiplexing.ONLY_PROFILE):
-        return "it was started when no other profile existed"
-    return NAMED_BELOW if reason else ""
-
-
-def _colon(text: str) -> str:
-    return f": {text}" if text else ""
+    return f": {STARTED_ALONE}" if reason.startswith(multiplexing.ONLY_PROFILE) else ""

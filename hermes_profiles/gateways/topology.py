@@ -20,7 +20,10 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
-from .model import Gateway, GatewayState
+from .model import Gateway, servers_in
+
+# Why a gateway serves its own profile alone, where Hermes says that there was one profile.
+STARTED_ALONE = "it was started when no other profile existed"
 
 
 class Topology(StrEnum):
@@ -79,9 +82,9 @@ def serving(
     `asked`: the setting (`configured`); `hermes`: the installed one; `profiles`: all of the root; `shared`: an identity
     that several of them hold, as text. Without a live gateway, the answer is what the next start will do.
     """
-    served = next((gateway for gateway in gateways.values() if gateway.state is GatewayState.SERVED), None)
-    if served is not None:
-        return Serving(Topology.MULTIPLEX, served.observation.server if served.observation is not None else DEFAULT)
+    servers = servers_in(gateways)
+    if servers:
+        return Serving(Topology.MULTIPLEX, servers[0])
     if not hermes.has(Behaviour.ONE_GATEWAY):
         # Hermes' own guard reads the setting alone: it refuses a named profile's gateway even where the running default
         # gateway was started before the setting and serves no other profile.
@@ -91,7 +94,7 @@ def serving(
         record = live.observation.runtime if live.observation is not None else None
         reason = record.standalone_reason if record is not None else ""
         if reason.startswith(multiplexing.ONLY_PROFILE):
-            reason = "it was started when no other profile existed" if len({*profiles, *gateways}) > 1 else ""
+            reason = STARTED_ALONE if len({*profiles, *gateways}) > 1 else ""
         return Serving(Topology.PER_PROFILE, reason=reason, alone=live.profile)
     return _next_start(gateways, profiles, shared, is_asked=bool(asked))
 

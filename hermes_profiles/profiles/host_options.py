@@ -21,7 +21,7 @@ def is_parked(home: Path) -> bool:
 def is_standalone(home: Path) -> bool:
     """Return whether config.yaml asks for a gateway of the profile's own (`gateway.standalone`).
 
-    Source: Hermes 0.21.4, hermes_cli/profiles.py, `profile_is_standalone`.
+    Source: Hermes 0.21.5, hermes_cli/profiles.py, `profile_is_standalone`; earlier releases do not read the setting.
     """
     gateway = read_sections(home / CONFIG_FILE, ("gateway",)).get("gateway")
     return isinstance(gateway, dict) and is_truthy(gateway.get("standalone"))

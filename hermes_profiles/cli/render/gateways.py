@@ -104,9 +104,11 @@ def _topology_lines(data: dict[str, Any]) -> Iterator[str]:
     if data["topology"] == "multiplex" and data["server"] is None:
         yield "one gateway, that of default, is to serve every profile (multiplex)"
     elif data["topology"] == "multiplex":
-        left = len(data["gateways"]) - len({*served, data["server"]} & {row["profile"] for row in data["gateways"]})
-        what = f"every profile but {left}" if left else "every profile"
-        yield f"one gateway, that of {data['server']}, serves {what} (multiplex)"
+        rows = [row for row in data["gateways"] if row["profile"] not in {*served, data["server"]}]
+        kept = sum(row["parked"] or row["standalone"] for row in rows)
+        what = f"every profile but {len(rows) - kept}" if len(rows) > kept else "every profile"
+        apart = f"; parked or standalone: {kept}" if kept else ""
+        yield f"one gateway, that of {data['server']}, serves {what} (multiplex){apart}"
     elif data["standalone_reason"]:
         name = data["alone"] or DEFAULT
         serves = "serves" if data["alone"] else "will serve"

@@ -9,13 +9,14 @@ from shlex import quote
 from hermes_profiles.credentials.holders import HolderIndex, SharedGroup, shared_groups
 from hermes_profiles.credentials.identities import Identity, claimed_identities, credentials_in
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, identifying_variables, with_account
+from hermes_profiles.doctor.facts.identities import HeldLock
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import identity_label, join_names, plural, process_label
 from hermes_profiles.gateways.topology import Topology
-from hermes_profiles.hermes.gateway_states import LOST
+from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy
@@ -91,7 +92,8 @@ def are_served_together(facts: Facts, profiles: Sequence[str]) -> bool:
     """Return whether a multiplexer serves all of these profiles, and no other gateway runs (FACTS.md, 8)."""
     if facts.inventory is None or facts.inventory.topology is not Topology.MULTIPLEX:
         return False
-    return all(name == DEFAULT or facts.profiles[name].pid is None for name in profiles)
+    server = facts.inventory.serving.server or DEFAULT
+    return all(name == server or facts.profiles[name].pid is None for name in profiles)
 
 
 def current_holders(
@@ -102,7 +104,7 @@ def current_holders(
     lock = next((row for row in facts.identities.locks if row.channel == channel and row.digest in digests), None)
     running = [name for name in profiles if facts.profiles[name].pid is not None]
     if lock is not None and lock.profile is not None:
-        yield f"{lock.profile} uses it now (pid {lock.pid})"
+        yield f"{_user_of(facts, channel, profiles, lock)} now (pid {lock.pid})"
     elif lock is not None:
         yield f"process {lock.pid}, which is not a gateway of this root, uses it now"
     outages = {name: outage for name in running if (outage := channel_outage(facts.profiles[name], channel))}
@@ -114,6 +116,20 @@ def current_holders(
         without = [name for name in outages if outages[name] == outage and (lock is None or name != lock.profile)]
         if without:
             yield f"{channel} of {join_names(without)} is {outage}"
+
+
+def _user_of(facts: Facts, channel: str, profiles: Sequence[str], lock: HeldLock) -> str:
+    """Return which profile uses a locked identity; a gateway can use that of another profile, which it serves."""
+    connected = [
+        name
+        for name in profiles
+        if (gateway := facts.profiles[name].gateway) is not None
+        and gateway.pid == lock.pid
+        and any(row.name == channel and row.state == CONNECTED for row in gateway.channels)
+    ]
+    if lock.profile in connected or (lock.profile in profiles and not connected):
+        return f"{lock.profile} uses it"
+    return f"the gateway of {lock.profile} uses it{f' for {connected[0]}' if connected else ''}"
 
 
 def channel_outage(profile: ProfileFacts, channel: str) -> str:

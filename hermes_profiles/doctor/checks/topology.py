@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import NAMED_BELOW, GatewayState
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
@@ -107,15 +107,16 @@ def _unserved(facts: Facts) -> Iterator[Finding]:
         profile = facts.profiles.get(name)
         if profile is None or profile.disabled or not gateway.unserved or gateway.observation is None:
             continue
-        alone = facts.inventory.serving.alone
-        reason = facts.inventory.serving.reason
+        alone, reason = facts.inventory.serving.alone, facts.inventory.serving.reason
+        why = gateway.detail
         fix = Fix("start it", f"hermes-gateways start {name}")
         if gateway.observation.standalone:
             fix = Fix("install a service for it", f"hermes-gateways install {name} --start")
         elif alone is not None:
+            why = f"{why}: {reason}" if reason not in why else why
             fix = Fix("remove the reason, then restart that gateway", f"hermes-gateways restart {alone}")
         yield Finding(
-            f"no gateway serves {name}: {gateway.detail.replace(NAMED_BELOW, reason)}",
+            f"no gateway serves {name}: {why}",
             fix,
             profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),

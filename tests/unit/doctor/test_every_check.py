@@ -25,6 +25,8 @@ ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",
     "conflicts.inherited-identity": "test_conflicts_live.py",
     "conflicts.port-taken": "test_conflicts_live.py",
+    "files.deleted-name": "test_deletion_markers.py",
+    "files.ghost-folder": "test_deletion_markers.py",
     "general.check-failed": "test_doctor_runner.py",
     "general.unseen": "test_doctor_runner.py",
     "services.fold-ahead": "test_update_day.py",

@@ -7,13 +7,15 @@ import pytest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.fleet.accounts import Members, account_rows
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock
+from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState, LiveLock
 from hermes_profiles.gateways.processes import Process
+from hermes_profiles.hermes.version import HermesFacts, facts_of
 from hermes_profiles.profiles.channels import ClaimedResources
 
 CATALOG = load_catalog()
 P = Process(9, 1.0, "S", 1, (), {})
 S = GatewayState
+NEWEST = facts_of((0, 22, 2))
 
 
 def held(*keys: str, channel: str = "weixin") -> ClaimedResources:
@@ -60,6 +62,51 @@ def test_channel_without_locks_is_served() -> None:
     members = Members({"anna": ("sales", "mattermost")})
     (row,) = account_rows(gateways, holds, CATALOG, members=members)
     assert (row.state, row.pid) == ("served", 9)
+
+
+def reporting(
+    gateway: Gateway, *channels: tuple[str, str], server: str = "default", hermes: HermesFacts = NEWEST
+) -> Gateway:
+    """Return a gateway whose record has these states of WeChat for this profile alone."""
+    seen = GatewayFacts(gateway.profile, hermes=hermes, server=server)
+    return gateway._replace(
+        observation=seen, channels=tuple(GatewayChannel("weixin", *channel) for channel in channels)
+    )
+
+
+def test_record_of_the_gateway_outranks_the_lock_where_it_has_each_profile() -> None:
+    default = Gateway("default", S.RUNNING, 9, process=P)
+    gateways = {
+        "default": reporting(default, ("retrying", "no network")),
+        "anna": reporting(served("anna"), ("connected", "")),
+        "bob": reporting(served("bob"), ("fatal", "held by default")),
+        "carl": reporting(served("carl"), ("unknown", "not reported")),
+    }
+    holds = {"default": held("d"), "anna": held("a"), "bob": held("b"), "carl": held("c")}
+    found = rows(gateways, holds, LiveLock("weixin", "c" * 16, 9), LiveLock("weixin", "d" * 16, 9))
+    assert found == {
+        "default": ("retrying", "no network"),
+        "anna": ("connected", ""),
+        "bob": ("fatal", "held by default"),
+        "carl": ("connected", ""),
+    }
+    old = {name: each._replace(observation=None) for name, each in gateways.items()}
+    assert rows(old, holds)["anna"][0] == "not connected", "0.19.0 mixes up the profiles in its record"
+
+
+def test_default_has_the_account_that_the_profile_of_the_gateway_is_refused() -> None:
+    """Hermes 0.22.2 connects default first, whichever profile its gateway was started for."""
+    owner = Gateway("anna", S.RUNNING, 9, process=P)
+    gateways = {
+        "default": reporting(served("default"), ("connected", ""), server="anna"),
+        "anna": reporting(owner, ("fatal", "held by default")),
+    }
+    holds = {"default": held("x"), "anna": held("x")}
+    assert rows(gateways, holds) == {"default": ("connected", ""), "anna": ("refused", "held by default")}
+    silent = {"default": reporting(served("default"), server="anna"), "anna": reporting(owner)}
+    found = rows(silent, holds, LiveLock("weixin", "x" * 16, 9))
+    assert found["default"] == ("connected", "")
+    assert found["anna"] == ("refused", "default has the same account, and one gateway serves it once")
 
 
 @pytest.mark.parametrize(
