@@ -1,4 +1,4 @@
-"""Command lines whose interpreter runs code given on the command line (`python -I -c CODE gateway run`). Pure.
+"""Command lines of launchers and of code given on the command line (`python -I -c CODE gateway run`). Pure.
 
 Launchers and units of later releases start Hermes like that. Any other code is data of another program: the helper that
 restarts a gateway carries the command line of a gateway, and is not a gateway.
@@ -9,18 +9,42 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from hermes_profiles.hermes.cli import CODE_OF_LAUNCHER, CODE_OF_RESTART, CODE_OF_UNIT, HOME_IN_CODE, MODULE
+from hermes_profiles.hermes.cli import (
+    CODE_OF_LAUNCHER,
+    CODE_OF_RESTART,
+    CODE_OF_UNIT,
+    ENTRY_PATHS,
+    HOME_IN_CODE,
+    MODULE,
+    PROGRAM,
+    RUN_MODULE,
+)
 
 _WITH_VALUE = "XW"  # options of the interpreter whose value is the rest of the argument, or the next argument
 
 
 def unwrapped(argv: Sequence[str]) -> tuple[str, ...]:
-    """Return a command line with `-m hermes_cli.main` in place of code that runs Hermes in the same process."""
+    """Return a command line with `-m MODULE` in place of code or of a launcher that runs a module of Hermes.
+
+    A launcher without `--run-module` is left as it is.
+    """
     at = _code_at(argv)
-    if at is None:
-        return tuple(argv)
-    arguments = _arguments(argv[at], argv[at + 1 :])
-    return (argv[0], "-m", MODULE, *arguments) if arguments is not None else tuple(argv)
+    if at is not None:
+        arguments = _arguments(argv[at], argv[at + 1 :])
+        return (argv[0], "-m", *_module(arguments)) if arguments is not None else tuple(argv)
+    # A launcher is a shell script: its path is the first argument, or the one after the shell.
+    for place, word in enumerate(argv[:2]):
+        if argv[place + 1 : place + 2] == (RUN_MODULE,) and (word == PROGRAM or word.endswith(ENTRY_PATHS)):
+            return ("python", "-m", *_module(argv[place + 1 :]))
+    return tuple(argv)
+
+
+def _module(arguments: Sequence[str]) -> tuple[str, ...]:
+    """Return the module that a launcher runs, and its arguments up to a `--`: another command follows that."""
+    if tuple(arguments[:1]) != (RUN_MODULE,):
+        return (MODULE, *arguments)
+    rest = tuple(arguments[1:])
+    return rest[: rest.index("--")] if "--" in rest else rest
 
 
 def home_in_code(argv: Sequence[str]) -> str | None:

@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import json
 import os
+import plistlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 from command_runner import Runner
+from hermes_services_text import hermes_services
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.backend import ServiceBackend
@@ -742,6 +745,24 @@ def test_gateway_of_a_launcher_is_recognised(script: str, words: tuple[str, ...]
     argv = ("/root/tools/python-3.14/bin/python3", "-I", "-c", script, *words)
     assert starts_gateway(argv) is expected
     assert (gateway_subcommand(argv) in ("run", "restart")) is expected
+
+
+def _of_the_launcher(words: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the command lines that a launcher has: as a shell script, then as the interpreter of the store."""
+    return [("/bin/sh", *words), ("/r/tools/python-3.14/bin/python3", "-I", "-c", _LAUNCHER_SCRIPT, *words[1:])]
+
+
+def test_stamping_wrapper_of_a_launcher_is_not_a_second_gateway() -> None:
+    (text,) = [each.text for each in hermes_services("plist") if repr(each) == "0.22.2.post1-launcher"]
+    agent = tuple(plistlib.loads(text.encode())["ProgramArguments"])
+    (command,) = re.findall(r'system\("exec (.*?) >>', agent[-1])
+    stamper = tuple(command.split())
+    gateway = stamper[stamper.index("--") + 1 :]
+    assert stamper[1] == "--run-module" and gateway[1:5] == ("--profile", "coder", "gateway", "run")
+    for argv in (agent, stamper, *_of_the_launcher(stamper)):
+        assert not starts_gateway(argv) and gateway_subcommand(argv) is None, argv
+    for argv in (gateway, *_of_the_launcher(gateway)):
+        assert starts_gateway(argv) and gateway_subcommand(argv) == "run", argv
 
 
 def test_other_code_on_the_command_line_is_no_gateway() -> None:
