@@ -39,7 +39,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --python:file --boot-stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'uninstall')
-            options='--except --group --dry-run --manager --home --json --help'
+            options='--except --group --yes --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'stage')

@@ -213,6 +213,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -s h -l help 
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' uninstall\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'

@@ -7,7 +7,7 @@ control socket acts at once; without an answer the gateway reads the homes again
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
@@ -112,6 +112,22 @@ class ServedProfiles:
         masked = tuple(mask.channel for mask in gateway.masks)
         return Outcome(profile, kind, "; ".join((gateway.detail, *lost)), gateway.pid, masked)
 
+    def await_all(self, profiles: Collection[str], limit: float) -> tuple[tuple[str, ...], str]:
+        """Return the profiles that the gateway does not serve after some seconds, sorted, and why ("": all served)."""
+        begun = self._now()
+        missing = {*profiles}
+        while missing:
+            seen = self._observe(sorted(missing))
+            missing = {name for name in missing if not _is_served(seen[name])}
+            passed = self._now() - begun
+            alone = why_alone(self._layout.home(self._one.server)) if missing and passed > _SETTLED else ""
+            if missing and (alone or passed >= limit):
+                why = f"{self._one.title} serves {self._one.server} alone: {alone}" if alone else ""
+                return tuple(sorted(missing)), why or f"{self._one.title} {_NOT_SERVED} after {limit:.0f} s"
+            if missing:
+                self._sleep(POLL)
+        return (), ""
+
     def await_end(self, profile: str, limit: float) -> bool:
         """Return whether no gateway serves a profile any more, within some seconds."""
         return self._await(profile, served=False, limit=limit) is not None
@@ -131,8 +147,7 @@ class ServedProfiles:
         deadline = begun + limit
         while True:
             gateway = self._observe((profile,))[profile]
-            seen = gateway.observation
-            if (seen is not None and seen.served_by is not None) is served:
+            if _is_served(gateway) is served:
                 return gateway
             is_late = self._now() >= deadline
             if is_late or (
@@ -160,6 +175,10 @@ class ServedProfiles:
 
 
 _CONFIRMED = {SERVE: "served", UNSERVE: "unserved"}
+
+
+def _is_served(gateway: Gateway) -> bool:
+    return gateway.observation is not None and gateway.observation.served_by is not None
 
 
 def marker_of(layout: Layout, profile: str) -> Path:

@@ -75,6 +75,13 @@ def uninstall_services(
     return Uninstalled(_in_order(outcomes, profiles), plan, change)
 
 
+def stops_with_its_service(world: SystemContext, profile: str) -> bool:
+    """Return whether `uninstall_services` stops the gateway of a profile: one started by hand goes on."""
+    gateway = survey(world, (profile,))[profile]
+    is_present = bool(service_files(world, gateway)) or _is_known(gateway)
+    return is_present and _runs_under_manager(gateway)
+
+
 def orphaned(world: SystemContext, manager: Manager, names: Iterable[str]) -> tuple[str, ...]:
     """Return the names without a profile that still have a service under a manager."""
     return tuple(

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, DELETED_FOLDER, PROFILES_FOLDER, ROOT_FOLDER
-from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT, USER_UNITS
 from hermes_profiles.hermes.version import BASE, HermesFacts
 
 from .names import DEFAULT
@@ -94,14 +93,6 @@ class Layout(NamedTuple):
     def alias_folder(self) -> Path:
         """Return the folder of the alias scripts."""
         return self.user_home / ".local" / "bin"
-
-    def service_files(self, name: str) -> tuple[Path, ...]:
-        """Return the service files that Hermes 0.19.0 writes for a profile: systemd units or launchd."""
-        suffix = "" if name == DEFAULT else f"-{name}"
-        if self.platform == "darwin":
-            return (self.user_home / LAUNCH_AGENTS / f"{LABEL}{suffix}.plist",)
-        unit = f"{UNIT}{suffix}.service"
-        return (self.user_home / USER_UNITS / unit, Path(SYSTEM_UNITS) / unit)
 
     @property
     def state(self) -> Path:

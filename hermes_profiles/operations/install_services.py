@@ -19,7 +19,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
-from hermes_profiles.fleet.uninstall import orphaned, uninstall_services
+from hermes_profiles.fleet.uninstall import orphaned, stops_with_its_service, uninstall_services
 from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, program_for
 from hermes_profiles.hermes.behaviours import Behaviour
@@ -32,7 +32,16 @@ from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult, fleet_result, gravest
-from .run_fleet import SETTLE, FleetRequest, run_fleet, standalone_warning
+from .run_fleet import (
+    SETTLE,
+    ConfirmWhole,
+    FleetRequest,
+    WholeGateway,
+    also_touched,
+    ask_whole,
+    run_fleet,
+    standalone_warning,
+)
 
 INSTALLED = (OutcomeKind.INSTALLED, OutcomeKind.ALREADY_INSTALLED)
 
@@ -123,17 +132,35 @@ def uninstall(
     group: str | None = None,
     *,
     dry_run: bool,
+    confirm: ConfirmWhole | None = None,
 ) -> FleetResult:
-    """Stop the gateways of these profiles and remove their services. A deleted profile can be named as well."""
+    """Stop the gateways of these profiles and remove their services. A deleted profile can be named as well.
+
+    `confirm`: is asked before a gateway ends that serves other profiles (None: not asked). Raises Refused without it.
+    """
     orphans = orphaned(session.world, session.due, names)
     rest = [name for name in names if name not in orphans]
     selected = session.selection(rest, excluded, group).profiles if rest or group or not orphans else ()
     profiles = (*selected, *orphans)
     session.recover(dry_run=dry_run)
     session.require_manager()
+    touched = _also_ended(session, profiles, None if dry_run else confirm)
     done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
     left = [problem for name in profiles for problem in system_leftovers(session.world, name)]
-    return fleet_result(done.outcomes, [*session.problems, *left], dry_run=dry_run, plan=done.plan, change=done.change)
+    return fleet_result(
+        done.outcomes, [*session.problems, *touched, *left], dry_run=dry_run, plan=done.plan, change=done.change
+    )
+
+
+def _also_ended(session: FleetSession, profiles: Sequence[str], confirm: ConfirmWhole | None) -> list[Problem]:
+    """Return the warning about other profiles whose gateway ends. Raises Refused where the user does not agree."""
+    one = session.one_gateway()
+    others = one.touched(profiles) if one is not None and one.server in profiles else ()
+    if one is None or not others or not stops_with_its_service(session.world, one.server):
+        return []
+    whole = WholeGateway("uninstall", one.server, others)
+    ask_whole(whole, confirm)
+    return [also_touched(whole, one)]
 
 
 def service_files(session: FleetSession, profile: str, options: ServiceOptions) -> RenderedService:

@@ -35,12 +35,13 @@ _UNCERTAIN = 5.0
 
 
 class WholeGateway(NamedTuple):
-    """A stop or restart of a gateway that serves more profiles than were selected.
+    """An action that stops or restarts a gateway which serves more profiles than were selected.
 
-    `server`: the profile it was started for; `others`: the served profiles outside the selection.
+    `verb`: the command; `server`: the profile the gateway was started for; `others`: the served profiles outside the
+    selection.
     """
 
-    verb: Verb
+    verb: str
     server: str
     others: tuple[str, ...]
 
@@ -118,7 +119,7 @@ class _FleetRun:
         for outcome in plan.outcomes:
             session.on_outcome(outcome)
         done = self._carry_out(launch, plan, gateways)
-        order = (*((one.server,) if one is not None else ()), *selection.profiles)
+        order = (*((one.server,) if one is not None else ()), *selection.profiles, *session.existing)
         outcomes = _in_order((*plan.outcomes, *done), tuple(dict.fromkeys(order)))
         return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings])
 
@@ -137,7 +138,7 @@ class _FleetRun:
         launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
         if members is None:
             return done
-        for outcome in members.after(plan, done):
+        for outcome in (*members.others(done), *members.after(plan, done)):
             session.on_outcome(outcome)
             done.append(outcome)
         return [members.with_served(outcome) for outcome in done]
@@ -151,10 +152,9 @@ class _FleetRun:
         others = one.touched(selection.profiles) if one.server in plan.driven else ()
         if not others or request.verb is Verb.START:
             return _standalone_remark(request.verb, plan, launch.gateways)
-        whole = WholeGateway(request.verb, one.server, others)
-        if request.confirm is not None and not request.dry_run and not request.confirm(whole):
-            raise Refused("not confirmed, nothing changed", code="not-confirmed")
-        return [*_standalone_remark(request.verb, plan, launch.gateways), _also_touched(whole, one)]
+        whole = WholeGateway(str(request.verb), one.server, others)
+        ask_whole(whole, request.confirm if not request.dry_run else None)
+        return [*_standalone_remark(request.verb, plan, launch.gateways), also_touched(whole, one)]
 
     def _observe(self, launch: StartGuard, selection: Selection) -> dict[str, Gateway]:
         """Return the gateways, once no gateway is about to exit.
@@ -242,13 +242,21 @@ class _ReportingBackend(ServiceBackend):
         return gateways
 
 
-def _also_touched(whole: WholeGateway, one: OneGateway) -> Problem:
-    what = "stops" if whole.verb is Verb.STOP else "restarts"
+def ask_whole(whole: WholeGateway, confirm: ConfirmWhole | None) -> None:
+    """Raise Refused where the user does not agree to an action on a whole gateway (None: is not asked)."""
+    if confirm is not None and not confirm(whole):
+        raise Refused("not confirmed, nothing changed", code="not-confirmed")
+
+
+def also_touched(whole: WholeGateway, one: OneGateway) -> Problem:
+    """Return the warning that an action on a whole gateway concerns profiles outside the selection."""
+    verb = Verb.RESTART if whole.verb == Verb.RESTART else Verb.STOP
+    what = "restarts" if verb is Verb.RESTART else "stops"
     return Problem(
         "whole-gateway",
         f"{one.title} also serves {', '.join(whole.others)}: this also {what} them",
         whole.server,
-        f"act on one profile alone with `hermes-gateways {whole.verb} {whole.others[0]}`",
+        f"act on one profile alone with `hermes-gateways {verb} {whole.others[0]}`",
     )
 
 

@@ -8,12 +8,12 @@ from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Sorted
-from hermes_profiles.fleet.served_profiles import ServedProfiles, failed
+from hermes_profiles.fleet.served_profiles import ALONE_HINT, ServedProfiles, failed
 from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.control_socket import RESCAN, ask
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext, survey
-from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED, OutcomeKind.ALREADY_RUNNING)
@@ -41,6 +41,7 @@ class MemberRun:
         self._existing = tuple(existing)
         self._report = report
         self._one = launch.one or OneGateway("")
+        self._others: frozenset[str] = frozenset()
 
     def before(self, plan: Sorted, *, off: Collection[str]) -> None:
         """Write what the one gateway must find when it starts, and have it let go of standalone profiles.
@@ -48,6 +49,8 @@ class MemberRun:
         `off`: disabled profiles, which it must not serve.
         """
         profiles = self._served()
+        if self._verb is not Verb.STOP and self._one.server in plan.driven:
+            self._others = self._expected(off) - {*plan.members, *plan.following, *plan.driven}
         if self._verb is not Verb.STOP and self._one.server in plan.driven and self._one.can_park:
             for name in sorted(self._one.members & {*off} - {*plan.members} - self._one.served):
                 profiles.mark(name)
@@ -57,6 +60,13 @@ class MemberRun:
         leaving = [name for name in plan.driven if name in self._one.served]
         if self._verb is Verb.START and leaving:
             self._let_go(leaving, profiles)
+
+    def _expected(self, off: Collection[str]) -> frozenset[str]:
+        """Return the profiles that the gateway serves once it is up again: those it serves, or else all members."""
+        if self._one.pid is not None:
+            return self._one.served
+        gateways = self._launch.gateways
+        return self._one.members - {*off} - {name for name in self._one.members if _is_parked(gateways[name])}
 
     def _let_go(self, names: Sequence[str], profiles: ServedProfiles) -> None:
         try:
@@ -79,6 +89,29 @@ class MemberRun:
             outcome = self._one_member(name, whole, broken)
             broken = broken or (outcome if outcome.outcome in _BAD and self._options.rolling else None)
             yield outcome
+
+    def others(self, done: Sequence[Outcome]) -> tuple[Outcome, ...]:
+        """Return the outcome of each profile outside the selection that the gateway no longer serves, once it is up.
+
+        A restart that loses such a profile has failed. A start warns: nothing says that it was served before.
+        """
+        whole = next((each for each in done if each.profile == self._one.server), None)
+        if whole is None or whole.outcome not in (OutcomeKind.STARTED, OutcomeKind.RESTARTED) or not self._others:
+            return ()
+        self._one = self._now(whole)
+        try:
+            missing, why = self._served().await_all(self._others, self._options.settle)
+        except KeyboardInterrupt:
+            text = "it was not seen to be served again"
+            return tuple(Outcome(name, OutcomeKind.INTERRUPTED, text) for name in sorted(self._others))
+        if not missing:
+            return ()
+        hint = ALONE_HINT if "alone" in why else f"read its log with `hermes-gateways logs {self._one.server}`"
+        if self._verb is Verb.START:
+            text = f"{', '.join(missing)}: {why}"
+            self._launch.warnings.append(Problem("not-served", text, self._one.server, hint))
+            return ()
+        return tuple(Outcome(name, OutcomeKind.FAILED, why, self._one.pid, hint=hint) for name in missing)
 
     def with_served(self, outcome: Outcome) -> Outcome:
         """Return the outcome of the gateway itself, once it is up, with the other profiles that it serves."""
@@ -140,6 +173,10 @@ class MemberRun:
         """Return the one gateway as it is now; the process is that of the outcome."""
         one = one_gateway(self._world, survey(self._world, self._existing))
         return (one or self._one)._replace(pid=whole.pid or (one.pid if one is not None else None))
+
+
+def _is_parked(gateway: Gateway) -> bool:
+    return gateway.observation is not None and gateway.observation.parked
 
 
 def planned_members(verb: Verb, plan: Sorted, one: OneGateway | None) -> list[Outcome]:

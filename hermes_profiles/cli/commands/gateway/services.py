@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout
+from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout, Yes
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
@@ -25,6 +25,8 @@ from hermes_profiles.operations.install_services import (
     system_units,
 )
 from hermes_profiles.operations.run_fleet import SETTLE
+
+from .start_stop import confirm_whole
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
@@ -129,11 +131,17 @@ def stage(
 def uninstall(
     session: FleetSession,
     targets: Targets,
+    yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Stop gateways and remove their services; the profiles stay. Also takes names of deleted profiles."""
+    """Stop gateways and remove their services; the profiles stay. Also takes names of deleted profiles.
+
+    Where one gateway serves all profiles (Hermes 0.21.4 and later), it asks when that gateway also serves profiles that
+    were not named.
+    """
+    confirm = None if yes else confirm_whole
     result = installing.uninstall(
-        session, targets.profiles or (), targets.excluded or (), targets.group, dry_run=dry_run
+        session, targets.profiles or (), targets.excluded or (), targets.group, dry_run=dry_run, confirm=confirm
     )
     return fleet_answer("uninstall", result, with_plan=True)
 

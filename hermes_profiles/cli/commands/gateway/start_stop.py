@@ -92,7 +92,7 @@ def stop(
     longer serves it. The stop of the gateway itself asks, when it also serves profiles that were not named.
     """
     request = FleetRequest(Verb.STOP, RunOptions(jobs=jobs, stop=timeout), force=force, dry_run=dry_run)
-    request = request._replace(confirm=None if yes else _confirm)
+    request = request._replace(confirm=None if yes else confirm_whole)
     return _answer(session, request, targets)
 
 
@@ -127,7 +127,7 @@ def restart(
     the gateway itself asks, when it also serves profiles that were not named.
     """
     request = options.request(Verb.RESTART, dry_run=dry_run, rolling=rolling)
-    confirm = None if yes else _confirm
+    confirm = None if yes else confirm_whole
     request = request._replace(start_stopped=start_stopped, only_old_code=stale, confirm=confirm)
     if stale and start_stopped:
         raise UsageProblem(
@@ -142,9 +142,9 @@ def _answer(session: FleetSession, request: FleetRequest, targets: Targets) -> A
     return run_answer(str(request.verb), run_fleet(session, request, targets.selected(session)))
 
 
-def _confirm(whole: WholeGateway) -> bool:
+def confirm_whole(whole: WholeGateway) -> bool:
     """Return True when the user agrees to act on profiles that were not named. Raises Refused otherwise."""
-    verb, server = str(whole.verb), whole.server
+    verb, server = whole.verb, whole.server
     question = f"the gateway of {server} also serves {', '.join(whole.others)}: {verb} all of them"
     require_yes(question, verb, yes=False, hint=f"use `hermes-gateways {verb} {server} --yes`")
     return True
