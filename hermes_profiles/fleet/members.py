@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.names import DEFAULT
 
-from .one_gateway import OneGateway
 from .outcomes import Outcome, OutcomeKind, Verb
+
+if TYPE_CHECKING:
+    from .one_gateway import OneGateway
 
 
 class MemberAction(StrEnum):

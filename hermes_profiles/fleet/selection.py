@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import NotFound
@@ -11,8 +11,10 @@ from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.services.manager import Activity
 
 from .members import MemberAction, member_action
-from .one_gateway import OneGateway
 from .outcomes import Outcome, OutcomeKind, Verb
+
+if TYPE_CHECKING:
+    from .one_gateway import OneGateway
 
 _UP = (GatewayState.RUNNING, GatewayState.DEGRADED, GatewayState.STARTING, GatewayState.UNSUPERVISED)
 # Without a process that is proven to be theirs.

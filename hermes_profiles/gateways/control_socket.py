@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import stat
 import time
 from collections.abc import Mapping
@@ -76,6 +75,8 @@ def ask(home: Path, verb: str, params: Mapping[str, Any] | None = None, *, timeo
 
 
 def _exchange(path: Path, request: bytes, timeout: float) -> bytes:
+    import socket
+
     deadline = time.monotonic() + timeout
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)

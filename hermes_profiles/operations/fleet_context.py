@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.fleet.selection import Selection, select
 from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
@@ -27,6 +26,7 @@ from .context import Session, user_home
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.one_gateway import OneGateway
+    from hermes_profiles.fleet.selection import Selection
     from hermes_profiles.services.spec import ServiceSpec
 
 
@@ -68,6 +68,8 @@ class FleetSession(Session):
 
     def selection(self, names: Iterable[str], excluded: Iterable[str], group: str | None) -> Selection:
         """Return the selected profiles."""
+        from hermes_profiles.fleet.selection import select
+
         groups = {name: of for name, (_, of) in self.meta.items()} if group is not None else {}
         return select(self.existing, names, excluded=excluded, group=group, groups=groups)
 

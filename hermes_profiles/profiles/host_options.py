@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hermes_profiles.hermes.files import CONFIG_FILE, PARKED_MARKER
 from hermes_profiles.model.truthy import is_truthy
 
-from .profile import read_sections
+from .home_files import HomeFiles
+
+_KEY = b"standalone"  # as YAML writes it, unless with escapes
 
 
 def is_parked(home: Path) -> bool:
@@ -15,7 +18,7 @@ def is_parked(home: Path) -> bool:
 
     Source: Hermes 0.21.5, hermes_cli/profiles.py, `profile_is_parked`.
     """
-    return (home / PARKED_MARKER).exists()
+    return os.path.exists(os.path.join(home, PARKED_MARKER))
 
 
 def is_standalone(home: Path) -> bool:
@@ -23,5 +26,9 @@ def is_standalone(home: Path) -> bool:
 
     Source: Hermes 0.21.5, hermes_cli/profiles.py, `profile_is_standalone`; earlier releases do not read the setting.
     """
-    gateway = read_sections(home / CONFIG_FILE, ("gateway",)).get("gateway")
+    files = HomeFiles(home)
+    raw = files.raw(CONFIG_FILE)
+    if not raw or not (_KEY in raw or b"\\" in raw):  # most fleets have no such profile, and parsing takes longest
+        return False
+    gateway = files.sections(CONFIG_FILE, ("gateway",)).get("gateway")
     return isinstance(gateway, dict) and is_truthy(gateway.get("standalone"))

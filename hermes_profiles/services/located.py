@@ -15,7 +15,6 @@ from hermes_profiles.profiles.regular_file import read_regular
 
 from .manager import Manager, ManagerKind
 from .naming import ServiceName
-from .parse_definition import parse_definition
 
 _LARGEST = 64 * 1024
 _FORMS = {
@@ -56,6 +55,8 @@ def _sets(kind: ManagerKind, path: Path, home: Path) -> bool:
 @lru_cache(maxsize=512)  # a file is parsed once for all profiles of a fleet
 def _home_in(kind: ManagerKind, path: Path, _changed: int, _size: int) -> str:
     """Return the home that a definition sets, "" without one. Drop-ins do not count: Hermes reads the unit alone."""
+    from .parse_definition import parse_definition  # a fleet without services needs no parser
+
     try:
         return parse_definition(kind, read_regular(path, _LARGEST)).home
     except OSError:
