@@ -288,6 +288,7 @@ function __hermes_profiles_check
         services.path-lacks 'program missing on the PATH of a service' \
         services.linger-off 'services that end with the session' \
         services.legacy-unit 'service name of an old Hermes release' \
+        services.unread-unit 'unit in a folder that Hermes does not read' \
         services.topology 'multiplexer setting not yet in effect' \
         services.standalone 'gateway of its own by a temporary setting' \
         services.no-systemd 'services without their manager' \

@@ -108,6 +108,7 @@ CHECKS: tuple[Check, ...] = (
     Check("services.path-lacks", _WARNING, "program missing on the PATH of a service", services.path_lacks),
     Check("services.linger-off", _WARNING, "services that end with the session", managers.linger_off),
     Check("services.legacy-unit", _WARNING, "service name of an old Hermes release", orphans.legacy_unit),
+    Check("services.unread-unit", _WARNING, "unit in a folder that Hermes does not read", orphans.unread_unit),
     Check("services.topology", _INFO, "multiplexer setting not yet in effect", topology.topology_mismatch),
     Check("services.standalone", _INFO, "gateway of its own by a temporary setting", update_day.standalone),
     Check("services.no-systemd", _INFO, "services without their manager", managers.no_systemd),

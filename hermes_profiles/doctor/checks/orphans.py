@@ -5,12 +5,13 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from hermes_profiles.doctor.facts.services import SYSTEM, Definition, ServiceLeftover
+from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, ServiceLeftover
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RemoveService, Repair, Severity
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.services.manager import Activity, ManagerKind
+from hermes_profiles.services.naming import unit_folder
 
 _RUNNING = (Activity.ACTIVE, Activity.ACTIVATING, Activity.DEACTIVATING)
 
@@ -61,6 +62,10 @@ def _orphan(facts: Facts, service: Definition) -> Finding:
 
 def removal_command(facts: Facts, service: Definition) -> str:
     """Return the command that removes a service."""
+    kept = facts.services.main(service.profile or "")
+    if kept is not None and kept.unit == service.unit and kept.path != service.path:
+        # A unit of the same name in another folder: systemd and our commands act on the other file.
+        return f"{shlex.join(['rm', *(str(file) for file, _ in service.files)])} && systemctl --user daemon-reload"
     if service.scope != SYSTEM and service.is_own_name and service.profile is not None:
         option = "" if service.manager is facts.services.manager else f" --manager {service.manager}"
         return f"hermes-gateways uninstall {service.profile}{option}"
@@ -124,6 +129,28 @@ def _can_start(service: Definition) -> bool:
 def _service_label(service: Definition) -> str:
     scope = "the system's" if service.scope == SYSTEM else "the user's"
     return f"{service.path.name} of {scope} {service.manager}"
+
+
+def unread_unit(facts: Facts) -> Iterator[Finding]:
+    """Find units in a folder that the installed Hermes does not read, because of XDG_CONFIG_HOME."""
+    read = unit_folder(facts.layout.user_home, facts.environment, facts.update.hermes)
+    for profile in facts.profiles:
+        units = [each for each in facts.services.of(profile) if each.manager is ManagerKind.SYSTEMD]
+        units = [each for each in units if each.scope == USER and each.is_own_name]
+        if not units or any(each.path.parent == read for each in units):
+            continue
+        service = units[0]
+        start = " --start" if _can_start(service) else ""
+        yield Finding(
+            f"the unit of {profile} is in {service.path.parent}, and the installed Hermes reads {read}:"
+            " `hermes gateway` and `hermes update` do not find it",
+            Fix(
+                f"install it again, which writes it to {read}",
+                f"hermes-gateways uninstall {profile} && hermes-gateways install {profile}{start}",
+            ),
+            profiles=(profile,),
+            evidence=(Evidence(profile, str(service.path)),),
+        )
 
 
 def legacy_unit(facts: Facts) -> Iterator[Finding]:

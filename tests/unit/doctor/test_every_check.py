@@ -37,6 +37,7 @@ ELSEWHERE: dict[str, str] = {
     "services.not-reloaded": "test_services_repair.py",
     "services.skipped-by-multiplexer": "test_services_topology.py",
     "services.topology": "test_services_topology.py",
+    "services.unread-unit": "test_services_folders.py",
     "security.foreign-owner": "test_security_facts.py",
     "runtime.deaf": "test_runtime_live.py",
     "runtime.silent": "test_runtime_live.py",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.fleet.outdated import CodeAge, code_ages
+from hermes_profiles.fleet.outdated import CodeAge, code_ages, only_old_code
+from hermes_profiles.fleet.selection import Sorted
 from hermes_profiles.gateways.hermes_files import StateRecord, state_record
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.processes import Process
@@ -84,6 +85,41 @@ def test_launcher_installation_without_a_record_is_compared_by_its_reflog(tmp_pa
     os.utime(log, (NOW - 10, NOW - 10))
     assert _age(_launched(code)).newer is not None
     assert _age(_launched(code), started=NOW - 5) == CodeAge()
+
+
+def _one_gateway(code: Path, commit: str) -> dict[str, Gateway]:
+    """Return the gateway of default, which runs a commit, and two profiles that it serves."""
+    process = Process(7, 1.0, "S", 1, _launched(code), {})
+    record = StateRecord(7, 1.0, "running", "", 0, (), (), commit=commit, version="0.22.2")
+    seen = GatewayFacts("default", process=process, runtime=record, now=NOW, started_at=NOW - 50)
+    served = {
+        name: Gateway(name, GatewayState.SERVED, 7, observation=GatewayFacts(name, served_by=7))
+        for name in ("ops", "work")
+    }
+    return {"default": Gateway("default", GatewayState.RUNNING, 7, process=process, observation=seen), **served}
+
+
+def test_served_profiles_follow_the_gateway_that_runs_old_code(tmp_path: Path) -> None:
+    gateways = _one_gateway(_checkout(tmp_path), OLD)
+    plan, reasons = only_old_code(Sorted(("default",), (), (), ("ops", "work")), gateways)
+    assert plan == Sorted(("default",), (), (), ("ops", "work"))
+    assert reasons == {"default": f"it was started before its Hermes changed to commit {NEW[:10]}"}
+
+
+def test_served_profiles_are_skipped_beside_a_gateway_that_runs_the_installed_code(tmp_path: Path) -> None:
+    gateways = _one_gateway(_checkout(tmp_path), NEW)
+    plan, reasons = only_old_code(Sorted(("default",), (), (), ("ops", "work")), gateways)
+    assert plan.driven == plan.following == plan.members == () and reasons == {}
+    assert {each.profile: each.detail for each in plan.outcomes} == {
+        "default": "it runs the installed code",
+        "ops": "it runs in the gateway that serves it",
+        "work": "it runs in the gateway that serves it",
+    }
+
+
+def test_served_profile_alone_is_not_taken_in_again_for_old_code(tmp_path: Path) -> None:
+    plan, _ = only_old_code(Sorted((), (), ("work",)), _one_gateway(_checkout(tmp_path), OLD))
+    assert plan.driven == plan.members == () and [each.profile for each in plan.outcomes] == ["work"]
 
 
 def test_state_record_has_commit_and_version(tmp_path: Path) -> None:
