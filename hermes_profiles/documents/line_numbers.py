@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
-from hermes_profiles.documents.yaml.fast_reader import EVERYTHING, read_simple_sections
+from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
 from hermes_profiles.model.errors import DocumentError
 
 _YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
@@ -32,7 +32,8 @@ def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
 
 def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:
     """Return the line of the key at a path of a YAML document, None when the path does not exist."""
-    if not any(key.startswith("[") for key in path) and read_simple_sections(raw, EVERYTHING) is not None:
+    # The lines of one section are found by their indentation where that section and all top-level keys are plain.
+    if not any(key.startswith("[") for key in path) and read_simple_sections(raw, path[:1]) is not None:
         return _plain_line(raw.decode(), path)
     from hermes_profiles.documents.yaml.document import YamlDocument
 
