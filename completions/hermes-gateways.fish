@@ -91,7 +91,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show 
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a upgrade-check -d 'Show which Hermes serves this root, what `hermes update` will do to its services, and what it left'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write a service for every profile and load it; a second run changes nothing'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write the service of every gateway and load it; a second run changes nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'

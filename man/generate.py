@@ -42,13 +42,13 @@ object.
 
 `hermes-gateways`(1) runs the gateways of the profiles.""",
     "hermes-gateways": """\
-Every Hermes profile has a gateway: the process that answers on its chat channels. `hermes-gateways` gives each one a
-service (systemd, launchd or the bundled supervisord). It starts, stops, restarts and shows all of them with one
-command.
+A gateway is the process that answers on the chat channels of a profile, or of all profiles (Hermes 0.21.4 and later).
+`hermes-gateways` runs each gateway as a service (systemd, launchd or the bundled supervisord). It starts, stops,
+restarts and shows all of them with one command.
 
 Commands take names of profiles. Without names they mean all profiles that are not disabled. One failure never stops
 the rest. A start counts as successful when the gateway has been seen up and settled. When two profiles hold one bot or
-one port, the later one starts without it, and the answer says so.
+one port, the later one does not get it, and the answer says so.
 
 The answer goes to standard output, everything else to standard error. `--json` prints the answer as one JSON object.
 `hermes-profiles`(1) manages the profiles.""",

@@ -70,7 +70,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
         "gateway.upgrade_check:upgrade_check", "Show what `hermes update` does to services", _RUN
     ),
     "logs": CommandEntry("gateway.logs:logs", "Show the logs of all as one stream", _RUN),
-    "install": CommandEntry("gateway.services:install", "Install a service for every profile", _SERVICES),
+    "install": CommandEntry("gateway.services:install", "Install the services of all gateways", _SERVICES),
     "uninstall": CommandEntry("gateway.services:uninstall", "Stop gateways and remove their services", _SERVICES),
     "stage": CommandEntry("gateway.services:stage", "Write service files without loading them", _SERVICES),
     "print": CommandEntry("gateway.services:print_service", "Print the files of a profile's service", _SERVICES),
@@ -104,12 +104,12 @@ See also: `hermes-gateways --help` (start, stop and watch all gateways)""",
 )
 HERMES_GATEWAYS = CliProgram(
     "hermes-gateways",
-    "One service for every profile's gateway, and one command for all of them.",
+    "The gateways of all profiles as services, and one command for all of them.",
     _GATEWAY_COMMANDS,
     _CALLED_BY_SERVICES,
     """Examples:
 
-  hermes-gateways install --start   a service for every profile, started
+  hermes-gateways install --start   install and start the services
   hermes-gateways status
   hermes-gateways restart --rolling
   hermes-gateways stop work

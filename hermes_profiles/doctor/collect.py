@@ -19,6 +19,7 @@ from hermes_profiles.doctor.probes.files import probe_files
 from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.gateways.hermes_install import installed_code
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
@@ -61,7 +62,10 @@ class FactCollector:
         services = self._probe("services", lambda: probe_services(context, profiles, inventory), ServiceFacts())
         code = self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None)
         update = self._probe("settings of updates", lambda: probe_update(context, names, managed, code), UpdateFacts())
-        multiplexing = bool(services.multiplexing or services.serves)
+        # From PROFILE_INGRESS on, access to a profile is read from that profile alone.
+        shares_access = bool(services.multiplexing or services.serves) and not (
+            code is not None and code.facts.has(Behaviour.PROFILE_INGRESS)
+        )
         return Facts(
             layout,
             context.catalog,
@@ -76,7 +80,7 @@ class FactCollector:
             self._probe("locks, ports and logins", lambda: probe_identities(context, profiles), IdentityFacts()),
             services,
             self._probe("runtime files", lambda: probe_runtime(context, profiles), RuntimeFacts()),
-            self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=multiplexing), TeamFacts()),
+            self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=shares_access), TeamFacts()),
             code,
             tuple(self._failures),
             update,

@@ -34,6 +34,7 @@ class Behaviour(StrEnum):
     PARKS_PROFILES = "parks-profiles"
     LAUNCHERS = "launchers"
     ROOTS_COEXIST = "roots-coexist"
+    CHANNELS_LEFT_CORE = "channels-left-core"
 
 
 class Marker(NamedTuple):
@@ -200,5 +201,13 @@ BEHAVIOURS = (
         Marker("gateway/host_attach.py", "def launched_by_other_tenant"),
         "the gateway of a root starts beside that of another root of the account, which has the host lock",
         "names the other root only where its lock keeps a gateway from starting",
+    ),
+    BehaviourFact(
+        Behaviour.CHANNELS_LEFT_CORE,
+        (0, 22, 0),
+        Marker("hermes_cli/left_core_migration.py"),
+        "Home Assistant is a plugin of its own; `hermes update` and the start of a gateway install it for a profile "
+        "that has `HASS_TOKEN`",
+        "goes on to count the channel as on, because the next start can connect it",
     ),
 )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require
@@ -24,7 +25,8 @@ from .context import Session
 class NewMembers(NamedTuple):
     """The result of creating members.
 
-    `team`: with the new members; `served`: one gateway serves all profiles; `adopted`: a running one takes them in.
+    `team`: with the new members; `served`: one gateway serves all profiles; `adopted`: a running one takes them in;
+    `one_gateway`: the installed Hermes has one gateway for all.
     """
 
     team: Team
@@ -34,6 +36,7 @@ class NewMembers(NamedTuple):
     change: ChangeResult
     warnings: tuple[Problem, ...]
     adopted: bool = False
+    one_gateway: bool = False
 
 
 def team_context(session: Session, lead: str) -> CloneContext:
@@ -86,4 +89,5 @@ def add_new_members(
         change,
         tuple(pool.warnings),
         host is not None,
+        session.layout.installed().has(Behaviour.ONE_GATEWAY),
     )

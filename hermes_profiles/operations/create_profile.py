@@ -14,6 +14,7 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_existing_name, check_new_name
@@ -54,12 +55,17 @@ class PlannedProfile(NamedTuple):
 
 
 class CreatedProfile(NamedTuple):
-    """A new profile, or its dry run. `server`: the profile whose running gateway takes it in by itself, or None."""
+    """A new profile, or its dry run.
+
+    `server`: the profile whose running gateway takes it in by itself, or None; `one_gateway`: the installed Hermes has
+    one gateway for all profiles.
+    """
 
     planned: PlannedProfile
     change: ChangeResult
     warnings: tuple[Problem, ...]
     server: str | None = None
+    one_gateway: bool = False
 
 
 def create_profile(
@@ -80,7 +86,8 @@ def create_profile(
     if host is not None and not dry_run:
         host.rescan()
     server = host.profile if host is not None else None
-    return CreatedProfile(planned, change, (*recovered, *planned.warnings), server)
+    one_gateway = session.layout.installed().has(Behaviour.ONE_GATEWAY)
+    return CreatedProfile(planned, change, (*recovered, *planned.warnings), server, one_gateway)
 
 
 def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:

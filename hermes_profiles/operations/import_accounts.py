@@ -13,6 +13,7 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import steps_to_trash_files, trash_entries
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.profiles.lifecycle import unused_trash_id
@@ -52,13 +53,15 @@ class ImportRequest(NamedTuple):
 class ImportResult(NamedTuple):
     """The result of an import. `logins`: member → providers to log in with.
 
-    `change`: None when an account cannot be imported, and therefore none was.
+    `change`: None when an account cannot be imported, and therefore none was; `one_gateway`: the installed Hermes has
+    one gateway for all profiles.
     """
 
     found: ImportPlan
     logins: Mapping[str, Sequence[str]]
     change: ChangeResult | None
     warnings: tuple[Problem, ...]
+    one_gateway: bool = False
 
 
 def _reading(session: Session, request: ImportRequest, team: Team, catalog: Catalog) -> SourceAccounts:
@@ -104,7 +107,8 @@ def import_accounts(session: Session, request: ImportRequest, *, chosen: bool, d
             dry_run=dry_run,
             check=lambda: check_accounts(layout, catalog, team, [candidate.account for _, candidate in found.new]),
         )
-    return ImportResult(found, logins, change, (*warnings, *found.notes, *advice))
+    one_gateway = layout.installed().has(Behaviour.ONE_GATEWAY)
+    return ImportResult(found, logins, change, (*warnings, *found.notes, *advice), one_gateway)
 
 
 def _of_profile(session: Session, request: ImportRequest, *, chosen: bool) -> ImportRequest:

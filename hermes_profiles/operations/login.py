@@ -14,6 +14,7 @@ from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, tempo
 from hermes_profiles.changes.trash import steps_to_trash_found
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.topology import configured
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
@@ -231,7 +232,7 @@ def _policy_warnings(session: Session, member: str, account: Account, login: New
     hint = f"set the users who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"
     if policy == "open":
         yield Problem("open-policy", f"every user who writes to {member} is answered, at your expense", member, hint)
-    if policy == "pairing" and _is_multiplexed(session):
+    if policy == "pairing" and _is_multiplexed(session) and not _reads_own_approvals(session):
         yield Problem(
             "no-pairing",
             f"a user who writes to {member} gets a code that cannot be approved: Hermes 0.19.0 looks for it "
@@ -245,6 +246,11 @@ def _policy_warnings(session: Session, member: str, account: Account, login: New
             f"the set-up also set {', '.join(login.other)}: no part of an account, so it was left out",
             member,
         )
+
+
+def _reads_own_approvals(session: Session) -> bool:
+    """Return whether a gateway for all profiles reads the approvals of each profile from that profile."""
+    return session.layout.installed().has(Behaviour.PROFILE_INGRESS)
 
 
 def _is_multiplexed(session: Session) -> bool:

@@ -9,6 +9,8 @@ from hermes_profiles.changes.plan import describe
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.model.text import first_names
 
+from .gateway_steps import nothing_to_install
+
 if TYPE_CHECKING:
     from hermes_profiles.operations.create_profile import CreatedProfile
 
@@ -25,6 +27,8 @@ def created_data(done: CreatedProfile) -> dict[str, Any]:
         data = _empty_data(planned.name, str(planned.home), dry_run=change.dry_run)
     if done.server is not None:
         data["next_steps"] = list(_served_steps(data, planned.name, done.server))
+    elif done.one_gateway:
+        data["next_steps"] = [*_without_service(data, planned.name), nothing_to_install((planned.name,))]
     if planned.alias is not None:
         data["alias"] = str(planned.alias)
     if change.dry_run:
@@ -36,12 +40,15 @@ def created_data(done: CreatedProfile) -> dict[str, Any]:
 
 def _served_steps(data: Mapping[str, Any], name: str, server: str) -> Iterator[str]:
     """Yield the next steps of a profile that a running gateway takes in: it needs no service."""
-    for step in data["next_steps"]:
-        if f"hermes-gateways install {name}" not in step:
-            yield step
+    yield from _without_service(data, name)
     yield f"nothing to start: the gateway of {server} serves it within 30 s; see hermes-gateways status {name}"
     if any(row["name"] == API_SERVER_PORT for row in data["env"]["assigned"]):
         yield f"its API: /p/{name}/v1 of that gateway, with its own key; {API_SERVER_PORT} counts without it only"
+
+
+def _without_service(data: Mapping[str, Any], name: str) -> list[str]:
+    """Return the next steps without that of a service of its own."""
+    return [step for step in data["next_steps"] if f"hermes-gateways install {name}" not in step]
 
 
 def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:

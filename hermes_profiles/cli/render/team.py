@@ -17,6 +17,7 @@ from hermes_profiles.teams.model import Team
 from hermes_profiles.teams.pool import Pool
 
 from .changes import change_data, change_row, change_text
+from .gateway_steps import gateway_commands
 
 
 def new_members_answer(command: tuple[str, ...], made: NewMembers, home: str | None) -> Answer:
@@ -26,7 +27,9 @@ def new_members_answer(command: tuple[str, ...], made: NewMembers, home: str | N
         "team": team_row(made.team),
         "members": rows,
         "pool": pool_row(made.pool),
-        "next_steps": next_steps(made.team, rows, home, served=made.served, adopted=made.adopted),
+        "next_steps": next_steps(
+            made.team, rows, home, served=made.served, adopted=made.adopted, one_gateway=made.one_gateway
+        ),
     } | change_data(made.change)
     return Answer(Result(command, data, list(made.warnings)), lambda: members_lines(data))
 
@@ -166,18 +169,19 @@ def next_steps(
     *,
     served: bool = False,
     adopted: bool = False,
+    one_gateway: bool = False,
 ) -> list[str]:
     """Return the commands that complete new members: an account and logins of their own, and gateways.
 
     `home`: the value of `--home`; `served`: a multiplexer serves all profiles of this root; `adopted`: a running one
-    takes in new profiles by itself.
+    takes in new profiles by itself; `one_gateway`: the installed Hermes has one gateway for all.
     """
-    commands = _next_commands(team, rows, served=served, adopted=adopted)
+    commands = _next_commands(team, rows, served=served, adopted=adopted, one_gateway=one_gateway)
     return [f"{what}: {command_at(command, home)}" for what, command in commands]
 
 
 def _next_commands(
-    team: Team, rows: Sequence[Mapping[str, Any]], *, served: bool, adopted: bool
+    team: Team, rows: Sequence[Mapping[str, Any]], *, served: bool, adopted: bool, one_gateway: bool
 ) -> Iterator[tuple[str, str]]:
     names = [row["profile"] for row in rows]
     without = [row["profile"] for row in rows if not row["account"]]
@@ -190,12 +194,13 @@ def _next_commands(
         yield f"log {names[0]} in with {provider}{others}", f"hermes -p {names[0]} auth add {provider}"
     if names and adopted:
         yield "the running gateway serves them within 30 s", f"hermes-gateways status {' '.join(names)}"
+    elif names and one_gateway:
+        yield from gateway_commands(names, one_gateway=True)
     elif names and served:
         # It pins settings that default's variables would override, and restarts the multiplexer.
         yield "have the one gateway for all take them in", "hermes-profiles team run-mode multiplex"
     elif names:
-        yield "a gateway for each, now and at boot", f"hermes-gateways install {' '.join(names)} --start"
-        yield "or one gateway for all", "hermes-profiles team run-mode multiplex"
+        yield from gateway_commands(names, one_gateway=False)
     elif team.lead:
         yield "add members", f"hermes-profiles team add NAME --team {team.name}"
 

@@ -14,6 +14,7 @@ from hermes_profiles.teams.imports.plan import ImportPlan
 from hermes_profiles.teams.imports.select import TAKEN
 
 from .changes import change_data
+from .gateway_steps import gateway_commands
 
 _REFUSALS = (TAKEN, "exists")
 _STOP = "stop OpenClaw first: two programs on one account take each other's messages"
@@ -21,7 +22,7 @@ _STOP = "stop OpenClaw first: two programs on one account take each other's mess
 
 def import_answer(kind: str, done: ImportResult, *, dry_run: bool) -> Answer:
     """Return the answer of an import; `kind`: where the accounts came from."""
-    data = data_of(done.found, kind, done.logins, dry_run=dry_run)
+    data = data_of(done.found, kind, done.logins, dry_run=dry_run, one_gateway=done.one_gateway)
     warnings = list(done.warnings)
     if done.change is None:
         return Answer(Result(COMMAND, data, warnings, errors_of(done.found), exit_code_of(done.found)))
@@ -29,8 +30,10 @@ def import_answer(kind: str, done: ImportResult, *, dry_run: bool) -> Answer:
     return Answer(Result(COMMAND, data, warnings), lambda: import_lines(data))
 
 
-def data_of(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool) -> dict[str, Any]:
-    """Return the JSON data of an import."""
+def data_of(
+    found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, dry_run: bool, one_gateway: bool = False
+) -> dict[str, Any]:
+    """Return the JSON data of an import; `one_gateway`: the installed Hermes has one gateway for all."""
     team = found.team
     new = [] if found.bad else [_row(name, each, "imported") for name, each in found.new]
     return {
@@ -45,7 +48,7 @@ def data_of(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *
         "left_out": [{"account": each.id, "reason": each.reason} for each in found.left_out],
         "changed": False,
         "dry_run": dry_run,
-        "next_steps": _next_steps(found, kind, logins) if new else [],
+        "next_steps": _next_steps(found, kind, logins, one_gateway=one_gateway) if new else [],
     }
 
 
@@ -61,14 +64,13 @@ def _row(name: str, candidate: Candidate, outcome: str) -> dict[str, Any]:
     }
 
 
-def _next_steps(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]]) -> list[str]:
-    names = " ".join(name for name, _ in found.new)
+def _next_steps(found: ImportPlan, kind: str, logins: Mapping[str, Sequence[str]], *, one_gateway: bool) -> list[str]:
+    names = [name for name, _ in found.new]
     steps = [_STOP] if kind == "openclaw" else []
     for name, providers in logins.items():
         steps += [f"log in: hermes -p {name} auth add {provider}" for provider in providers]
-    steps.append(f"a gateway for each, now and at boot: hermes-gateways install {names} --start")
-    steps.append("or one gateway for all: hermes-profiles team run-mode multiplex")
-    return steps
+    commands = gateway_commands(names, one_gateway=one_gateway)
+    return [*steps, *(f"{what}: {command}" for what, command in commands)]
 
 
 def errors_of(found: ImportPlan) -> list[Problem]:

@@ -12,8 +12,10 @@ from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of
 from hermes_profiles.gateways.processes import STOPPED
 from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTING, LOST, PAUSED
+from hermes_profiles.model.names import DEFAULT
 
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
 _REPORTED_PID = re.compile(r"\(PID (\d{1,10})\)")
@@ -153,6 +155,15 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _service_fix(facts: Facts, name: str) -> Fix:
+    """Return the fix for a gateway without a service; a named profile gets none on a Hermes with one gateway."""
+    own = name == DEFAULT or name in facts.update.settings.standalone
+    if own or not facts.update.hermes.has(Behaviour.ONE_GATEWAY):
+        return Fix("install a service for it", f"hermes-gateways install {name}")
+    commands = f"hermes-gateways stop {name} --yes && hermes-gateways install {DEFAULT} --start"
+    return Fix(f"stop it, and have a service of {DEFAULT} serve all profiles", commands)
+
+
 def unsupervised(facts: Facts) -> Iterator[Finding]:
     """Find gateways that no service manager restarts, where a manager is available."""
     for profile, gateway, _ in _running(facts):
@@ -160,7 +171,7 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
         if gateway.state is not GatewayState.UNSUPERVISED or service is None:  # no manager, no service
             continue
         message = f"the gateway of {name} was started by hand: it is not restarted after a crash or a reboot"
-        fix = Fix("install a service for it", f"hermes-gateways install {name}")
+        fix = _service_fix(facts, name)
         if service.installed:
             message = f"the gateway of {name} runs outside its service: it is not restarted after a crash"
             fix = Fix("restart it under its service", f"hermes-gateways restart {name}")

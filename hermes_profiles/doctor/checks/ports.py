@@ -15,6 +15,7 @@ from hermes_profiles.doctor.findings import Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import join_names, plural, process_label
 from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT
 
@@ -45,7 +46,8 @@ def _shared(facts: Facts, locator: SettingLocator, port: int, claims: Claims) ->
     off = [name for name in profiles if facts.profiles[name].disabled]
     if off:
         parts.append(f"{join_names(off)} {plural(off, 'is', 'are')} disabled")
-    if len(enabled) > 1 and are_served_together(facts, enabled):
+    together = len(enabled) > 1 and are_served_together(facts, enabled)
+    if together and not facts.update.hermes.has(Behaviour.PROFILE_INGRESS):
         # Hermes 0.19.0, gateway/run.py `_start_one_profile_adapters`: a secondary profile with a listener is refused.
         skipped = [name for name in enabled if name != DEFAULT]
         parts.append(f"the multiplexer skips {join_names(skipped)} completely because of it")

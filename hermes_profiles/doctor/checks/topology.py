@@ -130,7 +130,8 @@ def _why_skipped(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
             "start it", "hermes-gateways start default"
         )
     others = "the default gateway serves the other profiles"
-    ports = sorted({claim.channel for claim in profile.held.ports})
+    ingress = facts.update.hermes.has(Behaviour.PROFILE_INGRESS)
+    ports = [] if ingress else sorted({claim.channel for claim in profile.held.ports})
     if ports:
         why = f"{others} and skips profiles with a channel that listens on a port ({', '.join(ports)})"
         command = f"hermes-profiles config set {profile.name} platforms.{ports[0]}.enabled false"
@@ -144,9 +145,10 @@ def _why_skipped(facts: Facts, profile: ProfileFacts) -> tuple[str, Fix]:
         if variables and not wins:
             command = f"hermes-profiles env unset {profile.name} {' '.join(variables)}"
         return why, Fix("disable that channel, then restart default", command)
-    return f"{others}, but started before this profile existed", Fix(
-        "restart the default gateway", "hermes-gateways restart default"
-    )
+    why = f"{others}, but does not report this one"
+    if not facts.update.hermes.has(Behaviour.ADOPTS_PROFILES):
+        why = f"{others}, but started before this profile existed"
+    return why, Fix("restart the default gateway", "hermes-gateways restart default")
 
 
 def topology_mismatch(facts: Facts) -> Iterator[Finding]:

@@ -54,7 +54,10 @@ _Secrets = dict[bytes, tuple[str, str]]
 
 
 def probe_teams(context: DoctorContext, profiles: Mapping[str, ProfileFacts], *, multiplexing: bool) -> TeamFacts:
-    """Return the facts of the teams of a root. `multiplexing`: a multiplexer serves the root or is configured."""
+    """Return the facts of the teams of a root.
+
+    `multiplexing`: a multiplexer serves the root or is configured, and gives members settings of default.
+    """
     teams = teams_in({name: profile.files.sections(PROFILE_FILE, (TEAM, TEAMS)) for name, profile in profiles.items()})
     if not teams.by_name:
         return TeamFacts()

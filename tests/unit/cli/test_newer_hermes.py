@@ -41,7 +41,7 @@ def test_profiles_are_shown_beside_a_newer_release(world: CommandRoot, words: tu
     assert "telegram" in done.stdout or "slack" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["status"])
+@pytest.mark.parametrize("command", ["status", "list", "upgrade-check"])
 def test_gateway_commands_answer_beside_a_newer_release(world: CommandRoot, command: str) -> None:
     done = world.runner.gateways(command, "--json")
     assert done.json["errors"] == [] and done.data, done
@@ -53,9 +53,48 @@ def test_status_expects_one_gateway_for_all(world: CommandRoot) -> None:
     assert {row["profile"]: row["state"] for row in answer["gateways"]} == {"default": "stopped", "work": "stopped"}
 
 
+def test_upgrade_check_names_the_release_and_one_gateway(world: CommandRoot) -> None:
+    done = world.runner.gateways("upgrade-check", "--json")
+    assert done.data["hermes"]["version"] == NEWER, done
+    assert "one gateway serves all profiles" in world.runner.gateways("upgrade-check").stdout
+
+
+def test_status_offers_one_service_for_all(world: CommandRoot) -> None:
+    assert "installs and starts one for all profiles" in world.runner.gateways("status").stdout
+
+
+@pytest.mark.parametrize("words", [("create", "new"), ("clone", "default", "new")], ids=" ".join)
+def test_new_profile_needs_no_service(world: CommandRoot, words: tuple[str, ...]) -> None:
+    steps = world.call(*words, "--json").data["next_steps"]
+    assert not [step for step in steps if "install new" in step]
+    assert steps[-1] == (
+        "nothing to install for it: the gateway of default serves it; run that, now and at boot: "
+        "hermes-gateways install default --start"
+    )
+
+
+def test_new_members_need_no_service(world: CommandRoot) -> None:
+    done = world.call("team", "create", "family", "--members", "mum,dad", "--json")
+    assert done.data["next_steps"][-1].endswith(
+        "serves them; run that, now and at boot: hermes-gateways install default --start"
+    ), done
+    assert "run-mode" not in done.stdout
+
+
+def test_imported_members_need_no_service(world: CommandRoot, tmp_path: Path) -> None:
+    table = tmp_path / "accounts.csv"
+    table.write_text("account_id,token,member\nb0f5860fdecb@im.bot,CANARY-token-of-mum,mum\n")
+    done = world.call("team", "import", "csv", str(table), "--json")
+    assert done.data["next_steps"][-1].endswith(
+        "serves it; run that, now and at boot: hermes-gateways install default --start"
+    ), done
+
+
 def test_install_runs_the_launcher_of_a_newer_release(world: CommandRoot) -> None:
     done = world.runner.gateways("install", "--dry-run", "--json")
     assert "Traceback" not in done.stdout
     outcomes = {row["profile"]: row["outcome"] for row in done.data["outcomes"]}
-    assert outcomes["default"] == "would-install"
+    assert outcomes == {"default": "would-install", "work": "skipped"}
+    detail = next(row["detail"] for row in done.data["outcomes"] if row["profile"] == "work")
+    assert detail.endswith("; nothing to install"), detail
     assert world.runner.gateways("print", "default").stdout.count(str(code_of(world) / ".hermes/bin/hermes")) >= 1

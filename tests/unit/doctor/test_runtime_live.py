@@ -20,12 +20,15 @@ from runtime_cases import NOBODY, aged, pid_record
 from hermes_profiles.doctor.checks import gateway_health, runtime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
+from hermes_profiles.doctor.facts.update_day import UpdateFacts
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.fleet.outdated import code_of
 from hermes_profiles.gateways.hermes_files import PidRecord
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import Process, Usage
+from hermes_profiles.hermes.version import facts_of
+from hermes_profiles.multiplex.update_settings import UpdateSettings
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 
@@ -307,6 +310,7 @@ class _Facts:
     def __init__(self, *profiles: ProfileFacts) -> None:
         self.profiles = {each.name: each for each in profiles}
         self.runtime = RuntimeFacts()
+        self.update = UpdateFacts()
 
 
 MB = 1024**2
@@ -342,3 +346,17 @@ def test_unsupervised_gateway_is_reported(installed: bool, severity: str | None)
     (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
     assert found.profiles == ("a",) and found.severity == severity
     assert found.fix.command == f"hermes-gateways {'restart' if installed else 'install'} a"
+
+
+@pytest.mark.parametrize(("version", "standalone", "command"), [
+    ((0, 21, 3), (), "hermes-gateways install a"),
+    ((0, 21, 4), (), "hermes-gateways stop a --yes && hermes-gateways install default --start"),
+    ((0, 21, 4), ("a",), "hermes-gateways install a"),
+])  # fmt: skip
+def test_unsupervised_gateway_gets_a_service_where_hermes_has_one(
+    version: tuple[int, int, int], standalone: tuple[str, ...], command: str
+) -> None:
+    facts = _Facts(profile("a", Usage(), installed=False))
+    facts.update = UpdateFacts(facts_of(version), UpdateSettings(standalone=frozenset(standalone)))
+    (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
+    assert found.fix.command == command

@@ -98,7 +98,11 @@ def install(
     force: ForceFiles = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Write a service for every profile and load it; a second run changes nothing."""
+    """Write the service of every gateway and load it; a second run changes nothing.
+
+    Where one gateway serves all profiles (Hermes 0.21.4 and later), that is one service. A named profile gets its own
+    there only with `gateway.standalone`.
+    """
     options = service.options()._replace(enable=enable)
     request = InstallRequest(options, boot_stagger, force, start, timeout, dry_run)
     if system and start:

@@ -11,6 +11,7 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.gateways import gateway_lines, short_lines, status_data
+from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -92,4 +93,5 @@ def _first_step(data: dict[str, Any], home: str | None) -> Iterator[str]:
     if rows and all(row["state"] == "stopped" and not row["service"]["installed"] for row in rows):
         yield ""
         command = command_at("hermes-gateways install --start", home)
-        yield f"no profile has a service; `{command}` installs and starts one for every profile"
+        whose = "for all profiles" if data["topology"] == Topology.MULTIPLEX else "for every profile"
+        yield f"no profile has a service; `{command}` installs and starts one {whose}"
