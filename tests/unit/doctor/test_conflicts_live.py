@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from conflict_cases import TELEGRAM, api_servers_on_the_port_nobody_names, tokens
 from doctor_root import DoctorRoot
+from hermes_release import write_release
 from live_gateway import LiveGateways
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
@@ -240,6 +242,10 @@ def test_shared_identity_under_multiplexer_is_a_warning(world: DoctorRoot, live:
     shared = found["conflicts.shared-identity"]
     assert shared["severity"] == "warning" and "the multiplexer uses it for the first profile only" in shared["message"]
     assert "skips family and work completely" in found["conflicts.shared-port"]["message"]
+    write_release(world.root / "hermes-agent", (0, 21, 3))
+    (row,) = world.findings("--only", "conflicts.shared-port")
+    assert "completely" not in row["message"]
+    shutil.rmtree(world.root / "hermes-agent")
     live.start(world.home("work"))  # one that was started by force answers beside it
     found = {row["check"]: row for row in world.findings("--only", "conflicts")}
     assert found["conflicts.shared-identity"]["severity"] == "error"

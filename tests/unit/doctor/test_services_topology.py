@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from doctor_root import DoctorRoot
+from hermes_release import write_release
 from service_fakes import collect_facts, found_in
 from test_services_managers import Machine
 
@@ -70,6 +71,20 @@ def test_profile_newer_than_multiplexer_is_skipped(machine: Machine) -> None:
     found = findings(machine, "default", "work")
     (finding,) = found.pop("services.skipped-by-multiplexer")
     assert finding.profiles == ("family",) and finding.fix.command == "hermes-gateways restart default" and not found
+
+
+@pytest.mark.parametrize(("version", "word"), [((0, 21, 0), "started before"), ((0, 21, 3), "does not report")])
+def test_skipped_profile_has_the_reason_of_the_release(
+    machine: Machine, version: tuple[int, int, int], word: str
+) -> None:
+    write_release(machine.world.root / "hermes-agent", version)
+    machine.world.add("default", "config.yaml", ASKED)
+    (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
+    assert word in finding.message
+    if word == "does not report":
+        machine.world.add("family", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789abcdef\n")
+        (finding,) = findings(machine, "default", "work")["services.skipped-by-multiplexer"]
+        assert "listens on a port" not in finding.message
 
 
 def test_stopped_multiplexer_serves_no_profile(machine: Machine) -> None:
