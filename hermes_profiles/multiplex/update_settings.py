@@ -123,8 +123,8 @@ def fold_warning(
         f"`hermes update` removes the service{'s' if len(names) > 1 else ''} of {of} and has default's gateway serve "
         "all profiles",
         None,
-        "see what it would do with `hermes-gateways upgrade-check`; keep the services with "
-        f"`hermes-profiles config set default {'.'.join(AUTO_MIGRATION)} false`",
+        f"keep the services with `hermes-profiles config set default {'.'.join(AUTO_MIGRATION)} false`, or switch to "
+        "one gateway with `hermes-profiles team run-mode multiplex`",
     )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.state_files import make_folder
-from hermes_profiles.conflicts.overlay import managed_folder
+from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
 from hermes_profiles.fleet.one_gateway import OneGateway
@@ -25,6 +25,7 @@ from hermes_profiles.gateways.hermes_install import find_installation, program_f
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.multiplex.update_settings import fold_warning
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.manager import Manager
@@ -259,6 +260,7 @@ class ServiceInstaller:
         self._warnings = [*self._session.problems]
         self._plan_all(command, profiles, manager, named=named)
         self._warn_standalone()
+        self._warn_folded()
         plan = self._plan(command)
         if dry_run:
             return self._planned(command, plan, profiles)
@@ -278,6 +280,16 @@ class ServiceInstaller:
             return
         found = [name for name in names if is_standalone(world.layout.home(name))]
         self._warnings += [standalone_warning(found)] if found else []
+
+    def _warn_folded(self) -> None:
+        """Warn about services that `hermes update` removes again."""
+        session = self._session
+        if not session.world.hermes.has(Behaviour.FOLDS_ON_UPDATE):
+            return
+        managed = managed_values(managed_folder(session.environment, session.layout), session.catalog)
+        names = [each.profile for each in self._due]
+        found = fold_warning(session.layout, session.world.hermes, names, managed.config)
+        self._warnings += [found] if found is not None else []
 
     def _ordered(self, profiles: Sequence[str]) -> list[Outcome]:
         return [self._outcomes[name] for name in profiles if name in self._outcomes]

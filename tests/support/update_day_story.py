@@ -161,10 +161,23 @@ def write_profiles(url: str) -> None:
         (home(name) / "SOUL.md").write_text("You are helpful.\n")
 
 
-def step(text: str) -> None:
-    """Print a step with its time, for a failed run."""
-    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-    sys.stderr.flush()
+class Steps:
+    """The steps of the story: name, seconds, and polls of all bots; each is printed for a failed run."""
+
+    def __init__(self, bots: ProcessPolls) -> None:
+        self._bots = bots
+        self._begun = ("", 0.0, 0)
+        self.done: list[tuple[str, float, int]] = []
+
+    def __call__(self, name: str) -> None:
+        """End the present step, and begin the next one where it has a name."""
+        now, polls = time.monotonic(), sum(self._bots.polls.values())
+        last, begun, before = self._begun
+        if last:
+            self.done.append((last, round(now - begun, 1), polls - before))
+            sys.stderr.write(f"{last}: {now - begun:.1f} s, {polls - before} polls\n")
+            sys.stderr.flush()
+        self._begun = (name, now, polls)
 
 
 def main() -> dict[str, Any]:
@@ -172,7 +185,7 @@ def main() -> dict[str, Any]:
     seen: dict[str, Any] = {}
     switch_to(OLD)
     with ProcessPolls() as bots:
-        judge = Judge(bots)
+        judge, step = Judge(bots), Steps(bots)
         write_profiles(bots.url)
         step("0.19.0")
         command("install", "--start", "--python", str(VENV / "bin/python"))
@@ -219,7 +232,8 @@ def main() -> dict[str, Any]:
         run_mode("multiplex", "--yes")
         judge.one()
         seen["manifest"] = (ROOT / "gateway_migration.json").exists()
-        seen["doubles"] = bots.doubles
+        step("")
+        seen["doubles"], seen["steps"] = bots.doubles, step.done
     return seen
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from gateway_root import TOKEN, GatewayRoot, is_gone
+from hermes_release import write_release
 
 
 def test_repeated_install_reports_no_change(fleet: GatewayRoot) -> None:
@@ -289,3 +290,17 @@ def test_uninstall_keeps_a_service_whose_gateway_does_not_stop(
     assert done.code == 130
     assert fleet.outcomes(done) == {"default": "not-installed", "night": "uninstalled", "work": "interrupted"}
     assert fleet.program("work").exists() and not fleet.program("night").exists() and fleet.pid("work")
+
+
+def test_services_that_an_update_removes_are_announced_with_the_way_out(fleet: GatewayRoot) -> None:
+    assert fleet.gok("install", "--json").json["warnings"] == []
+    write_release(fleet.python.parent.parent.parent, (0, 21, 3))
+    for words in (("install", "--dry-run"), ("install",), ("stage", "--manager", "systemd")):
+        done = fleet.gok(*words, "--json")
+        (warning,) = (each for each in done.json["warnings"] if each["code"] == "folded-on-update")
+        assert "removes the services of 2 profiles" in warning["message"]
+        assert "team run-mode multiplex" in warning["hint"]
+    (command,) = re.findall(r"`hermes-profiles (config set .*?)`", warning["hint"])
+    assert fleet.gok("install", "default", "--json").json["warnings"] == []
+    assert fleet.call(*command.split()).code == 0
+    assert fleet.gok("install", "--json").json["warnings"] == []

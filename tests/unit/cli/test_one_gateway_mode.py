@@ -53,7 +53,7 @@ def test_fold_removes_services_and_undo_restores_them(team: MultiplexRoot) -> No
 def test_failed_fold_goes_back_whole(team: MultiplexRoot) -> None:
     files, services = team.kept(), team.services()
     (team.root / "leaves-out").write_text("anna")
-    done = team.mode("multiplex", "--json", "--timeout", "3")
+    done = team.mode("multiplex", "--json", "--timeout", "8")
     assert done.code == 1 and "the former state was restored" in done.problem["message"], done
     assert (team.kept(), team.services()) == (files, services)
     assert team.states() == dict.fromkeys(NAMES, "running")
@@ -135,10 +135,11 @@ def test_upgrade_check_before_and_after(team: MultiplexRoot) -> None:
     assert "nothing needs you" in team.gateways("upgrade-check").stdout
 
 
-def test_upgrade_check_names_unserved_profiles(team: MultiplexRoot) -> None:
+def test_upgrade_check_names_unserved_profiles(team: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_profiles.gateways.servers._ADOPTION", 0.0)
     team.moded("multiplex")
     (team.root / "leaves-out").write_text("bob")
-    team.gok("restart", "default")
+    team.gok("restart", "default", "--yes")
     done = team.gateways("upgrade-check", "--json")
     assert done.code == 3 and [row["profile"] for row in done.data["left"]["unserved"]] == ["bob"]
 
