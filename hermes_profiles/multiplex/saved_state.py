@@ -28,11 +28,12 @@ _VERSION = 1
 
 
 class SwitchPhase(StrEnum):
-    """Progress of a switch: being enabled, enabled, or being disabled."""
+    """Progress of a switch: being enabled, enabled, being disabled; or profiles get gateways of their own."""
 
     GOING = "going"
     THERE = "there"
     COMING_BACK = "coming-back"
+    SEPARATING = "separating"
 
 
 class ServiceBefore(NamedTuple):
@@ -49,7 +50,8 @@ class SavedState(NamedTuple):
     `since`: start of the switch (ISO time); `services`: profile → its service; `setting`: the multiplex setting of
     config.yaml, None if unset; `pinned`: profile → (`file:dotted.key`, keyed fingerprint of the value) of settings that
     were written; `approvals`: profile → channels with moved approvals; `absent`: missing folders, relative to the
-    root, that only a multiplexer creates; `folded`: services of named profiles were removed.
+    root, that only a multiplexer creates; `folded`: services of named profiles were removed; `apart`, `apart_since`:
+    profile → its service before an unfinished separation, and the start of that one.
     """
 
     phase: SwitchPhase
@@ -60,6 +62,8 @@ class SavedState(NamedTuple):
     approvals: Mapping[str, tuple[str, ...]] = {}
     absent: tuple[str, ...] = ()
     folded: bool = False
+    apart: Mapping[str, ServiceBefore] = {}
+    apart_since: str = ""
 
 
 def timestamp() -> str:
@@ -84,6 +88,17 @@ def is_service_file(layout: Layout, path: Path) -> bool:
 def is_mode_switch(journal: Journal, entry: ChangeEntry) -> bool:
     """Return whether a change switched the run mode, or is an undo of such a change."""
     return original_change(journal, entry).command[:2] == COMMAND
+
+
+def separating_change(layout: Layout, record: SavedState) -> ChangeEntry | None:
+    """Return the change of files that an unfinished separation has made and not taken back, None without one."""
+    from hermes_profiles.changes.journal import Journal
+
+    journal = Journal(layout.state)
+    for entry in journal.entries():  # newest first
+        if entry.can_be_undone and entry.started >= record.apart_since and is_mode_switch(journal, entry):
+            return entry if resulting_mode(journal, entry) == PROCESSES else None
+    return None
 
 
 def resulting_mode(journal: Journal, entry: ChangeEntry) -> str:
@@ -131,17 +146,29 @@ def is_unfinished(layout: Layout) -> bool:
     return record is not None and record.phase is not SwitchPhase.THERE
 
 
+def separating(layout: Layout) -> SavedState | None:
+    """Return the saved state of an unfinished separation, None without one. Raises Failed if it cannot be parsed."""
+    record = read_saved_state(layout)
+    return record if record is not None and record.phase is SwitchPhase.SEPARATING else None
+
+
 def _parsed(data: Mapping[str, Any]) -> SavedState:
     return SavedState(
         SwitchPhase(data["phase"]),
         str(data["since"]),
-        {str(name): ServiceBefore(*(bool(each) for each in row)) for name, row in data["services"].items()},
+        _services(data["services"]),
         None if data["setting"] is None else str(data["setting"]),
         {str(name): tuple((str(file), str(key)) for file, key in rows) for name, rows in data["isolated"].items()},
         {str(name): tuple(map(str, rows)) for name, rows in data["approvals"].items()},
         tuple(map(str, data["absent"])),
         data.get("folded") is True,
+        _services(data.get("apart") or {}),
+        str(data.get("apart_since") or ""),
     )
+
+
+def _services(rows: Mapping[str, Any]) -> dict[str, ServiceBefore]:
+    return {str(name): ServiceBefore(*(bool(each) for each in row)) for name, row in rows.items()}
 
 
 def write_saved_state(layout: Layout, record: SavedState) -> None:
@@ -150,7 +177,8 @@ def write_saved_state(layout: Layout, record: SavedState) -> None:
 
     rows = {**record._asdict(), "version": _VERSION, "phase": str(record.phase)}
     rows["isolated"] = rows.pop("pinned")
-    rows["services"] = {name: list(was) for name, was in record.services.items()}
+    for key in ("services", "apart"):
+        rows[key] = {name: list(was) for name, was in rows[key].items()}
     write_state_file(saved_state_path(layout), json.dumps(rows, indent=1).encode(), 0o600)
 
 

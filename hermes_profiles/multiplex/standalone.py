@@ -66,23 +66,41 @@ class StandaloneSwitch(RunModeSwitch):
         """
         layout = self.world.layout
         gateways = survey(self.world, self.existing)
-        was = services_before(gateways)
-        earlier = records.read_saved_state(layout)
-        record = earlier or SavedState(SwitchPhase.COMING_BACK, records.timestamp(), was)
-        records.write_saved_state(layout, record._replace(phase=SwitchPhase.COMING_BACK))
+        record = self._before(gateways)
+        records.write_saved_state(layout, record)
         change: str | None = None
         try:
             stopped = self._stop_default(gateways)
             change = write(wanted.plan) if wanted.plan is not None else None
             services = self.world.services(wanted.profiles)
             raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
-            outcomes = self._start_all(wanted, was)
+            outcomes = self._start_all(wanted, record.apart)
         except BaseException as error:
-            self._take_back(was, change, earlier, error)
+            self._take_back_after(record, error)
             raise
         records.delete_saved_state(layout)
         started = {each.profile for each in outcomes}
         return SwitchResult((*(each for each in stopped if each.profile not in started), *outcomes), change)
+
+    def take_back(self, record: SavedState) -> SwitchResult:
+        """Restore the state before an unfinished separation, and return the outcomes. Raises Failed."""
+        outcomes, change = self._restore_all(record)
+        if record.services:  # the state before the one gateway, which stays known
+            there = record._replace(phase=SwitchPhase.THERE, apart={}, apart_since="")
+            records.write_saved_state(self.world.layout, there)
+        else:
+            records.delete_saved_state(self.world.layout)
+        return SwitchResult(outcomes, change, tuple(self.warnings))
+
+    def _before(self, gateways: Mapping[str, Gateway]) -> SavedState:
+        """Return the state to save; an unfinished separation keeps the state before its first run."""
+        was, now = services_before(gateways), records.timestamp()
+        earlier = records.read_saved_state(self.world.layout)
+        if earlier is None:
+            return SavedState(SwitchPhase.SEPARATING, now, {}, apart=was, apart_since=now)
+        if earlier.phase is SwitchPhase.SEPARATING:
+            return earlier._replace(apart={**was, **earlier.apart})
+        return earlier._replace(phase=SwitchPhase.SEPARATING, apart=was, apart_since=now)
 
     def _stop_default(self, gateways: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Stop the gateway that serves others; those of named profiles go on."""
@@ -113,16 +131,10 @@ class StandaloneSwitch(RunModeSwitch):
                 raise Failed(f"{name} runs no gateway of its own: {gateway.detail}", target=name, code="gateway")
         return tuple(outcomes)
 
-    def _take_back(
-        self, was: Mapping[str, ServiceBefore], change: str | None, earlier: SavedState | None, error: BaseException
-    ) -> None:
+    def _take_back_after(self, record: SavedState, error: BaseException) -> None:
         """Restore the former state after a failure, and add the result to the error."""
         try:
-            left = self._restore_all(was, change)
-            if earlier is not None:
-                records.write_saved_state(self.world.layout, earlier)
-            else:
-                records.delete_saved_state(self.world.layout)
+            left = self.take_back(record).outcomes
         except HermesProfilesError as second:
             raise Failed(
                 f"{error}; restoring the former state failed: {second}",
@@ -144,8 +156,11 @@ class StandaloneSwitch(RunModeSwitch):
             log=(),
         ) from error
 
-    def _restore_all(self, was: Mapping[str, ServiceBefore], change: str | None) -> tuple[Outcome, ...]:
+    def _restore_all(self, record: SavedState) -> tuple[tuple[Outcome, ...], str | None]:
+        """Restore services, files and gateways; returns the outcomes, and the id of the undo of files."""
+        layout = self.world.layout
         gateways = survey(self.world, self.existing)
+        was = {**services_before(gateways), **record.apart}
         new = [name for name in self.existing if is_up(gateways[name]) and not was[name].up]
         due = [*new, *([DEFAULT] if is_up(gateways[DEFAULT]) and DEFAULT not in new else [])]
         raise_failed(self._run_verb(Verb.STOP, due, gateways) if due else (), "does not stop")
@@ -153,13 +168,12 @@ class StandaloneSwitch(RunModeSwitch):
         self._set_enabled(added, enabled=False)
         removal = plan_removal("uninstall", {name: service_files(self.world, gateways[name]) for name in added})
         if removal is not None:  # a gateway that started has rewritten its service, which an undo would not touch
-            apply(removal, layout=self.world.layout)
-        if change is not None:
-            undo(self.world.layout, change)
-        if added:
-            raise_refused(self.manager.unload(self.world.services(added)), "cannot be unloaded")
+            apply(removal, layout=layout)
+        entry = records.separating_change(layout, record)
+        change = undo(layout, entry.id).change_id if entry is not None else None
+        self._forget([name for name in self.existing if not was[name].installed], added)
         self._restore_enabled(survey(self.world, self.existing), was)
         gateways = survey(self.world, self.existing)
         back = [name for name in self.existing if was[name].up and has_service(gateways[name])]
         back = [name for name in back if not is_up(gateways[name])]
-        return self._run_verb(Verb.START, back, gateways) if back else ()
+        return self._run_verb(Verb.START, back, gateways) if back else (), change

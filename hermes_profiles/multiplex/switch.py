@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -118,7 +118,7 @@ class RunModeSwitch:
             check(enable)
             record = with_plan(record._replace(setting=self._original_setting(record, enable)), enable, layout)
             records.write_saved_state(layout, record)
-            change = self._write_enabled(enable, write)
+            change = self._write_enabled(enable, write, record)
             outcomes.append(self._start_multiplexer(self._unserved_check(held)))
         except BaseException as error:
             self._roll_back(record, error)
@@ -157,7 +157,7 @@ class RunModeSwitch:
         self._set_enabled(enabled, enabled=False)
         return outcomes
 
-    def _write_enabled(self, enable: EnablePlan, write: Callable[[ChangePlan], str]) -> str | None:
+    def _write_enabled(self, enable: EnablePlan, write: Callable[[ChangePlan], str], record: SavedState) -> str | None:
         default = survey(self.world, (DEFAULT,))[DEFAULT]
         installation = None if has_service(default) else self._install_plan()
         steps = [
@@ -167,8 +167,9 @@ class RunModeSwitch:
         folded = self._folded_services() if self._folds else {}
         plan = enable.plan([*steps, *(step for files in folded.values() for step in removal_steps(files))])
         change = write(plan) if plan is not None else None
-        if folded:
-            raise_refused(self.manager.unload(self.world.services(tuple(folded))), "cannot be unloaded")
+        if self._folds:  # an interrupted run has removed files of services that the manager still knows
+            names = [name for name in self.existing if name != DEFAULT and record.services[name].installed]
+            self._forget([name for name in self.existing if name in folded or name in names], folded)
         services = self.world.services((DEFAULT,))
         if installation is not None:
             raise_refused(self.manager.load(services, enable=True), "cannot be loaded")
@@ -290,6 +291,8 @@ class RunModeSwitch:
         services stay as they are. Raises Failed, with nothing changed, if the multiplexer does not stop.
         """
         layout = self.world.layout
+        # An interrupted run may have restored files that the manager has not read.
+        is_resumed = record is not None and record.folded and record.phase is SwitchPhase.COMING_BACK
         if record is not None:
             record = record._replace(phase=SwitchPhase.COMING_BACK)
             records.write_saved_state(layout, record)
@@ -304,7 +307,11 @@ class RunModeSwitch:
         self._clear_served()
         removal = self._removal_steps(default, was)
         there = {name: before for name, before in services.items() if name in gateways}  # a profile may be gone
-        gone = [name for name, before in there.items() if before.installed and not has_service(gateways[name])]
+        gone = [
+            name
+            for name, before in there.items()
+            if before.installed and (not has_service(gateways[name]) or (is_resumed and name != DEFAULT))
+        ]
         plan = plan_disable(layout, record, self.catalog, removal)
         change = write(plan.plan) if plan.plan is not None else None
         if gone:
@@ -363,6 +370,14 @@ class RunModeSwitch:
             self._set_enabled(names, enabled=enabled)
 
     # Shared
+
+    def _forget(self, names: Sequence[str], removed: Container[str]) -> None:
+        """Have the manager forget services without files.
+
+        A refusal counts for those that were `removed` now: the manager may not know the others.
+        """
+        refused = self.manager.unload(self.world.services(names)) if names else {}
+        raise_refused({name: why for name, why in refused.items() if name in removed}, "cannot be unloaded")
 
     def _set_enabled(self, names: Sequence[str], *, enabled: bool) -> None:
         services = self.world.services(names)

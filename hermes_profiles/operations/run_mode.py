@@ -154,6 +154,7 @@ class RunMode:
         self._hermes = installed_facts(session.layout, session.environment)
         self._dry_run = dry_run
         self._write = write or apply_plan(session.world)
+        self._is_undo = write is not None
         self._target = ""
         self._notes: list[Problem] = []
 
@@ -208,12 +209,15 @@ class RunMode:
         return PROCESSES if own and not is_served else MULTIPLEX
 
     def _unfinished_problem(self) -> Problem:
+        words = ("multiplex", "processes")
+        if saved_state.separating(self._session.layout) is not None:
+            words = ("processes --standalone", "multiplex")
         return Problem(
             "unfinished",
             "a switch of the run mode was interrupted: some gateways are down",
             str(saved_state.saved_state_path(self._session.layout)),
-            "finish it with `hermes-profiles team run-mode multiplex`, or go back with "
-            "`hermes-profiles team run-mode processes`",
+            f"finish it with `hermes-profiles team run-mode {words[0]}`, or go back with "
+            f"`hermes-profiles team run-mode {words[1]}`",
         )
 
     def to_multiplex(self) -> RunModeResult:
@@ -222,6 +226,9 @@ class RunMode:
         session, layout = self._session, self._session.layout
         session.require_manager()
         gateways = session.observe(session.existing)
+        separating = saved_state.separating(layout)
+        if separating is not None:
+            return self._take_back(separating, gateways)
         facts = read_facts(layout, session.existing, session.catalog, session.environment)
         enable = plan_enable(layout, facts, session.catalog, self._hermes)
         self._check([*self._service_issues(gateways), *enable.issues])
@@ -232,6 +239,17 @@ class RunMode:
         with saved_state.switch_lock(layout):
             done = self._switch(lambda switch: switch.enable(self._write, self._check_again))
         return self._result(done)._replace(enable=enable)
+
+    def _take_back(self, record: saved_state.SavedState, gateways: dict[str, Gateway]) -> RunModeResult:
+        """Restore the state before an unfinished separation; where that was no one gateway, `multiplex` makes it."""
+        self._check(_blocking_gateways(gateways))
+        if self._dry_run:
+            return RunModeResult(MULTIPLEX, changed=True, dry_run=True, warnings=self._warnings())
+        with saved_state.switch_lock(self._session.layout):
+            done = self._switcher(StandaloneSwitch).take_back(record)
+        if self._is_undo or not any(was.up for name, was in record.apart.items() if name != DEFAULT):
+            return self._result(done)
+        return RunMode(self._session.fresh(), self._timeout, yes=self._yes).to_multiplex()
 
     def _is_enabled(self, gateways: dict[str, Gateway], enable: EnablePlan) -> bool:
         """Return whether the switch is complete: files written, one gateway up, no other service enabled."""
@@ -303,9 +321,14 @@ class RunMode:
         self._target = PROCESSES
         session, layout = self._session, self._session.layout
         gateways = session.observe(session.existing)
-        if self.is_one_gateway:
-            return self._to_standalone(gateways)
         record = saved_state.read_saved_state(layout)
+        if self.is_one_gateway:
+            if record is None or record.phase in (SwitchPhase.THERE, SwitchPhase.SEPARATING):
+                return self._to_standalone(gateways)
+            if self._standalone:
+                problem = self._unfinished_problem()
+                raise Refused(problem.message, target=problem.target, code=problem.code, hint=problem.hint)
+            return self._leave_multiplexer(gateways)
         if record is None and self._mode(gateways) == PROCESSES:
             session.require_manager()
             return self._unchanged()
@@ -319,12 +342,7 @@ class RunMode:
         session.require_manager()
         record = saved_state.read_saved_state(layout)
         bare = self._without_service(gateways)
-        limits = [
-            issue
-            for issue in gateway_issues(gateways, disabled=(), ancestors=ancestors())
-            if issue.code != "unsupervised"
-        ]
-        self._check([*limits, *self._unserved(bare)])
+        self._check([*_blocking_gateways(gateways), *self._unserved(bare)])
         if self._dry_run:
             return self._planned_processes(bare)
         with saved_state.switch_lock(layout):
@@ -341,11 +359,17 @@ class RunMode:
         skipped = {DEFAULT, *session.disabled, *settings.parked}
         names = [name for name in session.existing if name not in skipped and facts[name].held.channels]
         own = [name for name in names if gateways[name].process is not None]
-        if names and own == names and (settings.standalone.issuperset(names) or not self._standalone):
+        is_resumed = saved_state.separating(layout) is not None
+        if (
+            names
+            and own == names
+            and not is_resumed
+            and (settings.standalone.issuperset(names) or not self._standalone)
+        ):
             self._notes += standing_warnings(settings._replace(standalone=settings.standalone & set(names)))
             self._notes += [fold] if (fold := fold_warning(layout, self._hermes, names)) is not None else []
             return self._unchanged()
-        if not self._standalone:
+        if not self._standalone and not is_resumed:
             raise self._no_such_mode("it serves all profiles with one gateway")
         manager = session.require_manager()
         self._check(list(gateway_issues(gateways, disabled=(), ancestors=ancestors())))
@@ -389,10 +413,14 @@ class RunMode:
         """Return the profiles with channels that are served now and would not be afterwards."""
         session = self._session
         facts = read_facts(session.layout, session.existing, session.catalog, session.environment)
+        record = saved_state.read_saved_state(session.layout)
+        restored = {name for name, was in record.services.items() if was.installed} if record is not None else set()
         return [
             name
             for name, each in gateways.items()
-            if name != DEFAULT and name not in session.disabled and not has_service(each) and facts[name].held.channels
+            if name not in (DEFAULT, *session.disabled, *restored)
+            and not has_service(each)
+            and facts[name].held.channels
         ]
 
     def _unserved(self, bare: Sequence[str]) -> Iterator[Issue]:
@@ -457,6 +485,12 @@ class RunMode:
 
     def _warnings(self) -> tuple[Problem, ...]:
         return (*self._session.problems, *self._notes)
+
+
+def _blocking_gateways(gateways: Mapping[str, Gateway]) -> list[Issue]:
+    """Return the issues of gateways that block a way back: one without a service does not."""
+    found = gateway_issues(gateways, disabled=(), ancestors=ancestors())
+    return [issue for issue in found if issue.code != "unsupervised"]
 
 
 def _served_by(gateway: Gateway) -> str | None:

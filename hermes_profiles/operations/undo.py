@@ -20,7 +20,7 @@ from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.multiplex.saved_state import is_mode_switch, note_renamed
+from hermes_profiles.multiplex.saved_state import is_mode_switch, is_unfinished, note_renamed
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import Manager, ManagerKind
@@ -65,6 +65,11 @@ def undo_change(
     """Undo a change (None: the newest), with its services; a switch of the run mode by the opposite switch."""
     layout = session.layout
     warnings = session.recover(dry_run=dry_run)
+    if change is None and not dry_run and is_unfinished(layout):
+        from .undo_run_mode import take_back_switch
+
+        if (taken := take_back_switch(session)) is not None:
+            return taken
     entry = select_change(Journal(layout.state), change)
     if is_mode_switch(Journal(layout.state), entry):
         from .undo_run_mode import undo_switch

@@ -15,6 +15,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex import saved_state
 from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, resulting_mode
+from hermes_profiles.multiplex.switch import apply_plan
 
 from .fleet_context import FleetSession
 from .run_mode import RunMode, RunModeResult
@@ -39,6 +40,25 @@ def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> 
             hint="switch back with `hermes-profiles team run-mode processes`",
         )
     return switch.undo_multiplex() if mode == MULTIPLEX else switch.to_multiplex()
+
+
+def take_back_switch(session: FleetSession) -> RunModeResult | None:
+    """Take an unfinished switch back whose files are not written, or are restored already; None for another one.
+
+    An undo of the newest change would meet a change from before the switch.
+    """
+    record = saved_state.read_saved_state(session.layout)
+    switch = RunMode(session, yes=True)
+    if record is None or not switch.is_one_gateway:
+        return None
+    journal = Journal(session.layout.state)
+    newest = next((each for each in journal.entries() if each.can_be_undone), None)
+    since = record.apart_since or record.since
+    if newest is not None and newest.started >= since and saved_state.is_mode_switch(journal, newest):
+        return None
+    if record.phase is saved_state.SwitchPhase.SEPARATING:
+        return RunMode(session, yes=True, write=apply_plan(session.world)).to_multiplex()
+    return switch.undo_multiplex()
 
 
 def _undoing(layout: Layout, entry: ChangeEntry) -> Callable[[ChangePlan], str]:

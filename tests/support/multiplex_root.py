@@ -104,6 +104,12 @@ class MultiplexRoot(GatewayRoot):
         assert done.code == 0, done
         return done.data
 
+    def moded_or_unfinished(self) -> Any:
+        """Run `hermes-profiles team run-mode`, also where a switch is unfinished. Returns its data."""
+        done = self.mode("--json")
+        assert done.code in (0, 3), done
+        return done.data
+
     def states(self) -> dict[str, str]:
         """Return profile → state of its gateway."""
         return {name: row["state"] for name, row in self.rows().items()}

@@ -30,7 +30,14 @@ def _own_services(facts: Facts) -> list[Definition]:
 
 
 def half_migrated(facts: Facts) -> Iterator[Finding]:
-    """Find a migration of Hermes that was interrupted, and services that are left beside the one gateway."""
+    """Find a switch or a migration of Hermes that was interrupted, and services beside the one gateway."""
+    if facts.update.unfinished_switch:
+        yield Finding(
+            "a switch of the run mode was interrupted",
+            Fix("finish it or go back", "hermes-profiles team run-mode"),
+            repairs=(SwitchRunMode(MULTIPLEX),),
+        )
+        return
     migration = facts.update.settings.migration
     if migration is not None:
         names = tuple(name for name in migration.profiles if name in facts.profiles)

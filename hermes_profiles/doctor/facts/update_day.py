@@ -9,7 +9,8 @@ from hermes_profiles.multiplex.update_settings import UpdateSettings
 
 
 class UpdateFacts(NamedTuple):
-    """The behaviours of the installed release, and the settings of the root."""
+    """The behaviours of the installed release, the settings of the root, and whether a switch of ours is unfinished."""
 
     hermes: HermesFacts = BASE
     settings: UpdateSettings = UpdateSettings()
+    unfinished_switch: bool = False

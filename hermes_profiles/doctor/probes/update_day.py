@@ -8,6 +8,7 @@ from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.update_day import UpdateFacts
 from hermes_profiles.gateways.hermes_code import HermesCode
 from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.multiplex.update_settings import read_update_settings
 from hermes_profiles.profiles.channels import Managed
 
@@ -18,4 +19,5 @@ def probe_update(
     """Return the facts; the settings of the root are read where the installed Hermes knows them."""
     if code is None or not code.facts.has(Behaviour.FOLDS_ON_UPDATE):
         return UpdateFacts() if code is None else UpdateFacts(code.facts)
-    return UpdateFacts(code.facts, read_update_settings(context.layout, profiles, managed.config))
+    layout = context.layout
+    return UpdateFacts(code.facts, read_update_settings(layout, profiles, managed.config), is_unfinished(layout))

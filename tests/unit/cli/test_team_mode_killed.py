@@ -14,31 +14,7 @@ import pytest
 from command_runner import REPOSITORY, Runner
 from multiplex_root import MultiplexRoot
 from nightly import sample
-
-# Kills its own process before the n-th of these operations: a file replacement or a manager call.
-KILLER = """
-import os, signal, sys
-from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.services.supervisor.manager import SupervisorManager
-left = int(sys.argv.pop(1))
-
-def counted(function):
-    def wrapped(*words, **more):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*words, **more)
-    return wrapped
-
-calls = ("start", "stop", "enable", "load", "unload")
-for owner, names in ((Files, ("replace", "rename_new", "unlink")), (SupervisorManager, calls)):
-    for name in names:
-        setattr(owner, name, counted(getattr(owner, name)))
-from hermes_profiles.cli.profiles import main
-sys.argv[0] = "hermes-profiles"
-main()
-"""
+from switch_killer import KILLER
 
 
 @pytest.fixture
