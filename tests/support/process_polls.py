@@ -56,7 +56,8 @@ class ProcessPolls(BotApi):
             with self._lock:
                 others = {int(one) for one in self._polling.get(token, ()) if one != gateway}
                 # A killed process leaves its poll behind for a second.
-                self.doubles += [(token, pid, other) for other in others if other and is_alive(other)]
+                if pid:  # a connection that was closed before it was looked up has no process
+                    self.doubles += [(token, pid, other) for other in others if other and is_alive(other)]
                 self._polling[token] = [one for one in self._polling.get(token, ()) if is_alive(int(one))]
                 self.pollers[token] = pid
         return super().answer(gateway, token, method, arguments)

@@ -37,7 +37,7 @@ def seen() -> Iterator[dict[str, Any]]:
     if shutil.which("unshare") is None or os.geteuid() != 0:
         pytest.skip("NO SYSTEMD: the story needs namespaces of its own")
     with live_home() as home:
-        yield answer_under_systemd(STORY, home, old, newest, str(COUNT), timeout=1500, offline=True)
+        yield answer_under_systemd(STORY, home, old, newest, str(COUNT), timeout=2400, offline=True)
 
 
 def test_no_bot_has_two_pollers_at_any_time(seen: dict[str, Any]) -> None:
