@@ -111,14 +111,17 @@ def _first(pattern: re.Pattern[bytes], path: Path) -> str:
 
 
 def _commit(folder: Path) -> str:
-    """Return the commit of a build stamp or of the checkout (hermes_cli/version_info.py)."""
+    """Return the commit of a build stamp or of the checkout (hermes_cli/version_info.py).
+
+    Hermes also writes a stamp into a checkout, with the source "git": there the checkout itself counts.
+    """
     try:
         stamp = json.loads(read_regular(folder / INSTALL_STAMP_FILE, _LARGEST))
-        text = str(stamp.get("commit") or "") if isinstance(stamp, dict) else ""
     except (OSError, ValueError, RecursionError):
-        text = ""
-    text = text or _git_commit(folder / ".git")
-    return text if _COMMIT.fullmatch(text) else ""
+        stamp = None
+    text, source = (str(stamp.get(key) or "") for key in ("commit", "source")) if isinstance(stamp, dict) else ("", "")
+    live = _git_commit(folder / ".git") if source == "git" or not text else ""
+    return next((each for each in (live, text) if _COMMIT.fullmatch(each)), "")
 
 
 def _git_commit(folder: Path) -> str:

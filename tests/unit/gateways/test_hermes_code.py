@@ -56,6 +56,21 @@ def test_broken_git_folder_gives_no_commit(tmp_path: Path, head: str) -> None:
     assert read_code(code).commit == ""
 
 
+@pytest.mark.parametrize(("source", "expected"), [("git", "b" * 40), ("docker", "a" * 40)])
+def test_checkout_counts_before_the_stamp_that_hermes_wrote_into_it(tmp_path: Path, source: str, expected: str) -> None:
+    code = checkout(tmp_path / "code")
+    write(code / ".git/HEAD", "b" * 40)
+    write(code / "install-stamp.json", f'{{"commit": "{"a" * 40}", "source": "{source}"}}')
+    assert read_code(code).commit == expected
+
+
+def test_stamp_counts_where_the_checkout_cannot_be_read(tmp_path: Path) -> None:
+    code = checkout(tmp_path / "code")
+    write(code / ".git/HEAD", "nothing")
+    write(code / "install-stamp.json", f'{{"commit": "{"a" * 40}", "source": "git"}}')
+    assert read_code(code).commit == "a" * 40
+
+
 def test_repackaging_in_site_packages_is_recognised(tmp_path: Path) -> None:
     site = tmp_path / "venv" / "lib" / "python3.11" / "site-packages"
     write(site / "hermes_cli" / "__init__.py", "__version__: str\n")
