@@ -23,7 +23,10 @@ ONE = OneGateway("default", 42, frozenset({"work"}))
 
 
 class Host:
-    """A gateway with one profile; `answers`: verb → its answer; a search of the homes every 30 s."""
+    """A gateway with one profile; `answers`: verb → its answer; a search of the homes every 30 s.
+
+    `marked`: whether the marker was there at each request.
+    """
 
     def __init__(self, layout: Layout, *, served: bool, answers: Mapping[str, Any] | None = None) -> None:
         self.layout = layout
@@ -31,6 +34,7 @@ class Host:
         self.answers = answers
         self.time = 0.0
         self.asked: list[str] = []
+        self.marked: list[bool] = []
         self.reason = ""
         self.channels: Callable[[float], tuple[GatewayChannel, ...]] = lambda _: ()
 
@@ -39,6 +43,7 @@ class Host:
         if verb == STATUS:
             return {"multiplex_standalone_reason": self.reason or None}
         self.asked.append(verb)
+        self.marked.append(marker_of(self.layout, "work").exists())
         if self.answers is not None:
             return dict(self.answers[verb])
         if self.reason:
@@ -68,14 +73,16 @@ def layout(isolated: Path) -> Layout:
     return made
 
 
-def act(host: Host, verb: Verb, monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> Any:
+def acting(host: Host, monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> ServedProfiles:
     ask = host.silent if silent else host.ask
     monkeypatch.setattr(served_profiles, "ask", ask)
     monkeypatch.setattr(one_gateway, "ask", ask)
-    acting = ServedProfiles(
-        host.layout, ONE, host.observe, RunOptions(settle=90), now=lambda: host.time, sleep=host.sleep
-    )
-    return acting.act(verb, "work")
+    options = RunOptions(settle=90)
+    return ServedProfiles(host.layout, ONE, host.observe, options, now=lambda: host.time, sleep=host.sleep)
+
+
+def act(host: Host, verb: Verb, monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> Any:
+    return acting(host, monkeypatch, silent=silent).act(verb, "work")
 
 
 def test_start_unparks_a_profile_and_has_it_served(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +91,7 @@ def test_start_unparks_a_profile_and_has_it_served(layout: Layout, monkeypatch: 
     done = act(host, Verb.START, monkeypatch)
     assert (done.outcome, done.detail, done.pid) == (K.STARTED, "served by default (PID 42)", 42)
     assert not marker_of(layout, "work").exists() and host.asked == [SERVE]
+    assert host.marked == [False], "the marker goes first: a gateway serves no parked profile"
 
 
 def test_start_waits_for_the_search_of_a_gateway_without_a_socket(
@@ -121,6 +129,7 @@ def test_stop_parks_first_and_checks_that_the_gateway_let_go(layout: Layout, mon
     done = act(host, Verb.STOP, monkeypatch)
     assert (done.outcome, done.detail) == (K.STOPPED, "parked: the gateway of default (PID 42) no longer serves it")
     assert marker_of(layout, "work").exists() and host.asked == [UNSERVE] and host.time < 1
+    assert host.marked == [True], "the marker comes first: the gateway's own search would take it in again"
 
 
 def test_stop_fails_where_the_gateway_goes_on_serving(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,3 +144,21 @@ def test_restart_takes_a_profile_in_again(layout: Layout, monkeypatch: pytest.Mo
     host = Host(layout, served=True)
     assert act(host, Verb.RESTART, monkeypatch).outcome is K.RESTARTED
     assert host.asked == [UNSERVE, SERVE] and not marker_of(layout, "work").exists()
+
+
+def test_wait_for_all_ends_once_they_are_served(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Host(layout, served=False)
+    assert acting(host, monkeypatch, silent=True).await_all(("work",), 90) == ((), "")
+    assert 30 <= host.time < 32
+
+
+def test_wait_for_all_ends_with_the_limit_or_the_reason_of_the_gateway(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(layout, served=False)
+    late = acting(host, monkeypatch, silent=True).await_all(("work",), 20)
+    assert late == (("work",), "the gateway of default (PID 42) does not serve it after 20 s") and host.time < 21
+    host = Host(layout, served=False)
+    host.reason = "one token in two profiles"
+    names, why = acting(host, monkeypatch).await_all(("work",), 90)
+    assert names == ("work",) and why.endswith("serves default alone: one token in two profiles") and host.time < 5
