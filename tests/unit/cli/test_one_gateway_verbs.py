@@ -56,6 +56,14 @@ def test_start_of_the_server_warns_of_a_profile_it_does_not_serve(host: Multiple
     assert warning["message"].startswith("anna: the gateway of default")
 
 
+def test_stop_and_restart_of_the_server_ask(host: MultiplexRoot) -> None:
+    before = host.pid("default")
+    for verb in ("stop", "restart"):
+        done = host.gateways(verb, "default", "--json")
+        assert done.code == 6 and f"also serves anna, bob: {verb} all of them" in done.problem["message"]
+    assert host.pid("default") == before
+
+
 def test_uninstall_of_the_server_asks_and_names_the_others(host: MultiplexRoot) -> None:
     before = host.pid("default")
     done = host.gateways("uninstall", "default", "--json")
