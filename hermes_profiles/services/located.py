@@ -52,7 +52,7 @@ def _sets(kind: ManagerKind, path: Path, home: Path) -> bool:
     return bool(found) and (found == str(home) or os.path.realpath(found) == str(home))
 
 
-@lru_cache(maxsize=512)  # a file is parsed once for all profiles of a fleet
+@lru_cache(maxsize=4096)  # a file is parsed once for all profiles of a fleet
 def _home_in(kind: ManagerKind, path: Path, _changed: int, _size: int) -> str:
     """Return the home that a definition sets, "" without one. Drop-ins do not count: Hermes reads the unit alone."""
     from .parse_definition import parse_definition  # a fleet without services needs no parser
