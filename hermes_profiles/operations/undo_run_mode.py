@@ -54,8 +54,10 @@ def take_back_switch(session: FleetSession) -> RunModeResult | None:
     journal = Journal(session.layout.state)
     newest = next((each for each in journal.entries() if each.can_be_undone), None)
     since = record.apart_since or record.since
-    if newest is not None and newest.started >= since and saved_state.is_mode_switch(journal, newest):
-        return None
+    config = str(session.layout.home(DEFAULT) / CONFIG_FILE)
+    is_part = newest is not None and newest.started >= since and saved_state.is_mode_switch(journal, newest)
+    if newest is not None and is_part and any(step.target == config for step in newest.steps):
+        return None  # else the newest change only removed services before the files
     if record.phase is saved_state.SwitchPhase.SEPARATING:
         return RunMode(session, yes=True, write=apply_plan(session.world)).to_multiplex()
     return switch.undo_multiplex()
