@@ -126,7 +126,7 @@ class _FleetRun:
     def _carry_out(self, launch: StartGuard, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Outcome]:
         """Act on the gateways, then on the profiles that the one gateway serves; returns their outcomes."""
         session, request = self._session, self._request
-        options = self._run_options(len(plan.driven))
+        options = self._run_options(len(plan.driven), one=launch.one)
         report = lambda seen: session.on_progress(Event(seen))  # noqa: E731
         members = None
         if launch.one is not None:
@@ -177,10 +177,13 @@ class _FleetRun:
             return False
         return not gateway.settled or pid_record(self._session.layout.home(gateway.profile)) is None
 
-    def _run_options(self, count: int) -> RunOptions:
+    def _run_options(self, count: int, one: OneGateway | None) -> RunOptions:
         given = self._request.stagger
         stagger = default_stagger(count) if given is None else given
-        return self._request.options._replace(stagger=stagger if self._starts else 0.0)
+        options = self._request.options._replace(stagger=stagger if self._starts else 0.0)
+        # A standalone gateway refuses to start beside one that does not answer so far (Hermes 0.22.2,
+        # gateway/host_attach.py, `standalone_attach_decision`).
+        return options._replace(jobs=1) if one is not None and self._starts else options
 
     def _memory_warnings(self, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Problem]:
         new = [name for name in plan.driven if gateways[name].process is None]

@@ -63,7 +63,8 @@ def _orphan(facts: Facts, service: Definition) -> Finding:
 def removal_command(facts: Facts, service: Definition) -> str:
     """Return the command that removes a service."""
     kept = facts.services.main(service.profile or "")
-    if kept is not None and kept.unit == service.unit and kept.path != service.path:
+    is_other_file = kept is not None and kept.unit == service.unit and kept.path != service.path
+    if is_other_file and service.scope != SYSTEM:
         # A unit of the same name in another folder: systemd and our commands act on the other file.
         return f"{shlex.join(['rm', *(str(file) for file, _ in service.files)])} && systemctl --user daemon-reload"
     if service.scope != SYSTEM and service.is_own_name and service.profile is not None:

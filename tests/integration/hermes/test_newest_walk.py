@@ -9,7 +9,7 @@ from newest_gateway import NewestGateways
 from newest_walk import Walk
 from nightly import NIGHTLY
 
-pytestmark = pytest.mark.newest
+pytestmark = [pytest.mark.newest, pytest.mark.nightly]
 
 SEED, STEPS = 13, 200 if NIGHTLY else 15
 

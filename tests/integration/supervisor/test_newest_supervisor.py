@@ -15,7 +15,7 @@ from newest_service_checks import check_service_story
 from nightly import SWITCH
 from real_hermes import newest_python
 
-pytestmark = pytest.mark.newest
+pytestmark = [pytest.mark.newest, pytest.mark.nightly]
 
 
 def test_one_program_serves_parks_restarts_and_stops_all_profiles(short_folder: Path) -> None:

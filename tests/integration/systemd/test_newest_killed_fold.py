@@ -14,7 +14,7 @@ from nightly import sample
 from real_hermes import hermes_python, newest_python
 from systemd_live import answer_under_systemd, live_home
 
-pytestmark = [pytest.mark.systemd, pytest.mark.newest]
+pytestmark = [pytest.mark.systemd, pytest.mark.newest, pytest.mark.nightly]
 STORY = REPOSITORY / "tests" / "support" / "killed_fold_story.py"
 MEMBERS = ["p01", "p02"]
 

@@ -18,7 +18,7 @@ from systemd_live import answer_under_systemd, live_home
 
 pytestmark = [pytest.mark.systemd, pytest.mark.newest]
 STORY = REPOSITORY / "tests" / "support" / "update_day_story.py"
-COUNT = 12 if NIGHTLY else 4
+COUNT = 12 if NIGHTLY else 3
 MEMBERS = [f"p{number:02}" for number in range(1, COUNT)]
 DEFAULT = ["hermes-gateway.service", "hermes-gateway.service.d/50-hermes-profiles.conf"]
 

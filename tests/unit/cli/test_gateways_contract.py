@@ -38,7 +38,7 @@ EXAMPLES = [
 
 def test_all_documented_gateway_commands_exist() -> None:
     wanted = "awake disable enable group install list logs print reset restart stage start status stop uninstall"
-    assert " ".join(sorted(COMMANDS)) == wanted
+    assert " ".join(sorted(COMMANDS)) == f"{wanted} upgrade-check"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -47,7 +47,7 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
-    assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "logs", "print"))
+    assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "logs", "print", "upgrade-check"))
 
 
 def test_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoot) -> None:

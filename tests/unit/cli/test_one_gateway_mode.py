@@ -139,7 +139,7 @@ def test_upgrade_check_names_unserved_profiles(team: MultiplexRoot, monkeypatch:
     monkeypatch.setattr("hermes_profiles.gateways.servers._ADOPTION", 0.0)
     team.moded("multiplex")
     (team.root / "leaves-out").write_text("bob")
-    team.gok("restart", "default", "--yes")
+    assert team.gateways("restart", "default", "--yes", "--timeout", "5").code == 1, "bob is not served again"
     done = team.gateways("upgrade-check", "--json")
     assert done.code == 3 and [row["profile"] for row in done.data["left"]["unserved"]] == ["bob"]
 

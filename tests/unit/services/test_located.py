@@ -27,13 +27,11 @@ UNITS = ".config/systemd/user"
 def _context(tmp_path: Path, root: str, facts: HermesFacts, **environment: str) -> SystemContext:
     """Return the context of a root below the home folder of a user."""
     home = tmp_path.resolve()
-    layout = Layout(home / root, home)
+    layout = Layout(home / root, home, installed=lambda: facts)
     units = home / environment["XDG_CONFIG_HOME"] / "systemd/user" if environment else None
     given = {name: str(home / value) for name, value in environment.items()}
     manager = SystemdManager(home, given, os.getuid(), units=units)
-    context = SystemContext(layout, manager, environment=given)
-    context.__dict__["hermes"] = facts
-    return context
+    return SystemContext(layout, manager, environment=given)
 
 
 def _write(context: SystemContext, name: str, home: str, folder: str = UNITS) -> Path:
@@ -109,12 +107,11 @@ def test_unit_is_found_in_both_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["launchd", "supervisor"])
 def test_other_managers_find_the_service_by_its_home(tmp_path: Path, kind: str) -> None:
     user = tmp_path.resolve()
-    layout = Layout(user / "data", user)
+    layout = Layout(user / "data", user, installed=lambda: NEWEST)
     manager: Manager = LaunchdManager(user, {}, os.getuid())
     if kind == "supervisor":
         manager = SupervisorManager(layout.state, {}, os.getuid())
     context = SystemContext(layout, manager)
-    context.__dict__["hermes"] = NEWEST
     bare = service_name(user / "data", user)
     spec: ServiceSpec = spec_of(user / "data", account_home=user)
     ((path, content, _),) = manager.definitions(spec._replace(name=bare))
@@ -132,6 +129,6 @@ def test_agents_of_every_release_are_found(tmp_path: Path) -> None:
         folder = user / "Library/LaunchAgents"
         folder.mkdir(parents=True)
         (folder / "ai.hermes.gateway-other.plist").write_text(agent.text)
-        context = SystemContext(Layout(agent.home, Path("/home/ada"), "darwin"), LaunchdManager(user, {}, os.getuid()))
-        context.__dict__["hermes"] = NEWEST
+        layout = Layout(agent.home, Path("/home/ada"), "darwin", installed=lambda: NEWEST)
+        context = SystemContext(layout, LaunchdManager(user, {}, os.getuid()))
         assert context.service_name("default").label == "ai.hermes.gateway-other"
