@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
-from nightly import sample
 from real_hermes import hermes_python, newest_python
 from systemd_live import answer_under_systemd, live_home
 
@@ -19,7 +18,7 @@ STORY = REPOSITORY / "tests" / "support" / "killed_fold_story.py"
 MEMBERS = ["p01", "p02"]
 
 
-@pytest.fixture(scope="module", params=sample(["finish", "back"], 2))
+@pytest.fixture(scope="module", params=["finish", "back"])
 def seen(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     old, newest = hermes_python(), newest_python()
     if shutil.which("unshare") is None or os.geteuid() != 0:
