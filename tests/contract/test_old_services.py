@@ -155,7 +155,8 @@ def test_awake_hold_runs_by_its_old_path(old: Old) -> None:
     )  # fmt: skip
     _until(lambda: _catches(process.pid, signal.SIGTERM) or process.poll() is not None)
     process.terminate()
-    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    # It ends by itself where no gateway of this user runs.
+    assert process.wait(timeout=60) in (0, 128 + signal.SIGTERM)
 
 
 def _catches(pid: int, number: signal.Signals) -> bool:
