@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from command_runner import Runner
 from multiplex_root import MultiplexRoot
+
+from hermes_profiles.fleet.executor import FleetExecutor
+from hermes_profiles.fleet.outcomes import Verb
+from hermes_profiles.fleet.protocols import GatewayBackend, RunOptions
 
 
 @pytest.fixture
@@ -81,3 +86,17 @@ def test_uninstall_of_all_and_of_a_served_profile_does_not_ask(host: MultiplexRo
     assert host.outcomes(host.gok("uninstall", "anna", "--json")) == {"anna": "not-installed"}
     assert host.pid("default") is not None
     assert host.outcomes(host.gok("uninstall", "--json"))["default"] == "uninstalled"
+
+
+def test_gateways_start_one_by_one_where_one_serves_all(host: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A standalone gateway refuses to start beside one that does not answer so far."""
+    jobs: list[int | None] = []
+    real = FleetExecutor.__init__
+
+    def watch(self: FleetExecutor, verb: Verb, backend: GatewayBackend, options: RunOptions, *more: Any) -> None:
+        jobs.append(options.jobs)
+        real(self, verb, backend, options, *more)
+
+    monkeypatch.setattr(FleetExecutor, "__init__", watch)
+    host.gok("restart", "default", "--yes")
+    assert jobs == [1]
