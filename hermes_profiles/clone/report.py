@@ -21,6 +21,17 @@ class RedactedPlace(NamedTuple):
     name: str
 
 
+class NamedPlace(NamedTuple):
+    """A place in a copied file that may hold an identity and was not changed: the user should look at it.
+
+    `line`: None where the file has no lines; `kind`: what it looks like, or why it was not searched. No value is in it.
+    """
+
+    path: str
+    line: int | None
+    kind: str
+
+
 @dataclass(slots=True)
 class CloneReport:
     """Collected while the plan is built; `as_data` returns the rows of the command contract."""
@@ -37,6 +48,7 @@ class CloneReport:
     copied: int = 0
     left_behind: list[LeftBehind] = field(default_factory=list)
     redacted: list[RedactedPlace] = field(default_factory=list)
+    named: list[NamedPlace] = field(default_factory=list)
     login_again: list[str] = field(default_factory=list)
     next_steps: list[str] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
@@ -59,6 +71,7 @@ class CloneReport:
         self.config_removed = [row._replace(name=hide(row.name)) for row in self.config_removed]
         self.left_behind = [row._replace(path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]
         self.redacted = [row._replace(path=hide(row.path)) for row in self.redacted]
+        self.named = [row._replace(path=hide(row.path)) for row in self.named]
         self.warnings = [
             Problem(row.code, hide(row.message), row.target and hide(row.target), row.hint and hide(row.hint))
             for row in self.warnings
@@ -85,6 +98,7 @@ class CloneReport:
                 "copied": self.copied,
                 "left_behind": [{"path": row.path, "reason": row.reason} for row in self.left_behind],
                 "redacted": [{"path": row.path, "line": row.line, "name": row.name} for row in self.redacted],
+                "named": [{"path": row.path, "line": row.line, "kind": row.kind} for row in self.named],
             },
             "login_again": self.login_again,
             "next_steps": self.next_steps,

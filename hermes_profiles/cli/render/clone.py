@@ -59,7 +59,7 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "env": {"kept": [], "removed": [], "assigned": [], "masked": []},
         "config": {"removed": [], "disabled": []},
-        "files": {"copied": 0, "left_behind": [], "redacted": []},
+        "files": {"copied": 0, "left_behind": [], "redacted": [], "named": []},
         "login_again": [],
         "next_steps": [
             f"choose a model: hermes -p {name} model",
@@ -91,6 +91,9 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield from _columns(
             [(f"{row['path']}:{row['line']}", f"the value of {row['name']}") for row in files["redacted"]]
         )
+    if files["named"]:
+        yield f"  copied as it is, look at {_count({row['path'] for row in files['named']}, 'file')} yourself:"
+        yield from _columns([(_place(row), row["kind"]) for row in files["named"]])
     if config["disabled"]:
         yield f"  switched off in config.yaml: {', '.join(config['disabled'])}"
     if env["assigned"]:
@@ -116,6 +119,10 @@ def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         groups.setdefault(row["reason"], []).append(row["path"])
     for reason, paths in groups.items():
         yield f"    {first_names(paths, _NAMED)}: {reason}"
+
+
+def _place(row: Mapping[str, Any]) -> str:
+    return row["path"] if row["line"] is None else f"{row['path']}:{row['line']}"
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:

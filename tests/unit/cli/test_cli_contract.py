@@ -157,6 +157,7 @@ def test_clone_json_matches_contract(world: CommandRoot) -> None:
             "copied",
             "left_behind",
             "redacted",
+            "named",
         }
         assert all(set(r) == {"file", "path", "line", "channel", "reason"} for r in data["config"]["removed"])
         assert all(set(row) == {"path", "reason"} for row in data["files"]["left_behind"])
