@@ -321,10 +321,9 @@ class Walk:
 
     def _folder(self, name: str) -> None:
         """Write the folder of a profile by hand: with a deletion marker of Hermes it is no profile."""
-        is_deleted = (self.newest.root / "profiles" / ".deleted" / name).exists()
         before = dict(self.bots)
         self._profile(name)
-        if is_deleted:
+        if self._is_deleted(name):
             self.said[-1] += " (deleted)"
             self.bots = before
 
@@ -349,8 +348,16 @@ class Walk:
     def _rename(self, name: str, new: str, run: Callable[..., bool], *before: str) -> None:
         shutil.rmtree(self.newest.home(new), ignore_errors=True)  # a ghost in the way
         run(*before, "rename", name, new)
-        if (self.newest.home(new) / "config.yaml").exists():
-            self.bots[new] = self.bots.pop(name)
+        if not (self.newest.home(new) / "config.yaml").exists():
+            return
+        bot = self.bots.pop(name)
+        if self._is_deleted(new):  # Hermes 0.22.2 keeps the marker of an earlier profile: the renamed one is hidden
+            self.said[-1] += " (deleted)"
+        else:
+            self.bots[new] = bot
+
+    def _is_deleted(self, name: str) -> bool:
+        return (self.newest.root / "profiles" / ".deleted" / name).exists()
 
 
 def ask_socket(home: Path, verb: str, timeout: float = 5.0) -> dict[str, Any]:
