@@ -12,7 +12,7 @@ from pathlib import Path
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.located import installed_name
+from hermes_profiles.services.located import definitions_of, installed_name
 from hermes_profiles.services.manager import Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
@@ -91,13 +91,17 @@ class SystemContext:
 
     def service_name(self, profile: str) -> ServiceName:
         """Return the name of the installed service of a profile, else the one that Hermes gives it."""
+        return self._service_name(profile, definitions_of(self.manager) if self.manager is not None else ())
+
+    def _service_name(self, profile: str, definitions: Sequence[Path]) -> ServiceName:
         home = Path(os.path.realpath(self.layout.home(profile)))
-        name, hashed = (service_name(home, self.user_home, has_hashed_roots=hashed) for hashed in (False, True))
-        if self.manager is not None:
-            found = installed_name(self.manager, home, tuple(dict.fromkeys((name, hashed))))
+        name = service_name(home, self.user_home)
+        # Only the name of a custom root depends on the release.
+        hashed = name if name.suffix else service_name(home, self.user_home, has_hashed_roots=True)
+        if self.manager is not None and definitions:
+            found = installed_name(self.manager, home, tuple(dict.fromkeys((name, hashed))), definitions)
             if found is not None:
                 return found
-        # Only the name of a custom root depends on the release.
         return hashed if name != hashed and self.hermes.has(Behaviour.HASHED_ROOT_SERVICES) else name
 
     def service(self, profile: str) -> Service | None:
@@ -106,4 +110,7 @@ class SystemContext:
 
     def services(self, profiles: Sequence[str]) -> tuple[Service, ...]:
         """Return the services of profiles, in their order."""
-        return tuple(each for each in map(self.service, profiles) if each is not None)
+        if self.manager is None:
+            return ()
+        definitions = definitions_of(self.manager)  # the folders are listed once for all
+        return tuple(self.manager.service(self._service_name(name, definitions), name) for name in profiles)

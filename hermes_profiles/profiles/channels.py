@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
-from hermes_profiles.credentials.mentions import assignments_in
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
@@ -205,7 +204,11 @@ def command_variables(config: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(source, Mapping) or not is_truthy(source.get("enabled")):
         return {}
     text = source.get("command")
-    return dict(assignments_in(text)) if isinstance(text, str) else {}
+    if not isinstance(text, str):
+        return {}
+    from hermes_profiles.credentials.mentions import assignments_in  # few profiles have such a command
+
+    return dict(assignments_in(text))
 
 
 def legacy_blocks(files: HomeFiles) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ Hermes has named the service of a custom root in two ways, so the name alone doe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,16 +24,32 @@ _FORMS = {
 }
 
 
-def installed_name(manager: Manager, home: Path, names: Sequence[ServiceName]) -> ServiceName | None:
+def definitions_of(manager: Manager) -> tuple[Path, ...]:
+    """Return the definitions in the manager's folders whose names look like a gateway's."""
+    base, ending = _FORMS[manager.kind]
+    found: list[Path] = []
+    for folder in manager.folders():
+        try:
+            names = sorted(os.listdir(folder))
+        except OSError:
+            continue
+        found += (folder / name for name in names if name.startswith(base) and name.endswith(ending))
+    return tuple(found)
+
+
+def installed_name(
+    manager: Manager, home: Path, names: Sequence[ServiceName], definitions: Sequence[Path]
+) -> ServiceName | None:
     """Return the name of the installed service of a home, None without one.
 
-    `names`: those that a release of Hermes gives it; they count before every other name.
+    `names`: those that a release of Hermes gives it; they count before every other name. `definitions`: as
+    `definitions_of` returned them; each is read again.
     """
     for name in names:
         if _sets(manager.kind, manager.service(name, "").path, home):
             return name
     base, ending = _FORMS[manager.kind]
-    for path in _definitions(manager, ending):
+    for path in definitions:
         suffix = path.name.removesuffix(ending).removeprefix(base).removeprefix("-")
         name = ServiceName(suffix, names[0].argument)
         is_form = path.name in (f"{base}{ending}", f"{base}-{suffix}{ending}")
@@ -61,13 +77,3 @@ def _home_in(kind: ManagerKind, path: Path, _changed: int, _size: int) -> str:
         return parse_definition(kind, read_regular(path, _LARGEST)).home
     except OSError:
         return ""
-
-
-def _definitions(manager: Manager, ending: str) -> Iterator[Path]:
-    base, _ = _FORMS[manager.kind]
-    for folder in manager.folders():
-        try:
-            names = sorted(os.listdir(folder))
-        except OSError:
-            continue
-        yield from (folder / name for name in names if name.startswith(base) and name.endswith(ending))
