@@ -30,7 +30,7 @@ from hermes_profiles.settings.files import (
     with_variable,
     without_variables,
 )
-from hermes_profiles.settings.sharing_warnings import shared_with_others
+from hermes_profiles.settings.sharing_warnings import ProfileClaims, shared_with_others
 from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
 
 from .apply import ChangeResult, carry_out
@@ -237,10 +237,9 @@ def set_variable(session: Session, target: VariableTarget, value: str, *, dry_ru
         number = int(value) if name.endswith("PORT") and value.isdecimal() and len(value) < 6 else None
         warnings += [*shared_file_warnings(file), *_overruled(file, name, after.entries, entry)]
         warnings += shared_with_others(
-            session.layout,
+            ProfileClaims(session.layout, session.catalog),
             file.profile,
             {ENV_FILE: raw},
-            session.catalog,
             channels=session.catalog.channels_of(name) if role.is_identity else (),
             port=number,
             remedy=f"hermes-profiles env unset {{profile}} {name}",
@@ -356,10 +355,9 @@ def _sharing(
         return []
     number = int(new.text) if role.is_identity and new.text.isdecimal() and len(new.text) < 6 else None
     return shared_with_others(
-        session.layout,
+        ProfileClaims(session.layout, session.catalog),
         file.profile,
         {CONFIG_FILE: raw},
-        session.catalog,
         channels=(role.channel,) if role.channel and role.is_identity else (),
         port=number if keys[-1].endswith("port") else None,
         remedy=f"hermes-profiles config unset {{profile}} {path_text(keys)}",

@@ -15,7 +15,7 @@ from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.settings.files import SettingsFile
 from hermes_profiles.settings.sync import TargetSync
 from hermes_profiles.teams.drift import own_settings
-from hermes_profiles.teams.model import TEAM, TEAMS, Team, membership_in, read_membership, read_teams
+from hermes_profiles.teams.model import TEAM, TEAMS, Team, Teams, membership_in, read_membership, read_teams
 from hermes_profiles.teams.shares import Share
 
 from .context import Session
@@ -58,7 +58,7 @@ def setting_warnings(session: Session, file: SettingsFile, keys: tuple[str, ...]
     if kept.covers(keys):
         return []
     key = path_text(keys[: next((at for at, part in enumerate(keys) if part[:1] == "["), len(keys))])
-    return _shared_warnings(session, file.profile, Share.CONFIG, (key,))
+    return _shared_warnings(read_teams(session.layout), file.profile, Share.CONFIG, (key,))
 
 
 def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str], raw: bytes) -> list[Problem]:
@@ -67,13 +67,13 @@ def variable_warnings(session: Session, file: SettingsFile, names: Sequence[str]
     if not meta:
         return []
     _, kept = own_settings(None, file._replace(raw=raw).env(session.catalog), _own(meta), session.catalog)
-    membership = membership_in(meta)
+    membership, teams = membership_in(meta), read_teams(session.layout)
     shared = [name for name in names if name not in kept and not role_of_name(name, session.catalog).is_identity]
     if membership is not None:  # what its lead does not have stays
-        team = read_teams(session.layout).of(file.profile)
+        team = teams.of(file.profile)
         leads = environment_of(session.layout.home(team.lead)) if team is not None and team.lead else {}
         shared = [name for name in shared if name in membership.env or name in leads]
-    return _shared_warnings(session, file.profile, Share.KEYS, tuple(shared))
+    return _shared_warnings(teams, file.profile, Share.KEYS, tuple(shared))
 
 
 def _own(meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,9 +81,8 @@ def _own(meta: Mapping[str, Any]) -> tuple[str, ...]:
     return membership.own if membership is not None else ()
 
 
-def _shared_warnings(session: Session, profile: str, share: Share, keys: tuple[str, ...]) -> list[Problem]:
+def _shared_warnings(teams: Teams, profile: str, share: Share, keys: tuple[str, ...]) -> list[Problem]:
     """Return a warning for the team a profile is in, and one for each it leads, where these keys are shared."""
-    teams = read_teams(session.layout)
     of, names = teams.of(profile), ", ".join(keys)
     found = []
     if keys and of is not None and of.lead and share in of.share:
@@ -129,15 +128,17 @@ def back_warnings(layout: Layout, name: str) -> list[Problem]:
 
 def sync_warnings(session: Session, source: str, targets: Sequence[TargetSync]) -> list[Problem]:
     """Return a warning for each member that got a shared setting from another profile than its lead."""
-    found: list[Problem] = []
-    for target in targets:
-        team = membership_of(session.layout, target.profile)
-        if team is None or team.lead == source:
+    layout, found = session.layout, []
+    metas = ((each, read_sections(layout.home(each.profile) / PROFILE_FILE, (TEAM,))) for each in targets)
+    members = [(target, meta) for target, meta in metas if membership_in(meta) is not None]
+    teams = read_teams(layout) if members else None  # most roots have no team: no other profile is read
+    for target, meta in members:
+        team = teams.of(target.profile) if teams is not None else None
+        if teams is None or team is None or team.lead == source:
             continue
-        meta = read_sections(session.layout.home(target.profile) / PROFILE_FILE, (TEAM,))
         for place, share in (("config", Share.CONFIG), ("env", Share.KEYS)):
             changed = [each.key for each in target.changes if each.place == place and each.action != "keep"]
             found += _shared_warnings(
-                session, target.profile, share, tuple(key for key in changed if key not in _own(meta))
+                teams, target.profile, share, tuple(key for key in changed if key not in _own(meta))
             )
     return found

@@ -60,8 +60,25 @@ class SettingsFile(NamedTuple):
         return ReplaceFile(self.path, Secret(content), 0o600 if private else self.mode, self.seen)
 
 
-def settings_file(layout: Layout, profile: str, name: str) -> SettingsFile:
-    """Return a file of a profile.
+class FileReaders:
+    """Which profiles read a file through links; each file name is looked up once, for all profiles together."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._readers: dict[str, dict[str, list[str]]] = {}
+
+    def others(self, profile: str, name: str, real: str) -> tuple[str, ...]:
+        """Return the other profiles whose file of this name is at the real path."""
+        if name not in self._readers:
+            readers: dict[str, list[str]] = {}
+            for each in profile_names(self._layout):
+                readers.setdefault(os.path.realpath(self._layout.home(each) / name), []).append(each)
+            self._readers[name] = readers
+        return tuple(other for other in self._readers[name].get(real, ()) if other != profile)
+
+
+def settings_file(layout: Layout, profile: str, name: str, readers: FileReaders | None = None) -> SettingsFile:
+    """Return a file of a profile. `readers`: given where the files of many profiles are read.
 
     Raises NotFound for a missing profile, Failed when the file cannot be read.
     """
@@ -72,8 +89,7 @@ def settings_file(layout: Layout, profile: str, name: str) -> SettingsFile:
     mode = 0o600
     if raw is not None:
         mode = stat.S_IMODE(os.lstat(real).st_mode) & 0o777
-    others = (other for other in profile_names(layout) if other != profile)
-    sharers = tuple(other for other in others if os.path.realpath(layout.home(other) / name) == str(real))
+    sharers = (readers or FileReaders(layout)).others(profile, name, str(real))
     return SettingsFile(profile, name, real, raw, seen, mode, sharers)
 
 

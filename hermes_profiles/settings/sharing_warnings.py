@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.holders import shared_channels
-from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.credentials.holders import HolderIndex, index_identities, shared_channels
+from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
@@ -15,6 +16,40 @@ from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports
 
 ONLY_ONE = "only one of the two gateways can use it"
+
+
+class ProfileClaims:
+    """The identities and ports that the profiles of a root claim; each profile is read once, when asked for."""
+
+    def __init__(self, layout: Layout, catalog: Catalog) -> None:
+        self.layout = layout
+        self.catalog = catalog
+        self._claims: dict[str, ClaimedResources] = {}
+
+    def of(self, profile: str) -> ClaimedResources:
+        """Return what a profile claims with its files as they are."""
+        if profile not in self._claims:
+            self._claims[profile] = claimed_resources(self.layout.home(profile), catalog=self.catalog)
+        return self._claims[profile]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all profiles."""
+        return profile_names(self.layout)
+
+    def meeting(self, identities: Collection[Identity], ports: Collection[PortClaim]) -> tuple[str, ...]:
+        """Return the profiles that claim one of these identities or port numbers, in the order of `names`."""
+        met = {name for identity in identities for name in self._by_identity.holders(identity.place)}
+        met |= {name for claim in ports for name in self._by_port.holders(claim.port)}
+        return tuple(name for name in self.names if name in met) if met else ()
+
+    @cached_property
+    def _by_identity(self) -> HolderIndex[tuple[str, str], str]:
+        return index_identities({name: self.of(name).identities for name in self.names})
+
+    @cached_property
+    def _by_port(self) -> HolderIndex[int, str]:
+        return HolderIndex({name: [claim.port for claim in self.of(name).ports] for name in self.names})
 
 
 def planned_resources(layout: Layout, profile: str, files: Mapping[str, bytes], catalog: Catalog) -> ClaimedResources:
@@ -27,10 +62,9 @@ def planned_resources(layout: Layout, profile: str, files: Mapping[str, bytes], 
 
 
 def shared_with_others(
-    layout: Layout,
+    claims: ProfileClaims,
     profile: str,
     files: Mapping[str, bytes],
-    catalog: Catalog,
     *,
     channels: Collection[str],
     port: int | None = None,
@@ -41,8 +75,8 @@ def shared_with_others(
     `files`: the new bytes by name; `channels`: the channels that the change is about; `port`: a port in the change,
     also compared with ports that others only declare; `remedy`: a command with `{profile}` that removes it there.
     """
-    before = claimed_resources(layout.home(profile), catalog=catalog)
-    after = planned_resources(layout, profile, files, catalog)
+    layout, before = claims.layout, claims.of(profile)
+    after = planned_resources(layout, profile, files, claims.catalog)
     known = {identity.place for identity in before.identities}
     identities = [
         identity for identity in after.identities if identity.place not in known or identity.channel in channels
@@ -51,9 +85,9 @@ def shared_with_others(
     if not identities and not ports and port is None:
         return []
     warnings: list[Problem] = []
-    for other in profile_names(layout):
+    for other in claims.names if port is not None else claims.meeting(identities, ports):
         if other != profile:
-            theirs = claimed_resources(layout.home(other), catalog=catalog)
+            theirs = claims.of(other)
             hint = f"remove it from one of them: `{remedy.format(profile=other)}`"
             warnings += [
                 Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)

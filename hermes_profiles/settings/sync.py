@@ -26,6 +26,7 @@ from hermes_profiles.model.names import DEFAULT
 
 from .changes import Path, SyncChange, comment_warning, differences, setting_change, variable_change
 from .files import (
+    FileReaders,
     SettingsFile,
     check_may_write,
     found_value,
@@ -34,7 +35,7 @@ from .files import (
     shared_file_warnings,
     with_variable,
 )
-from .sharing_warnings import shared_with_others
+from .sharing_warnings import ProfileClaims, shared_with_others
 
 
 class TargetSync(NamedTuple):
@@ -77,8 +78,9 @@ def plan_sync(layout: Layout, request: SyncRequest, catalog: Catalog) -> Sync:
     _check_identities(layout, request, values, variables, catalog)
     targets = []
     warnings: list[Problem] = []
+    fleet = _Fleet(layout, catalog, FileReaders(layout), ProfileClaims(layout, catalog))
     for name in request.targets:
-        target = _Target(layout, name, catalog, exact=request.exact)
+        target = _Target(fleet, name, exact=request.exact)
         if values:
             target.take_settings(values)
         if variables:
@@ -179,16 +181,25 @@ def _refused(name: str, reason: str, channel: str | None, key_class: KeyClass | 
 # --- targets
 
 
+class _Fleet(NamedTuple):
+    """What all targets of a sync have in common, read once for all of them."""
+
+    layout: Layout
+    catalog: Catalog
+    readers: FileReaders
+    claims: ProfileClaims
+
+
 class _Target:
     """Collects the changes of one target."""
 
-    def __init__(self, layout: Layout, name: str, catalog: Catalog, *, exact: bool) -> None:
+    def __init__(self, fleet: _Fleet, name: str, *, exact: bool) -> None:
         self.name = name
         self.changes: list[SyncChange] = []
         self.steps: list[ReplaceFile] = []
         self.warnings: list[Problem] = []
-        self._layout = layout
-        self._catalog = catalog
+        self._fleet = fleet
+        self._catalog = fleet.catalog
         self._exact = exact
 
     def take_settings(self, values: dict[Path, Value]) -> None:
@@ -202,10 +213,9 @@ class _Target:
         channels = {role_of_path(key, self._catalog).channel for key in values}
         if self.steps and channels != {None}:  # another profile can already use the channel that is switched on
             self.warnings += shared_with_others(
-                self._layout,
+                self._fleet.claims,
                 self.name,
                 {CONFIG_FILE: document.raw},
-                self._catalog,
                 channels=(),
                 remedy=f"hermes-profiles config unset {{profile}} {path_text(next(iter(values)))}",
             )
@@ -252,8 +262,8 @@ class _Target:
             self._replace(started, file.raw or b"", private=True)
 
     def _file(self, name: str) -> SettingsFile:
-        file = settings_file(self._layout, self.name, name)
-        check_may_write(self._layout, file)
+        file = settings_file(self._fleet.layout, self.name, name, self._fleet.readers)
+        check_may_write(self._fleet.layout, file)
         return file
 
     def _replace(self, file: SettingsFile, content: bytes, *, private: bool) -> None:
