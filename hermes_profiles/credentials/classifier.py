@@ -6,6 +6,7 @@ all removals are known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,7 +34,9 @@ from hermes_profiles.model.truthy import is_truthy
 from .mentions import Mention, mentions_in_code, mentions_in_comment
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
-from .value_index import ValueIndex, searchable_parts, secrets_in_json
+from .secret_detection import looks_secret
+from .shared_settings import is_shared_variable
+from .value_index import ValueIndex, is_address, searchable_parts, secrets_in_json
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 _NEVER_MASKED = frozenset({HERMES_HOME})
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
 _OUTBOUND = "mcp_servers"
+_SECRET_NAME = re.compile(r"token|secret|passw|key|credential", re.IGNORECASE)
+_PIECES = re.compile(r"[,;\s]+")
+_LONGEST_SHARED = 24
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 
 
@@ -70,10 +76,14 @@ class SourceDocuments(NamedTuple):
 
 
 class EnvRuling(NamedTuple):
-    """The ruling on one entry of an environment file."""
+    """The ruling on one entry of an environment file.
+
+    `is_shared`: the entry belongs to a model, a provider or a tool, so only a secret in it is removed.
+    """
 
     entry: EnvEntry
     ruling: Ruling
+    is_shared: bool = False
 
 
 class Classification(NamedTuple):
@@ -103,7 +113,11 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
     )
     env = {
         document.path: tuple(
-            EnvRuling(entry, judge_name(entry.name, catalog=catalog, policy=policy, facts=facts))
+            EnvRuling(
+                entry,
+                judge_name(entry.name, catalog=catalog, policy=policy, facts=facts),
+                not entry.commented and is_shared_variable(entry.name, catalog),
+            )
             for entry in document.entries
         )
         for document in documents.env_files()
@@ -221,6 +235,8 @@ def _index(
     # Some people write the name of a variable in place of its value; every placeholder contains names.
     common = catalog.common_values | {name.lower() for name in catalog.known_names}
     parts: dict[str, list[str]] = {}
+    public: dict[str, list[str]] = {}
+    shared_pieces = _pieces_of_many(env)
 
     def add(name: str, value: str, key_class: KeyClass | None, *, prose: bool = False) -> None:
         if name == HERMES_HOME:
@@ -228,7 +244,12 @@ def _index(
         setting = key_class in _SETTING_CLASSES
         if setting and policy.only is not None:
             return  # the agent keeps its memory, and the people in it
-        parts.setdefault(name, []).extend(searchable_parts(value, common=common, setting=setting or prose))
+        is_public = _is_public(name, key_class, catalog)
+        for part in searchable_parts(value, common=common, setting=setting or prose):
+            if part in shared_pieces and part != value.strip():
+                continue
+            places = public if is_public or is_address(part, hosts=False) else parts
+            places.setdefault(name, []).append(part)
 
     for rulings in env.values():
         for item in rulings:
@@ -250,7 +271,28 @@ def _index(
         for path, secrets in documents.state_values.items():
             for value in secrets:
                 add(path, value, KeyClass.IDENTITY_CREDENTIAL)
-    return ValueIndex(parts, spared=_kept_values(env, trees, catalog, policy))
+    return ValueIndex(parts, public=public, spared=_kept_values(env, trees, catalog, policy))
+
+
+def _is_public(name: str, key_class: KeyClass | None, catalog: Catalog) -> bool:
+    """Return whether a removed key holds no secret: an address, a list of people, an id that others see."""
+    if key_class is None or key_class is KeyClass.UNKNOWN:
+        return False
+    fact = catalog.lookup(name)
+    if fact is not None:
+        return not fact.secret
+    return key_class is not KeyClass.IDENTITY_CREDENTIAL and _SECRET_NAME.search(name.rpartition(".")[2]) is None
+
+
+def _pieces_of_many(env: Mapping[str, tuple[EnvRuling, ...]]) -> frozenset[str]:
+    """Return the short pieces that several values have: an encrypted file has `ENC[AES256_GCM` in each of them."""
+    owners: dict[str, set[str]] = {}
+    for rulings in env.values():
+        for value in {value for item in rulings if not item.entry.commented for value in item.entry.values}:
+            for piece in _PIECES.split(value) if len(value) > _LONGEST_SHARED else ():
+                if len(piece) <= _LONGEST_SHARED:
+                    owners.setdefault(piece.strip(" \t\"'[](){}"), set()).add(value.strip("\"'"))
+    return frozenset(piece for piece, values in owners.items() if len(values) > 1 and not looks_secret(piece))
 
 
 def _judged_mentions(

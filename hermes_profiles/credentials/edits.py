@@ -21,6 +21,7 @@ from hermes_profiles.model.truthy import is_truthy
 from .classifier import EnvRuling
 from .policy import Ruling, Verdict
 from .rules.config import TreeJudgement, dotted
+from .shared_settings import is_shared_path
 from .value_index import Redaction, ValueIndex, placeholder
 
 Path = tuple[str, ...]
@@ -95,7 +96,10 @@ def env_edits(
     `assigned`: name → new value, which replaces the value of the source or is appended; `masked`: names to append as
     `NAME=`. An entry without a value stays: it masks an inherited variable.
     """
-    decided = [(item.entry, _final_ruling(item, document, values, assigned)) for item in rulings]
+    decided = [
+        (item.entry, _final_ruling(item, document, values.secrets if item.is_shared else values, assigned))
+        for item in rulings
+    ]
     removed = [(entry, ruling) for entry, ruling in decided if ruling.removes]
     replace = {
         entry: assigned[entry.name]
@@ -105,7 +109,8 @@ def env_edits(
     untouched = [(entry.start, entry.end) for entry, _ in removed]
     untouched += [(entry.value_start, entry.rest_end) for entry in replace]
     untouched += [(item.entry.start, item.entry.end) for item in rulings if item.ruling.kept_by_user]
-    spans = _spans_outside(document.text, untouched, values)
+    shared = [(item.entry.value_start, item.entry.rest_end) for item in rulings if item.is_shared]
+    spans = _spans_outside(document.text, untouched, shared, values)
     replaced_names = {entry.name for entry in replace}
     append = [(name, value) for name, value in assigned.items() if name not in replaced_names]
     append += [(name, "") for name in masked]
@@ -140,14 +145,21 @@ def _final_ruling(item: EnvRuling, document: EnvDocument, values: ValueIndex, as
     return ruling
 
 
-def _spans_outside(text: str, untouched: Iterable[tuple[int, int]], values: ValueIndex) -> list[tuple[int, int, str]]:
-    """Return the removed values between these spans: for one reader a value can reach into the next entry."""
+def _spans_outside(
+    text: str, untouched: Iterable[tuple[int, int]], shared: Iterable[tuple[int, int]], values: ValueIndex
+) -> list[tuple[int, int, str]]:
+    """Return the removed values outside of `untouched`: for one reader a value can reach into the next entry.
+
+    In `shared`, the values of models, providers and tools, only secrets are found.
+    """
     spans: list[tuple[int, int, str]] = []
     position = 0
-    for start, end in (*sorted(untouched), (len(text), len(text))):
-        if start > position:
-            inside = values.spans(text[position:start])
-            spans += [(position + first, position + last, name) for first, last, name in inside]
+    stops = [(start, end, False) for start, end in untouched] + [(start, end, True) for start, end in shared]
+    for start, end, is_shared in (*sorted(stops), (len(text), len(text), False)):
+        start = max(start, position)
+        parts = [(values, position, start), *([(values.secrets, start, end)] if is_shared else [])]
+        for index, first, last in parts:
+            spans += [(first + at, first + to, name) for at, to, name in index.spans(text[first:last])]
         position = max(position, end)
     return spans
 
@@ -171,12 +183,13 @@ def tree_edits(
     for entry in document.entries:
         if _below(entry.path, gone) or entry.path in judgement.kept or entry.path in assigned:
             continue
+        searched = values.secrets if is_shared_path(entry.path) else values
         owner = next((name for *_, name in values.spans(entry.path[-1])), None)
-        if owner is not None or (entry.value and (owner := values.whole(entry.value))):
+        if owner is not None or (entry.value and (owner := searched.whole(entry.value))):
             rulings[entry] = Ruling(Verdict.REMOVE, f"it holds the value of {owner}")
             gone.add(entry.path)
         elif entry.value and entry.kind == "scalar":
-            text, places = values.redact(entry.value)
+            text, places = searched.redact(entry.value)
             if places:
                 replace[entry] = text
                 redacted += [Redaction(entry.line, place.name) for place in places]

@@ -42,7 +42,8 @@ def rewrite_tree(document: YamlDocument | JsonDocument, edits: TreeEdits, values
 
 
 def _check_clean(content: bytes, values: ValueIndex, path: str) -> None:
-    """Raise DocumentError when a removed value is still in the bytes."""
+    """Raise DocumentError when a removed secret is still in the bytes; a model can be on the host of a channel."""
+    values = values.secrets
     left = values.names_in(content)
     if left:
         line = next((number for number, text in enumerate(content.splitlines(), 1) if values.names_in(text)), None)

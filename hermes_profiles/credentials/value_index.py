@@ -11,6 +11,8 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
@@ -28,6 +30,14 @@ _PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
 _COMMENT = re.compile(r"\s#")
 _SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
 _SHORTEST_FIELD = 12
+# The characters beside a public value that make it a part of a longer one: of an address, and of an id. A full stop or
+# a colon behind an address can end a sentence.
+_IN_ADDRESS = (r"(?<![A-Za-z0-9_.~/@%+-])", r"(?![.:]?[A-Za-z0-9_~/?#@%&+-])")
+_IN_ID = (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])")
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?"
+_ADDRESS = re.compile(rf"(?:[a-z][a-z0-9+.-]*://)?{_HOST}/?", re.IGNORECASE)
+_URL = re.compile(rf"[a-z][a-z0-9+.-]*://{_HOST}((?:/[^?#\s]*)?)", re.IGNORECASE)
+_LONGEST_WORD_OF_A_PATH = 24
 
 
 class Redaction(NamedTuple):
@@ -65,6 +75,18 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
     pieces = tuple(piece for piece in pieces if not _is_plain(piece.strip("-=_*")))
     whole = () if setting and _is_plain(stripped) else (value, stripped)
     return tuple(dict.fromkeys(part for part in (*whole, *pieces) if _is_searchable(part, common)))
+
+
+def is_address(value: str, *, hosts: bool = True) -> bool:
+    """Return whether a value is a host or a URL without a secret: many services of one machine can share it.
+
+    `hosts`: a host without a scheme counts too (`mail.example.org`); some tokens have that form.
+    """
+    text = value.strip().strip("\"'")
+    url = _URL.fullmatch(text)
+    if url is not None:
+        return all(len(word) <= _LONGEST_WORD_OF_A_PATH for word in url[1].split("/"))
+    return hosts and ("." in text or ":" in text) and _ADDRESS.fullmatch(text) is not None
 
 
 def _is_plain(text: str) -> bool:
@@ -121,21 +143,42 @@ class ValueIndex:
     expression over all needles.
     """
 
-    def __init__(self, parts: Mapping[str, Iterable[str]], *, spared: Collection[str] = frozenset()) -> None:
-        """`parts`: name of a removed key → what `searchable_parts` gave for it; `spared`: values that stay."""
+    def __init__(
+        self,
+        parts: Mapping[str, Iterable[str]],
+        *,
+        public: Mapping[str, Iterable[str]] = MappingProxyType({}),
+        spared: Collection[str] = frozenset(),
+    ) -> None:
+        """`parts`: name of a removed key → what `searchable_parts` gave for it; `spared`: values that stay.
+
+        `public`: the same for values that are no secrets (hosts, URLs, ids of people and rooms). They are found as
+        whole values only, never as a part of a longer address or id.
+        """
         owners: dict[str, str] = {}
         for name, candidates in parts.items():
             for part in candidates:
                 if part not in spared:
                     owners.setdefault(part, name)
+        secret = frozenset(owners)
+        for name, candidates in public.items():
+            for part in candidates:
+                if part not in spared:
+                    owners.setdefault(part, name)
+        self._public = frozenset(owners) - secret
+        self._limits: dict[str, str] = {}
+        self._bounded: dict[bytes, re.Pattern[bytes]] = {}
         # Longest first: a token that contains another removed value is replaced as a whole.
         ordered = sorted(owners.items(), key=lambda item: (-len(item[0]), item[0]))
-        shown = {name: _shown(name, (part for part, _ in ordered)) for name in parts}
+        shown = {name: _shown(name, (part for part, _ in ordered)) for name in (*parts, *public)}
         self._owners = {part: shown[name] for part, name in ordered}
         self._spellings: dict[str, str] = {}
         # Grouped by a byte that all needles of a group contain: most files have neither NUL nor %.
         self._needles: dict[bytes, dict[bytes, str]] = {b"": {}, b"\x00": {}, b"%": {}}
         for part, name in self._owners.items():
+            if part in self._public:
+                self._add_public(part, name)
+                continue
             for text in _text_spellings(part):
                 self._spellings.setdefault(text, name)
                 self._add(text.encode("utf-8", "surrogatepass"), name)
@@ -148,15 +191,40 @@ class ValueIndex:
         mark = next((mark for mark in (b"\x00", b"%") if mark in needle), b"")
         self._needles[mark].setdefault(needle, name)
 
+    def _add_public(self, part: str, name: str) -> None:
+        """Add a public value: in text between limits, and an id in other encodings too."""
+        before, behind = _IN_ADDRESS if is_address(part) else _IN_ID
+        for text in _text_spellings(part):
+            needle = text.encode("utf-8", "surrogatepass")
+            is_encoded = _is_base64_of(text, part)
+            if (is_encoded and before is _IN_ADDRESS[0]) or text in self._spellings:
+                continue
+            self._spellings[text] = name
+            self._add(needle, name)
+            if not is_encoded:
+                self._limits[text] = f"{before}{re.escape(text)}{behind}"
+                limits = before.encode(), re.escape(needle), behind.encode()
+                self._bounded.setdefault(needle, re.compile(b"".join(limits)))
+        for data in _byte_spellings(part) if before is _IN_ID[0] else ():
+            if data not in self._bounded:
+                self._add(data, name)
+
+    @cached_property
+    def secrets(self) -> ValueIndex:
+        """Return the index of the secret values alone."""
+        if not self._public:
+            return self
+        return ValueIndex(_by_name({value: name for value, name in self._owners.items() if value not in self._public}))
+
     def __bool__(self) -> bool:
         return bool(self._owners)
 
     def joined(self, other: ValueIndex) -> ValueIndex:
         """Return an index of the values of both."""
-        parts: dict[str, list[str]] = {}
-        for value, name in (*self._owners.items(), *other._owners.items()):
-            parts.setdefault(name, []).append(value)
-        return ValueIndex(parts)
+        both = (self, other)
+        secrets = {value: name for one in both for value, name in one._owners.items() if value not in one._public}
+        public = {value: name for one in both for value, name in one._owners.items() if value in one._public}
+        return ValueIndex(_by_name(secrets), public=_by_name(public))
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -174,7 +242,9 @@ class ValueIndex:
         for view in _views(data):
             for mark, needles in self._needles.items():
                 if mark in view:
-                    names.update(name for needle, name in needles.items() if needle in view)
+                    names.update(
+                        name for needle, name in needles.items() if needle in view and self._is_whole(needle, view)
+                    )
         return tuple(sorted(names))
 
     def hits(self, data: bytes) -> bool:
@@ -183,9 +253,14 @@ class ValueIndex:
             for mark, needles in self._needles.items():
                 if mark in view:
                     for needle in needles:  # a bare loop: this runs once a file, and any() takes twice as long
-                        if needle in view:
+                        if needle in view and self._is_whole(needle, view):
                             return True
         return False
+
+    def _is_whole(self, needle: bytes, view: bytes) -> bool:
+        """Return whether a needle is in the bytes as a whole value, where it must be one."""
+        pattern = self._bounded.get(needle)
+        return pattern is None or pattern.search(view) is not None
 
     def whole(self, text: str) -> str | None:
         """Return the name of the key with exactly this value."""
@@ -197,7 +272,7 @@ class ValueIndex:
         if not names:
             return ()
         ordered = sorted(names, key=lambda spelling: -len(spelling))
-        pattern = re.compile("|".join(re.escape(spelling) for spelling in ordered))
+        pattern = re.compile("|".join(self._limits.get(spelling) or re.escape(spelling) for spelling in ordered))
         return tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
 
     def redact(self, text: str) -> tuple[str, tuple[Redaction, ...]]:
@@ -240,6 +315,19 @@ class ValueIndex:
             order = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
             result = data[:2] + redacted.encode(order)
         return None if self.hits(result) else (result, redactions)
+
+
+def _by_name(owners: Mapping[str, str]) -> dict[str, list[str]]:
+    parts: dict[str, list[str]] = {}
+    for value, name in owners.items():
+        parts.setdefault(name, []).append(value)
+    return parts
+
+
+def _is_base64_of(text: str, part: str) -> bool:
+    """Return whether a spelling is base64: its characters say nothing about where the value begins."""
+    encoded = part.encode("utf-8", "surrogatepass")
+    return text.replace("-", "+").replace("_", "/") in {_base64_core(encoded, shift) for shift in range(3)}
 
 
 def _shown(name: str, parts: Iterable[str]) -> str:

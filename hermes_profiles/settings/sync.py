@@ -15,6 +15,7 @@ from hermes_profiles.credentials.classifier import Classification, classify
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.credentials.secret_detection import role_of_path
+from hermes_profiles.credentials.shared_settings import is_shared_path
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
@@ -155,7 +156,8 @@ def _texts(values: dict[Path, Value], variables: dict[str, str]) -> Iterator[tup
 
 
 def _check_value(name: str, text: str, judged: Classification) -> None:
-    owners = judged.values.names_in(text.encode("utf-8", "surrogatepass"))
+    values = judged.values.secrets if is_shared_path(name.split(".")) else judged.values
+    owners = values.names_in(text.encode("utf-8", "surrogatepass"))
     if owners:
         raise Refused(
             f"{name} holds the value of {owners[0]}, which belongs to an identity: only one profile can have it",

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
 from hermes_profiles.credentials.rules.config import channel_place
+from hermes_profiles.credentials.shared_settings import is_shared_path
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -98,7 +99,8 @@ def _with_parts(env: EnvDocument, names: frozenset[str]) -> frozenset[str]:
 def _secrets(config: YamlDocument | None, judged: Classification) -> Iterator[Path]:
     if config is not None and judged.values:
         for entry in config.entries:
-            if entry.kind == "scalar" and entry.value and judged.values.names_in(entry.value.encode()):
+            values = judged.values.secrets if is_shared_path(entry.path) else judged.values
+            if entry.kind == "scalar" and entry.value and values.names_in(entry.value.encode()):
                 yield entry.path
 
 
