@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.rules.config import channel_place
+from hermes_profiles.credentials.shapes import IDENTITY_SHAPES
 
 IDENTITY_CLASSES = frozenset(
     {
@@ -58,18 +59,22 @@ HIDDEN = "<secret>"
 
 
 class Shape(NamedTuple):
-    """One form of a secret: a text without any of the `marks` cannot match; a match is replaced by `shown`."""
+    """One form of a secret: a text without any of the `marks` cannot match; a match is replaced by `shown`.
+
+    `anchor`: the same for marks that most texts have, as a pattern that is searched fast.
+    """
 
     marks: tuple[str, ...]
     pattern: str
     shown: str = HIDDEN
+    anchor: str = ""
 
 
 _BEARER = ("Bearer ", "bearer ", "BEARER ")
 # Secrets that are recognised in any text: Telegram, Slack, keys of providers, tokens of GitHub, Google, AWS, JWT, PEM,
 # headers, URLs with a password, and URLs that are a secret themselves (webhooks).
 SHAPES = (
-    Shape((":",), r"\b\d{6,}:[A-Za-z0-9_-]{20,}"),
+    Shape((":",), r"\b\d{6,}:[A-Za-z0-9_-]{20,}", anchor=r":[A-Za-z0-9_-]{20}"),
     Shape(("xox",), r"\bxox[a-z]-[A-Za-z0-9-]{8,}"),
     Shape(("xapp-",), r"\bxapp-[A-Za-z0-9-]{8,}"),
     Shape(("sk-",), r"\bsk-[A-Za-z0-9_-]{8,}"),
@@ -83,10 +88,10 @@ SHAPES = (
     Shape(_BEARER, r"(?:(?<=Bearer )|(?<=bearer )|(?<=BEARER ))(?!\$\{)\S{8,}"),
     Shape(("://",), r"://[^/\s:@]*:[^/\s@$]+@", f"://{HIDDEN}@"),
     Shape(("/api/webhooks/", "hooks.slack.com/"), r"(?:/api/webhooks/|\bhooks\.slack\.com/)[\w-]+/[\w/-]{8,}"),
+    # Credentials of channels, by their published forms.
+    *(Shape(row.marks, f"(?a:{row.pattern})", HIDDEN, row.anchor) for row in IDENTITY_SHAPES if row.hidden),
 )
 _ANY_SHAPE = re.compile("|".join(shape.pattern for shape in SHAPES))
-# Most texts contain colons: search for the beginning of a Telegram token instead.
-_TELEGRAM = re.compile(r"\d:[A-Za-z0-9_-]{20}")
 
 
 class Role(NamedTuple):
@@ -153,21 +158,22 @@ def looks_secret(text: str) -> bool:
 
 def may_have_shape(text: str) -> bool:
     """Return False when no part of a text looks like a secret; a cheap test that errs towards True."""
-    for shape in SHAPES:
-        for mark in shape.marks:
-            if mark in text:
-                if mark != ":" or _TELEGRAM.search(text) is not None:
-                    return True
-                break
-    return False
+    return any(_may_match(shape, text) for shape in SHAPES)
 
 
 def without_shapes(text: str) -> str:
     """Return a text with `<secret>` in place of everything that looks like a secret."""
     for shape in SHAPES:
-        if any(mark in text for mark in shape.marks):
+        if _may_match(shape, text):
             text = _compiled(shape.pattern).sub(shape.shown, text)
     return text
+
+
+def _may_match(shape: Shape, text: str) -> bool:
+    for mark in shape.marks:
+        if mark in text:
+            return not shape.anchor or _compiled(shape.anchor).search(text) is not None
+    return False
 
 
 @cache

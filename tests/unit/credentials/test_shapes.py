@@ -1,0 +1,66 @@
+"""Published forms of credentials: each is found whole, in any text, and ordinary texts have none."""
+
+from __future__ import annotations
+
+import pytest
+from shape_samples import NEGATIVE, POSITIVE
+
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.secret_detection import looks_secret, may_have_shape, without_shapes
+from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, may_hold_identity, sightings
+
+_SAMPLES = [(kind, value) for kind, values in POSITIVE.items() for value in values]
+_AROUND = (
+    "{}",
+    "x = '{}'",
+    "- the bot is {}.",
+    "token={}&next=1",
+    "({})",
+    "看{}看",
+)
+_KEY_BODY = "\nMIIBCANARYabcdefghijklmnopqrstuvwxyz0123456789\n"
+
+
+def _full(kind: str, value: str) -> str:
+    return value + _KEY_BODY if kind == "private key" else value
+
+
+def test_every_kind_has_samples() -> None:
+    assert {row.kind for row in IDENTITY_SHAPES} == set(POSITIVE)
+
+
+def test_every_channel_of_a_shape_is_in_the_catalogue() -> None:
+    assert {row.channel for row in IDENTITY_SHAPES} - set(load_catalog().channels) == {None}
+
+
+@pytest.mark.parametrize(("kind", "value"), _SAMPLES)
+@pytest.mark.parametrize("around", _AROUND)
+def test_credential_is_found_whole(kind: str, value: str, around: str) -> None:
+    text = around.format(_full(kind, value))
+    found = [(row.shape.kind, text[row.start : row.end]) for row in sightings(text)]
+    assert [name for name, _ in found] == [kind]
+    assert found[0][1].rstrip(".") == value
+    assert may_hold_identity(text.encode())
+
+
+@pytest.mark.parametrize(("kind", "value"), _SAMPLES)
+def test_cheap_test_sees_utf_16_and_quotes(kind: str, value: str) -> None:
+    if kind in ("private key", "Matrix recovery key", "Microsoft client secret", "WeChat iLink account"):
+        pytest.skip("its mark is searched in UTF-8")
+    assert may_hold_identity(value.encode("utf-16-le"))
+    assert may_hold_identity((value[:12] + '""' + value[12:]).encode())
+
+
+@pytest.mark.parametrize("text", NEGATIVE)
+def test_ordinary_text_has_no_credential(text: str) -> None:
+    assert sightings(text) == ()
+
+
+@pytest.mark.parametrize(("kind", "value"), _SAMPLES)
+def test_credential_is_never_shown(kind: str, value: str) -> None:
+    if not next(row for row in IDENTITY_SHAPES if row.kind == kind).hidden:
+        assert not looks_secret(value)
+        return
+    text = f"says {_full(kind, value)} here"
+    assert may_have_shape(text) and looks_secret(text)
+    assert value not in without_shapes(text)
