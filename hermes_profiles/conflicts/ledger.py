@@ -87,27 +87,40 @@ def resolve_at_start(
     managed: Path | None = None,
     processes: Processes | None = None,
     listening: Callable[[Collection[int]], Mapping[int, int | None]] | None = None,
+    unclaimed: Callable[[Sequence[str]], Collection[str]] = tuple,
 ) -> Refreshed:
     """Decide the masks of a profile that is about to start, write its overlay, and record its claim.
 
     `live`: the running and starting gateways of the given profiles; `managed`: a managed directory in use;
-    `listening`: ports → port and pid (None where unknown) of those with a listener (default: `listening_now`). Raises
-    Refused under `refuse`, and where a conflict cannot be masked.
+    `listening`: ports → port and pid (None where unknown) of those with a listener (default: `listening_now`);
+    `unclaimed`: those of the given profiles without a claim that may run or start (default: all). Only these, and
+    profiles that claim what this one needs, are observed. Raises Refused under `refuse`, and where a conflict cannot
+    be masked.
     """
     with _locked(layout):
         ledger = read_ledger(layout)
         names = profile_names(layout)
-        states = live(names)
-        claims = _valid_claims(ledger, names, states, profile, now)
+        claims = {name: ledger[name] for name in names if name in ledger and name != profile}
         try:
             values = managed_values(managed, catalog)
             own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
+            met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
+            states = live((profile, *met))
+            _drop_ended(claims, met, states, now)
             waiting = ledger.get(profile)
             problems = list(own.problems)
             if waiting is not None and waiting.is_waiting(now):
                 masks = tuple(mask for mask in waiting.masks if mask.channel in own.channels)
             else:
-                world = _LedgerContext(layout, catalog, values, environment, states, claims, names)
+                world = _LedgerContext(
+                    layout,
+                    catalog,
+                    values,
+                    environment,
+                    states,
+                    claims,
+                    [name for name in names if name in met or name == profile],
+                )
                 masks = _decided(world, profile, own, processes or processes_of(layout.platform), listening)
                 kept, spares = without_shared_masks(layout, {profile: masks}, catalog, environment)
                 masks, problems = kept[profile], [*problems, *spares]
@@ -138,7 +151,7 @@ def save_decision(
     """
     with _locked(layout):
         names = profile_names(layout)
-        claims = _valid_claims(read_ledger(layout), names, live(names), None, now)
+        claims = _valid_claims(read_ledger(layout), names, live(names), now)
         for profile, decided in masks.items():
             claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
         _write(layout, claims)
@@ -158,25 +171,41 @@ class _LedgerContext(NamedTuple):
     environment: Mapping[str, str]
     states: Mapping[str, LiveGateway]
     claims: Mapping[str, Claim]
-    names: tuple[str, ...]
+    names: Sequence[str]
 
     def holdings(self, name: str) -> ClaimedResources:
         """Return what the files of another profile claim."""
         return claimed_resources(self.layout.home(name), catalog=self.catalog, managed=self.managed)
 
 
+def _met_by(own: ClaimedResources, claims: Mapping[str, Claim], unclaimed: Collection[str]) -> frozenset[str]:
+    """Return the profiles that a start can meet: those without a claim, and those that claim what it needs."""
+    if not own.identities and not own.ports:
+        return frozenset()
+    return frozenset(unclaimed).union(name for name, claim in claims.items() if _overlap(claim.held, own))
+
+
+def _drop_ended(
+    claims: dict[str, Claim], profiles: Collection[str], states: Mapping[str, LiveGateway], now: float
+) -> None:
+    """Remove the claims of those profiles that neither run nor start; the claims of others are not checked."""
+    for name in profiles:
+        claim = claims.get(name)
+        if claim is not None and not _is_live(states, name) and not claim.is_waiting(now):
+            del claims[name]
+
+
 def _valid_claims(
     ledger: Mapping[str, Claim],
     names: Sequence[str],
     states: Mapping[str, LiveGateway],
-    profile: str | None,
     now: float,
 ) -> dict[str, Claim]:
     """Return the valid claims: of running and starting profiles, and of pending starts."""
     return {
-        name: claim
-        for name, claim in ledger.items()
-        if name in names and name != profile and (_is_live(states, name) or claim.is_waiting(now))
+        name: ledger[name]
+        for name in names
+        if name in ledger and (_is_live(states, name) or ledger[name].is_waiting(now))
     }
 
 
@@ -202,7 +231,7 @@ def _decided(
     held: dict[str, ClaimedResources] = {profile: own}
     live: dict[str, LiveGateway] = {}
     starting: list[str] = []
-    for name in dict.fromkeys((*world.names, profile)):
+    for name in world.names:
         if name == profile:
             starting.append(name)
             continue

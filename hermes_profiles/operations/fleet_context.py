@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -57,9 +57,9 @@ class FleetSession(Session):
         return names
 
     @cached_property
-    def meta(self) -> dict[str, tuple[bool, tuple[str, ...]]]:
-        """Return profile → (disabled, groups)."""
-        return {name: read_meta(self.layout.home(name)) for name in self.existing}
+    def meta(self) -> Mapping[str, tuple[bool, tuple[str, ...]]]:
+        """Return profile → (disabled, groups); a profile is read when it is asked for."""
+        return _Metas(self.layout, self.existing)
 
     @property
     def disabled(self) -> frozenset[str]:
@@ -217,6 +217,28 @@ class FleetSession(Session):
             self.manager_problems.append(error.problem)
             self.world.manager = None
             return survey(self.world, profiles, known)
+
+
+class _Metas(Mapping[str, tuple[bool, tuple[str, ...]]]):
+    """Profile → (disabled, groups), each profile read once, when it is asked for."""
+
+    def __init__(self, layout: Layout, names: Sequence[str]) -> None:
+        self._layout = layout
+        self._names = dict.fromkeys(names)
+        self._read: dict[str, tuple[bool, tuple[str, ...]]] = {}
+
+    def __getitem__(self, name: str) -> tuple[bool, tuple[str, ...]]:
+        if name not in self._read:
+            if name not in self._names:
+                raise KeyError(name)
+            self._read[name] = read_meta(self._layout.home(name))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def no_root(layout: Layout) -> NotFound:

@@ -154,17 +154,21 @@ def _accounts(session: FleetSession, inventory: Inventory) -> tuple[AccountRow, 
     )
 
     return account_rows(
-        inventory.gateways, inventory.holdings, catalog, members=_members(layout, session.existing), locks=locks
+        inventory.gateways,
+        inventory.holdings,
+        catalog,
+        members=_members(session, tuple(inventory.gateways)),
+        locks=locks,
     )
 
 
-def _members(layout: Layout, profiles: Sequence[str]) -> Members:
-    """Return the members of teams; nothing is parsed where no profile names a team."""
-    if not any(_names_team(layout, name) for name in profiles):
+def _members(session: FleetSession, shown: Sequence[str]) -> Members:
+    """Return the members of teams; no other profile is read where none of those shown names a team."""
+    if not any(_names_team(session.layout, name) for name in shown):
         return NO_MEMBERS
     from hermes_profiles.teams.model import read_teams
 
-    teams = read_teams(layout, profiles)
+    teams = read_teams(session.layout, session.existing)
     found = {name: teams.of(name) for name in teams.memberships}
     return Members({name: (team.name, team.channel) for name, team in found.items() if team is not None})
 

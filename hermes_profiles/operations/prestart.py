@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.conflicts import ledger
+from hermes_profiles.gateways.candidates import may_run
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.observe import live_gateways
 from hermes_profiles.gateways.servers import servers_of
@@ -60,6 +61,7 @@ def prepare_start(
         live=lambda names: live_gateways(session.observe(names)),
         now=time.time(),
         managed=managed,
+        unclaimed=lambda names: may_run(session.world, names),
     )
     warnings = [*session.problems, *session.manager_problems, *found.problems]
     warnings += [served] if served is not None else []

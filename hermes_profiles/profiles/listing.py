@@ -70,8 +70,9 @@ def unlisted_folders(layout: Layout) -> tuple[tuple[str, FolderFault], ...]:
 
 
 def _without_faults(layout: Layout, names: list[str]) -> Iterator[str]:
-    deleted = _deleted_names(layout) if names else frozenset()
-    return (name for name in names if _fault(layout, name, deleted) is None)
+    deleted, folder = _deleted_names(layout) if names else frozenset(), os.fspath(layout.profiles)
+    suspects = {name for name in names if name in deleted or not has_identity(f"{folder}/{name}")}
+    return (name for name in names if name not in suspects or _fault(layout, name, deleted) is None)
 
 
 def _fault(layout: Layout, name: str, deleted: Collection[str]) -> FolderFault | None:
@@ -89,7 +90,7 @@ def _deleted_names(layout: Layout) -> frozenset[str]:
         return frozenset()
 
 
-def has_identity(home: Path) -> bool:
+def has_identity(home: Path | str) -> bool:
     """Return whether a home has a file of a profile; a link counts even where its target is missing."""
     folder = os.fspath(home)
     for name in IDENTITY_FILES:

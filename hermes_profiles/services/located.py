@@ -37,6 +37,12 @@ def definitions_of(manager: Manager) -> tuple[Path, ...]:
     return tuple(found)
 
 
+def suffix_of(kind: ManagerKind, path: Path) -> str:
+    """Return what the name of a definition has after the base name of gateways, "" for nothing."""
+    base, ending = _FORMS[kind]
+    return path.name.removesuffix(ending).removeprefix(base).removeprefix("-")
+
+
 def installed_name(
     manager: Manager, home: Path, names: Sequence[ServiceName], definitions: Sequence[Path]
 ) -> ServiceName | None:
@@ -50,7 +56,7 @@ def installed_name(
             return name
     base, ending = _FORMS[manager.kind]
     for path in definitions:
-        suffix = path.name.removesuffix(ending).removeprefix(base).removeprefix("-")
+        suffix = suffix_of(manager.kind, path)
         name = ServiceName(suffix, names[0].argument)
         is_form = path.name in (f"{base}{ending}", f"{base}-{suffix}{ending}")
         if is_form and name not in names and _sets(manager.kind, path, home):
