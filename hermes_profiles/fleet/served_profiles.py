@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.gateways.control_socket import RESCAN, SERVE, UNSERVE, ask
-from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.model import NOT_SERVED, Gateway
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.model.errors import Failed, HermesProfilesError
@@ -107,7 +107,7 @@ class ServedProfiles:
         lost = [
             f"{each.name} {each.state}{f': {each.detail}' if each.detail else ''}"
             for each in gateway.channels
-            if each.state in states.LOST
+            if each.state in NOT_SERVED
         ]
         masked = tuple(mask.channel for mask in gateway.masks)
         return Outcome(profile, kind, "; ".join((gateway.detail, *lost)), gateway.pid, masked)

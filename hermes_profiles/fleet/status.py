@@ -176,11 +176,24 @@ def _ask(
         places.setdefault(name, Api(_without_login(url), 0))
     for name in dead:
         answers[name] = health.HealthAnswer(healthy=False, detail="the gateway reports that it could not listen")
+    for name in local:
+        if answers[name].healthy and (other := _other_listener(seen, name, places[name].port)):
+            answers[name] = health.HealthAnswer(healthy=False, detail=other)
     pids = {name: each.pid for name, each in who.items()}
     return {
         name: place._replace(healthy=answers[name].healthy, detail=answers[name].detail, pid=pids.get(name))
         for name, place in places.items()
     }
+
+
+def _other_listener(seen: Mapping[str, GatewayFacts], name: str, port: int) -> str:
+    """Return what listens on a profile's port in place of its gateway, "" for the gateway and where it is not known."""
+    own = seen[name].sockets
+    if own is None or port in own.listens:
+        return ""
+    owner = next((n for n, facts in seen.items() if facts.sockets is not None and port in facts.sockets.listens), None)
+    who = f"the gateway of {owner}" if owner is not None else "another process"
+    return f"{who} listens on port {port}, this gateway does not"
 
 
 def _said(facts: GatewayFacts) -> str:

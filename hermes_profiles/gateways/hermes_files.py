@@ -30,7 +30,8 @@ class ChannelRecord(NamedTuple):
     """The last record of one channel.
 
     `since`: an ISO time; `retrying_since`: that of the first failed try; `listener`: the address of a
-    channel that other profiles have below it, of later releases; `is_mirrored`: the channel is that of another profile.
+    channel that other profiles have below it, of later releases; `is_mirrored`: the channel is that of another profile;
+    `writer`: pid of the process that wrote it, 0 before 0.20.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ChannelRecord(NamedTuple):
     retrying_since: str | None = None
     listener: str = ""
     is_mirrored: bool = False
+    writer: int = 0
 
 
 class StateRecord(NamedTuple):
@@ -123,6 +125,7 @@ def _channels(platforms: object) -> Iterator[ChannelRecord]:
                 _text(entry.get("updated_at")) or None,
                 _text(entry.get("retrying_since")) or None,
                 _text(entry.get("listener_base")),
+                writer=_whole(entry.get("writer_pid")),
             )
 
 

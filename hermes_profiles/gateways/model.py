@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
@@ -49,12 +50,54 @@ class LiveGateway(NamedTuple):
     starting: bool
 
 
+class Link(NamedTuple):
+    """An established connection that a process opened.
+
+    `port`: of the other side; `silent_for`: seconds since the other side sent data last, None where it never did.
+    """
+
+    port: int
+    silent_for: float | None
+
+
+class ProcessSockets(NamedTuple):
+    """The TCP sockets of one process: the ports it listens on, and the connections it opened."""
+
+    listens: frozenset[int]
+    links: tuple[Link, ...]
+
+    @property
+    def silent_for(self) -> float | None:
+        """Return the seconds since any link received data last, None where none did."""
+        return min((each.silent_for for each in self.links if each.silent_for is not None), default=None)
+
+
 class LiveLock(NamedTuple):
     """A lock file of Hermes with a live process; `digest`: the 16 hex digits in its name."""
 
     channel: str
     digest: str
     pid: int
+
+
+# The state of a channel that its gateway calls connected and that receives nothing.
+DEAF = "deaf"
+
+
+# States of a channel that a running gateway does not serve.
+NOT_SERVED = LOST | {DEAF}
+
+
+class LostLink(NamedTuple):
+    """The lost link of a channel that its gateway calls connected.
+
+    `since`: epoch seconds, None where it is not known; `reason`: what the log says, redacted; `ended`: the gateway has
+    stopped trying, so only a restart brings the channel back.
+    """
+
+    since: float | None
+    reason: str
+    ended: bool = False
 
 
 class GatewayChannel(NamedTuple):
@@ -99,7 +142,8 @@ class GatewayFacts(NamedTuple):
     (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile alone;
     `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile; `is_expected`:
     it will within seconds; `other_root`: the gateway of another root that has the host lock; `hermes`: the installed
-    one; `enabled_channels`: channels that the profile's files enable; `now`, `started_at`: epoch seconds.
+    one; `enabled_channels`: channels that the profile's files enable; `sockets`: those of `process`, None where they
+    cannot be read; `lost_links`: channel → its lost link; `now`, `started_at`: epoch seconds.
     """
 
     profile: str
@@ -127,6 +171,8 @@ class GatewayFacts(NamedTuple):
     enabled_channels: tuple[str, ...] = ()
     masks: tuple[Mask, ...] = ()
     api: Api | None = None
+    sockets: ProcessSockets | None = None
+    lost_links: Mapping[str, LostLink] = {}
     now: float = 0.0
     started_at: float | None = None
 
@@ -197,3 +243,17 @@ def epoch_of(text: str) -> float | None:
     except ValueError:
         return None
     return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def iso_of(seconds: float | None) -> str | None:
+    """Return the ISO time of epoch seconds, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds is not None else None
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in words, such as "90 s", "4 min", "3 h"."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

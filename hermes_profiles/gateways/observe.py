@@ -13,6 +13,7 @@ from .masks import Mask
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
+from .reception import with_reception
 from .resolve import resolve
 from .servers import find_servers, redacted_state, with_server
 from .system import SystemContext
@@ -50,6 +51,7 @@ def survey(
         masks = known.masks(profile, facts.process) if facts.process is not None else ()
         facts = with_server(world, facts, servers)
         seen[profile] = facts._replace(enabled_channels=known.channels.get(profile, ()), masks=masks)
+    seen = with_reception(world, seen)
     live = {name: facts for name, facts in seen.items() if facts.process is not None or facts.served_by is not None}
     answers = known.ask(live)
     statuses = world.statuses(profiles)

@@ -6,17 +6,28 @@ Where sources differ, `disagreement` names the difference.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.channel_log import POLLING
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
 from hermes_profiles.hermes.multiplexing import MIRRORED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
-from .hermes_files import ChannelRecord, PidRecord, StateRecord
-from .model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of, exit_meaning
+from .channel_records import current_channels, is_current
+from .hermes_files import ChannelRecord, PidRecord
+from .model import (
+    DEAF,
+    Gateway,
+    GatewayChannel,
+    GatewayFacts,
+    GatewayState,
+    LostLink,
+    epoch_of,
+    exit_meaning,
+    iso_of,
+    span,
+)
 from .processes import STOPPED, Process, Usage
 
 # Hermes rewrites the heartbeat every 30 s; three missed ones are a fault.
@@ -27,6 +38,10 @@ START_GRACE = 60.0
 BACK_OFF = 300.0
 # Restarts that make a crash loop, the last one within a minute.
 CRASH_LOOP = 3
+# What became of the definition of a running service, by the reason that its manager has.
+MASKED = "masked"  # the reason of a masked unit
+_GONE_DEFINITION = {MASKED: "its unit was masked while it runs: nothing starts it again"}
+_API_SERVER = "api_server"
 # States of a profile without a running or starting gateway.
 _WITHOUT = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED})
 
@@ -65,7 +80,7 @@ def _state(facts: GatewayFacts) -> tuple[GatewayState, str]:
     if facts.process is not None:
         return _of_process(facts, facts.process)
     if facts.served_by is not None:
-        faults = _faults(_current_channels(facts))
+        faults = _faults(facts)
         return GatewayState.SERVED, "; ".join((f"served by {facts.server} (PID {facts.served_by})", *faults))
     state, detail = _without_gateway(facts)
     if facts.is_expected and state in (GatewayState.STOPPED, GatewayState.STALE):
@@ -107,11 +122,11 @@ def _why_off(facts: GatewayFacts) -> str:
 
 def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway with a proven process."""
-    suspended = "the process is suspended (SIGSTOP)" if process.state in STOPPED else ""
-    if not _is_supervised(facts, process):
+    suspended = _frozen(facts) if process.state in STOPPED else ""
+    service, uptime = facts.service, facts.usage.uptime
+    if not _is_supervised(facts, process) or is_without_definition(service):
         trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
         return GatewayState.UNSUPERVISED, "; ".join(filter(None, (_unsupervised_detail(facts), trouble)))
-    service, uptime = facts.service, facts.usage.uptime
     if service is not None and (service.restarts or 0) >= CRASH_LOOP and uptime is not None and uptime < START_GRACE:
         return GatewayState.CRASH_LOOPING, _tries(facts, service)
     if suspended:
@@ -136,7 +151,7 @@ def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, 
     if (facts.record is None or facts.record.pid != process.pid) and uptime < BACK_OFF + START_GRACE:
         reason = "Hermes delays it after many starts"
         return GatewayState.STARTING, f"process {process.pid} has written no pid file after {uptime:.0f} s: {reason}"
-    if runtime is not None and _is_current(facts, runtime) and runtime.state in states.ENDED:
+    if runtime is not None and is_current(facts, runtime) and runtime.state in states.ENDED:
         return GatewayState.DEGRADED, "it recorded a stop, but its process is alive"
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
@@ -149,8 +164,17 @@ def _is_supervised(facts: GatewayFacts, process: Process) -> bool:
     return service.pid in (process.pid, process.parent)
 
 
+def is_without_definition(service: ServiceStatus | None) -> bool:
+    """Return whether a manager runs a service whose definition was removed or masked since its start."""
+    return service is not None and service.pid is not None and not service.installed and service.scope == "user"
+
+
 def _unsupervised_detail(facts: GatewayFacts) -> str:
     service = facts.service
+    if is_without_definition(service):
+        return _GONE_DEFINITION.get(
+            service.reason if service else "", "its service was removed while it runs: it does not start again"
+        )
     if service is not None and service.pid is not None:
         return f"not the process that the service runs (PID {service.pid})"
     if service is not None and service.installed:
@@ -161,39 +185,42 @@ def _unsupervised_detail(facts: GatewayFacts) -> str:
 def _is_settled(facts: GatewayFacts) -> bool:
     """Return whether this very process has recorded that it is running."""
     runtime = facts.runtime
-    return runtime is not None and _is_current(facts, runtime) and runtime.state in states.UP
-
-
-def _is_current(facts: GatewayFacts, runtime: StateRecord) -> bool:
-    process = facts.process
-    if process is None or runtime.pid != process.pid:
-        return False
-    return runtime.started is None or abs(runtime.started - process.started) <= 100
+    return runtime is not None and is_current(facts, runtime) and runtime.state in states.UP
 
 
 def _starting_detail(facts: GatewayFacts) -> str:
-    slow = [each.name for each in _current_channels(facts) if each.state == states.CONNECTING]
+    slow = [each.name for each in current_channels(facts) if each.state == states.CONNECTING]
     return f"connecting {', '.join(slow)}" if slow else ""
 
 
 def _trouble(facts: GatewayFacts) -> str:
     """Return the fault of a running gateway, "" without one."""
-    silent = _silent_for(facts)
-    if silent is not None and silent > HEARTBEAT_AGE:
-        return f"no heartbeat for {silent:.0f} s"
+    frozen = _frozen(facts)
+    if frozen:
+        return frozen
     slow = states.CONNECTING if (facts.usage.uptime or 0) > START_GRACE else ""
-    faults = _faults(_current_channels(facts), slow)
+    faults = _faults(facts, slow)
     if faults:
         return "; ".join(faults)
-    if facts.api is not None and facts.api.healthy is False and (facts.usage.uptime or 0) > START_GRACE:
+    if facts.api is not None and _is_api_lost(facts):
         return f"the API server does not answer{_colon(facts.api.detail)}"
     return ""
 
 
-def _faults(channels: Sequence[ChannelRecord], slow: str = "") -> tuple[str, ...]:
+def _is_api_lost(facts: GatewayFacts) -> bool:
+    return facts.api is not None and facts.api.healthy is False and (facts.usage.uptime or 0) > START_GRACE
+
+
+def _faults(facts: GatewayFacts, slow: str = "") -> tuple[str, ...]:
     """Return the channels that a gateway lost, with the reasons; `slow`: another state that counts as lost."""
-    lost = (each for each in channels if each.state in states.LOST or (slow and each.state == slow))
-    return tuple(f"{each.name} {each.state}{_colon(each.message)}" for each in lost if not each.is_mirrored)
+    found = []
+    for each in current_channels(facts):
+        lost = facts.lost_links.get(each.name)
+        if lost is not None:
+            found.append(f"{each.name} {_deafness(each.name, lost, facts.now)}")
+        elif not each.is_mirrored and (each.state in states.LOST or (slow and each.state == slow)):
+            found.append(f"{each.name} {each.state}{_colon(each.message)}")
+    return tuple(found)
 
 
 def _silent_for(facts: GatewayFacts) -> float | None:
@@ -271,42 +298,51 @@ def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
     return f"gateway.pid names process {record.pid}, which is gone"
 
 
-def _current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
-    """Return the channel records of the very process that serves the profile: those of earlier runs stay in the file.
-
-    A channel of another profile that serves this one as well counts only where this profile enables it.
-    """
-    record, started_at = facts.runtime, facts.started_at
-    if facts.process is None and facts.served_by is not None:
-        record, started_at = facts.served_record, facts.server_started_at
-    elif record is not None and not _is_current(facts, record):
-        record = None
-    return tuple(
-        each
-        for each in (record.channels if record is not None else ())
-        if _is_of_this_run(each, started_at) and (not each.is_mirrored or each.name in facts.enabled_channels)
-    )
-
-
-def _is_of_this_run(channel: ChannelRecord, started_at: float | None) -> bool:
-    at = epoch_of(channel.since) if channel.since else None
-    # One second of tolerance: the start of a process is known to 10 ms, the boot time only to a second.
-    return at is None or started_at is None or at >= started_at - 1
-
-
 def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
     masked = {mask.channel: mask.sentence() for mask in facts.masks}
-    said = {each.name: each for each in _current_channels(facts)}
+    said = {each.name: each for each in current_channels(facts)}
     found = []
     for name in sorted({*facts.enabled_channels, *said, *masked}):
         if name in masked:
             found.append(GatewayChannel(name, "masked", masked[name]))
         elif name in said:
-            each = said[name]
-            found.append(GatewayChannel(name, each.state or "unknown", each.message, each.retrying_since or each.since))
+            found.append(_reported(facts, said[name]))
         else:
             found.append(_unreported(facts, name))
     return tuple(found)
+
+
+def _reported(facts: GatewayFacts, each: ChannelRecord) -> GatewayChannel:
+    """Return a channel that its gateway reports; its word counts while the gateway is seen at work."""
+    lost = facts.lost_links.get(each.name)
+    if each.name == _API_SERVER and each.state == states.CONNECTED and _is_api_lost(facts):
+        return GatewayChannel(each.name, DEAF, facts.api.detail if facts.api else "", each.since)
+    if lost is not None:
+        return GatewayChannel(each.name, DEAF, _deafness(each.name, lost, facts.now), iso_of(lost.since) or each.since)
+    frozen = _frozen(facts)
+    if frozen and each.state in states.LIVE:
+        return GatewayChannel(each.name, "unknown", f"its last word is {each.state}{_ago(facts, each)}: {frozen}")
+    return GatewayChannel(each.name, each.state or "unknown", each.message, each.retrying_since or each.since)
+
+
+def _frozen(facts: GatewayFacts) -> str:
+    """Return why a living gateway writes nothing any more, "" where it writes."""
+    if facts.process is not None and facts.process.state in STOPPED:
+        return "the process is suspended (SIGSTOP)"
+    silent = _silent_for(facts)
+    return f"no heartbeat for {silent:.0f} s" if silent is not None and silent > HEARTBEAT_AGE else ""
+
+
+def _ago(facts: GatewayFacts, each: ChannelRecord) -> str:
+    at = epoch_of(each.since) if each.since else None
+    return f", {span(facts.now - at)} ago" if at is not None else ""
+
+
+def _deafness(channel: str, lost: LostLink, now: float) -> str:
+    """Return what a lost link means, such as "has polled nothing for 4 min (401 Unauthorized)"."""
+    verb = "has polled" if channel in POLLING else "has received"
+    age = f" for {span(max(now - lost.since, 0))}" if lost.since is not None else ""
+    return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}"
 
 
 def _unreported(facts: GatewayFacts, name: str) -> GatewayChannel:

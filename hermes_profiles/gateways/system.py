@@ -16,6 +16,7 @@ from hermes_profiles.services.located import definitions_of, installed_name
 from hermes_profiles.services.manager import Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
+from .model import ProcessSockets
 from .processes import Processes, processes_of
 
 
@@ -51,13 +52,17 @@ class BackgroundQuery:
 
 @dataclass
 class SystemContext:
-    """What an observation depends on: layout, manager, process table, clock, environment. Tests pass fakes."""
+    """What an observation depends on: layout, manager, process table, clock, environment, sockets. Tests pass fakes.
+
+    `sockets`: returns the TCP sockets of processes, {} where they are not to be read.
+    """
 
     layout: Layout
     manager: Manager | None = None
     processes: Processes = field(default_factory=lambda: processes_of("linux"))
     clock: Callable[[], float] = time.time
     environment: Mapping[str, str] = field(default_factory=dict)
+    sockets: Callable[[Sequence[int]], Mapping[int, ProcessSockets]] = lambda _: {}
 
     _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
 
@@ -114,3 +119,19 @@ class SystemContext:
             return ()
         definitions = definitions_of(self.manager)  # the folders are listed once for all
         return tuple(self.manager.service(self._service_name(name, definitions), name) for name in profiles)
+
+
+def sockets_of(platform: str) -> Callable[[Sequence[int]], Mapping[int, ProcessSockets]]:
+    """Return the function that reads the TCP sockets of processes; it returns {} where the system does not list them.
+
+    `platform`: a value of `sys.platform`.
+    """
+
+    def read(pids: Sequence[int]) -> Mapping[int, ProcessSockets]:
+        if platform != "linux" or not pids:
+            return {}
+        from .sockets import linux_sockets  # loads sockets
+
+        return linux_sockets(pids)
+
+    return read

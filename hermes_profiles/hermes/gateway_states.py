@@ -19,6 +19,7 @@ RETRYING = "retrying"
 DISCONNECTED = "disconnected"
 PAUSED = "paused"
 FATAL = "fatal"
+LIVE = frozenset({CONNECTED, CONNECTING, RETRYING})  # true only while the gateway that wrote them works
 # A gateway that runs does not have these channels.
 LOST = frozenset({FATAL, RETRYING, PAUSED, DISCONNECTED})
 

@@ -14,6 +14,7 @@ from hermes_profiles.gateways.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
+from hermes_profiles.gateways.system import sockets_of
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, SYSTEM_UNITS, UNIT
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
@@ -126,7 +127,16 @@ class FleetSession(Session):
     @cached_property
     def world(self) -> SystemContext:
         """Return the system that is observed; without a manager when none can be used."""
-        return SystemContext(self.layout, self.reachable, processes_of(sys.platform), environment=self.environment)
+        return self._system(self.reachable)
+
+    def _system(self, manager: Manager | None) -> SystemContext:
+        return SystemContext(
+            self.layout,
+            manager,
+            processes_of(sys.platform),
+            environment=self.environment,
+            sockets=sockets_of(sys.platform),
+        )
 
     @cached_property
     def due(self) -> Manager:
@@ -202,8 +212,7 @@ class FleetSession(Session):
     def observe_cheaply(self, profiles: Sequence[str]) -> dict[str, Gateway]:
         """Return the gateways of profiles; no manager is queried where no service can be."""
         if not has_services(self):
-            system = SystemContext(self.layout, None, processes_of(sys.platform), environment=self.environment)
-            return survey(system, profiles)
+            return survey(self._system(None), profiles)
         return self.observe(profiles)
 
     def observe(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:

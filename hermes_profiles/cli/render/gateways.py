@@ -7,8 +7,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState
-from hermes_profiles.hermes.gateway_states import LOST
+from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayChannel, GatewayState
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
 
@@ -132,7 +131,7 @@ def _remarks(data: dict[str, Any]) -> Iterator[str]:
 
 def is_faulty(row: dict[str, Any]) -> bool:
     """Return whether the gateway that serves a profile lost one of its channels."""
-    return any(channel["state"] in LOST for channel in row["channels"])
+    return any(channel["state"] in NOT_SERVED for channel in row["channels"])
 
 
 def short_lines(data: dict[str, Any]) -> Iterator[str]:

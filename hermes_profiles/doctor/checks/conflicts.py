@@ -15,8 +15,9 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import identity_label, join_names, plural, process_label
+from hermes_profiles.gateways.model import NOT_SERVED
 from hermes_profiles.gateways.topology import Topology
-from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
+from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import effective_settings, legacy_blocks, stored_in, with_legacy
@@ -140,7 +141,7 @@ def channel_outage(profile: ProfileFacts, channel: str) -> str:
     if any(mask.channel == channel for mask in gateway.masks):
         return "masked for this run"
     state = next((row.state for row in gateway.channels if row.name == channel), "")
-    return state if state in LOST else ""
+    return state if state in NOT_SERVED else ""
 
 
 def copied_credential(facts: Facts) -> Iterator[Finding]:

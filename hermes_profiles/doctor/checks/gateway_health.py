@@ -9,13 +9,16 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of
+from hermes_profiles.gateways.model import DEAF, Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of, span
 from hermes_profiles.gateways.processes import STOPPED
-from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
+from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, MASKED, START_GRACE, is_without_definition
 from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.channel_log import REFUSED_TOKEN, SECOND_POLLER
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTING, LOST, PAUSED
 from hermes_profiles.model.names import DEFAULT
+
+from .supervision import unmasked
 
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
 _REPORTED_PID = re.compile(r"\(PID (\d{1,10})\)")
@@ -33,18 +36,55 @@ def _running(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, GatewayFacts
 
 
 def deaf(facts: Facts) -> Iterator[Finding]:
-    """Find channels that a running gateway does not serve: failed, paused, or still connecting.
+    """Find channels that a running gateway does not serve: failed, paused, still connecting, or receiving nothing.
 
     A masked channel is disabled on purpose and not reported.
     """
-    for profile, gateway, observed in _running(facts):
-        if not gateway.settled or _is_suspended(gateway):
+    for profile, gateway, observed in _serving(facts):
+        if _is_suspended(gateway):
             continue
         up = observed.usage.uptime
         for channel in gateway.channels:
             slow = channel.state == CONNECTING and up is not None and up > START_GRACE
-            if channel.state in LOST or slow:
+            if channel.state == DEAF:
+                yield _deaf_finding(profile, gateway, observed, channel)
+            elif channel.state in LOST or slow:
                 yield _channel_finding(facts, profile, observed, channel)
+
+
+def _serving(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, GatewayFacts]]:
+    """Yield the settled gateways with a process of their own, and the profiles that another one serves."""
+    for profile in facts.profiles.values():
+        gateway = profile.gateway
+        if gateway is None or gateway.observation is None:
+            continue
+        if gateway.settled or gateway.state is GatewayState.SERVED:
+            yield profile, gateway, gateway.observation
+
+
+def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFacts, channel: GatewayChannel) -> Finding:
+    """Return the finding for a channel that a gateway calls connected and that receives nothing."""
+    name, lost = profile.name, observed.lost_links.get(channel.name)
+    server = observed.server if gateway.state is GatewayState.SERVED else name
+    detail = f"{channel.name} {channel.detail}" if lost is not None else f"{channel.name}: {channel.detail}"
+    restart = f"hermes-gateways restart {server}"
+    fix = Fix(f"the gateway goes on trying; read its log (`hermes-gateways logs {name}`), or restart it", restart)
+    if lost is None:
+        fix = Fix("end what listens there, or set another port; then restart the gateway", restart)
+    elif REFUSED_TOKEN in lost.reason:
+        fix = Fix(f"set a valid token (`hermes -p {name} gateway setup`), then restart the gateway", restart)
+    elif SECOND_POLLER in lost.reason:
+        fix = Fix("stop the other program that polls with this token; the gateway then goes on by itself", restart)
+    elif lost.ended:
+        fix = Fix("fix the error in its log, then restart it: the gateway has stopped trying", restart)
+    return Finding(
+        f"the gateway of {server} runs and calls {channel.name}{'' if server == name else f' of {name}'} connected, "
+        f"but {detail}",
+        fix,
+        profiles=(name,),
+        channel=channel.name,
+        evidence=(profile.at(STATE_FILE, channel.name),),
+    )
 
 
 def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts, channel: GatewayChannel) -> Finding:
@@ -61,7 +101,8 @@ def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts
         message += f": {holder} holds the lock of its bot"
         fix = Fix("set up a separate bot for each profile", f"hermes -p {name} gateway setup")
         if pid is None:
-            fix = Fix("restart it: the lock is free now", f"hermes-gateways restart {name}")
+            message = f"{message.rpartition(': ')[0]}: {holder} held the lock of its bot, which is free now"
+            fix = Fix("restart it", f"hermes-gateways restart {name}")
     elif code:
         message += f" ({code})"
     return Finding(
@@ -124,8 +165,7 @@ def silent(facts: Facts) -> Iterator[Finding]:
         at = epoch_of(beat.at) if beat is not None and beat.pid == process.pid else None
         if at is not None and observed.now - at > HEARTBEAT_AGE:
             yield Finding(
-                f"the gateway of {name} (process {process.pid}) has written no heartbeat for "
-                f"{_span(observed.now - at)}",
+                f"the gateway of {name} (process {process.pid}) has written no heartbeat for {span(observed.now - at)}",
                 Fix("restart it", f"hermes-gateways restart {name}"),
                 profiles=(name,),
                 evidence=evidence,
@@ -134,12 +174,6 @@ def silent(facts: Facts) -> Iterator[Finding]:
 
 def _is_suspended(gateway: Gateway) -> bool:
     return gateway.process is not None and gateway.process.state in STOPPED
-
-
-def _span(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def two_gateways(facts: Facts) -> Iterator[Finding]:
@@ -172,7 +206,13 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
             continue
         message = f"the gateway of {name} was started by hand: it is not restarted after a crash or a reboot"
         fix = _service_fix(facts, name)
-        if service.installed:
+        is_gone = is_without_definition(service)
+        if is_gone:
+            message = f"the gateway of {name} runs, but {gateway.detail.partition(';')[0]}"
+            fix = Fix("install its service again", f"hermes-gateways install {name}")
+            if service.reason == MASKED:
+                fix = unmasked(name)
+        elif service.installed:
             message = f"the gateway of {name} runs outside its service: it is not restarted after a crash"
             fix = Fix("restart it under its service", f"hermes-gateways restart {name}")
         yield Finding(
@@ -180,7 +220,7 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
             fix,
             profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),
-            severity=None if service.installed else Severity.INFO,
+            severity=None if service.installed or is_gone else Severity.INFO,
         )
 
 

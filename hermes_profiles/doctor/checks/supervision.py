@@ -8,8 +8,9 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
-from hermes_profiles.gateways.resolve import CRASH_LOOP
+from hermes_profiles.gateways.resolve import CRASH_LOOP, MASKED
 from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .services import unstartable
@@ -39,7 +40,7 @@ _REASONS = {
     "core-dump": "its Python crashed",
     "resources": "its manager could not allocate its resources",
     "bad-setting": "systemd rejects a setting of its unit",
-    "masked": "its unit is masked",
+    MASKED: "its unit is masked",
 }
 
 
@@ -177,12 +178,18 @@ def _last(service: ServiceStatus) -> str:
 
 
 def _remedy(name: str, service: ServiceStatus, text: str, command: str) -> Fix:
-    if service.reason == "masked":
-        return Fix("unmask its unit", f"systemctl --user unmask hermes-gateway-{name}.service")
+    if service.reason == MASKED:
+        return unmasked(name)
     known = _REMEDIES.get(service.last_exit or 0)
     if known is not None and (service.last_exit in _HOPELESS or service.last_exit == 75):
         text, command = known
     return Fix(text, command.format(name))
+
+
+def unmasked(name: str) -> Fix:
+    """Return the fix for a masked unit."""
+    unit = "hermes-gateway.service" if name == DEFAULT else f"hermes-gateway-{name}.service"
+    return Fix("unmask its unit", f"systemctl --user unmask {unit}")
 
 
 def _severity(profile: ProfileFacts) -> Severity | None:

@@ -5,7 +5,7 @@ A row is plain facts and the one answer they allow. What the lock proves is in `
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from gateway_facts import NOW, RECORD, UP, at, facts, process, service, wrote
@@ -23,9 +23,12 @@ from hermes_profiles.gateways.model import (
 )
 from hermes_profiles.gateways.processes import Usage
 from hermes_profiles.gateways.resolve import resolve
-from hermes_profiles.services.manager import Activity, ManagerKind
+from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
 
 S, A = GatewayState, Activity
+
+
+REMOVED = ServiceStatus(installed=False, enabled=False, activity=A.ACTIVE, pid=42)
 
 
 class Row(NamedTuple):
@@ -142,6 +145,10 @@ UNSUPERVISED = [
     Row("the-service-loops-beside-it", facts(process=P, service=service(A.ACTIVATING, waiting=True, restarts=31)),
         S.UNSUPERVISED, "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42,
         told=("the service tries to start a second gateway: restarted 31 times",)),
+    Row("its-unit-was-removed", facts(process=P, service=REMOVED), S.UNSUPERVISED,
+        "its service was removed while it runs: it does not start again", pid=42),
+    Row("its-unit-was-masked", facts(process=P, service=REMOVED._replace(reason="masked")), S.UNSUPERVISED,
+        "its unit was masked while it runs: nothing starts it again", pid=42),
     Row("by-hand-and-suspended", facts(process=process(state="T"), service=None), S.UNSUPERVISED,
         "started by hand: no manager restarts it; the process is suspended (SIGSTOP)", pid=42),
     Row("by-hand-and-parked", facts(process=P, service=None, runtime=wrote(x=("fatal", "", 5))), S.UNSUPERVISED,
@@ -305,6 +312,26 @@ def test_channels_are_those_of_this_run() -> None:
 def test_channel_record_counts_from_the_process_start(ago: float, counts: bool) -> None:
     found = resolve(facts(process=P, runtime=wrote(telegram=("fatal", "", ago))))
     assert (found.state is S.DEGRADED) is counts and bool(found.channels) is counts
+
+
+@pytest.mark.parametrize(("frozen", "why"), [
+    ({"process": process(state="T")}, "the process is suspended (SIGSTOP)"),
+    ({"process": P, "heartbeat": Heartbeat(42, at(200))}, "no heartbeat for 200 s"),
+])  # fmt: skip
+def test_word_of_a_gateway_that_writes_nothing_is_unknown(frozen: dict[str, Any], why: str) -> None:
+    found = resolve(facts(**frozen, runtime=wrote(telegram=("connected", "", 600), discord=("fatal", "no", 600))))
+    assert (found.state, found.detail) == (S.DEGRADED, why)
+    discord, telegram = found.channels
+    assert (discord.state, discord.detail) == ("fatal", "no")
+    assert (telegram.state, telegram.detail) == ("unknown", f"its last word is connected, 10 min ago: {why}")
+
+
+def test_api_server_of_another_process_is_deaf() -> None:
+    other = "another process listens on port 8642, this gateway does not"
+    runtime = wrote(api_server=("connected", "", 600))
+    found = resolve(facts(process=P, runtime=runtime, api=Api("127.0.0.1", 8642, False, other)))
+    assert (found.state, found.detail) == (S.DEGRADED, f"the API server does not answer: {other}")
+    assert (found.channels[0].state, found.channels[0].detail) == ("deaf", other)
 
 
 @pytest.mark.parametrize("since", [None, "", "yesterday"])

@@ -1,0 +1,157 @@
+"""Reads from the log of a gateway which channels lost their link, and why. Bounded: the last 256 KiB of two files."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.hermes.channel_log import (
+    ADAPTER_LOGGER,
+    LIBRARY_LOGGERS,
+    LINK_RECORDS,
+    REASONS,
+    LinkEvent,
+    LinkRecord,
+)
+from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, LOGS_FOLDER
+from hermes_profiles.profiles.regular_file import open_regular
+
+from .model import LostLink
+
+_BYTES = 256 * 1024
+_LONGEST_REASON = 160
+# A channel is recorded as connected after its adapter has logged it, later still on a busy machine.
+_LATE = 15.0
+_SAYS_BACK = frozenset(rule.channel for rule in LINK_RECORDS if rule.event is LinkEvent.BACK)
+_MOMENT = 10.0
+_QUARTER = 900.0  # time zones differ by quarters of an hour
+_NEAR_END = 64 * 1024  # of a log, where its last record begins
+_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) ", re.MULTILINE)
+_LIBRARIES = "|".join(map(re.escape, LIBRARY_LOGGERS))
+_RECORD = re.compile(
+    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) [A-Z]+(?: \[[^\]\n]*\])? "
+    rf"(?:{ADAPTER_LOGGER}|({_LIBRARIES}))(?:\.[\w.]+)?: (.*)$",
+    re.MULTILINE,
+)
+_RULES = [(rule, re.compile(rule.pattern)) for rule in LINK_RECORDS]
+# An exception's module: `httpx.ConnectError: …`.
+_MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
+
+
+class _Logged(NamedTuple):
+    time: float
+    rule: LinkRecord
+    reason: str
+
+
+class _Outage(NamedTuple):
+    """An outage that is over: when it began, and when the link was back."""
+
+    first: float
+    back: float
+
+
+def lost_links(homes: Sequence[Path], connected: Mapping[str, float], now: float) -> dict[str, LostLink]:
+    """Return channel → its lost link, for the channels of one gateway that its state file calls connected.
+
+    `homes`: the gateway's own, and that of a profile it serves; `connected`: channel → epoch seconds of that word. A
+    log in which no warning was written since is not read.
+    """
+    if not connected:
+        return {}
+    earliest = min(connected.values()) - _LATE
+    folders = [home / LOGS_FOLDER for home in homes]
+    texts = [
+        text
+        for folder in folders
+        if _changed_at(folder / ERRORS_LOG) >= earliest
+        for name in (ERRORS_LOG, GATEWAY_LOG)
+        if (text := _tail(folder / name)) is not None
+    ]
+    events = sorted(event for changed, text in texts for event in _events(text, changed, connected))
+    return {name: lost for name, since in connected.items() if (lost := _lost(name, events, since, now)) is not None}
+
+
+def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> LostLink | None:
+    """Return the lost link of a channel after its events, which are in the order of time."""
+    first, last, reason = None, None, ""
+    before: _Outage | None = None
+    earliest = since - _LATE if channel in _SAYS_BACK else since
+    for event in events:
+        if event.rule.channel != channel or event.time < earliest:
+            continue
+        if event.rule.event is LinkEvent.BACK:
+            before = _Outage(first, event.time) if first is not None else before
+            first = last = None
+            continue
+        if first is None:
+            # A link that was back for a moment only: a second poller gets one answer between two refusals.
+            goes_on = before is not None and event.time - before.back < _MOMENT
+            first, reason = (before.first if goes_on and before is not None else event.time), ""
+        last, reason = event, event.reason or reason
+    if first is None or last is None:
+        return None
+    ended = last.rule.event is LinkEvent.ENDED
+    if not ended and now - last.time > last.rule.lasts:
+        return None
+    return LostLink(first, REASONS.get(reason, reason), ended)
+
+
+def _events(text: str, changed: float, channels: Mapping[str, float]) -> Iterator[_Logged]:
+    """Yield the events of these channels in a log; `changed`: epoch seconds at which it was written last."""
+    zone = _zone(text, changed)
+    for match in _RECORD.finditer(text):
+        channel = match[3] or LIBRARY_LOGGERS[match[4]]
+        if channel not in channels:
+            continue
+        for rule, pattern in _RULES:
+            found = pattern.match(match[5]) if rule.channel == channel else None
+            if found is not None:
+                yield _Logged(_time(match) + zone, rule, _reason(found))
+                break
+
+
+def _reason(found: re.Match[str]) -> str:
+    text = (found[1] or "").strip() if found.re.groups else ""
+    return _MODULE.sub("", text).partition(";")[0][:_LONGEST_REASON].rstrip(" .")
+
+
+def _zone(text: str, changed: float) -> float:
+    """Return the seconds by which the clock of a log is off: its process can have another time zone than this one."""
+    stamps = list(_STAMP.finditer(text, max(0, len(text) - _NEAR_END)))
+    return round((changed - _time(stamps[-1])) / _QUARTER) * _QUARTER if stamps else 0.0
+
+
+def _time(match: re.Match[str]) -> float:
+    try:
+        return time.mktime(time.strptime(match[1], "%Y-%m-%d %H:%M:%S")) + int(match[2]) / 1000
+    except (ValueError, OverflowError):  # a line that only looks like a record
+        return 0.0
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def _tail(path: Path) -> tuple[float, str] | None:
+    """Return (when it was written last, its last whole lines) of a log, None where it cannot be read."""
+    try:
+        descriptor, status = open_regular(path)
+    except OSError:
+        return None
+    start = max(0, status.st_size - _BYTES)
+    try:
+        raw = os.pread(descriptor, _BYTES, start)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    whole = raw.partition(b"\n")[2] if start else raw
+    return status.st_mtime, whole.decode("utf-8", "replace")

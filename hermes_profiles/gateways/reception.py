@@ -1,0 +1,102 @@
+"""Finds channels that a living gateway calls connected and that receive nothing, from its log and its sockets.
+
+A gateway rewrites its state file only when an adapter gives up. Until then, and for ever after a refused token, the
+file says `connected` (hermes/channel_log.py). Channels of which neither log nor sockets say anything keep that word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_SILENCE
+from hermes_profiles.hermes.gateway_states import CONNECTED
+
+from .channel_records import current_channels
+from .link_log import lost_links
+from .model import GatewayFacts, LostLink, ProcessSockets, epoch_of
+from .processes import STOPPED
+from .system import SystemContext
+
+# Between two polls a gateway can be without a connection for a moment.
+_LOOKS, _PAUSE = 3, 0.1
+
+
+def with_reception(world: SystemContext, seen: Mapping[str, GatewayFacts]) -> dict[str, GatewayFacts]:
+    """Return the facts of gateways with their sockets and the lost links of their channels."""
+    pids = [facts.process.pid for facts in seen.values() if facts.process is not None]
+    sockets = world.sockets(pids) if pids else {}
+    found = {}
+    for name, facts in seen.items():
+        process = facts.process
+        if process is None and facts.served_by is None:
+            found[name] = facts
+            continue
+        facts = facts._replace(sockets=sockets.get(process.pid) if process is not None else None)
+        connected = _connected(facts)
+        if connected and not (process is not None and process.state in STOPPED):
+            facts = facts._replace(lost_links=_lost(world, facts, connected))
+        found[name] = facts
+    return found
+
+
+def _connected(facts: GatewayFacts) -> dict[str, float]:
+    """Return channel → epoch seconds at which this process called it connected."""
+    records = (each for each in current_channels(facts) if each.state == CONNECTED and not each.is_mirrored)
+    return {each.name: at for each in records if (at := epoch_of(each.since or "")) is not None}
+
+
+def _lost(world: SystemContext, facts: GatewayFacts, connected: Mapping[str, float]) -> Mapping[str, LostLink]:
+    homes = [world.layout.home(facts.profile)]
+    if facts.process is None:
+        homes.append(world.layout.home(facts.server))
+    lost = lost_links(homes, connected, facts.now)
+    for channel, since in connected.items():
+        if channel not in lost and (silent := _silence(world, facts, channel, since)) is not None:
+            lost[channel] = silent
+    return _redacted(lost, homes)
+
+
+def _silence(world: SystemContext, facts: GatewayFacts, channel: str, since: float) -> LostLink | None:
+    """Return the lost link that the sockets of a gateway show, None where they show none or cannot be read."""
+    longest, sockets, process = LONGEST_SILENCE.get(channel), facts.sockets, facts.process
+    if longest is None or sockets is None or process is None or facts.now - since < longest:
+        return None
+    for look in range(_LOOKS):
+        if look:
+            time.sleep(_PAUSE)
+            sockets = world.sockets((process.pid,)).get(process.pid)
+        lost = _quiet(sockets, longest, facts.now)
+        if lost is None or lost.since is not None:
+            break
+    if lost is None or _is_called(world.layout.home(facts.profile), channel):
+        return None
+    return lost
+
+
+def _quiet(sockets: ProcessSockets | None, longest: float, now: float) -> LostLink | None:
+    if sockets is None:
+        return None
+    if not sockets.links:
+        return LostLink(None, "no connection is open")
+    silent_for = sockets.silent_for
+    return LostLink(now - silent_for, "no answer") if silent_for is not None and silent_for > longest else None
+
+
+def _is_called(home: Path, channel: str) -> bool:
+    """Return whether the platform opens the connections of a channel."""
+    from hermes_profiles.profiles.profile import environment_of
+
+    return bool(environment_of(home).get(CALLED_BY_PLATFORM.get(channel, ""), "").strip())
+
+
+def _redacted(lost: Mapping[str, LostLink], homes: list[Path]) -> Mapping[str, LostLink]:
+    """Return the lost links without secrets in their reasons: an error of a library can quote a URL with a token."""
+    if not any(each.reason for each in lost.values()):
+        return lost
+    from hermes_profiles.profiles.redact import redacted, secrets_of
+
+    secrets = {value: name for home in homes for value, name in secrets_of(home).items()}
+    texts = redacted([each.reason for each in lost.values()], secrets)
+    return {name: each._replace(reason=text) for (name, each), text in zip(lost.items(), texts, strict=True)}

@@ -1,0 +1,126 @@
+"""Channels that a gateway calls connected and that receive nothing; the sockets are fakes, the log is a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from observed_root import NOW, Root, status
+from test_link_log import NETWORK, OLD, write_both
+
+from hermes_profiles.gateways.model import DEAF, Gateway, GatewayChannel, GatewayState, Link, ProcessSockets
+from hermes_profiles.gateways.observe import ObservationHints, survey
+
+S = GatewayState
+LIVELY = ProcessSockets(frozenset({8642}), (Link(443, None), Link(443, 8.0)))
+TOKEN = "7100000001:CANARYtelegramCANARYtelegramCANARY"
+
+
+def at(ago: float) -> str:
+    return datetime.fromtimestamp(NOW - ago, UTC).isoformat()
+
+
+@pytest.fixture
+def root(isolated: Path) -> Root:
+    made = Root(isolated, "default", "ops", "work")
+    made.runs("work", 42, platforms={"telegram": {"state": "connected", "updated_at": at(3000)}})
+    made.manager.statuses = {"work": status(pid=42)}
+    return made
+
+
+def seen(root: Root, sockets: ProcessSockets | None = LIVELY, profile: str = "work", **hints: Any) -> Gateway:
+    asked: list[Sequence[int]] = []
+
+    def read(pids: Sequence[int]) -> dict[int, ProcessSockets]:
+        asked.append(pids)
+        return {} if sockets is None else dict.fromkeys(pids, sockets)
+
+    root.world.sockets = read
+    return survey(root.world, root.profiles, ObservationHints(**hints))[profile]
+
+
+def test_gateway_that_receives_is_running(root: Root) -> None:
+    found = seen(root)
+    assert (found.state, found.detail) == (S.RUNNING, "")
+    assert found.channels == (GatewayChannel("telegram", "connected", "", at(3000)),)
+
+
+def test_lost_link_in_the_log_makes_it_degraded(root: Root) -> None:
+    write_both(root.layout.home("work"), (240.0, "WARNING", OLD, NETWORK.format(1, "Bad Gateway")),
+               (20.0, "WARNING", OLD, NETWORK.format(2, "Bad Gateway")))  # fmt: skip
+    found = seen(root)
+    assert (found.state, found.detail) == (
+        S.DEGRADED, "telegram has polled nothing for 4 min (502 Bad Gateway)"
+    )  # fmt: skip
+    (channel,) = found.channels
+    assert (channel.state, channel.detail) == (DEAF, "has polled nothing for 4 min (502 Bad Gateway)")
+    assert channel.since is not None and channel.since.startswith(at(240)[:16])
+
+
+def test_token_in_the_log_is_hidden(root: Root) -> None:
+    (root.layout.home("work") / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    text = NETWORK.format(1, f"cannot reach https://api.telegram.org/bot{TOKEN}/getMe")
+    write_both(root.layout.home("work"), (20.0, "WARNING", OLD, text))
+    found = seen(root)
+    assert found.state is S.DEGRADED and TOKEN not in repr(found) and "CANARY" not in repr(found.channels)
+
+
+def test_gateway_without_a_connection_is_deaf(root: Root) -> None:
+    found = seen(root, ProcessSockets(frozenset({8642}), ()))
+    assert (found.state, found.detail) == (S.DEGRADED, "telegram has polled nothing (no connection is open)")
+
+
+def test_gateway_that_received_nothing_for_long_is_deaf(root: Root) -> None:
+    assert seen(root, ProcessSockets(frozenset(), (Link(443, 119.0),))).state is S.RUNNING
+    found = seen(root, ProcessSockets(frozenset(), (Link(443, None), Link(443, 130.0))))
+    assert (found.state, found.detail) == (S.DEGRADED, "telegram has polled nothing for 2 min (no answer)")
+
+
+def test_connection_that_is_missing_for_a_moment_is_no_fault(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([ProcessSockets(frozenset(), ()), ProcessSockets(frozenset(), ()), LIVELY])
+    root.world.sockets = lambda pids: {pids[0]: next(answers)}
+    assert survey(root.world, root.profiles)["work"].state is S.RUNNING
+
+
+def test_sockets_that_cannot_be_read_prove_nothing(root: Root) -> None:
+    assert seen(root, None).state is S.RUNNING
+
+
+def test_platform_that_calls_the_gateway_needs_no_connection(root: Root) -> None:
+    (root.layout.home("work") / ".env").write_text("TELEGRAM_WEBHOOK_URL=https://bots.example/work\n")
+    assert seen(root, ProcessSockets(frozenset({8443}), ())).state is S.RUNNING
+
+
+def test_channel_connected_just_now_may_be_silent(root: Root) -> None:
+    root.runs("work", 42, platforms={"telegram": {"state": "connected", "updated_at": at(100)}})
+    assert seen(root, ProcessSockets(frozenset(), ())).state is S.RUNNING
+
+
+def test_channel_without_a_known_rhythm_keeps_its_word(root: Root) -> None:
+    root.runs("work", 42, platforms={"discord": {"state": "connected", "updated_at": at(3000)}})
+    assert seen(root, ProcessSockets(frozenset(), ())).state is S.RUNNING
+
+
+def test_record_of_another_writer_does_not_count(root: Root) -> None:
+    """Later releases write into each channel's entry which process wrote it."""
+    entry = {"state": "connected", "updated_at": at(5), "writer_pid": 41}
+    root.runs("work", 42, platforms={"telegram": entry})
+    assert seen(root, channels={"work": ("telegram",)}).channels == (GatewayChannel("telegram", "unknown"),)
+
+
+def test_served_profile_is_read_from_both_logs(root: Root) -> None:
+    entry = {"state": "connected", "updated_at": at(3000)}
+    root.runs("default", 9, served_profiles=["default", "ops"], platforms={"ops:telegram": entry})
+    write_both(root.layout.home("ops"), (20.0, "WARNING", OLD, NETWORK.format(1, "Bad Gateway")))
+    found = seen(root, profile="ops")
+    assert found.state is S.SERVED and found.channels[0].state == DEAF
+    assert found.detail == "served by default (PID 9); telegram has polled nothing for 20 s (502 Bad Gateway)"
+
+
+def test_nothing_is_read_where_no_gateway_runs(isolated: Path) -> None:
+    root = Root(isolated, "default", "work")
+    root.world.sockets = lambda pids: pytest.fail("read")
+    assert {each.state for each in survey(root.world, root.profiles).values()} == {S.STOPPED}
