@@ -15,6 +15,7 @@ from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_b
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts
+from hermes_profiles.documents.containers.scanner import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
@@ -22,7 +23,8 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks, read_document, read_file
 
-from .report import CloneReport, RedactedPlace
+from .packed import PackedFiles, Repositories, parts_of_database
+from .report import CloneReport, NamedPlace, RedactedPlace
 from .source import SKIP_HINT, LeftBehind, SourceProfile
 
 # Larger files are searched in chunks; one that holds a removed value stays behind instead of being rewritten.
@@ -49,6 +51,9 @@ class FileCopier:
         self._source, self._rules, self._values, self._report = source, rules, values, report
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
+        self._packed = PackedFiles(values)
+        self._repositories = Repositories({item.path for item in source.items} if values else ())
+        self._databases: dict[str, str] = {}
         self._may_mention = None if rules.clones_channels else code_filter(rules.catalog)
         # First search all names in one pass: in nearly every home none of them holds a value.
         self._search_names = values.hits(b"\n/".join(os.fsencode(item.path) for item in source.items))
@@ -58,11 +63,33 @@ class FileCopier:
 
         Raises Failed for a file that cannot be read, unless the policy skips such files.
         """
-        if self._search_names and self._values.names_in(os.fsencode(item.path)):
-            self._leave(item.path, "its name holds a removed value")
+        if self._repositories.left and self._repositories.of(item.path) in self._repositories.left:
+            return {}
+        if self._search_names and (names := self._values.names_in(os.fsencode(item.path))):
+            if not self._leave_repository(item.path, names[0]):
+                self._leave(item.path, "its name holds a removed value")
             return {}
         make = {EntryKind.FOLDER: self._folder, EntryKind.LINK: self._link}.get(item.kind, self._file)
         return {entry.path: entry for entry in make(item)}
+
+    def finish(self, entries: dict[str, TreeEntry]) -> None:
+        """Take out what stays behind with something else: the rest of a repository, of a database."""
+        left = self._repositories.left
+        if left:
+            whole = tuple(folder + "/" for folder in left)
+            for path in [path for path in entries if path in left or path.startswith(whole)]:
+                del entries[path]
+            report = self._report
+            report.redacted = [row for row in report.redacted if not row.path.startswith(whole)]
+            report.named = [row for row in report.named if not row.path.startswith(whole)]
+            report.left_behind = [row for row in report.left_behind if not row.path.startswith(whole)]
+            files = [path for path, entry in entries.items() if isinstance(entry, CopyFile)]
+            for path in self._repositories.pointers_to_left(files, self._source.home):
+                del entries[path]
+                self._leave(path, "the folder of its repository stays behind")
+        for path, base in self._databases.items():
+            if entries.pop(path, None) is not None:
+                self._leave(path, f"belongs to {base}, which stays behind")
 
     @staticmethod
     def _folder(item: TreeItem) -> Iterator[TreeEntry]:
@@ -83,6 +110,8 @@ class FileCopier:
                 if values.hits(content):
                     yield from self._redacted(item, content, values)
                     return
+                if self._leaves_packed(item, content):
+                    return
         except OSError as error:
             reason = system_reason(error)
             if not self._rules.policy.skip_unreadable:
@@ -94,12 +123,45 @@ class FileCopier:
         yield CopyFile(item.path, path, item.signature, item.executable)
 
     def _leaves_large(self, item: TreeItem) -> bool:
-        for chunk in data_chunks(self._source.home / item.path, self._values.overlap):
+        path = self._source.home / item.path
+        for chunk in data_chunks(path, self._values.overlap):
             if self._values.hits(chunk):
                 name = self._values.names_in(chunk)[0]
-                self._leave(item.path, f"too large to redact, and it holds the value of {name}")
+                self._leave_value(item.path, "too large to redact", name)
                 return True
+        return self._leaves(item, self._packed.search_large(path, item.signature.size))
+
+    def _leaves_packed(self, item: TreeItem, content: bytes) -> bool:
+        """Return whether a file stays behind because of what is packed in it, or because it is a part of more."""
+        if self._values and (reason := self._repositories.outside_reason(item.path, content)) is not None:
+            folder = self._repositories.of(item.path)
+            if folder is not None and folder != item.path:
+                self._repositories.left[folder] = reason
+                self._leave(folder, reason)
+            else:
+                self._leave(item.path, reason)
+            return True
+        return self._leaves(item, self._packed.search(content))
+
+    def _leaves(self, item: TreeItem, found: PackedResult) -> bool:
+        if found.name is not None:
+            self._leave_value(item.path, "packed", found.name)
+            return True
+        if found.unsearched:
+            self._report.named.append(NamedPlace(item.path, None, f"not searched: {found.unsearched}"))
         return False
+
+    def _leave_value(self, path: str, why: str, name: str) -> None:
+        """Leave a file that cannot be redacted, with all that makes no sense without it."""
+        if not self._leave_repository(path, name):
+            self._leave(path, f"{why}, and it holds the value of {name}")
+            self._databases.update((other, path) for other in parts_of_database(path))
+
+    def _leave_repository(self, path: str, name: str) -> bool:
+        folder = self._repositories.leave(path, name)
+        if folder is not None:
+            self._leave(folder, self._repositories.left[folder])
+        return folder is not None
 
     def _values_for(self, content: bytes) -> ValueIndex:
         """Return the values to redact in a file: those of the source, and those beside the name of an identity here."""
@@ -119,9 +181,9 @@ class FileCopier:
             result: tuple[bytes, tuple[Redaction, ...]] | None = (yaml[0], yaml[1].redacted)
         else:
             result = values.redact_bytes(content)
-        if result is None:
+        if result is None or self._repositories.breaks_without(item.path):
             name = values.names_in(content)[0]
-            self._leave(item.path, f"not plain text, and it holds the value of {name}")
+            self._leave_value(item.path, "not plain text", name)
             return
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
@@ -142,6 +204,8 @@ class FileCopier:
                 # An absolute link into the source would make the clone depend on it: make it relative.
                 own = os.path.relpath(inner, folder or ".") if os.path.isabs(target) else target
                 yield MakeLink(item.path, own)
+        elif self._values and self._repositories.of(item.path) is not None:
+            self._leave(item.path, "a link to a repository out of the profile, which was not searched")
         elif self._leads_to_identity(absolute):
             self._leave(item.path, "a link into another profile's identity")
         elif self._values and self._values.names_in(os.fsencode(target)):

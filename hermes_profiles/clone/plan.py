@@ -165,6 +165,7 @@ class _CloneBuilder:
         for item in self.source.items:
             copies = self.linked.entries(item.path)
             self.entries.update(files.entries_for(item) if copies is None else copies)
+        files.finish(self.entries)
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
         # An empty persona is Hermes' default one. Without the file, the boot of a container makes no slot for the

@@ -23,7 +23,6 @@ _WORD = r"(?:[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3})"
 _PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
-_PERCENT_LINE = re.compile(rb"[^\n]*%[0-9A-Fa-f]{2}[^\n]*")
 # A line of 40 or more base64 characters that continues on the next line: MIME writes 76 a line, PEM 64.
 _BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{40}\n)(?=[A-Za-z0-9+/_=-])")
 _PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
@@ -343,7 +342,7 @@ def _views(data: bytes) -> Iterator[bytes]:
     yield data
     if _PERCENT.search(data):
         # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
-        yield unquote_to_bytes(b"\n".join(_PERCENT_LINE.findall(data)))
+        yield unquote_to_bytes(b"\n".join(line for line in data.split(b"\n") if b"%" in line))
     unix = data.replace(b"\r\n", b"\n") if b"\r\n" in data else data
     if _BASE64_BREAK.search(unix):
         yield _BASE64_BREAK.sub(b"", unix)

@@ -94,6 +94,7 @@ class PoolCopies:
         found: dict[str, TreeEntry] = {}
         for item in self._items(path):
             found.update(self._copier.entries_for(item))
+        self._copier.finish(found)
         return found
 
     def _items(self, path: str) -> Iterator[TreeItem]:

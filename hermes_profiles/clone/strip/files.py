@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.clone.files import redact_yaml
+from hermes_profiles.clone.packed import PackedFiles
 from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
+from hermes_profiles.documents.containers.scanner import PackedResult
 from hermes_profiles.hermes.files import CHECKPOINTS_FOLDER, HONCHO_FILE
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT
@@ -98,6 +100,7 @@ class HomeRedactor:
 
     def __init__(self, home: Home, values: ValueIndex, policy: ClonePolicy, report: StripReport) -> None:
         self._home, self._values, self._policy, self._report = home, values, policy, report
+        self._packed = PackedFiles(values)
 
     def steps(self, done: Collection[str]) -> Iterator[ReplaceFile]:
         """Yield the replacement of every text that holds a removed value; `done`: paths that other steps change."""
@@ -123,12 +126,15 @@ class HomeRedactor:
                 name = next((name for chunk in chunks for name in self._values.names_in(chunk)), "")
                 if name:
                     self._leave(item.path, f"too large to be rewritten, and it holds the value of {name}", "less")
+                else:
+                    self._report_packed(item, self._packed.search_large(path, item.signature.size))
                 return
             content = read_file(path, item.signature.size)
         except OSError as error:
             self._leave(item.path, f"cannot be read ({system_reason(error)})", "ls -l")
             return
         if not self._values.hits(content):
+            self._report_packed(item, self._packed.search(content))
             return
         name = self._values.names_in(content)[0]
         why, command = self._why_not(item.path, content)
@@ -143,6 +149,12 @@ class HomeRedactor:
         if is_document_copy(item.path.rpartition("/")[2]):
             mode &= 0o700
         yield ReplaceFile(path, Secret(redacted), mode, item.signature)
+
+    def _report_packed(self, item: TreeItem, found: PackedResult) -> None:
+        if found.name is not None:
+            self._leave(item.path, f"packed, not rewritten; it holds the value of {found.name}", "ls -l")
+        elif found.unsearched:
+            self._leave(item.path, f"not searched: {found.unsearched}", "ls -l")
 
     def _why_not(self, path: str, content: bytes) -> tuple[str, str]:
         """Return why a file is never rewritten and a command that shows it, ("", "") when it can be rewritten."""

@@ -8,6 +8,7 @@ The search for what is left is clone_source's own, not the package's.
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import os
 import sqlite3
@@ -225,6 +226,7 @@ def test_files_that_are_never_rewritten_are_reported(tmp_path: Path):
     files = {
         **BASE, "sessions/1.jsonl": f"user: {TELEGRAM}\n", "logs/gateway.log": TELEGRAM, "backups/a/.env": TELEGRAM,
         "workspace/blob.bin": b"\x00\x01" + TELEGRAM.encode(), "cache/bws_cache.json": json.dumps([TELEGRAM]),
+        "skills/old.gz": gzip.compress(TELEGRAM.encode()), "skills/old.7z": b"7z\xbc\xaf\x27\x1c\x00\xff",
         f"workspace/{TELEGRAM}.txt": "x", "skills/link": Link(f"../{TELEGRAM}"),
     }  # fmt: skip
     layout = make(tmp_path, files)
@@ -241,7 +243,7 @@ def test_files_that_are_never_rewritten_are_reported(tmp_path: Path):
     told = {path.replace("<removed: TELEGRAM_BOT_TOKEN>", "T") for path in done.left()}
     assert told >= {
         "sessions/1.jsonl", "logs/gateway.log", "backups/a/.env", "workspace/blob.bin", "cache/bws_cache.json",
-        "state.db", "workspace/large.txt", "memories/USER.md", "workspace/T.txt",
+        "state.db", "skills/old.gz", "skills/old.7z", "workspace/large.txt", "memories/USER.md", "workspace/T.txt",
     }  # fmt: skip
     assert done.changed() == {".env", "config.yaml"} and (tmp_path / "shared.md").read_text() == TELEGRAM
     assert all(str(done.home) in row["command"] for row in done.data["left"]) and "CANARY" not in json.dumps(done.data)

@@ -1,0 +1,126 @@
+"""Packed files of a clone: what is in archives, git history and databases, and what stays behind together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from hermes_profiles.changes.copy_file import data_segments
+from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.documents.containers.limits import Budget
+from hermes_profiles.documents.containers.scanner import PackedResult, PackedSearch, may_be_packed, search_packed
+
+# Folders of version control: without one of its files such a folder is damaged, so it stays behind whole.
+_REPOSITORIES = (".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", ".fslckout")
+_GIT_POINTER = b"gitdir:"
+_ALTERNATES = ("objects/info/alternates", "objects/info/http-alternates")
+# Texts in a folder of git that a person can edit; git checks every other one, or breaks without it.
+_EDITABLE = ("config", "description", "COMMIT_EDITMSG", "MERGE_MSG", "FETCH_HEAD", "hooks/", "info/", "logs/")
+_DATABASE_PARTS = ("-wal", "-shm", "-journal")
+_CHUNK = 1024 * 1024
+_NOTHING = PackedResult(None)
+
+
+class PackedFiles:
+    """Searches the packed parts of files for removed values, within the limits of one clone."""
+
+    def __init__(self, values: ValueIndex) -> None:
+        self._values = values
+        self._budget = Budget(time.monotonic)
+
+    def search(self, content: bytes) -> PackedResult:
+        """Return what is in the packed parts of a file; nothing for a text."""
+        if not self._values or not may_be_packed(content):
+            return _NOTHING
+        return search_packed(content, self._name_in, self._values.overlap, self._budget)
+
+    def search_large(self, path: Path, size: int) -> PackedResult:
+        """Return what is in the packed parts of a file that is not read as a whole. Raises OSError."""
+        if not self._values:
+            return _NOTHING
+        search = PackedSearch(self._name_in, self._values.overlap, self._budget, size)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for start, end in data_segments(descriptor, size):
+                for position in range(start, end, _CHUNK):
+                    search.feed(os.pread(descriptor, min(_CHUNK, end - position), position))
+        finally:
+            os.close(descriptor)
+        return search.result()
+
+    def _name_in(self, data: bytes) -> str | None:
+        return self._values.names_in(data)[0] if self._values.hits(data) else None
+
+
+class Repositories:
+    """The folders of version control among the paths of a clone, and those that stay behind."""
+
+    def __init__(self, paths: Collection[str]) -> None:
+        self._bare = {
+            folder
+            for path in paths
+            if path.endswith("/HEAD") and (folder := path.removesuffix("/HEAD")) + "/objects" in paths
+        }
+        self.left: dict[str, str] = {}
+
+    def of(self, path: str) -> str | None:
+        """Return the folder of version control that a path is or is in, the outermost one."""
+        parts = path.split("/")
+        for size, part in enumerate(parts, 1):
+            folder = "/".join(parts[:size])
+            if part in _REPOSITORIES or folder in self._bare:
+                return folder
+        return None
+
+    def leave(self, path: str, name: str) -> str | None:
+        """Leave the repository of a path behind, because of the value of `name`; return its folder, None without."""
+        folder = self.of(path)
+        if folder is not None:
+            self.left.setdefault(folder, f"its history holds the value of {name}")
+        return folder
+
+    def breaks_without(self, path: str) -> bool:
+        """Return whether a redaction of this text would damage its repository."""
+        folder = self.of(path)
+        if folder is None or folder == path:
+            return False
+        inner = path[len(folder) + 1 :]
+        is_git = folder.endswith(".git") or folder in self._bare
+        return not (is_git and any(inner == name or (name[-1] == "/" and inner.startswith(name)) for name in _EDITABLE))
+
+    def outside_reason(self, path: str, content: bytes) -> str | None:
+        """Return why a file makes its repository use another one, None when it does not.
+
+        The file `.git` of a worktree names the folder of its repository; `alternates` names folders with more objects.
+        A submodule's file names a folder next to it, which is a part of the clone.
+        """
+        folder = self.of(path)
+        if folder == path and content.startswith(_GIT_POINTER):
+            target = os.fsdecode(content.removeprefix(_GIT_POINTER)).strip()
+            inner = os.path.normpath(os.path.join(os.path.dirname(path), target))
+            if os.path.isabs(target) or inner.startswith("../") or inner == "..":
+                return "a worktree of a repository that is not a part of the clone"
+        elif folder is not None and path.removeprefix(folder + "/") in _ALTERNATES and content.strip():
+            return "a repository with objects in another folder, which is not a part of the clone"
+        return None
+
+    def pointers_to_left(self, files: Collection[str], home: Path) -> Iterator[str]:
+        """Yield the files `.git` of submodules whose folder stays behind."""
+        for path in files if self.left else ():
+            if PurePosixPath(path).name == ".git":
+                try:
+                    content = (home / path).read_bytes()
+                except OSError:
+                    continue
+                target = os.fsdecode(content.removeprefix(_GIT_POINTER)).strip()
+                inner = os.path.normpath(os.path.join(os.path.dirname(path), target))
+                if self.of(inner) in self.left:
+                    yield path
+
+
+def parts_of_database(path: str) -> tuple[str, ...]:
+    """Return the paths of the other files of a SQLite database."""
+    stem = next((path.removesuffix(ending) for ending in _DATABASE_PARTS if path.endswith(ending)), path)
+    return tuple(other for other in (stem, *(stem + ending for ending in _DATABASE_PARTS)) if other != path)

@@ -1,0 +1,228 @@
+"""Packed files in a clone: what holds a removed value stays behind, what is not searched is named."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+from clone_source import Link, canary, clone, make_layout
+from packed_files import noise, packed_in_every_way, split_row, tarred, zipped
+
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.model.layout import Layout
+
+TOKEN = "8812345678:AAF-CANARY_packed_TokenAbCdE1"
+ENV = f"OPENAI_API_KEY={canary('model')}\nTELEGRAM_BOT_TOKEN={TOKEN}\n"
+HISTORY = "its history holds the value of TELEGRAM_BOT_TOKEN"
+
+
+def git(folder: Path, *words: str) -> str:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_NOSYSTEM": "1"}
+    command = ["git", "-c", "user.email=a@example.org", "-c", "user.name=a", "-c", "protocol.file.allow=always"]
+    done = subprocess.run([*command, *words], cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def repository(folder: Path, *, secret: bool = True) -> Path:
+    """Return a repository whose history has the token; its files do not."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q")
+    for text in (TOKEN if secret else "nothing", "read it from the environment"):
+        (folder / "SKILL.md").write_text(f"# notify\n{text}\n")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", "notify")
+    return folder
+
+
+def skills(layout: Layout) -> Path:
+    return layout.root / "skills"
+
+
+def test_packed_files_with_a_removed_value_stay_behind(tmp_path: Path) -> None:
+    files = packed_in_every_way(TOKEN.encode())
+    layout = make_layout(tmp_path, {".env": ENV, **{f"plugins/p/{name}": data for name, data in files.items()}})
+    made = clone(layout)
+    assert made.left_behind() == {
+        f"plugins/p/{name}": "packed, and it holds the value of TELEGRAM_BOT_TOKEN" for name in files
+    }
+    assert not made.data["files"]["named"]
+
+
+def test_packed_files_without_one_are_copied_in_silence(tmp_path: Path) -> None:
+    files = packed_in_every_way(b"another text of that length, no secret")
+    layout = make_layout(tmp_path, {".env": ENV, **{f"plugins/p/{name}": data for name, data in files.items()}})
+    made = clone(layout)
+    assert {name: made.bytes(f"plugins/p/{name}") for name in files} == files
+    assert not made.left_behind() and not made.data["files"]["named"]
+
+
+def test_channels_that_are_cloned_carry_their_packed_files(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV, "plugins/p/a.gz": gzip.compress(TOKEN.encode())})
+    made = clone(layout, policy=ClonePolicy(channels=Channels.CLONE))
+    assert (made.home / "plugins/p/a.gz").is_file()
+
+
+def test_files_that_cannot_be_searched_are_named(tmp_path: Path) -> None:
+    layout = make_layout(
+        tmp_path,
+        {".env": ENV, "skills/a.7z": b"7z\xbc\xaf\x27\x1c" + noise(99), "skills/b.gz": gzip.compress(bytes(2**25))},
+    )
+    made = clone(layout)
+    assert made.data["files"]["named"] == [
+        {"path": "skills/a.7z", "line": None, "kind": "not searched: a 7z archive"},
+        {"path": "skills/b.gz", "line": None, "kind": "not searched: it unpacks to more than 250 times its size"},
+    ]
+    assert (made.home / "skills/a.7z").is_file()
+    without = make_layout(tmp_path / "other", {".env": "A=1\n", "skills/a.7z": b"7z\xbc\xaf\x27\x1c" + noise(99)})
+    assert not clone(without).data["files"]["named"], "there is nothing to search for"
+
+
+def test_large_packed_file_is_searched_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_profiles.clone.files._LARGEST_REWRITE", 1000)
+    layout = make_layout(
+        tmp_path,
+        {".env": ENV, "skills/a.tgz": tarred(noise(5000) + TOKEN.encode()), "skills/b.tgz": tarred(noise(5000))},
+    )
+    assert list(clone(layout).left_behind()) == ["skills/a.tgz"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_git_history_with_a_removed_value_stays_behind_whole(tmp_path: Path, packed: bool) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    folder = repository(skills(layout) / "notify")
+    if packed:
+        git(folder, "gc", "-q")
+    made = clone(layout)
+    assert made.left_behind() == {"skills/notify/.git": HISTORY}
+    assert sorted(os.listdir(made.home / "skills/notify")) == ["SKILL.md"]
+
+
+def test_git_history_without_one_is_a_working_repository(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    repository(skills(layout) / "clean", secret=False)
+    repository(skills(layout) / "notify")
+    made = clone(layout)
+    assert git(made.home / "skills/clean", "status", "--porcelain") == ""
+    assert "nothing" in git(made.home / "skills/clean", "log", "-p")
+    assert list(made.left_behind()) == ["skills/notify/.git"]
+
+
+def test_value_in_the_configuration_of_git_is_redacted(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    folder = repository(skills(layout) / "clean", secret=False)
+    git(folder, "config", "remote.origin.url", f"https://bot:{TOKEN}@example.org/a.git")
+    made = clone(layout)
+    assert not made.left_behind() and {path for path, *_ in made.redacted()} == {"skills/clean/.git/config"}
+    assert "nothing" in git(made.home / "skills/clean", "log", "-p")
+
+
+@pytest.mark.parametrize("place", ["message", "branch", "tag"])
+def test_value_in_the_names_and_messages_of_git(tmp_path: Path, place: str) -> None:
+    layout = make_layout(tmp_path, {".env": f"TELEGRAM_BOT_TOKEN={TOKEN.replace(':', '-')}\n"})
+    folder = repository(skills(layout) / "clean", secret=False)
+    value = TOKEN.replace(":", "-")
+    if place == "message":
+        git(folder, "commit", "-q", "--allow-empty", "-m", f"use {value}")
+    else:
+        git(folder, place, value)
+        git(folder, "pack-refs", "--all")
+    assert clone(layout).left_behind() == {"skills/clean/.git": HISTORY}
+
+
+def test_bare_repository_and_other_version_control(tmp_path: Path) -> None:
+    layout = make_layout(
+        tmp_path,
+        {
+            ".env": ENV,
+            "skills/hg/.hg/store/data/a.i": b"\x00\x01" + gzip.compress(TOKEN.encode()),
+            "skills/hg/.hg/requires": "store",
+            "skills/svn/.svn/pristine/a.svn-base": TOKEN,
+            "skills/svn/.svn/format": "12",
+        },
+    )
+    git(repository(tmp_path / "work"), "clone", "-q", "--bare", ".", str(skills(layout) / "mirror"))
+    made = clone(layout)
+    assert made.left_behind() == {f"skills/{name}": HISTORY for name in ("mirror", "hg/.hg", "svn/.svn")}
+    assert not (made.home / "skills/mirror").exists()
+
+
+def test_repository_that_uses_another_one_stays_behind(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV, "skills/linked/SKILL.md": "a"})
+    outside = repository(tmp_path / "outside")
+    git(outside, "worktree", "add", "-q", str(skills(layout) / "tree"))
+    git(outside, "clone", "-q", "--shared", ".", str(skills(layout) / "borrows"))
+    (skills(layout) / "linked/.git").symlink_to(outside / ".git")
+    made = clone(layout)
+    assert set(made.left_behind()) == {"skills/tree/.git", "skills/borrows/.git", "skills/linked/.git"}
+    assert (made.home / "skills/tree/SKILL.md").is_file()
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_submodule_goes_where_its_history_goes(tmp_path: Path, secret: bool) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    inner = repository(tmp_path / "inner", secret=secret)
+    (inner / "SKILL.md").write_text("clean now")
+    outer = repository(skills(layout) / "outer", secret=False)
+    git(outer, "submodule", "--quiet", "add", str(inner), "sub")
+    (outer / "sub/SKILL.md").write_text("clean")
+    made = clone(layout)
+    expected = {"skills/outer/.git": HISTORY, "skills/outer/sub/.git": "the folder of its repository stays behind"}
+    assert made.left_behind() == (expected if secret else {})
+    if not secret:
+        assert "nothing" in git(made.home / "skills/outer/sub", "log", "-p")
+
+
+def test_database_with_a_split_row_stays_behind_with_its_parts(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    skills(layout).mkdir()
+    _, content = split_row(tmp_path, TOKEN)
+    (skills(layout) / "notes.db").write_bytes(content)
+    (skills(layout) / "notes.db-wal").write_bytes(b"\x00")
+    assert clone(layout).left_behind() == {
+        "skills/notes.db": "packed, and it holds the value of TELEGRAM_BOT_TOKEN",
+        "skills/notes.db-wal": "belongs to skills/notes.db, which stays behind",
+    }
+
+
+def test_database_stays_behind_with_its_log(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    skills(layout).mkdir()
+    database = sqlite3.connect(skills(layout) / "notes.db")
+    database.execute("PRAGMA journal_mode = wal")
+    database.execute("CREATE TABLE notes (text)")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.execute("INSERT INTO notes VALUES (?)", (TOKEN,))
+    database.commit()
+    left = clone(layout).left_behind()
+    database.close()
+    assert set(left) == {"skills/notes.db", "skills/notes.db-wal", "skills/notes.db-shm"}
+
+
+def test_text_in_utf16_of_a_database_is_found(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV})
+    skills(layout).mkdir()
+    database = sqlite3.connect(skills(layout) / "notes.db")
+    database.execute("PRAGMA encoding = 'UTF-16le'")
+    database.execute("CREATE TABLE notes (text)")
+    database.execute("INSERT INTO notes VALUES (?)", (TOKEN,))
+    database.commit()
+    database.close()
+    assert list(clone(layout).left_behind()) == ["skills/notes.db"]
+
+
+def test_links_in_a_repository_that_lead_out_of_the_profile_stay_behind(tmp_path: Path) -> None:
+    layout = make_layout(
+        tmp_path,
+        {".env": ENV, "skills/a/.git/objects": Link("/srv/objects"), "skills/a/.git/HEAD": "ref: refs/heads/x"},
+    )
+    assert "skills/a/.git/objects" in clone(layout).left_behind()
+
+
+def test_office_document_that_splits_the_value_over_runs(tmp_path: Path) -> None:
+    body = b"<w:t>8812345678</w:t></w:r><w:r><w:rPr><w:b/></w:rPr><w:t>:AAF-CANARY_packed_TokenAbCdE1</w:t>"
+    layout = make_layout(tmp_path, {".env": ENV, "skills/a.docx": zipped(b"<w:p>" + body, name="word/document.xml")})
+    assert list(clone(layout).left_behind()) == ["skills/a.docx"]
