@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import PROCESS_PREFIXES
-from hermes_profiles.hermes.files import CONFIG_FILE, PROFILE_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.names import DEFAULT
 
 from .facts import MultiplexFacts
-from .limits import duplicate_accounts, unreadable_files
+from .limits import duplicate_accounts, ignored_settings, unreadable_files
 from .model import Issue, IssueSeverity
 
 _KEPT_CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.TOOL_OR_PROVIDER_KEY)
@@ -38,7 +38,7 @@ def ingress_limit_issues(
         found += _unread_variables(profile, catalog)
         found += _unserved_channels(profile)
         found += _moved_listeners(profile, facts.get(DEFAULT))
-        found += _ignored_features(profile)
+        found += ignored_settings(profile, "the one gateway")
     return (*found, *duplicate_accounts(facts, with_ports=False))
 
 
@@ -105,23 +105,3 @@ def _moved_listeners(profile: MultiplexFacts, default: MultiplexFacts | None) ->
                 str(profile.home / CONFIG_FILE),
                 "change the address in programs that call it",
             )
-
-
-def _ignored_features(profile: MultiplexFacts) -> Iterator[Issue]:
-    if profile.disabled and profile.held.channels:
-        yield Issue(
-            profile.name,
-            "switched-off",
-            f"{profile.name}: it is disabled, but the one gateway would serve it",
-            IssueSeverity.DECIDE,
-            str(profile.home / PROFILE_FILE),
-            f"show it with `hermes-profiles show {profile.name}`",
-        )
-    if profile.options:
-        yield Issue(
-            profile.name,
-            "service-options",
-            f"{profile.name}: {', '.join(profile.options)} of its service has no effect",
-            IssueSeverity.NOTE,
-            str(profile.home / PROFILE_FILE),
-        )

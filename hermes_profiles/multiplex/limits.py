@@ -141,23 +141,7 @@ def _ignored_features(profile: MultiplexFacts) -> Iterator[Issue]:
             str(profile.home / JOBS_FILE),
             f"list them with `hermes -p {name} cron list`",
         )
-    if profile.disabled and profile.held.channels:
-        yield Issue(
-            name,
-            "switched-off",
-            f"{name}: it is disabled, but the multiplexer would serve it",
-            IssueSeverity.DECIDE,
-            str(profile.home / PROFILE_FILE),
-            f"show it with `hermes-profiles show {name}`",
-        )
-    if profile.options:
-        yield Issue(
-            name,
-            "service-options",
-            f"{name}: {', '.join(profile.options)} of its service has no effect",
-            IssueSeverity.NOTE,
-            str(profile.home / PROFILE_FILE),
-        )
+    yield from ignored_settings(profile, "the multiplexer")
     if profile.parts:
         yield Issue(
             name,
@@ -165,6 +149,27 @@ def _ignored_features(profile: MultiplexFacts) -> Iterator[Issue]:
             f"{name}: its own {' and '.join(profile.parts)} are not loaded: the multiplexer loads default's",
             IssueSeverity.NOTE,
             str(profile.home / profile.parts[0]),
+        )
+
+
+def ignored_settings(profile: MultiplexFacts, server: str) -> Iterator[Issue]:
+    """Yield our own settings of a profile that have no effect in a gateway for all; `server`: its name in messages."""
+    if profile.disabled and profile.held.channels:
+        yield Issue(
+            profile.name,
+            "switched-off",
+            f"{profile.name}: it is disabled, but {server} would serve it",
+            IssueSeverity.DECIDE,
+            str(profile.home / PROFILE_FILE),
+            f"show it with `hermes-profiles show {profile.name}`",
+        )
+    if profile.options:
+        yield Issue(
+            profile.name,
+            "service-options",
+            f"{profile.name}: {', '.join(profile.options)} of its service has no effect",
+            IssueSeverity.NOTE,
+            str(profile.home / PROFILE_FILE),
         )
 
 

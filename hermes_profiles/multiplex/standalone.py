@@ -7,6 +7,7 @@ gateways does not start, everything is taken back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, undo
@@ -22,9 +23,10 @@ from hermes_profiles.model.names import DEFAULT
 
 from . import saved_state as records
 from .enable import set_in_config
+from .failures import raise_failed, raise_refused, raise_restored
 from .saved_state import COMMAND, PROCESSES, SavedState, ServiceBefore, SwitchPhase
 from .services import has_service, is_up, services_before
-from .switch import BAD_OUTCOMES, RunModeSwitch, StartFailed, SwitchResult, raise_failed, raise_refused
+from .switch import RunModeSwitch, SwitchResult
 from .update_settings import folds_by_itself, read_migration
 
 
@@ -133,28 +135,12 @@ class StandaloneSwitch(RunModeSwitch):
 
     def _take_back_after(self, record: SavedState, error: BaseException) -> None:
         """Restore the former state after a failure, and add the result to the error."""
-        try:
-            left = self.take_back(record).outcomes
-        except HermesProfilesError as second:
-            raise Failed(
-                f"{error}; restoring the former state failed: {second}",
-                target=DEFAULT,
-                code="half-way",
-                hint="try again: `hermes-profiles team run-mode multiplex`",
-            ) from error
-        if not isinstance(error, Failed):
-            return
-        bad = [f"{each.profile}: {each.detail or each.outcome}" for each in left if each.outcome in BAD_OUTCOMES]
-        restored = "the former state was restored"
-        text = f"{restored}, except {'; '.join(bad)}" if bad else restored
-        raise StartFailed(
-            f"{error}; {text}",
-            target=error.problem.target,
-            code=error.problem.code,
-            hint=error.problem.hint,
-            outcomes=left,
-            log=(),
-        ) from error
+        raise_restored(
+            error,
+            partial(self.take_back, record),
+            target=error.problem.target if isinstance(error, HermesProfilesError) else None,
+            again="hermes-profiles team run-mode multiplex",
+        )
 
     def _restore_all(self, record: SavedState) -> tuple[tuple[Outcome, ...], str | None]:
         """Restore services, files and gateways; returns the outcomes, and the id of the undo of files."""

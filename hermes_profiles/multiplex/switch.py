@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.hermes.version import BASE, HermesFacts
-from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
+from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.host_options import is_parked
@@ -54,6 +55,7 @@ from . import saved_state as records
 from .disable import plan_disable
 from .enable import EnablePlan, plan_enable, with_plan
 from .facts import read_facts
+from .failures import BAD_OUTCOMES, raise_failed, raise_refused, raise_restored
 from .saved_state import SavedState, ServiceBefore, SwitchPhase
 from .services import has_service, is_up, services_before
 
@@ -61,7 +63,6 @@ from .services import has_service, is_up, services_before
 _RECONNECT_TIME = 20.0
 _POLL = 0.2
 _LARGEST = 16 * 1024 * 1024
-BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 # Channel and digest of a lock, from the name of its file.
 HeldLocks = frozenset[tuple[str, str]]
 
@@ -256,30 +257,15 @@ class RunModeSwitch:
     def _roll_back(self, record: SavedState, error: BaseException) -> None:
         """Restore the former state after a failed start, and add the result to the error."""
         log = self._last_log() if isinstance(error, Failed) else ()
-        try:
-            done = self.disable(record, apply_plan(self.world))
-        except HermesProfilesError as second:
-            raise Failed(
-                f"{error}; restoring the former state failed: {second}",
-                target=DEFAULT,
-                code="half-way",
-                hint="try again: `hermes-profiles team run-mode processes`",
-            ) from error
-        if not isinstance(error, Failed):
-            return
-        left = [
-            f"{each.profile}: {each.detail or each.outcome}" for each in done.outcomes if each.outcome in BAD_OUTCOMES
-        ]
-        restored = "the former state was restored"
-        text = f"{restored}, except {'; '.join(left)}" if left else restored
-        raise StartFailed(
-            f"{error}; {text}",
+        restore = partial(self.disable, record, apply_plan(self.world))
+        raise_restored(
+            error,
+            restore,
             target=DEFAULT,
-            code=error.problem.code,
-            hint=error.problem.hint or "read its log: `hermes-gateways logs default`",
-            outcomes=done.outcomes,
+            again="hermes-profiles team run-mode processes",
+            hint="read its log: `hermes-gateways logs default`",
             log=log,
-        ) from error
+        )
 
     def _last_log(self) -> tuple[str, ...]:
         return redacted(last_log_lines(self.world, DEFAULT), secrets_around(self.world.layout, DEFAULT, self.catalog))
@@ -413,50 +399,6 @@ def _without_masks(profiles: Sequence[str]) -> Mapping[str, StartDecision]:
     return dict.fromkeys(profiles, StartDecision())
 
 
-class StartFailed(Failed):
-    """The multiplexer did not start, and the former state was restored.
-
-    `outcomes`: of each restored gateway; `log`: last lines of the multiplexer's log.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        target: str | None,
-        hint: str | None,
-        code: str | None,
-        outcomes: tuple[Outcome, ...],
-        log: tuple[str, ...],
-    ) -> None:
-        super().__init__(message, target=target, hint=hint, code=code)
-        self.outcomes = outcomes
-        self.log = log
-
-
 def apply_plan(world: SystemContext) -> Callable[[ChangePlan], str]:
     """Return a function that applies a change of files and returns its id."""
     return lambda plan: apply(plan, layout=world.layout).change_id
-
-
-def raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
-    """Raise Failed if an outcome is bad."""
-    bad = [each for each in outcomes if each.outcome in BAD_OUTCOMES]
-    if bad:
-        raise Failed(
-            f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}",
-            target=bad[0].profile,
-            code="gateway",
-            hint=bad[0].hint,
-        )
-
-
-def raise_refused(refused: Mapping[str, str], what: str) -> None:
-    """Raise Failed if a manager refused a service."""
-    for name, reason in refused.items():
-        raise Failed(
-            f"the service of {name} {what}: {reason}",
-            target=name,
-            code="service",
-            hint=f"see `hermes-gateways status {name}`",
-        )

@@ -12,9 +12,9 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.enable import EnablePlan
+from hermes_profiles.multiplex.failures import StartFailed
 from hermes_profiles.multiplex.model import IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
-from hermes_profiles.multiplex.switch import StartFailed
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.run_mode import RunModeBlocked, RunModeResult, RunModeStatus
 
