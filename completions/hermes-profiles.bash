@@ -5,7 +5,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='create clone list show use rename delete restore alias diff sync doctor repair undo explain catalog completion demo trash team config env shim'
+            commands='create clone list show use connect rename delete restore alias diff sync doctor repair undo explain catalog completion demo trash team config env shim'
             options='--version --help' ;;
         'create')
             options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --clone --clone-from --dry-run --home --json --help'
@@ -26,6 +26,10 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--dry-run --home --json --help'
             values=' --home:folder '
             arguments='profile' ;;
+        'connect')
+            options='--allow --api --offline --start --no-start --timeout --dry-run --manager --home --json --help'
+            values=' --allow:text --api:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='profile channel' ;;
         'rename')
             options='--dry-run --home --json --help'
             values=' --home:folder '

@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' connect' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -28,6 +28,8 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
             set values --home
         case ' use'
             set values --home
+        case ' connect'
+            set values --allow --api --timeout --manager --home
         case ' rename'
             set values --home
         case ' delete'
@@ -377,6 +379,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a clone -d 'Clone 
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a list -d 'List the profiles of a root: model, gateway, channels, alias'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a show -d 'Show one profile: where it is, what it holds, which keys its files set (never their values)'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a use -d 'Make a profile the sticky default: what plain `hermes` starts from now on'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a connect -d 'Connect a profile to a channel with an account of its own'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a rename -d 'Rename a profile; its alias, its service and the sticky default follow'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a delete -d 'Stop a profile\'s gateway, remove its service and move it to the trash'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a restore -d 'Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)'
@@ -452,6 +455,20 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l dry-run -d 'Sh
 complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' use\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\' 1 1' -k -a '(__hermes_profiles_channel)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l allow -x -d 'Ids of the users who may talk to it, separated by commas.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l api -x -d 'Address of the platform\'s API, where it is not the public one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l offline -d 'Do not ask the platform which account the token belongs to.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l start -d 'Install and start its gateway, and wait until it is connected.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l no-start -d 'Install and start its gateway, and wait until it is connected.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' connect\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' rename\' 0 0' -k -a '(__hermes_profiles_ask named 1)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' rename\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -40,6 +40,7 @@ _PROFILE_COMMANDS: Mapping[str, CommandEntry] = {
     "list": CommandEntry("profile.list:list_profiles", "List the profiles of a root", _PROFILES),
     "show": CommandEntry("profile.list:show", "Show one profile", _PROFILES),
     "use": CommandEntry("profile.manage:use", "Set the default profile of `hermes`", _PROFILES),
+    "connect": CommandEntry("profile.connect:connect", "Connect a profile to a channel", _PROFILES),
     "rename": CommandEntry("profile.manage:rename", "Rename a profile, its alias and its service", _PROFILES),
     "delete": CommandEntry("profile.manage:delete", "Move a profile to the trash", _PROFILES),
     "restore": CommandEntry("profile.manage:restore", "Restore a profile or files from the trash", _PROFILES),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from hermes_profiles.accounts.requirements import can_connect
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
@@ -155,18 +156,23 @@ def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
 def _next_steps(report: CloneReport, judged: Classification, catalog: Catalog) -> Iterator[str]:
     """Yield the commands that set up the channels and logins that stayed behind, one line a command.
 
-    `gateway setup` of Hermes 0.19.0 stores the new keys and leaves `enabled: false` as it is. For half of the channels
-    that flag wins, so the second line is needed to start a new bot.
+    `connect` also switches the channel on. `gateway setup` of Hermes 0.19.0 stores the new keys and leaves
+    `enabled: false` as it is. For half of the channels that flag wins, so they need one more line.
     """
     commands: dict[str, list[str]] = {}
-    for channel in report.channels:
-        fact = catalog.channels.get(channel)
-        if fact is not None and channel != API_SERVER:
-            commands.setdefault(fact.set_up.format(profile=report.profile), []).append(channel)
-    for command, channels in commands.items():
-        yield f"set up {', '.join(channels)} with accounts of its own: {command}"
-    if judged.config.switch_off:
-        blocks = ", ".join(dotted((*place.block, "enabled")) for place in judged.config.switch_off)
+    facts = [catalog.channels[name] for name in report.channels if name in catalog.channels and name != API_SERVER]
+    for fact in facts:
+        if can_connect(fact):
+            command = f"hermes-profiles connect {report.profile} {fact.name}"
+            yield f"connect {fact.name} with an account of its own: {command}"
+        else:
+            commands.setdefault(fact.set_up.format(profile=report.profile), []).append(fact.name)
+    for set_up, channels in commands.items():
+        yield f"set up {', '.join(channels)} with accounts of its own: {set_up}"
+    others = {name for channels in commands.values() for name in channels}
+    switched = [place for place in judged.config.switch_off if place.channel in others]
+    if switched:
+        blocks = ", ".join(dotted((*place.block, "enabled")) for place in switched)
         yield f"then switch on what you have set up, by `true` at {blocks} in {report.path / CONFIG_FILE}"
     for provider in report.login_again:
         login = "honcho setup" if provider == "honcho" else f"auth add {provider}"

@@ -194,7 +194,7 @@ def _planned(context: CloneContext, place: TeamPlace, request: MemberRequest) ->
         return _JoinExisting(join.plan, join.bound, join.changes, join.to_trash, join.warnings)
     if account is None and request.allowed is None:
         return _JoinExisting()
-    bound = plan_binding(layout, team, name, account, context.catalog, when, allowed=allowed)
+    bound = plan_binding(layout, team.channel, name, account, context.catalog, when, allowed=allowed)
     what = "bind an account to" if account is not None else "change who may talk to"
     command = ("team", "add", team.name, name)
     plan = ChangePlan(command, f"{what} {name} of team {team.name}", bound.steps, profiles=(name,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from hermes_profiles.teams.login_result import (
     rebind_account,
     snapshot_accounts,
 )
-from hermes_profiles.teams.model import Team
+from hermes_profiles.teams.model import Team, read_teams
 
 from .add_member import TeamPlace
 from .context import Session
@@ -96,6 +96,14 @@ def logged_in(
         yield LoggedIn(target, account, (*warnings, *_policy_warnings(session, target, account, login)))
 
 
+def logged_in_alone(
+    session: Session, profile: str, channel: str, catalog: Catalog, allowed: tuple[str, ...], prompts: LoginPrompts
+) -> AbstractContextManager[LoggedIn]:
+    """Return `logged_in` for a profile and a channel without a team."""
+    alone = Team("", profile, channel, (), ())
+    return logged_in(session, TeamPlace(read_teams(session.layout), alone, profile, catalog, ()), allowed, prompts)
+
+
 class _LoginRun:
     """One login: what is asked, and what becomes of a login that is not taken."""
 
@@ -141,7 +149,7 @@ class _LoginRun:
             f"the set-up of {self._team.channel} ended without a login ({how}), {member} is as it was{kept}",
             target=member,
             code="no-login",
-            hint=f"try again: `hermes-profiles team add {member} --team {self._team.name} --login`",
+            hint=f"try again: `{self._command(member)}`",
         )
 
     def agreed(self, login: NewLogin, account: Account, verdict: LoginVerdict) -> str:
@@ -165,6 +173,12 @@ class _LoginRun:
             return holder.profile
         raise self._refused(login, f"{what}; {self._member} does not get it", "account-taken", holder.profile)
 
+    def _command(self, profile: str) -> str:
+        """Return the command that logs a profile in."""
+        if not self._team.name:
+            return f"hermes-profiles connect {profile} {self._team.channel}"
+        return f"hermes-profiles team add {profile} --team {self._team.name} --login"
+
     def _says(self, login: NewLogin, question: str) -> str:
         try:
             return self._prompts.ask(question)
@@ -181,14 +195,12 @@ class _LoginRun:
     def _refused(self, login: NewLogin, message: str, code: str, about: str) -> Refused:
         where = self._put_away(login, self._keeper(about), "a login that was not taken")
         clear_scratch(self._place)
-        again = f"`hermes-profiles team add {about} --team {self._team.name} --login`"
+        again = f"`{self._command(about)}`"
         if about not in self._team.members and about != self._member:
             again = f"`hermes -p {about} gateway setup`"
         hint = f"a scan for {about} gives it an account that holds: {again}"
         if code == "not-confirmed":
-            hint = (
-                f"another member for another account: `hermes-profiles team add NAME --team {self._team.name} --login`"
-            )
+            hint = f"another profile for another account: `{self._command('NAME')}`"
         kept = f"; it is in the trash: {where}" if where else ""
         return Refused(f"{message}{kept}", target=about, code=code, hint=hint)
 
@@ -201,7 +213,9 @@ class _LoginRun:
         steps = steps_to_trash_found(
             layout, profile, login.files, trash_id=trash_id, deleted_at=iso(now), reason=f"{reason}: {self._member}"
         )
-        command = ("team", "add", self._team.name, self._member, "--login")
+        command: tuple[str, ...] = ("connect", self._member, self._team.channel)
+        if self._team.name:
+            command = ("team", "add", self._team.name, self._member, "--login")
         apply(ChangePlan(command, f"put away {reason} of {self._member}", steps, profiles=(profile,)), layout=layout)
         return f"{trash_id}-{profile}"
 

@@ -24,12 +24,12 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 
 
 def check_accounts(
-    layout: Layout, catalog: Catalog, team: Team, accounts: Iterable[Account], *, besides: Collection[str] = ()
+    layout: Layout, catalog: Catalog, team: Team | None, accounts: Iterable[Account], *, besides: Collection[str] = ()
 ) -> None:
     """Raise Refused (code `account-taken`) for an account that is listed twice or held by a profile of this root.
 
     Ids and tokens are compared, of enabled and disabled channels. `besides`: profiles to ignore, which are to get the
-    account.
+    account; `team`: None for an account outside of a team.
     """
     wanted = list(accounts)
     keys = {number: account_keys(account, catalog) for number, account in enumerate(wanted)}
@@ -51,15 +51,19 @@ def check_accounts(
                 raise _taken(wanted[first], f"is already bound to the profile {profile}", team, profile)
 
 
-def _taken(account: Account, how: str, team: Team, target: str) -> Refused:
+def _taken(account: Account, how: str, team: Team | None, target: str) -> Refused:
     name = f"account {short_id(account.id)}" if account.id else "account"
+    if team is None:
+        hint = f"make an account of its own for this profile; `hermes-profiles show {target}` lists what {target} holds"
+    elif team.members:
+        hint = f"leave it out; `hermes-profiles team show {team.name}` lists the members and their accounts"
+    else:
+        hint = f"leave it out; `hermes-profiles show {target}` lists what a profile holds"
     return Refused(
         f"the {account.channel} {name} {how}: only one profile can use it",
         target=target,
         code="account-taken",
-        hint=f"leave it out; `hermes-profiles team show {team.name}` lists the members and their accounts"
-        if team.members
-        else f"leave it out; `hermes-profiles show {target}` lists what a profile holds",
+        hint=hint,
     )
 
 

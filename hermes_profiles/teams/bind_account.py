@@ -22,7 +22,6 @@ from hermes_profiles.settings.files import check_may_write, settings_file, witho
 
 from .accounts import WEIXIN, Account, AccountEntries, account_entries, allowlist_entry
 from .create import with_account_settings, with_variables
-from .model import Team
 from .sync import TrashStamp
 
 # Files that Hermes 0.19.0 keeps for a WeChat account, by their suffix after its id.
@@ -46,7 +45,7 @@ class AccountBinding(NamedTuple):
 
 def plan_binding(
     layout: Layout,
-    team: Team,
+    channel: str,
     member: str,
     account: Account | None,
     catalog: Catalog,
@@ -55,7 +54,7 @@ def plan_binding(
     allowed: tuple[str, ...] = (),
     documents: Mapping[str, bytes] = MappingProxyType({}),
 ) -> AccountBinding:
-    """Return the steps that give a member an account in place of its former one; without one, `allowed` alone.
+    """Return the steps that give a profile an account in place of its former one; without one, `allowed` alone.
 
     `documents`: bytes of `.env` and config.yaml that another part of the same plan will write. The allow-list stays
     as it is unless the account or `allowed` has one. Raises UsageProblem for an account that cannot be used,
@@ -68,16 +67,16 @@ def plan_binding(
     raw = documents.get(ENV_FILE, env.raw or b"")
     before = environment_in(raw, str(env.path), catalog.known_names, [])
     answered = account.answered if account is not None else ()
-    kept = _allowed({name: value for name, value in before.items() if name not in answered}, team.channel)
-    entries = _entries(account, team, allowed or kept)
-    former = before.get(WEIXIN_ACCOUNT_ID, "") if team.channel == WEIXIN and account is not None else ""
+    kept = _allowed({name: value for name, value in before.items() if name not in answered}, channel)
+    entries = _entries(account, channel, allowed or kept)
+    former = before.get(WEIXIN_ACCOUNT_ID, "") if channel == WEIXIN and account is not None else ""
     replaced = former if account is not None and former != account.id else ""
     if account is not None:
-        stale = [name for name in before if _is_of_account(name, team.channel, catalog) or name in answered]
+        stale = [name for name in before if _is_of_account(name, channel, catalog) or name in answered]
         raw, _ = without_variables(env._replace(raw=raw), set(stale) - set(entries.variables), catalog)
     raw = with_variables(raw, entries.variables, env.path, catalog)
     new = with_account_settings(
-        documents.get(CONFIG_FILE, config.raw or b""), team.channel, entries.settings, catalog, path=str(config.path)
+        documents.get(CONFIG_FILE, config.raw or b""), channel, entries.settings, catalog, path=str(config.path)
     )
     gone = tuple(_note_files(home, replaced)) if replaced else ()
     steps = (
@@ -96,15 +95,15 @@ def plan_binding(
     return AccountBinding(steps, account.id if account is not None else "", replaced, tuple(entries.variables), paths)
 
 
-def _entries(account: Account | None, team: Team, allowed: tuple[str, ...]) -> AccountEntries:
+def _entries(account: Account | None, channel: str, allowed: tuple[str, ...]) -> AccountEntries:
     if account is not None:
         return account_entries(account._replace(allowed=account.allowed or allowed))
     if not allowed:
         raise UsageProblem("neither an account nor allowed users were given", target="--allow")
     settings: dict[tuple[str, ...], Value] = {}
-    if team.channel == WEIXIN:
+    if channel == WEIXIN:
         settings["platforms", WEIXIN, "extra", "dm_policy"] = scalar("str", "allowlist")
-    return AccountEntries(allowlist_entry(team.channel, allowed), settings, {})
+    return AccountEntries(allowlist_entry(channel, allowed), settings, {})
 
 
 def _allowed(before: Mapping[str, str], channel: str) -> tuple[str, ...]:

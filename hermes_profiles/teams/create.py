@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -125,11 +126,12 @@ def build_members(
 def check_channel(channel: str, catalog: Catalog) -> None:
     """Raise UsageProblem for a channel that is not in the catalogue."""
     if channel not in catalog.channels:
+        close = get_close_matches(channel.lower(), catalog.channels, n=1)
         raise UsageProblem(
             f"{channel!r} is not a channel",
             target="--channel",
             code="no-such-channel",
-            hint=f"use one of {', '.join(sorted(catalog.channels))}",
+            hint=f"did you mean {close[0]}?" if close else f"use one of {', '.join(sorted(catalog.channels))}",
         )
 
 

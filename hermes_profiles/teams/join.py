@@ -61,7 +61,9 @@ def plan_join(
     bound = None
     if account is not None or allowed:
         documents = {name: step.content.reveal() for name, step in files.items() if step.content is not None}
-        bound = plan_binding(layout, team, profile, account, world.catalog, when, allowed=allowed, documents=documents)
+        bound = plan_binding(
+            layout, team.channel, profile, account, world.catalog, when, allowed=allowed, documents=documents
+        )
         files |= dict(_documents(layout, profile, bound.steps))
     steps, paths = _steps(layout, profile, team, member, bound, files, when)
     steps = (*steps, _membership_step(layout, profile, member.steps, joined))

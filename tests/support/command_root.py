@@ -70,11 +70,14 @@ class CommandRoot:
     def picture(self, folder: Path | None = None) -> dict[str, tuple[object, ...]]:
         return picture(folder or self.user)
 
-    def unchanged_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run the command, and assert that it changed no file of the user."""
+    def unchanged_by(
+        self, *arguments: str, env: Mapping[str, str] | None = None, typed: str = "", code: int | None = None
+    ) -> Done:
+        """Run the command, and assert that it changed no file of the user; `code`: the exit code it must have."""
         before = self.picture()
-        done = self.call(*arguments, env=env)
+        done = self.call(*arguments, env=env, typed=typed)
         assert self.picture() == before, f"{arguments} changed something"
+        assert code is None or done.code == code, done
         return done
 
 

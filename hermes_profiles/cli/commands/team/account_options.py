@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from hermes_profiles.accounts.requirements import check_complete, needed_variables, secret_variables
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.account_input import piped_values
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
 from hermes_profiles.credentials.channel_settings import account_id
-from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
-from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
+from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account, short_id
 from hermes_profiles.teams.model import Team
@@ -57,10 +57,12 @@ def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -
     if team.channel == WEIXIN:
         return _weixin(who, words) if words.id is not None else None
     channel = catalog.channels[team.channel]
-    values = _asked(team, channel, who) if sys.stdin.isatty() else _piped(team, who, catalog)
+    values = (
+        _asked(team, channel, who) if sys.stdin.isatty() else piped_values(team.channel, catalog, hint=_how(team, who))
+    )
     if not values:
         return None
-    _check_complete(channel, values)
+    check_complete(channel, values)
     name = account_id(channel, lambda variable: values.get(variable, ""))
     variables = {variable: Secret(value) for variable, value in values.items()}
     return Account(team.channel, name, variables, words.allowed)
@@ -97,20 +99,13 @@ def _weixin(who: str, words: AccountWords) -> Account:
     return Account(WEIXIN, name, variables, words.allowed, (words.user or "").strip(), iso(utc_now()))
 
 
-def _wanted(channel: Channel) -> tuple[str, ...]:
-    """Return the variables that an account of a channel must have."""
-    switches = sorted(channel.enable_sets[0]) if channel.enable_sets else []
-    parties = channel.lock_identity[0] if channel.lock_identity else ()
-    return tuple(dict.fromkeys((*switches, *parties)))
-
-
 def _asked(team: Team, channel: Channel, who: str) -> dict[str, str]:
     """Return what a person types; nothing at the first question is no account."""
     import getpass
 
-    secrets = {fact.name for fact in channel.keys if fact.secret}
+    secrets = secret_variables(channel)
     values: dict[str, str] = {}
-    for name in _wanted(channel):
+    for name in needed_variables(channel):
         if name in secrets:
             text = getpass.getpass(f"{name} of {who}: ")
         else:
@@ -125,56 +120,9 @@ def _first(name: str, who: str) -> str:
     return output.ask(f"{name} of {who} (nothing for no account yet): ")
 
 
-def _piped(team: Team, who: str, catalog: Catalog) -> dict[str, str]:
-    """Return the NAME=VALUE lines of standard input. Another line is named by its number: it may be a secret."""
-    text = sys.stdin.read(1024 * 1024)
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip() and not line.lstrip().startswith("#") and not _PAIR.match(line):
-            raise UsageProblem(
-                f"line {number} of standard input is no NAME=VALUE",
-                target=who,
-                code="bad-account",
-                hint=_how(team, who),
-            )
-    try:
-        document = EnvDocument.parse(text.encode(), path="standard input", known_keys=catalog.known_names)
-    except DocumentError as error:
-        raise UsageProblem(
-            f"standard input: {error.reason}", target=who, code="bad-account", hint=_how(team, who)
-        ) from None
-    values = {name: value.strip() for name, value in document.environment().items() if value.strip()}
-    for name in values:
-        if team.channel not in catalog.channels_of(name):
-            raise UsageProblem(
-                f"{name} is no variable of {team.channel}",
-                target=name,
-                code="bad-account",
-                hint=f"see those there are with `hermes-profiles catalog {team.channel}`",
-            )
-    return values
-
-
 def _how(team: Team, who: str) -> str:
     later = f"`hermes-profiles team add {who} --team {team.name} --no-account`"
     return f"pipe in NAME=VALUE lines, or leave the account for later: {later}"
-
-
-def _check_complete(channel: Channel, values: Mapping[str, str]) -> None:
-    missing = next(_missing(channel, values), ())
-    if missing:
-        raise UsageProblem(
-            f"an account of {channel.name} needs {' and '.join(missing)} too",
-            target=missing[0],
-            code="bad-account",
-            hint=f"see what it takes with `hermes-profiles catalog {channel.name}`",
-        )
-
-
-def _missing(channel: Channel, values: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
-    for alternatives in (channel.enable_sets, channel.lock_identity):
-        left = [tuple(name for name in sorted(names) if not values.get(name)) for names in alternatives]
-        if left and all(left):
-            yield min(left, key=len)
 
 
 def check_login(team: Team, member: str, words: AccountWords, *, dry_run: bool) -> None:
