@@ -48,6 +48,13 @@ def can_connect(channel: Channel) -> bool:
     return channel.name in SCANNED_HERE or (channel.name not in SCANNED and bool(secret_variables(channel)))
 
 
+def set_up_command(channel: Channel, profile: str) -> str:
+    """Return the command that gives a profile an account of a channel."""
+    if can_connect(channel):
+        return f"hermes-profiles connect {profile} {channel.name}"
+    return channel.set_up.format(profile=profile)
+
+
 def needed_variables(channel: Channel) -> tuple[str, ...]:
     """Return the variables that an account of a channel must have, in the order in which users are asked for them."""
     switches = sorted(channel.enable_sets[0]) if channel.enable_sets else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from hermes_profiles.accounts.requirements import can_connect
+from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import Classification
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
@@ -163,8 +163,7 @@ def _next_steps(report: CloneReport, judged: Classification, catalog: Catalog) -
     facts = [catalog.channels[name] for name in report.channels if name in catalog.channels and name != API_SERVER]
     for fact in facts:
         if can_connect(fact):
-            command = f"hermes-profiles connect {report.profile} {fact.name}"
-            yield f"connect {fact.name} with an account of its own: {command}"
+            yield f"connect {fact.name} with an account of its own: {set_up_command(fact, report.profile)}"
         else:
             commands.setdefault(fact.set_up.format(profile=report.profile), []).append(fact.name)
     for set_up, channels in commands.items():

@@ -167,7 +167,7 @@ def _lost(channel: Channel, name: str) -> Problem:
         "mask-takes-tool",
         f"{message} platform wherever it is set, so tools that use it are off too",
         channel.name,
-        hint=f"keep {name} in one profile alone, or give this one an account of its own: `{channel.set_up}`",
+        hint=f"keep {name} in one profile alone; see what reads it with `hermes-profiles explain {name}`",
     )
 
 

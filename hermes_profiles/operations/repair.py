@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from hermes_profiles.accounts.requirements import set_up_command
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
@@ -235,7 +236,7 @@ class RepairRun:
     def _set_up(self, name: str, removal: StripPlan, decisions: Sequence[Decision]) -> Iterator[str]:
         commands: dict[str, list[str]] = {}
         for channel in removal.report.channels:
-            command = self._session.catalog.channels[channel].set_up.format(profile=name)
+            command = set_up_command(self._session.catalog.channels[channel], name)
             commands.setdefault(command, []).append(channel)
         for command, channels in commands.items():
             yield f"if {name} needs {', '.join(channels)}, set it up with an account of its own: {command}"

@@ -99,7 +99,7 @@ def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts
     elif code.endswith("_lock"):
         holder, pid = _holder(facts, profile, channel)
         message += f": {holder} holds the lock of its bot"
-        fix = Fix("set up a separate bot for each profile", f"hermes -p {name} gateway setup")
+        fix = Fix("set up a separate bot for each profile", f"hermes-profiles connect {name} {channel.name}")
         if pid is None:
             message = f"{message.rpartition(': ')[0]}: {holder} held the lock of its bot, which is free now"
             fix = Fix("restart it", f"hermes-gateways restart {name}")

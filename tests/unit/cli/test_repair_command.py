@@ -124,7 +124,7 @@ def test_repair_text_names_identity_owner_reason_and_next_step(root: CommandRoot
     for words in ("token of telegram is held by default, ", "default keeps it: it is the default profile", "(guess)",
         "but no evidence of use was found", "--owner telegram=PROFILE", "work would lose slack, telegram", ".env:3",
         "TELEGRAM_BOT_TOKEN", "SOUL.md:1", "to the trash", "switched off:",
-        "hermes -p work gateway setup", "dry run: nothing was changed"):  # fmt: skip
+        "hermes-profiles connect work telegram", "dry run: nothing was changed"):  # fmt: skip
         assert words in text, words
     done = root.ok("repair", "--yes")
     assert "work loses slack, telegram" in done.stdout and "nothing is shared any more" in done.stdout

@@ -259,7 +259,7 @@ def test_bitwarden_and_paths_into_the_source_are_warnings(tmp_path: Path):
 
 def test_next_steps_name_what_stayed_behind(tmp_path: Path):
     steps = made(tmp_path, {".env": ENV, "config.yaml": CONFIG}).data["next_steps"]
-    assert any("telegram" in step and "hermes -p copy" in step for step in steps) and any(
+    assert any("hermes-profiles connect copy telegram" in step for step in steps) and any(
         "weixin" in step for step in steps
     )
 
