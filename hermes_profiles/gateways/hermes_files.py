@@ -50,7 +50,8 @@ class StateRecord(NamedTuple):
 
     `served`: the profiles that a multiplexer serves; the first one has the channels without a prefix.
     `standalone_reason`: why a gateway of a later release serves one profile only.
-    `commit`, `version`: of the code that the process runs, "" before 0.20.5 or where Hermes does not know it.
+    `commit`, `version`: of the code that the process runs, "" before 0.20.5 or where Hermes does not know it;
+    `updated`: ISO time of the last write, by whichever process.
     """
 
     pid: int
@@ -63,6 +64,7 @@ class StateRecord(NamedTuple):
     standalone_reason: str = ""
     commit: str = ""
     version: str = ""
+    updated: str = ""
 
 
 class Heartbeat(NamedTuple):
@@ -111,6 +113,7 @@ def state_record(home: Path) -> StateRecord | None:
         standalone_reason=_text(data.get("multiplex_standalone_reason")),
         commit=_text(data.get("code_sha")),
         version=_text(data.get("code_version")),
+        updated=_text(data.get("updated_at")),
     )
 
 

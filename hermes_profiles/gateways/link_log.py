@@ -37,7 +37,6 @@ _RECORD = re.compile(
     rf"(?:{ADAPTER_LOGGER}|({_LIBRARIES}))(?:\.[\w.]+)?: (.*)$",
     re.MULTILINE,
 )
-_RULES = [(rule, re.compile(rule.pattern)) for rule in LINK_RECORDS]
 # An exception's module: `httpx.ConnectError: …`.
 _MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
@@ -108,8 +107,8 @@ def _events(text: str, changed: float, channels: Mapping[str, float]) -> Iterato
         channel = match[3] or LIBRARY_LOGGERS[match[4]]
         if channel not in channels:
             continue
-        for rule, pattern in _RULES:
-            found = pattern.match(match[5]) if rule.channel == channel else None
+        for rule in (each for each in LINK_RECORDS if each.channel == channel):
+            found = re.match(rule.pattern, match[5])
             if found is not None:
                 yield _Logged(_time(match) + zone, rule, _reason(found))
                 break

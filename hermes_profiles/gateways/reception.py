@@ -14,7 +14,6 @@ from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_SILEN
 from hermes_profiles.hermes.gateway_states import CONNECTED
 
 from .channel_records import current_channels
-from .link_log import lost_links
 from .model import GatewayFacts, LostLink, ProcessSockets, epoch_of
 from .processes import STOPPED
 from .system import SystemContext
@@ -51,6 +50,8 @@ def _lost(world: SystemContext, facts: GatewayFacts, connected: Mapping[str, flo
     homes = [world.layout.home(facts.profile)]
     if facts.process is None:
         homes.append(world.layout.home(facts.server))
+    from .link_log import lost_links  # compiles patterns
+
     lost = lost_links(homes, connected, facts.now)
     for channel, since in connected.items():
         if channel not in lost and (silent := _silence(world, facts, channel, since)) is not None:

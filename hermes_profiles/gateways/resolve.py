@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.hermes.behaviours import Behaviour
-from hermes_profiles.hermes.channel_log import POLLING
+from hermes_profiles.hermes.channel_log import LONGEST_SILENCE, POLLING
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
+from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.hermes.multiplexing import MIRRORED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .channel_records import current_channels, is_current
-from .hermes_files import ChannelRecord, PidRecord
+from .hermes_files import ChannelRecord, PidRecord, StateRecord
 from .model import (
     DEAF,
     Gateway,
@@ -32,6 +33,8 @@ from .processes import STOPPED, Process, Usage
 
 # Hermes rewrites the heartbeat every 30 s; three missed ones are a fault.
 HEARTBEAT_AGE = 90.0
+_EXIT_TIME = 20.0  # seconds from the recorded end of a gateway to the end of its process
+_RECENT = 30.0  # seconds since data arrived on a link in use: a poll is answered within 10
 # Seconds that a start may take before it is reported (each dead platform takes 30 s).
 START_GRACE = 60.0
 # A gateway that was started too often waits before it takes its pid file, up to five minutes (SERVICES.md 3.1).
@@ -131,16 +134,25 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
         return GatewayState.CRASH_LOOPING, _tries(facts, service)
     if suspended:
         return GatewayState.DEGRADED, suspended
+    if _has_just_ended(facts) or (service is not None and service.activity is Activity.DEACTIVATING):
+        return GatewayState.RUNNING, "is being stopped"
     if not _is_settled(facts):
         return _of_unsettled(facts, process)
-    if service is not None and service.activity is Activity.DEACTIVATING:
-        return GatewayState.RUNNING, "is being stopped"
     trouble = _trouble(facts)
     if trouble:
         return GatewayState.DEGRADED, trouble
     if facts.runtime is not None and facts.runtime.state == states.DRAINING:
         return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
     return GatewayState.RUNNING, ""
+
+
+def _has_just_ended(facts: GatewayFacts) -> bool:
+    """Return whether a process has recorded its end and has had no time to exit since."""
+    runtime = facts.runtime
+    if runtime is None or not is_current(facts, runtime) or runtime.state not in states.ENDED:
+        return False
+    written = epoch_of(runtime.updated)
+    return written is not None and facts.now - written < _EXIT_TIME and not _is_settled(facts)
 
 
 def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
@@ -183,9 +195,26 @@ def _unsupervised_detail(facts: GatewayFacts) -> str:
 
 
 def _is_settled(facts: GatewayFacts) -> bool:
-    """Return whether this very process has recorded that it is running."""
+    """Return whether this very process has recorded that it is running.
+
+    Its heartbeat begins when it is running (Hermes 0.19.0, gateway/run.py). That counts where another process wrote
+    the state file last: an ending one writes after its successor has started, and takes the file over.
+    """
     runtime = facts.runtime
-    return runtime is not None and is_current(facts, runtime) and runtime.state in states.UP
+    if runtime is None or not is_current(facts, runtime):
+        return _beats(facts)
+    if runtime.state in states.ENDED:
+        written = epoch_of(runtime.updated)
+        return written is not None and _beats(facts, since=written)
+    return runtime.state in states.UP or _beats(facts)
+
+
+def _beats(facts: GatewayFacts, since: float = 0.0) -> bool:
+    """Return whether this process wrote a heartbeat in time, and after `since` (epoch seconds)."""
+    silent = _silent_for(facts)
+    if silent is None or silent > HEARTBEAT_AGE:
+        return False
+    return facts.now - silent > max(since, (facts.started_at or 0.0) - 1)
 
 
 def _starting_detail(facts: GatewayFacts) -> str:
@@ -214,12 +243,12 @@ def _is_api_lost(facts: GatewayFacts) -> bool:
 def _faults(facts: GatewayFacts, slow: str = "") -> tuple[str, ...]:
     """Return the channels that a gateway lost, with the reasons; `slow`: another state that counts as lost."""
     found = []
-    for each in current_channels(facts):
-        lost = facts.lost_links.get(each.name)
-        if lost is not None:
-            found.append(f"{each.name} {_deafness(each.name, lost, facts.now)}")
-        elif not each.is_mirrored and (each.state in states.LOST or (slow and each.state == slow)):
-            found.append(f"{each.name} {each.state}{_colon(each.message)}")
+    for record in current_channels(facts):
+        each = _reported(facts, record)
+        if each.name in facts.lost_links:
+            found.append(f"{each.name} {each.detail}")
+        elif not record.is_mirrored and (each.state in states.LOST or (slow and each.state == slow)):
+            found.append(f"{each.name} {each.state}{_colon(each.detail)}")
     return tuple(found)
 
 
@@ -319,10 +348,36 @@ def _reported(facts: GatewayFacts, each: ChannelRecord) -> GatewayChannel:
         return GatewayChannel(each.name, DEAF, facts.api.detail if facts.api else "", each.since)
     if lost is not None:
         return GatewayChannel(each.name, DEAF, _deafness(each.name, lost, facts.now), iso_of(lost.since) or each.since)
-    frozen = _frozen(facts)
-    if frozen and each.state in states.LIVE:
-        return GatewayChannel(each.name, "unknown", f"its last word is {each.state}{_ago(facts, each)}: {frozen}")
+    reason = _frozen(facts) or _ending(facts)
+    if reason and each.state in states.LIVE:
+        return GatewayChannel(each.name, "unknown", f"its last word is {each.state}{_ago(facts, each)}: {reason}")
+    if each.state == states.DISCONNECTED and _receives(facts, each.name):
+        return GatewayChannel(
+            each.name, "unknown", f"its last word is {each.state}{_ago(facts, each)}: it receives data"
+        )
     return GatewayChannel(each.name, each.state or "unknown", each.message, each.retrying_since or each.since)
+
+
+def _ending(facts: GatewayFacts) -> str:
+    """Return why the channels of a gateway are about to end, "" where they are not.
+
+    A gateway closes its channels for seconds, during which its file still calls them connected.
+    """
+    service, runtime, process = facts.service, facts.runtime, facts.process
+    if process is None:
+        return ""
+    is_stopping = service is not None and service.activity is Activity.DEACTIVATING and service.pid == process.pid
+    drains = runtime is not None and is_current(facts, runtime) and runtime.state == states.DRAINING
+    return "it is being stopped" if is_stopping or (drains and runtime is not None and not runtime.busy) else ""
+
+
+def _receives(facts: GatewayFacts, channel: str) -> bool:
+    """Return whether the sockets of a gateway contradict the record that a channel is disconnected.
+
+    The process that ended last can have written it into the file of its successor.
+    """
+    silent = facts.sockets.silent_for if facts.sockets is not None else None
+    return channel in LONGEST_SILENCE and silent is not None and silent < _RECENT and _beats(facts)
 
 
 def _frozen(facts: GatewayFacts) -> str:
@@ -366,6 +421,9 @@ def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
         differences.append(f"gateway.pid {named}, the gateway is process {process.pid}")
     if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
         differences.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
+    runtime = facts.runtime
+    if process is not None and (runtime is None or not is_current(facts, runtime)) and _is_settled(facts):
+        differences.append(f"{_whose_state(runtime)}: the states of its channels are not known")
     if facts.others:
         differences.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
     if process is not None and facts.api is not None and facts.api.pid not in (None, process.pid):
@@ -385,6 +443,12 @@ def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
     if state is GatewayState.STOPPED and service is not None and service.activity is Activity.FAILED:
         differences.append("the service is marked failed because it was stopped without a stop marker (exit 1)")
     return tuple(differences)
+
+
+def _whose_state(runtime: StateRecord | None) -> str:
+    if runtime is None:
+        return f"{STATE_FILE} is missing or cannot be parsed"
+    return f"{STATE_FILE} was written by process {runtime.pid}, not by this gateway"
 
 
 def _colon(text: str) -> str:

@@ -16,12 +16,20 @@ from typing import Any
 from urllib.parse import parse_qs
 
 _HOLD = 1.0  # seconds until an empty poll returns
+_HANG = 600.0  # seconds without an answer, unless the mode changes
+_REFUSALS = {"401": (401, "Unauthorized"), "502": (502, "Bad Gateway")}
+NO_ANSWER = 0  # instead of a status: the connection is closed
 
 
 class BotApi:
-    """The server, as a context manager; `url` is its address."""
+    """The server, as a context manager; `url` is its address.
+
+    `modes`: gateway → how its calls are answered: "401", "502", "409" (polls alone), "hang" or "refuse" (the
+    connection is closed). A gateway without a mode is served.
+    """
 
     def __init__(self) -> None:
+        self.modes: dict[str, str] = {}
         self._lock = threading.Lock()
         self._polling: dict[str, list[str]] = {}
         self.polls: Counter[str] = Counter()
@@ -56,6 +64,17 @@ class BotApi:
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
     ) -> tuple[int, Any]:
         """Return (status, result) of one call; `peer`: what `caller` returned for its connection."""
+        mode = self.modes.get(gateway)
+        if mode in _REFUSALS:
+            return _REFUSALS[mode]
+        if mode == "hang":
+            end = time.monotonic() + _HANG
+            while self.modes.get(gateway) == mode and time.monotonic() < end:
+                time.sleep(0.2)
+        if mode in ("hang", "refuse"):
+            return NO_ANSWER, None
+        if mode == "409" and method == "getUpdates":
+            return 409, "Conflict: terminated by other getUpdates request"
         if method == "getMe":
             bot = {
                 "id": int(token.partition(":")[0]),
@@ -115,6 +134,9 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
             else:
                 arguments = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
             status, result = api.answer(gateway, bot.removeprefix("bot"), method, arguments, self._caller)
+            if status == NO_ANSWER:
+                self.close_connection = True
+                return
             answer: dict[str, Any] = {"ok": status == 200}
             answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
             content = json.dumps(answer).encode()

@@ -18,6 +18,8 @@ from hermes_profiles.gateways.model import (
     GatewayChannel,
     GatewayFacts,
     GatewayState,
+    Link,
+    ProcessSockets,
     epoch_of,
     exit_meaning,
 )
@@ -70,12 +72,28 @@ RUNNING = [
     Row("api-answers", facts(process=P, api=Api("127.0.0.1", 8642, True)), S.RUNNING, pid=42),
     Row("api-was-not-asked", facts(process=P, api=Api("127.0.0.1", 8642)), S.RUNNING, pid=42),
     Row("api-is-silent-while-it-comes-up", facts(30, process=P, api=Api("127.0.0.1", 8642, False)), S.RUNNING, pid=42),
+    Row("stopped-while-it-starts", facts(5, process=P, runtime=wrote("starting"), service=service(A.DEACTIVATING, 42)),
+        S.RUNNING, "is being stopped", pid=42),
+    Row("has-recorded-its-end", facts(30, process=P, runtime=wrote("stopped")._replace(updated=at(2))),
+        S.RUNNING, "is being stopped", pid=42),
     Row("its-definition-is-out-of-date", facts(process=P, service=service(pid=42, stale_definition=True)), S.RUNNING,
         pid=42, told=("the service definition changed on disk and was not reloaded",)),
     Row("a-second-gateway-of-the-home", facts(process=P, others=(50, 51)), S.RUNNING, pid=42,
         told=("this home has further gateways: PID 50, PID 51",)),
     Row("its-own-though-a-multiplexer-serves-it", facts(process=P, served_by=9), S.RUNNING, pid=42,
         told=("this profile has a gateway of its own and is served by the multiplexer (PID 9)",)),
+    Row("state-file-is-missing-but-it-beats",
+        facts(process=P, runtime=None, heartbeat=Heartbeat(42, at(5))), S.RUNNING, pid=42,
+        told=("gateway_state.json is missing or cannot be parsed: the states of its channels are not known",)),
+    Row("state-file-of-its-predecessor-but-it-beats",
+        facts(20, process=P, runtime=wrote("stopped", pid=7), heartbeat=Heartbeat(42, at(5))), S.RUNNING, pid=42,
+        told=("gateway_state.json was written by process 7, not by this gateway: "
+              "the states of its channels are not known",)),
+    Row("stop-of-its-predecessor-but-it-beats-since",
+        facts(process=P, runtime=wrote("stopped")._replace(updated=at(60)), heartbeat=Heartbeat(42, at(5))),
+        S.RUNNING, pid=42),
+    Row("start-of-a-second-one-but-it-beats",
+        facts(process=P, runtime=wrote("starting"), heartbeat=Heartbeat(42, at(5))), S.RUNNING, pid=42),
     Row("no-start-time-was-written", facts(process=P, runtime=wrote()._replace(started=None)), S.RUNNING, pid=42),
 ]  # fmt: skip
 
@@ -117,6 +135,9 @@ DEGRADED = [
         "telegram connecting", pid=42),
     Row("draining-and-parked", facts(process=P, runtime=wrote("draining", x=("fatal", "", 5))), S.DEGRADED, "x fatal",
         pid=42),
+    Row("stopped-after-its-last-heartbeat",
+        facts(process=P, runtime=wrote("stopped")._replace(updated=at(40)), heartbeat=Heartbeat(42, at(45))),
+        S.DEGRADED, "it recorded a stop, but its process is alive", pid=42),
     Row("starts-for-ever", facts(400, process=P, runtime=wrote("starting")), S.DEGRADED, "still starting after 400 s",
         pid=42),
     Row("takes-its-time-but-has-its-pid-file",
@@ -324,6 +345,31 @@ def test_word_of_a_gateway_that_writes_nothing_is_unknown(frozen: dict[str, Any]
     discord, telegram = found.channels
     assert (discord.state, discord.detail) == ("fatal", "no")
     assert (telegram.state, telegram.detail) == ("unknown", f"its last word is connected, 10 min ago: {why}")
+
+
+@pytest.mark.parametrize("ending", [
+    {"runtime": wrote("draining", telegram=("connected", "", 600))},
+    {"runtime": wrote(telegram=("connected", "", 600)), "service": service(A.DEACTIVATING, 42)},
+])  # fmt: skip
+def test_word_of_a_gateway_that_ends_is_unknown(ending: dict[str, Any]) -> None:
+    (channel,) = resolve(facts(process=P, **ending)).channels
+    last = "its last word is connected, 10 min ago: it is being stopped"
+    assert (channel.state, channel.detail) == ("unknown", last)
+
+
+def test_drained_gateway_with_busy_agents_keeps_its_channels() -> None:
+    runtime = wrote("draining", busy=1, telegram=("connected", "", 600))
+    assert resolve(facts(process=P, runtime=runtime)).channels[0].state == "connected"
+
+
+@pytest.mark.parametrize(("silent", "state"), [(4.0, S.RUNNING), (40.0, S.DEGRADED), (None, S.DEGRADED)])
+def test_disconnected_channel_that_receives_is_unknown(silent: float | None, state: S) -> None:
+    """A predecessor that ended late wrote it into the file of its successor."""
+    runtime = wrote(telegram=("disconnected", "", 60))
+    sockets = ProcessSockets(frozenset(), (Link(443, silent),))
+    found = resolve(facts(process=P, runtime=runtime, heartbeat=Heartbeat(42, at(5)), sockets=sockets))
+    assert found.state is state
+    assert found.channels[0].state == ("unknown" if state is S.RUNNING else "disconnected")
 
 
 def test_api_server_of_another_process_is_deaf() -> None:
