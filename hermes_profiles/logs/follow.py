@@ -63,6 +63,7 @@ class LogFollower:
         self._logs = {
             source: _FollowedLog(source, LogTail(source.path, self.began, from_end=True)) for source in targets.sources
         }
+        self._active: list[_FollowedLog] = []  # those that were not quiet in the last round
         self._journal_read_to = self.began
         self._follow_units(targets.units)
 
@@ -104,21 +105,32 @@ class LogFollower:
     def read_new(self) -> tuple[list[TimedRecord], bool]:
         """Return the records that are due, in order, and whether there is more to read at once."""
         now = self._clock()
-        for log in self._logs.values():
+        self._active = [log for log in self._logs.values() if not log.tail.is_quiet()]
+        for log in self._active:
             log.has_more = True
             if log.waiting < _WAITING:
                 records, log.has_more = log.tail.read_new(now)
                 self._take(log, records, self._clock())  # some were written while it was read
         has_more = self._read_journal(now)
-        unread = any(log.has_more for log in self._logs.values())
+        unread = any(log.has_more for log in self._active)
         # Later records of these logs have at least the time of their last one.
-        behind = [log.key for log in self._logs.values() if log.has_more or log.tail.has_half_a_record]
+        behind = [log.key for log in self._active if log.has_more or log.tail.has_half_a_record]
         mark = min([now - HOLD, *behind])
         self._held.sort(key=attrgetter("key"))
         due = 0
         while due < len(self._held) and self._held[due].key <= mark:
             due += 1
-        return self._release(due), has_more or unread
+        return self._release(due) if self._held else [], has_more or unread
+
+    @property
+    def is_holding(self) -> bool:
+        """Return whether a record was read that is not returned so far."""
+        return bool(self._held) or any(log.tail.has_half_a_record for log in self._active)
+
+    @property
+    def count(self) -> int:
+        """Return the number of logs that are followed."""
+        return len(self._logs)
 
     def close(self) -> None:
         """Close all files, and end `journalctl`."""

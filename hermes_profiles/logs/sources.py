@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.files import GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER
+from hermes_profiles.hermes.service_names import LAUNCH_AGENTS, SYSTEM_UNITS
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, unit_folders
 
@@ -101,6 +102,25 @@ def units_of(world: SystemContext, profile: str) -> list[Unit]:
         if path.is_file() and _is_for(path, world, profile):
             found.append(Unit(profile, path.name, scope))
     return found
+
+
+def definition_times(world: SystemContext) -> tuple[int, ...]:
+    """Return when each folder with definitions of services was changed; a new or replaced definition changes it."""
+    home = world.layout.user_home
+    folders = (
+        *unit_folders(home, world.environment),
+        Path(SYSTEM_UNITS),
+        home / LAUNCH_AGENTS,
+        world.layout.state / "supervisor" / "programs",
+    )
+    return tuple(_changed(folder) for folder in folders)
+
+
+def _changed(path: Path) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _is_for(path: Path, world: SystemContext, profile: str) -> bool:

@@ -123,6 +123,17 @@ class OpenLog:
             return True
         return status.st_mtime_ns != self.changed and not self.begins_like(self.file)
 
+    def is_as_read(self, status: os.stat_result) -> bool:
+        """Return whether the file was read to its end and every record of it was returned."""
+        return (
+            status.st_size == self.offset
+            and status.st_mtime_ns == self.changed
+            and (status.st_dev, status.st_ino) == self.key
+            and status.st_nlink > 0
+            and not self.lines.rest
+            and self.assembler.is_empty
+        )
+
     def start_over(self) -> None:
         """Reset the offset to the beginning."""
         self.offset = 0
@@ -189,6 +200,7 @@ class LogTail:
     def __init__(self, path: Path, now: float, *, from_end: bool) -> None:
         """`from_end`: skip the existing lines; `now`: epoch seconds."""
         self.path = path
+        self._name = os.fspath(path)
         self.problem: OSError | None = None
         self.lost = False
         self._began = int((now - _COARSE) * 1e9)
@@ -226,6 +238,18 @@ class LogTail:
         for log in self._files:
             log.close()
         self._files = []
+
+    def is_quiet(self) -> bool:
+        """Return whether there is nothing to read and nothing held back, from one status of each file."""
+        try:
+            status = os.stat(self._name)
+        except FileNotFoundError:
+            return not self._files and self.problem is None
+        except OSError:
+            return False
+        if not self._files or not self._files[-1].is_as_read(status):
+            return False
+        return all(log.is_as_read(os.fstat(log.file)) for log in self._files[:-1])
 
     def read_new(self, now: float) -> tuple[list[LogRecord], bool]:
         """Return the newly complete records, and whether there is more to read at once."""

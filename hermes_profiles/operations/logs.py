@@ -18,7 +18,7 @@ from hermes_profiles.logs.follow import LogFollower, LogTargets
 from hermes_profiles.logs.history import LogHistory, TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
 from hermes_profiles.logs.secrets import SecretCache
-from hermes_profiles.logs.sources import sources_of, units_of
+from hermes_profiles.logs.sources import definition_times, sources_of, units_of
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
@@ -28,6 +28,12 @@ from .fleet_context import FleetSession
 
 # Seconds between two reads when nothing happens, when something does, and between two searches for new profiles.
 _IDLE, _BUSY, _NEWS = 0.2, 0.01, 2.0
+# So many logs are looked at in each idle round of 0.2 s; more of them make the rounds longer, up to the limit. A record
+# is shown at most two rounds after it was written.
+_LOGS_A_ROUND, _LONGEST_IDLE = 400, 0.8
+# The files and units of a profile are determined again after so many seconds, also when no folder of definitions and
+# no profile has changed.
+_ALL_NEWS = 30.0
 # So many records are searched for secrets together.
 _BATCH = 500
 
@@ -117,6 +123,9 @@ class LogReader:
         sink.profiles(self._profiles)
         self._originals: dict[str, StderrDeduplicator] = {}
         self._reported: set[str] = set()
+        self._targets: LogTargets | None = None
+        self._seen: tuple[object, ...] = ()
+        self._determined = 0.0
         for problem in session.problems:
             self._warn(problem.message, problem.hint)
 
@@ -160,7 +169,7 @@ class LogReader:
                 news = time.monotonic()
                 self._update_profiles()
                 live.follow(self._sources())
-            time.sleep(0 if has_more else _BUSY if entries else _IDLE)
+            time.sleep(0 if has_more else _BUSY if entries else idle_seconds(live.count, is_holding=live.is_holding))
 
     def _takes_live(self, entry: TimedRecord) -> bool:
         known = self._originals.get(entry.profile)
@@ -175,10 +184,14 @@ class LogReader:
         for profile in profiles:
             if profile not in self._originals:
                 self._originals[profile] = StderrDeduplicator(layout.home(profile) / LOGS_FOLDER)
-        return LogTargets(
-            [source for profile in profiles for source in sources_of(self._world, profile)],
-            [unit for profile in profiles for unit in units_of(self._world, profile)],
-        )
+        seen = (profiles, definition_times(self._world))
+        if self._targets is None or seen != self._seen or time.monotonic() - self._determined >= _ALL_NEWS:
+            self._seen, self._determined = seen, time.monotonic()
+            self._targets = LogTargets(
+                [source for profile in profiles for source in sources_of(self._world, profile)],
+                [unit for profile in profiles for unit in units_of(self._world, profile)],
+            )
+        return self._targets
 
     def _with_server(self) -> tuple[str, ...]:
         """Return the profiles whose logs are read, with those whose gateway serves another of them."""
@@ -264,6 +277,8 @@ class LogReader:
         self._pass_on(batch)
 
     def _pass_on(self, batch: Sequence[TimedRecord]) -> None:
+        if not batch:
+            return
         self._count += len(batch)
         texts = self._masks.redactor.redact_all([entry.record.text for entry in batch])
         self._sink.show([self._line(entry, text) for entry, text in zip(batch, texts, strict=True)])
@@ -277,6 +292,11 @@ class LogReader:
         if CUT_HERE in text:
             text = "\n".join(map(_short, text.split("\n")))
         return LogLine(entry.profile, entry.source, entry.time, record.level, record.logger, record.session, text)
+
+
+def idle_seconds(logs: int, *, is_holding: bool) -> float:
+    """Return the seconds until the next look at so many logs; `is_holding`: a record waits to be shown."""
+    return _IDLE if is_holding else min(max(_IDLE, _IDLE * logs / _LOGS_A_ROUND), _LONGEST_IDLE)
 
 
 def _short(line: str) -> str:
