@@ -72,7 +72,8 @@ def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], widt
     from rich.cells import cell_len
 
     natural = [
-        max([cell_len(column.title), *(cell_len(row[number]) for row in rows)]) for number, column in enumerate(columns)
+        max([cell_len(column.title), *map(cell_len, {row[number] for row in rows})])
+        for number, column in enumerate(columns)
     ]
     first, *others = [number for number, column in enumerate(columns) if column.rank == 0]
     kept = sum(min(natural[number], max(width - GAP - 4, 4)) for number in others)

@@ -338,21 +338,18 @@ def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     script = """
 import json, os, sys, threading
-from hermes_profiles.cli.commands.gateway.status import status_result
-from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render import watch
-from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import fleet_status
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
-def refresh(session):
-    status = fleet_status(session, session.existing)
-    return Answer(status_result("status", status, status_data(status), 0))
-session = FleetSession()
-view, seen = watch._view(session, refresh(session).result, 2.0), []
+def refresh(session, only):
+    return fleet_status(session, only or session.existing)
+watcher = watch.FleetWatcher(FleetSession(), refresh, 2.0)
+view, seen = watcher.view(), []
 for number in range(300):
-    view = watch._again(session, refresh, view, 2.0)
+    watcher._seen = watcher._seen if number % 2 else None
+    view = watcher.again(view)
     assert len(view.rows) == 3 and not view.notes, view.notes
     if number in (99, 299):
         seen.append((rss(), len(os.listdir("/proc/self/fd")), threading.active_count()))

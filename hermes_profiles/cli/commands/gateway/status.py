@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -45,14 +45,14 @@ def status(
     Exit 3 when a gateway with a service is not running.
     """
 
-    def look(session: FleetSession) -> Answer:
-        selection = targets.selected(session)
-        status = fleet_status(
-            session,
-            selection.profiles,
-            ask_api=not quick,
-            in_detail=selection.named and len(selection.profiles) <= _FEW,
-        )
+    selection = targets.selected(session)
+
+    def look(session: FleetSession, only: Sequence[str] | None) -> FleetStatus:
+        profiles = only if only is not None else targets.selected(session).profiles
+        in_detail = selection.named and len(profiles) <= _FEW
+        return fleet_status(session, profiles, ask_api=not quick, in_detail=in_detail)
+
+    def answer(status: FleetStatus) -> Answer:
         code = ExitCode.NEGATIVE if any(each.is_down for each in status.gateways) else ExitCode.OK
         data = status_data(status)
         first = () if selection.named else tuple(_first_step(data, session.home_option))
@@ -63,10 +63,10 @@ def status(
             raise UsageProblem(
                 "`--interval` needs `--watch`", target="--interval", hint="add `--watch` or remove `--interval`"
             )
-        return look(session)
+        return answer(look(session, None))
     from hermes_profiles.cli.render.watch import watch_fleet
 
-    return watch_fleet(session, look, 2.0 if interval is None else interval)
+    return watch_fleet(session, look, answer, 2.0 if interval is None else interval)
 
 
 @command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True)
