@@ -19,7 +19,8 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 # Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
 SHORTEST = 8
 # A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
-_WORD = r"(?:[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3})"
+# Atomic: a text of many words that does not match would otherwise be split in every possible way, for hours.
+_WORD = r"(?>(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}|[A-Z]+)"
 _PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
