@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hermes_profiles.credentials.escapes import unescaped, without_quotes
 from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
@@ -47,7 +48,6 @@ _USER = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
 # A run of characters that most secrets contain in most spellings, and the length that distinguishes two of them.
 _RUN = re.compile(r"[A-Za-z0-9]{7,}")
 _GRAM = 7
-_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 # Size of the caches: harmless words, and compiled patterns.
 _WORDS = 50_000
 _PATTERNS = 1_000
@@ -211,6 +211,8 @@ class Redactor:
                 self._grams.setdefault(max(runs, key=len)[-_GRAM:], []).append(spelling)
             else:
                 self._odd.update((spelling, _as_latin_1(spelling)))
+        bare = ((without_quotes(value), name) for value, name in self._index.values.items())
+        self._bare = {value: name for value, name in bare if len(value) > _GRAM}
         self._harmless: set[str] = set()
         self._patterns: dict[tuple[str, ...], re.Pattern[str]] = {}
 
@@ -249,10 +251,8 @@ class Redactor:
     def _may_hold_value(self, text: str) -> bool:
         if "\0" in text:  # as in UTF-16
             return True
-        if "%" in text and _PERCENT.search(text):
-            from urllib.parse import unquote
-
-            text = f"{text}\n{unquote(text, errors='surrogateescape')}"
+        if "%" in text or "\\" in text or "&" in text:
+            text = "\n".join((text, *unescaped(text)))
         words = set(_RUN.findall(text)) - self._harmless
         for word in words:
             if not self._grams.keys().isdisjoint(_grams_of(word)):
@@ -270,9 +270,13 @@ class Redactor:
         text = self._cut_out(line)
         if not self._may_hold_value(text):
             return text
-        left = self._index.names_in(_bytes(text))
+        left = set(self._index.names_in(_bytes(text)))
+        for view in (text, *unescaped(text)):
+            left.update(self._index.names_in(_bytes(view)))
+            bare = without_quotes(view)
+            left.update(name for value, name in self._bare.items() if value in bare)
         # A spelling that cannot be cut out, such as one with every character encoded: remove the whole line.
-        return f"<{', '.join(left)}>" if left else text
+        return f"<{', '.join(sorted(left))}>" if left else text
 
     def _cut_out(self, line: str) -> str:
         """Return a line without the values in it that are plain text."""

@@ -12,15 +12,17 @@ from hermes_profiles import __version__
 from hermes_profiles.cli.command_table import HELP, CliProgram
 from hermes_profiles.cli.framework.run import internal_fault
 from hermes_profiles.model.errors import ExitCode, Problem, Result
-from hermes_profiles.operations.context import is_debugging
+from hermes_profiles.operations.context import Session, is_debugging
 
 from . import output
 from .command import epilog_of
+from .secret_filter import SecretFilter
 
 
 def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run one command of a program. Always ends with SystemExit."""
     given = list(arguments)
+    output.filter_secrets(SecretFilter(lambda: Session(_given_home(given))))
     called = next((word for word in given if not word.startswith("-")), "")
     try:
         code = typer_app(program, only=called)(args=given, standalone_mode=False, prog_name=program.name)
@@ -35,6 +37,14 @@ def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
             code = _deliver(Result((called,), errors=[internal_fault(error)], exit_code=ExitCode.FAILED), given)
     output.close_quietly()
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _given_home(given: Sequence[str]) -> str | None:
+    """Return the value of `--home`, for a message about arguments that cannot be understood."""
+    for word, following in zip(given, [*given[1:], ""], strict=True):
+        if word.startswith("--home"):
+            return word.partition("=")[2] or following or None
+    return None
 
 
 def typer_app(program: CliProgram, *, only: str | None = None) -> typer.Typer:

@@ -7,22 +7,36 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.text import system_reason
 
+if TYPE_CHECKING:
+    from .secret_filter import SecretFilter
+
 _HARMLESS = "\u00a0\u200c\u200d\u3000"  # spaces, and joiners of Persian and of emoji
 
 
-def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> int:
+# Set for each command; help and version have none.
+_filter: SecretFilter | None = None
+
+
+def filter_secrets(with_filter: SecretFilter | None) -> None:
+    """Hide in all output what this filter knows."""
+    global _filter
+    _filter = with_filter
+
+
+def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals: bool = False) -> int:
     """Print one command's answer and return its exit code: another one if the answer could not be written.
 
-    A reader that went away (`| head`) is no error.
+    `reveals`: the user asked for secrets, so the answer has them; messages never do. A reader that went away (`| head`)
+    is no error.
     """
     code = int(result.exit_code)
     try:
-        write_result(result, as_json=as_json, lines=lines)
+        write_result(result, as_json=as_json, lines=lines, reveals=reveals)
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
@@ -34,43 +48,54 @@ def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> int:
     return code
 
 
-def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = ()) -> None:
+def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals: bool = False) -> None:
     """Print one command's answer: the envelope with `as_json`, otherwise the lines and the messages."""
     if as_json:
-        _write(sys.stdout, _json(result))
+        _write(sys.stdout, _json(result, reveals=reveals))
         return
     if not (result.errors and not result.data):
-        write_lines(lines)
+        write_lines(lines, reveals=reveals)
     for warning in result.warnings:
         _problem("warning", warning)
     for error in result.errors:
         _problem("error", error)
 
 
-def _json(result: Result) -> str:
-    """Return the envelope; escaped to ASCII where the stream cannot encode it."""
-    text = json.dumps(result.envelope(), indent=2, ensure_ascii=False)
+def _json(result: Result, *, reveals: bool) -> str:
+    """Return the envelope without secrets; escaped to ASCII where the stream cannot encode it."""
+    envelope: Any = result.envelope()
+    text = json.dumps(envelope, indent=2, ensure_ascii=False)
+    if _filter is not None:
+        hidden = _filter.hide_data(envelope, text)
+        if hidden is not envelope:
+            envelope = {**hidden, "data": envelope["data"]} if reveals else hidden
+            text = json.dumps(envelope, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return json.dumps(result.envelope(), indent=2)
+        return json.dumps(envelope, indent=2)
     return text
 
 
-def write_lines(lines: Iterable[str]) -> None:
+def write_lines(lines: Iterable[str], *, reveals: bool = False) -> None:
     """Print bare lines to stdout, such as names for a shell to read."""
-    for line in lines:
+    for line in lines if reveals else without_secrets([*lines]):
         _out(line)
+
+
+def without_secrets(texts: Sequence[str]) -> Sequence[str]:
+    """Return texts in which the secrets of the root are hidden."""
+    return texts if _filter is None or not texts else _filter.hide_all(texts)
 
 
 def note(text: str) -> None:
     """Print a remark to stderr."""
-    _err(text)
+    _err(_hidden(text))
 
 
 def ask(question: str) -> str:
     """Return the answer typed by the user; the question goes to stderr so that stdout stays the answer."""
-    _write(sys.stderr, question, end="")
+    _write(sys.stderr, _hidden(question), end="")
     sys.stderr.flush()
     return sys.stdin.readline().strip()
 
@@ -85,7 +110,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     from .table import text_lines
 
     width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
-    return text_lines(headers, ([_plain(cell) for cell in row] for row in rows), width or None)
+    cells = [[*row] for row in rows]
+    if width is not None:  # a secret that the width cuts cannot be found any more
+        cells = [[_hidden(cell) for cell in row] for row in cells]
+    return text_lines(headers, ([_plain(cell) for cell in row] for row in cells), width or None)
 
 
 class Progress:
@@ -149,7 +177,7 @@ class LiveLines:
         size = os.get_terminal_size(sys.stderr.fileno())
         shown = list(self._lines.items())[: max((size.lines or 24) - 2, 1)]
         for name, words in shown:
-            sys.stderr.write(_plain(f"  {name}: {words}")[: max((size.columns or 80) - 1, 1)] + "\n")
+            sys.stderr.write(_plain(_hidden(f"  {name}: {words}"))[: max((size.columns or 80) - 1, 1)] + "\n")
         self._drawn = len(shown)
         sys.stderr.flush()
 
@@ -207,9 +235,13 @@ def _styled(style: str, text: str) -> str:
 
 
 def _problem(kind: str, problem: Problem) -> None:
-    _err(f"{kind}: {problem.message}")
+    note(f"{kind}: {problem.message}")
     if problem.hint:
-        _err(f"hint: {problem.hint}")
+        note(f"hint: {problem.hint}")
+
+
+def _hidden(text: str) -> str:
+    return text if _filter is None else _filter.hide(text)
 
 
 def _plain(text: str) -> str:

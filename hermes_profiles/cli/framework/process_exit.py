@@ -28,12 +28,24 @@ def exit_after(program: Callable[[], None]) -> None:
         code = end.code
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Exception as error:  # noqa: BLE001  only with HERMES_PROFILES_DEBUG=1
+        code = _traceback(error)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):  # the write error was already reported
             continue
     os._exit(code if isinstance(code, int) else 1)
+
+
+def _traceback(error: Exception) -> int:
+    """Print a traceback without the secrets of the root: people paste it into a report. Returns the exit code."""
+    import traceback
+
+    from . import output
+
+    output.note("".join(traceback.format_exception(error)).rstrip("\n"))
+    return 1
 
 
 def is_tab() -> bool:

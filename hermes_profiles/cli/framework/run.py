@@ -13,6 +13,7 @@ from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is
 
 from . import output
 from .progress import ProgressReporter
+from .secret_filter import SecretFilter
 
 # A command of this program in a text.
 _COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
@@ -20,10 +21,14 @@ _COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
 
 @dataclass
 class Answer:
-    """What a command body returns: the result, and its lines when text is wanted."""
+    """What a command body returns: the result, and its lines when text is wanted.
+
+    `reveals`: the user asked for secrets, and the answer shows them.
+    """
 
     result: Result
     text: Callable[[], Iterable[str]] | None = None
+    reveals: bool = False
 
 
 def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) -> NoReturn:
@@ -31,11 +36,12 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
 
     HERMES_PROFILES_DEBUG=1 lets tracebacks through.
     """
+    output.filter_secrets(SecretFilter(lambda: session))
     reporter = None if session.as_json else ProgressReporter()
     if reporter is not None:
         session.on_outcome, session.on_progress = reporter.on_outcome, reporter.on_progress
     try:
-        result, lines = _carry_out(command, session, body)
+        result, lines, reveals = _carry_out(command, session, body)
     finally:
         if reporter is not None:
             reporter.end()
@@ -45,31 +51,32 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
         result.errors = [error._replace(hint=_at_home(error.hint, session.home_option)) for error in result.errors]
         result.warnings = [each._replace(hint=_at_home(each.hint, session.home_option)) for each in result.warnings]
         lines = tuple(_at_home(line, session.home_option) or "" for line in lines)
-    raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines))
+    raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines, reveals=reveals))
 
 
 def _carry_out(
     command: tuple[str, ...], session: Session, body: Callable[[], Answer]
-) -> tuple[Result, tuple[str, ...]]:
+) -> tuple[Result, tuple[str, ...], bool]:
     try:
         answer = body()
-        wanted = answer.text is not None and not session.as_json
-        return answer.result, tuple(answer.text() if wanted and answer.text is not None else ())
+        wanted = not session.as_json
+        text = answer.text if wanted else None
+        return answer.result, tuple(text() if text is not None else ()), answer.reveals
     except HermesProfilesError as error:
         if is_debugging():
             raise
-        return _failure(command, error.problem, error.exit_code), ()
+        return _failure(command, error.problem, error.exit_code), (), False
     except KeyboardInterrupt:
         problem = Problem("interrupted", "interrupted; nothing was left half-made")
-        return _failure(command, problem, ExitCode.INTERRUPTED), ()
+        return _failure(command, problem, ExitCode.INTERRUPTED), (), False
     except OSError as error:
         if is_debugging():
             raise
-        return _failure(command, from_os_error(error), ExitCode.FAILED), ()
+        return _failure(command, from_os_error(error), ExitCode.FAILED), (), False
     except Exception as error:
         if is_debugging():
             raise
-        return _failure(command, internal_fault(error), ExitCode.FAILED), ()
+        return _failure(command, internal_fault(error), ExitCode.FAILED), (), False
 
 
 def _at_home(text: str | None, home: str) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from hermes_profiles.documents.yaml.parser import without_quotations
 from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING
 from hermes_profiles.model.errors import DocumentError
 
@@ -64,9 +65,10 @@ def _load(text: str, path: str) -> Mapping[str, Any]:
         data = yaml.load(text.removeprefix("\ufeff"))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else None
-        raise DocumentError(path, line, f"not YAML: {error.problem or error.context}", hint=hint) from error
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise DocumentError(path, None, "not YAML", hint=hint) from error
+        reason = str(error.problem or error.context)
+        raise DocumentError(path, line, f"not YAML: {without_quotations(reason)}", hint=hint) from None
+    except (YAMLError, ValueError, RecursionError):
+        raise DocumentError(path, None, "not YAML", hint=hint) from None
     if data is None:
         return {}
     if not isinstance(data, dict):

@@ -107,8 +107,8 @@ class YamlDocument(TextDocument):
         """
         try:
             return plain_data(self._root)
-        except ValueError as error:
-            raise DocumentError(self.path, None, f"a value does not fit its tag: {error}") from error
+        except ValueError:  # its text has the value
+            raise DocumentError(self.path, None, "a value does not fit its tag") from None
 
     def edit(
         self,

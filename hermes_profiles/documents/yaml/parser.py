@@ -20,6 +20,9 @@ _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
 _ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
 _COLON = re.compile(r"\s*:")
 _COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+_QUOTATION = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+# A single character, also as its escape, or the name of a token.
+_HARMLESS = re.compile(r".(?:\\.|\\x..|\\u....|[^\\]|<[a-z ]+>).", re.DOTALL)
 _SAFE_TAGS = frozenset(
     TAG + name
     for name in (
@@ -58,14 +61,23 @@ def parse_tree(document: TextDocument) -> Node:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = document.line_of(min(mark.index, len(document.text))) if mark is not None else None
-        reason = " ".join(filter(None, (error.context, error.problem)))
-        raise DocumentError(document.path, line, f"not valid YAML: {reason}", hint=_hint(reason)) from error
+        reason = without_quotations(" ".join(filter(None, (error.context, error.problem))))
+        # Without the error of ruamel.yaml: a traceback would print the line, which may be a secret.
+        raise DocumentError(document.path, line, f"not valid YAML: {reason}", hint=_hint(reason)) from None
     except (YAMLError, ValueError, RecursionError) as error:
         line = _bad_character_line(document, error)
-        raise DocumentError(document.path, line, "not valid YAML: a character is not allowed") from error
+        raise DocumentError(document.path, line, "not valid YAML: a character is not allowed") from None
     root = builder.finish()
     _check_breaks(document, root)
     return root
+
+
+def without_quotations(reason: str) -> str:
+    """Return the words of a YAML error without what they quote from the file; a password can begin with `*` or `!`.
+
+    Single characters and the names of tokens (`<block end>`) stay.
+    """
+    return _QUOTATION.sub(lambda match: match[0] if _HARMLESS.fullmatch(match[0]) else "…", reason)
 
 
 def _check_breaks(document: TextDocument, root: Node) -> None:
@@ -153,7 +165,9 @@ class _NodeBuilder:
             return "str" if tag == "!" and type(event).__name__ == "ScalarEvent" else None
         text = str(tag)
         if text not in _SAFE_TAGS:
-            raise self._error(event.start_mark.index, f"Hermes does not read the tag {text}")
+            raise self._error(
+                event.start_mark.index, "Hermes does not read the tag here; quote a value that begins with !"
+            )
         return text.removeprefix(TAG)
 
     def _scalar(self, event: Any) -> Node:
@@ -182,9 +196,9 @@ class _NodeBuilder:
         start, end, name = event.start_mark.index, event.end_mark.index, event.anchor
         target = self.anchors.get(name)
         if target is None:
-            raise self._error(start, f"the alias *{name} has no anchor before it")
+            raise self._error(start, "the alias here has no anchor before it; quote a value that begins with *")
         if target in self.stack:
-            raise self._error(start, f"the alias *{name} is inside its own anchor")
+            raise self._error(start, "the alias here is inside its own anchor")
         return Node("alias", start, end, start, target.tag, name, target=target)
 
     def _open(self, event: Any, kind: Any) -> None:

@@ -63,7 +63,7 @@ def get(
             return value.text.split("\n")
         return block_lines(value, "", "  ") if value.items else [flow(value)]
 
-    return Answer(Result(("config", "get"), data, warnings=session.problems), text)
+    return Answer(Result(("config", "get"), data, warnings=session.problems), text, reveals=reveal)
 
 
 def _given_value(

@@ -1,0 +1,59 @@
+"""What the escapes in a text mean: percent signs, backslashes, HTML entities, quotes of a shell, base64. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_BACKSLASH = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3}))")
+_ENTITY = re.compile(r"&#?[A-Za-z0-9]{2,8};")
+_QUOTES = re.compile(r"[\\'\"]")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+_TO_STANDARD = str.maketrans("-_", "+/")
+# `%2525` is a percent sign that was encoded twice.
+_LEVELS = 3
+
+
+def unescaped(text: str) -> Iterator[str]:
+    """Yield a text with its escapes decoded, once for each kind that it has."""
+    if "%" in text and _PERCENT.search(text):
+        from urllib.parse import unquote
+
+        for _ in range(_LEVELS):
+            text, before = unquote(text, errors="surrogateescape"), text
+            if text == before:
+                break
+            yield text
+    if "\\" in text and _BACKSLASH.search(text):
+        text = _BACKSLASH.sub(_character, text)
+        yield text
+    if "&" in text and _ENTITY.search(text):
+        from html import unescape
+
+        yield unescape(text)
+
+
+def without_quotes(text: str) -> str:
+    """Return a text without quotes and backslashes, which a shell, Markdown or `repr` adds to it."""
+    return _QUOTES.sub("", text)
+
+
+def base64_decoded(text: str) -> Iterator[str]:
+    """Yield what each run of base64 in a text means, at every offset that it may begin at."""
+    for chunk in set(_BASE64.findall(text)):
+        if chunk == chunk.lower() or chunk == chunk.upper():  # base64 of 9 bytes or more has both kinds of letters
+            continue
+        from binascii import Error, a2b_base64
+
+        for offset in range(4):
+            part = chunk[offset:].translate(_TO_STANDARD)
+            try:
+                yield a2b_base64(part[: len(part) // 4 * 4]).decode("latin-1")
+            except Error:
+                continue
+
+
+def _character(match: re.Match[str]) -> str:
+    four, two, octal = match.groups()
+    return chr(int(octal, 8) if octal else int(four or two, 16))
