@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_BACKSLASH = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3}))")
+# With any number of backslashes: JSON in JSON doubles them.
+_BACKSLASH = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ENTITY = re.compile(r"&#?[A-Za-z0-9]{2,8};")
 _QUOTES = re.compile(r"[\\'\"]")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}")
@@ -55,5 +57,7 @@ def base64_decoded(text: str) -> Iterator[str]:
 
 
 def _character(match: re.Match[str]) -> str:
-    four, two, octal = match.groups()
+    four, two, octal, letter = match.groups()
+    if letter:
+        return _LETTERS[letter]
     return chr(int(octal, 8) if octal else int(four or two, 16))

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.rules.config import channel_place
-from hermes_profiles.credentials.shapes import IDENTITY_SHAPES
+from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, is_sample
 
 IDENTITY_CLASSES = frozenset(
     {
@@ -93,6 +93,8 @@ SHAPES = (
 )
 _ANY_SHAPE = re.compile("|".join(shape.pattern for shape in SHAPES))
 
+_LOWER_WORDS = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
 
 class Role(NamedTuple):
     """The class of a setting and its channel, None where the catalogue does not know them."""
@@ -167,6 +169,22 @@ def without_shapes(text: str) -> str:
         if _may_match(shape, text):
             text = _compiled(shape.pattern).sub(shape.shown, text)
     return text
+
+
+def without_certain_shapes(text: str, *, spared: str = "") -> str:
+    """Return a text as `without_shapes` does; plain words, samples, and what is a part of `spared` stay.
+
+    For answers, in which `sk-learning-bot` is the name of a profile.
+    """
+    for shape in SHAPES:
+        if _may_match(shape, text):
+            text = _compiled(shape.pattern).sub(partial(_shown, shape.shown, spared), text)
+    return text
+
+
+def _shown(shown: str, spared: str, match: re.Match[str]) -> str:
+    is_spared = match[0] in spared or _LOWER_WORDS.fullmatch(match[0]) is not None or is_sample(match[0])
+    return match[0] if is_spared else shown
 
 
 def _may_match(shape: Shape, text: str) -> bool:

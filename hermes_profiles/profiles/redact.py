@@ -220,6 +220,10 @@ class Redactor:
         """Return a text, of one line or of many, with every secret replaced by `<its name>`."""
         return self._searched(text) if self.may_hold(text) else text
 
+    def replace_values(self, text: str) -> str:
+        """Return a text with every known secret replaced; what only looks like a secret stays."""
+        return self._without_values(text) if self._may_hold_value(text) else text
+
     def redact_all(self, texts: Sequence[str]) -> list[str]:
         """Return texts as `redact` does, but faster: they are searched together, and split in halves on a match."""
         if len(texts) < _FEW:
@@ -263,8 +267,10 @@ class Redactor:
         return any(spelling in text for spelling in self._odd)
 
     def _searched(self, text: str) -> str:
-        lines = "\n".join(map(self._line, text.split("\n"))) if self._index else text
-        return without_shapes(lines)
+        return without_shapes(self._without_values(text) if self._index else text)
+
+    def _without_values(self, text: str) -> str:
+        return "\n".join(map(self._line, text.split("\n")))
 
     def _line(self, line: str) -> str:
         text = self._cut_out(line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hermes_profiles.credentials.secret_detection import may_have_shape, without_certain_shapes
 from hermes_profiles.model.errors import HermesProfilesError
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hermes_profiles.profiles.redact import Redactor
 
 _MOST = 10_000
+Hide = Callable[[str], str]
 
 
 class SecretFilter:
@@ -31,19 +33,29 @@ class SecretFilter:
         if hidden is None:
             if len(self._texts) >= _MOST:
                 self._texts.clear()
-            redactor = self._redactor(text)
-            hidden = self._texts[text] = redactor.redact(text) if redactor is not None else text
+            hidden = self._texts[text] = self._without(text)(text)
         return hidden
 
     def hide_all(self, texts: Sequence[str]) -> list[str]:
         """Return texts without secrets; they are searched together."""
-        redactor = self._redactor("\n".join(texts))
-        return [*texts] if redactor is None else redactor.redact_all(texts)
+        return [*map(self._without("\n".join(texts)), texts)]
 
     def hide_data(self, data: Any, written: str) -> Any:
         """Return data for JSON without secrets, the same object when it has none. `written`: the data as JSON."""
-        redactor = self._redactor(written)
-        return data if redactor is None else _hidden(data, redactor)
+        hide = self._without(written)
+        return data if hide is _as_it_is else _hidden(data, hide)
+
+    def _without(self, text: str) -> Hide:
+        """Return the function that hides what this text, or a part of it, may have; `_as_it_is` for nothing."""
+        redactor = self._redactor(text)
+        if not may_have_shape(text):
+            return _as_it_is if redactor is None else redactor.replace_values
+        spared = self._secrets.addresses
+
+        def hide(part: str) -> str:
+            return without_certain_shapes(redactor.replace_values(part) if redactor else part, spared=spared)
+
+        return hide
 
     def _redactor(self, text: str) -> Redactor | None:
         try:
@@ -78,14 +90,18 @@ def _catalog(session: Session) -> Catalog:
     return catalog_for(session.layout, session.environment, problems=[])
 
 
-def _hidden(data: Any, redactor: Redactor) -> Any:
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _hidden(data: Any, hide: Hide) -> Any:
     if isinstance(data, str):
-        return redactor.redact(data)
+        return hide(data)
     if isinstance(data, Mapping):
-        return {_hidden(key, redactor): _hidden(value, redactor) for key, value in data.items()}
+        return {_hidden(key, hide): _hidden(value, hide) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return [_hidden(value, redactor) for value in data]
-    if isinstance(data, int | float) and not isinstance(data, bool):
+        return [_hidden(value, hide) for value in data]
+    if isinstance(data, int) and not isinstance(data, bool):
         text = str(data)
-        return data if (hidden := redactor.redact(text)) == text else hidden
+        return data if (hidden := hide(text)) == text else hidden
     return data
