@@ -78,7 +78,7 @@ _PATH = re.compile(
 )
 _WORD = re.compile(r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}")
 _BETWEEN_WORDS = re.compile(r"[ '._/-]")
-# So many words are a pass phrase; fewer are words that stand in any text (`lm-studio`, `not-needed`).
+# So many words are a pass phrase; fewer are words of any text (`lm-studio`, `not-needed`).
 _PHRASE_WORDS, _PHRASE_SIZE = 4, 20
 _RUN = re.compile(r"[A-Za-z0-9]{7,}")
 _RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
@@ -294,9 +294,9 @@ class _Scan:
                 self._aliased.add(value[1:])
             self._note(path[-1], value)
         elif len(value) >= SHORTEST and looks_secret(value):
-            self._note(path[-1] if path else "secret", value)
+            self._note(path[-1] if path else CONFIG_FILE, value)
         elif "://" in value:
-            self._note_login(path[-1] if path else "url", value)
+            self._note_login(path[-1] if path else CONFIG_FILE, value)
 
     def _note(self, name: str, value: str) -> None:
         if len(value) < SHORTEST:
