@@ -8,11 +8,11 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             commands='create clone list show use connect rename delete restore alias diff sync doctor repair undo explain catalog completion demo trash team config env shim'
             options='--version --help' ;;
         'create')
-            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --clone --clone-from --dry-run --home --json --help'
+            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --clone --clone-from --dry-run --home --json --help'
             values=' --keep:text --drop:text --description:text --clone-from:profile --home:folder '
             arguments='text' ;;
         'clone')
-            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --no-alias --no-skills --description --dry-run --home --json --help'
+            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --dry-run --home --json --help'
             values=' --keep:text --drop:text --description:text --home:folder '
             arguments='profile text' ;;
         'list')

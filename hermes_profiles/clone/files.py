@@ -8,12 +8,14 @@ from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
 from hermes_profiles.credentials.edits import EditRows, tree_edits
+from hermes_profiles.credentials.forms import KnownValues, may_have_form, places_in, values_by_form
 from hermes_profiles.credentials.mentions import code_filter, mentions_in_code
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
+from hermes_profiles.credentials.spellings import as_text
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts
 from hermes_profiles.documents.containers.scanner import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -29,6 +31,9 @@ from .source import SKIP_HINT, LeftBehind, SourceProfile
 
 # Larger files are searched in chunks; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
+
+# Longer than most credentials that are recognised by their form.
+_OVERLAP = 4096
 
 
 class LinkedFiles(Protocol):
@@ -46,9 +51,17 @@ class FileCopier:
     """Turns the items of a source into entries of the new tree, and reports what it leaves behind or redacts."""
 
     def __init__(
-        self, source: SourceProfile, rules: FileRules, values: ValueIndex, layout: Layout, report: CloneReport
+        self,
+        source: SourceProfile,
+        rules: FileRules,
+        values: ValueIndex,
+        layout: Layout,
+        report: CloneReport,
+        known: KnownValues | None = None,
     ) -> None:
+        """`known`: what stays although it has the form of a credential; None: nothing is searched by its form."""
         self._source, self._rules, self._values, self._report = source, rules, values, report
+        self._known = known
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
         self._packed = PackedFiles(values)
@@ -112,6 +125,7 @@ class FileCopier:
                     return
                 if self._leaves_packed(item, content):
                     return
+                self._name_forms(item.path, content)
         except OSError as error:
             reason = system_reason(error)
             if not self._rules.policy.skip_unreadable:
@@ -124,9 +138,10 @@ class FileCopier:
 
     def _leaves_large(self, item: TreeItem) -> bool:
         path = self._source.home / item.path
-        for chunk in data_chunks(path, self._values.overlap):
-            if self._values.hits(chunk):
-                name = self._values.names_in(chunk)[0]
+        for chunk in data_chunks(path, max(self._values.overlap, _OVERLAP)):
+            values = self._values_for(chunk)
+            if values.hits(chunk):
+                name = values.names_in(chunk)[0]
                 self._leave_value(item.path, "too large to redact", name)
                 return True
         return self._leaves(item, self._packed.search_large(path, item.signature.size))
@@ -164,16 +179,29 @@ class FileCopier:
         return folder is not None
 
     def _values_for(self, content: bytes) -> ValueIndex:
-        """Return the values to redact in a file: those of the source, and those beside the name of an identity here."""
+        """Return the values to redact in a file.
+
+        Those are the values of the source, those with the form of a credential, and those beside the name of an
+        identity.
+        """
+        values = self._values
+        if self._known is not None and may_have_form(content):
+            by_form = values_by_form(as_text(content), self._known)
+            values = values.joined(ValueIndex(by_form)) if by_form else values
         if self._may_mention is None or not self._may_mention(content):
-            return self._values
+            return values
         parts: dict[str, list[str]] = {}
         for mention in mentions_in_code(content.decode("utf-8", "replace"), self._rules.catalog):
             name = mention.fact.name
             ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
             if not ruling.keeps:
                 parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
-        return self._values.joined(ValueIndex(parts)) if parts else self._values
+        return values.joined(ValueIndex(parts)) if parts else values
+
+    def _name_forms(self, path: str, content: bytes) -> None:
+        """Report what stays in a file and has the form of a credential."""
+        for place in places_in(content, self._known) if self._known is not None else ():
+            self._report.named.append(NamedPlace(path, place.line, place.kind))
 
     def _redacted(self, item: TreeItem, content: bytes, values: ValueIndex) -> Iterator[TreeEntry]:
         yaml = redact_yaml(item.path, content, values, self._rules.policy)
@@ -187,6 +215,7 @@ class FileCopier:
             return
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
+        self._name_forms(item.path, redacted)
         yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
 
     def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
@@ -239,6 +268,7 @@ class FileCopier:
         elif (values := self._values_for(content)).hits(content):
             yield from self._redacted(item, content, values)
         else:
+            self._name_forms(item.path, content)
             yield WriteFile(item.path, Secret(content))
 
     def _leave(self, path: str, reason: str) -> None:

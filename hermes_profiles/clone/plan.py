@@ -20,6 +20,7 @@ from hermes_profiles.changes.plan import (
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import Classification, classify, variables_to_mask
 from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
+from hermes_profiles.credentials.forms import places_in
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement
@@ -51,7 +52,7 @@ from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .files import FileCopier, LinkedFiles
-from .report import CloneReport, RedactedPlace
+from .report import CloneReport, NamedPlace, RedactedPlace, refuse_named
 from .source import LeftBehind, SourceProfile, add_skip_hint, read_source
 from .warnings import add_warnings
 
@@ -90,7 +91,8 @@ def build_clone(
 ) -> tuple[ChangePlan, CloneReport]:
     """Return the plan and its report.
 
-    Raises DocumentError or Failed when a file cannot be read with certainty.
+    Raises DocumentError or Failed when a file cannot be read with certainty, and Refused with `strict_shapes` when the
+    report names a place.
     """
     home = context.layout.home(request.source)
     rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
@@ -98,6 +100,8 @@ def build_clone(
     classification = classify(source.documents, catalog=context.catalog, policy=request.policy)
     builder = _CloneBuilder(request, context, linked, rules, source, classification)
     entries = builder.build()
+    if request.policy.strict_shapes:
+        refuse_named(builder.report)
     target = context.layout.home(request.name)
     plan = ChangePlan(
         command=request.command,
@@ -161,7 +165,7 @@ class _CloneBuilder:
         for folder in PROFILE_FOLDERS:
             self.entries[folder] = MakeFolder(folder)
         self._add_documents()
-        files = FileCopier(self.source, self.rules, self.values, self.context.layout, self.report)
+        files = FileCopier(self.source, self.rules, self.values, self.context.layout, self.report, self.judged.known)
         for item in self.source.items:
             copies = self.linked.entries(item.path)
             self.entries.update(files.entries_for(item) if copies is None else copies)
@@ -263,6 +267,9 @@ class _CloneBuilder:
             return EditRows()
         self.entries[name] = WriteFile(name, Secret(content))
         self.report.redacted += [RedactedPlace(name, place.line, place.name) for place in rows.redacted]
+        known = self.judged.known
+        for place in places_in(content, known) if known is not None else ():
+            self.report.named.append(NamedPlace(name, place.line, place.kind))
         return rows
 
     def _assignments(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.edits import Removed
 from hermes_profiles.credentials.value_index import ValueIndex
-from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.errors import Problem, Refused
 
 from .source import LeftBehind
 
@@ -104,6 +104,24 @@ class CloneReport:
             "next_steps": self.next_steps,
             "alias": self.alias,
         }
+
+
+# So many places are named by an error.
+_FEW = 5
+
+
+def refuse_named(report: CloneReport) -> None:
+    """Raise Refused when a place in a copied file may hold an identity."""
+    if not report.named:
+        return
+    places = [f"{row.path}:{row.line} ({row.kind})" if row.line else f"{row.path} ({row.kind})" for row in report.named]
+    more = f" and {len(places) - _FEW} more" if len(places) > _FEW else ""
+    raise Refused(
+        f"cannot clone {report.source}: it may hold an identity at {', '.join(places[:_FEW])}{more}",
+        target=report.source,
+        code="named-shapes",
+        hint="remove these values from the source, or run it again without `--strict-shapes`",
+    )
 
 
 def _env_row(row: Removed) -> dict[str, Any]:

@@ -31,6 +31,8 @@ from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, s
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.truthy import is_truthy
 
+from .forms import KnownValues, may_have_form, values_by_form
+from .known_values import known_values
 from .mentions import Mention, mentions_in_code, mentions_in_comment
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
@@ -71,6 +73,11 @@ class SourceDocuments(NamedTuple):
         """Return the environment files that exist."""
         return tuple(document for document in (self.env, self.op_env) if document is not None)
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the texts of the documents that exist."""
+        documents = (*self.env_files(), self.config, self.gateway, self.auth, self.honcho)
+        return tuple(document.text for document in documents if document is not None)
+
     def __repr__(self) -> str:
         return "SourceDocuments(***)"
 
@@ -87,7 +94,10 @@ class EnvRuling(NamedTuple):
 
 
 class Classification(NamedTuple):
-    """The rulings on one source, by file, and the index of its removed values."""
+    """The rulings on one source, by file, and the index of its removed values.
+
+    `known`: values with the form of a credential that stay; None when credentials are not searched by their form.
+    """
 
     facts: SourceFacts
     env: Mapping[str, tuple[EnvRuling, ...]]
@@ -96,6 +106,7 @@ class Classification(NamedTuple):
     auth: TreeJudgement
     honcho: TreeJudgement
     values: ValueIndex
+    known: KnownValues | None = None
 
 
 def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolicy) -> Classification:
@@ -130,8 +141,12 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
     trees = ((documents.config, config), (documents.gateway, gateway))
     logins = ((documents.auth, auth), (documents.honcho, honcho))
     mentioned = _judged_mentions(documents, catalog, policy, facts)
-    values = _index(documents, env, trees, logins, mentioned, catalog, policy)
-    return Classification(facts, env, config, gateway, auth, honcho, values)
+    known = None
+    if policy.channels is not Channels.CLONE and policy.only is None:
+        pairs = [(item.entry, item.ruling) for rulings in env.values() for item in rulings]
+        known = known_values(pairs, trees, (documents.auth, documents.honcho), facts)
+    values = _index(documents, env, trees, logins, mentioned, catalog, policy, known)
+    return Classification(facts, env, config, gateway, auth, honcho, values, known)
 
 
 def _logins(document: JsonDocument, removals: Iterable[EntryRemoval], policy: ClonePolicy) -> TreeJudgement:
@@ -231,6 +246,7 @@ def _index(
     mentioned: Iterable[Mention],
     catalog: Catalog,
     policy: ClonePolicy,
+    known: KnownValues | None,
 ) -> ValueIndex:
     # Some people write the name of a variable in place of its value; every placeholder contains names.
     common = catalog.common_values | {name.lower() for name in catalog.known_names}
@@ -271,6 +287,11 @@ def _index(
         for path, secrets in documents.state_values.items():
             for value in secrets:
                 add(path, value, KeyClass.IDENTITY_CREDENTIAL)
+    if known is not None:
+        for text in documents.texts():
+            if may_have_form(text.encode("utf-8", "replace")):
+                for kind, found in values_by_form(text, known).items():
+                    parts.setdefault(kind, []).extend(found)
     return ValueIndex(parts, public=public, spared=_kept_values(env, trees, catalog, policy))
 
 

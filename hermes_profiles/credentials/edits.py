@@ -141,7 +141,7 @@ def _final_ruling(item: EnvRuling, document: EnvDocument, values: ValueIndex, as
         owner = next((name for value in entry.values if (name := values.whole(value))), None)
         # A value that is only interpolated (`BOT=${TELEGRAM_BOT_TOKEN}`) has no bytes here to remove.
         if owner is not None and values.spans(document.text[entry.value_start : entry.value_end]):
-            return Ruling(Verdict.REMOVE, f"its value is that of {owner}", ruling.channel, ruling.key_class)
+            return Ruling(Verdict.REMOVE, _reason("its value", owner), ruling.channel, ruling.key_class)
     return ruling
 
 
@@ -186,7 +186,7 @@ def tree_edits(
         searched = values.secrets if is_shared_path(entry.path) else values
         owner = next((name for *_, name in values.spans(entry.path[-1])), None)
         if owner is not None or (entry.value and (owner := searched.whole(entry.value))):
-            rulings[entry] = Ruling(Verdict.REMOVE, f"it holds the value of {owner}")
+            rulings[entry] = Ruling(Verdict.REMOVE, _reason("it", owner))
             gone.add(entry.path)
         elif entry.value and entry.kind == "scalar":
             text, places = searched.redact(entry.value)
@@ -305,6 +305,13 @@ def _spans_in_comments(
     for comment in document.comments if isinstance(document, YamlDocument) else ():
         for start, end, name in values.spans(document.text[comment.start : comment.end]):
             yield comment.start, comment.start + start, comment.start + end, name
+
+
+def _reason(subject: str, owner: str) -> str:
+    """Return why something with a removed value stays behind; the owner is a key, or the kind of a credential."""
+    if " " in owner:
+        return f"{subject} has the form of a {owner}"
+    return f"its value is that of {owner}" if subject == "its value" else f"{subject} holds the value of {owner}"
 
 
 def _below(path: Path, gone: set[Path]) -> bool:

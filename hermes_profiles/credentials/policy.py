@@ -33,6 +33,8 @@ class ClonePolicy(NamedTuple):
 
     With `only`, identities are removed in place: those of these channels, and the single-use logins of the providers
     in `logins`. The variables and paths in `assign` get new values. The profile keeps everything else.
+
+    `strict_shapes`: refuse a clone in which something may hold an identity, instead of naming it.
     """
 
     channels: Channels = Channels.EXCLUDE
@@ -43,6 +45,7 @@ class ClonePolicy(NamedTuple):
     only: frozenset[str] | None = None
     logins: frozenset[str] = frozenset()
     assign: frozenset[str] = frozenset()
+    strict_shapes: bool = False
 
     def concerns(self, *channels: str) -> bool:
         """Return whether the policy applies to one of these channels."""

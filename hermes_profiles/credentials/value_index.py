@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
+from .spellings import SpelledValues
+
 # Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
 SHORTEST = 8
 # A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
@@ -24,8 +26,8 @@ _WORD = r"(?>(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}|[A-Z]+)"
 _PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
-# A line of 40 or more base64 characters that continues on the next line: MIME writes 76 a line, PEM 64.
-_BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{40}\n)(?=[A-Za-z0-9+/_=-])")
+# A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
+_BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t>]*(?=[A-Za-z0-9+/_=-])")
 _PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
 _COMMENT = re.compile(r"\s#")
 _SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
@@ -184,6 +186,7 @@ class ValueIndex:
                 self._add(text.encode("utf-8", "surrogatepass"), name)
             for data in _byte_spellings(part):
                 self._add(data, name)
+        self._spelled = SpelledValues({part: name for part, name in self._owners.items() if part not in self._public})
         # Three times: every character of a value may be percent-encoded.
         self.overlap = 3 * max((len(needle) for group in self._needles.values() for needle in group), default=0)
 
@@ -245,7 +248,7 @@ class ValueIndex:
                     names.update(
                         name for needle, name in needles.items() if needle in view and self._is_whole(needle, view)
                     )
-        return tuple(sorted(names))
+        return tuple(sorted(names | self._spelled.names_in(data)))
 
     def hits(self, data: bytes) -> bool:
         """Return whether any removed value is in these bytes."""
@@ -255,7 +258,7 @@ class ValueIndex:
                     for needle in needles:  # a bare loop: this runs once a file, and any() takes twice as long
                         if needle in view and self._is_whole(needle, view):
                             return True
-        return False
+        return bool(self._spelled.names_in(data))
 
     def _is_whole(self, needle: bytes, view: bytes) -> bool:
         """Return whether a needle is in the bytes as a whole value, where it must be one."""
@@ -269,11 +272,12 @@ class ValueIndex:
     def spans(self, text: str) -> tuple[tuple[int, int, str], ...]:
         """Return (start, end, name) of every removed value in the text, in order, never overlapping."""
         names = {spelling: name for spelling, name in self._spellings.items() if spelling in text}
-        if not names:
-            return ()
-        ordered = sorted(names, key=lambda spelling: -len(spelling))
-        pattern = re.compile("|".join(self._limits.get(spelling) or re.escape(spelling) for spelling in ordered))
-        return tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
+        plain: tuple[tuple[int, int, str], ...] = ()
+        if names:
+            ordered = sorted(names, key=lambda spelling: -len(spelling))
+            pattern = re.compile("|".join(self._limits.get(spelling) or re.escape(spelling) for spelling in ordered))
+            plain = tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
+        return _apart((*plain, *self._spelled.spans(text)))
 
     def redact(self, text: str) -> tuple[str, tuple[Redaction, ...]]:
         """Return the text with every removed value replaced, and the places; the same text without one."""
@@ -315,6 +319,15 @@ class ValueIndex:
             order = "utf-16-le" if data.startswith(b"\xff\xfe") else "utf-16-be"
             result = data[:2] + redacted.encode(order)
         return None if self.hits(result) else (result, redactions)
+
+
+def _apart(spans: tuple[tuple[int, int, str], ...]) -> tuple[tuple[int, int, str], ...]:
+    """Return the spans in order; of two that overlap, the longer one."""
+    taken: list[tuple[int, int, str]] = []
+    for span in sorted(spans, key=lambda each: each[0] - each[1]) if len(spans) > 1 else spans:
+        if all(span[1] <= other[0] or other[1] <= span[0] for other in taken):
+            taken.append(span)
+    return tuple(sorted(taken))
 
 
 def _by_name(owners: Mapping[str, str]) -> dict[str, list[str]]:

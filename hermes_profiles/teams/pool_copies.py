@@ -83,11 +83,12 @@ class PoolCopies:
         self._home = layout.home(lead)
         self._rules = FileRules(catalog, ClonePolicy(), Scope.ALL, lead == DEFAULT)
         source = read_source(lead, self._home, self._rules, files=False)
-        own = classify(source.documents, catalog=catalog, policy=ClonePolicy()).values
+        judged = classify(source.documents, catalog=catalog, policy=ClonePolicy())
+        own = judged.values
         self.values = own if also is None or not also else own.joined(also)
         # An unreadable file is skipped and reported: it must not prevent a member from leaving.
         lenient = self._rules._replace(policy=ClonePolicy(skip_unreadable=True))
-        self._copier = FileCopier(source, lenient, self.values, layout, report)
+        self._copier = FileCopier(source, lenient, self.values, layout, report, judged.known)
 
     def entries(self, path: str) -> dict[str, TreeEntry]:
         """Return the entries for one path of the pool, by path below a home; empty if the lead does not have it."""

@@ -88,9 +88,7 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield from _grouped(files["left_behind"])
     if files["redacted"]:
         yield f"  taken out of the text of {_count({row['path'] for row in files['redacted']}, 'file')}:"
-        yield from _columns(
-            [(f"{row['path']}:{row['line']}", f"the value of {row['name']}") for row in files["redacted"]]
-        )
+        yield from _columns([(f"{row['path']}:{row['line']}", _what(row["name"])) for row in files["redacted"]])
     if files["named"]:
         yield f"  copied as it is, look at {_count({row['path'] for row in files['named']}, 'file')} yourself:"
         yield from _columns([(_place(row), row["kind"]) for row in files["named"]])
@@ -119,6 +117,11 @@ def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         groups.setdefault(row["reason"], []).append(row["path"])
     for reason, paths in groups.items():
         yield f"    {first_names(paths, _NAMED)}: {reason}"
+
+
+def _what(name: str) -> str:
+    """Return what was taken out: the value of a key, or a credential that was known by its form."""
+    return f"a {name}" if " " in name else f"the value of {name}"
 
 
 def _place(row: Mapping[str, Any]) -> str:

@@ -46,6 +46,10 @@ Skip = Annotated[
     bool,
     typer.Option("--skip-unreadable", help="Leave files behind that cannot be read, instead of stopping."),
 ]
+StrictShapes = Annotated[
+    bool,
+    typer.Option("--strict-shapes", help="Refuse the clone when anything in it looks like an identity."),
+]
 NoAlias = Annotated[bool, typer.Option("--no-alias", help="Create no alias command for the profile.")]
 NoSkills = Annotated[bool, typer.Option("--no-skills", help="Create it without skills; Hermes adds none.")]
 Description = Annotated[
@@ -73,6 +77,7 @@ class CloneOptions(NamedTuple):
     drop: Drop = None
     no_api_server: NoApi = False
     skip_unreadable: Skip = False
+    strict_shapes: StrictShapes = False
     no_alias: NoAlias = False
     no_skills: NoSkills = False
     description: Description = None
@@ -88,7 +93,8 @@ class CloneOptions(NamedTuple):
             raise UsageProblem(f"{name} is named by --keep and by --drop", hint="use only one of the two")
         excluded = Channels.STRICT_PREFIX if self.strict_prefix else Channels.EXCLUDE
         mode = Channels.CLONE if self.clone_channels else excluded
-        return ClonePolicy(mode, keep, drop, not self.no_api_server, self.skip_unreadable)
+        policy = ClonePolicy(mode, keep, drop, not self.no_api_server, self.skip_unreadable)
+        return policy._replace(strict_shapes=self.strict_shapes)
 
     def request(self, name: str, source: str | None, policy: ClonePolicy, command: str) -> CreateRequest:
         """Return the request for the operation."""

@@ -1,0 +1,85 @@
+"""Finds credentials by their form in what a copy contains: those that must go, and those that are only named. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .shapes import Sighting, may_hold_identity, sightings
+from .spellings import as_text, decoded
+
+# A text that is escaped throughout has no run of letters: six escapes in a row of each kind.
+_DENSE = (
+    (b"\\", re.compile(rb"\\(?:x[0-9A-Fa-f]{2}(?:\\x[0-9A-Fa-f]{2}){5}|u[^\\\n]{4,6}(?:\\u[^\\\n]{4,6}){5})")),
+    (b"\\", re.compile(rb"\\(?:U[0-9A-Fa-f]{8}(?:\\U[0-9A-Fa-f]{8}){5}|[0-7]{3}(?:\\[0-7]{3}){5})")),
+    (b"&#", re.compile(rb"&#\w{2,6};(?:&#\w{2,6};){5}")),
+    (b"%", re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2}){5}|%25[0-9A-Fa-f]{2}(?:%25[0-9A-Fa-f]{2}){5}")),
+    (b"=", re.compile(rb"=[0-9A-Fa-f]{2}(?:=[0-9A-Fa-f]{2}){5}")),
+)
+
+
+class FormPlace(NamedTuple):
+    """A line with the form of a credential, and the kind; without a line where the file has none."""
+
+    line: int | None
+    kind: str
+    certain: bool
+
+
+class KnownValues(NamedTuple):
+    """Values with the form of a credential that a copy keeps.
+
+    `needed`: those of models, providers and tools, never redacted; `silent`: those of them that are not named either,
+    because the name of their key says what they are.
+    """
+
+    needed: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return "KnownValues(***)"
+
+
+def may_have_form(data: bytes) -> bool:
+    """Return False when no part of these bytes, escaped or not, has the form of a credential; errs towards True."""
+    return may_hold_identity(data) or any(mark in data and pattern.search(data) for mark, pattern in _DENSE)
+
+
+def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:
+    """Return kind → values that are credentials by their form, in any spelling; the needed ones excepted."""
+    found: dict[str, list[str]] = {}
+    for reading in (text, *(view.text for view in decoded(text))):
+        for sighting in sightings(reading):
+            value = reading[sighting.start : sighting.end]
+            if sighting.shape.certain and not _is_in(value, known.needed):
+                found.setdefault(sighting.shape.kind, []).append(value)
+    return found
+
+
+def places_in(data: bytes, known: KnownValues) -> tuple[FormPlace, ...]:
+    """Return the places in a file that have the form of a credential, in order of their lines."""
+    if not may_have_form(data):
+        return ()
+    text = as_text(data)
+    is_text = b"\x00" not in data or data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    ends = [match.end() for match in re.finditer("\n", text)] if is_text else []
+    found = {
+        FormPlace(bisect_right(ends, start) + 1 if is_text else None, sighting.shape.kind, sighting.shape.certain)
+        for start, value, sighting in _readings(text)
+        if not _is_in(value, known.silent)
+    }
+    return tuple(sorted(found, key=lambda place: (place.line or 0, place.kind)))
+
+
+def _readings(text: str) -> Iterator[tuple[int, str, Sighting]]:
+    for sighting in sightings(text):
+        yield sighting.start, text[sighting.start : sighting.end], sighting
+    for view in decoded(text):
+        for sighting in sightings(view.text):
+            yield view.span(sighting.start, sighting.end)[0], view.text[sighting.start : sighting.end], sighting
+
+
+def _is_in(value: str, values: frozenset[str]) -> bool:
+    return bool(values) and (value in values or any(value in one for one in values))

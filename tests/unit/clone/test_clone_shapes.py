@@ -1,0 +1,120 @@
+"""Credentials that are known by their form: none stays in a clone unnamed, under any name, in any file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from clone_source import clone, make_layout
+from shape_samples import CERTAIN, LIKELY
+
+from hermes_profiles.credentials.policy import Channels, ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
+from hermes_profiles.model.errors import Refused
+
+ENV = "OPENAI_API_KEY=sk-CANARY-of-a-model\n"
+CONFIG = "model:\n  default: x\n"
+# Place → how a value is written there.
+PLACES = {
+    ".env": ("# old: {}\n", "#{}\n", "OLD_THING='{}'\n", "NOTE=was-{}\n", "WORK_BOT={} # note\n", "export MINE={}\n"),
+    "config.yaml": ("# was {}\n", "#   token: '{}'\n", "notes: \"{}\"\n"),
+    "SOUL.md": ("You answer as {}.\n",),
+    "memories/MEMORY.md": ("- the test bot is {}\n",),
+    "skills/a/SKILL.md": ("curl -d x '{}'\n",),
+    "skills/a/.env": ("ANY={}\n",),
+    "skills/a/.env.bak": ("ANY={}\n",),
+    "skills/a/.envrc": ("export ANY={}\n",),
+    "skills/a/config.json": ('{{"anything": "{}"}}\n',),
+    "skills/a/settings.yaml": ("any: '{}'\n",),
+    "scripts/s.sh": ("T='{}'\n",),
+    "hooks/h/handler.py": ("T = '{}'\n",),
+    "plugins/p/settings.txt": ("token: {}\n",),
+}  # fmt: skip
+_PEM = "\nMIIBCANARYabcdefghijklmnopqrstuvwxyz0123456789\n"
+
+
+@pytest.mark.parametrize(("kind", "value"), CERTAIN)
+def test_bot_token_or_webhook_is_in_no_file_of_a_clone(tmp_path: Path, kind: str, value: str) -> None:
+    files = {path: "".join(form.format(value) for form in forms) for path, forms in PLACES.items()}
+    files[".env"], files["config.yaml"] = ENV + files[".env"], CONFIG + files["config.yaml"]
+    cloned = clone(make_layout(tmp_path, files), scope=Scope.ALL)
+    for path in PLACES:
+        assert value not in cloned.text(path), path
+        assert path == ".env" or any(row["path"] == path for row in cloned.data["files"]["redacted"]), path
+    assert {row["name"] for row in cloned.data["env"]["removed"]} >= {"OLD_THING", "WORK_BOT", "MINE"}
+    assert f"its value has the form of a {kind}" in {row["reason"] for row in cloned.data["env"]["removed"]}
+    assert value not in str(cloned.data)
+    assert cloned.text(".env").startswith(ENV)
+
+
+@pytest.mark.parametrize(("kind", "value"), LIKELY)
+def test_what_looks_like_an_identity_is_copied_and_named(tmp_path: Path, kind: str, value: str) -> None:
+    text = value + (_PEM if kind == "private key" else "")
+    files = {".env": ENV, "config.yaml": CONFIG, "SOUL.md": f"First\n{text}\n", "skills/a/x.py": f"\n\nT = '{text}'\n"}
+    cloned = clone(make_layout(tmp_path, files))
+    named = {(row["path"], row["line"], row["kind"]) for row in cloned.data["files"]["named"]}
+    assert named == {("SOUL.md", 2, kind), ("skills/a/x.py", 3, kind)}
+    assert cloned.text("SOUL.md") == files["SOUL.md"] and value not in str(cloned.data)
+    with pytest.raises(Refused, match=r"SOUL\.md:2") as refused:
+        clone(make_layout(tmp_path / "strict", files), policy=ClonePolicy(strict_shapes=True))
+    assert value not in str(refused.value.problem) and refused.value.problem.code == "named-shapes"
+
+
+def test_token_of_a_tool_stays_and_is_named(tmp_path: Path) -> None:
+    token = dict(CERTAIN)["Slack token"]
+    config = (
+        f"{CONFIG}mcp_servers:\n  chat:\n    env:\n      SLACK_TOKEN_OF_TOOL: {token}\n      OTHER: ${{TOOLS_OWN}}\n"
+    )
+    other = dict(CERTAIN)["Telegram bot token"]
+    files = {".env": f"{ENV}TOOLS_OWN={other}\n", "config.yaml": config, "SOUL.md": f"{token}\n"}
+    cloned = clone(make_layout(tmp_path, files))
+    assert cloned.text("config.yaml") == config and cloned.text(".env") == files[".env"]
+    named = {(row["path"], row["line"]) for row in cloned.data["files"]["named"]}
+    assert named == {("config.yaml", 6), (".env", 2), ("SOUL.md", 1)}
+
+
+def test_key_of_a_tool_is_not_named(tmp_path: Path) -> None:
+    likely = dict(LIKELY)
+    config = f"{CONFIG}providers:\n  x:\n    api_key: {likely['JSON Web Token']}\n"
+    files = {".env": f"{ENV}MSGRAPH_CLIENT_SECRET={likely['Microsoft client secret']}\n", "config.yaml": config}
+    cloned = clone(make_layout(tmp_path, files), policy=ClonePolicy(strict_shapes=True))
+    assert cloned.data["files"]["named"] == [] and cloned.text("config.yaml") == config
+    assert cloned.text(".env") == files[".env"]
+
+
+def test_key_that_the_user_keeps_is_neither_removed_nor_named(tmp_path: Path) -> None:
+    value = dict(CERTAIN)["Discord webhook"]
+    files = {".env": f"{ENV}ALERTS={value}\n", "config.yaml": CONFIG}
+    cloned = clone(make_layout(tmp_path, files), policy=ClonePolicy(keep=frozenset({"ALERTS"})))
+    assert cloned.text(".env") == files[".env"] and cloned.data["files"]["named"] == []
+
+
+def test_cloned_channels_are_not_searched_by_form(tmp_path: Path) -> None:
+    value = dict(CERTAIN)["Discord webhook"]
+    files = {".env": f"{ENV}ALERTS={value}\n", "config.yaml": CONFIG, "SOUL.md": value}
+    cloned = clone(make_layout(tmp_path, files), policy=ClonePolicy(channels=Channels.CLONE))
+    assert cloned.text(".env") == files[".env"] and cloned.text("SOUL.md") == value
+    assert cloned.data["files"]["named"] == []
+
+
+@pytest.mark.parametrize("text", [
+    "".join(f"\\x{ord(char):02x}" for char in "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"),
+    "".join(f"&#{ord(char)};" for char in "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"),
+    "".join(f"%{ord(char):02X}" for char in "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"),
+    "ODgxMjM0NTY3ODpBQUYtQ0FOQVJZVGVsZWdyYW1Ub2tlbkFiQ2RFZkdoMTIzeA==",
+    "'8812345678:' + 'AAF-CANARYTelegramTokenAbCdEfGh123x'",
+    "8812345678\\:AAF\\-CANARYTelegramTokenAbCdEfGh123x",
+])  # fmt: skip
+def test_escaped_credential_is_known_by_its_form(tmp_path: Path, text: str) -> None:
+    files = {".env": ENV, "config.yaml": CONFIG, "SOUL.md": f"a\n{text}\nb\n"}
+    cloned = clone(make_layout(tmp_path, files))
+    assert "<removed: Telegram bot token>" in cloned.text("SOUL.md") and "123x" not in cloned.text("SOUL.md")
+    assert cloned.data["files"]["redacted"] == [{"path": "SOUL.md", "line": 2, "name": "Telegram bot token"}]
+
+
+def test_binary_file_with_a_credential_stays_behind(tmp_path: Path) -> None:
+    value = dict(CERTAIN)["Matrix access token"]
+    files = {".env": ENV, "config.yaml": CONFIG, "skills/a/x.bin": b"\x00\x01" + value.encode() + b"\x00\xff"}
+    cloned = clone(make_layout(tmp_path, files))
+    assert not (cloned.home / "skills/a/x.bin").exists()
+    assert [row["path"] for row in cloned.data["files"]["left_behind"]] == ["skills/a/x.bin"]
