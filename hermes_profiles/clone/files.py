@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -27,7 +28,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, data_chunks,
 
 from .packed import PackedFiles, Repositories, parts_of_database
 from .report import CloneReport, NamedPlace, RedactedPlace
-from .source import SKIP_HINT, LeftBehind, SourceProfile
+from .source import SKIP_HINT, LeftBehind, SourceProfile, paths_into
 
 # Larger files are searched in chunks; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
@@ -67,6 +68,10 @@ class FileCopier:
         self._packed = PackedFiles(values)
         self._repositories = Repositories({item.path for item in source.items} if values else ())
         self._databases: dict[str, str] = {}
+        into = paths_into(source.home, layout.user_home, tilde=not rules.is_default)
+        # Every skill about Hermes has paths below ~/.hermes: of the default profile only absolute paths are reported.
+        self._into_source = re.compile(into.encode("utf-8", "surrogateescape"))
+        self._mark = os.fsencode(source.home if rules.is_default else f"profiles/{source.name}")
         self._may_mention = None if rules.clones_channels else code_filter(rules.catalog)
         # First search all names in one pass: in nearly every home none of them holds a value.
         self._search_names = values.hits(b"\n/".join(os.fsencode(item.path) for item in source.items))
@@ -125,7 +130,7 @@ class FileCopier:
                     return
                 if self._leaves_packed(item, content):
                     return
-                self._name_forms(item.path, content)
+                self._name_places(item.path, content)
         except OSError as error:
             reason = system_reason(error)
             if not self._rules.policy.skip_unreadable:
@@ -198,8 +203,11 @@ class FileCopier:
                 parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
         return values.joined(ValueIndex(parts)) if parts else values
 
-    def _name_forms(self, path: str, content: bytes) -> None:
-        """Report what stays in a file and has the form of a credential."""
+    def _name_places(self, path: str, content: bytes) -> None:
+        """Report what stays in a file: the form of a credential, a path into the home of the source."""
+        into = self._into_source.search(content) if self._mark in content else None
+        if into is not None:
+            self._report.source_paths.append((path, content.count(b"\n", 0, into.start()) + 1))
         for place in places_in(content, self._known) if self._known is not None else ():
             self._report.named.append(NamedPlace(path, place.line, place.kind))
 
@@ -215,7 +223,7 @@ class FileCopier:
             return
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
-        self._name_forms(item.path, redacted)
+        self._name_places(item.path, redacted)
         yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
 
     def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
@@ -268,7 +276,7 @@ class FileCopier:
         elif (values := self._values_for(content)).hits(content):
             yield from self._redacted(item, content, values)
         else:
-            self._name_forms(item.path, content)
+            self._name_places(item.path, content)
             yield WriteFile(item.path, Secret(content))
 
     def _leave(self, path: str, reason: str) -> None:

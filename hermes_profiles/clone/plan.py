@@ -175,7 +175,14 @@ class _CloneBuilder:
         # An empty persona is Hermes' default one. Without the file, the boot of a container makes no slot for the
         # profile (hermes_cli/container_boot.py).
         self.entries.setdefault(SOUL_FILE, WriteFile(SOUL_FILE, Secret(b"")))
-        add_warnings(self.report, self.source, self.judged, self.request.policy, self.context.catalog)
+        add_warnings(
+            self.report,
+            self.source,
+            self.judged,
+            self.request.policy,
+            self.context.catalog,
+            user_home=self.context.layout.user_home,
+        )
         self.report.hide(self.values)
         return tuple(self.entries.values())
 

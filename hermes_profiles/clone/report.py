@@ -34,7 +34,10 @@ class NamedPlace(NamedTuple):
 
 @dataclass(slots=True)
 class CloneReport:
-    """Collected while the plan is built; `as_data` returns the rows of the command contract."""
+    """Collected while the plan is built; `as_data` returns the rows of the command contract.
+
+    `source_paths`: (file, line) of paths into the source's home, in files that are copied.
+    """
 
     profile: str
     source: str | None
@@ -49,6 +52,7 @@ class CloneReport:
     left_behind: list[LeftBehind] = field(default_factory=list)
     redacted: list[RedactedPlace] = field(default_factory=list)
     named: list[NamedPlace] = field(default_factory=list)
+    source_paths: list[tuple[str, int]] = field(default_factory=list)
     login_again: list[str] = field(default_factory=list)
     next_steps: list[str] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)

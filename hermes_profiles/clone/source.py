@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -45,6 +47,17 @@ class SourceProfile(NamedTuple):
     items: tuple[TreeItem, ...]
     left_behind: tuple[LeftBehind, ...]
     unreadable: frozenset[str] = frozenset()
+
+
+def paths_into(home: Path, user_home: Path, *, tilde: bool = True) -> str:
+    """Return a regular expression for paths into a profile's home, as settings and scripts write them.
+
+    Without `tilde`, only absolute paths.
+    """
+    ways = [re.escape(os.fspath(home))]
+    if tilde and home.is_relative_to(user_home):
+        ways.append(rf"(?:~|\$HOME|\$\{{HOME\}})/{re.escape(os.fspath(home.relative_to(user_home)))}")
+    return rf"(?:{'|'.join(ways)})(?![\w.-])"
 
 
 def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) -> SourceProfile:

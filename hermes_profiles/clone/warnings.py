@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import re
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -13,24 +15,30 @@ from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER, judge_name
 from hermes_profiles.credentials.rules.secret_sources import secret_sources
 from hermes_profiles.documents.entries import truthy
-from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import Problem
 
 from .report import CloneReport
-from .source import SourceProfile
+from .source import SourceProfile, paths_into
 
 # Classes that two gateways cannot share; a tool's key counts only where a channel runs on it.
 _EXCLUSIVE = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.PORT_BIND, KeyClass.TOOL_OR_PROVIDER_KEY)
 
 
 def add_warnings(
-    report: CloneReport, source: SourceProfile, judged: Classification, policy: ClonePolicy, catalog: Catalog
+    report: CloneReport,
+    source: SourceProfile,
+    judged: Classification,
+    policy: ClonePolicy,
+    catalog: Catalog,
+    *,
+    user_home: Path,
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""
     report.warnings += _not_searched(source)
     report.warnings += _bitwarden(source)
     report.warnings += _secret_sources(source, judged)
-    report.warnings += _source_paths(report, source)
+    report.warnings += _source_paths(report, source, user_home)
     report.warnings += _dangling_references(report, judged)
     if policy.channels is Channels.CLONE or policy.keep:
         report.warnings += _conflicts(report, source, judged, policy, catalog)
@@ -83,20 +91,32 @@ def _secret_sources(source: SourceProfile, judged: Classification) -> Iterator[P
             )
 
 
-def _source_paths(report: CloneReport, source: SourceProfile) -> Iterator[Problem]:
-    """Yield a warning for each kept setting that points into the source's home: the clone would work there."""
+def _source_paths(report: CloneReport, source: SourceProfile, user_home: Path) -> Iterator[Problem]:
+    """Yield a warning for each kept setting or file that leads into the source's home: the clone would work there."""
     config = source.documents.config
-    home = os.fspath(source.home)
+    into = re.compile(paths_into(source.home, user_home))
     removed = tuple(f"{row.name}." for row in report.config_removed)
     for entry in config.entries if config is not None else ():
         name = dotted(entry.path)
-        if entry.value and f"{home}/" in f"{entry.value}/" and not f"{name}.".startswith(removed):
+        if entry.value and into.search(entry.value) and not f"{name}.".startswith(removed):
             yield Problem(
                 "source-path",
                 f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
                 CONFIG_FILE,
                 f"to change it: `hermes -p {report.profile} config set {name} PATH`",
             )
+    for variable in source.documents.env.entries if source.documents.env is not None else ():
+        name = variable.name
+        if not variable.commented and name in report.kept and any(into.search(value) for value in variable.values):
+            yield Problem(
+                "source-path",
+                f"{ENV_FILE}:{variable.line}: {name} points into the home of {source.name}",
+                ENV_FILE,
+                f"to change it: `hermes-profiles env set {report.profile} {name}`",
+            )
+    for path, line in report.source_paths:
+        message = f"{path}:{line}: a path into the home of {source.name}"
+        yield Problem("source-path", message, path, f"look at it: `less {shlex.quote(str(report.path / path))}`")
 
 
 def _dangling_references(report: CloneReport, judged: Classification) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ and `gateway/run.py` (top-level scalars become environment variables); newer Her
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,6 +111,7 @@ def judge_config(
     staying: set[int] = set()
     sources = secret_sources(entries)
     dropped = judge_sources(sources, catalog=catalog, policy=policy, facts=facts)
+    filled = frozenset(_filled(entries))
     for entry in entries:
         if entry.path[-1] == "<<" or any(entry.path[:size] in removed for size in range(1, len(entry.path))):
             continue  # the merged entries are judged one by one
@@ -119,6 +120,8 @@ def judge_config(
             staying.add(entry.origin)
         ruling = judge_path(entry, place, catalog=catalog, policy=policy, facts=facts)
         ruling = ruling or dropped.get(entry.path)
+        if ruling is not None and ruling.removes and _is_empty_default(entry, place, ruling, filled, policy):
+            continue
         if ruling is not None and ruling.removes:
             removals.append(EntryRemoval(entry, ruling))
             removed.add(entry.path)
@@ -139,6 +142,26 @@ def judge_config(
         staying=frozenset(staying),
         kept=paths_kept_by_user(entries, policy),
     )
+
+
+def _filled(entries: Iterable[TreeEntry]) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every value that is not empty, and the paths above it."""
+    for entry in entries:
+        if entry.kind == "scalar" and entry.tag != "null" and (entry.value or "").strip():
+            yield from (entry.path[:size] for size in range(1, len(entry.path) + 1))
+
+
+def _is_empty_default(
+    entry: TreeEntry,
+    place: ChannelPlace | None,
+    ruling: Ruling,
+    filled: Collection[tuple[str, ...]],
+    policy: ClonePolicy,
+) -> bool:
+    """Return whether an entry is an empty setting of a channel: Hermes writes these for unused channels."""
+    if place is None or not place.known or ruling.by_user or policy.channels is Channels.STRICT_PREFIX:
+        return False
+    return len(entry.path) > len(place.block) and entry.path not in filled
 
 
 def judge_path(
