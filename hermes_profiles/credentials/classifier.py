@@ -145,6 +145,8 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
     if policy.channels is not Channels.CLONE and policy.only is None:
         pairs = [(item.entry, item.ruling) for rulings in env.values() for item in rulings]
         known = known_values(pairs, trees, (documents.auth, documents.honcho), facts)
+        kept = {fact.channel for name in policy.keep if (fact := catalog.lookup(name)) is not None and fact.secret}
+        known = known._replace(channels=frozenset(channel for channel in kept if channel is not None))
     values = _index(documents, env, trees, logins, mentioned, catalog, policy, known)
     return Classification(facts, env, config, gateway, auth, honcho, values, known)
 

@@ -32,11 +32,12 @@ class KnownValues(NamedTuple):
     """Values with the form of a credential that a copy keeps.
 
     `needed`: those of models, providers and tools, never redacted; `silent`: those of them that are not named either,
-    because the name of their key says what they are.
+    because the name of their key says what they are; `channels`: those whose credential the user keeps.
     """
 
     needed: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
+    channels: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return "KnownValues(***)"
@@ -53,7 +54,9 @@ def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:
     for reading in (text, *(view.text for view in decoded(text))):
         for sighting in sightings(reading):
             value = reading[sighting.start : sighting.end]
-            if sighting.shape.certain and not _is_in(value, known.needed):
+            if not sighting.shape.certain or sighting.shape.channel in known.channels:
+                continue
+            if not _is_in(value, known.needed):
                 found.setdefault(sighting.shape.kind, []).append(value)
     return found
 

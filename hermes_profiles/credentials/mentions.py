@@ -16,15 +16,32 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFa
 from .identities import is_example
 
 _NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
+# Names in other spellings, `telegram_bot_token` and `telegramBotToken`: only those that end like one of a secret.
+_ANY_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]*(?i:token|secret|password|key)(?![A-Za-z0-9_])")
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]+")
+_BLANK = "[ \\t\u00a0\u3000]"
+_VALUE = r"(?:\\?\"([^\"\n\\]+)\\?\"|\\?'([^'\n\\]+)\\?'|`([^`\n]+)`|([^\s\"'`,;<>&|]+))"
 # The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
-_ASSIGNED = re.compile(
-    r"[\"'`]?\]?[ \t]*(?::=|=>|->|=|:)[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`|([^\s\"'`,;<>]+))"
+_ASSIGNED = re.compile(rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*{_VALUE}")
+# `set -x NAME value` of fish, `setx`, `setenv`, `ENV NAME value` of a Dockerfile, `launchctl setenv`.
+_SET_BEFORE = re.compile(r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export)[ \t]+$")
+_SET = re.compile(rf"[ \t]+{_VALUE}")
+# `os.environ.setdefault("NAME", "value")`, `[Environment]::SetEnvironmentVariable('NAME', 'value')`.
+_ARGUMENT = re.compile(r"[\"'][ \t]*,[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)')")
+# `<key>NAME</key> <string>value</string>` of launchd; `name: NAME` and `value: value` of Kubernetes and XML.
+_NEXT_VALUE = re.compile(
+    r"</key>\s*<string>([^<\n]+)</string>"
+    r"|[\"']?[ \t]*,?\s*[\"']?value[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
 )
 _TOKEN = re.compile(r"[^\s\"'`,;<>()\[\]{}=]+")
 _CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _SHORTEST_GENERATED = 16
 _SHORTEST_IN_CODE = 12
 _SHORTEST = 8
+_SMALL_ENDINGS = (b"token", b"secret", b"password", b"_key", b"private-key")
+# A call, an attribute or a name in code: no value.
+_EXPRESSION = re.compile(r"[A-Za-z_][A-Za-z_]*\d?(?:[.(\[].*)?")
 # Beginnings of texts in the place of a value: variables of a shell, templates, code.
 _NO_VALUE = ("$", "%", "<", "{", "(", "@", "\\", "your", "os.", "process.", "env.", "op://", "config", "self.")
 
@@ -62,13 +79,55 @@ def mentions_in_comment(text: str, catalog: Catalog) -> Iterator[Mention]:
 
 def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
     """Yield the values that a script or a document assigns to variables that give access to a channel."""
+    text = _NO_WIDTH.sub("", text)
     for name in _NAME.finditer(text):
-        fact = catalog.lookup(name.group())
-        if fact is None or not fact.secret or fact.key_class not in _CLASSES:
+        fact = _secret_fact(name.group(), catalog)
+        if fact is None:
             continue
-        value = _assigned(text, name.end())
-        if value and _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
-            yield Mention(fact, value)
+        for value in _all_assigned(text, name.start(), name.end()):
+            if _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
+                yield Mention(fact, value)
+    for name in _ANY_NAME.finditer(text):
+        spelled = _HUMP.sub("_", name.group()).replace("-", "_").upper()
+        fact = _secret_fact(spelled, catalog) if spelled != name.group() else None
+        if fact is None:
+            continue
+        for value in _all_assigned(text, name.start(), name.end()):
+            # A name like `telegram_token` is also that of a variable in code, beside an expression.
+            if _is_generated(value) and not _EXPRESSION.fullmatch(value):
+                yield Mention(fact, value)
+
+
+def _secret_fact(name: str, catalog: Catalog) -> KeyFact | None:
+    """Return the secret of a channel that a name is, or that the user made it from: `WORK_TELEGRAM_BOT_TOKEN`."""
+    fact = catalog.lookup(name)
+    if fact is not None and fact.known:
+        return fact if fact.secret and fact.key_class in _CLASSES else None
+    words = name.split("_")
+    for first in range(len(words) - 1):
+        for last in range(len(words), first + 1, -1):
+            inner = catalog.lookup("_".join(words[first:last])) if (first, last) != (0, len(words)) else None
+            if inner is not None and inner.known and inner.secret and inner.key_class is _CLASSES[0]:
+                return inner
+    return None
+
+
+def _all_assigned(text: str, start: int, end: int) -> Iterator[str]:
+    """Yield the values that can be assigned to the name at this place, in the ways of all languages."""
+    value = _assigned(text, end)
+    if value:
+        yield value
+        return
+    before = text[max(start - 40, text.rfind("\n", 0, start) + 1, 0) : start]
+    ways = [_NEXT_VALUE]
+    if before.endswith(("'", '"')):
+        ways.append(_ARGUMENT)
+    elif before.endswith("--") or text[end : end + 1] == "\t" or _SET_BEFORE.search(before):
+        ways.append(_SET)
+    for way in ways:
+        match = way.match(text, end)
+        if match is not None:
+            yield next(group for group in match.groups() if group).strip()
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -87,10 +146,14 @@ def assignments_in(text: str) -> Iterator[tuple[str, str]]:
 def code_filter(catalog: Catalog) -> Callable[[bytes], bool]:
     """Return a cheap test: False when a file assigns no variable that gives access to a channel."""
     endings, beginnings = _marks(catalog)
+    channels = tuple(sorted({mark.partition(b"_")[0].lower() for mark in beginnings}))
 
     def may_mention(data: bytes) -> bool:
         # The endings first: a regular expression that begins with `_` reads 4 KB in 4 µs, the beginnings take 100 µs.
-        return endings.search(data) is not None and any(beginning in data for beginning in beginnings)
+        if endings.search(data) is not None and any(beginning in data for beginning in beginnings):
+            return True
+        small = data.lower()
+        return any(ending in small for ending in _SMALL_ENDINGS) and any(channel in small for channel in channels)
 
     return may_mention
 

@@ -1,0 +1,49 @@
+"""Values beside the name of a channel's credential, in the ways of all languages and files."""
+
+from __future__ import annotations
+
+import pytest
+
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.mentions import code_filter, mentions_in_code
+
+CATALOG = load_catalog()
+MAY_MENTION = code_filter(CATALOG)
+VALUE = "CANARYa1b2C3d4e5F6g7"
+NAME = "MATTERMOST_TOKEN"
+
+
+@pytest.mark.parametrize("line", [
+    "export NAME=VALUE", "export A=1 NAME=VALUE B=2", "export NAME=VALUE;export X=1", "NAME=VALUE&&export X=2",
+    "env NAME=VALUE command", "docker run -e NAME=VALUE image", 'Environment="NAME=VALUE"', 'NAME="${NAME:-VALUE}"',
+    "set -x NAME VALUE", 'set -gx NAME "VALUE"', "set -x -g NAME VALUE", "setenv NAME VALUE", "ENV NAME VALUE",
+    "setx NAME VALUE", "set NAME=VALUE", 'set "NAME=VALUE"', '$env:NAME = "VALUE"',
+    '[Environment]::SetEnvironmentVariable("NAME", "VALUE", "User")',
+    '{"NAME": "VALUE"}', r'"{\"NAME\": \"VALUE\"}"', "NAME: VALUE", "  NAME : 'VALUE'",
+    "NAME := VALUE", "NAME => 'VALUE'",
+    "- name: NAME\n  value: VALUE", '{"name": "NAME", "value": "VALUE"}', '<env name="NAME" value="VALUE"/>',
+    "<key>NAME</key>\n  <string>VALUE</string>",
+    'os.environ["NAME"] = "VALUE"', 'os.environ.setdefault("NAME", "VALUE")', "os.putenv('NAME','VALUE')",
+    'process.env.NAME = "VALUE"', '$NAME = "VALUE";', 'define("NAME", "VALUE");', 'putenv("NAME=VALUE")',
+    "\u200bNAME=VALUE", "NAME\u200b=\u200bVALUE", "\ufeffNAME=VALUE", "NAME\u3000=\u3000VALUE",
+    "NAME\uff1dVALUE", "NAME\uff1aVALUE",
+    "WORK_NAME=VALUE", "NAME_OLD=VALUE", "MY_NAME_2: VALUE",
+    "mattermost_token=VALUE", "mattermost-token: VALUE", 'mattermostToken: "VALUE"', "Mattermost_Token = VALUE",
+    "--mattermost-token VALUE", "--mattermost-token=VALUE", 'let mattermost_token = "VALUE";',
+    "| NAME | VALUE |", "**NAME**: `VALUE`", "`NAME`: `VALUE`", "NAME\tVALUE",
+])  # fmt: skip
+def test_value_beside_a_name_is_found(line: str) -> None:
+    text = line.replace("NAME", NAME).replace("VALUE", VALUE)
+    assert {(mention.fact.name, mention.value) for mention in mentions_in_code(text, CATALOG)} == {(NAME, VALUE)}
+    assert MAY_MENTION(text.encode())
+
+
+@pytest.mark.parametrize("line", [
+    "mattermost_token = get_token_2(config)", "NAME: str = None", "mattermost_token=settings.token2",
+    "mattermostToken: string;", '"NAME", "a description of it"', 'token = os.environ["NAME"]', "NAME=$OTHER",
+    "mattermost_token = args.mattermost_token or load_token1()", "slack_bot_token: Optional[str] = None",
+    "self.mattermost_token = config2.mattermost_token", "NAME=your_mattermost_token_1", "NAME=<removed: NAME>",
+    "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
+])  # fmt: skip
+def test_other_text_is_no_value(line: str) -> None:
+    assert list(mentions_in_code(line.replace("NAME", NAME), CATALOG)) == []
