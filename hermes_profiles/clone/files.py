@@ -17,7 +17,7 @@ from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_b
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.spellings import as_text
-from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts
+from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.scanner import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
@@ -174,7 +174,7 @@ class FileCopier:
     def _leave_value(self, path: str, why: str, name: str) -> None:
         """Leave a file that cannot be redacted, with all that makes no sense without it."""
         if not self._leave_repository(path, name):
-            self._leave(path, f"{why}, and it holds the value of {name}")
+            self._leave(path, f"{why}, and it holds {what_it_is(name)}")
             self._databases.update((other, path) for other in parts_of_database(path))
 
     def _leave_repository(self, path: str, name: str) -> bool:
@@ -192,7 +192,8 @@ class FileCopier:
         values = self._values
         if self._known is not None and may_have_form(content):
             by_form = values_by_form(as_text(content), self._known)
-            values = values.joined(ValueIndex(by_form)) if by_form else values
+            new = {kind: [each for each in found if each not in values.values] for kind, found in by_form.items()}
+            values = values.joined(ValueIndex(new)) if any(new.values()) else values
         if self._may_mention is None or not self._may_mention(content):
             return values
         parts: dict[str, list[str]] = {}

@@ -54,6 +54,11 @@ def placeholder(name: str) -> str:
     return f"<removed: {name}>"
 
 
+def what_it_is(name: str) -> str:
+    """Return a removed value in words: the value of a key, or a credential that was known by its form."""
+    return f"a {name}" if " " in name else f"the value of {name}"
+
+
 def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setting: bool = False) -> tuple[str, ...]:
     """Return the strings worth searching for: the value, the items of a list, the secrets of a URL or a JSON text.
 

@@ -72,6 +72,8 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
 
 def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the report of `create` and `clone`: what was made, what stayed behind and why, what to do next."""
+    from hermes_profiles.credentials.value_index import what_it_is
+
     verb = "would be made" if data["dry_run"] else "made"
     origin = f" from {data['source']}" if data["source"] else ""
     yield f"{data['profile']}: {verb}{origin} at {data['path']}"
@@ -88,7 +90,7 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield from _grouped(files["left_behind"])
     if files["redacted"]:
         yield f"  taken out of the text of {_count({row['path'] for row in files['redacted']}, 'file')}:"
-        yield from _columns([(f"{row['path']}:{row['line']}", _what(row["name"])) for row in files["redacted"]])
+        yield from _columns([(f"{row['path']}:{row['line']}", what_it_is(row["name"])) for row in files["redacted"]])
     if files["named"]:
         yield f"  copied as it is, look at {_count({row['path'] for row in files['named']}, 'file')} yourself:"
         yield from _columns([(_place(row), row["kind"]) for row in files["named"]])
@@ -117,11 +119,6 @@ def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
         groups.setdefault(row["reason"], []).append(row["path"])
     for reason, paths in groups.items():
         yield f"    {first_names(paths, _NAMED)}: {reason}"
-
-
-def _what(name: str) -> str:
-    """Return what was taken out: the value of a key, or a credential that was known by its form."""
-    return f"a {name}" if " " in name else f"the value of {name}"
 
 
 def _place(row: Mapping[str, Any]) -> str:
