@@ -17,13 +17,19 @@ class CommandEntry(NamedTuple):
 
 
 class CliProgram(NamedTuple):
-    """A program: its commands in the order of the help; `hidden` are called by services and in no help."""
+    """A program: its commands in the order of the help; `hidden` are called by services and in no help.
+
+    `aliases`: short names of other tools, in no help; `synonyms`: names that other tools have for a command. They are
+    not run, because some other tool means something else by them; the error names the command.
+    """
 
     name: str
     summary: str
     commands: Mapping[str, CommandEntry]
     hidden: Mapping[str, CommandEntry]
     epilog: str
+    aliases: Mapping[str, str] = {}
+    synonyms: Mapping[str, str] = {}
 
     def place(self, name: str) -> str | None:
         """Return `module:function` of a command, hidden ones included; None for an unknown name."""
@@ -85,6 +91,21 @@ _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "prestart": CommandEntry("gateway.prestart:prestart", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
+_PROFILE_SYNONYMS: Mapping[str, str] = {
+    "remove": "delete", "del": "delete", "destroy": "delete", "add": "create", "new": "create", "init": "create",
+    "copy": "clone", "cp": "clone", "duplicate": "clone", "mv": "rename", "move": "rename", "info": "show",
+    "describe": "show", "view": "show", "inspect": "show", "get": "show", "switch": "use", "activate": "use",
+    "select": "use", "fix": "repair", "check": "doctor", "health": "doctor", "status": "doctor", "revert": "undo",
+    "rollback": "undo", "recover": "restore", "undelete": "restore", "set": "config", "settings": "config",
+    "compare": "diff", "login": "connect", "setup": "connect", "channels": "catalog", "why": "explain",
+}  # fmt: skip
+_GATEWAY_SYNONYMS: Mapping[str, str] = {
+    "run": "start", "launch": "start", "kill": "stop", "halt": "stop", "shutdown": "stop", "reload": "restart",
+    "bounce": "restart", "log": "logs", "tail": "logs", "journal": "logs", "add": "install", "remove": "uninstall",
+    "rm": "uninstall", "delete": "uninstall", "show": "status", "health": "status", "top": "status", "watch": "status",
+    "info": "status", "on": "enable", "off": "disable", "groups": "group", "cat": "print", "render": "print",
+    "update-check": "upgrade-check", "reset-failed": "reset",
+}  # fmt: skip
 
 HERMES_PROFILES = CliProgram(
     "hermes-profiles",
@@ -102,6 +123,8 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager,
 5 not found, 6 refused for safety, 130 interrupted.
 
 See also: `hermes-gateways --help` (start, stop and watch all gateways)""",
+    {"ls": "list", "rm": "delete"},
+    _PROFILE_SYNONYMS,
 )
 HERMES_GATEWAYS = CliProgram(
     "hermes-gateways",
@@ -119,4 +142,6 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a gateway is down,
 4 no service manager, 5 not found, 6 refused for safety, 130 interrupted.
 
 See also: `hermes-profiles --help` (create, clone and repair profiles)""",
+    {"ls": "list", "ps": "status", "up": "start", "down": "stop"},
+    _GATEWAY_SYNONYMS,
 )

@@ -96,6 +96,7 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     path = context.command_path if (context := getattr(error, "ctx", None)) is not None else program.name
     command = tuple(path.split()[1:])
     text = error.format_message().strip().rstrip(".")
+    called = next((word for word in given if not word.startswith("-")), "")
     hint = f"see `{path} --help`"
     if text.lower() == "missing command":
         if context is not None and "--json" not in given:
@@ -107,6 +108,11 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
             text = "no command given"
         elif not command and any(word in program.commands for word in given):
             text, hint = f"{error.option_name} is before the command", f"put it after the command; {hint}"
+    elif not command and called in program.synonyms:
+        name = program.synonyms[called]
+        text, hint = f"no command {called!r}: it is called `{name}`", f"see `{program.name} {name} --help`"
+    elif context is not None and command:
+        hint = f"{context.get_usage().replace('Usage:', 'usage:')}; {hint}"
     problem = Problem("usage", text[:1].lower() + text[1:], command[0] if command else None, hint)
     return _deliver(Result(command, errors=[problem], exit_code=ExitCode.USAGE), given)
 

@@ -22,14 +22,16 @@ def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     if not arguments:
         output.note("\n".join(help_lines(program)))
         raise SystemExit(int(ExitCode.USAGE))
+    if arguments[0] == "help":
+        arguments = (*arguments[1:], HELP[-1])
     if arguments[0] in HELP:
         lines = tuple(help_lines(program))
-    elif arguments[0] == "--version":
+    elif arguments[0] in ("--version", "version"):
         lines = (f"{program.name} {__version__}",)
     else:
         from . import app
 
-        app.main(program, arguments)
+        app.main(program, (program.aliases.get(arguments[0], arguments[0]), *arguments[1:]))
     raise SystemExit(output.deliver(Result(()), as_json=False, lines=lines))
 
 

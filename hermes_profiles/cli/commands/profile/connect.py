@@ -48,10 +48,10 @@ Start = Annotated[
 @command(
     "connect",
     examples=(
-        "hermes-profiles connect kid telegram",
-        "hermes-profiles connect kid telegram --allow 123456789 --start < token.txt",
+        "hermes-profiles connect work telegram",
+        "hermes-profiles connect work telegram --allow 123456789 --start < token.txt",
         "hermes-profiles connect work slack --no-start < slack.env",
-        "hermes-profiles connect kid telegram --dry-run < token.txt",
+        "hermes-profiles connect work telegram --dry-run < token.txt",
     ),
     manager=True,
 )
