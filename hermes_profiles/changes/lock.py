@@ -79,6 +79,24 @@ def acquire_lock(path: Path, *, wait: float) -> int | None:
         return None
 
 
+def acquire_folder_lock(folder: Path, *, wait: float) -> int | None:
+    """Return a descriptor that holds a lock of an existing folder itself; no file is created.
+
+    Returns None when another process still holds the lock after `wait` seconds. Raises Failed; `errno` of its cause is
+    EBADF where a file system locks files alone (NFS).
+    """
+    with translated_errors():
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if _wait_for_lock(fd, str(folder), wait):
+                return fd
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+        return None
+
+
 def write_pid(fd: int, path: Path) -> None:
     """Write our pid into a lock that this process holds, for messages. Raises Failed."""
     with translated_errors():

@@ -89,6 +89,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
 }
 _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "prestart": CommandEntry("gateway.prestart:prestart", "", ""),
+    "finish-restart": CommandEntry("gateway.finish_restart:finish_restart_command", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
 _PROFILE_SYNONYMS: Mapping[str, str] = {

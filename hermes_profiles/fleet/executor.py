@@ -348,5 +348,5 @@ def _why_nothing_runs(gateway: Gateway, job: GatewayJob) -> str:
 
 def _interrupted(job: GatewayJob) -> str:
     if job.phase is JobPhase.WAITING:
-        return "stopped, and not started again" if job.was_stopped else "not begun"
+        return "stopped; a process in the background starts it again" if job.was_stopped else "not begun"
     return f"was {job.phase}; it may still come to an end"

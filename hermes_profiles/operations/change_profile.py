@@ -24,6 +24,7 @@ from . import team_warnings
 from .apply import ChangeResult, carry_out
 from .context import Session
 from .fleet_context import FleetSession
+from .fleet_exclusive import exclusively
 from .profile_services import ProfileRemoval, ProfileRename, unserved_warning
 from .profile_warnings import no_alias_warning, script_warnings, sticky_warning
 
@@ -63,6 +64,7 @@ def use_profile(session: Session, profile: str, *, dry_run: bool = False) -> Pro
     return ProfileChange(name, home, change, tuple(warnings), before=before)
 
 
+@exclusively
 def rename_profile(session: FleetSession, old: str, new: str, *, dry_run: bool = False) -> ProfileChange:
     """Rename a profile, with its alias, its services and the links of others to it."""
     source, target = check_existing_name(old), check_new_name(new)
@@ -95,6 +97,7 @@ def rename_profile(session: FleetSession, old: str, new: str, *, dry_run: bool =
     )
 
 
+@exclusively
 def delete_profile(
     session: FleetSession, profile: str, *, dry_run: bool = False, confirm: ConfirmDelete | None = None
 ) -> ProfileChange:
@@ -133,6 +136,7 @@ def delete_profile(
     )
 
 
+@exclusively
 def restore_profile(
     session: FleetSession, entry_name: str, name: str | None = None, *, dry_run: bool = False
 ) -> ProfileChange:

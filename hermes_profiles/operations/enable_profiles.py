@@ -19,6 +19,7 @@ from hermes_profiles.multiplex import saved_state
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
 from .fleet_context import FleetSession
+from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result
 from .run_fleet import SETTLE, FleetRequest, run_fleet
 
@@ -38,6 +39,7 @@ class EnableResult(NamedTuple):
     stop_failed: bool = False
 
 
+@exclusively
 def enable_profiles(
     session: FleetSession, names: Sequence[str], *, enabled: bool, stop: bool = False, dry_run: bool = False
 ) -> EnableResult:

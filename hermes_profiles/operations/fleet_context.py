@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +49,35 @@ class FleetSession(Session):
             on_progress=self.on_progress,
             manager_option=manager or self.manager_option,
         )
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the fleet lock of a root; the profiles that were read before it waited are read again.
+
+        Without a root there is nothing to lock. Raises Refused(code="busy") when another command does not end.
+        """
+        from hermes_profiles.fleet.fleet_lock import FleetLock
+
+        from .events import Event
+
+        if not self.layout.root.is_dir():
+            yield
+            return
+
+        def waits(holder: str) -> None:
+            text = f"{holder} works on these gateways: waiting for it"
+            hint = "press Ctrl-C to give up; nothing is changed so far"
+            self.on_progress(Event({}, Problem("waiting", text, None, hint)))
+
+        with FleetLock(self.layout, processes_of(sys.platform), on_wait=waits) as lock:
+            if lock.waited:
+                self.forget_profiles()
+            yield
+
+    def forget_profiles(self) -> None:
+        """Read the profiles of the root again when they are next asked for: another command may have changed them."""
+        for name in ("existing", "meta"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def existing(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
+from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
 from .run_fleet import (
     SETTLE,
@@ -86,6 +87,13 @@ class SystemUnits(NamedTuple):
 
 def install(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
     """Write the services of the selected profiles, load them, and with `start` start them."""
+    if request.dry_run:
+        return _install(session, request, selection)
+    with session.exclusive():
+        return _install(session, request, selection)
+
+
+def _install(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
     installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
     session.recover(dry_run=request.dry_run)
     manager = session.require_manager()
@@ -126,6 +134,7 @@ def stage(session: FleetSession, request: InstallRequest, selection: Selection) 
     )
 
 
+@exclusively
 def uninstall(
     session: FleetSession,
     names: Sequence[str],

@@ -18,6 +18,7 @@ from hermes_profiles.teams.remove import RemovalPlan, plan_keep_members, plan_tr
 
 from .apply import ChangeResult, carry_out
 from .fleet_context import FleetSession
+from .fleet_exclusive import exclusively
 from .profile_services import ProfileRemoval
 from .profile_warnings import script_warnings, sticky_warning
 from .team_warnings import check_may_go
@@ -48,6 +49,7 @@ class RemovedMembers(NamedTuple):
 ConfirmRemoval = Callable[[TeamRemoval], bool]
 
 
+@exclusively
 def remove_members(
     session: FleetSession,
     names: Sequence[str],

@@ -86,15 +86,24 @@ class RepairRun:
         self._warnings: list[Problem] = []
         self._errors: list[Problem] = []
         self._claimed: frozenset[int] | None = None
-        self._managed = self._read_managed()
-        self._gateways = self._observe()
+        self._managed = NOTHING_MANAGED
+        self._gateways: Mapping[str, Gateway] = {}
 
     def run(self, *, dry_run: bool = False, confirm: ConfirmRepair | None = None) -> RepairResult:
         """Repair the root and return what was shared, what was changed and what is left.
 
-        `confirm` gets the planned repair first. Raises Refused when it returns False.
+        `confirm` gets the planned repair first. Raises Refused when it returns False. It plans and changes under the
+        fleet lock: a gateway that starts in between could take what a profile is about to lose.
         """
+        if dry_run:
+            return self._run(dry_run=True, confirm=None)
+        with self._session.exclusive():
+            return self._run(dry_run=False, confirm=confirm)
+
+    def _run(self, *, dry_run: bool, confirm: ConfirmRepair | None) -> RepairResult:
         session = self._session
+        self._managed = self._read_managed()
+        self._gateways = self._observe()
         repair = self._plan()
         removals = {name: removal for name, removal in self._removals(repair.wishes).items() if removal.steps}
         steps: tuple[Step, ...] = tuple(step for removal in removals.values() for step in removal.steps)

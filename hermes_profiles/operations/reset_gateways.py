@@ -11,10 +11,12 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.model.errors import NotFound
 
 from .fleet_context import FleetSession
+from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result
 from .run_fleet import SETTLE, FleetRequest, run_fleet
 
 
+@exclusively
 def reset_gateways(
     session: FleetSession, selection: Selection, *, settle: float = SETTLE, dry_run: bool = False
 ) -> FleetResult:

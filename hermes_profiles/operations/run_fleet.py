@@ -14,6 +14,7 @@ from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
+from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.gateways.hermes_files import pid_record
@@ -25,6 +26,7 @@ from hermes_profiles.services.manager import Manager
 
 from .events import Event
 from .fleet_context import FleetSession
+from .fleet_exclusive import surviving_restart
 from .fleet_result import FleetResult, fleet_result
 from .run_members import MemberRun, planned_members
 
@@ -54,7 +56,7 @@ class FleetRequest(NamedTuple):
 
     `owners`: the profiles that keep a channel which several hold; `force`: do it although it would be refused for
     safety; `start_stopped` and `only_old_code`: which gateways a restart includes; `confirm`: is asked before a stop or
-    restart that takes other profiles along (None: not asked).
+    restart that takes other profiles along (None: not asked); `include_disabled`: disabled profiles are also started.
     """
 
     verb: Verb
@@ -67,14 +69,49 @@ class FleetRequest(NamedTuple):
     start_stopped: bool = False
     only_old_code: bool = False
     confirm: ConfirmWhole | None = None
+    include_disabled: bool = False
 
 
 def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection) -> FleetResult:
     """Start, stop or restart the selected gateways and return the outcomes.
 
-    Reports to the session's `on_progress` and `on_outcome`. Raises what refuses the request as a whole.
+    Reports to the session's `on_progress` and `on_outcome`. Everything is planned and done under the fleet lock, except
+    a dry run. A restart that another command could not complete is completed first; a stop drops it for its profiles.
+    Raises what refuses the request as a whole.
     """
-    return _FleetRun(session, request).run(selection)
+    if request.dry_run:
+        return _FleetRun(session, request).run(selection)
+    with session.exclusive():
+        names = tuple(name for name in selection.profiles if name in session.existing)
+        if request.verb is Verb.STOP:
+            without_profiles(session.layout, names)
+            warnings: tuple[Problem, ...] = ()
+        else:
+            warnings = finish_restart(session)
+        done = _FleetRun(session, request).run(selection._replace(profiles=names))
+        return done._replace(warnings=(*warnings, *done.warnings))
+
+
+def finish_restart(session: FleetSession) -> tuple[Problem, ...]:
+    """Start the gateways that a killed restart left stopped; returns a warning that names them.
+
+    Profiles that are gone or have no service any more are passed over.
+    """
+    with session.exclusive():
+        record = unfinished_restart(session.layout)
+        if record is None:
+            return ()
+        names = tuple(name for name in record.profiles if name in session.existing)
+        request = FleetRequest(Verb.START, owners=record.owners, on_conflict=record.on_conflict, include_disabled=True)
+        known = [name for name in record.owners if name in session.existing]
+        run = _FleetRun(session, request._replace(owners=tuple(known)))
+        started = run.run(Selection(names, named=False)).outcomes if names else ()
+        forget_restart(session.layout)
+    up = [each.profile for each in started if each.outcome is OutcomeKind.STARTED]
+    if not up:
+        return ()
+    text = f"process {record.pid} was ended in the middle of a restart: started {', '.join(up)} again"
+    return (Problem("restart-finished", text, up[0]),)
 
 
 class _FleetRun:
@@ -99,7 +136,7 @@ class _FleetRun:
             request.verb,
             selection,
             launch.with_topology(gateways),
-            disabled=session.disabled,
+            disabled=() if request.include_disabled else session.disabled,
             ancestors=ancestors(),
             force=request.force,
             start_stopped=request.start_stopped,
@@ -134,7 +171,7 @@ class _FleetRun:
             members.before(plan, off=session.disabled)
         backend = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, report)
         executor = FleetExecutor(request.verb, backend, options, session.on_outcome)
-        done = list(executor.run(plan.driven, gateways))
+        done = self._executed(executor, plan.driven, gateways)
         launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
         if members is None:
             return done
@@ -142,6 +179,19 @@ class _FleetRun:
             session.on_outcome(outcome)
             done.append(outcome)
         return [members.with_served(outcome) for outcome in done]
+
+    def _executed(
+        self, executor: FleetExecutor, driven: Sequence[str], gateways: Mapping[str, Gateway]
+    ) -> list[Outcome]:
+        """Run the executor; a restart is recorded first, so that its gateways run again however this process ends."""
+        request = self._request
+        if request.verb is not Verb.RESTART or not driven:
+            return list(executor.run(driven, gateways))
+        with surviving_restart(self._session, driven, owners=request.owners, on_conflict=request.on_conflict) as other:
+            done = list(executor.run(driven, gateways))
+            if not any(each.outcome is OutcomeKind.INTERRUPTED for each in done):
+                other.dismiss()
+        return done
 
     def _of_one_gateway(self, launch: StartGuard, plan: Sorted, selection: Selection) -> list[Problem]:
         """Return warnings about the one gateway. Raises Refused where the user does not want to touch all it serves."""

@@ -236,7 +236,7 @@ class RunMode:
             return self._unchanged()
         if self._dry_run:
             return self._planned_multiplex(enable, gateways)
-        with saved_state.switch_lock(layout):
+        with self._session.exclusive(), saved_state.switch_lock(layout):
             done = self._switch(lambda switch: switch.enable(self._write, self._check_again))
         return self._result(done)._replace(enable=enable)
 
@@ -245,7 +245,7 @@ class RunMode:
         self._check(_blocking_gateways(gateways))
         if self._dry_run:
             return RunModeResult(MULTIPLEX, changed=True, dry_run=True, warnings=self._warnings())
-        with saved_state.switch_lock(self._session.layout):
+        with self._session.exclusive(), saved_state.switch_lock(self._session.layout):
             done = self._switcher(StandaloneSwitch).take_back(record)
         if self._is_undo or not any(was.up for name, was in record.apart.items() if name != DEFAULT):
             return self._result(done)
@@ -345,7 +345,7 @@ class RunMode:
         self._check([*_blocking_gateways(gateways), *self._unserved(bare)])
         if self._dry_run:
             return self._planned_processes(bare)
-        with saved_state.switch_lock(layout):
+        with self._session.exclusive(), saved_state.switch_lock(layout):
             done = self._switch(lambda switch: switch.disable(record, self._write))
         if self._install and bare:
             done = done._replace(outcomes=(*done.outcomes, *self._installed(bare)))
@@ -385,7 +385,7 @@ class RunMode:
                 PROCESSES, changed=True, dry_run=True, starts=starts, installs=installs, plan=plan,
                 warnings=self._warnings(), standalone=tuple(names),
             )  # fmt: skip
-        with saved_state.switch_lock(layout):
+        with self._session.exclusive(), saved_state.switch_lock(layout):
             done = self._switcher(StandaloneSwitch).separate(wanted, self._write)
         return self._result(done)._replace(standalone=tuple(names))
 

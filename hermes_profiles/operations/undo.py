@@ -29,6 +29,7 @@ from hermes_profiles.services.naming import drop_in
 from .apply import ChangeResult
 from .context import Session
 from .fleet_context import FleetSession, other_managers
+from .fleet_exclusive import exclusively
 from .profile_identity import move_rows, purge_rows
 from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
 
@@ -59,6 +60,7 @@ def list_changes(session: Session) -> ChangeList:
     return ChangeList(tuple(entries), tuple(problems))
 
 
+@exclusively
 def undo_change(
     session: FleetSession, change: str | None = None, *, dry_run: bool = False
 ) -> UndoResult | RunModeResult:

@@ -38,7 +38,7 @@ from .client import (
 from .render import Delays, inherited_of, log_of, render_daemon, render_program
 
 _A_PLACE = "run the command again after `mkdir -p -m 700 ~/.cache/run && export XDG_RUNTIME_DIR=~/.cache/run`"
-_DAEMON = "hermes_profiles.services.supervisor.daemon"
+_DAEMON = "hermes_profiles.services.managers.supervisor_daemon"
 _START_SECONDS = 30.0
 _ANSWER_SECONDS = 10.0  # for a daemon that starts or ends
 _POLL = 0.05

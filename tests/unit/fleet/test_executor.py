@@ -504,7 +504,7 @@ def test_ctrl_c_at_any_moment_leaves_an_outcome_for_every_profile(
             touched = {of_verb for of_verb, of in world.made("announce", "stop", "start", "term", "kill") if name in of}
             if each.detail == "not begun":
                 assert not touched, each
-            elif each.detail == "stopped, and not started again":
+            elif each.detail == "stopped; a process in the background starts it again":
                 assert world.is_down(name) and "start" not in touched
             else:
                 assert each.detail in (

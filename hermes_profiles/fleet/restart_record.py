@@ -1,0 +1,69 @@
+"""The record of a restart in progress: the gateways that must run again, however the command ends.
+
+A restart stops a gateway and then starts it. When the command is killed in between, the next command on the fleet, or
+a process that waits for that end (`services/successor.py`), starts the gateways in the record.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import NamedTuple
+
+from hermes_profiles.changes.state_files import remove_state_file, write_state_file
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.regular_file import read_regular
+
+_FILE = "restart.json"
+_LARGEST = 4 * 1024 * 1024
+
+
+class RestartRecord(NamedTuple):
+    """The profiles of a restart, the process that restarts them, and the options of their start.
+
+    `begun_at`: epoch seconds.
+    """
+
+    profiles: tuple[str, ...]
+    pid: int
+    begun_at: float
+    owners: tuple[str, ...] = ()
+    on_conflict: str = "mask"
+
+
+def note_restart(
+    layout: Layout, profiles: tuple[str, ...], *, owners: tuple[str, ...] = (), on_conflict: str = "mask"
+) -> None:
+    """Record a restart before its first stop. Raises Failed: then nothing may be stopped."""
+    record = RestartRecord(profiles, os.getpid(), time.time(), owners, on_conflict)
+    write_state_file(layout.state / _FILE, json.dumps(record._asdict()).encode(), 0o600)
+
+
+def unfinished_restart(layout: Layout) -> RestartRecord | None:
+    """Return the recorded restart, None without one; a caller with the fleet lock knows that its process is gone."""
+    try:
+        data = json.loads(read_regular(layout.state / _FILE, _LARGEST))
+        names = tuple(str(name) for name in data["profiles"])
+        owners = tuple(str(name) for name in data["owners"])
+        return RestartRecord(names, int(data["pid"]), float(data["begun_at"]), owners, str(data["on_conflict"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def without_profiles(layout: Layout, profiles: tuple[str, ...]) -> None:
+    """Remove profiles from the record: they are to stay stopped. An empty record is removed."""
+    record = unfinished_restart(layout)
+    if record is None:
+        return
+    rest = tuple(name for name in record.profiles if name not in profiles)
+    if not rest:
+        forget_restart(layout)
+    elif rest != record.profiles:
+        content = json.dumps(record._replace(profiles=rest)._asdict()).encode()
+        write_state_file(layout.state / _FILE, content, 0o600)
+
+
+def forget_restart(layout: Layout) -> None:
+    """Remove the record: the restart has ended. Raises Failed."""
+    remove_state_file(layout.state / _FILE)
