@@ -290,7 +290,9 @@ def _is_managed(gateway: Gateway) -> bool:
     service = gateway.service
     if service is None:
         return False
-    return service.waiting or service.queued or service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
+    # A manager that ended without stopping it still lists it as one that is to run.
+    has_job = service.waiting or service.queued or bool(service.lost)
+    return has_job or service.activity in (Activity.ACTIVE, Activity.ACTIVATING)
 
 
 def _is_ending(gateway: Gateway) -> bool:

@@ -98,10 +98,16 @@ def sort_out(
     off, above = set(disabled), set(ancestors)
     members = one.members if one is not None else frozenset()
     own = Selection(tuple(name for name in selection.profiles if name not in members), selection.named)
+    lost = {name for name, gateway in gateways.items() if gateway.service is not None and gateway.service.lost}
     if one is None or own.profiles:
         _require_services(verb, own, gateways)
     driven, outcomes = [], []
     for profile in own.profiles:
+        if verb is Verb.START and lost and not own.named and _was_stopped(gateways[profile]):
+            hint = f"start it with `hermes-gateways start {profile}`"
+            detail = "it did not run when supervisord ended"
+            outcomes.append(Outcome(profile, OutcomeKind.SKIPPED, detail, hint=hint))
+            continue
         outcome = _of_another_root(verb, gateways[profile], one, force=force) or _known_outcome(
             verb,
             gateways[profile],
@@ -183,6 +189,14 @@ def _known_refusal(server: Gateway, one: OneGateway) -> Outcome | None:
         return None
     detail = f"{one.title} would serve it: {server.detail}"
     return Outcome(server.profile, OutcomeKind.REFUSED, detail, server.pid, hint="nothing is signalled on a guess")
+
+
+def _was_stopped(gateway: Gateway) -> bool:
+    """Return whether a gateway with a service does not run, and was not to run when its manager ended."""
+    service = gateway.service
+    if service is None or not service.installed or service.lost or gateway.process is not None:
+        return False
+    return service.activity is Activity.INACTIVE and not service.queued and not service.waiting
 
 
 def _of_another_root(verb: Verb, gateway: Gateway, one: OneGateway | None, *, force: bool) -> Outcome | None:
@@ -313,7 +327,7 @@ def _restart_outcome(gateway: Gateway, *, start_stopped: bool) -> Outcome | None
             gateway.pid,
             hint=f"install one with `hermes-gateways install {gateway.profile}`, then restart",
         )
-    if is_up:
+    if is_up or (has_service and gateway.service is not None and gateway.service.lost):
         return None
     if not start_stopped:
         return Outcome(gateway.profile, OutcomeKind.SKIPPED, "not running", hint="`--start-stopped` starts it")

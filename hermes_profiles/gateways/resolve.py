@@ -268,6 +268,8 @@ def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
         return None
     if service.queued and service.activity in (Activity.INACTIVE, Activity.FAILED):
         return GatewayState.STARTING, "queued in its manager"
+    if service.lost and service.activity is Activity.INACTIVE:
+        return GatewayState.FAILED, f"{service.lost}; start it with `hermes-gateways start {facts.profile}`"
     loops = (service.restarts or 0) >= CRASH_LOOP
     if service.waiting:
         return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)

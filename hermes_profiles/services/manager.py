@@ -55,7 +55,8 @@ class ServiceStatus(NamedTuple):
     has revived it since its last explicit start; `last_exit`: exit code of the last end, negative for a signal;
     `since`: epoch seconds of the last change of activity; `reason`: the manager's term for a failure
     ("exit-code", "start-limit-hit", …); `stale_definition`: the file changed and was not read again;
-    `home`: the HERMES_HOME the loaded definition sets; `scope`: "user" or "system".
+    `home`: the HERMES_HOME the loaded definition sets; `scope`: "user" or "system"; `lost`: why a service does not run
+    that was to run, "" for any other: its manager ended without stopping it.
     """
 
     installed: bool
@@ -71,6 +72,7 @@ class ServiceStatus(NamedTuple):
     stale_definition: bool = False
     home: str | None = None
     scope: str = "user"
+    lost: str = ""
 
 
 class Manager(Protocol):

@@ -169,6 +169,8 @@ def _supervised(facts: Facts) -> Iterator[tuple[ProfileFacts, Gateway, ServiceSt
 
 def _cause(service: ServiceStatus) -> str:
     """Return why the gateway of a service ended last, "" when unknown."""
+    if service.lost:
+        return service.lost
     return _REASONS.get(service.reason) or (exit_meaning(service.last_exit) if service.last_exit else "")
 
 
@@ -180,6 +182,8 @@ def _last(service: ServiceStatus) -> str:
 def _remedy(name: str, service: ServiceStatus, text: str, command: str) -> Fix:
     if service.reason == MASKED:
         return unmasked(name)
+    if service.lost:
+        return Fix("start it again", f"hermes-gateways start {name}")
     known = _REMEDIES.get(service.last_exit or 0)
     if known is not None and (service.last_exit in _HOPELESS or service.last_exit == 75):
         text, command = known

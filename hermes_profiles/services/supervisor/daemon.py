@@ -1,7 +1,7 @@
 """The daemon: supervisord's loop with our own processes, state file and calls.
 
 `python -m hermes_profiles.services.supervisor.daemon -c CONF`; it opens no port, only a socket file. Programs that
-were to run when the last daemon ended start with the next one, unless they are disabled.
+were to run when the last daemon ended are remembered, and started by a command only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from hermes_profiles.changes.lock import acquire_lock, write_pid
 from hermes_profiles.changes.state_files import own_folder, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError
 
-from .client import DESIRED, DISABLED, LOCK, PROGRAMS, SOCKET, file_state, names_in
+from .client import DESIRED, LOCK, PROGRAMS, SOCKET, file_state, names_in
 from .process import GatewayConfig, SupervisedGateway
 from .render import Delays
 
@@ -188,7 +187,7 @@ class GatewayOptions(ServerOptions):  # type: ignore[misc]
 
 
 class GatewayDaemon(Supervisor):  # type: ignore[misc]
-    """supervisord that starts the desired programs again, and stops all gateways at once when it ends."""
+    """supervisord that remembers the desired programs, and stops all gateways at once when it ends."""
 
     def gateways(self) -> Iterator[SupervisedGateway]:
         """Yield the processes; each is in a group of its own."""
@@ -201,14 +200,9 @@ class GatewayDaemon(Supervisor):  # type: ignore[misc]
         return None if group is None else group.processes.get(name)
 
     def runforever(self) -> None:
-        """Queue the desired programs that are not disabled, then run supervisord's loop."""
-        folder = Path(self.options.here)
-        write_pid(self.options.held, folder / LOCK)
+        """Load the desired programs of the last daemon, without starting one, then run supervisord's loop."""
+        write_pid(self.options.held, Path(self.options.here) / LOCK)
         self.options.load_desired()
-        wanted = self.options.desired - names_in(folder / DISABLED)
-        for gateway in self.gateways():
-            if gateway.config.name in wanted:
-                gateway.queued, gateway.due = True, time.monotonic() + gateway.config.boot_delay
         super().runforever()
 
     def ordered_stop_groups_phase_1(self) -> None:

@@ -1,7 +1,8 @@
 """The bundled manager: supervisord, one daemon for each root, started when it is first needed.
 
-For machines without systemd and launchd (containers, WSL without systemd, CI). "Enabled" means here: starts together
-with the daemon, if it ran when the last daemon ended. No service is enabled before a command enables it.
+For machines without systemd and launchd (containers, WSL without systemd, CI). A daemon starts no gateway by itself: a
+command for one profile may start the daemon, and must not start the others. A start of the whole fleet starts what ran
+when the last daemon ended. No service is enabled before a command enables it.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ _OF_ANOTHER_MANAGER = (
     "MEMORY_PRESSURE_*",
     "XPC_*",
 )
+_DAEMON_ENDED = "supervisord, which ran it, no longer runs"
+_NOT_STARTED_SINCE = "supervisord ended while it ran, and was started again without it"
 _ACTIVITIES = {
     "STARTING": Activity.ACTIVE,
     "RUNNING": Activity.ACTIVE,
@@ -91,8 +94,10 @@ class SupervisorManager(Manager):
 
     def query(self, services: Sequence[Service]) -> Mapping[str, ServiceStatus]:
         """Return profile → status, from one call; the daemon is never started for it."""
-        status = self._status() or {}
+        answer = self._status()
+        status = answer or {}
         disabled = names_in(self._folder / DISABLED)
+        desired = names_in(self._folder / DESIRED) if answer is None else set()
         programs, broken = status.get("programs", {}), status.get("broken", {})
         return {
             service.profile: _status_of(
@@ -100,6 +105,7 @@ class SupervisorManager(Manager):
                 broken.get(service.name.unit, ""),
                 installed=os.path.lexists(service.path),
                 enabled=service.name.unit not in disabled,
+                lost=_DAEMON_ENDED if service.name.unit in desired else "",
             )
             for service in services
         }
@@ -306,10 +312,13 @@ class SupervisorManager(Manager):
         return True
 
 
-def _status_of(program: Mapping[str, Any] | None, broken: str, *, installed: bool, enabled: bool) -> ServiceStatus:
+def _status_of(
+    program: Mapping[str, Any] | None, broken: str, *, installed: bool, enabled: bool, lost: str
+) -> ServiceStatus:
     if program is None:
         activity = Activity.FAILED if broken else Activity.INACTIVE
-        return ServiceStatus(installed, installed and enabled, activity, reason=broken)
+        lost = lost if installed else ""
+        return ServiceStatus(installed, installed and enabled, activity, reason=broken, lost=lost)
     state, last = program["state"], program["last_exit"]
     activity = _ACTIVITIES.get(state, Activity.UNKNOWN)
     if state == "EXITED":
@@ -330,6 +339,7 @@ def _status_of(program: Mapping[str, Any] | None, broken: str, *, installed: boo
         reason=reason or broken,
         stale_definition=program["stale"],
         home=program["home"],
+        lost=_NOT_STARTED_SINCE if program.get("lost") else "",
     )
 
 

@@ -99,6 +99,7 @@ class FleetInterface:
             "waiting": gateway.waits_for_retry,
             "next_try_s": max(0.0, gateway.due - time.monotonic()) if gateway.waits_for_retry else None,
             "queued": gateway.queued,
+            "lost": gateway.state in DOWN and not gateway.queued and name in self._options.desired,
             "stale": file_state(path) != self._options.read.get(name),
             "home": gateway.config.environment.get(HERMES_HOME, gateway.config.directory),
         }

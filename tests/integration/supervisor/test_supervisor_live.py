@@ -444,7 +444,7 @@ def test_each_action_on_ten_programs_is_one_call(make: Maker, monkeypatch: pytes
     assert calls == ["fleet.start", "fleet.getStatus", "fleet.stop"]
 
 
-def test_desired_programs_start_after_daemon_was_killed(make: Maker) -> None:
+def test_daemon_after_a_killed_one_starts_the_named_program_alone(make: Maker) -> None:
     world = make()
     runs, stopped, disabled = world.install("runs"), world.install("stopped"), world.install("disabled", enable=False)
     done, ended = world.install("done", exits="0"), world.install("ended")
@@ -465,33 +465,19 @@ def test_desired_programs_start_after_daemon_was_killed(make: Maker) -> None:
     assert world.manager.stop([stopped]) == {} and daemon_pid(world.manager) is None
     assert world.manager.start([later]) == {}
     world.note()
-    assert world.is_up(runs) not in pids and world.is_up(later)
-    assert world.status(runs).restarts == 0
-    for service in (stopped, disabled, done, ended):
+    assert world.is_up(later)
+    for service in (runs, stopped, disabled, done, ended):
         assert world.status(service).activity is Activity.INACTIVE
+    lost = {each for each in (runs, stopped, disabled, done, ended) if world.status(each).lost}
+    assert lost == {runs, disabled}  # one of them was stopped while no daemon ran
+    assert world.manager.start([runs]) == {} and world.is_up(runs) not in pids
+    assert world.status(runs).restarts == 0 and not world.status(runs).lost
+    for service in (stopped, disabled, done, ended):
         assert len(world.starts(service)) <= 1
     assert [world.status(each).enabled for each in (runs, disabled)] == [True, False]
 
 
-def test_programs_starting_with_daemon_are_paced(make: Maker) -> None:
-    world = make()
-    service = world.write(world.spec("work")._replace(boot_delay=3600))
-    world.manager.load([service], enable=None)
-    world.manager.start([service])
-    world.is_up(service)  # an explicit start has no delay
-    daemon = world.note()
-    assert daemon is not None
-    until((world.state / "supervisor" / "meant.json").exists)
-    os.kill(daemon, signal.SIGKILL)
-    until(lambda: is_gone(daemon))
-    world.install("other")
-    status = world.status(service)
-    assert (status.activity, status.queued) == (Activity.INACTIVE, True)
-    assert world.manager.start([service]) == {}
-    world.is_up(service)
-
-
-def test_ending_daemon_stops_gateways_which_start_with_the_next(make: Maker) -> None:
+def test_ending_daemon_stops_gateways_and_the_next_one_remembers_them(make: Maker) -> None:
     world = make()
     services = [world.install(name) for name in ("one", "two")]
     pids = [world.is_up(each) for each in services]
@@ -504,8 +490,11 @@ def test_ending_daemon_stops_gateways_which_start_with_the_next(make: Maker) -> 
     os.kill(daemon, signal.SIGTERM)
     until(lambda: is_gone(daemon))
     assert all(is_gone(pid) for pid in pids)
+    assert all(world.status(each).lost for each in services)
     assert world.manager.load([services[0]], enable=None) == {}
     world.note()
+    assert all(world.status(each).lost for each in services)
+    assert world.manager.start(services) == {}
     for service in services:
         world.is_up(service)
 

@@ -1,0 +1,215 @@
+"""Reads from a gateway's process what started it: its control group and its parents. Starts no program.
+
+A gateway that its own service does not run can still be supervised: by a unit of another name, by a unit of the
+system, by another supervisor. Such a supervisor starts it again after a stop.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .processes import Process, Processes
+
+_CONTAINER = re.compile(
+    r"(?:^|/)(?:docker[-/]|libpod[-/]|crio-|cri-containerd-|kubepods.*/)(?:cri-containerd-|crio-)?([0-9a-f]{12})[0-9a-f]*"
+)
+_MACHINE = re.compile(r"(?:^|/)(?:lxc\.payload\.|lxc/|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+_MANAGER_UNIT = re.compile(r"user@\d+\.service|init\.scope")
+_INTERPRETER = re.compile(r"(?:python|pypy|node|ruby|perl|bun|deno)[0-9.]*", re.IGNORECASE)
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "tcsh", "csh"))
+# These run a program, and end with it.
+_WRAPPERS = frozenset(
+    "env nohup setsid timeout nice ionice chrt taskset stdbuf script unbuffer time strace ltrace sudo su runuser doas "
+    "login uv uvx pipx poetry pdm hatch rye conda mamba micromamba nix nix-shell direnv systemd-inhibit systemd-cat "
+    "caffeinate flock xvfb-run dbus-run-session gosu su-exec tini dumb-init docker-init catatonit hermes".split()
+)
+# Programs that end nothing and start nothing again: a user sits before them.
+_TERMINALS = frozenset(
+    "sshd sshd-session dropbear mosh-server gnome-terminal-server konsole xterm alacritty kitty foot wezterm-gui "
+    "terminator tilix code code-server code-tunnel systemd-logind login getty agetty gdm sddm init".split()
+)
+_MULTIPLEXERS = {
+    "tmux: server": "tmux",
+    "tmux": "tmux",
+    "screen": "screen",
+    "zellij": "zellij",
+    "dtach": "dtach",
+    "abduco": "abduco",
+    "byobu": "byobu",
+}
+_TIMERS = {"cron": "cron", "crond": "cron", "anacron": "cron", "fcron": "cron", "atd": "at"}
+# These start what they run again, and have a command that stops it; `{name}`: the name they are given.
+_SUPERVISORS = {
+    "supervisord": "stop its program with `supervisorctl status`, then `supervisorctl stop NAME`",
+    "pm2": "stop it with `pm2 list`, then `pm2 stop NAME`",
+    "runsv": "stop it with `sv down {name}`",
+    "s6-supervise": "stop it with `s6-svc -d {name}`",
+    "supervise": "stop it with `svc -d {name}`",
+    "circusd": "stop it with `circusctl stop NAME`",
+    "monit": "stop it with `monit stop NAME`",
+    "dinit": "stop it with `dinitctl stop NAME`",
+    "supervise-daemon": "stop it with `rc-service NAME stop`",
+    "procd": "stop it with `/etc/init.d/NAME stop`",
+    "overmind": "stop it with `overmind stop NAME`",
+    "process-compose": "stop it with `process-compose process stop NAME`",
+    "forever": "stop it with `forever list`, then `forever stop ID`",
+    "nodemon": "end it with `kill {pid}`",
+    "watchexec": "end it with `kill {pid}`",
+    "honcho": "end it with `kill {pid}`",
+    "goreman": "end it with `kill {pid}`",
+}
+_DEEPEST = 32
+
+
+class Supervisor(NamedTuple):
+    """What started a gateway that its own service does not run.
+
+    `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
+    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: the unit is one of the user's systemd; `stop`: a
+    hint that stops the gateway through it, "" where ending the process is right; `pid`: its process.
+    """
+
+    title: str
+    revives: bool | None
+    unit: str = ""
+    is_user_unit: bool = False
+    stop: str = ""
+    pid: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Return the detail of a status."""
+        if self.revives is False:
+            return f"started in {self.title}: no manager restarts it"
+        may = "" if self.revives else ", which may start it again"
+        return f"supervised by {self.title}{may}"
+
+
+def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Supervisor | None:
+    """Return what started a gateway, None for a gateway that was started by hand.
+
+    `cgroup`: the path of its control group, "" where there is none.
+    """
+    container = _CONTAINER.search(cgroup) or _MACHINE.search(cgroup)
+    chain = list(_parents(process, processes))
+    manager = next((each for each in chain if _name(each) == "systemd" or each.pid == 1), None)
+    unit = _unit_in(cgroup)
+    for parent in chain:
+        if parent is manager:
+            break
+        found = _of_parent(parent)
+        if found is not None:
+            return found
+    if container is not None and manager is None:
+        name = container[1]
+        return Supervisor(f"container {name}", revives=True, stop=f"stop it with `docker stop {name}` or `podman stop {name}`")
+    if manager is not None and _name(manager) == "systemd" and unit:
+        is_user = "--user" in manager.argv
+        scope = "--user " if is_user else ""
+        sudo = "" if is_user else "sudo "
+        where = "the user's systemd" if is_user else "the system's systemd"
+        stop = f"stop it with `{sudo}systemctl {scope}stop {unit}`"
+        return Supervisor(f"{unit} of {where}", True, unit, is_user, stop, manager.pid)
+    if process.pid == 1 or (process.parent == 0 and container is None and process.argv):
+        return Supervisor("the container's first process", revives=True, stop="stop the container")
+    return None
+
+
+def _unit_in(cgroup: str) -> str:
+    """Return the service whose control group this is, "" for a scope or a session."""
+    name = next((part for part in reversed(cgroup.split("/")) if part.endswith((".service", ".scope"))), "")
+    return name if name.endswith(".service") and not _MANAGER_UNIT.fullmatch(name) else ""
+
+
+def _parents(process: Process, processes: Processes) -> Iterator[Process]:
+    """Yield the parents of a process, nearest first."""
+    current, seen = process.parent, 0
+    while current > 0 and seen < _DEEPEST:
+        parent = processes.find(current)
+        if parent is None:
+            return
+        yield parent
+        current, seen = parent.parent, seen + 1
+
+
+def _of_parent(parent: Process) -> Supervisor | None:
+    """Return the supervisor that a parent is, None where a parent above it decides."""
+    name = _name(parent)
+    lowered = name.lower()
+    pid = parent.pid
+    if lowered in _MULTIPLEXERS or lowered.startswith("tmux"):
+        return Supervisor(f"{_MULTIPLEXERS.get(lowered, 'tmux')} (PID {pid})", revives=False, pid=pid)
+    if lowered in _TIMERS:
+        return Supervisor(f"{_TIMERS[lowered]} (PID {pid})", revives=False, pid=pid)
+    if lowered.startswith("pm2"):
+        lowered = "pm2"
+    if lowered in _SUPERVISORS:
+        target = next((word for word in parent.argv[1:] if not word.startswith("-")), "NAME")
+        hint = _SUPERVISORS[lowered].format(name=target, pid=pid)
+        return Supervisor(f"{lowered} (PID {pid})", revives=True, stop=hint, pid=pid)
+    if lowered in _SHELLS:
+        script = _script(parent.argv)
+        return _unknown(f"a script, {script}", pid) if script else None
+    if lowered in _WRAPPERS or lowered in _TERMINALS or not parent.argv:
+        return None
+    if lowered == "containerd-shim" or lowered.startswith(("containerd-shim", "conmon")):
+        return None
+    return _unknown(f"process {pid} ({name})", pid)
+
+
+def _unknown(title: str, pid: int) -> Supervisor:
+    return Supervisor(f"{title} (PID {pid})" if str(pid) not in title else title, None, stop=f"end that first: `kill {pid}`", pid=pid)
+
+
+def _name(process: Process) -> str:
+    """Return the program of a process: of an interpreter, the script or module it runs."""
+    argv = process.argv
+    if not argv:
+        return ""
+    first = os.path.basename(argv[0]).lstrip("-")
+    if argv[0].startswith(("tmux: server", "PM2 ")):
+        return argv[0].split(":")[0].lower() if argv[0].startswith("tmux") else "pm2"
+    first = first.split(" ")[0].rstrip(":") if first.lower().startswith(("sshd:", "sshd-session:")) else first
+    if _INTERPRETER.fullmatch(first):
+        rest = list(argv[1:])
+        while rest and rest[0].startswith("-"):
+            option = rest.pop(0)
+            if option == "-m" and rest:
+                return _supervisor_module(rest[0])
+            if option == "-c":
+                return first
+        return os.path.basename(rest[0]) if rest else first
+    return first.lower() if first == "SCREEN" else first
+
+
+def _supervisor_module(module: str) -> str:
+    return "supervisord" if module.startswith("supervisor.") or module.endswith("supervisor_daemon") else module
+
+
+def _script(argv: tuple[str, ...]) -> str:
+    """Return the script that a shell runs, "" for an interactive shell. Code on the command line is not shown."""
+    rest = list(argv[1:])
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-") and not word.startswith("--") and "c" in word[1:]:
+            return "code on its command line" if rest and _is_loop(rest[0]) else ""
+        if word in ("-o", "-O", "+o", "+O", "--rcfile", "--init-file"):
+            rest = rest[1:]
+        elif not word.startswith(("-", "+")):
+            return word
+    return ""
+
+
+def _is_loop(code: str) -> bool:
+    return re.search(r"\b(?:while|until|for|loop|watch|respawn)\b", code) is not None
+
+
+def cgroup_of(pid: int, read: Callable[[str], bytes | None]) -> str:
+    """Return the path of the control group of a process, "" where there is none."""
+    text = (read(f"/proc/{pid}/cgroup") or b"").decode("utf-8", "replace")
+    paths = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
+    unified = [path for number, controllers, path in paths if number == "0" or controllers == "name=systemd"]
+    return next((path for path in unified if path not in ("", "/")), "")
