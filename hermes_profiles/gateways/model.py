@@ -131,6 +131,30 @@ class OtherRoot(NamedTuple):
     home: str
 
 
+class Supervisor(NamedTuple):
+    """What started a gateway that its own service does not run.
+
+    `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
+    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: the unit is one of the user's systemd; `stop`: a
+    hint that stops the gateway through it, "" where ending the process is right; `pid`: its process.
+    """
+
+    title: str
+    revives: bool | None
+    unit: str = ""
+    is_user_unit: bool = False
+    stop: str = ""
+    pid: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Return the detail of a status."""
+        if self.revives is False:
+            return f"started in {self.title}: no manager restarts it"
+        may = "" if self.revives else ", which may start it again"
+        return f"supervised by {self.title}{may}"
+
+
 class GatewayFacts(NamedTuple):
     """Everything that was observed of one profile's gateway.
 
@@ -142,8 +166,9 @@ class GatewayFacts(NamedTuple):
     (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile alone;
     `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile; `is_expected`:
     it will within seconds; `other_root`: the gateway of another root that has the host lock; `hermes`: the installed
-    one; `enabled_channels`: channels that the profile's files enable; `sockets`: those of `process`, None where they
-    cannot be read; `lost_links`: channel → its lost link; `now`, `started_at`: epoch seconds.
+    one; `supervisor`: what started a gateway that its own service does not run; `enabled_channels`: channels that the
+    profile's files enable; `sockets`: those of `process`, None where they cannot be read; `lost_links`: channel → its
+    lost link; `now`, `started_at`: epoch seconds.
     """
 
     profile: str
@@ -168,6 +193,7 @@ class GatewayFacts(NamedTuple):
     is_expected: bool = False
     other_root: OtherRoot | None = None
     hermes: HermesFacts = BASE
+    supervisor: Supervisor | None = None
     enabled_channels: tuple[str, ...] = ()
     masks: tuple[Mask, ...] = ()
     api: Api | None = None
@@ -200,6 +226,12 @@ class Gateway(NamedTuple):
     settled: bool = False
     unserved: bool = False
     observation: GatewayFacts | None = None
+
+    @property
+    def foreign_supervisor(self) -> Supervisor | None:
+        """Return what runs this gateway and starts it again, other than its own service; None without one."""
+        found = self.observation.supervisor if self.observation is not None else None
+        return found if self.process is not None and found is not None and found.revives is not False else None
 
     @property
     def is_alive(self) -> bool:

@@ -14,7 +14,7 @@ from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
 from .reception import with_reception
-from .resolve import resolve
+from .resolve import is_supervised, resolve
 from .servers import find_servers, redacted_state, with_server
 from .system import SystemContext
 
@@ -64,7 +64,13 @@ def survey(
 def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStatus | None) -> GatewayFacts:
     own = _own(world, facts.profile, status)
     main = world.processes.find(own.pid) if facts.process is None and own is not None and own.pid else None
-    return facts._replace(service=own, main=main)
+    facts = facts._replace(service=own, main=main)
+    process = facts.process
+    if process is None or is_supervised(facts, process):
+        return facts
+    from .supervision import supervisor_of  # a fleet under its own services needs none
+
+    return facts._replace(supervisor=supervisor_of(process, world.processes, world.processes.cgroup(process)))
 
 
 def _own(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:

@@ -79,6 +79,10 @@ class Processes(Protocol):
         """Return the start of a process in epoch seconds."""
         ...
 
+    def cgroup(self, process: Process) -> str:
+        """Return the path of the control group of a process, "" where it is unknown."""
+        ...
+
 
 def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
     """Return the argument after `gateway` in a command line of Hermes ("run" without one), None for others.
@@ -293,6 +297,12 @@ class LinuxProcesses:
             return None
         return self._boot + process.started / os.sysconf("SC_CLK_TCK")
 
+    def cgroup(self, process: Process) -> str:
+        """Return the path of the control group of a process in systemd's hierarchy, "" where it is unknown."""
+        text = (_bytes(f"{self._proc}/{process.pid}/cgroup") or b"").decode("utf-8", "replace")
+        rows = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
+        return next((path for number, of, path in rows if number == "0" or of == "name=systemd"), "")
+
     @cached_property
     def _boot(self) -> float | None:
         for line in (_bytes(f"{self._proc}/stat") or b"").splitlines():
@@ -358,6 +368,10 @@ class PsutilProcesses:
     def epoch(self, process: Process) -> float | None:
         """Return the start of a process in epoch seconds."""
         return process.started / 100
+
+    def cgroup(self, process: Process) -> str:
+        """Return "": these systems have no control groups."""
+        return ""
 
 
 def processes_of(platform: str) -> Processes:

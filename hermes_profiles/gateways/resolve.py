@@ -127,9 +127,8 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
     """Return the state of a gateway with a proven process."""
     suspended = _frozen(facts) if process.state in STOPPED else ""
     service, uptime = facts.service, facts.usage.uptime
-    if not _is_supervised(facts, process) or is_without_definition(service):
-        trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
-        return GatewayState.UNSUPERVISED, "; ".join(filter(None, (_unsupervised_detail(facts), trouble)))
+    if not is_supervised(facts, process) or is_without_definition(service):
+        return _of_unsupervised(facts, process, suspended)
     if service is not None and (service.restarts or 0) >= CRASH_LOOP and uptime is not None and uptime < START_GRACE:
         return GatewayState.CRASH_LOOPING, _tries(facts, service)
     if suspended:
@@ -155,6 +154,21 @@ def _has_just_ended(facts: GatewayFacts) -> bool:
     return written is not None and facts.now - written < _EXIT_TIME and not _is_settled(facts)
 
 
+def _of_unsupervised(facts: GatewayFacts, process: Process, suspended: str) -> tuple[GatewayState, str]:
+    """Return the state of a gateway that its own service does not run."""
+    by = facts.supervisor
+    trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
+    if by is None or not by.revives:
+        detail = by.sentence if by is not None else _unsupervised_detail(facts)
+        return GatewayState.UNSUPERVISED, "; ".join(filter(None, (detail, trouble)))
+    state = GatewayState.RUNNING
+    if trouble:
+        state = GatewayState.DEGRADED
+    elif not _is_settled(facts):
+        state, trouble = _of_unsettled(facts, process)
+    return state, "; ".join(filter(None, (by.sentence, trouble)))
+
+
 def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway that has not reported running."""
     runtime, uptime, slow = facts.runtime, facts.usage.uptime, _starting_detail(facts)
@@ -168,7 +182,8 @@ def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, 
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
 
-def _is_supervised(facts: GatewayFacts, process: Process) -> bool:
+def is_supervised(facts: GatewayFacts, process: Process) -> bool:
+    """Return whether the service of a profile runs its process, or the parent of its process."""
     service = facts.service
     if service is None or service.pid is None:
         return False
@@ -421,7 +436,7 @@ def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
     if process is not None and record is not None and record.pid != process.pid:
         named = f"names process {record.pid}" if record.pid else "cannot be parsed"
         differences.append(f"gateway.pid {named}, the gateway is process {process.pid}")
-    if process is not None and service is not None and service.pid is not None and not _is_supervised(facts, process):
+    if process is not None and service is not None and service.pid is not None and not is_supervised(facts, process):
         differences.append(f"the service runs process {service.pid}, the gateway of this home is process {process.pid}")
     runtime = facts.runtime
     if process is not None and (runtime is None or not is_current(facts, runtime)) and _is_settled(facts):

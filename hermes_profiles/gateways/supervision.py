@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
+from .model import Supervisor
 from .processes import Process, Processes
 
 _CONTAINER = re.compile(
@@ -22,15 +22,22 @@ _INTERPRETER = re.compile(r"(?:python|pypy|node|ruby|perl|bun|deno)[0-9.]*", re.
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "tcsh", "csh"))
 # These run a program, and end with it.
 _WRAPPERS = frozenset(
-    "env nohup setsid timeout nice ionice chrt taskset stdbuf script unbuffer time strace ltrace sudo su runuser doas "
-    "login uv uvx pipx poetry pdm hatch rye conda mamba micromamba nix nix-shell direnv systemd-inhibit systemd-cat "
-    "caffeinate flock xvfb-run dbus-run-session gosu su-exec tini dumb-init docker-init catatonit hermes".split()
-)
+    (
+        "env", "nohup", "setsid", "timeout", "nice", "ionice", "chrt", "taskset", "stdbuf", "script", "unbuffer",
+        "time", "strace", "ltrace", "sudo", "su", "runuser", "doas", "login", "uv", "uvx", "pipx", "poetry", "pdm",
+        "hatch", "rye", "conda", "mamba", "micromamba", "nix", "nix-shell", "direnv", "systemd-inhibit",
+        "systemd-cat", "caffeinate", "flock", "xvfb-run", "dbus-run-session", "gosu", "su-exec", "tini",
+        "dumb-init", "docker-init", "catatonit", "hermes",
+    )
+)  # fmt: skip
 # Programs that end nothing and start nothing again: a user sits before them.
 _TERMINALS = frozenset(
-    "sshd sshd-session dropbear mosh-server gnome-terminal-server konsole xterm alacritty kitty foot wezterm-gui "
-    "terminator tilix code code-server code-tunnel systemd-logind login getty agetty gdm sddm init".split()
-)
+    (
+        "sshd", "sshd-session", "dropbear", "mosh-server", "gnome-terminal-server", "konsole", "xterm", "alacritty",
+        "kitty", "foot", "wezterm-gui", "terminator", "tilix", "code", "code-server", "code-tunnel",
+        "systemd-logind", "login", "getty", "agetty", "gdm", "sddm", "init",
+    )
+)  # fmt: skip
 _MULTIPLEXERS = {
     "tmux: server": "tmux",
     "tmux": "tmux",
@@ -64,30 +71,6 @@ _SUPERVISORS = {
 _DEEPEST = 32
 
 
-class Supervisor(NamedTuple):
-    """What started a gateway that its own service does not run.
-
-    `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
-    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: the unit is one of the user's systemd; `stop`: a
-    hint that stops the gateway through it, "" where ending the process is right; `pid`: its process.
-    """
-
-    title: str
-    revives: bool | None
-    unit: str = ""
-    is_user_unit: bool = False
-    stop: str = ""
-    pid: int | None = None
-
-    @property
-    def sentence(self) -> str:
-        """Return the detail of a status."""
-        if self.revives is False:
-            return f"started in {self.title}: no manager restarts it"
-        may = "" if self.revives else ", which may start it again"
-        return f"supervised by {self.title}{may}"
-
-
 def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Supervisor | None:
     """Return what started a gateway, None for a gateway that was started by hand.
 
@@ -105,14 +88,16 @@ def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Superv
             return found
     if container is not None and manager is None:
         name = container[1]
-        return Supervisor(f"container {name}", revives=True, stop=f"stop it with `docker stop {name}` or `podman stop {name}`")
+        stop = f"stop it with `docker stop {name}` or `podman stop {name}`"
+        return Supervisor(f"container {name}", revives=True, stop=stop)
     if manager is not None and _name(manager) == "systemd" and unit:
         is_user = "--user" in manager.argv
         scope = "--user " if is_user else ""
         sudo = "" if is_user else "sudo "
         where = "the user's systemd" if is_user else "the system's systemd"
         stop = f"stop it with `{sudo}systemctl {scope}stop {unit}`"
-        return Supervisor(f"{unit} of {where}", True, unit, is_user, stop, manager.pid)
+        title, pid = f"{unit} of {where}", manager.pid
+        return Supervisor(title, revives=True, unit=unit, is_user_unit=is_user, stop=stop, pid=pid)
     if process.pid == 1 or (process.parent == 0 and container is None and process.argv):
         return Supervisor("the container's first process", revives=True, stop="stop the container")
     return None
@@ -157,11 +142,11 @@ def _of_parent(parent: Process) -> Supervisor | None:
         return None
     if lowered == "containerd-shim" or lowered.startswith(("containerd-shim", "conmon")):
         return None
-    return _unknown(f"process {pid} ({name})", pid)
+    return _unknown(f"the program {name}", pid)
 
 
 def _unknown(title: str, pid: int) -> Supervisor:
-    return Supervisor(f"{title} (PID {pid})" if str(pid) not in title else title, None, stop=f"end that first: `kill {pid}`", pid=pid)
+    return Supervisor(f"{title} (PID {pid})", None, stop=f"end that first with `kill {pid}`", pid=pid)
 
 
 def _name(process: Process) -> str:
@@ -205,11 +190,3 @@ def _script(argv: tuple[str, ...]) -> str:
 
 def _is_loop(code: str) -> bool:
     return re.search(r"\b(?:while|until|for|loop|watch|respawn)\b", code) is not None
-
-
-def cgroup_of(pid: int, read: Callable[[str], bytes | None]) -> str:
-    """Return the path of the control group of a process, "" where there is none."""
-    text = (read(f"/proc/{pid}/cgroup") or b"").decode("utf-8", "replace")
-    paths = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
-    unified = [path for number, controllers, path in paths if number == "0" or controllers == "name=systemd"]
-    return next((path for path in unified if path not in ("", "/")), "")

@@ -39,6 +39,9 @@ class Table:
     def lock_owner(self, path: Path) -> int | None:
         return self.owners.get(path)
 
+    def cgroup(self, process: Process) -> str:
+        return ""
+
     def usage(self, process: Process) -> Usage:
         return Usage(1, 1, 1, 3600.0)
 

@@ -35,6 +35,9 @@ class OneProcess:
     def lock_owner(self, path: Path) -> int | None:
         return None
 
+    def cgroup(self, process: Process) -> str:
+        return ""
+
     def usage(self, process: Process) -> Usage:
         return Usage()
 
