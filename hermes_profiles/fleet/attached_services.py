@@ -98,7 +98,7 @@ def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOpti
 
 def _does_not_stop(world: SystemContext, outcome: Outcome) -> Failed:
     profile = outcome.profile
-    hint = f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
+    hint = outcome.hint or f"see `hermes-gateways status {profile}`, then `hermes-gateways stop {profile}`"
     for problem in system_leftovers(world, profile):
         hint = problem.hint or hint
     return Failed(

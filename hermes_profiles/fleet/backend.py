@@ -63,6 +63,10 @@ class ServiceBackend:
         """Stop the services, so that the manager does not restart them."""
         return {} if self._manager is None else self._manager.stop(self._services(profiles))
 
+    def stop_unit(self, unit: str) -> str:
+        """Stop a unit of the user's systemd that is not ours; returns the reason of a failure."""
+        return "no service manager is available" if self._manager is None else self._manager.stop_unit(unit)
+
     def end(self, gateway: Gateway, *, kill: bool) -> None:
         """End the proven process of a gateway: SIGTERM, or SIGKILL."""
         if gateway.process is not None:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
+from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor, exit_meaning
 from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
 
+from .foreign import refusal, seconds_to_look, started_again, unit_to_stop
 from .outcomes import Outcome, OutcomeKind, Verb
 from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision
 
@@ -45,6 +46,7 @@ class GatewayJob:
     """The progress of one gateway.
 
     `stop_announced`: pid → time of its planned-stop marker; `sigterm_sent`, `sigkill_sent`: pids that got the signal;
+    `look`: seconds to look for another start after its end; `gone_since`: time of that end; `supervisor`: what ran it;
     `restarts`, `since`: what the manager reported of the service before the start.
     """
 
@@ -58,6 +60,9 @@ class GatewayJob:
     sigkill_sent: set[int] = field(default_factory=set)
     up_since: float | None = None
     up_pid: int | None = None
+    look: float = 0.0
+    gone_since: float | None = None
+    supervisor: Supervisor | None = None
     restarts: int = 0
     since: float | None = None
     masked: tuple[str, ...] = ()
@@ -129,6 +134,10 @@ class FleetExecutor:
         for job in jobs:
             if job.phase is not JobPhase.WAITING or _has_slot(job) or free <= 0:
                 continue
+            refused = refusal(job.verb, observed[job.profile])
+            if refused is not None:
+                self._end(job, refused.outcome, refused.detail, pid=refused.pid, hint=refused.hint)
+                continue
             if job.verb is not Verb.START and _needs_stop(observed[job.profile]):
                 job.phase, job.begun = JobPhase.STOPPING, now
                 stops.append(job)
@@ -161,6 +170,11 @@ class FleetExecutor:
         for job in jobs:
             gateway = observed[job.profile]
             self._announce(job, gateway)
+            job.look, job.supervisor = seconds_to_look(job.verb, gateway), gateway.foreign_supervisor
+            unit = unit_to_stop(gateway)
+            if unit and (reason := self._backend.stop_unit(unit)):
+                self._fail(job, f"{unit}: {reason}")
+                continue
             if _is_managed(gateway) or _is_ending(gateway):  # between two tries a manager cleans up, and tries again
                 by_manager.append(job)
         if by_manager:
@@ -209,14 +223,19 @@ class FleetExecutor:
     # Watching
 
     def _watch_stop(self, job: GatewayJob, gateway: Gateway) -> None:
-        if not _needs_stop(gateway):
-            self._has_stopped(job)
-            return
         now, process = self._backend.now(), gateway.process
+        if not _needs_stop(gateway):
+            job.gone_since = now if job.gone_since is None else job.gone_since
+            if now - job.gone_since >= job.look:
+                self._has_stopped(job)
+            return
+        if process is not None and _is_another(job, process.pid):
+            self._fail(job, started_again(process.pid, job.supervisor))
+            return
         waited, limit = now - job.begun, self._stop_limit(job)
         if process is not None:
             self._announce(job, gateway)
-            alone = not _is_managed(gateway) and not _is_ending(gateway)
+            alone = not _is_managed(gateway) and not _is_ending(gateway) and not unit_to_stop(gateway)
             if alone and now - job.stop_announced[process.pid] > MARKER_TIME and process.pid not in job.sigterm_sent:
                 job.sigterm_sent.add(process.pid)
                 self._backend.end(gateway, kill=False)
@@ -267,6 +286,8 @@ class FleetExecutor:
         except HermesProfilesError as error:  # the lines are a courtesy
             log = (str(error),)
         hint = f"read its log with `hermes-gateways logs {job.profile}`"
+        if job.supervisor is not None and job.phase is JobPhase.STOPPING:
+            hint = job.supervisor.stop or hint
         self._end(job, OutcomeKind.FAILED, reason, log=log, hint=hint)
 
     def _end(
@@ -283,6 +304,13 @@ class FleetExecutor:
         job.phase = JobPhase.DONE
         job.outcome = Outcome(job.profile, kind, detail, pid, masked, log, hint)
         self._on_outcome(job.outcome)
+
+
+def _is_another(job: GatewayJob, pid: int) -> bool:
+    """Return whether a process is a later start than the one that was stopped, outside any service of ours."""
+    if not job.look or not job.stop_announced or pid in job.stop_announced:
+        return False
+    return job.gone_since is not None or len(job.stop_announced) > 1
 
 
 def _is_managed(gateway: Gateway) -> bool:

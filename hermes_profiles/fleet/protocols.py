@@ -39,6 +39,10 @@ class GatewayBackend(Protocol):
         """Stop the services, so that the manager does not restart them."""
         ...
 
+    def stop_unit(self, unit: str) -> str:
+        """Stop a unit of the user's systemd that is not ours; returns the reason of a failure."""
+        ...
+
     def end(self, gateway: Gateway, *, kill: bool) -> None:
         """End the proven process of a gateway: SIGTERM, or SIGKILL."""
         ...

@@ -10,6 +10,7 @@ from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.services.manager import Activity
 
+from .foreign import refusal
 from .members import MemberAction, member_action
 from .outcomes import Outcome, OutcomeKind, Verb
 
@@ -253,6 +254,8 @@ def _known_outcome(
             gateway.pid,
             hint="run it from a shell of your own",
         )
+    if (foreign := refusal(verb, gateway)) is not None:
+        return foreign
     if verb is Verb.STOP:
         return _stop_outcome(gateway)
     if off and not (verb is Verb.RESTART and state in _UP):

@@ -120,6 +120,8 @@ def _runs_under_manager(gateway: Gateway) -> bool:
     if service is None:
         return False
     process = gateway.process
+    if gateway.foreign_supervisor is not None:
+        return False
     return process is None or service.pid is None or service.pid in (process.pid, process.parent)
 
 

@@ -34,6 +34,7 @@ from hermes_profiles.services.spec import ServiceSpec
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
+from .other_supervisors import second_supervisor
 from .run_fleet import (
     SETTLE,
     ConfirmWhole,
@@ -346,6 +347,9 @@ class ServiceInstaller:
 
     def _plan_one(self, command: str, profile: str, number: int, manager: Manager) -> None:
         spec = self.spec(profile, number)
+        if not self._force and (second := second_supervisor(self._session, profile, spec.name.unit)) is not None:
+            self._outcomes[profile] = second
+            return
         installation = plan_installation(manager, spec)
         taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
         if taken is not None:

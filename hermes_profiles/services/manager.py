@@ -130,6 +130,10 @@ class Manager(Protocol):
         """Return the version that decides what a definition can say, None where none does."""
         return None
 
+    def stop_unit(self, unit: str) -> str:
+        """Stop a unit of this manager that is not ours; returns the reason of a failure, "" for success."""
+        return f"{self.kind} has no unit {unit}"
+
     def folders(self) -> tuple[Path, ...]:
         """Return the folders that can hold definitions, the one that is written to first."""
         return (self.service(ServiceName("", ""), "").path.parent,)

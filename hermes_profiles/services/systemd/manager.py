@@ -253,6 +253,11 @@ class SystemdManager(Manager):
         failed = self._each("stop", services, "--no-block")
         return {profile: reason for profile, reason in failed.items() if " not loaded" not in reason}
 
+    def stop_unit(self, unit: str) -> str:
+        """Stop a unit of the user's systemd that is not ours; returns the reason of a failure, "" for success."""
+        done = self._systemctl("stop", "--no-block", "--", unit)
+        return "" if done.code == 0 else done.complaint
+
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
         """Disable and reset stopped services; their files can still exist or be removed already."""
         if not services:

@@ -1,0 +1,52 @@
+"""What a command does with a gateway that another supervisor runs: stop it through that one, or refuse."""
+
+from __future__ import annotations
+
+from hermes_profiles.gateways.model import Gateway, Supervisor
+from hermes_profiles.services.manager import ManagerKind
+
+from .outcomes import Outcome, OutcomeKind, Verb
+
+# Seconds to look for a gateway that is started again after its end: by a known supervisor, by an unknown parent, by a
+# user's shell.
+_LOOK_KNOWN, _LOOK_UNKNOWN, _LOOK_SHELL = 3.0, 10.0, 1.0
+
+
+def unit_to_stop(gateway: Gateway) -> str:
+    """Return the unit of the user's systemd that runs a gateway and can be stopped, "" without one."""
+    by = gateway.foreign_supervisor
+    kind = gateway.observation.manager if gateway.observation is not None else None
+    return by.unit if by is not None and by.is_user_unit and kind is ManagerKind.SYSTEMD else ""
+
+
+def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
+    """Return why a gateway cannot be stopped or restarted here, None where it can.
+
+    Its supervisor would start it again.
+    """
+    by = gateway.foreign_supervisor
+    if verb is Verb.START or by is None or not by.revives:
+        return None
+    unit = unit_to_stop(gateway)
+    if unit and verb is Verb.STOP:
+        return None
+    detail = f"supervised by {by.title}, not by its own service"
+    hint = f"restart it with `systemctl --user restart {unit}`" if unit else by.stop
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
+
+
+def seconds_to_look(verb: Verb, gateway: Gateway) -> float:
+    """Return how long to look for another start after a stop, 0 where its own service ran the gateway."""
+    service, process = gateway.service, gateway.process
+    if process is None or (service is not None and service.pid in (process.pid, process.parent)):
+        return 0.0
+    by = gateway.foreign_supervisor
+    if by is not None:
+        return _LOOK_KNOWN if by.revives else _LOOK_UNKNOWN
+    return _LOOK_SHELL if verb is Verb.STOP else 0.0
+
+
+def started_again(pid: int | None, by: Supervisor | None) -> str:
+    """Return the failure of a stop after which the gateway was started again."""
+    title = by.title if by is not None else "another process"
+    return f"it was stopped, and {title} started it again (PID {pid})"

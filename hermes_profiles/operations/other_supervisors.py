@@ -1,0 +1,38 @@
+"""Finds what else runs the gateway of a profile: a service beside it would start a second gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.hermes.service_names import SYSTEM_UNITS
+from hermes_profiles.services.enabled_units import units_of_home
+from hermes_profiles.services.naming import unit_folders
+
+from .fleet_context import FleetSession
+
+
+def second_supervisor(session: FleetSession, profile: str, own: str) -> Outcome | None:
+    """Return why a profile gets no service, None where nothing else runs its gateway.
+
+    `own`: the name of its unit. An enabled unit of another name counts although it does not run now.
+    """
+    gateway = session.observe_cheaply((profile,))[profile]
+    by = gateway.foreign_supervisor
+    if by is not None:
+        hint = f"{by.stop}, then install" if by.stop else None
+        if by.unit:
+            scope = "--user " if by.is_user_unit else ""
+            hint = f"hand over with `{'' if scope else 'sudo '}systemctl {scope}disable --now {by.unit}`, then install"
+        return Outcome(profile, OutcomeKind.REFUSED, f"its gateway is supervised by {by.title}", gateway.pid, hint=hint)
+    home = session.layout.user_home
+    system = Path(SYSTEM_UNITS)
+    folders = (*unit_folders(home, session.environment), system)
+    found = units_of_home(session.layout.home(profile), home, folders)
+    unit = next((each for each in found if each.folder == system or each.name != f"{own}.service"), None)
+    if unit is None:
+        return None
+    command = "sudo systemctl" if unit.folder == system else "systemctl --user"
+    detail = f"the enabled unit {unit.name} runs its gateway already"
+    hint = f"disable it with `{command} disable --now {unit.name}`, or start it with `{command} start {unit.name}`"
+    return Outcome(profile, OutcomeKind.REFUSED, detail, hint=hint)
