@@ -70,7 +70,10 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
         return facts
     from .supervision import supervisor_of  # a fleet under its own services needs none
 
-    return facts._replace(supervisor=supervisor_of(process, world.processes, world.processes.cgroup(process)))
+    found = supervisor_of(process, world.processes, world.processes.cgroup(process))
+    if found is not None and found.unit == f"{world.service_name(facts.profile).unit}.service" and found.is_user_unit:
+        return facts  # its own service, started since the manager answered
+    return facts._replace(supervisor=found)
 
 
 def _own(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
