@@ -21,7 +21,7 @@ from hermes_profiles.changes.state_files import remove_state_file, write_state_f
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.masks import Mask, masks_from
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause, masks_from
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
@@ -144,17 +144,71 @@ def save_decision(
     *,
     now: float,
     live: Callable[[Sequence[str]], Mapping[str, LiveGateway]],
-) -> None:
+    fresh: Callable[[Sequence[str]], Mapping[str, LiveGateway]] | None = None,
+) -> dict[str, tuple[Mask, ...]]:
     """Record the decision of `hermes-gateways start`; the pre-start step applies it for five minutes.
 
-    `masks`: profile → masks, with `--owner` applied; none under `--on-conflict ignore`.
+    `masks`: profile → masks, with `--owner` applied; `live`: the gateways as the decision knows them; `fresh`: observes
+    gateways again, None under `--on-conflict ignore`. Returns the masks with those of channels that a service has
+    claimed since: it started by itself between the observation and this record.
     """
     with _locked(layout):
-        names = profile_names(layout)
-        claims = _valid_claims(read_ledger(layout), names, live(names), now)
-        for profile, decided in masks.items():
+        ledger, names = read_ledger(layout), profile_names(layout)
+        states = dict(live(names))
+        final = {name: tuple(decided) for name, decided in masks.items()}
+        wanted = {name: _kept(held.get(name, ClaimedResources()), decided) for name, decided in final.items()}
+        if fresh is not None:
+            doubtful = _doubtful(wanted, ledger, states)
+            states |= fresh(doubtful) if doubtful else {}
+        claims = _valid_claims(ledger, names, states, now)
+        others = {name: claim for name, claim in claims.items() if name not in masks}
+        for profile in final if fresh is not None else ():
+            final[profile] += _claimed_since(wanted[profile], others, states)
+        for profile, decided in final.items():
             claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
         _write(layout, claims)
+    return final
+
+
+def _doubtful(
+    wanted: Mapping[str, ClaimedResources], ledger: Mapping[str, Claim], states: Mapping[str, LiveGateway]
+) -> list[str]:
+    """Return the profiles that claim what a start needs, and that did not run when the decision was made."""
+    return [
+        name
+        for name, claim in ledger.items()
+        if name not in wanted
+        and not _is_live(states, name)
+        and any(_overlap(claim.held, need) for need in wanted.values())
+    ]
+
+
+def _claimed_since(
+    own: ClaimedResources, claims: Mapping[str, Claim], states: Mapping[str, LiveGateway]
+) -> tuple[Mask, ...]:
+    """Return the masks of the channels that need what a claim of another profile holds."""
+    found: dict[str, Mask] = {}
+    for name, claim in claims.items():
+        state = states.get(name)
+        owner = ChannelOwner(name, state.pid if state is not None else None)
+        places = {identity.place for identity in claim.identities}
+        for identity in own.identities:
+            if identity.place in places:
+                found.setdefault(identity.channel, Mask(identity.channel, MaskCause(identity.noun), owner))
+        for port in own.ports:
+            if any(port.conflicts_with(other) for other in claim.ports):
+                found.setdefault(port.channel, Mask(port.channel, MaskCause.PORT, owner, port.port))
+    return tuple(found.values())
+
+
+def held_by_process(held: ClaimedResources, claim: Claim | None) -> ClaimedResources:
+    """Return what a running gateway holds: what it started with, although its files have changed since.
+
+    `claim`: that of its pre-start step, None for a gateway that was started without it: then its files count.
+    """
+    if claim is None or claim.source != "service":
+        return held
+    return held._replace(identities=claim.identities, ports=claim.ports)
 
 
 def drop_pending(layout: Layout, profiles: Collection[str]) -> None:
@@ -375,8 +429,12 @@ def _write_overlay(
     return overlay.problems
 
 
+def _kept(held: ClaimedResources, masks: tuple[Mask, ...]) -> ClaimedResources:
+    return without(held, [mask.channel for mask in masks])
+
+
 def _claim(held: ClaimedResources, masks: tuple[Mask, ...], now: float, source: str) -> Claim:
-    kept = without(held, [mask.channel for mask in masks])
+    kept = _kept(held, masks)
     return Claim(kept.identities, kept.ports, masks, now, source)
 
 

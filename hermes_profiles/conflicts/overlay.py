@@ -56,10 +56,13 @@ def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
 
 def masks_in_force(layout: Layout, profile: str, process: Process) -> tuple[Mask, ...]:
     """Return the masks of a running gateway; () where it was started without the overlay."""
+    return masks_of(layout, profile) if has_overlay(layout, profile, process) else ()
+
+
+def has_overlay(layout: Layout, profile: str, process: Process) -> bool:
+    """Return whether a gateway was started with the overlay of its profile, after the pre-start step."""
     given = (process.variables or {}).get(HERMES_MANAGED_DIR, "")
-    if os.path.realpath(given or "/") != os.path.realpath(overlay_folder(layout, profile)):
-        return ()
-    return masks_of(layout, profile)
+    return os.path.realpath(given or "/") == os.path.realpath(overlay_folder(layout, profile))
 
 
 def managed_folder(environment: Mapping[str, str], layout: Layout, *, machine_wide: Path = MACHINE_WIDE) -> Path | None:

@@ -10,7 +10,7 @@ from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import assign_channels, without
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
+from hermes_profiles.conflicts.overlay import has_overlay, managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import UsageEvidence, priority
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -134,6 +134,7 @@ class StartGuard:
         for name in {*starting, *live, *self._together}:
             self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
+        self._use_claims([name for name in live if name not in starting and name not in self._together])
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
         locks = live_locks(
@@ -162,6 +163,14 @@ class StartGuard:
             evidence=evidence,
         )
         return {name: tuple(self._with_holder(name, mask) for mask in of) for name, of in masks.items()}
+
+    def _use_claims(self, running: Sequence[str]) -> None:
+        """Take for running gateways what they started with: a token that was edited since belongs to the process."""
+        claims = ledger.read_ledger(self._world.layout) if running else {}
+        for name in running:
+            process = self._gateways[name].process
+            if process is not None and has_overlay(self._world.layout, name, process):
+                self._held[name] = ledger.held_by_process(self._held[name], claims.get(name))
 
     def _with_holder(self, name: str, mask: Mask) -> Mask:
         """Return a mask whose owner is the profile that has the identity, where one process serves several."""
@@ -254,7 +263,14 @@ class StartGuard:
             found = dict.fromkeys(found, ())
         if self._rule is ConflictRule.REFUSE:
             found = {name: masks for name, masks in found.items() if not masks}
-        ledger.save_decision(self._world.layout, found, self._held, now=time.time(), live=self._live)
+        fresh = None if self._rule is ConflictRule.IGNORE else self._observed_again
+        layout = self._world.layout
+        final = ledger.save_decision(layout, found, self._held, now=time.time(), live=self._live, fresh=fresh)
+        if fresh is not None:
+            self._masks = {**self._masks, **final}
+
+    def _observed_again(self, profiles: Sequence[str]) -> Mapping[str, LiveGateway]:
+        return live_gateways(survey(self._world, profiles))
 
     def _without_process_masks(self, found: Mapping[str, tuple[Mask, ...]]) -> dict[str, tuple[Mask, ...]]:
         """Return masks without those of the one gateway that would take a channel from several profiles."""
