@@ -135,7 +135,7 @@ class Supervisor(NamedTuple):
     """What started a gateway that its own service does not run.
 
     `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
-    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: the unit is one of the user's systemd; `stop`: a
+    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: a unit of the user's systemd; `stop`: a
     hint that stops the gateway through it, "" where ending the process is right; `pid`: its process.
     """
 

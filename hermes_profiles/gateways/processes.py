@@ -301,7 +301,8 @@ class LinuxProcesses:
         """Return the path of the control group of a process in systemd's hierarchy, "" where it is unknown."""
         text = (_bytes(f"{self._proc}/{process.pid}/cgroup") or b"").decode("utf-8", "replace")
         rows = [line.split(":", 2) for line in text.splitlines() if line.count(":") >= 2]
-        return next((path for number, of, path in rows if number == "0" or of == "name=systemd"), "")
+        paths = (path for number, of, path in rows if number == "0" or of == "name=systemd")
+        return next((path for path in paths if path != "/"), "")  # one of the two hierarchies is unused
 
     @cached_property
     def _boot(self) -> float | None:

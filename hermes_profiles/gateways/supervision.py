@@ -74,7 +74,7 @@ _DEEPEST = 32
 def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Supervisor | None:
     """Return what started a gateway, None for a gateway that was started by hand.
 
-    `cgroup`: the path of its control group, "" where there is none.
+    `cgroup`: the path of its control group, "" without one.
     """
     container = _CONTAINER.search(cgroup) or _MACHINE.search(cgroup)
     chain = list(_parents(process, processes))
