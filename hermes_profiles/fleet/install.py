@@ -47,11 +47,19 @@ class ServiceInstallPlan(NamedTuple):
         return f"{self.files[0][0]} is left as it is: {what}{f' ({details})' if details else ''}"
 
 
-def plan_installation(manager: Manager, spec: ServiceSpec) -> ServiceInstallPlan:
-    """Return the installation of a service. Raises UsageProblem for paths that a service file cannot hold."""
+def plan_installation(manager: Manager, spec: ServiceSpec, *, force: bool = False) -> ServiceInstallPlan:
+    """Return the installation of a service; `force`: every file with other bytes is written, also one of equal meaning.
+
+    Raises UsageProblem for paths that a service file cannot hold.
+    """
     files = manager.definitions(spec)
     installed = {path: content for path, _, _ in files if (content := read_document(path)) is not None}
-    return ServiceInstallPlan(spec, files, compare(manager.kind, installed, files, spec))
+    drift = compare(manager.kind, installed, files, spec)
+    if force:
+        other = tuple(path for path, content, _ in files if installed.get(path) != content)
+        code = DriftCode.OUTDATED if other and drift.code in _SAME else drift.code
+        drift = drift._replace(code=code, files=other)
+    return ServiceInstallPlan(spec, files, drift)
 
 
 def plan_writing(command: str, installations: Sequence[ServiceInstallPlan]) -> ChangePlan | None:

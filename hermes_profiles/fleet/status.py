@@ -13,8 +13,10 @@ from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState, servers_in
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
+from hermes_profiles.gateways.processes import Process
 from hermes_profiles.gateways.topology import Serving, Topology, multiplexing_asked, serving
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
@@ -82,11 +84,19 @@ def read_fleet_status(
     def ask(seen: Mapping[str, GatewayFacts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
 
+    def masks(name: str, process: Process) -> tuple[Mask, ...]:
+        found = masks_in_force(layout, name, process)
+        if not found:
+            return ()
+        from hermes_profiles.conflicts.free_masks import with_free_masks  # a fleet without masks needs no ledger
+
+        return with_free_masks(world, name, found, held[name])
+
     gateways = look(
         profiles,
         ObservationHints(
             channels={name: each.channels for name, each in held.items()},
-            masks=lambda name, process: masks_in_force(layout, name, process),
+            masks=masks,
             ask=ask,
         ),
     )

@@ -33,12 +33,16 @@ class ChannelOwner(NamedTuple):
 
 
 class Mask(NamedTuple):
-    """A channel that is switched off for one run; `port`: the number where the cause is a port."""
+    """A channel that is switched off for one run.
+
+    `port`: the number where the cause is a port; `is_free`: the conflict is over, and a restart would end the mask.
+    """
 
     channel: str
     cause: MaskCause = MaskCause.IDENTITY
     owner: ChannelOwner = ChannelOwner()
     port: int | None = None
+    is_free: bool = False
 
     @property
     def reason(self) -> str:

@@ -17,6 +17,7 @@ from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .channel_records import current_channels, is_current
 from .hermes_files import ChannelRecord, PidRecord, StateRecord
+from .masks import Mask
 from .model import (
     DEAF,
     Gateway,
@@ -345,7 +346,7 @@ def _stale_detail(facts: GatewayFacts, record: PidRecord) -> str:
 
 
 def _channels(facts: GatewayFacts) -> tuple[GatewayChannel, ...]:
-    masked = {mask.channel: mask.sentence() for mask in facts.masks}
+    masked = {mask.channel: _masked(facts, mask) for mask in facts.masks}
     said = {each.name: each for each in current_channels(facts)}
     found = []
     for name in sorted({*facts.enabled_channels, *said, *masked}):
@@ -415,6 +416,13 @@ def _deafness(channel: str, lost: LostLink, now: float) -> str:
     verb = "has polled" if channel in POLLING else "has received"
     age = f" for {span(max(now - lost.since, 0))}" if lost.since is not None else ""
     return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}"
+
+
+def _masked(facts: GatewayFacts, mask: Mask) -> str:
+    """Return the detail of a masked channel: what has it, or that a restart takes it over."""
+    if not mask.is_free:
+        return mask.sentence()
+    return f"{mask.sentence()} then; it is free now: `hermes-gateways restart {facts.profile}` takes it over"
 
 
 def _unreported(facts: GatewayFacts, name: str) -> GatewayChannel:

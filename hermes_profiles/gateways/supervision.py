@@ -154,10 +154,10 @@ def _name(process: Process) -> str:
     argv = process.argv
     if not argv:
         return ""
-    first = os.path.basename(argv[0]).lstrip("-")
+    # A title such as `sshd: anna@pts/0` is no path.
+    first = os.path.basename(argv[0].partition(": ")[0]).lstrip("-")
     if argv[0].startswith(("tmux: server", "PM2 ")):
         return argv[0].split(":")[0].lower() if argv[0].startswith("tmux") else "pm2"
-    first = first.split(" ")[0].rstrip(":") if first.lower().startswith(("sshd:", "sshd-session:")) else first
     if _INTERPRETER.fullmatch(first):
         rest = list(argv[1:])
         while rest and rest[0].startswith("-"):

@@ -350,7 +350,7 @@ class ServiceInstaller:
         if not self._force and (second := second_supervisor(self._session, profile, spec.name.unit)) is not None:
             self._outcomes[profile] = second
             return
-        installation = plan_installation(manager, spec)
+        installation = plan_installation(manager, spec, force=self._force)
         taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
         if taken is not None:
             raise Refused(

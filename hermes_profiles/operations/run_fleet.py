@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -158,7 +158,8 @@ class _FleetRun:
         done = self._carry_out(launch, plan, gateways)
         order = (*((one.server,) if one is not None else ()), *selection.profiles, *session.existing)
         outcomes = _in_order((*plan.outcomes, *done), tuple(dict.fromkeys(order)))
-        return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings])
+        freed = _freed_channels(done, launch.gateways) if request.verb is Verb.STOP else ()
+        return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings, *freed])
 
     def _carry_out(self, launch: StartGuard, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Outcome]:
         """Act on the gateways, then on the profiles that the one gateway serves; returns their outcomes."""
@@ -293,6 +294,17 @@ class _ReportingBackend(ServiceBackend):
         gateways = super().observe(profiles)
         self._report(gateways)
         return gateways
+
+
+def _freed_channels(done: Sequence[Outcome], gateways: Mapping[str, Gateway]) -> Iterator[Problem]:
+    """Yield a warning for each running gateway with a masked channel whose owner was stopped."""
+    stopped = {each.profile for each in done if each.outcome is OutcomeKind.STOPPED}
+    for name, gateway in gateways.items():
+        freed = [mask for mask in gateway.masks if mask.owner.profile in stopped]
+        if freed and name not in stopped and gateway.process is not None:
+            channels = ", ".join(mask.channel for mask in freed)
+            text = f"{name} runs without {channels}, which {freed[0].owner.profile} had: it is free now"
+            yield Problem("mask-free", text, name, f"let {name} take it over with `hermes-gateways restart {name}`")
 
 
 def ask_whole(whole: WholeGateway, confirm: ConfirmWhole | None) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from contextlib import suppress
 
 
 def end_process(pid: int, started: float, *, kill: bool) -> bool:
     """Send SIGTERM, or SIGKILL, to the process with this pid and start time; returns whether it was sent.
+
+    SIGCONT follows SIGTERM: a suspended process would act on it only after that.
 
     `started`: field 22 of /proc/PID/stat on Linux, psutil's create_time × 100 elsewhere. On Linux a file descriptor
     (pidfd) is opened before the start time is checked, so that the pid cannot pass to another process in between.
@@ -25,6 +28,9 @@ def end_process(pid: int, started: float, *, kill: bool) -> bool:
         if _started(pid) != started:
             return False
         signal.pidfd_send_signal(held, number)
+        if number == signal.SIGTERM:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(held, signal.SIGCONT)
     except (ProcessLookupError, PermissionError):  # gone, or another user's
         return False
     finally:
@@ -37,6 +43,9 @@ def _end_unheld(pid: int, started: float, number: int) -> bool:
         return False
     try:
         os.kill(pid, number)
+        if number == signal.SIGTERM:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
     except (ProcessLookupError, PermissionError):
         return False
     return True
@@ -58,6 +67,9 @@ def _end_elsewhere(pid: int, started: float, number: int) -> bool:
         if abs(process.create_time() * 100 - started) > 100:
             return False
         process.send_signal(number)
+        if number == signal.SIGTERM:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
     except psutil.Error:
         return False
     return True

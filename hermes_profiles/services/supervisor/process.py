@@ -7,6 +7,7 @@ tries again; it also gives up for good. No exception may leave these methods: it
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import Any
 
@@ -104,6 +105,11 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
         """Stop the gateway for good; return the reason of a failure."""
         self.forget()
         reason: str | None = super().stop()
+        if self.pid:
+            try:  # a suspended process acts on SIGTERM only after this
+                os.kill(self.pid, signal.SIGCONT)
+            except (ProcessLookupError, PermissionError):
+                pass
         return reason
 
     def forget(self) -> None:
