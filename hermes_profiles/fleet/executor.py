@@ -310,6 +310,7 @@ def _is_another(job: GatewayJob, pid: int) -> bool:
     """Return whether a process is a later start than the one that was stopped, outside any service of ours."""
     if not job.look or not job.stop_announced or pid in job.stop_announced:
         return False
+    # A home can have two gateways: the second one appears when the first has ended.
     return job.gone_since is not None or len(job.stop_announced) > 1
 
 

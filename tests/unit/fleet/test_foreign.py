@@ -1,0 +1,140 @@
+"""Gateways that another supervisor runs: stopped through it, refused, or reported when it starts them again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from gateway_facts import NOW, facts, process
+
+from hermes_profiles.fleet.executor import FleetExecutor
+from hermes_profiles.fleet.foreign import refusal, seconds_to_look
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
+from hermes_profiles.fleet.protocols import RunOptions, StartDecision
+from hermes_profiles.fleet.selection import Selection, sort_out
+from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor
+from hermes_profiles.gateways.resolve import resolve
+from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
+
+UNIT = Supervisor(
+    "hermes-gateway@work.service of the user's systemd", revives=True, unit="hermes-gateway@work.service",
+    is_user_unit=True, stop="stop it with `systemctl --user stop hermes-gateway@work.service`", pid=9,
+)  # fmt: skip
+SYSTEM = Supervisor("hermes.service of the system's systemd", revives=True, unit="hermes.service", stop="stop it")
+SCRIPT = Supervisor("a script, run.sh (PID 7)", revives=None, stop="end that first with `kill 7`", pid=7)
+TMUX = Supervisor("tmux (PID 8)", revives=False, pid=8)
+NO_SERVICE = ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE)
+
+
+@dataclass
+class Respawned:
+    """A backend with one gateway outside its service; `after`: seconds until it is started again, None for never."""
+
+    by: Supervisor | None
+    after: float | None = None
+    time: float = 0.0
+    pid: int | None = 42
+    ended_at: float | None = None
+    units: list[str] = field(default_factory=list)
+    signals: list[int] = field(default_factory=list)
+
+    def gateway(self) -> Gateway:
+        if self.ended_at is not None and self.after is not None and self.time - self.ended_at >= self.after:
+            self.pid, self.ended_at = (self.pid or 42) + 1, None
+        alive = self.ended_at is None
+        running = process(pid=self.pid or 0) if alive else None
+        return resolve(
+            facts(process=running, record=None, service=NO_SERVICE, manager=ManagerKind.SYSTEMD)._replace(
+                supervisor=self.by if alive else None
+            )
+        )
+
+    def observe(self, profiles: Sequence[str]) -> Mapping[str, Gateway]:
+        return {name: self.gateway() for name in profiles}
+
+    def prepare(self, profiles: Sequence[str]) -> Mapping[str, StartDecision]:
+        return {}
+
+    def start(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        raise AssertionError("nothing is started")
+
+    def announce_stop(self, gateway: Gateway) -> None:
+        pass
+
+    def stop(self, profiles: Sequence[str]) -> Mapping[str, str]:
+        raise AssertionError("it has no service of its own")
+
+    def stop_unit(self, unit: str) -> str:
+        self.units.append(unit)
+        self.ended_at = self.time
+        return ""
+
+    def end(self, gateway: Gateway, *, kill: bool) -> None:
+        self.signals.append(gateway.pid or 0)
+        self.ended_at = self.time
+
+    def log_lines(self, profile: str) -> tuple[str, ...]:
+        return ()
+
+    def stop_seconds(self, profile: str) -> float:
+        return 30.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def stop(backend: Respawned) -> Outcome:
+    (outcome,) = FleetExecutor(Verb.STOP, backend, RunOptions()).run(["work"], {"work": backend.gateway()})
+    return outcome
+
+
+def test_unit_of_the_user_is_stopped_through_systemd_without_a_signal() -> None:
+    backend = Respawned(UNIT)
+    assert backend.gateway().state is GatewayState.RUNNING
+    assert backend.gateway().detail.startswith("supervised by hermes-gateway@work.service")
+    assert stop(backend).outcome is OutcomeKind.STOPPED
+    assert (backend.units, backend.signals) == (["hermes-gateway@work.service"], [])
+
+
+@pytest.mark.parametrize("after", [0.0, 2.0, 8.0])
+def test_stop_that_does_not_last_fails_and_names_the_parent(after: float) -> None:
+    backend = Respawned(SCRIPT, after)
+    outcome = stop(backend)
+    assert outcome.outcome is OutcomeKind.FAILED
+    assert outcome.detail == f"it was stopped, and a script, run.sh (PID 7) started it again (PID {backend.pid})"
+    assert outcome.hint == "end that first with `kill 7`" and backend.signals == ([42] if after else [42, 43])
+
+
+@pytest.mark.parametrize(("by", "seconds"), [(None, 6.0), (TMUX, 6.0), (SCRIPT, 15.0)])
+def test_stop_outside_a_service_ends_after_a_look(by: Supervisor | None, seconds: float) -> None:
+    backend = Respawned(by)
+    assert backend.gateway().state is GatewayState.UNSUPERVISED
+    assert stop(backend).outcome is OutcomeKind.STOPPED
+    assert backend.time < seconds
+
+
+@pytest.mark.parametrize(
+    ("verb", "by", "hint"),
+    [
+        (Verb.STOP, SYSTEM, "stop it"),
+        (Verb.RESTART, SYSTEM, "stop it"),
+        (Verb.RESTART, UNIT, "restart it with `systemctl --user restart hermes-gateway@work.service`"),
+    ],
+)
+def test_other_supervisor_is_named_and_nothing_is_signalled(verb: Verb, by: Supervisor, hint: str) -> None:
+    backend = Respawned(by)
+    gateway = backend.gateway()
+    plan = sort_out(verb, Selection(("work",), named=True), {"work": gateway})
+    assert plan.driven == () and plan.outcomes == (refusal(verb, gateway),)
+    (outcome,) = FleetExecutor(verb, backend, RunOptions()).run(["work"], {"work": gateway})
+    assert (outcome.outcome, outcome.hint) == (OutcomeKind.REFUSED, hint)
+    assert backend.signals == backend.units == []
+
+
+def test_own_service_needs_no_second_look() -> None:
+    own = resolve(facts(process=process(), now=NOW))
+    assert seconds_to_look(Verb.STOP, own) == 0.0 and refusal(Verb.STOP, own) is None
