@@ -53,13 +53,23 @@ def plan_installation(manager: Manager, spec: ServiceSpec, *, force: bool = Fals
     Raises UsageProblem for paths that a service file cannot hold.
     """
     files = manager.definitions(spec)
-    installed = {path: content for path, _, _ in files if (content := read_document(path)) is not None}
+    masked = [path for path, _, _ in files if _is_masked(path)]
+    rest = [path for path, _, _ in files if path not in masked]
+    installed = {path: content for path in rest if (content := read_document(path)) is not None}
     drift = compare(manager.kind, installed, files, spec)
+    if masked:
+        details = tuple(f"{path} is masked: a link to {os.devnull}" for path in masked)
+        drift = drift._replace(code=DriftCode.HAND_EDITED, details=details)
     if force:
         other = tuple(path for path, content, _ in files if installed.get(path) != content)
         code = DriftCode.OUTDATED if other and drift.code in _SAME else drift.code
         drift = drift._replace(code=code, files=other)
     return ServiceInstallPlan(spec, files, drift)
+
+
+def _is_masked(path: Path) -> bool:
+    """Return whether `systemctl mask` replaced a unit by a link."""
+    return os.path.islink(path) and os.path.realpath(path) == os.devnull
 
 
 def plan_writing(command: str, installations: Sequence[ServiceInstallPlan]) -> ChangePlan | None:

@@ -51,6 +51,45 @@ def test_hand_edited_file_is_refused_with_diff_and_force_overwrites(fleet: Gatew
     assert fleet.gok(*command.split()).code == 0 and program.read_text() == ours
 
 
+_EDITS = {
+    "comment": lambda text: text + b"# mine\n",
+    "setting": lambda text: text.replace(b"[Service]\n", b"[Service]\nNice=5\n", 1),
+    "value": lambda text: text.replace(b"TimeoutStopSec=", b"TimeoutStopSec=9", 1),
+    "equal meaning": lambda text: text.replace(b"[Service]\n", b"[Service]\nUMask=0022\n", 1),
+    "emptied": lambda _: b"",
+    "no text": lambda text: text + b"\xff\xfe\x00\n",
+    "other line ends": lambda text: text.replace(b"\n", b"\r\n"),
+}
+
+
+@pytest.mark.parametrize("edit", _EDITS)
+def test_force_writes_whatever_was_edited_and_repeats_nothing(fleet: GatewayRoot, edit: str) -> None:
+    words = ("stage", "work", "--manager", "systemd")
+    fleet.gok(*words)
+    unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
+    ours = unit.parent / "hermes-gateway-work.service.d/50-hermes-profiles.conf"
+    for path in (unit, ours):
+        wanted = path.read_bytes()
+        path.write_bytes(_EDITS[edit](wanted))
+        done = fleet.gok(*words, "--force", "--json")
+        assert fleet.outcomes(done) == {"work": "installed"} and path.read_bytes() == wanted
+        again = fleet.gok(*words, "--force", "--json")
+        assert fleet.outcomes(again) == {"work": "already-installed"} and "change" not in again.data
+
+
+def test_masked_unit_is_written_with_force_only(fleet: GatewayRoot) -> None:
+    words = ("stage", "work", "--manager", "systemd")
+    fleet.gok(*words)
+    unit = fleet.user / ".config/systemd/user/hermes-gateway-work.service"
+    wanted = unit.read_bytes()
+    unit.unlink()
+    unit.symlink_to("/dev/null")
+    done = fleet.untouched_by(*words, "--json")
+    assert fleet.outcomes(done) == {"work": "refused"} and "is masked" in done.data["outcomes"][0]["detail"]
+    assert fleet.outcomes(fleet.gok(*words, "--force", "--json")) == {"work": "installed"}
+    assert not unit.is_symlink() and unit.read_bytes() == wanted
+
+
 def test_unit_of_another_root_is_refused(fleet: GatewayRoot) -> None:
     other = fleet.user / "other"
     for path, text in {"config.yaml": "model: x\n"}.items():
