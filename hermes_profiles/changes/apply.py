@@ -24,6 +24,7 @@ from .executor import Steps
 from .filesystem import Files
 from .journal import KEEP, ChangeEntry, Journal, Status, ended, iso
 from .lock import StateLock
+from .places import check_entry
 from .plan import ChangePlan
 from .staging import Stager, draft
 
@@ -114,6 +115,7 @@ class _Change:
 
     def __init__(self, layout: Layout, files: Files, now: Clock) -> None:
         self.journal = Journal(layout.state, files)
+        self._layout = layout
         self._state = str(layout.state)
         self._files = files
         self._now = now
@@ -159,17 +161,22 @@ class _Change:
             try:
                 sentences.append(self._recover_one(entry))
             except (OSError, HermesProfilesError) as error:
+                foreign = isinstance(error, HermesProfilesError) and error.problem.code == "foreign-entry"
+                path = self.journal.path(entry.id)
                 raise Failed(
                     f"the interrupted change {entry.id} ({entry.summary}) can be neither finished "
                     f"nor taken back: {error_text(error)}",
-                    target=self.journal.path(entry.id),
+                    target=path,
                     code="not-recovered",
-                    hint=f"fix the cause and run the command again; see the steps: `cat {self.journal.path(entry.id)}`",
+                    hint=f"put the entry aside: `mv {path} {path}.refused`"
+                    if foreign
+                    else f"fix the cause and run the command again; see the steps: `cat {path}`",
                 ) from error
         sweep(self._state, self.journal, self._files)
         return tuple(sentences)
 
     def _recover_one(self, entry: ChangeEntry) -> str:
+        check_entry(entry, self._layout)
         steps = Steps(entry, self.journal, self._files)
         if not steps.is_committed():
             self._roll_back(entry)

@@ -11,8 +11,8 @@ EMPTYING = ".emptying-"
 def sweep(state: str, journal: Journal, files: Files) -> None:
     """Remove staged trees, partial journal entries and partly emptied trash, under the lock; ignore errors."""
     staging, trash = f"{state}/staging", f"{state}/trash"
-    stray = [f"{staging}/{name}" for name in files.names(staging)]
-    stray += [f"{trash}/{name}" for name in files.names(trash) if name.startswith(EMPTYING)]
+    stray = [f"{staging}/{name}" for name in files.names_inside(staging)]
+    stray += [f"{trash}/{name}" for name in files.names_inside(trash) if name.startswith(EMPTYING)]
     for path in stray:
         try:
             files.remove_tree(path)

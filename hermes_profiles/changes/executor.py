@@ -70,7 +70,12 @@ class Steps:
                 return True
             # If even the folder is missing, the file never existed.
             return status is None and record.old is not None and self._files.lstat(os.path.dirname(place)) is not None
-        return status is not None and record.new is not None and status.st_ino == record.new.inode
+        if status is None or record.new is None:
+            return False
+        if not self._entry.relocated:
+            return status.st_ino == record.new.inode
+        # Every file has another inode in a copy: a rename is done when its source is missing.
+        return record.source is not None and self._files.lstat(record.source) is None
 
     def _is_followed(self, record: StepRecord) -> bool:
         """Return whether a later step has already put another file at the target."""
@@ -86,7 +91,7 @@ class Steps:
 
     def _has_mode(self, record: StepRecord, mode: int | None) -> bool:
         status = self._files.lstat(self._place_now(record))
-        if status is None or record.new is None or status.st_ino != record.new.inode:
+        if status is None or record.new is None or not (self._entry.relocated or status.st_ino == record.new.inode):
             return False
         return stat.S_IMODE(status.st_mode) == mode
 
@@ -99,7 +104,10 @@ class Steps:
         return place
 
     def _set_mode(self, record: StepRecord, mode: int) -> None:
-        self._files.set_mode(self._place_now(record), mode, record.new.inode if record.new else 0)
+        place = self._place_now(record)
+        found = self._files.lstat(place) if self._entry.relocated else None
+        inode = found.st_ino if found is not None else record.new.inode if record.new else 0
+        self._files.set_mode(place, mode, inode)
 
     def _do(self, record: StepRecord) -> None:
         target, source = record.target, record.source

@@ -61,6 +61,11 @@ class Files:
                 return []
             raise
 
+    def names_inside(self, folder: str) -> list[str]:
+        """Return the sorted names in a folder of our own, none where it is a link: what it leads to is not ours."""
+        status = self.lstat(folder)
+        return self.names(folder) if status is not None and stat.S_ISDIR(status.st_mode) else []
+
     def readlink(self, path: str) -> str:
         """Return the text of a symbolic link."""
         self.operation("readlink", path)

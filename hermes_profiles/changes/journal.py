@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import NotFound, Problem
 
 from .filesystem import Files
+from .journal_paths import RootPaths, inode_of, old_root
 from .plan import ChangedMeanwhile
 
-SCHEMA = "hermes-profiles-journal/1"
+SCHEMA = "hermes-profiles-journal/2"
+OLD_SCHEMA = "hermes-profiles-journal/1"  # of 0.1.0, with absolute paths
 KEEP = 200
 _STAMP = "%Y%m%dT%H%M%SZ"
 _GARBAGE = (ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError)
 _BEGUN = b'"status": "begun"'
+_GOING = ".gone.tmp"  # ends the name of an entry whose removal has begun
 
 
 class Status(StrEnum):
@@ -90,7 +95,10 @@ class StepRecord(NamedTuple):
 class ChangeEntry(NamedTuple):
     """One change. `ready`: everything is staged, so steps of an interrupted change may be done.
 
-    `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on.
+    `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on. `root`: the path of the root in which
+    it was made, "" where an entry of 0.1.0 does not show it; `root_inode`: the inode of that root, 0 when not recorded.
+    `relocated`: the root is another folder now (moved across file systems, copied, or from a backup), so that inodes in
+    the entry do not hold.
     """
 
     id: str
@@ -105,6 +113,9 @@ class ChangeEntry(NamedTuple):
     undo_of: str | None = None
     level: int = 0
     ready: bool = False
+    root: str = ""
+    root_inode: int = 0
+    relocated: bool = False
 
     @property
     def can_be_undone(self) -> bool:
@@ -118,6 +129,7 @@ class Journal:
     def __init__(self, state: Path, files: Files | None = None) -> None:
         self.folder = str(state / "journal")
         self._files = files or Files()
+        self._root = str(state.parent.parent)
 
     def entries(self) -> tuple[ChangeEntry, ...]:
         """Return every entry that can be read, newest first."""
@@ -132,7 +144,7 @@ class Journal:
         entries, problems = [], []
         for change_id in reversed(self.ids()):
             try:
-                entries.append(_parse(self._bytes(change_id), change_id))
+                entries.append(self._parse(self._bytes(change_id), change_id))
             except (OSError, *_GARBAGE) as error:
                 problems.append(_unreadable(self.path(change_id), error))
         return tuple(entries), tuple(problems)
@@ -143,7 +155,7 @@ class Journal:
         for change_id in reversed(self.ids()):
             try:
                 raw = self._bytes(change_id)
-                if _BEGUN in raw and (entry := _parse(raw, change_id)).status is Status.BEGUN:
+                if _BEGUN in raw and (entry := self._parse(raw, change_id)).status is Status.BEGUN:
                     found.append(entry)
             except _GARBAGE:  # reported by read(); an OSError is raised, because it may hide an interrupted change
                 continue
@@ -152,7 +164,7 @@ class Journal:
     def load(self, change_id: str) -> ChangeEntry | None:
         """Return one entry, or None if it does not exist or cannot be parsed. Raises OSError."""
         try:
-            return _parse(self._bytes(change_id), change_id)
+            return self._parse(self._bytes(change_id), change_id)
         except _GARBAGE:
             return None
 
@@ -198,7 +210,7 @@ class Journal:
         """Write an entry by one rename, and sync it to the disk."""
         temporary = f"{self.folder}/.{entry.id}.tmp"
         self._files.unlink(temporary)
-        content = json.dumps({"schema": SCHEMA} | _plain(entry)).encode("ascii")
+        content = json.dumps({"schema": SCHEMA} | self._portable(entry)).encode("ascii")
         owner = self._files.owner_below(self.folder)
         try:
             self._files.write_new(temporary, content, mode=0o600, owner=owner)
@@ -209,9 +221,12 @@ class Journal:
         self._files.sync_folder(self.folder)
 
     def remove(self, change_id: str) -> None:
-        """Remove an entry, then its old bytes, so that every entry has its bytes."""
-        self._files.unlink(self.path(change_id))
+        """Remove an entry with its old bytes; the entry is renamed first, so that a later run can finish."""
+        going = f"{self.folder}/.{change_id}{_GOING}"
+        if self._files.lstat(self.path(change_id)) is not None:
+            self._files.replace(self.path(change_id), going)
         self._files.remove_tree(self.backups(change_id))
+        self._files.unlink(going)
 
     def prune(self, keep: int = KEEP) -> int:
         """Keep the newest `keep` applied changes and as many failed ones; return the number of removed entries.
@@ -227,12 +242,15 @@ class Journal:
         return len(gone)
 
     def sweep(self) -> None:
-        """Remove the files of killed runs: partial entries and old bytes without an entry."""
-        ids = set(self.ids())
-        for name in self._files.names(self.folder):
-            stray = name.startswith(".") and name.endswith(".tmp")
-            if stray or (_is_id(name) and name not in ids):
-                self._files.remove_tree(f"{self.folder}/{name}")
+        """Remove the files of killed runs: partial entries, and the old bytes of entries that were being removed.
+
+        Old bytes without an entry stay: the user may have moved an unreadable entry away.
+        """
+        for name in self._files.names_inside(self.folder):
+            if name.startswith(".") and name.endswith(_GOING) and _is_id(name[1 : -len(_GOING)]):
+                self._files.remove_tree(self.backups(name[1 : -len(_GOING)]))
+            if name.startswith(".") and name.endswith(".tmp"):
+                self._files.unlink(f"{self.folder}/{name}")
 
     def _discard(self, path: str) -> None:
         try:
@@ -242,6 +260,47 @@ class Journal:
 
     def _bytes(self, change_id: str) -> bytes:
         return self._files.read(self.path(change_id))[0]
+
+    @cached_property
+    def _paths(self) -> RootPaths:
+        return RootPaths.of(self._root)
+
+    @cached_property
+    def _old_root(self) -> str:
+        """Return the root of entries of 0.1.0, "" when no entry shows it."""
+        for change_id in self.ids():
+            try:
+                data = json.loads(self._bytes(change_id))
+                if data["schema"] == OLD_SCHEMA and (found := old_root(data["steps"])):
+                    return found
+            except (OSError, *_GARBAGE):
+                continue
+        return ""
+
+    def _portable(self, entry: ChangeEntry) -> dict[str, Any]:
+        """Return an entry for JSON, with paths relative to the root."""
+        paths, record = self._paths, _plain(entry)
+        del record["relocated"]
+        if not entry.root:
+            record |= {"root": self._root, "root_inode": inode_of(self._root)}
+        for step in record["steps"]:
+            step["target"] = paths.portable(step["target"])
+            step["source"] = step["source"] and paths.portable(step["source"])
+            step["made"] = [paths.portable(folder) for folder in step["made"]]
+        return dict(record)
+
+    def _parse(self, raw: bytes, change_id: str) -> ChangeEntry:
+        """Return the entry with its paths in this root. Raises what `_parse_entry` raises."""
+        entry, is_old = _parse_entry(raw, change_id)
+        paths = self._paths
+        if is_old:
+            root = entry.root or self._old_root
+            steps = tuple(
+                _with_paths(step, lambda path: paths.moved(path, root) if root else path) for step in entry.steps
+            )
+            return entry._replace(steps=steps, root=root, relocated=root not in ("", self._root))
+        steps = tuple(_with_paths(step, paths.local) for step in entry.steps)
+        return entry._replace(steps=steps, relocated=entry.root_inode != inode_of(self._root))
 
 
 def ended(entry: ChangeEntry, status: Status, now: datetime) -> ChangeEntry:
@@ -270,16 +329,20 @@ def _unreadable(path: str, error: Exception) -> Problem:
         "unreadable-journal",
         f"the journal entry {path} cannot be read ({type(error).__name__})",
         path,
-        f"move it away with `mv {path} /tmp/`, or leave it: it is skipped",
+        f"put it aside with `mv {path} {path}.unreadable`; the bytes from before its change stay in {path[:-5]}",
     )
 
 
-def _parse(raw: bytes, change_id: str) -> ChangeEntry:
-    """Return the entry. Raises ValueError, KeyError or TypeError for other content."""
+def _parse_entry(raw: bytes, change_id: str) -> tuple[ChangeEntry, bool]:
+    """Return the entry with the paths of its file, and whether it is one of 0.1.0.
+
+    Raises ValueError, KeyError or TypeError for other content.
+    """
     data = json.loads(raw)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("id") != change_id:
+    if not isinstance(data, dict) or data.get("schema") not in (SCHEMA, OLD_SCHEMA) or data.get("id") != change_id:
         raise ValueError("not an entry of this journal")
-    return ChangeEntry(
+    is_old = data["schema"] == OLD_SCHEMA
+    entry = ChangeEntry(
         id=change_id,
         command=tuple(map(_text, data["command"])),
         summary=_text(data["summary"]),
@@ -292,7 +355,15 @@ def _parse(raw: bytes, change_id: str) -> ChangeEntry:
         undo_of=_optional(data["undo_of"]),
         level=int(data["level"]),
         ready=bool(data["ready"]),
+        root=(old_root(data["steps"]) or "") if is_old else _text(data["root"]),
+        root_inode=0 if is_old else int(data["root_inode"]),
     )
+    return entry, is_old
+
+
+def _with_paths(step: StepRecord, convert: Callable[[str], str]) -> StepRecord:
+    source = None if step.source is None else convert(step.source)
+    return step._replace(target=convert(step.target), source=source, made=tuple(map(convert, step.made)))
 
 
 def _record(data: dict[str, Any]) -> StepRecord:

@@ -15,6 +15,7 @@ from hermes_profiles.model.secret import Secret
 from .deletion_marker import set_marker
 from .filesystem import Files
 from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
+from .places import check_entry
 from .plan import (
     ChangePlan,
     MoveTree,
@@ -59,9 +60,7 @@ def _newest(journal: Journal) -> ChangeEntry:
                 f"{problem.message}, so the newest change is not known",
                 target=problem.target,
                 code="unreadable-journal",
-                hint=f"name the change with `hermes-profiles undo {entry.id}`"
-                if entry
-                else f"move the entry away with `mv {problem.target} /tmp/`",
+                hint=f"name the change with `hermes-profiles undo {entry.id}`" if entry else problem.hint,
             )
     if entry is not None:
         return entry
@@ -78,8 +77,9 @@ def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) ->
 
     A published tree is moved to the trash, because it may have been used since: a home as a deleted profile, a tree in
     a home as files of that profile. A moved tree is moved back; a replaced file gets its old bytes. Raises NotFound or
-    Refused when a file of the change is missing or was changed.
+    Refused when a file of the change is missing or was changed, or when a path of the entry is in a wrong place.
     """
+    check_entry(entry, layout)
     builder = _Undo(entry, layout, files or Files())
     for record in reversed(entry.steps):
         builder.add(record)
@@ -173,7 +173,7 @@ class _Undo:
                 code="gone",
                 hint="undo the changes after this one first, beginning with `hermes-profiles undo`",
             )
-        if record.new is None or status.st_ino != record.new.inode:
+        if record.new is None or not (self._entry.relocated or status.st_ino == record.new.inode):
             raise self._changed(record.target, "was replaced since")
 
     def _restore_mode(self, record: StepRecord) -> None:

@@ -133,6 +133,7 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.database-rows", _WARNING, "unreadable database rows", databases.unreadable_rows),
     Check("runtime.wal-filesystem", _WARNING, "database on an unsuitable file system", machine.wal_filesystem),
     Check("runtime.journal-interrupted", _WARNING, "interrupted change", runtime.journal_interrupted),
+    Check("runtime.journal-unreadable", _WARNING, "unreadable journal entry", runtime.journal_unreadable),
     Check("runtime.unknown-release", _INFO, "Hermes newer than this program knows", runtime.unknown_release),
     Check("runtime.database-unchecked", _INFO, "unchecked database", databases.unchecked),
     Check("general.unseen", _ERROR, "failed probe", unreadable.unseen),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os.path import join, normpath
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, DELETED_FOLDER, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.service_names import XDG_UNITS
 from hermes_profiles.hermes.version import BASE, HermesFacts
 
 from .names import DEFAULT
+
+# Variables that move files outside the root (services/naming.py, integration/shim).
+_PLACES = (
+    ("XDG_CONFIG_HOME", XDG_UNITS),
+    ("XDG_CONFIG_HOME", "fish/conf.d/hermes-profiles.fish"),
+    ("ZDOTDIR", ".zshrc"),
+    ("XDG_DATA_HOME", "hermes-profiles/shim/hermes"),
+)
 
 
 def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = None) -> Path | None:
@@ -38,6 +47,13 @@ def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:
     return base / "hermes-profiles" / "shim"
 
 
+def places_outside(env: Mapping[str, str]) -> Iterator[Path]:
+    """Yield the files and folders outside the root that the environment moves: units, start files and the shim."""
+    for variable, inside in _PLACES:
+        if env.get(variable, "").startswith("/"):
+            yield Path(normpath(env[variable])) / inside
+
+
 def base_facts() -> HermesFacts:
     """Return the facts of the Hermes that is assumed where none is looked for."""
     return BASE
@@ -47,13 +63,14 @@ class Layout(NamedTuple):
     """The paths of one Hermes root, of the files outside it that belong to its profiles, and of our own state.
 
     `installed`: returns the facts of the installed Hermes. They are read at the first call only, because most commands
-    do not need them.
+    do not need them. `outside`: files and folders that the environment names for units, the shim and start files.
     """
 
     root: Path
     user_home: Path
     platform: str = "linux"
     installed: Callable[[], HermesFacts] = base_facts
+    outside: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(
@@ -66,10 +83,10 @@ class Layout(NamedTuple):
         """
         path = given_home(env, user_home=user_home, home=home)
         if path is None:
-            return cls(user_home / ROOT_FOLDER, user_home, platform)
-        if path.parent.name == PROFILES_FOLDER:
-            return cls(path.parent.parent, user_home, platform)
-        return cls(path, user_home, platform)
+            root = user_home / ROOT_FOLDER
+        else:
+            root = path.parent.parent if path.parent.name == PROFILES_FOLDER else path
+        return cls(root, user_home, platform, outside=tuple(places_outside(env)))
 
     @property
     def profiles(self) -> Path:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hermes_profiles.awake import status
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import ChangeEntry, Journal
+from hermes_profiles.changes.places import check_entry
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.changes.undo_plan import plan_undo, select_change
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
@@ -73,6 +74,7 @@ def undo_change(
         if (taken := take_back_switch(session)) is not None:
             return taken
     entry = select_change(Journal(layout.state), change)
+    check_entry(entry, layout)
     if is_mode_switch(Journal(layout.state), entry):
         from .undo_run_mode import undo_switch
 

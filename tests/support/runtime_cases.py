@@ -189,6 +189,13 @@ def _cut_short(world: DoctorRoot) -> None:
     path.chmod(0o600)
 
 
+def _half_an_entry(world: DoctorRoot) -> None:
+    """Cut a journal entry short, as a bad disk leaves it."""
+    world.runner.ok("use", "work", env=world.environment)
+    (path,) = (world.state / "journal").glob("*.json")
+    path.write_bytes(path.read_bytes()[:200])
+
+
 RUNTIME_CASES: tuple[Case, ...] = (
     Case("runtime.stale-pid", _gone, ("work",), fixed=True, severity="warning"),
     Case("runtime.stale-pid", _gone_of_an_old_hermes, ("default",), fixed=True),
@@ -217,4 +224,5 @@ RUNTIME_CASES: tuple[Case, ...] = (
     Case("runtime.database-rows", _no_json, ("work",), severity="warning"),
     Case("runtime.database-rows", _no_json_for_a_chat, ("work",)),
     Case("runtime.journal-interrupted", _cut_short, ()),
+    Case("runtime.journal-unreadable", _half_an_entry, (), severity="warning"),
 )

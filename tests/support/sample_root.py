@@ -144,7 +144,7 @@ def plan_publish(world: SampleRoot, name: str = "bert") -> ChangePlan:
         ),
         None,
     )
-    alias = world.user_home / "tools" / "bin" / name
+    alias = world.user_home / "Library" / "LaunchAgents" / f"ai.hermes.gateway-{name}.plist"
     script = Secret(b"#!/bin/sh\nexec hermes -p bert\n# " + CANARY + b"\n")
     return ChangePlan(
         ("clone", "anna", name), f"clone anna to {name}",

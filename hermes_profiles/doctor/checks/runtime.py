@@ -276,6 +276,20 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def journal_unreadable(facts: Facts) -> Iterator[Finding]:
+    """Find entries of the journal that cannot be read: their changes cannot be undone."""
+    for problem in facts.runtime.unreadable_entries:
+        path = problem.target or ""
+        yield Finding(
+            f"{problem.message}: its change cannot be undone, and `undo` without an id refuses",
+            Fix(
+                f"put the entry aside; the bytes from before the change stay in {path.removesuffix('.json')}",
+                f"mv {quote(path)} {quote(path)}.unreadable",
+            ),
+            evidence=(Evidence(None, path),),
+        )
+
+
 def unknown_release(facts: Facts) -> Iterator[Finding]:
     """Find an installed Hermes that is newer than every release this program knows; it is treated like the newest."""
     if facts.code is None or not facts.code.facts.is_newer_than_known:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.fleet.outdated import InstalledCode
 from hermes_profiles.gateways.model import LiveLock
+from hermes_profiles.model.errors import Problem
 
 from .databases import DatabaseFacts
 from .machine import MachineFacts
@@ -50,5 +51,6 @@ class RuntimeFacts(NamedTuple):
     locks: LockFolder | None = None
     live_locks: tuple[LiveLock, ...] = ()
     interrupted: tuple[InterruptedChange, ...] = ()
+    unreadable_entries: tuple[Problem, ...] = ()
     databases: DatabaseFacts = DatabaseFacts()
     machine: MachineFacts = MachineFacts()

@@ -20,6 +20,7 @@ from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .databases import probe_databases
@@ -43,6 +44,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) 
         locks=read_lock_folder(folder),
         live_locks=_live_locks(context, profiles),
         interrupted=tuple(_interrupted(context)),
+        unreadable_entries=_unreadable_entries(context),
         databases=databases,
         machine=probe_machine(context.layout, profiles, with_mounts=databases.in_wal_mode),
     )
@@ -134,6 +136,14 @@ def _live_locks(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) ->
         processes=context.system.processes,
         platform=context.layout.platform,
     )
+
+
+def _unreadable_entries(context: DoctorContext) -> tuple[Problem, ...]:
+    """Return the entries of the journal that cannot be read; a folder that cannot be read is another finding."""
+    try:
+        return Journal(context.layout.state).problems()
+    except OSError:
+        return ()
 
 
 def _interrupted(context: DoctorContext) -> Iterator[InterruptedChange]:

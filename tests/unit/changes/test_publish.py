@@ -85,7 +85,7 @@ def test_a_tree_is_published_as_planned(world: SampleRoot) -> None:
     assert (home / "skills/latest").readlink() == Path("cook")
     assert (home / "logs").is_dir()
     assert world.layout.active_profile.read_bytes() == b"bert"
-    assert stat.S_IMODE((world.user_home / "tools/bin/bert").stat().st_mode) == 0o755
+    assert stat.S_IMODE((world.user_home / "Library/LaunchAgents/ai.hermes.gateway-bert.plist").stat().st_mode) == 0o755
     assert picture(world.layout.home("anna")) == source
     assert seen[-1][0] == seen[-1][1] > 0
     assert strays(world) == []
@@ -95,12 +95,12 @@ def test_a_tree_is_published_as_planned(world: SampleRoot) -> None:
 def test_modes_are_right_from_the_first_byte(mask: int, world: SampleRoot) -> None:
     class Looking(Files):
         def operation(self, name: str, path: str) -> None:
-            for at in (world.layout.home("bert"), world.layout.state, world.user_home / "tools"):
+            for at in (world.layout.home("bert"), world.layout.state, world.user_home / "Library"):
                 for each in (at, *at.rglob("*")) if at.exists() else ():
                     status = each.lstat()
-                    if stat.S_ISREG(status.st_mode) and status.st_size and each.parent.name != "bin":
+                    if stat.S_ISREG(status.st_mode) and status.st_size and each.parent.name != "LaunchAgents":
                         assert stat.S_IMODE(status.st_mode) in (0o600, 0o700), (name, each)
-                    if not stat.S_ISLNK(status.st_mode) and each.parent.name != "bin":
+                    if not stat.S_ISLNK(status.st_mode) and each.parent.name != "LaunchAgents":
                         assert not status.st_mode & 0o077 or mask == 0o777, (name, each)
 
     plan = PLANS["publish"](world)

@@ -115,7 +115,7 @@ def test_a_path_that_exists_again_is_refused(world: SampleRoot) -> None:
 def test_a_missing_alias_does_not_prevent_an_undo(world: SampleRoot) -> None:
     before = world.picture()
     do(world, PLANS["publish"](world))
-    (world.user_home / "tools/bin/bert").unlink()
+    (world.user_home / "Library/LaunchAgents/ai.hermes.gateway-bert.plist").unlink()
     undo(world.layout, now=noon)
     assert world.picture() == before
 

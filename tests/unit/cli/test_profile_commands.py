@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command_root import CommandRoot, picture, strays
 
+from hermes_profiles.changes.journal import Journal
+
 
 @pytest.fixture
 def work(world: CommandRoot) -> CommandRoot:
@@ -41,9 +43,9 @@ def test_dry_run_changes_nothing_and_lists_planned_steps(work: CommandRoot, give
         return
     yes = ("--yes",) if given[0] == "delete" else ()
     done = work.ok(*given, *yes, "--json")
-    entry = json.loads((work.state / "journal" / f"{done.data['change']}.json").read_bytes())
+    entry = Journal(work.state).find(done.data["change"])
     shown = [(step["kind"], _unstamped(step["target"])) for step in dry.data["plan"]]
-    assert shown == [(step["kind"], _unstamped(step["target"])) for step in entry["steps"]]
+    assert shown == [(str(step.kind), _unstamped(step.target)) for step in entry.steps]
     for step in dry.data["plan"]:
         assert _unstamped(step["target"]) in _unstamped(text.stdout) or given[0] in ("create", "clone")
 
