@@ -10,14 +10,19 @@ from typing import NamedTuple
 from .shapes import Sighting, may_hold_identity, sightings
 from .spellings import as_text, decoded
 
-# A text that is escaped throughout has no run of letters: six escapes in a row of each kind.
-_DENSE = (
-    (b"\\", re.compile(rb"\\(?:x[0-9A-Fa-f]{2}(?:\\x[0-9A-Fa-f]{2}){5}|u[^\\\n]{4,6}(?:\\u[^\\\n]{4,6}){5})")),
-    (b"\\", re.compile(rb"\\(?:U[0-9A-Fa-f]{8}(?:\\U[0-9A-Fa-f]{8}){5}|[0-7]{3}(?:\\[0-7]{3}){5})")),
-    (b"&#", re.compile(rb"&#\w{2,6};(?:&#\w{2,6};){5}")),
-    (b"%", re.compile(rb"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2}){5}|%25[0-9A-Fa-f]{2}(?:%25[0-9A-Fa-f]{2}){5}")),
-    (b"=", re.compile(rb"=[0-9A-Fa-f]{2}(?:=[0-9A-Fa-f]{2}){5}")),
+# Escapes and joints that take a run of letters apart.
+_ESCAPED = (
+    (b"\\x", re.compile(rb"\\x[2-7][0-9A-Fa-f]")),
+    (b"\\u", re.compile(rb"\\u\{?00[2-7][0-9A-Fa-f]")),
+    (b"\\U", re.compile(rb"\\U000000[2-7][0-9A-Fa-f]")),
+    (b"\\", re.compile(rb"\\[01][0-7]{2}(?:\\[01][0-7]{2}){5}")),
+    (b"&#", re.compile(rb"&#(?:[0-9]{2,3}|[xX][2-7][0-9A-Fa-f]);")),
+    (b"%25", re.compile(rb"%25[2-7][0-9A-Fa-f]")),
+    (b"%", re.compile(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbFf]")),
+    (b"=", re.compile(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}")),
+    (b"+", re.compile(rb"\+[ \t]*[\"']")),
 )
+_NO_WIDTH = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xc2\xad")
 
 
 class FormPlace(NamedTuple):
@@ -45,7 +50,11 @@ class KnownValues(NamedTuple):
 
 def may_have_form(data: bytes) -> bool:
     """Return False when no part of these bytes, escaped or not, has the form of a credential; errs towards True."""
-    return may_hold_identity(data) or any(mark in data and pattern.search(data) for mark, pattern in _DENSE)
+    if may_hold_identity(data):
+        return True
+    return any(mark in data and pattern.search(data) for mark, pattern in _ESCAPED) or any(
+        mark in data for mark in _NO_WIDTH
+    )
 
 
 def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:

@@ -347,7 +347,7 @@ def may_hold_identity(data: bytes) -> bool:
         if plain[max(begin - 1, 0) : begin] == b":" or plain[max(begin - 8, 0) : max(begin - 7, 0)] == b".":
             return True  # the second half of a Telegram token, the third part of a Discord token
         begin = words.find(_RUN, end)
-    return any(mark in data for mark in _ODD_MARKS) or (b"Es" in data and _RECOVERY_KEY.search(data) is not None)
+    return any(mark in plain for mark in _ODD_MARKS) or (b"Es" in plain and _RECOVERY_KEY.search(plain) is not None)
 
 
 def _sightings_of(shape: IdentityShape, text: str) -> Iterator[Sighting]:

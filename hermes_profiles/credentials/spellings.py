@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
 _ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
-_BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|\r?\n[ \t]*|[^\w\s])"
+_BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|\r?\n[ \t]*|[!-/:-@\[-`{-~])"
 _NO_WIDTH = "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+"
 _ESCAPES = re.compile(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_NO_WIDTH}")
 # `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`.
