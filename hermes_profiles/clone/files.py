@@ -16,6 +16,7 @@ from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
+from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.scanner import PackedResult
@@ -32,9 +33,6 @@ from .source import SKIP_HINT, LeftBehind, SourceProfile, paths_into
 
 # Larger files are searched in chunks; one that holds a removed value stays behind instead of being rewritten.
 _LARGEST_REWRITE = 64 * 1024 * 1024
-
-# Longer than most credentials that are recognised by their form.
-_OVERLAP = 4096
 
 
 class LinkedFiles(Protocol):
@@ -65,8 +63,8 @@ class FileCopier:
         self._known = known
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
-        self._packed = PackedFiles(values)
-        self._repositories = Repositories({item.path for item in source.items} if values else ())
+        self._packed = PackedFiles(values, known)
+        self._repositories = Repositories({item.path for item in source.items} if values or known is not None else ())
         self._databases: dict[str, str] = {}
         into = paths_into(source.home, layout.user_home, tilde=not rules.is_default)
         # Every skill about Hermes has paths below ~/.hermes: of the default profile only absolute paths are reported.
@@ -143,7 +141,7 @@ class FileCopier:
 
     def _leaves_large(self, item: TreeItem) -> bool:
         path = self._source.home / item.path
-        for chunk in data_chunks(path, max(self._values.overlap, _OVERLAP)):
+        for chunk in data_chunks(path, max(self._values.overlap, LONGEST)):
             values = self._values_for(chunk)
             if values.hits(chunk):
                 name = values.names_in(chunk)[0]
@@ -153,7 +151,9 @@ class FileCopier:
 
     def _leaves_packed(self, item: TreeItem, content: bytes) -> bool:
         """Return whether a file stays behind because of what is packed in it, or because it is a part of more."""
-        if self._values and (reason := self._repositories.outside_reason(item.path, content)) is not None:
+        if (self._values or self._known is not None) and (
+            reason := self._repositories.outside_reason(item.path, content)
+        ) is not None:
             folder = self._repositories.of(item.path)
             if folder is not None and folder != item.path:
                 self._repositories.left[folder] = reason
@@ -167,7 +167,7 @@ class FileCopier:
         if found.name is not None:
             self._leave_value(item.path, "packed", found.name)
             return True
-        if found.unsearched:
+        if found.unsearched and self._values:
             self._report.named.append(NamedPlace(item.path, None, f"not searched: {found.unsearched}"))
         return False
 

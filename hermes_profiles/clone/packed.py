@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 from hermes_profiles.changes.copy_file import data_segments
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.forms import KnownValues, may_have_form, values_by_form
+from hermes_profiles.credentials.shapes import LONGEST
+from hermes_profiles.credentials.spellings import as_text
+from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import Budget
 from hermes_profiles.documents.containers.scanner import PackedResult, PackedSearch, may_be_packed, search_packed
 
@@ -24,23 +27,27 @@ _NOTHING = PackedResult(None)
 
 
 class PackedFiles:
-    """Searches the packed parts of files for removed values, within the limits of one clone."""
+    """Searches the packed parts of files for removed values, within the limits of one clone.
 
-    def __init__(self, values: ValueIndex) -> None:
-        self._values = values
+    With `known`, also for credentials by their form.
+    """
+
+    def __init__(self, values: ValueIndex, known: KnownValues | None = None) -> None:
+        self._values, self._known = values, known
+        self._overlap = values.overlap if known is None else max(values.overlap, LONGEST)
         self._budget = Budget(time.monotonic)
 
     def search(self, content: bytes) -> PackedResult:
         """Return what is in the packed parts of a file; nothing for a text."""
-        if not self._values or not may_be_packed(content):
+        if (not self._values and self._known is None) or not may_be_packed(content):
             return _NOTHING
-        return search_packed(content, self._name_in, self._values.overlap, self._budget)
+        return search_packed(content, self._name_in, self._overlap, self._budget)
 
     def search_large(self, path: Path, size: int) -> PackedResult:
         """Return what is in the packed parts of a file that is not read as a whole. Raises OSError."""
-        if not self._values:
+        if not self._values and self._known is None:
             return _NOTHING
-        search = PackedSearch(self._name_in, self._values.overlap, self._budget, size)
+        search = PackedSearch(self._name_in, self._overlap, self._budget, size)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             for start, end in data_segments(descriptor, size):
@@ -51,7 +58,11 @@ class PackedFiles:
         return search.result()
 
     def _name_in(self, data: bytes) -> str | None:
-        return self._values.names_in(data)[0] if self._values.hits(data) else None
+        if self._values.hits(data):
+            return self._values.names_in(data)[0]
+        if self._known is not None and may_have_form(data):
+            return next(iter(values_by_form(as_text(data), self._known)), None)
+        return None
 
 
 class Repositories:
@@ -78,7 +89,7 @@ class Repositories:
         """Leave the repository of a path behind, because of the value of `name`; return its folder, None without."""
         folder = self.of(path)
         if folder is not None:
-            self.left.setdefault(folder, f"its history holds the value of {name}")
+            self.left.setdefault(folder, f"its history holds {what_it_is(name)}")
         return folder
 
     def breaks_without(self, path: str) -> bool:

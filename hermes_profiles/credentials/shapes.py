@@ -311,7 +311,7 @@ _BEGINNINGS = (b"EAA", b"eyJ", b"xox", b"xapp-")
 _ODD_MARKS = (b"@im.bot", b"Q~", b"PRIVATE KEY")
 _RECOVERY_KEY = re.compile(rb"Es[T-Z]\w[ \t]\w{4}[ \t]\w{4}[ \t]")
 # Longer credentials are cut off behind that many characters.
-_LONGEST = 2048
+LONGEST = 2048
 
 
 def sightings(text: str) -> tuple[Sighting, ...]:
@@ -357,7 +357,7 @@ def _sightings_of(shape: IdentityShape, text: str) -> Iterator[Sighting]:
     for near in anchor.finditer(text):
         begin = max(position, near.start() - shape.lead)
         if shape.lead:
-            match = pattern.search(text, begin, near.end() + _LONGEST)
+            match = pattern.search(text, begin, near.end() + LONGEST)
         else:
             match = pattern.match(text, near.start()) if near.start() >= position else None
         if match is not None and match.start() <= near.start() and match.end() > position:

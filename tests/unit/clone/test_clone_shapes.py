@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,13 @@ def test_binary_file_with_a_credential_stays_behind(tmp_path: Path) -> None:
     cloned = clone(make_layout(tmp_path, files))
     assert not (cloned.home / "skills/a/x.bin").exists()
     assert [row["path"] for row in cloned.data["files"]["left_behind"]] == ["skills/a/x.bin"]
+
+
+@pytest.mark.parametrize(("kind", "value"), CERTAIN[::4])
+def test_archive_with_a_credential_stays_behind(tmp_path: Path, kind: str, value: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notes.txt", f"the old bot: {value}\n" * 3)
+    layout = make_layout(tmp_path, {"config.yaml": CONFIG, "skills/a/x.zip": packed.getvalue()})
+    cloned = clone(layout)
+    assert cloned.left_behind() == {"skills/a/x.zip": f"packed, and it holds a {kind}"}
