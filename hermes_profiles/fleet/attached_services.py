@@ -82,13 +82,15 @@ def bring_down(found: Attached, catalog: Catalog, *, pace: RunOptions | None = N
 
 def bring_all_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
     """Stop the running gateways, those of one manager at once. Raises Failed where one does not end."""
-    by_manager: dict[int, list[Attached]] = {}
+    by_manager: dict[tuple[bool, int], list[Attached]] = {}
     for each in found:
         if each.is_up:
-            by_manager.setdefault(id(each.world.manager), []).append(each)
-    for group in by_manager.values():
+            is_foreign = each.gateway.foreign_supervisor is not None
+            by_manager.setdefault((is_foreign, id(each.world.manager)), []).append(each)
+    # A gateway that another manager of this root runs is stopped by that one first.
+    for (is_foreign, _), group in sorted(by_manager.items(), key=lambda item: item[0][0]):
         world = group[0].world
-        gateways = {each.profile: each.gateway for each in group}
+        gateways = {each.profile: observe_one(world, each.profile) if is_foreign else each.gateway for each in group}
         for outcome in stop_all(world, tuple(gateways), gateways, catalog, pace or RunOptions()):
             if outcome.outcome is OutcomeKind.INTERRUPTED:
                 raise KeyboardInterrupt
