@@ -1,0 +1,60 @@
+"""A restart that is cut short leaves no gateway down, and one that cannot be recorded stops none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from gateway_root import GatewayRoot, is_gone, until
+
+from hermes_profiles.fleet.restart_record import note_restart, unfinished_restart
+from hermes_profiles.model.layout import Layout
+
+
+def _layout(fleet: GatewayRoot) -> Layout:
+    return Layout(fleet.root, fleet.user)
+
+
+def test_restart_that_cannot_be_recorded_stops_nothing(fleet: GatewayRoot) -> None:
+    fleet.gok("install", "work", "--start")
+    before = fleet.rows("work")["work"]["pid"]
+    (_layout(fleet).state / "restart.json").mkdir()  # the record cannot be written, as on a full disk
+    done = fleet.gateways("restart", "work", "--json")
+    assert done.code == 1 and "restart.json" in done.problem["message"]
+    row = fleet.rows("work")["work"]
+    assert (row["state"], row["pid"]) == ("running", before)
+
+
+def test_next_start_completes_a_killed_restart_and_a_stop_drops_it(fleet: GatewayRoot) -> None:
+    fleet.gok("install", "--start")
+    fleet.gok("stop", "work", "night")
+    note_restart(_layout(fleet), ("work", "night"))  # as of a command that was killed between stop and start
+    fleet.gok("stop", "night")
+    done = fleet.gok("start", "default", "--json")
+    warnings = [each for each in done.json["warnings"] if each["code"] == "restart-finished"]
+    assert [each["target"] for each in warnings] == ["work"]
+    states = {name: row["state"] for name, row in fleet.rows("default", "work", "night").items()}
+    assert states == {"default": "running", "work": "running", "night": "stopped"}
+    assert unfinished_restart(_layout(fleet)) is None
+
+
+def test_start_after_a_killed_daemon_starts_what_ran(fleet: GatewayRoot) -> None:
+    fleet.gok("install", "--start")
+    fleet.gok("stop", "night")
+    state = _layout(fleet).state / "supervisor"
+    daemon, pids = fleet.daemon(), [fleet.pid(name) for name in ("default", "work")]
+    assert daemon is not None
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: all(is_gone(pid) for pid in (daemon, *pids) if pid is not None))
+    rows = fleet.rows()
+    assert "supervisord" in rows["work"]["detail"] and rows["night"]["detail"] == ""
+    fleet.gok("start", "work")
+    assert {name: row["state"] for name, row in fleet.rows().items()} == {
+        "default": "failed",
+        "work": "running",
+        "night": "stopped",
+    }
+    done = fleet.gok("start", "--json")
+    assert fleet.outcomes(done) == {"default": "started", "work": "already-running", "night": "skipped"}
+    assert json.loads((state / "meant.json").read_text()) == ["hermes-gateway", "hermes-gateway-work"]
