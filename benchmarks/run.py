@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -43,6 +44,7 @@ class Case:
     budget: str
     runs: int
     after: Callable[[], None] = field(default=lambda: None)
+    copy: Callable[[int], list[str]] | None = None  # `cp -r` of what the job copies
 
 
 @dataclass
@@ -131,6 +133,8 @@ def cases(root: Path, runs: int) -> list[Case]:
         )
     made.append(Case("--help", root, lambda _: [OURS, "--help"], lambda _: [HERMES, "--help"], "8x", runs))
     made += log_cases(root, runs)
+    made += one_of_many_cases(root, runs)
+    made += [sync_case(root, count, max(3, runs // 2)) for count in (200, 800)]
     for count in (200, 20_000):
         home = root / f"clone-{count}"
         write_home(home / ".hermes", 0, files=count)
@@ -140,12 +144,48 @@ def cases(root: Path, runs: int) -> list[Case]:
                 home,
                 lambda n: [OURS, "clone", "default", f"ours{n}", "--no-alias"],
                 (lambda n: [HERMES, "profile", "create", f"theirs{n}", "--clone", "--no-alias"]),
-                "14x" if count == 200 else "-",
+                "14x" if count == 200 else "2.5 × cp -r",
                 runs if count == 200 else 3,
-                (lambda home=home: shutil.rmtree(home / ".hermes" / "profiles", ignore_errors=True)),
+                (lambda home=home: _remove_clones(home)),
+                (lambda n, home=home: ["cp", "-r", str(home / ".hermes"), str(home / f"copy{n}")]),
             )
         )
     return made
+
+
+def _remove_clones(home: Path) -> None:
+    shutil.rmtree(home / ".hermes" / "profiles", ignore_errors=True)
+    for copy in home.glob("copy*"):
+        shutil.rmtree(copy)
+
+
+def one_of_many_cases(root: Path, runs: int) -> list[Case]:
+    """Return the jobs for one profile in a root of 20 and of 1,000: they read little of the others."""
+    jobs = (
+        ("gateways status p0001 --json", [GATEWAYS, "status", "p0001", "--json"]),
+        ("doctor p0001 --json", [OURS, "doctor", "p0001", "--json"]),
+        ("the step before a start", [GATEWAYS, "prestart", "p0001"]),
+    )
+    return [
+        Case(f"{name}, {count} profiles", root / f"list-{count}", lambda _, job=job: job, None, "-", max(3, runs // 2))
+        for name, job in jobs
+        for count in (20, 1000)
+    ]
+
+
+def sync_case(root: Path, count: int, runs: int) -> Case:
+    """Return a sync of one setting to all profiles; it is another value in each run."""
+    home = root / f"sync-{count}"
+    write_root(home / ".hermes", profiles=count - 1)
+    values = iter(range(1000, 2000))
+
+    def change() -> None:
+        file = home / ".hermes" / "config.yaml"
+        file.write_text(re.sub(r"max_turns: \d+", f"max_turns: {next(values)}", file.read_text()))
+
+    change()
+    job = [OURS, "sync", "--from", "default", "--to", "all", "--keys", "agent.max_turns"]
+    return Case(f"sync --to all, {count} profiles", home, lambda _: job, None, "-", runs, change)
 
 
 def log_cases(root: Path, runs: int) -> list[Case]:
@@ -186,10 +226,16 @@ def main() -> None:
             commands = {"pass": lambda _: BASE, "ours": case.ours}
             if hermes and case.theirs is not None:
                 commands["theirs"] = case.theirs
+            if case.copy is not None:
+                commands["copy"] = case.copy
             found = measure(commands, case.home, case.runs, case.after)
             ours, base = found["ours"], found["pass"]
             theirs = found.get("theirs")
             beside = f"{theirs.wall * 1000:.0f} ms ({theirs.wall / ours.wall:.1f}× ours)" if theirs else "not installed"
+            copied = found.get("copy")
+            beside += (
+                f"; cp -r {copied.wall * 1000:.0f} ms (ours {ours.wall / copied.wall:.1f} times that)" if copied else ""
+            )
             print(
                 f"| {case.name} | {ours.wall * 1000:.0f} ms | {ours.wall / base.wall:.1f} | {ours.cpu / base.cpu:.1f} "
                 f"| {ours.peak_mb:.0f} MB | {beside} | {case.budget} |",

@@ -49,7 +49,7 @@ def _match_command(process: Process, record: PidRecord, home: Path, world: Syste
     if home_given is not None:
         is_this = os.path.realpath(home_given) == os.path.realpath(home)
         return ProcessMatch(process) if is_this else ProcessMatch(other_program=process)
-    if not _has_our_root(process, world):
+    if not has_our_root(process, world):
         return ProcessMatch(other_program=process)
     return ProcessMatch(unverified=process) if _is_named_elsewhere(record, home, world) else ProcessMatch(process)
 
@@ -60,7 +60,7 @@ def _is_named_elsewhere(record: PidRecord, home: Path, world: SystemContext) -> 
     return any(pid_record(other) == record for other in others if os.path.realpath(other) != os.path.realpath(home))
 
 
-def _has_our_root(process: Process, world: SystemContext) -> bool:
+def has_our_root(process: Process, world: SystemContext) -> bool:
     """Return whether a gateway that was started without `-p` may serve a profile of this root.
 
     The sticky profile of that moment decided which one. The gateway wrote pid and start time into its home: together

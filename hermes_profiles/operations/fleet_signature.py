@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.gateways.processes import Process, home_of
+from hermes_profiles.gateways.proof import has_our_root
 from hermes_profiles.hermes.files import (
     CONFIG_FILE,
     ENV_FILE,
@@ -84,11 +85,12 @@ class FleetSigner:
 
     def _is_ours(self, process: Process) -> bool:
         """Return whether a gateway may belong to this root; other roots of the account come and go unnoticed."""
-        home = home_of(process, user_home=self._session.world.user_home)
-        root = os.path.realpath(self._session.layout.root)
-        return home is None or os.path.realpath(home).startswith(
-            (root, os.path.realpath(self._session.layout.profiles))
-        )
+        world = self._session.world
+        home = home_of(process, user_home=world.user_home)
+        if home is None:  # the sticky profile of a root decided
+            return has_our_root(process, world)
+        place, root = os.path.realpath(home), os.path.realpath(world.layout.root)
+        return place == root or place.startswith(f"{os.path.realpath(world.layout.profiles)}/")
 
 
 def _state(path: str) -> _State:

@@ -13,6 +13,7 @@ import tty
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
@@ -268,12 +269,16 @@ def lines(view: View, width: int, height: int) -> list[Text]:
     """Return the lines of a view for a terminal of this size: no line is wider, and no more lines fit."""
     notes = view.notes[: max(height // 4, 1)] if height >= 4 else ()
     head = [cut(view.title, width, "bold")] if height >= 4 else []
-    rows, more = _fitting(view.rows, height - len(head) - len(notes) - (height >= 3))
-    body = table_lines(COLUMNS, rows, width, measured=view.rows, style=_style)
-    body = body if height >= 3 else body[1:]
-    if more:
-        body.append(cut(f"… and {more} more", width, "dim"))
-    return [*head, *body, *(cut(note, width, "yellow") for note in notes)][:height]
+    body = _body(view.rows, width, height - len(head) - len(notes) - (height >= 3))
+    return [*head, *(body if height >= 3 else body[1:]), *(cut(note, width, "yellow") for note in notes)][:height]
+
+
+@lru_cache(maxsize=2)  # of a thousand rows hardly any changes from one frame to the next
+def _body(rows: tuple[tuple[str, ...], ...], width: int, room: int) -> tuple[Text, ...]:
+    """Return the title line and the rows that fit, with the number of the others."""
+    shown, more = _fitting(rows, room)
+    body = table_lines(COLUMNS, shown, width, measured=rows, style=_style)
+    return (*body, cut(f"… and {more} more", width, "dim")) if more else tuple(body)
 
 
 def _style(column: int, cell: str) -> str:
