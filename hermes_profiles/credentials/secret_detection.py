@@ -91,7 +91,6 @@ SHAPES = (
     # Credentials of channels, by their published forms.
     *(Shape(row.marks, f"(?a:{row.pattern})", HIDDEN, row.anchor) for row in IDENTITY_SHAPES if row.hidden),
 )
-_ANY_SHAPE = re.compile("|".join(shape.pattern for shape in SHAPES))
 
 _LOWER_WORDS = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
@@ -155,7 +154,7 @@ def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> boo
 
 def looks_secret(text: str) -> bool:
     """Return whether a text contains something that looks like a secret."""
-    return _ANY_SHAPE.search(text) is not None
+    return any(_may_match(shape, text) and _compiled(shape.pattern).search(text) is not None for shape in SHAPES)
 
 
 def may_have_shape(text: str) -> bool:

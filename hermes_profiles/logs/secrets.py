@@ -17,7 +17,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.redact import Redactor, secrets_of
+from hermes_profiles.profiles.redact import Redactor, former_secrets, secrets_of
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -52,6 +52,8 @@ class SecretCache:
     def refresh(self) -> None:
         """Read the secrets of files that have changed."""
         before = len(self._secrets)
+        if not self._seen:
+            self._secrets = dict(former_secrets(self._layout, self._catalog))
         for profile in profile_names(self._layout):
             home = self._layout.home(profile)
             seen = tuple(_signature(home / name) for name in _FILES)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.profiles.known_secrets import KnownSecrets
 
 from .context import Session
 
@@ -40,5 +42,22 @@ def carry_out(
     """Apply a plan unless it is a dry run. `check` runs under the lock and raises what must stop the change."""
     if plan is None or dry_run:
         return ChangeResult(plan, dry_run)
+    plan = without_secrets(session, plan)
     applied = apply(plan, layout=session.layout, check=check, progress=progress)
     return ChangeResult(plan, dry_run, applied.change_id)
+
+
+def without_secrets(session: Session, plan: ChangePlan) -> ChangePlan:
+    """Return a plan whose command and summary, which the journal keeps, have no secret of the root.
+
+    The path of a setting or the name of a group can be one.
+    """
+    near = KnownSecrets(session.layout, session.catalog, session.environment).near(
+        "\n".join((plan.summary, *plan.command))
+    )
+    if not near:
+        return plan
+    from hermes_profiles.profiles.redact import Redactor
+
+    hide = Redactor(near).replace_values
+    return replace(plan, summary=hide(plan.summary), command=tuple(map(hide, plan.command)))

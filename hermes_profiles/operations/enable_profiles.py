@@ -18,6 +18,7 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.multiplex import saved_state
 from hermes_profiles.profiles.profile_yaml import Values, plan_meta
 
+from .apply import carry_out
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result
@@ -180,4 +181,4 @@ def change_group(
     plan = plan_meta(session.layout, values, command="group")
     if plan is None or dry_run:
         return GroupResult(tuple(after), plan)
-    return GroupResult(tuple(after), None, apply(plan, layout=session.layout).change_id)
+    return GroupResult(tuple(after), None, carry_out(session, plan, dry_run=False).id)

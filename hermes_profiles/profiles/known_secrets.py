@@ -14,7 +14,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.escapes import base64_decoded, unescaped
+from hermes_profiles.credentials.escapes import base64_decoded, unescaped, without_quotes
 from hermes_profiles.credentials.secret_detection import is_secret_path, looks_secret
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import (
@@ -57,27 +57,26 @@ _DOCUMENTS = frozenset(
 # The first part of the path, which the listing of a home shows, → the folder.
 _FOLDERS = {folder.partition("/")[0]: folder for folder in (WEIXIN_ACCOUNTS_FOLDER, "mcp-tokens")}
 
+# Patterns that few homes need are text: they are compiled when they are used.
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 # `NAME=value`, also in a comment: a value that was switched off is still a secret.
 _ASSIGNMENTS = re.compile(rf"^[ \t#]*(?:export[ \t]+|set[ \t]+)?({_NAME})[ \t]*=[ \t]*(\S.*)", re.MULTILINE)
-_LINES = re.compile(
-    rf"^[ \t#]*(?:export[ \t]+)?({_NAME})[ \t]*=[ \t]*([\"'])((?:(?!\2)[^\\\n]|\\.)*\n[^\"']*)", re.MULTILINE
-)
+_LINES = rf"(?m)^[ \t#]*(?:export[ \t]+)?({_NAME})[ \t]*=[ \t]*([\"'])((?:(?!\2)[^\\\n]|\\.)*\n[^\"']*)"
 _MARKS = frozenset("'\"#$\\ \t\r")
 _YAML_LINE = re.compile(rf"([\s#]*(?:- +)*)(?:[\"']?({_NAME})[\"']?\s*:(?:\s+|$))?(.*)")
-_FLOW_PAIR = re.compile(rf"[\"']?({_NAME})[\"']?\s*[:=]\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,\[\]{{}}]+)")
+_FLOW_PAIR = rf"[\"']?({_NAME})[\"']?\s*[:=]\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,\[\]{{}}]+)"
 _FLOW = re.compile(r"[{\[]")
-_COMMENT = re.compile(r"\s#")
-_PROPERTIES = re.compile(r"^(?:[&*!|>][^\s]*\s+)*[&*!|>]*")
-_USER = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
-_REFERENCE = re.compile(r"\$\{[^}]*\}|\$[A-Za-z_]\w*|(?:op|file|env|vault|bws|keyring|pass):\S+")
+_COMMENT = r"\s#"
+_PROPERTIES = r"^(?:[&*!|>][^\s]*\s+)*[&*!|>]*"
+_USER = r"://([^/\s:@]*):([^/\s@]+)@"
+_REFERENCE = r"\$\{[^}]*\}|\$[A-Za-z_]\w*|(?:op|file|env|vault|bws|keyring|pass):\S+"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s@]*")
-_PATH = re.compile(
+_URL = r"[a-z][a-z0-9+.-]*://[^\s@]*"
+_PATH = (
     r"(?:~|\.{1,2}|[A-Za-z]:|/(?:home|root|etc|var|opt|usr|mnt|run|tmp|srv|data|media|Users|private|nix|dev))[/\\].*"
 )
-_WORD = re.compile(r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}")
-_BETWEEN_WORDS = re.compile(r"[ '._/-]")
+_WORD = r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}"
+_BETWEEN_WORDS = r"[ '._/-]"
 # So many words are a pass phrase; fewer are words of any text (`lm-studio`, `not-needed`).
 _PHRASE_WORDS, _PHRASE_SIZE = 4, 20
 _RUN = re.compile(r"[A-Za-z0-9]{7,}")
@@ -130,11 +129,12 @@ class KnownSecrets:
         near = [value for gram in grams & index.by_gram.keys() for value in index.by_gram[gram]]
         if index.others:
             joined = "\n".join(("", *words, ""))
-            near += [
+            others = [
                 value
                 for value, first, inner, last in index.others
                 if inner <= words and f"{first}\n" in joined and f"\n{last}" in joined
             ]
+            near += _contained(others, text) if others else ()
         return {
             value: self.values[value]
             for value in near
@@ -226,7 +226,7 @@ class _Scan:
 
     def _quoted_lines(self, text: str) -> None:
         """Add the lines of a value that is quoted over several lines."""
-        for match in _LINES.finditer(text):
+        for match in re.finditer(_LINES, text):
             for line in match[3].splitlines()[:_MOST_LINES]:
                 self.variable(match[1], line.strip().rstrip("'\""))
 
@@ -280,7 +280,7 @@ class _Scan:
         for part in _literals(value):
             self._setting(path, part)
         if _FLOW.search(value):
-            for name, part in _FLOW_PAIR.findall(value):
+            for name, part in re.findall(_FLOW_PAIR, value):
                 for text in _literals(part):
                     self._setting((*path, name), text)
 
@@ -309,7 +309,7 @@ class _Scan:
                 self.found.setdefault(part, name)
 
     def _note_login(self, name: str, value: str) -> None:
-        for match in _USER.finditer(value):
+        for match in re.finditer(_USER, value):
             from urllib.parse import unquote
 
             for part in (match[2], unquote(match[2])):
@@ -324,11 +324,11 @@ def is_unusual(value: str, catalog: Catalog) -> bool:
         return False
     if lowered.startswith(("your_", "your-", "<", "${")) or set(lowered) <= set("*x.-_ "):
         return False
-    if _REFERENCE.fullmatch(value) or _PATH.fullmatch(value) or _is_plain_url(value):
+    if re.fullmatch(_REFERENCE, value) or re.fullmatch(_PATH, value) or _is_plain_url(value):
         return False
-    words = _BETWEEN_WORDS.split(value)
+    words = re.split(_BETWEEN_WORDS, value)
     is_phrase = len(value) >= _PHRASE_SIZE and len(words) >= _PHRASE_WORDS
-    return is_phrase or not all(map(_WORD.fullmatch, words))
+    return is_phrase or not all(re.fullmatch(_WORD, word) for word in words)
 
 
 def _looks_generated(value: str) -> bool:
@@ -337,7 +337,7 @@ def _looks_generated(value: str) -> bool:
 
 def _is_plain_url(value: str) -> bool:
     """Return whether a value is a URL without a secret of its own."""
-    return _URL.fullmatch(value) is not None and not looks_secret(value) and _RANDOM.search(value) is None
+    return re.fullmatch(_URL, value) is not None and not looks_secret(value) and _RANDOM.search(value) is None
 
 
 def _is_secret_variable(name: str, catalog: Catalog) -> bool | None:
@@ -346,6 +346,15 @@ def _is_secret_variable(name: str, catalog: Catalog) -> bool | None:
         return True
     fact = catalog.lookup(name)
     return False if fact is not None and fact.key_class is not KeyClass.UNKNOWN else None
+
+
+def _contained(values: Iterable[str], text: str) -> Iterator[str]:
+    """Yield the values that a text has in some spelling, quotes and backslashes aside."""
+    views = [without_quotes(view) for view in chain((text,), unescaped(text), base64_decoded(text))]
+    for value in values:
+        bare = without_quotes(value)
+        if any(bare in view for view in views):
+            yield value
 
 
 def _words_in(text: str) -> tuple[set[str], set[str]]:
@@ -362,9 +371,9 @@ def _literals(value: str) -> tuple[str, ...]:
     whole = value.strip()
     found = {whole}
     if " #" in value or "\t#" in value:
-        found.add(_COMMENT.split(whole, maxsplit=1)[0].strip())
+        found.add(re.split(_COMMENT, whole, maxsplit=1)[0].strip())
     for text in tuple(found):
-        bare = _PROPERTIES.sub("", text) if text[:1] in ("&", "*", "!", "|", ">") else text
+        bare = re.sub(_PROPERTIES, "", text) if text[:1] in ("&", "*", "!", "|", ">") else text
         found |= {bare, bare.strip("'\",")}
         if "\\" in bare and bare[:1] == '"':
             found.add(_unescaped(bare))

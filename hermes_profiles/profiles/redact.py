@@ -34,6 +34,7 @@ _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
 # Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
 _MOST_ACCOUNTS = 100
+_MOST_FORMER = 400
 _SECRET_NAME = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
     re.IGNORECASE,
@@ -76,6 +77,27 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
                 _note(secrets, name, value)
             _note_login(secrets, name, value)
     return secrets
+
+
+def former_secrets(layout: Layout, catalog: Catalog | None = None) -> Mapping[str, str]:
+    """Return value → name of secrets that were replaced or deleted: in the trash, and in the bytes kept for an undo."""
+    secrets: dict[str, str] = {}
+    for entry in _newest(layout.trash):
+        secrets |= secrets_of(entry / "home", catalog)
+    for change in _newest(layout.state / "journal"):
+        for file in _newest(change):
+            raw = _read(file)
+            for name, value in (*_assignments(raw), *_pairs(raw)):
+                if _SECRET_NAME.search(name):
+                    _note(secrets, name, value)
+    return secrets
+
+
+def _newest(folder: Path) -> list[Path]:
+    try:
+        return [folder / name for name in sorted(os.listdir(folder))[-_MOST_FORMER:] if not name.endswith(".json")]
+    except OSError:
+        return []
 
 
 def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None) -> Mapping[str, str]:

@@ -55,9 +55,22 @@ def answer(arguments: Iterable[str]) -> str:
         current = words[-1] if words[-1] is not None else line[-1]
         request = CompletionRequest(layout, tuple(word for word in words[:-1] if word), current)
         found = [word for word in candidates(request) if _PLAIN.issuperset(word[0])]
+        if kind in _FREE:
+            found = _without_secrets(found, layout)
     except (HermesProfilesError, OSError, ValueError, IndexError):
         return ""
     return _written(found, shell, current, prefers=kind)
+
+
+def _without_secrets(found: list[Word], layout: Layout) -> list[Word]:
+    """Return the candidates without those that contain a secret, and without such descriptions."""
+    from hermes_profiles.profiles.known_secrets import KnownSecrets
+    from hermes_profiles.profiles.plugin_channels import catalog_for
+
+    secrets = KnownSecrets(layout, catalog_for(layout, os.environ, problems=[]), os.environ)
+    if not secrets.near("\n".join(f"{text}\n{about}" for text, about in found)):
+        return found
+    return [(text, "" if secrets.near(about) else about) for text, about in found if not secrets.near(text)]
 
 
 def _written(found: list[Word], shell: str, current: str, *, prefers: str) -> str:
@@ -271,3 +284,5 @@ _KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     "trashed": _restorable,
     "change": _changes,
 }
+# The kinds whose candidates or descriptions people choose freely, so that they can be a secret.
+_FREE = frozenset({"group", "team", "channel", "login", "change"})

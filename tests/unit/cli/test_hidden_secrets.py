@@ -228,3 +228,31 @@ def test_no_read_command_shows_a_canary_of_any_key(isolated: Path, data: st.Data
             for output in ((), ("--json",)):
                 root.call(*arguments, *output)
         root.runner.gateways("status", "--json")
+
+
+def test_completions_offer_no_secret(leaky: CommandRoot) -> None:
+    from hermes_profiles.cli.completion import candidates
+
+    (leaky.home("work") / "profile.yaml").write_text(f"groups:\n  family: true\n  {FEISHU}: true\n")
+    answers = [leaky.run("__complete", shell, "group", "").stdout for shell in ("fish", "zsh", "bash")]
+    assert all("family" in answer for answer in answers)
+    assert {"group", "team", "change"} <= candidates._FREE <= candidates._KINDS.keys()
+
+
+def test_journal_has_no_secret_of_a_path_or_a_group(leaky: CommandRoot) -> None:
+    leaky.ok("config", "set", "work", f"notes.{PROVIDER}-x", "2")
+    leaky.runner.gateways("group", FEISHU, "--add", "work")
+    assert "<OPENAI_API_KEY>" in leaky.ok("undo", "--list").stdout
+    assert "<" in leaky.run("__complete", "fish", "change", "").stdout
+
+
+def test_log_hides_a_secret_that_was_replaced_or_deleted(world: CommandRoot) -> None:
+    old, gone = f"oldSecret{CANARY}of0work99", f"goneSecret{CANARY}of1other99"
+    world.make("work", {".env": f"FEISHU_APP_SECRET={old}\n"})
+    world.make("other", {".env": f"FEISHU_APP_SECRET={gone}\n", "config.yaml": "a: 1\n"})
+    world.ok("env", "set", "work", "FEISHU_APP_SECRET", typed="SYNtheNewSecretCANARY0123456\n")
+    world.ok("delete", "other", "--yes")
+    logs = world.home("work") / "logs"
+    logs.mkdir()
+    (logs / "gateway.log").write_text(f"2026-11-20 10:00:00,000 INFO gateway.run: refused {old} and {gone}\n")
+    assert "<FEISHU_APP_SECRET> and <FEISHU_APP_SECRET>" in world.runner.gateways("logs", "work").stdout
