@@ -1,16 +1,21 @@
-"""Reads from the log of a gateway which channels lost their link, and why. Bounded: the last 256 KiB of two files."""
+"""Reads from the log of a gateway which channels lost their link, and why.
+
+Bounded: the last 128 KiB of errors.log and 64 KiB of gateway.log are parsed. Only the record after which nothing more
+is logged is looked for further back, by its bytes.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.channel_log import (
     ADAPTER_LOGGER,
+    LAST_RECORD,
     LIBRARY_LOGGERS,
     LINK_RECORDS,
     REASONS,
@@ -22,7 +27,9 @@ from hermes_profiles.profiles.regular_file import open_regular
 
 from .model import LostLink
 
-_BYTES = 256 * 1024
+# Bytes that are parsed, and bytes of the first file in which a last record is looked for.
+_PARSED = {ERRORS_LOG: 128 * 1024, GATEWAY_LOG: 64 * 1024}
+_SEARCHED = {ERRORS_LOG: 2 * 1024 * 1024, GATEWAY_LOG: 0}
 _LONGEST_REASON = 160
 # A channel is recorded as connected after its adapter has logged it, later still on a busy machine.
 _LATE = 15.0
@@ -54,23 +61,18 @@ class _Outage(NamedTuple):
     back: float
 
 
-def lost_links(homes: Sequence[Path], connected: Mapping[str, float], now: float) -> dict[str, LostLink]:
+def lost_links(home: Path, connected: Mapping[str, float], now: float) -> dict[str, LostLink]:
     """Return channel → its lost link, for the channels of one gateway that its state file calls connected.
 
-    `homes`: the gateway's own, and that of a profile it serves; `connected`: channel → epoch seconds of that word. A
-    log in which no warning was written since is not read.
+    `home`: of the profile, whose log a gateway for all profiles writes as well; `connected`: channel → epoch seconds of
+    that word. A log in which no warning was written since is not read.
     """
     if not connected:
         return {}
-    earliest = min(connected.values()) - _LATE
-    folders = [home / LOGS_FOLDER for home in homes]
-    texts = [
-        text
-        for folder in folders
-        if _changed_at(folder / ERRORS_LOG) >= earliest
-        for name in (ERRORS_LOG, GATEWAY_LOG)
-        if (text := _tail(folder / name)) is not None
-    ]
+    folder = home / LOGS_FOLDER
+    if _changed_at(folder / ERRORS_LOG) < min(connected.values()) - _LATE:
+        return {}
+    texts = [text for name in _PARSED if (text := _tail(folder / name)) is not None]
     events = sorted(event for changed, text in texts for event in _events(text, changed, connected))
     return {name: lost for name, since in connected.items() if (lost := _lost(name, events, since, now)) is not None}
 
@@ -108,7 +110,7 @@ def _events(text: str, changed: float, channels: Mapping[str, float]) -> Iterato
         if channel not in channels:
             continue
         for rule in (each for each in LINK_RECORDS if each.channel == channel):
-            found = re.match(rule.pattern, match[5])
+            found = re.search(rule.pattern, match[5])
             if found is not None:
                 yield _Logged(_time(match) + zone, rule, _reason(found))
                 break
@@ -145,12 +147,16 @@ def _tail(path: Path) -> tuple[float, str] | None:
         descriptor, status = open_regular(path)
     except OSError:
         return None
-    start = max(0, status.st_size - _BYTES)
+    size = max(_PARSED[path.name], _SEARCHED[path.name])
+    start = max(0, status.st_size - size)
     try:
-        raw = os.pread(descriptor, _BYTES, start)
+        raw = os.pread(descriptor, size, start)
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    whole = raw.partition(b"\n")[2] if start else raw
-    return status.st_mtime, whole.decode("utf-8", "replace")
+    near = raw[-_PARSED[path.name] :]
+    whole = near.partition(b"\n")[2] if start or len(near) < len(raw) else near
+    at = raw.rfind(LAST_RECORD, 0, len(raw) - len(near)) if len(near) < len(raw) else -1
+    last = raw[raw.rfind(b"\n", 0, at) + 1 : raw.find(b"\n", at) + 1] if at >= 0 else b""
+    return status.st_mtime, (last + whole).decode("utf-8", "replace")

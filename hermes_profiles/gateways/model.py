@@ -92,12 +92,14 @@ class LostLink(NamedTuple):
     """The lost link of a channel that its gateway calls connected.
 
     `since`: epoch seconds, None where it is not known; `reason`: what the log says, redacted; `ended`: the gateway has
-    stopped trying, so only a restart brings the channel back.
+    stopped trying, so only a restart brings the channel back; `is_shared`: the log is that of several profiles, and
+    does not show whose channel it is.
     """
 
     since: float | None
     reason: str
     ended: bool = False
+    is_shared: bool = False
 
 
 class GatewayChannel(NamedTuple):

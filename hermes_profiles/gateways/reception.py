@@ -6,14 +6,18 @@ file says `connected` (hermes/channel_log.py). Channels of which neither log nor
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_SILENCE
-from hermes_profiles.hermes.gateway_states import CONNECTED
+from hermes_profiles.hermes.gateway_states import CONNECTED, LOCK_CODE, LOCK_HOLDER
+from hermes_profiles.model.layout import Layout
 
 from .channel_records import current_channels
+from .hermes_files import ChannelRecord, StateRecord
 from .model import GatewayFacts, LostLink, ProcessSockets, epoch_of
 from .processes import STOPPED
 from .system import SystemContext
@@ -32,12 +36,33 @@ def with_reception(world: SystemContext, seen: Mapping[str, GatewayFacts]) -> di
         if process is None and facts.served_by is None:
             found[name] = facts
             continue
-        facts = facts._replace(sockets=sockets.get(process.pid) if process is not None else None)
+        facts = facts._replace(
+            sockets=sockets.get(process.pid) if process is not None else None,
+            runtime=_with_ended_holders(world, facts.runtime),
+            served_record=_with_ended_holders(world, facts.served_record),
+        )
         connected = _connected(facts)
         if connected and not (process is not None and process.state in STOPPED):
             facts = facts._replace(lost_links=_lost(world, facts, connected))
         found[name] = facts
     return found
+
+
+def _with_ended_holders(world: SystemContext, record: StateRecord | None) -> StateRecord | None:
+    """Return a state record whose messages say so where the process that held an identity has ended since.
+
+    A gateway that was refused an identity keeps that message until its next try, up to five minutes later.
+    """
+    if record is None or not any(each.code.endswith(LOCK_CODE) for each in record.channels):
+        return record
+    return record._replace(channels=tuple(_with_ended_holder(world, each) for each in record.channels))
+
+
+def _with_ended_holder(world: SystemContext, channel: ChannelRecord) -> ChannelRecord:
+    holder = re.search(LOCK_HOLDER, channel.message) if channel.code.endswith(LOCK_CODE) else None
+    if holder is None or world.processes.find(int(holder[1])) is not None:
+        return channel
+    return channel._replace(message=f"{channel.message.rstrip('.')}; process {holder[1]} has ended since")
 
 
 def _connected(facts: GatewayFacts) -> dict[str, float]:
@@ -47,16 +72,17 @@ def _connected(facts: GatewayFacts) -> dict[str, float]:
 
 
 def _lost(world: SystemContext, facts: GatewayFacts, connected: Mapping[str, float]) -> Mapping[str, LostLink]:
-    homes = [world.layout.home(facts.profile)]
-    if facts.process is None:
-        homes.append(world.layout.home(facts.server))
     from .link_log import lost_links  # compiles patterns
 
-    lost = lost_links(homes, connected, facts.now)
+    home = world.layout.home(facts.profile)
+    lost = lost_links(home, connected, facts.now)
+    record = facts.runtime if facts.process is not None else None
+    if record is not None and len(record.served) > 1 and not world.hermes.has(Behaviour.PROFILE_LOGS):
+        lost = {name: each._replace(is_shared=True) for name, each in lost.items()}
     for channel, since in connected.items():
         if channel not in lost and (silent := _silence(world, facts, channel, since)) is not None:
             lost[channel] = silent
-    return _redacted(lost, homes)
+    return _redacted(lost, world.layout, facts.profile)
 
 
 def _silence(world: SystemContext, facts: GatewayFacts, channel: str, since: float) -> LostLink | None:
@@ -92,12 +118,11 @@ def _is_called(home: Path, channel: str) -> bool:
     return bool(environment_of(home).get(CALLED_BY_PLATFORM.get(channel, ""), "").strip())
 
 
-def _redacted(lost: Mapping[str, LostLink], homes: list[Path]) -> Mapping[str, LostLink]:
+def _redacted(lost: Mapping[str, LostLink], layout: Layout, profile: str) -> Mapping[str, LostLink]:
     """Return the lost links without secrets in their reasons: an error of a library can quote a URL with a token."""
     if not any(each.reason for each in lost.values()):
         return lost
-    from hermes_profiles.profiles.redact import redacted, secrets_of
+    from hermes_profiles.profiles.redact import redacted, secrets_around
 
-    secrets = {value: name for home in homes for value, name in secrets_of(home).items()}
-    texts = redacted([each.reason for each in lost.values()], secrets)
+    texts = redacted([each.reason for each in lost.values()], secrets_around(layout, profile))
     return {name: each._replace(reason=text) for (name, each), text in zip(lost.items(), texts, strict=True)}

@@ -365,7 +365,8 @@ def _reported(facts: GatewayFacts, each: ChannelRecord) -> GatewayChannel:
     if each.name == _API_SERVER and each.state == states.CONNECTED and _is_api_lost(facts):
         return GatewayChannel(each.name, DEAF, facts.api.detail if facts.api else "", each.since)
     if lost is not None:
-        return GatewayChannel(each.name, DEAF, _deafness(each.name, lost, facts.now), iso_of(lost.since) or each.since)
+        state = "unknown" if lost.is_shared else DEAF
+        return GatewayChannel(each.name, state, _deafness(each.name, lost, facts.now), iso_of(lost.since) or each.since)
     reason = _frozen(facts) or _ending(facts)
     if reason and each.state in states.LIVE:
         return GatewayChannel(each.name, "unknown", f"its last word is {each.state}{_ago(facts, each)}: {reason}")
@@ -414,6 +415,7 @@ def _ago(facts: GatewayFacts, each: ChannelRecord) -> str:
 def _deafness(channel: str, lost: LostLink, now: float) -> str:
     """Return what a lost link means, such as "has polled nothing for 4 min (401 Unauthorized)"."""
     verb = "has polled" if channel in POLLING else "has received"
+    verb = f"of one of its profiles {verb}" if lost.is_shared else verb
     age = f" for {span(max(now - lost.since, 0))}" if lost.since is not None else ""
     return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}"
 

@@ -22,6 +22,7 @@ class Behaviour(StrEnum):
     DELETION_MARKERS = "deletion-markers"
     CLONES_WITHOUT_CHANNELS = "clones-without-channels"
     WAITS_FOR_JOBS = "waits-for-jobs"
+    PROFILE_LOGS = "profile-logs"
     FOLDS_ON_UPDATE = "folds-on-update"
     PROFILE_INGRESS = "profile-ingress"
     ADOPTS_PROFILES = "adopts-profiles"
@@ -106,6 +107,13 @@ BEHAVIOURS = (
         Marker("gateway/restart.py", "def resolve_systemd_timeout_stop_sec"),
         "a stop waits for timed jobs too (30 s and 10 s to end them), so units allow 70 s for it",
         "allows the same time in services and when it waits for a stop",
+    ),
+    BehaviourFact(
+        Behaviour.PROFILE_LOGS,
+        (0, 21, 0),
+        Marker("hermes_logging.py", "def enable_profile_log_routing"),
+        "a gateway for all profiles logs what belongs to one profile in the `logs/` of that profile",
+        "names the profile whose channel receives nothing; before, only that it is one of those served",
     ),
     BehaviourFact(
         Behaviour.CLONES_WITHOUT_CHANNELS,

@@ -20,7 +20,7 @@ class LinkEvent(StrEnum):
 
 
 class LinkRecord(NamedTuple):
-    """One kind of record: a pattern of its text, whose group is the reason.
+    """One kind of record: a pattern that its text contains, whose group is the reason.
 
     `source`: the module of 0.19.0 and 0.22.2 that logs it, "" for a library and for a text that one of them lacks;
     `words`: a part of the text in that module; `lasts`: seconds after which a lost link is back without a newer record.
@@ -35,8 +35,12 @@ class LinkRecord(NamedTuple):
 
 
 # The logger of an adapter: `gateway.platforms.weixin`, `hermes_plugins.telegram_platform.adapter` (0.19.0),
-# `hermes_plugins.platforms__telegram.adapter` (0.22). Of python-telegram-bot: `telegram.ext.…`.
-ADAPTER_LOGGER = r"(?:gateway\.platforms|hermes_plugins|plugins\.platforms)\.(?:platforms__)?([a-z]\w*?)(?:_platform)?"
+# `hermes_plugins.platforms__telegram.adapter` (0.22) and, for a served profile, with `__home_0b300bd4d2f9` behind the
+# channel. Of python-telegram-bot: `telegram.ext.…`.
+ADAPTER_LOGGER = (
+    r"(?:gateway\.platforms|hermes_plugins|plugins\.platforms)\."
+    r"(?:platforms__)?([a-z]\w*?)(?:__home_[0-9a-f]+)?(?:_platform)?"
+)
 LIBRARY_LOGGERS = {"telegram.ext": "telegram"}
 
 _L, _E, _B = LinkEvent.LOST, LinkEvent.ENDED, LinkEvent.BACK
@@ -57,27 +61,27 @@ _QQBOT = "gateway/platforms/qqbot/adapter.py"
 LINK_RECORDS = (
     # python-telegram-bot 22 (telegram/ext/_utils/networkloop.py): after a 401 nothing polls again.
     LinkRecord("telegram", _E, r"Network Retry Loop \(Polling Updates\): (Invalid token)", "", ""),
-    LinkRecord("telegram", _E, r".*non-connectivity error.*?\(not retrying\): (.*)", _TELEGRAM,
+    LinkRecord("telegram", _E, r"non-connectivity error.*?\(not retrying\): (.*)", _TELEGRAM,
                "Polling progress verifier hit a non-connectivity error"),
-    LinkRecord("telegram", _L, r".*Telegram network error \(attempt .*?Error: ?(.*)", _TELEGRAM,
+    LinkRecord("telegram", _L, r"Telegram network error \(attempt .*?Error: ?(.*)", _TELEGRAM,
                "Telegram network error (attempt %d/%d)"),
-    LinkRecord("telegram", _L, r".*Telegram polling reconnect failed: ?(.*)", _TELEGRAM,
+    LinkRecord("telegram", _L, r"Telegram polling reconnect failed: ?(.*)", _TELEGRAM,
                "Telegram polling reconnect failed: %s"),
-    LinkRecord("telegram", _L, r".*scheduling reconnect: ?(.*)", _TELEGRAM, "scheduling reconnect: %s"),
-    LinkRecord("telegram", _L, r".*Telegram polling degraded \(.*?Error: ?(.*)", _TELEGRAM,
+    LinkRecord("telegram", _L, r"scheduling reconnect: ?(.*)", _TELEGRAM, "scheduling reconnect: %s"),
+    LinkRecord("telegram", _L, r"Telegram polling degraded \(.*?Error: ?(.*)", _TELEGRAM,
                "Telegram polling degraded (%s)"),
-    LinkRecord("telegram", _L, r".*Telegram polling conflict \(.*?Error: ?(.*)", _TELEGRAM,
+    LinkRecord("telegram", _L, r"Telegram polling conflict \(.*?Error: ?(.*)", _TELEGRAM,
                "Telegram polling conflict (%d/%d)"),
-    LinkRecord("telegram", _L, r".*Telegram polling bootstrap conflict.*?: ?(Conflict.*)", _TELEGRAM,
+    LinkRecord("telegram", _L, r"Telegram polling bootstrap conflict.*?: ?(Conflict.*)", _TELEGRAM,
                "Telegram polling bootstrap conflict"),
-    LinkRecord("telegram", _B, r".*Telegram polling restarted after", _TELEGRAM, "Telegram polling restarted after"),
-    LinkRecord("telegram", _B, r".*Connected to Telegram \(", _TELEGRAM, "Connected to Telegram (%s mode)"),
-    LinkRecord("weixin", _L, r".*poll error \(.*?\): ?(.*)", _WEIXIN, "poll error (%d/%d): %s"),
-    LinkRecord("weixin", _L, r".*getUpdates failed (ret=.*)", _WEIXIN, "getUpdates failed ret=%s"),
-    LinkRecord("weixin", _L, r".*(Session expired); pausing", _WEIXIN, "Session expired; pausing for 10 minutes",
+    LinkRecord("telegram", _B, r"Telegram polling restarted after", _TELEGRAM, "Telegram polling restarted after"),
+    LinkRecord("telegram", _B, r"Connected to Telegram \(", _TELEGRAM, "Connected to Telegram (%s mode)"),
+    LinkRecord("weixin", _L, r"poll error \(.*?\): ?(.*)", _WEIXIN, "poll error (%d/%d): %s"),
+    LinkRecord("weixin", _L, r"getUpdates failed (ret=.*)", _WEIXIN, "getUpdates failed ret=%s"),
+    LinkRecord("weixin", _L, r"(Session expired); pausing", _WEIXIN, "Session expired; pausing for 10 minutes",
                660.0),
-    LinkRecord("weixin", _B, r".*\] Connected account=", _WEIXIN, "Connected account=%s"),
-    LinkRecord("ntfy", _L, r".*Stream error: ?(.*)", _NTFY, "Stream error: %s"),
+    LinkRecord("weixin", _B, r"\] Connected account=", _WEIXIN, "Connected account=%s"),
+    LinkRecord("ntfy", _L, r"Stream error: ?(.*)", _NTFY, "Stream error: %s"),
     LinkRecord("signal", _L, r"Signal SSE: (?:HTTP )?error: ?(.*) \(reconnecting", _SIGNAL,
                "Signal SSE: HTTP error: %s"),
     LinkRecord("signal", _L, r"Signal: health check (?:error|failed)[ :(]*(.*?)\)?, forcing", _SIGNAL,
@@ -93,21 +97,23 @@ LINK_RECORDS = (
                "SimpleX WS: connection closed: %s"),
     LinkRecord("simplex", _B, r"SimpleX WS: connected", _SIMPLEX, "SimpleX WS: connected"),
     LinkRecord("email", _L, r"\[Email\] (?:Poll|IMAP fetch) error: ?(.*)", _EMAIL, "[Email] IMAP fetch error: %s"),
-    LinkRecord("wecom", _L, r".*(?:WebSocket error|Reconnect failed): ?(.*)", _WECOM, "Reconnect failed: %s"),
-    LinkRecord("wecom", _B, r".*\] Reconnected", _WECOM, "] Reconnected"),
-    LinkRecord("homeassistant", _L, r".*(?:WebSocket error|Reconnection failed): ?(.*)", "", ""),
-    LinkRecord("homeassistant", _B, r".*\] Reconnected", "", ""),
-    LinkRecord("dingtalk", _L, r".*Stream client error: ?(.*)", _DINGTALK, "Stream client error: %s"),
-    LinkRecord("discord", _L, r".*Gateway WebSocket (?:remained )?unhealthy \((.*?)[,)]", _DISCORD,
+    LinkRecord("wecom", _L, r"(?:WebSocket error|Reconnect failed): ?(.*)", _WECOM, "Reconnect failed: %s"),
+    LinkRecord("wecom", _B, r"\] Reconnected", _WECOM, "] Reconnected"),
+    LinkRecord("homeassistant", _L, r"(?:WebSocket error|Reconnection failed): ?(.*)", "", ""),
+    LinkRecord("homeassistant", _B, r"\] Reconnected", "", ""),
+    LinkRecord("dingtalk", _L, r"Stream client error: ?(.*)", _DINGTALK, "Stream client error: %s"),
+    LinkRecord("discord", _L, r"Gateway WebSocket (?:remained )?unhealthy \((.*?)[,)]", _DISCORD,
                "Discord Gateway WebSocket unhealthy"),
     LinkRecord("slack", _L, r"\[Slack\] Socket Mode (?:unhealthy|reconnect failed)[: (]*(.*?)\)?(?:; reconnecting)?$",
                _SLACK, "Socket Mode reconnect failed: %s"),
     LinkRecord("slack", _B, r"\[Slack\] Socket Mode connected", _SLACK, "Socket Mode connected"),
-    LinkRecord("qqbot", _L, r".*(?:WebSocket error|Reconnect failed): ?(.*)", _QQBOT, "Reconnect failed: %s"),
-    LinkRecord("qqbot", _E, r".*(Max reconnect attempts reached)", _QQBOT, "Max reconnect attempts reached"),
-    LinkRecord("qqbot", _B, r".*\] Reconnected", _QQBOT, "] Reconnected"),
+    LinkRecord("qqbot", _L, r"(?:WebSocket error|Reconnect failed): ?(.*)", _QQBOT, "Reconnect failed: %s"),
+    LinkRecord("qqbot", _E, r"(Max reconnect attempts reached)", _QQBOT, "Max reconnect attempts reached"),
+    LinkRecord("qqbot", _B, r"\] Reconnected", _QQBOT, "] Reconnected"),
 )  # fmt: skip
 
+# A part of the record after which nothing more is logged of a channel.
+LAST_RECORD = b"(Polling Updates): Invalid token"
 # What a refused token and a second poller of one bot have in their reason.
 REFUSED_TOKEN = "401"  # noqa: S105  a status code
 SECOND_POLLER = "Conflict"

@@ -23,6 +23,10 @@ LIVE = frozenset({CONNECTED, CONNECTING, RETRYING})  # true only while the gatew
 # A gateway that runs does not have these channels.
 LOST = frozenset({FATAL, RETRYING, PAUSED, DISCONNECTED})
 
+# `platforms.NAME.error_code` of an identity that another process holds, and its pid in `error_message`.
+LOCK_CODE = "_lock"
+LOCK_HOLDER = r"\(PID (\d{1,10})\)"
+
 HEARTBEAT_INTERVAL = 30.0  # seconds between two writes of the heartbeat (gateway/shutdown_watchdog.py)
 # Seconds of a stop (gateway/restart.py): the shortest limit, what follows the wait for busy agents, and, from 0.21, the
 # wait for timed jobs (`agent.cron_drain_timeout`, 0 for none) with the time after it.

@@ -122,6 +122,10 @@ class NewestGateways:
         """Return profile → how often its bot has been polled so far."""
         return dict(self.ask(do="polls")["polls"])
 
+    def platform(self, name: str, mode: str) -> None:
+        """Have Telegram answer a profile's gateway in a mode (bot_api.py), "" as usual."""
+        self.ask(do="mode", name=name, mode=mode)
+
     # -- programs
 
     def run(self, *argv: str, env: Mapping[str, str] | None = None, timeout: float = 180.0, typed: str = "") -> Done:
@@ -258,6 +262,10 @@ class _Inside:
 
     def do_polls(self) -> dict[str, Any]:
         return {"polls": dict(self._api.polls), "conflicts": self._api.conflicts}
+
+    def do_mode(self, name: str, mode: str) -> dict[str, Any]:
+        self._api.modes[name] = mode
+        return {}
 
     def do_run(self, argv: list[str], env: dict[str, str], cwd: str, timeout: float, typed: str) -> dict[str, Any]:
         done = subprocess.run(argv, env=env, cwd=cwd, input=typed.encode(), capture_output=True, timeout=timeout)

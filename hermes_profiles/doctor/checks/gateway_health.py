@@ -15,13 +15,13 @@ from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, MASKED, START_GRACE,
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.channel_log import REFUSED_TOKEN, SECOND_POLLER
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
-from hermes_profiles.hermes.gateway_states import CONNECTING, LOST, PAUSED
+from hermes_profiles.hermes.gateway_states import CONNECTING, LOCK_CODE, LOCK_HOLDER, LOST, PAUSED
 from hermes_profiles.model.names import DEFAULT
 
 from .supervision import unmasked
 
 _CODE = re.compile(r"[a-z0-9_-]{1,40}")
-_REPORTED_PID = re.compile(r"\(PID (\d{1,10})\)")
+_REPORTED_PID = re.compile(LOCK_HOLDER)
 _NEARLY_ALL = 0.8
 _MUCH, _VERY_MUCH = 500 * 1024 * 1024, 2 * 1024**3
 _TIMES = 3
@@ -46,7 +46,7 @@ def deaf(facts: Facts) -> Iterator[Finding]:
         up = observed.usage.uptime
         for channel in gateway.channels:
             slow = channel.state == CONNECTING and up is not None and up > START_GRACE
-            if channel.state == DEAF:
+            if channel.state == DEAF or channel.name in observed.lost_links:
                 yield _deaf_finding(profile, gateway, observed, channel)
             elif channel.state in LOST or slow:
                 yield _channel_finding(facts, profile, observed, channel)
@@ -96,7 +96,7 @@ def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts
     )
     if channel.state == PAUSED:
         fix = Fix(f"send `/platform resume {channel.name}` to it, or restart it", fix.command)
-    elif code.endswith("_lock"):
+    elif code.endswith(LOCK_CODE):
         holder, pid = _holder(facts, profile, channel)
         message += f": {holder} holds the lock of its bot"
         fix = Fix("set up a separate bot for each profile", f"hermes-profiles connect {name} {channel.name}")

@@ -16,6 +16,7 @@ from hermes_profiles.hermes.channel_log import LINK_RECORDS, LinkEvent
 NOW = 1_800_000_000.0
 OLD = "hermes_plugins.telegram_platform.adapter"
 NEW = "hermes_plugins.platforms__telegram.adapter"
+SERVED = "hermes_plugins.platforms__telegram__home_0b300bd4d2f9.adapter"
 CONFLICT = "Conflict: terminated by other getUpdates request"
 REFUSED = "httpx.ConnectError: All connection attempts failed"
 GET_UPDATES = "previous session still held open on Telegram's servers. Waiting 20s for it to expire. Error: "
@@ -46,10 +47,12 @@ def write_both(home: Path, *lines: Line, zone: float = 0.0) -> None:
 
 
 def lost(home: Path, channel: str = "telegram", since: float = 300.0) -> LostLink | None:
-    return lost_links([home], {channel: NOW - since}, NOW).get(channel)
+    return lost_links(home, {channel: NOW - since}, NOW).get(channel)
 
 
-@pytest.mark.parametrize("logger", [OLD, NEW, "plugins.platforms.telegram.adapter", "gateway.platforms.telegram"])
+@pytest.mark.parametrize(
+    "logger", [OLD, NEW, SERVED, "plugins.platforms.telegram.adapter", "gateway.platforms.telegram"]
+)
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -76,7 +79,7 @@ def test_refused_token_is_final(tmp_path: Path) -> None:
     ended = "Network Retry Loop (Polling Updates): Invalid token. Aborting retry loop."
     write(tmp_path, (250.0, "ERROR", "telegram.ext", ended), name="errors.log")
     assert lost(tmp_path) == LostLink(pytest.approx(NOW - 250, abs=1.1), "401 Unauthorized", True)
-    hours = lost_links([tmp_path], {"telegram": NOW - 300}, NOW + 5 * 3600)["telegram"]
+    hours = lost_links(tmp_path, {"telegram": NOW - 300}, NOW + 5 * 3600)["telegram"]
     assert hours.ended
 
 
@@ -129,7 +132,7 @@ def test_log_without_a_warning_since_is_not_read(tmp_path: Path, monkeypatch: py
     write(tmp_path, (900.0, "WARNING", OLD, "[Telegram] Connecting to Telegram (attempt 1/8)…"), name="errors.log")
     monkeypatch.setattr(link_log, "open_regular", lambda _: pytest.fail("read"))
     assert lost(tmp_path) is None
-    assert lost_links([tmp_path], {}, NOW) == {}
+    assert lost_links(tmp_path, {}, NOW) == {}
 
 
 def test_log_of_another_channel_or_kind(tmp_path: Path) -> None:
@@ -180,6 +183,13 @@ def test_end_of_a_large_log_is_read(tmp_path: Path) -> None:
     assert lost(tmp_path) is not None
 
 
+def test_refused_token_is_found_far_back(tmp_path: Path) -> None:
+    ended = "Network Retry Loop (Polling Updates): Invalid token. Aborting retry loop."
+    filler = [(100.0, "WARNING", "agent.tools", "x" * 1000)] * 500
+    write(tmp_path, (270.0, "WARNING", "a", "b"), (250.0, "ERROR", "telegram.ext", ended), *filler, name="errors.log")
+    assert lost(tmp_path) == LostLink(pytest.approx(NOW - 250, abs=1.1), "401 Unauthorized", True)
+
+
 def test_damaged_logs_are_no_error(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -187,7 +197,9 @@ def test_damaged_logs_are_no_error(tmp_path: Path) -> None:
         b"\xff\0" * 5000 + b"\n2026-99-99 99:99:99,999 WARNING " + OLD.encode() + b": x\n"
     )
     os.mkfifo(logs / "gateway.log")
-    assert lost_links([tmp_path, tmp_path / "missing"], {"telegram": 1.0}, NOW) == {}
+    assert (
+        lost_links(tmp_path, {"telegram": 1.0}, NOW) == {} == lost_links(tmp_path / "missing", {"telegram": 1.0}, NOW)
+    )
 
 
 def test_patterns_are_of_known_kinds() -> None:

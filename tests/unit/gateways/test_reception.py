@@ -13,6 +13,7 @@ from test_link_log import NETWORK, OLD, write_both
 
 from hermes_profiles.gateways.model import DEAF, Gateway, GatewayChannel, GatewayState, Link, ProcessSockets
 from hermes_profiles.gateways.observe import ObservationHints, survey
+from hermes_profiles.hermes.version import facts_of
 
 S = GatewayState
 LIVELY = ProcessSockets(frozenset({8642}), (Link(443, None), Link(443, 8.0)))
@@ -111,13 +112,40 @@ def test_record_of_another_writer_does_not_count(root: Root) -> None:
     assert seen(root, channels={"work": ("telegram",)}).channels == (GatewayChannel("telegram", "unknown"),)
 
 
-def test_served_profile_is_read_from_both_logs(root: Root) -> None:
+def served(root: Root) -> None:
     entry = {"state": "connected", "updated_at": at(3000)}
-    root.runs("default", 9, served_profiles=["default", "ops"], platforms={"ops:telegram": entry})
+    platforms = {"telegram": entry, "ops:telegram": entry}
+    root.runs("default", 9, served_profiles=["default", "ops"], platforms=platforms)
+    root.manager.statuses |= {"default": status(pid=9)}
+
+
+def test_served_profile_has_a_log_of_its_own(root: Root) -> None:
+    served(root)
+    root.uses(facts_of((0, 22, 2)))
     write_both(root.layout.home("ops"), (20.0, "WARNING", OLD, NETWORK.format(1, "Bad Gateway")))
     found = seen(root, profile="ops")
     assert found.state is S.SERVED and found.channels[0].state == DEAF
     assert found.detail == "served by default (PID 9); telegram has polled nothing for 20 s (502 Bad Gateway)"
+    assert seen(root, profile="default").channels[0].state == "connected"
+
+
+def test_log_of_several_profiles_does_not_show_whose_channel_it_is(root: Root) -> None:
+    """Hermes before 0.21 writes one log for all profiles that a gateway serves."""
+    served(root)
+    write_both(root.layout.home("default"), (20.0, "WARNING", OLD, NETWORK.format(1, "Bad Gateway")))
+    found = seen(root, profile="default")
+    detail = "of one of its profiles has polled nothing for 20 s (502 Bad Gateway)"
+    assert (found.state, found.detail) == (S.DEGRADED, f"telegram {detail}")
+    assert (found.channels[0].state, found.channels[0].detail) == ("unknown", detail)
+
+
+@pytest.mark.parametrize(("holder", "ended"), [(42, False), (4194303, True)])
+def test_holder_that_ended_since_is_named_as_ended(root: Root, holder: int, ended: bool) -> None:
+    message = f"Telegram bot token already in use (PID {holder}). Stop the other gateway first."
+    entry = {"state": "retrying", "error_code": "telegram-bot-token_lock", "error_message": message}
+    root.runs("work", 42, platforms={"telegram": {**entry, "updated_at": at(30)}})
+    note = f"; process {holder} has ended since"
+    assert seen(root).channels[0].detail == (message.rstrip(".") + note if ended else message)
 
 
 def test_nothing_is_read_where_no_gateway_runs(isolated: Path) -> None:
