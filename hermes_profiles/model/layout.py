@@ -1,9 +1,9 @@
-"""Every path this program uses, derived from the environment alone. Pure: no path is read here."""
+"""Every path this program uses, derived from the environment alone. Links are followed only where `..` asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from os.path import join, normpath
+from os.path import exists, join, normpath, realpath, samefile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,7 @@ _PLACES = (
 def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = None) -> Path | None:
     """Return the absolute home that `--home` or HERMES_HOME names, None when neither is set.
 
-    `env["PWD"]` must be the working folder of the process. `.` and `..` are resolved as text, so that
+    `env["PWD"]` must be the working folder of the process. `.` and `..` are resolved, so that
     `--home profiles/work/.` is recognised as a profile's home.
     """
     given = home if home else env.get(HERMES_HOME, "").strip()
@@ -34,7 +34,21 @@ def given_home(env: Mapping[str, str], *, user_home: Path, home: str | None = No
         return None
     if given == "~" or given.startswith("~/"):
         given = f"{user_home}{given[1:]}"
-    return Path(normpath(join(env.get("PWD", "/"), given)))
+    path = join(env.get("PWD", "/"), given)
+    if ".." in path.split("/"):
+        path = _without_parents(path)
+    return Path(normpath(path))
+
+
+def _without_parents(path: str) -> str:
+    """Return a path without `..`, which means the folder above the target where it follows a link, as for Hermes."""
+    plain = normpath(path)
+    head, _, tail = path.rpartition("/..")
+    try:
+        is_plain = not exists(f"{head}/..") or samefile(f"{head}/..", normpath(f"{head}/.."))
+    except OSError:
+        is_plain = False
+    return plain if is_plain else normpath(realpath(f"{head}/..") + tail)
 
 
 def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -15,6 +16,9 @@ from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
 
 from .regular_file import open_regular
+
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class EntryKind(StrEnum):
@@ -48,34 +52,47 @@ def walk(home: Path, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
     `enter(relative path)` returns whether to enter a folder. Symbolic links are reported and not followed, so a loop of
     links is harmless. A folder that cannot be listed is reported as unreadable.
     """
-    yield from _walk(os.fspath(home), "", enter)
-
-
-def _walk(folder: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
+    descriptor = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
-    except FileNotFoundError:
-        if not prefix:
-            raise
-        return
+        yield from _walk(descriptor, "", enter)
+    finally:
+        os.close(descriptor)
+
+
+def _walk(folder: int, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
+    """Yield the entries of an open folder: a folder that becomes a link meanwhile is not followed."""
+    with os.scandir(folder) as scan:
+        entries = sorted(scan, key=lambda entry: entry.name)
     for entry in entries:
         path = prefix + entry.name
         try:
             status = entry.stat(follow_symlinks=False)
             kind = _kind(status.st_mode)
-            target = os.readlink(entry.path) if kind is EntryKind.LINK else None
+            target = os.readlink(entry.name, dir_fd=folder) if kind is EntryKind.LINK else None
         except FileNotFoundError:
             continue  # removed since the folder was listed: a running gateway creates and removes files
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
         if kind is not EntryKind.FOLDER:
             yield item
-        elif not os.access(entry.path, os.R_OK | os.X_OK):
+        elif not os.access(entry.name, os.R_OK | os.X_OK, dir_fd=folder):
             yield TreeItem(path, EntryKind.UNREADABLE, item.signature, item.mode)
         else:
             yield item
             if enter(path):
-                yield from _walk(entry.path, path + "/", enter)
+                yield from _enter(folder, entry.name, path + "/", enter)
+
+
+def _enter(above: int, name: str, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
+    try:
+        descriptor = os.open(name, _FOLDER, dir_fd=above)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EMLINK):  # removed, or replaced by a link
+            return
+        raise
+    try:
+        yield from _walk(descriptor, prefix, enter)
+    finally:
+        os.close(descriptor)
 
 
 def _kind(mode: int) -> EntryKind:
@@ -114,12 +131,13 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
         return file.read()
 
 
-def read_file(path: Path, size: int) -> bytes:
-    """Return the bytes of a file that was `size` bytes long when it was listed; a link in its place is not followed.
+def read_file(home: Path, item: TreeItem) -> bytes:
+    """Return the bytes of a file of a home; no link in its place, or in the place of a folder above it, is followed.
 
     It uses system calls directly: `open` makes four more for each file, and this runs for every file of a home.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = open_inside(str(home), item.path, item.signature)
+    size = item.signature.size
     try:
         chunks = [os.read(descriptor, size + 1)]
         if len(chunks[0]) != size:  # its size has changed

@@ -23,6 +23,8 @@ def exit_after(program: Callable[[], None]) -> None:
     code: object = 0
     sys.unraisablehook = _pass_interrupt_on
     try:
+        if os.geteuid() == 0:
+            _become_owner()
         program()
     except SystemExit as end:
         code = end.code
@@ -46,6 +48,20 @@ def _traceback(error: Exception) -> int:
 
     output.note("".join(traceback.format_exception(error)).rstrip("\n"))
     return 1
+
+
+def _become_owner() -> None:
+    """Become the owner of the home that the command works on; ends with the exit code of a refusal."""
+    from hermes_profiles.model.errors import Refused, Result
+
+    from . import output, owner
+
+    try:
+        owner.become_owner(sys.argv[1:])
+    except Refused as refused:
+        result = Result((), errors=[refused.problem], exit_code=refused.exit_code)
+        code = output.deliver(result, as_json="--json" in sys.argv, lines=())
+        raise SystemExit(code) from None
 
 
 def is_tab() -> bool:
