@@ -6,9 +6,48 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 
-from .plan import SecretScreen
+from .plan import SecretScreen, Signature
 
 CHUNK = 1 << 20
+# O_NONBLOCK: a FIFO in the place of a file must not make this process wait for a writer.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def open_inside(top: str, path: str, planned: Signature) -> int:
+    """Return the descriptor of a file of a folder. No link is followed on the way from `top` to the file.
+
+    A file with the planned inode is the one that a walk without links has seen, which saves opening each folder.
+    Raises OSError, with ELOOP or ENOTDIR for a link on the way.
+    """
+    whole = f"{top}/{path}"
+    try:
+        descriptor = os.open(whole, _FILE)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+            raise
+    else:
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) == (planned.device, planned.inode):
+            return descriptor
+        os.close(descriptor)
+    try:
+        return _open_step_by_step(top, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, whole) from error
+
+
+def _open_step_by_step(top: str, path: str) -> int:
+    *folders, name = path.split("/")
+    above = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER, dir_fd=above)
+            os.close(above)
+            above = below
+        return os.open(name, _FILE, dir_fd=above)
+    finally:
+        os.close(above)
 
 
 def write_all(fd: int, content: bytes) -> None:

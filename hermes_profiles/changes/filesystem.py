@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 
 from hermes_profiles.model.errors import Failed, Refused
 
 from .chmod import change_mode
-from .copy_file import pour, write_all
+from .copy_file import open_inside, pour, write_all
 from .plan import ChangedMeanwhile, CopyFile, SecretScreen, Signature
 from .rmtree import Remover, named
 
@@ -182,7 +183,7 @@ class Files:
                 if attempt:  # not at the first attempt: ext4 flushes a truncated file when it is closed
                     os.ftruncate(out, 0)
                     os.lseek(out, 0, os.SEEK_SET)
-                if self._copy_once(out, str(entry.source), entry.signature, screen):
+                if self._copy_once(out, entry, screen):
                     return
         finally:
             os.close(out)
@@ -192,11 +193,12 @@ class Files:
             hint="stop the gateway with `hermes -p PROFILE gateway stop`, or run the command again",
         )
 
-    def _copy_once(self, out: int, path: str, planned: Signature, screen: SecretScreen | None) -> bool:
-        source = _open_regular(path)
+    def _copy_once(self, out: int, entry: CopyFile, screen: SecretScreen | None) -> bool:
+        path = str(entry.source)
+        source = _open_planned(path, entry)
         try:
             before = os.fstat(source)
-            live = _may_be_live(before, planned)
+            live = _may_be_live(before, entry.signature)
             if not pour(source, out, before, screen if live else None, lambda: self.operation("read", path)):
                 raise ChangedMeanwhile(
                     f"{path} changed during the copy and now contains a value that must not be copied",
@@ -363,9 +365,21 @@ def _may_be_live(status: os.stat_result, planned: Signature) -> bool:
     return Signature.of(status) != planned or time.time_ns() - status.st_mtime_ns < _YOUNG_NS
 
 
+def _open_planned(path: str, entry: CopyFile) -> int:
+    """Return the descriptor of the source of a copy; no link is followed inside the tree that is copied."""
+    top = path.removesuffix(f"/{entry.path}")
+    inside = entry.path if top != path else os.path.basename(path)
+    return _checked(lambda: open_inside(top if top != path else os.path.dirname(path), inside, entry.signature), path)
+
+
 def _open_regular(path: str) -> int:
+    return _checked(lambda: os.open(path, _OLD), path)
+
+
+def _checked(open_file: Callable[[], int], path: str) -> int:
+    """Return a descriptor of a regular file. Raises ChangedMeanwhile for another kind of file."""
     try:
-        fd = os.open(path, _OLD)
+        fd = open_file()
     except OSError as error:
         # ELOOP: the path is now a link. ENXIO: a socket. The others: it does not exist any more.
         if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO, errno.EOPNOTSUPP, *_ABSENT):

@@ -121,7 +121,7 @@ class FileCopier:
                 if self._leaves_large(item):
                     return
             else:
-                content = read_file(path, item.signature.size)
+                content = read_file(self._source.home, item)
                 values = self._values_for(content)
                 if values.hits(content):
                     yield from self._redacted(item, content, values)

@@ -21,6 +21,7 @@ from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
 from hermes_profiles.profiles.redact import redacted, secrets_of
 from hermes_profiles.services.spec import Limits, Program, ServiceSpec, stop_limit
+from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -144,7 +145,7 @@ def build_spec(
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
         log=folder / (f"{profile}.log" if options.log_folder is not None else GATEWAY_LOG),
-        inherited=inherited,
+        inherited=tuple(dict.fromkeys((*inherited, *_names_in_drop_ins(world, profile)))),
         variables=variables,
         watchdog=_watchdog(config),
         drain=_drain(config, {**environment, **environment_of(files_of or home)}),
@@ -152,6 +153,14 @@ def build_spec(
         limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)),
         boot_delay=_seconds(options.boot_delay),
     )
+
+
+def _names_in_drop_ins(world: SystemContext, profile: str) -> tuple[str, ...]:
+    """Return the names of variables that the user's own drop-ins give to the gateway; () without systemd."""
+    service = world.service(profile)
+    if service is None or service.path.suffix != ".service":
+        return ()
+    return read_user_drop_ins(service.path, world.user_home).names
 
 
 def prestart_words(

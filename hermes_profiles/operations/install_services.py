@@ -271,6 +271,7 @@ class ServiceInstaller:
         self._plan_all(command, profiles, manager, named=named)
         self._warn_standalone()
         self._warn_folded()
+        self._warn_drop_ins()
         plan = self._plan(command)
         if dry_run:
             return self._planned(command, plan, profiles)
@@ -290,6 +291,13 @@ class ServiceInstaller:
             return
         found = [name for name in names if is_standalone(world.layout.home(name))]
         self._warnings += [standalone_warning(found)] if found else []
+
+    def _warn_drop_ins(self) -> None:
+        """Warn about drop-ins of the user: what they give to a gateway, and what has no effect beside ours."""
+        from hermes_profiles.fleet.user_drop_ins import drop_in_warnings
+
+        for pending in self._due:
+            self._warnings += drop_in_warnings(self._session.world, pending.installation)
 
     def _warn_folded(self) -> None:
         """Warn about services that `hermes update` removes again."""

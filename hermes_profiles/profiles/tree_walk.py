@@ -10,13 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.copy_file import data_segments
+from hermes_profiles.changes.copy_file import data_segments, open_inside
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
 
 from .regular_file import open_regular
-
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

@@ -129,7 +129,7 @@ class HomeRedactor:
                 else:
                     self._report_packed(item, self._packed.search_large(path, item.signature.size))
                 return
-            content = read_file(path, item.signature.size)
+            content = read_file(self._home.path, item)
         except OSError as error:
             self._leave(item.path, f"cannot be read ({system_reason(error)})", "ls -l")
             return

@@ -1,0 +1,56 @@
+"""Warnings about the user's own drop-ins of a service that is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+
+from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.model.errors import Problem
+from hermes_profiles.services.naming import drop_in
+from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
+
+from .install import ServiceInstallPlan
+
+
+def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> Iterator[Problem]:
+    """Yield a warning for each drop-in of the user that gives variables, has no effect, or replaces our settings."""
+    unit, profile = installation.files[0][0], installation.spec.profile
+    if unit.suffix != ".service":
+        return
+    ours = next((content for path, content, _ in installation.files if path == drop_in(unit)), None)
+    found = read_user_drop_ins(unit, world.user_home, ours)
+    if found.names:
+        where = ", ".join(path.name for path in found.files)
+        yield Problem(
+            "drop-in-kept",
+            f"{profile}: the gateway keeps {', '.join(found.names)} of {where}",
+            str(found.files[0]),
+        )
+    for text in found.unread:
+        yield Problem(
+            "drop-in-unread",
+            f"{profile}: the environment file {text} cannot be read, so its variables do not reach the gateway",
+            text,
+            f"make it readable (`ls -l {quote(text)}`), then run `hermes-gateways install {profile}`",
+        )
+    for path, keys in _by_file(found.without_effect):
+        yield Problem(
+            "drop-in-without-effect",
+            f"{profile}: {', '.join(keys)} in {path} has no effect: {drop_in(unit).name} is read after it",
+            str(path),
+            f"have it read last: `mv {quote(str(path))} {quote(str(path.with_name('90-' + path.name)))}`",
+        )
+    for path, keys in _by_file(found.in_front):
+        yield Problem(
+            "drop-in-in-front",
+            f"{profile}: {', '.join(keys)} in {path} replaces the setting of hermes-profiles",
+            str(path),
+            f"compare both with `systemctl --user cat {unit.name}`",
+        )
+
+
+def _by_file(found: tuple[tuple[Path, str], ...]) -> Iterator[tuple[Path, list[str]]]:
+    for path in dict.fromkeys(path for path, _ in found):
+        yield path, [key for each, key in found if each == path]

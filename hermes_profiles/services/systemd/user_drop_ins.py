@@ -1,0 +1,98 @@
+"""Drop-ins that the user wrote for a unit (`systemctl --user edit`): what they set, and what has no effect.
+
+systemd reads drop-ins in the order of their names, and ours is `50-hermes-profiles.conf`. Ours resets `Environment=`
+and `ExecStart=`, so these settings of an earlier file have no effect. Variables that a drop-in sets reach the gateway
+only if our command keeps their names: its shell unsets all others.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.services.naming import drop_in
+
+from .quoting import split, unspecified
+from .unit_file import UnitDocument, parse_unit
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LINE = re.compile(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_LARGEST = 1 << 20
+# Settings that systemd collects from all files, and that ours does not reset.
+_COLLECTED = frozenset(("EnvironmentFile", "PassEnvironment", "ExecStop", "ExecStopPost", "SuccessExitStatus"))
+
+
+class UserDropIns(NamedTuple):
+    """What the user's drop-ins of a unit do beside ours.
+
+    `names`: the variables that they set, whose values are not read; `files`: the drop-ins that set some; `unread`:
+    environment files whose names are not known; `without_effect`: (drop-in, setting) that ours replaces;
+    `in_front`: (drop-in, setting) that replace ours.
+    """
+
+    names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    unread: tuple[str, ...] = ()
+    without_effect: tuple[tuple[Path, str], ...] = ()
+    in_front: tuple[tuple[Path, str], ...] = ()
+
+
+def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
+    """Return what the user's drop-ins of a unit do; `ours`: the content of our drop-in, None when it is not known."""
+    own = drop_in(unit)
+    names: dict[str, None] = {}
+    files: list[Path] = []
+    unread: list[str] = []
+    without: list[tuple[Path, str]] = []
+    in_front: list[tuple[Path, str]] = []
+    mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
+    for path in sorted(own.parent.glob("*.conf"), key=lambda each: each.name):
+        content = _content(path)
+        if path == own or content is None:
+            continue
+        document = parse_unit(content)
+        is_earlier = path.name < own.name
+        keys = [key for _, key in sorted(document.names()) if key in mine and key not in _COLLECTED]
+        if is_earlier:
+            without += [(path, key) for key in keys]
+        else:  # its variables come on top of ours
+            in_front += [(path, key) for key in keys if key != "Environment"]
+        found, unknown = _variables(document, account_home, with_own=not is_earlier)
+        names |= dict.fromkeys(found)
+        unread += unknown
+        files += [path] if found or unknown else []
+    return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front))
+
+
+def _variables(document: UnitDocument, account_home: Path, *, with_own: bool) -> tuple[list[str], list[str]]:
+    """Return the names of variables that a drop-in sets, and the environment files that cannot be read."""
+    names = [name for name in document.environment() if _NAME.match(name)] if with_own else []
+    for text in document.listed("PassEnvironment"):
+        names += [name for name in text.split() if _NAME.match(name)]
+    unread = []
+    for text in document.listed("EnvironmentFile"):
+        words = split(text) or (text,)
+        pattern = unspecified(words[0].removeprefix("-").replace("%h", str(account_home)))
+        for path in sorted(glob.glob(pattern)) or [pattern]:
+            content = _content(Path(path))
+            if content is None:
+                unread.append(path)
+            else:
+                names += [name.decode() for name in _LINE.findall(content)]
+    return names, unread
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return os.read(descriptor, _LARGEST)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
