@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle
@@ -161,9 +162,26 @@ def restore_profile(
     if not dry_run:
         warnings += team_warnings.back_warnings(layout, target)
         warnings += unserved_warning(session, target)
+    warnings += _service_warning(layout, entry, target)
     return ProfileChange(
         target, layout.home(target), change, tuple(dict.fromkeys(warnings)), trash_id=entry.id, kind=entry.kind
     )
+
+
+def _service_warning(layout: Layout, entry: TrashEntry, name: str) -> Iterator[Problem]:
+    """Yield a warning when the service of a profile was removed with it: a restore does not write it again."""
+    for change in Journal(layout.state).entries():
+        if not any(step.target == str(entry.home) for step in change.steps):
+            continue
+        files = [step.target for step in change.steps if step.target.endswith((".service", ".plist", ".conf"))]
+        if files and change.command[:1] == ("delete",):
+            yield Problem(
+                "no-service",
+                f"the service of {name} was removed with the profile, so its gateway does not run",
+                name,
+                f"install and start it with `hermes-gateways install {name} --start`",
+            )
+        return
 
 
 def _restore_files(

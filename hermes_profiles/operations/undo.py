@@ -215,7 +215,23 @@ class ServiceUndo:
             if gone.is_up and name in back and name is not None:
                 self.errors += start_and_wait(self._session, back[name], name)
         warnings += self._served_again()
+        warnings += self._not_started()
         return [*warnings, *self._session.manager_problems]
+
+    def _not_started(self) -> Iterator[Problem]:
+        """Yield a warning for each profile that is restored with its service, and whose gateway does not run."""
+        restored = {target for source, target in self._moves.items() if self._session.layout.trash in source.parents}
+        for each in self._affected:
+            home = self._session.layout.home(each.profile)
+            if each.goes or home not in restored or read_meta(home)[0]:
+                continue
+            if not attached_to(each.world, each.profile).is_up:
+                yield Problem(
+                    "not-started",
+                    f"the service of {each.profile} is restored, and its gateway does not run",
+                    each.profile,
+                    f"start it with `hermes-gateways start {each.profile}`",
+                )
 
     def _move_rows(self) -> Iterator[Problem]:
         """Move the rows of renamed profiles back, and remove those of profiles whose folder goes; yields warnings."""

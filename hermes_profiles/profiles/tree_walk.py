@@ -59,7 +59,7 @@ def walk(home: Path, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
 
 
 def _walk(folder: int, prefix: str, enter: Callable[[str], bool]) -> Iterator[TreeItem]:
-    """Yield the entries of an open folder: a folder that becomes a link meanwhile is not followed."""
+    """Yield the entries of an open folder: a folder that becomes a link during the walk is not followed."""
     with os.scandir(folder) as scan:
         entries = sorted(scan, key=lambda entry: entry.name)
     for entry in entries:

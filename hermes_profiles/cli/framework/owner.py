@@ -19,7 +19,7 @@ from hermes_profiles.model.layout import given_home
 def become_owner(arguments: Sequence[str]) -> None:
     """Become the owner of the home that the command works on, if this is root and the home is another user's.
 
-    All ids change for good, so that child processes are that user's, too. Raises Refused when that is not possible, or
+    All ids change for good, so that child processes are that user's. Raises Refused when that is not possible, or
     when that user cannot read this program.
     """
     home = _home_of(arguments)
