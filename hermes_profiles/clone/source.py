@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeVar
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.classifier import SourceDocuments, secrets_in_state
-from hermes_profiles.credentials.rules.files import DOCUMENTS, FileRules, Scope, is_silent, may_hold_channel_secrets
+from hermes_profiles.credentials.classifier import SourceDocuments
+from hermes_profiles.credentials.rules.files import (
+    DOCUMENTS,
+    NESTED_HOME,
+    FileRules,
+    Scope,
+    is_silent,
+    may_hold_channel_secrets,
+    nested_homes,
+)
+from hermes_profiles.credentials.value_index import secrets_in_json
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
+from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, is_empty, read_document, walk
 
-_MOST_STATE_FILES = 64
-MOST_STATE_BYTES = 256 * 1024
-_DEEPEST_STATE = 3
+# A larger state file is not read: the report says so.
+MOST_STATE_BYTES = 16 * 1024 * 1024
 SKIP_HINT = "fix the file, or leave it behind with `--skip-unreadable`"
 
 Document = TypeVar("Document")
@@ -38,7 +49,8 @@ class SourceProfile(NamedTuple):
     """The source of a clone.
 
     `items`: entries to copy, parents first; `left_behind`: entries that stay behind and are reported; `unreadable`:
-    names of documents that were skipped on request.
+    names of documents that were skipped on request; `unsearched`: state files whose secrets are not known, with the
+    reason.
     """
 
     name: str
@@ -47,6 +59,7 @@ class SourceProfile(NamedTuple):
     items: tuple[TreeItem, ...]
     left_behind: tuple[LeftBehind, ...]
     unreadable: frozenset[str] = frozenset()
+    unsearched: Mapping[str, str] = MappingProxyType({})
 
 
 def paths_into(home: Path, user_home: Path, *, tilde: bool = True) -> str:
@@ -80,9 +93,15 @@ def read_source(name: str, home: Path, rules: FileRules, *, files: bool = True) 
             kept.add(item.path)
         elif not is_silent(behind.reason) and not _is_empty_folder(home, item):
             left.append(behind)
+    unsearched: dict[str, str] = {}
     if not rules.clones_channels:
-        documents = documents._replace(state_values=dict(_state_values(home, rules)))
-    return SourceProfile(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable))
+        documents = documents._replace(state_values=dict(_state_values(home, rules, unsearched)))
+    nested = nested_homes([item.path for item in items])
+    if nested:
+        items = [item for item in items if not f"{item.path}/".startswith(tuple(f"{path}/" for path in nested))]
+        left = [row for row in left if not row.path.startswith(tuple(f"{path}/" for path in nested))]
+        left += [LeftBehind(path, NESTED_HOME) for path in nested]
+    return SourceProfile(name, home, documents, tuple(items), tuple(left), frozenset(reader.unreadable), unsearched)
 
 
 class ReadDocument(Protocol):
@@ -95,7 +114,15 @@ def read_documents(read: ReadDocument, catalog: Catalog, *, honcho: bool = True)
     """Return the documents of a home without the values of its state files."""
 
     def env(raw: bytes, path: str) -> EnvDocument:
-        return EnvDocument.parse(raw, path=path, known_keys=catalog.known_names)
+        check_not_sealed(raw, path)
+        document = EnvDocument.parse(raw, path=path, known_keys=catalog.known_names)
+        if not document.names():
+            check_has_assignment(document.text, path)
+        return document
+
+    def yaml(raw: bytes, path: str) -> YamlDocument:
+        check_not_sealed(raw, path)
+        return YamlDocument.parse(raw, path=path)
 
     def json(raw: bytes, path: str) -> JsonDocument:
         return JsonDocument.parse(raw, path=path)
@@ -103,7 +130,7 @@ def read_documents(read: ReadDocument, catalog: Catalog, *, honcho: bool = True)
     return SourceDocuments(
         env=read(ENV_FILE, env),
         op_env=read(OP_ENV_FILE, env),
-        config=read(CONFIG_FILE, lambda raw, path: YamlDocument.parse(raw, path=path)),
+        config=read(CONFIG_FILE, yaml),
         gateway=read(LEGACY_CONFIG_FILE, json),
         auth=read(AUTH_FILE, json),
         honcho=read(HONCHO_FILE, json) if honcho else None,
@@ -165,26 +192,31 @@ def _is_empty_folder(home: Path, item: TreeItem) -> bool:
     return item.kind is EntryKind.FOLDER and is_empty(home / item.path)
 
 
-def _state_values(home: Path, rules: FileRules) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the secrets in the JSON state files of channels, to find them in other files."""
-    count = 0
+def _state_values(home: Path, rules: FileRules, unsearched: dict[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the secrets in the JSON state files of channels, to find them in other files.
 
-    def enter(path: str) -> bool:
-        return path.count("/") < _DEEPEST_STATE and rules.may_hold_state(path)
+    What cannot be read is added to `unsearched`, with the reason.
+    """
+    for item in walk(home, rules.may_hold_state):
+        if item.kind is EntryKind.UNREADABLE:
+            unsearched[item.path] = "it cannot be listed"
+        elif item.kind is EntryKind.FILE and may_hold_channel_secrets(item.path, rules.catalog):
+            secrets, reason = state_secrets(home / item.path, item.signature.size)
+            if reason:
+                unsearched[item.path] = reason
+            else:
+                yield item.path, secrets
 
-    for item in walk(home, enter):
-        if item.kind is not EntryKind.FILE or item.signature.size > MOST_STATE_BYTES:
-            continue
-        if may_hold_channel_secrets(item.path, rules.catalog):
-            count += 1
-            if count > _MOST_STATE_FILES:
-                return
-            yield item.path, state_secrets(home / item.path)
 
-
-def state_secrets(path: Path) -> tuple[str, ...]:
-    """Return the secrets in a channel's state file; () when it cannot be read, for the file stays behind anyway."""
+def state_secrets(path: Path, size: int) -> tuple[tuple[str, ...], str]:
+    """Return the secrets in a channel's state file, and why it was not searched: "" when it was."""
+    if size > MOST_STATE_BYTES:
+        return (), f"it has more than {MOST_STATE_BYTES // 2**20} MiB"
     try:
-        return secrets_in_state(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return ()
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return (), f"it cannot be read: {system_reason(error)}"
+    found = secrets_in_json(text)
+    if found is None and text.strip():
+        return (), "it is no JSON"
+    return found or (), ""

@@ -46,13 +46,20 @@ def add_warnings(
 
 
 def _not_searched(source: SourceProfile) -> Iterator[Problem]:
-    """Yield a warning for each unreadable document: its values cannot be recognised in other files."""
+    """Yield a warning for each unread document and state file: its values cannot be recognised in other files."""
     for name in sorted(source.unreadable):
         yield Problem(
             "not-searched",
             f"{name} could not be read: its values were not searched for in the files that were copied",
             name,
             "fix the file and clone again, or search skills and memories for pasted tokens",
+        )
+    for path, reason in sorted(source.unsearched.items()):
+        yield Problem(
+            "not-searched",
+            f"{path}: {reason}, so its secrets were not searched for in the files that were copied",
+            path,
+            "search skills and memories for pasted tokens",
         )
 
 

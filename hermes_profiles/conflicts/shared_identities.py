@@ -42,7 +42,6 @@ from hermes_profiles.profiles.tree_walk import walk
 
 from .ownership import SharedIdentity, SharedKind
 
-_MOST_STATE_FILES, _MOST_STATE_BYTES, _DEEPEST_STATE = 64, 256 * 1024, 3
 _SHORTEST_TOKEN = 12
 # Shared between profiles on purpose, under a lock of its own.
 _SHARED_ON_PURPOSE = frozenset({"shared/nous_auth.json"})
@@ -85,6 +84,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
         key = with_account(channel, variable, value, environment, catalog)
         copies.setdefault(channel, {})[variable or path] = digest(key)
     problems = list(held.problems)
+    known = len(files.problems)
     try:
         for path, channel, digests in _stored_secrets(files, profile, catalog):
             copies.setdefault(channel, {})[path] = digests
@@ -92,6 +92,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
         reason = system_reason(error)
         hint = f"see its permissions with `ls -ld {home}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
+    problems += files.problems[known:]
     logins = dict(_logins(files, profile, catalog))
     return ProfileIdentities(held, copies, logins, _api_key(environment, config), tuple(problems))
 
@@ -112,10 +113,9 @@ def digest(value: str) -> str:
 
 def _stored_secrets(files: HomeFiles, profile: str, catalog: Catalog) -> Iterator[tuple[str, str, str]]:
     """Yield (path, channel, digest of the secrets) of the channels' stored logins."""
-    seen = 0
 
     def enter(path: str) -> bool:
-        if path.count("/") >= _DEEPEST_STATE or (profile == DEFAULT and path == "profiles"):
+        if profile == DEFAULT and path == "profiles":
             return False
         return path == "platforms" or catalog.state_owner(path + "/") is not None
 
@@ -123,11 +123,8 @@ def _stored_secrets(files: HomeFiles, profile: str, catalog: Catalog) -> Iterato
         channel = catalog.state_owner(item.path)
         if channel not in catalog.channels or item.kind is not FileKind.FILE or "pairing" in item.path:
             continue
-        if item.signature.size > _MOST_STATE_BYTES or not may_hold_channel_secrets(item.path, catalog):
+        if not may_hold_channel_secrets(item.path, catalog):
             continue
-        seen += 1
-        if seen > _MOST_STATE_FILES:
-            return
         text = (files.raw(item.path) or b"").decode("utf-8", "replace")
         secrets = secrets_in_json(text)
         if secrets and channel is not None:

@@ -38,7 +38,7 @@ from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .secret_detection import looks_secret
 from .shared_settings import is_shared_variable
-from .value_index import ValueIndex, is_address, searchable_parts, secrets_in_json
+from .value_index import ValueIndex, is_address, searchable_parts
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry
@@ -233,11 +233,6 @@ def variables_to_mask(
         if present is None or any(present.values):  # an empty entry masks it already
             masked.append(name)
     return tuple(masked)
-
-
-def secrets_in_state(text: str) -> tuple[str, ...]:
-    """Return the strings of a channel's JSON state file that look like secrets."""
-    return secrets_in_json(text) or ()
 
 
 def _index(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, SKILL_FILE
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.profiles.listing import active_profile, aliases, profile_names, require
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT, check_existing_name
+from hermes_profiles.profiles.listing import active_profile, aliases, has_identity, profile_names, require
 from hermes_profiles.profiles.profile import Profile, read_profile
 
 from .fleet_context import FleetSession
@@ -68,6 +69,7 @@ def list_profiles(session: FleetSession) -> ProfileList:
         *session.problems,
         *session.manager_problems,
         *(problem for profile in profiles for problem in profile.problems),
+        *_left_folders(session.layout, names),
     ]
     if active not in names and names:
         warnings.append(
@@ -80,6 +82,19 @@ def list_profiles(session: FleetSession) -> ProfileList:
         )
     teams = _teams_of(profiles)
     return ProfileList(tuple(_listed(each, gateways[each.name], teams) for each in profiles), tuple(warnings))
+
+
+def _left_folders(layout: Layout, names: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for each folder that this Hermes lists as a profile, though no file of a profile is in it."""
+    for name in names:
+        home = layout.home(name)
+        if name != DEFAULT and not has_identity(home):
+            yield Problem(
+                "left-folder",
+                f"{name} has no file of a profile: it is an empty folder, or what a deleted profile left",
+                str(home),
+                f"see `hermes-profiles doctor {name}`, or move it to the trash with `hermes-profiles delete {name}`",
+            )
 
 
 def show_profile(session: FleetSession, profile: str) -> ProfileDetails:

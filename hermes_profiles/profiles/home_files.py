@@ -104,12 +104,16 @@ class HomeFiles:
 def environment_in(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> Mapping[str, str]:
     """Return the variables of an environment file, for both kinds of readers; {} when it is not certain."""
     values = read_simple_env(raw)
-    if values is not None:
+    if values:
         return values
     from hermes_profiles.documents.dotenv.document import EnvDocument
+    from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed
 
     try:
+        check_not_sealed(raw, path)
         document = EnvDocument.parse(raw, path=path, known_keys=known)
+        if not document.names():
+            check_has_assignment(document.text, path)
     except DocumentError as error:
         problems.append(error.problem)
         return {}
@@ -119,11 +123,13 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
 def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[Problem]) -> Mapping[str, Any]:
     """Return top-level keys of a YAML file (or all of them), {} when it is broken."""
     sections = read_simple_sections(raw, wanted)
-    if sections is not None:
+    if sections:
         return sections
+    from hermes_profiles.documents.sealed import check_not_sealed
     from hermes_profiles.documents.yaml.document import YamlDocument
 
     try:
+        check_not_sealed(raw, path)
         data = YamlDocument.parse(raw, path=path).data()
     except DocumentError as error:
         problems.append(error.problem)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
 # Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
-_MOST_ACCOUNTS = 100
 _MOST_FORMER = 400
 _SECRET_NAME = re.compile(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
@@ -116,7 +115,7 @@ def secrets_around(layout: Layout, profile: str, catalog: Catalog | None = None)
 def _account_files(home: Path) -> tuple[str, ...]:
     """Return the files of accounts below a home; Hermes uses their token when `.env` has none."""
     try:
-        names = sorted(os.listdir(home / WEIXIN_ACCOUNTS_FOLDER))[:_MOST_ACCOUNTS]
+        names = sorted(os.listdir(home / WEIXIN_ACCOUNTS_FOLDER))
     except OSError:
         return ()
     return tuple(f"{WEIXIN_ACCOUNTS_FOLDER}/{name}" for name in names if name.endswith(".json"))

@@ -146,6 +146,34 @@ def sticky_that_is_gone(world: DoctorRoot) -> None:
     (world.root / "active_profile").write_text("ghost\n")
 
 
+def _put(world: DoctorRoot, path: str, text: str) -> None:
+    target = world.root / "profiles/work" / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    target.chmod(0o600)
+
+
+def home_in_the_home_of_tools(world: DoctorRoot) -> None:
+    _put(world, "home/.hermes/.env", "TELEGRAM_BOT_TOKEN=7000000009:CANARY-nested\n")
+
+
+def copy_of_a_home(world: DoctorRoot) -> None:
+    for file in (".env", "config.yaml", "SOUL.md", "skills/a/SKILL.md"):
+        _put(world, f"before-update/{file}", "# a copy\n")
+
+
+def ciphertext_for_env(world: DoctorRoot) -> None:
+    _put(world, ".env", "$ANSIBLE_VAULT;1.1;AES256\n333634\n")
+
+
+def env_without_assignment(world: DoctorRoot) -> None:
+    _put(world, ".env", "# keys\nsee the password manager\n")
+
+
+def left_folder(world: DoctorRoot) -> None:
+    (world.root / "profiles/empty").mkdir()
+
+
 def _script(world: DoctorRoot, name: str, text: str) -> Path:
     path = world.user / ".local/bin" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,6 +249,11 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.old-schema", schema_of_last_year, ("family", "work"), severity="info"),
     Case("files.newer-schema", schema_of_tomorrow, ("work",), severity="warning"),
     Case("files.no-env", no_env, ("work",), fixed=True, severity="warning"),
+    Case("files.no-env", left_folder, ("empty",), fixed=True, severity="warning"),
+    Case("files.nested-home", home_in_the_home_of_tools, ("work",), severity="warning"),
+    Case("files.nested-home", copy_of_a_home, ("work",), severity="warning"),
+    Case("files.broken", ciphertext_for_env, ("work",), severity="error"),
+    Case("files.broken", env_without_assignment, ("work",), severity="error"),
     Case("files.bad-folder", capitals, (), fixed=True, severity="warning"),
     Case("files.bad-folder", capitals_that_something_names, (), severity="warning"),
     Case("files.bad-folder", blank_in_a_name, (), severity="warning"),

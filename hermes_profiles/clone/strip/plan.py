@@ -16,7 +16,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.report import RedactedPlace
-from hermes_profiles.clone.source import MOST_STATE_BYTES, Document, read_documents, state_secrets
+from hermes_profiles.clone.source import Document, read_documents, state_secrets
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import (
     Classification,
@@ -230,8 +230,14 @@ class _StripPlanner:
         """Yield the secrets in the state files that are removed, to find them in other files."""
         for row in self.trashed:
             for path in _files_below(self.home.path, row.path):
-                if row.channel is not None and may_hold_channel_secrets(path, self.catalog):
-                    yield path, state_secrets(self.home.path / path)
+                if row.channel is None or not may_hold_channel_secrets(path, self.catalog):
+                    continue
+                place = self.home.path / path
+                secrets, reason = state_secrets(place, place.lstat().st_size)
+                if reason:
+                    message = f"{path}: {reason}, so its secrets were not searched for in other files"
+                    self.report.warnings.append(Problem("not-searched", message, path))
+                yield path, secrets
 
     # shared variables
 
@@ -247,10 +253,10 @@ class _StripPlanner:
 
 
 def _files_below(home: Path, path: str) -> Iterator[str]:
-    """Yield a file, or the files of a folder that are small enough to hold a login."""
+    """Yield a file, or the files of a folder."""
     if (home / path).is_symlink() or not (home / path).is_dir():
         yield path
         return
     for item in walk(home / path, lambda _: True):
-        if item.kind is EntryKind.FILE and item.signature.size <= MOST_STATE_BYTES:
+        if item.kind is EntryKind.FILE:
             yield f"{path}/{item.path}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -24,6 +26,21 @@ DOCUMENTS = (*ENV_FILES, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE)
 # The agent itself: persona, curated memory, skills and its own tools.
 AGENT_FILES = (SOUL_FILE, MEMORY_FILE, USER_FILE)
 AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
+NESTED_HOME = "another Hermes home, with identities of its own"
+# `.hermes`, `.hermes.bak`, `.hermes-old`: homes that a process without HERMES_HOME or a person made inside a home.
+_HOME_NAME = re.compile(r"\.hermes(?:[._~-].*)?")
+# A home by its content: one document, and two more entries that only a home has together.
+_HOME_SIGNS = (
+    AUTH_FILE,
+    LEGACY_CONFIG_FILE,
+    SOUL_FILE,
+    "memories",
+    "sessions",
+    "skills",
+    "cron",
+    "state.db",
+    "gateway.pid",
+)
 _RECREATED = "recreated when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 # Reasons of the catalogue that are not worth a line when only the agent is cloned.
@@ -61,6 +78,8 @@ class FileRules(NamedTuple):
             if ruling is None or ruling.reason in _INFRASTRUCTURE:
                 return Ruling(Verdict.REMOVE, _NOT_THE_AGENT)
             return ruling
+        if folder and path in (name, f"home/{name}") and is_home_name(name):
+            return Ruling(Verdict.REMOVE, NESTED_HOME)
         top = path.partition("/")[0]
         if top == "skills" and not self.skills:
             return Ruling(Verdict.REMOVE, "--no-skills")
@@ -92,6 +111,32 @@ class FileRules(NamedTuple):
         return path in AGENT_FILES or path in DOCUMENTS or top in AGENT_FOLDERS or (folder and path == "memories")
 
 
+def nested_homes(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders among these paths of a home that are homes themselves, the outermost ones."""
+    below: dict[str, set[str]] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        if folder and (name in _HOME_SIGNS or name in DOCUMENTS):
+            below.setdefault(folder, set()).add(name)
+    found: list[str] = []
+    for folder, names in sorted(below.items()):
+        is_home = is_home_content(names) or (is_home_name(PurePosixPath(folder).name) and names & {*DOCUMENTS})
+        if is_home and not f"{folder}/".startswith(tuple(f"{other}/" for other in found)):
+            found.append(folder)
+    return tuple(found)
+
+
+def is_home_content(names: Collection[str]) -> bool:
+    """Return whether a folder with these entries is the home of a profile."""
+    has_settings = CONFIG_FILE in names or ENV_FILE in names
+    return has_settings and sum(sign in names for sign in _HOME_SIGNS) >= 2
+
+
+def is_home_name(name: str) -> bool:
+    """Return whether a folder of this name in a home is meant as another home (`.hermes`, `.hermes.bak`)."""
+    return _HOME_NAME.fullmatch(name) is not None
+
+
 def is_document_copy(name: str) -> bool:
     """Return whether the name is that of a copy of a file with secrets (`.env.bak`)."""
     return _DOCUMENT_COPY.fullmatch(name) is not None
@@ -104,4 +149,4 @@ def is_silent(reason: str) -> bool:
 
 def may_hold_channel_secrets(path: str, catalog: Catalog) -> bool:
     """Return whether a file is a channel's JSON state; its secrets must not appear in the clone."""
-    return path.endswith(".json") and path.count("/") <= 3 and catalog.state_owner(path) is not None
+    return path.endswith(".json") and catalog.state_owner(path) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.profile import FileFact
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, RemoveFile, RenameFolder, Severity
-from hermes_profiles.doctor.wording import join_names, shell_command
+from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.hermes.files import (
     CONFIG_FILE,
     ENV_FILE,
@@ -179,3 +179,19 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
             evidence=tuple(Evidence(None, str(fact.path)) for fact in found),
             repairs=tuple(RemoveFile(fact.path, fact.signature) for fact in found) if own else (),
         )
+
+
+def nested_home(facts: Facts) -> Iterator[Finding]:
+    """Find homes inside a home: of a process without HERMES_HOME, or copies of a home."""
+    for name, homes in facts.tree.nested.items():
+        for home in homes:
+            yield Finding(
+                f"{home.path} is another Hermes home in the home of {profile_label(facts.profiles[name])}: a process"
+                " that uses it runs with the identities in it, and no command here reads it",
+                Fix(
+                    "see what is in it, then move it out of the profile or delete it",
+                    shell_command("ls -la", [home.path]),
+                ),
+                (name,),
+                evidence=(Evidence(name, str(home.path)),),
+            )

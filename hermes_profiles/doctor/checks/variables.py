@@ -18,7 +18,7 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, IDENTITY_FILES, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
@@ -214,9 +214,14 @@ def no_env(facts: Facts) -> Iterator[Finding]:
     Source: hermes_cli/profiles.py, `backfill_profile_envs`.
     """
     for name, profile in facts.profiles.items():
-        if name != DEFAULT and ENV_FILE not in profile.listing and profile.listing:
+        if name != DEFAULT and ENV_FILE not in profile.listing:
+            what = "has no .env"
+            if not profile.listing:
+                what = "is an empty folder"
+            elif not any(file in profile.listing for file in IDENTITY_FILES):
+                what = "has no file of a profile, only what one left"
             yield Finding(
-                f"{profile_label(profile)} has no .env: the next `hermes update` copies the .env of "
+                f"{profile_label(profile)} {what}: the next `hermes update` copies the .env of "
                 "the default profile,"
                 " tokens included",
                 Fix("create an empty one", shell_command("hermes-profiles doctor --fix --only", ["files.no-env"])),

@@ -40,7 +40,8 @@ class TreeFacts(NamedTuple):
     read, with the beginning of JSON files; `copies`: profile → stray copies of documents; `other_entries`: entries of
     the profiles folder without a valid name; `folders_in_use`: those of them with a pid file; `staging`: unfinished
     profiles; `active`: the file of the sticky profile; `scripts`: aliases and handmade services; `users`: uid → name;
-    `schema`: None when no Hermes installation was found; `unlisted`: folders with a valid name that are no profiles.
+    `schema`: None when no Hermes installation was found; `unlisted`: folders with a valid name that are no profiles;
+    `nested`: profile → homes inside its home.
     """
 
     root: FileFact | None = None
@@ -58,6 +59,7 @@ class TreeFacts(NamedTuple):
     users: Mapping[int, str] = {}
     schema: Schema | None = None
     unlisted: tuple[UnlistedFolder, ...] = ()
+    nested: Mapping[str, tuple[FileFact, ...]] = {}
 
 
 class Script(NamedTuple):

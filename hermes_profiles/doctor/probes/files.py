@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.credentials.rules.files import is_document_copy
+from hermes_profiles.credentials.rules.files import is_document_copy, is_home_content, is_home_name
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts, UnlistedFolder
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
@@ -15,6 +15,7 @@ from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED,
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
     AUTH_FILE,
+    CHECKOUT_FOLDER,
     CONFIG_DEFAULTS_MODULE,
     CONFIG_FILE,
     CONFIG_MODULE,
@@ -24,6 +25,8 @@ from hermes_profiles.hermes.files import (
     MANAGED_MARKER,
     OP_ENV_FILE,
     PID_FILE,
+    PROFILE_FOLDERS,
+    PROFILES_FOLDER,
     SLACK_TOKENS_FILE,
     SOUL_FILE,
     WEBHOOKS_FILE,
@@ -52,8 +55,9 @@ STATE_FOLDERS = (
     "backups",
 )
 STATE_FILES = (HONCHO_FILE, ANTHROPIC_LOGIN_FILE, SLACK_TOKENS_FILE)
+# Folders of the root that hold no home inside a home.
+_NO_HOMES = (PROFILES_FOLDER, CHECKOUT_FOLDER)
 _LARGEST_COPY = 1024 * 1024
-_MOST_FILES = 500
 _SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
 _LARGEST_SOURCE = 8 * 1024 * 1024
 
@@ -86,7 +90,20 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) ->
         _users(homes, profiles),
         _schema(context, profiles),
         tuple(_unlisted(layout)),
+        {name: inner for name, profile in profiles.items() if (inner := tuple(_nested(profile)))},
     )
+
+
+def _nested(profile: ProfileFacts) -> Iterator[FileFact]:
+    """Yield the folders in a home that are homes themselves: by their name, or by their content."""
+    for name, fact in profile.listing.items():
+        if fact.kind is not EntryKind.FOLDER or "/" in name or name in _NO_HOMES:
+            continue
+        if is_home_name(name) or (name not in PROFILE_FOLDERS and is_home_content(frozenset(_names_of(fact.path)))):
+            yield fact
+        elif name == "home":
+            inner = (file_fact(fact.path / found) for found in _names_of(fact.path) if is_home_name(found))
+            yield from (found for found in inner if found is not None and found.kind is EntryKind.FOLDER)
 
 
 def _unlisted(layout: Layout) -> Iterator[UnlistedFolder]:
@@ -183,7 +200,7 @@ def _if_open(name: str, fact: FileFact, way: int) -> Iterator[tuple[str, tuple[F
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))[:_MOST_FILES]
+        return sorted(os.listdir(folder))
     except OSError:
         return []
 

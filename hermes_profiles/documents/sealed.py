@@ -1,0 +1,71 @@
+"""Recognises a document that is ciphertext, or a pointer to a file elsewhere: Hermes reads no setting of it. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from hermes_profiles.model.errors import DocumentError
+
+
+class SealedForm(NamedTuple):
+    """A form of ciphertext: the `start` of the file, what it is called, and the way to the plain text."""
+
+    start: bytes
+    name: str
+    way_out: str
+
+
+_FORMS = (
+    SealedForm(b"\x00GITCRYPT\x00", "encrypted by git-crypt", "run `git-crypt unlock` in its repository"),
+    SealedForm(b"$ANSIBLE_VAULT;", "encrypted by ansible-vault", "run `ansible-vault decrypt {path}`"),
+    SealedForm(b"version https://git-lfs.github.com/spec/", "a pointer of Git LFS", "run `git lfs pull`"),
+    SealedForm(b"HRMSENC", "encrypted at rest by Hermes", "decrypt it with the Hermes that encrypted it"),
+    SealedForm(b"age-encryption.org/", "encrypted by age", "run `age --decrypt` on it"),
+    SealedForm(b"-----BEGIN AGE ENCRYPTED FILE-----", "encrypted by age", "run `age --decrypt` on it"),
+    SealedForm(b"-----BEGIN PGP MESSAGE-----", "encrypted by gpg", "run `gpg --decrypt` on it"),
+    SealedForm(b"-----BEGIN PKCS7-----", "encrypted as PKCS #7", "decrypt it with its key"),
+    SealedForm(b"-----BEGIN CMS-----", "encrypted as CMS", "decrypt it with its key"),
+    SealedForm(b"Salted__", "encrypted by openssl", "run `openssl enc -d` on it"),
+    SealedForm(b"U2FsdGVkX1", "encrypted by openssl", "run `openssl enc -d -a` on it"),
+)
+_SOPS = re.compile(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
+_GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
+_CONTENT = re.compile(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+
+
+def sealed_form(raw: bytes) -> SealedForm | None:
+    """Return the form of a document that is ciphertext or a pointer, None for any other."""
+    head = raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+    for form in _FORMS:
+        if head.startswith(form.start):
+            return form
+    if head.startswith(b"{") and _SOPS.match(raw):
+        return SealedForm(b"{", "encrypted by SOPS", "run `sops --decrypt` on it")
+    if raw[:1] and raw[0] in _GPG_STARTS and _CONTROL.search(raw[:256]):
+        return SealedForm(raw[:1], "encrypted, it seems by gpg", "run `gpg --decrypt` on it")
+    return None
+
+
+def check_not_sealed(raw: bytes, path: str) -> None:
+    """Raise DocumentError for a document that is ciphertext or a pointer."""
+    form = sealed_form(raw)
+    if form is not None:
+        raise DocumentError(path, 1, f"is {form.name}: Hermes reads nothing of it", hint=form.way_out.format(path=path))
+
+
+def check_has_assignment(text: str, path: str) -> None:
+    """Raise DocumentError for an environment file without one assignment that is more than comments.
+
+    `text`: the content of a file of which no reader takes a variable.
+    """
+    found = _CONTENT.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise DocumentError(
+            path,
+            line,
+            "has no assignment: Hermes reads nothing of it",
+            hint="write NAME=value lines, or decrypt it when it is ciphertext",
+        )

@@ -1,0 +1,126 @@
+"""Documents that are ciphertext, homes inside a home, and state files of any number and size."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from clone_source import canary, clone, leaks, make_layout
+
+from hermes_profiles.clone import source as source_module
+from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.rules.files import Scope
+from hermes_profiles.documents.sealed import sealed_form
+from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.profiles.home_files import HomeFiles
+
+TOKEN = canary("sealed")
+SEALED = {
+    "git-crypt": b"\x00GITCRYPT\x00\x8a\xf1\x03\xcc\x91\x1b",
+    "ansible-vault": b"$ANSIBLE_VAULT;1.1;AES256\n33363437363362\n",
+    "Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+    "at rest by Hermes": b"HRMSENC\x01\x00\x9f\x02\xc3\x28",
+    "age": b"age-encryption.org/v1\n-> X25519 abc=\n",
+    "by age": b"\n-----BEGIN AGE ENCRYPTED FILE-----\nYWdl==\n",
+    "gpg": b"-----BEGIN PGP MESSAGE-----\n\nhQEMA==\n=ab12\n-----END PGP MESSAGE-----\n",
+    "seems by gpg": b"\x85\x02\x0c\x03" + bytes(20),
+    "openssl": b"Salted__\x01\x02\x03",
+    "SOPS": b'{\n "data": "ENC[AES256_GCM,data:x,type:str]",\n "sops": {"mac": "ENC[x]"}\n}\n',
+    "no assignment": b"# keys\n\nask the password manager\n",
+}
+
+
+@pytest.mark.parametrize("name", SEALED)
+@pytest.mark.parametrize("file", [".env", ".op.env"])
+def test_sealed_environment_file_stops_the_clone(tmp_path: Path, name: str, file: str) -> None:
+    layout = make_layout(tmp_path, {file: SEALED[name], "config.yaml": "model: a\n"})
+    with pytest.raises(DocumentError) as caught:
+        clone(layout)
+    message = caught.value.problem.message
+    assert str(layout.root / file) in message and name in message and caught.value.problem.hint
+    assert not layout.home("copy").exists()
+    made = clone(layout, policy=ClonePolicy(skip_unreadable=True))
+    assert file in made.left_behind()
+    assert SEALED[name] not in made.bytes(".env")
+
+
+@pytest.mark.parametrize("name", [name for name in SEALED if name != "no assignment"])
+def test_sealed_configuration_stops_the_clone(tmp_path: Path, name: str) -> None:
+    layout = make_layout(tmp_path, {".env": "A=1\n", "config.yaml": SEALED[name]})
+    with pytest.raises(DocumentError):
+        clone(layout)
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_sealed_file_is_a_problem_for_every_reader(tmp_path: Path, name: str) -> None:
+    (tmp_path / ".env").write_bytes(SEALED[name])
+    files = HomeFiles(tmp_path)
+    assert files.environment() == {} and len(files.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", "# only\n# comments\n", "\ufeff# TELEGRAM_BOT_TOKEN=\n", "A=\n", "export A=1\n", "A\nB=2\n"],
+)
+def test_plain_environment_files_are_not_sealed(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    files = HomeFiles(tmp_path)
+    files.environment()
+    assert sealed_form(text.encode()) is None and not files.problems
+    clone(make_layout(tmp_path / "root", {".env": text}))
+
+
+def test_values_of_sops_are_assignments(tmp_path: Path) -> None:
+    lines = "TELEGRAM_BOT_TOKEN=ENC[AES256_GCM,data:abc,iv:1,tag:2,type:str]\n"
+    lines += "OPENAI_API_KEY=ENC[AES256_GCM,data:def,iv:3,tag:4,type:str]\n"
+    made = clone(make_layout(tmp_path, {".env": lines + "sops_version=3.8.1\n"}))
+    assert "OPENAI_API_KEY=ENC[AES256_GCM,data:def" in made.text(".env") and "data:abc" not in made.text(".env")
+
+
+def test_homes_in_a_home_stay_behind(tmp_path: Path) -> None:
+    other = {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "weixin/accounts/a.json": json.dumps({"token": TOKEN})}
+    places = (".hermes", "home/.hermes", ".hermes.bak", ".hermes-2026", "skills/x/.hermes")
+    files = {f"{place}/{name}": text for place in places for name, text in other.items()}
+    copy = {".env": f"A={TOKEN}\n", "config.yaml": "a: 1\n", "SOUL.md": "s", "memories/MEMORY.md": TOKEN}
+    files |= {f"before/update/{name}": text for name, text in copy.items()}
+    project = {
+        "workspace/app/.env": "A=1\n",
+        "workspace/app/config.yaml": "a: 1\n",
+        "workspace/p/.hermes/plugins/a.py": "",
+    }
+    layout = make_layout(tmp_path, {".env": "A=1\n", **files, **project})
+    made = clone(layout, scope=Scope.ALL)
+    reason = "another Hermes home, with identities of its own"
+    assert {path for path, why in made.left_behind().items() if why == reason} == {*places, "before/update"}
+    assert leaks(made.home, [TOKEN]) == []
+    assert all((made.home / path).is_file() for path in project)
+
+
+def test_hundreds_of_state_files_hide_no_other_one(tmp_path: Path) -> None:
+    files = {f"platforms/aaa/session/pre-key-{n}.json": '{"private": {"data": "eA=="}}' for n in range(500)}
+    files |= {"slack_tokens.json": json.dumps({"T1": {"token": TOKEN}}), "skills/a/SKILL.md": TOKEN}
+    made = clone(make_layout(tmp_path, {".env": "A=1\n", **files}))
+    assert leaks(made.home, [TOKEN]) == []
+
+
+def test_large_and_deep_state_files_are_searched(tmp_path: Path) -> None:
+    deep = "platforms/whatsapp/session/a/b/c/d/creds.json"
+    large = json.dumps({"token": TOKEN + "-large", "chats": ["x" * 100] * 9000})
+    files = {deep: json.dumps({"advSecretKey": TOKEN + "-deep"}), "slack_tokens.json": large}
+    made = clone(make_layout(tmp_path, {".env": "A=1\n", "skills/a/SKILL.md": f"{TOKEN}-deep {TOKEN}-large", **files}))
+    assert made.text("skills/a/SKILL.md").count("<removed: ") == 2
+
+
+def test_state_files_that_are_not_searched_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "MOST_STATE_BYTES", 100)
+    files = {
+        "slack_tokens.json": json.dumps({"token": "x" * 200}),
+        "slack_tokens_2.json": "no json",
+        "feishu_a.json": "",
+    }
+    made = clone(make_layout(tmp_path, {".env": "A=1\n", **files}))
+    assert [row.target for row in made.warnings if row.code == "not-searched"] == [
+        "slack_tokens.json",
+        "slack_tokens_2.json",
+    ]
