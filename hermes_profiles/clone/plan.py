@@ -39,6 +39,7 @@ from hermes_profiles.hermes.files import (
     LEGACY_CONFIG_FILE,
     NO_SKILLS_MARKER,
     OP_ENV_FILE,
+    PLUGINS_FOLDER,
     PROFILE_FILE,
     PROFILE_FOLDERS,
     SOUL_FILE,
@@ -48,6 +49,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import NO_SKILLS_NOTE, describe_profile, new_env
+from hermes_profiles.profiles.plugin_channels import unread_registrations
 from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
 
@@ -170,6 +172,8 @@ class _CloneBuilder:
             copies = self.linked.entries(item.path)
             self.entries.update(files.entries_for(item) if copies is None else copies)
         files.finish(self.entries)
+        if not self.rules.clones_channels:
+            self._name_unread_plugins()
         self._add_own_files()
         self.report.copied = sum(isinstance(entry, CopyFile | WriteFile) for entry in self.entries.values())
         # An empty persona is Hermes' default one. Without the file, the boot of a container makes no slot for the
@@ -185,6 +189,13 @@ class _CloneBuilder:
         )
         self.report.hide(self.values)
         return tuple(self.entries.values())
+
+    def _name_unread_plugins(self) -> None:
+        for path, line in unread_registrations(self.source.home / PLUGINS_FOLDER):
+            inner = path.relative_to(self.source.home).as_posix()
+            if inner in self.entries:
+                kind = "registers a channel under a name that only running it would show; see that it is off here"
+                self.report.named.append(NamedPlace(inner, line, kind))
 
     # documents
 

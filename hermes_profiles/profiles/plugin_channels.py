@@ -13,10 +13,11 @@ from hermes_profiles.credentials.catalog.catalog import (
     UserAdditions,
     extend,
     load_catalog,
+    parse_plugin,
     parse_plugin_channel,
     parse_user_catalog,
 )
-from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import system_reason
@@ -25,6 +26,8 @@ from .regular_file import read_regular
 
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024
+_MOST_PYTHON_FILES = 500
+_NOT_CODE = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "tests"})
 
 
 def catalog_for(
@@ -41,11 +44,15 @@ def catalog_for(
     rest is used.
     """
     catalog = load_catalog()
-    folders = (
-        *(home / "plugins" for home in dict.fromkeys((layout.root, *homes))),
-        *installed_plugin_folders(layout),
+    own = (home / PLUGINS_FOLDER for home in dict.fromkeys((layout.root, *homes)))
+    channels = (
+        *(channel for folder in own for channel in home_plugin_channels(folder, problems)),
+        *(
+            channel
+            for folder in installed_plugin_folders(layout)
+            for channel in plugin_channels(folder, catalog, problems)
+        ),
     )
-    channels = tuple(channel for folder in folders for channel in plugin_channels(folder, catalog, problems))
     try:
         additions = user_additions(environment)
     except DocumentError as error:
@@ -100,8 +107,80 @@ def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
             yield Path(entry) / "plugins" / "platforms"
 
 
+def home_plugin_channels(folder: Path, problems: list[Problem] | None = None) -> Iterator[Channel]:
+    """Yield the channels that the plugins of a home declare in their manifest or register in their code.
+
+    Raises DocumentError for a broken manifest; with a list in `problems`, errors are added to it.
+    """
+    for manifest, text in _manifests(folder, problems):
+        try:
+            yield from parse_plugin(text, _python_files(manifest.parent), path=str(manifest))[0]
+        except DocumentError as error:
+            if problems is None:
+                raise
+            problems.append(error.problem)
+
+
+def unread_registrations(folder: Path) -> Iterator[tuple[Path, int]]:
+    """Yield (file, line) where the code of a home's plugin registers a channel whose name cannot be read."""
+    for manifest, text in _manifests(folder, []):
+        try:
+            _, code = parse_plugin(text, _python_files(manifest.parent), path=str(manifest))
+        except DocumentError:
+            continue
+        if code.unread is not None:
+            yield Path(code.unread[0]), code.unread[1]
+
+
+def _manifests(folder: Path, problems: list[Problem] | None) -> Iterator[tuple[Path, str]]:
+    """Yield the manifests in a folder of plugins, and one folder deeper, as Hermes finds them."""
+    for place in _folders(folder):
+        inner = tuple(_manifest(place, problems))
+        yield from inner
+        if not inner:
+            for below in _folders(place):
+                yield from _manifest(below, problems)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as scan:
+            return sorted(Path(entry.path) for entry in scan if entry.is_dir())
+    except OSError:
+        return []
+
+
+def _manifest(folder: Path, problems: list[Problem] | None) -> Iterator[tuple[Path, str]]:
+    for file in (PLUGIN_FILE, "plugin.yml"):
+        try:
+            text = _text(folder / file)
+        except DocumentError as error:
+            if problems is None:
+                raise
+            problems.append(error.problem)
+            return
+        if text is not None:
+            yield folder / file, text
+            return
+
+
+def _python_files(folder: Path) -> dict[str, str]:
+    """Return the Python files of a plugin, path → text, without those of environments and tests."""
+    found: dict[str, str] = {}
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _NOT_CODE and not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".py") and len(found) < _MOST_PYTHON_FILES:
+                path = os.path.join(place, name)
+                try:
+                    found[path] = read_regular(path, _LARGEST).decode("utf-8", "replace")
+                except OSError:
+                    continue
+    return found
+
+
 def plugin_channels(folder: Path, catalog: Catalog, problems: list[Problem] | None = None) -> Iterator[Channel]:
-    """Yield the channels that plugins in a folder declare and the catalogue does not know.
+    """Yield the channels that plugins of an installation declare and the catalogue does not know.
 
     The plugin of a known channel is not read: its variables have rows, and its prefix matches the rest.
     """

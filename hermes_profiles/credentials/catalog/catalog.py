@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.hermes.environment import SHORTEST_SECRET, TRUTHY
 from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING, PLUGIN_NAME_ENDING
@@ -37,6 +37,9 @@ from .model import (
     UserChannel,
 )
 
+if TYPE_CHECKING:
+    from .plugin_code import PluginCode
+
 __all__ = [
     "GATEWAY",
     "Catalog",
@@ -52,6 +55,7 @@ __all__ = [
     "channel_document",
     "extend",
     "load_catalog",
+    "parse_plugin",
     "parse_plugin_channel",
     "parse_user_catalog",
 ]
@@ -312,7 +316,7 @@ def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: Use
     return replace(catalog, channels=merged, gateway_keys=tuple(keys.values()))
 
 
-# The next three are in modules of their own, which `list` does not need and so does not import.
+# The next four are in modules of their own, which `list` does not need and so does not import.
 
 
 def parse_user_catalog(text: str, *, path: str) -> UserAdditions:
@@ -327,6 +331,13 @@ def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
     from . import plugins
 
     return plugins.parse_plugin_channel(text, path=path)
+
+
+def parse_plugin(text: str, files: Mapping[str, str], *, path: str) -> tuple[tuple[Channel, ...], PluginCode]:
+    """Return the channels of a plugin's manifest and code; DocumentError when it is invalid (plugins.py)."""
+    from . import plugins
+
+    return plugins.parse_plugin(text, files, path=path)
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:

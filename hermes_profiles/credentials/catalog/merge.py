@@ -15,6 +15,7 @@ def with_plugin(known: Channel, plugin: Channel) -> Channel:
     return known._replace(
         keys=_with_missing(known.keys, plugin.keys),
         prefixes=_union(known.prefixes, plugin.prefixes),
+        plugins=_union(known.plugins, plugin.plugins),
     )
 
 

@@ -90,7 +90,8 @@ class Channel(NamedTuple):
     `lock_identity`: alternatives, each a combination of variables that identify the remote party by their values
     (two profiles with equal values of one alternative are the same bot, lock or none); `set_up`: the
     command that sets the channel up again, with `{profile}`; `since`: `newer` when 0.19.0 does not have
-    it; `examples_*`: names and config paths that belong to this channel, and look-alikes that do not.
+    it; `examples_*`: names and config paths that belong to this channel, and look-alikes that do not;
+    `plugins`: names of plugins of a home whose code registers it, as `plugins.enabled` of config.yaml has them.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Channel(NamedTuple):
     origin: Origin = "catalogue"
     examples_positive: tuple[str, ...] = ()
     examples_negative: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 class LeftBehindRule(NamedTuple):

@@ -16,6 +16,7 @@ from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING
 from hermes_profiles.model.errors import DocumentError
 
 from .model import Channel, KeyClass, KeyFact, Sharing
+from .plugin_code import PluginCode, read_plugin_code
 
 # Hermes' own namespaces: a plugin called `hermes` must not claim HERMES_INFERENCE_PROVIDER.
 _NOT_A_STEM = frozenset({"HERMES", "GATEWAY"})
@@ -39,19 +40,79 @@ def parse_plugin_channel(text: str, *, path: str) -> Channel | None:
     facts = {variable: _required(variable, entry, name) for variable, entry in required}
     for variable, entry in optional:
         facts.setdefault(variable, _optional(variable, entry, name))
-    stem = name.upper().replace("-", "_")
     enabling = frozenset(variable for variable, _ in required)
     return Channel(
         name=name,
         sharing=Sharing.exclusive,
         why="A plugin's channel: nothing is known of sharing it, so one process holds it.",
-        prefixes=() if stem in _NOT_A_STEM else (f"{stem}_",),
+        prefixes=_prefixes(name),
         keys=tuple(facts.values()),
         enable_sets=(enabling,) if enabling else (),
         enable_note=f"all of requires_env in {path}",
         lock_identity=(tuple(variable for variable, _ in required),) if required else (),
         origin="plugin",
     )
+
+
+def parse_plugin(text: str, files: Mapping[str, str], *, path: str) -> tuple[tuple[Channel, ...], PluginCode]:
+    """Return the channels of a plugin in a home, of its manifest and of its code, and what its code says.
+
+    `files`: the Python files of the plugin, path → text; `path`: that of the manifest. Raises DocumentError when the
+    manifest is not a YAML mapping.
+    """
+    declared = parse_plugin_channel(text, path=path)
+    code = read_plugin_code(files)
+    if declared is None and not code.registers:
+        return (), code
+    data = _load(text, path)
+    folder = PurePath(path).parent
+    given = data.get("name", folder.name)
+    name = given.strip() if isinstance(given, str) else folder.name
+    names = dict.fromkeys(code.names)
+    if declared is not None or code.unread is not None:
+        names.setdefault(_channel_name(data, path))
+    if code.unread is not None:
+        names.setdefault(folder.name.lower())
+    known = tuple(dict.fromkeys((name, folder.name, f"{folder.parent.name}/{folder.name}")))
+    return tuple(_of_code(channel, data, code.variables, path, known) for channel in names), code
+
+
+def _of_code(
+    name: str, data: Mapping[str, Any], variables: tuple[str, ...], path: str, plugins: tuple[str, ...]
+) -> Channel:
+    required = tuple(_variables(data.get("requires_env")))
+    facts = {variable: _required(variable, entry, name) for variable, entry in required}
+    for variable, entry in _variables(data.get("optional_env")):
+        facts.setdefault(variable, _optional(variable, entry, name))
+    for variable in variables:
+        facts.setdefault(variable, _read_by_code(variable, name))
+    enabling = frozenset(variable for variable, _ in required)
+    secrets = [variable for variable in variables if facts[variable].secret]
+    sets = (enabling,) if enabling else tuple(frozenset({variable}) for variable in secrets)
+    return Channel(
+        name=name,
+        sharing=Sharing.exclusive,
+        why="A plugin's channel: nothing is known of sharing it, so one process holds it.",
+        prefixes=_prefixes(name),
+        keys=tuple(facts.values()),
+        enable_sets=sets,
+        enable_note=f"registered by the code beside {path}",
+        lock_identity=tuple(tuple(sorted(names)) for names in sets),
+        origin="plugin",
+        plugins=plugins,
+    )
+
+
+def _read_by_code(name: str, channel: str) -> KeyFact:
+    """Return the fact of a variable that only the code names; one that is no secret is not masked in a clone."""
+    if not _is_secret(name, {}):
+        return _optional(name, {}, channel)._replace(note="read by the plugin", known=False)
+    return _required(name, {}, channel)._replace(note="read by the plugin", auto_enables=False)
+
+
+def _prefixes(name: str) -> tuple[str, ...]:
+    stem = name.upper().replace("-", "_")
+    return () if stem in _NOT_A_STEM else (f"{stem}_",)
 
 
 def _load(text: str, path: str) -> Mapping[str, Any]:

@@ -55,7 +55,8 @@ class TreeJudgement(NamedTuple):
     """What a clone does to one document.
 
     `removals`: entries to leave behind (no entry below another one in the list); `switch_off`: blocks that need
-    `enabled: false`; `masks`: blocks of channels that a source of secrets could switch on, to be switched off as well;
+    `enabled: false`; `masks`: blocks of channels that a source of secrets or a plugin could switch on, to be switched
+    off as well;
     `values`: dotted path → removed values; `references`: names that kept scalars use as `${NAME}`;
     `channel_references`: names that removed settings of channels use; `channels`: channels that have a block;
     `staying`: origins of the entries in blocks of channels that stay (removed entries can share an anchor with them);
@@ -128,9 +129,10 @@ def judge_config(
         elif place is not None and place.block == entry.path and entry.kind == "mapping":
             blocks[place.block] = place
     switched = tuple(_blocks_to_switch_off(entries, blocks, policy, facts))
-    masks: tuple[ChannelPlace, ...] = ()
+    off = dict.fromkeys(_plugin_channels(entries, catalog, policy))
     if len(sources) > len(dropped):
-        masks = tuple(_masks(channels_to_mask(catalog, policy, facts), blocks, policy))
+        off |= dict.fromkeys(channels_to_mask(catalog, policy, facts))
+    masks = tuple(_masks(off, blocks, policy)) if off else ()
     return TreeJudgement(
         removals=tuple(removals),
         switch_off=switched,
@@ -298,6 +300,16 @@ def _blocks_to_switch_off(
             continue
         if flags.get((*block, "enabled"), place.switchable):
             yield place
+
+
+def _plugin_channels(entries: Iterable[TreeEntry], catalog: Catalog, policy: ClonePolicy) -> Iterator[str]:
+    """Yield the channels that the code of an enabled plugin registers: it can start without any variable."""
+    if policy.channels is Channels.CLONE:
+        return
+    channels = [channel for channel in catalog.channels.values() if channel.plugins and policy.concerns(channel.name)]
+    if channels:
+        enabled = {entry.value for entry in entries if entry.path[:2] == ("plugins", "enabled") and entry.value}
+        yield from (channel.name for channel in channels if enabled.intersection(channel.plugins))
 
 
 def _masks(

@@ -1,0 +1,320 @@
+"""Reads the Python of a plugin without running it: the channels it registers and the variables it reads. Pure.
+
+Hermes takes a channel from `register_platform(...)` in the code; plugin.yaml can omit it (hermes_cli/plugins.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import product
+from typing import NamedTuple
+
+MARKS = ("register_platform", "platform_registry", "PlatformEntry", "register_deferred")
+# Functions that register a channel; the name is the keyword, or the first argument.
+_REGISTERING = frozenset({"register_platform", "PlatformEntry", "register_deferred"})
+_NAME_ARGUMENTS = ("name", "platform_name")
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_ANY_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_READS = re.compile(r"env|secret", re.IGNORECASE)
+# Variables of the machine and of Hermes: a plugin that reads them does not own them.
+_OF_MACHINE = re.compile(
+    r"(?:HERMES|XDG|LC|PYTHON|SSL|DBUS|SSH|PIP|UV|NODE|npm)_.*|(?:HTTPS?|NO|ALL|FTP)_PROXY|REQUESTS_CA_BUNDLE"
+    r"|CURL_CA_BUNDLE|VIRTUAL_ENV|LOG_LEVEL|LOCAL_APPDATA|SYSTEM_ROOT"
+    r"|(?:PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|TEMP|TMP|SHELL|TERM|DEBUG|CI|DISPLAY|PWD|EDITOR|PAGER|HOSTNAME)"
+)
+_ROUNDS = 4
+_MOST_TEXTS = 64
+
+
+class PluginCode(NamedTuple):
+    """What the code of a plugin says.
+
+    `names`: the channels that it registers; `variables`: the variables that it names; `unread`: (file, line) of a
+    registration whose name only running the code would show, None without one.
+    """
+
+    names: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    unread: tuple[str, int] | None = None
+
+    @property
+    def registers(self) -> bool:
+        """Return whether the code registers a channel."""
+        return bool(self.names) or self.unread is not None
+
+
+def read_plugin_code(files: Mapping[str, str]) -> PluginCode:
+    """Return what the Python files of a plugin say; `files`: path → text."""
+    if not any(mark in text for text in files.values() for mark in MARKS):
+        return PluginCode(unread=_from_elsewhere(files))
+    trees: dict[str, ast.Module] = {}
+    unread: tuple[str, int] | None = None
+    for path, text in files.items():
+        try:
+            trees[path] = ast.parse(text.removeprefix("\ufeff"))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            if any(mark in text for mark in MARKS):
+                unread = (path, 1)
+    try:
+        reader = _Reader(trees.values())
+        names: dict[str, None] = {}
+        for path, tree in trees.items():
+            for line, found in reader.registrations(tree):
+                names.update(dict.fromkeys(found))
+                if not found:
+                    unread = unread or (path, line)
+        variables = sorted(reader.variables())
+    except RecursionError:
+        return PluginCode(unread=next(((path, 1) for path in files), None))
+    if not names and unread is None:
+        unread = next(((path, 1) for path, text in files.items() if any(mark in text for mark in MARKS)), None)
+    return PluginCode(tuple(names), tuple(variables), unread)
+
+
+def _from_elsewhere(files: Mapping[str, str]) -> tuple[str, int] | None:
+    """Return the place where a plugin takes its function `register` from another package."""
+    for path, text in files.items():
+        if "register" not in text:
+            continue
+        try:
+            tree = ast.parse(text.removeprefix("\ufeff"))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+        for node in tree.body:
+            names = node.names if isinstance(node, ast.ImportFrom) and node.level == 0 else ()
+            if any((name.asname or name.name) == "register" for name in names):
+                return path, node.lineno
+    return None
+
+
+class _Reader:
+    """Knows the constant texts of all names in the files of one plugin, without regard to scopes."""
+
+    def __init__(self, trees: Collection[ast.Module]) -> None:
+        self._nodes = [node for tree in trees for node in ast.walk(tree)]
+        self._texts: dict[str, set[str]] = {}
+        self._values: dict[str, list[ast.expr]] = {}
+        self._aliases = set(_REGISTERING)
+        self._functions = {
+            node.name: node for node in self._nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+        for _ in range(_ROUNDS):
+            for node in self._nodes:
+                self._learn(node)
+
+    def registrations(self, tree: ast.Module) -> Iterator[tuple[int, set[str]]]:
+        """Yield (line, names) of each registration; no names where they cannot be read."""
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            arguments = node.args
+            if _last_name(node.func) == "partial" and arguments and _last_name(arguments[0]) in self._aliases:
+                arguments = arguments[1:]
+                if not arguments and not node.keywords:
+                    continue
+            elif not self._registers(node.func):
+                continue
+            named = self._argument(arguments, node.keywords)
+            texts = self._read(named) if named is not None else ()
+            yield node.lineno, {text.strip().lower() for text in texts if text.strip()}
+
+    def variables(self) -> set[str]:
+        """Return the names of variables in the code: those that it reads, and texts in their form."""
+        found: set[str] = set()
+        for node in self._nodes:
+            if isinstance(node, ast.Call) and node.args and _READS.search(_dotted(node.func)):
+                found |= {text for text in self._read(node.args[0]) if _ANY_VARIABLE.fullmatch(text)}
+            elif isinstance(node, ast.Subscript) and _READS.search(_dotted(node.value)):
+                found |= {text for text in self._read(node.slice) if _ANY_VARIABLE.fullmatch(text)}
+            elif isinstance(node, ast.Compare) and any(_READS.search(_dotted(one)) for one in node.comparators):
+                found |= {text for text in self._read(node.left) if _ANY_VARIABLE.fullmatch(text)}
+            elif isinstance(node, ast.Constant | ast.BinOp | ast.JoinedStr):
+                found |= {text for text in self._read(node) if _VARIABLE.fullmatch(text)}
+        return {text for text in found if not _OF_MACHINE.fullmatch(text)}
+
+    # names
+
+    def _learn(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                self._bind(target, node.value)
+        elif isinstance(node, ast.AnnAssign | ast.NamedExpr | ast.AugAssign) and node.value is not None:
+            self._bind(node.target, node.value)
+        elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            for item in self._items(node.iter):
+                self._bind(node.target, item)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            positional = [*node.args.posonlyargs, *node.args.args]
+            for argument, default in zip(reversed(positional), reversed(node.args.defaults), strict=False):
+                self._note(argument.arg, default)
+            for argument, value in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=False):
+                if value is not None:
+                    self._note(argument.arg, value)
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("append", "add")
+        ):
+            if node.args:
+                self._note(_last_name(node.func.value), ast.List(node.args[:1], ast.Load()))
+        elif isinstance(node, ast.Call) and (function := self._functions.get(_last_name(node.func))) is not None:
+            positional = [*function.args.posonlyargs, *function.args.args]
+            if positional and positional[0].arg in ("self", "cls"):
+                positional = positional[1:]
+            for argument, value in zip(positional, node.args, strict=False):
+                self._note(argument.arg, value)
+            for keyword in node.keywords:
+                if keyword.arg is not None:
+                    self._note(keyword.arg, keyword.value)
+
+    def _bind(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple | ast.List):
+            if isinstance(value, ast.Tuple | ast.List):
+                for one, part in zip(target.elts, value.elts, strict=False):
+                    self._bind(one, part)
+            return
+        if isinstance(target, ast.Subscript):  # `TABLE[name] = adapter`
+            self._note(_last_name(target.value), ast.Dict([target.slice], [value]))
+            return
+        name = _last_name(target)
+        if _last_name(value) in self._aliases and not isinstance(value, ast.Call):
+            self._aliases.add(name)
+        self._note(name, value)
+
+    def _note(self, name: str, value: ast.expr) -> None:
+        if not name:
+            return
+        values = self._values.setdefault(name, [])
+        if value not in values:
+            values.append(value)
+        self._texts.setdefault(name, set()).update(self._read(value))
+
+    def _items(self, value: ast.expr) -> Iterator[ast.expr]:
+        """Yield the elements of a list, of a name of one, or of the keys and items of a mapping."""
+        if isinstance(value, ast.Tuple | ast.List | ast.Set):
+            yield from value.elts
+        elif isinstance(value, ast.Dict):
+            yield from (key for key in value.keys if key is not None)
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            for table in self._tables(value.func.value):
+                if value.func.attr == "values":
+                    yield from table.values
+                elif value.func.attr == "keys":
+                    yield from (key for key in table.keys if key is not None)
+                elif value.func.attr == "items":
+                    for key, item in zip(table.keys, table.values, strict=True):
+                        if key is not None:
+                            yield ast.Tuple([key, item], ast.Load())
+        elif isinstance(value, ast.Call) and value.args:
+            yield from self._items(value.args[0])  # `sorted(NAMES)`, `list(NAMES)`
+        else:
+            for known in self._values.get(_last_name(value), ()):
+                if isinstance(known, ast.Tuple | ast.List | ast.Set | ast.Dict):
+                    yield from self._items(known)
+
+    def _tables(self, value: ast.expr) -> Iterator[ast.Dict]:
+        if isinstance(value, ast.Dict):
+            yield value
+        elif isinstance(value, ast.Call) and _last_name(value.func) == "dict":
+            keys = [ast.Constant(keyword.arg) for keyword in value.keywords if keyword.arg is not None]
+            yield ast.Dict(list(keys), [keyword.value for keyword in value.keywords if keyword.arg is not None])
+        else:
+            for known in self._values.get(_last_name(value), ()):
+                if isinstance(known, ast.Dict | ast.Call):
+                    yield from self._tables(known)
+
+    # texts
+
+    def _read(self, value: ast.expr) -> set[str]:
+        """Return the texts that an expression can have, empty when they are not known."""
+        found: set[str] = set()
+        if isinstance(value, ast.Constant):
+            found = {value.value} if isinstance(value.value, str) else set()
+        elif isinstance(value, ast.Name | ast.Attribute):
+            found = self._texts.get(_last_name(value), set())
+        elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+            found = {a + b for a, b in product(self._read(value.left), self._read(value.right))}
+        elif isinstance(value, ast.JoinedStr):
+            parts = [self._read(part.value if isinstance(part, ast.FormattedValue) else part) for part in value.values]
+            found = {"".join(combination) for combination in _combinations(parts)}
+        elif isinstance(value, ast.IfExp):
+            found = self._read(value.body) | self._read(value.orelse)
+        elif isinstance(value, ast.BoolOp):
+            found = {text for one in value.values for text in self._read(one)}
+        elif isinstance(value, ast.Subscript):
+            found = self._read_item(value)
+        elif isinstance(value, ast.Call):
+            found = self._read_call(value)
+        return set(sorted(found)[:_MOST_TEXTS])
+
+    def _read_item(self, value: ast.Subscript) -> set[str]:
+        wanted = self._read(value.slice)
+        found: set[str] = set()
+        for table in self._tables(value.value):
+            for key, item in zip(table.keys, table.values, strict=True):
+                if key is not None and (not wanted or self._read(key) & wanted):
+                    found |= self._read(item)
+        if not isinstance(value.slice, ast.Constant) or not isinstance(value.slice.value, str):
+            found |= {text for item in self._items(value.value) for text in self._read(item)}
+        return found
+
+    def _read_call(self, value: ast.Call) -> set[str]:
+        name = _last_name(value.func)
+        if name in ("lower", "upper", "strip", "title") and isinstance(value.func, ast.Attribute):
+            return {getattr(text, name)() for text in self._read(value.func.value)}
+        if name in ("str", "intern") and value.args:
+            return self._read(value.args[0])
+        if name == "join" and isinstance(value.func, ast.Attribute) and value.args:
+            parts = [self._read(item) for item in self._items(value.args[0])]
+            mark = self._read(value.func.value)
+            return {one.join(combination) for one in mark for combination in _combinations(parts)} if parts else set()
+        if name == "get" and isinstance(value.func, ast.Attribute) and value.args:
+            return self._read_item(ast.Subscript(value.func.value, value.args[0], ast.Load()))
+        function = self._functions.get(name)
+        if function is not None:
+            returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value]
+            return {text for one in returned if not isinstance(one, ast.Call) for text in self._read(one)}
+        return set()
+
+    # registrations
+
+    def _registers(self, function: ast.expr) -> bool:
+        if isinstance(function, ast.Call) and _last_name(function.func) == "getattr" and len(function.args) > 1:
+            return bool(self._read(function.args[1]) & _REGISTERING)
+        return _last_name(function) in self._aliases
+
+    def _argument(self, arguments: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr | None:
+        """Return the expression of the channel's name in a call, also out of `**ENTRY`; None without one."""
+        for keyword in keywords:
+            if keyword.arg in _NAME_ARGUMENTS:
+                return keyword.value
+        if arguments and not isinstance(arguments[0], ast.Starred):
+            return arguments[0]
+        for keyword in keywords:
+            if keyword.arg is None:
+                for table in self._tables(keyword.value):
+                    for key, item in zip(table.keys, table.values, strict=True):
+                        if key is not None and self._read(key) & {*_NAME_ARGUMENTS}:
+                            return item
+        return keywords[0].value if any(keyword.arg is None for keyword in keywords) else None
+
+
+def _combinations(parts: list[set[str]]) -> Iterator[tuple[str, ...]]:
+    for count, combination in enumerate(product(*(sorted(part) for part in parts))):
+        if count >= _MOST_TEXTS:
+            return
+        yield combination
+
+
+def _last_name(node: ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _dotted(node: ast.AST) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    if isinstance(node, ast.Call):
+        return _dotted(node.func)
+    return node.id if isinstance(node, ast.Name) else ""
