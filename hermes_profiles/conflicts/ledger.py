@@ -24,10 +24,11 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause, masks_from
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import Processes, processes_of
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, redirect_problem
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.regular_file import read_regular
 
@@ -104,6 +105,9 @@ def resolve_at_start(
         try:
             values = managed_values(managed, catalog)
             own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
+            if HERMES_HOME in own.redirects:
+                _, message, target, hint = redirect_problem(profile, HERMES_HOME)
+                raise Refused(message, target=target, code="redirected", hint=hint)
             met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
             states = live((profile, *met))
             _drop_ended(claims, met, states, now)

@@ -28,7 +28,7 @@ from hermes_profiles.credentials.rules.environment import (
     tool_channels,
 )
 from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, secrets_of_logins
-from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.environment import REDIRECTS
 from hermes_profiles.model.truthy import is_truthy
 
 from .forms import KnownValues, may_have_form, values_by_form
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument
 
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
-_NEVER_MASKED = frozenset({HERMES_HOME})
+_NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
 _OUTBOUND = "mcp_servers"
 _SECRET_NAME = re.compile(r"token|secret|passw|key|credential", re.IGNORECASE)
@@ -252,7 +252,7 @@ def _index(
     shared_pieces = _pieces_of_many(env)
 
     def add(name: str, value: str, key_class: KeyClass | None, *, prose: bool = False) -> None:
-        if name == HERMES_HOME:
+        if name in REDIRECTS:
             return  # a path, not an identity: many harmless paths begin with it
         setting = key_class in _SETTING_CLASSES
         if setting and policy.only is not None:

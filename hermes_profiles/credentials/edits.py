@@ -15,6 +15,7 @@ from hermes_profiles.documents.entries import TreeEntry
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
+from hermes_profiles.hermes.environment import REDIRECTS
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 
@@ -135,7 +136,7 @@ def _final_ruling(item: EnvRuling, document: EnvDocument, values: ValueIndex, as
         return ruling._replace(verdict=Verdict.REMOVE)
     if entry.commented:
         return Ruling(Verdict.KEEP, "a comment", ruling.channel, ruling.key_class)
-    if ruling.removes and not any(entry.values):
+    if ruling.removes and not any(entry.values) and entry.name not in REDIRECTS:
         return Ruling(Verdict.KEEP, "empty: it masks an inherited value", ruling.channel, ruling.key_class)
     if ruling.keeps and not ruling.kept_by_user:
         owner = next((name for value in entry.values if (name := values.whole(value))), None)

@@ -19,11 +19,12 @@ from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, LiveLock
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
+from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources, redirect_problem
 
 from .one_gateway import OneGateway, one_gateway
 from .protocols import StartDecision
@@ -134,6 +135,7 @@ class StartGuard:
         for name in {*starting, *live, *self._together}:
             self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
+            self.warnings += [redirect_problem(name, each) for each in self._held[name].redirects if name in starting]
         self._use_claims([name for name in live if name not in starting and name not in self._together])
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
@@ -298,6 +300,9 @@ class StartGuard:
         left = self._left[0] if self._left and self._together and profile == self._together[0] else None
         if left is not None and self._rule is ConflictRule.REFUSE:
             return StartDecision(refusal=left.sentence())
+        held = self._held.get(profile)
+        if held is not None and HERMES_HOME in held.redirects:
+            return StartDecision(refusal=redirect_problem(profile, HERMES_HOME).message)
         if not masks or self._rule is ConflictRule.IGNORE:
             return StartDecision()
         unmaskable = [mask for mask in masks if mask.channel in self._held[profile].unmaskable]

@@ -87,6 +87,8 @@ CONFIG_VARIABLES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
         ("group_policy", "WHATSAPP_GROUP_POLICY", False),
     ),
 }
+# Keys of a channel's block, or of its `extra`, that list the users it listens to.
+ALLOW_LISTS = ("allow_from", "allowFrom", "allowed_users", "dm_allow_from")
 # Channels without a check of the sender.
 UNCHECKED = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 

@@ -11,6 +11,10 @@ HERMES_MANAGED_DIR = "HERMES_MANAGED_DIR"  # hermes_cli/managed_scope.py
 HERMES_GATEWAY_LOCK_DIR = "HERMES_GATEWAY_LOCK_DIR"  # gateway/status.py
 HERMES_SHARED_AUTH_DIR = "HERMES_SHARED_AUTH_DIR"  # hermes_cli/auth.py
 
+# Variables of a profile's own files that send its gateway elsewhere. `.env` wins over the environment that a service
+# gives (hermes_cli/env_loader.py), so a gateway started as one profile works in the home of another.
+REDIRECTS = (HERMES_HOME, HERMES_MANAGED_DIR)
+
 # How it was installed or started.
 HERMES_MANAGED = "HERMES_MANAGED"  # hermes_cli/config.py
 HERMES_CONTAINER = "HERMES_CONTAINER"  # hermes_cli/config.py

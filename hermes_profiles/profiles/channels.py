@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -9,16 +10,18 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
+from hermes_profiles.hermes.environment import HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.truthy import is_truthy
 
-from .home_files import HomeFiles, sections_in
+from .home_files import ENVIRONMENT_FILES, HomeFiles, sections_in
 
 
 class ClaimedResources(NamedTuple):
     """The channels, identities and ports of a gateway with these files.
 
+    `redirects`: variables of the profile's own files that send its gateway into another home or managed directory;
     `channels`: those that are on; `spellings`: keys of blocks that spell a channel unlike the catalogue (Hermes also
     reads `Telegram`); `unmaskable`: channels that gateway.json switches on where there is no config.yaml, so that no
     overlay masks them (0.19.0 applies it to config.yaml only); `accounts`: channel → public id of its account.
@@ -31,6 +34,7 @@ class ClaimedResources(NamedTuple):
     spellings: tuple[str, ...] = ()
     unmaskable: frozenset[str] = frozenset()
     accounts: Mapping[str, str] = {}
+    redirects: tuple[str, ...] = ()
 
 
 class Managed(NamedTuple):
@@ -66,7 +70,36 @@ def claimed_resources(
         unmaskable = frozenset(held.channels) - frozenset(without)
     spellings = tuple(sorted({*_spellings(config, catalog), *_spellings({"platforms": legacy}, catalog)}))
     problems = tuple(files.problems[before:])
-    return ClaimedResources(held.identities, held.ports, problems, held.channels, spellings, unmaskable, held.accounts)
+    return ClaimedResources(
+        held.identities,
+        held.ports,
+        problems,
+        held.channels,
+        spellings,
+        unmaskable,
+        held.accounts,
+        redirects(home, environment, config),
+    )
+
+
+def redirects(home: Path, environment: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the variables by which a profile's own files send its gateway elsewhere, () in nearly every profile.
+
+    A HERMES_HOME that names the home itself does no harm.
+    """
+    found = []
+    for name in REDIRECTS:
+        if name not in environment and name not in config:
+            continue
+        value = environment.get(name, str(config.get(name) or "")).strip()
+        if name == HERMES_HOME:
+            named = os.path.expandvars(value) if value else ""
+            if named and os.path.realpath(named) == os.path.realpath(home):
+                continue
+        elif not value:
+            continue
+        found.append(name)
+    return tuple(found)
 
 
 def _given(
@@ -132,6 +165,31 @@ def _unless_off(block: Any) -> Any:
     return block
 
 
+def redirect_problems(files: HomeFiles, config: Mapping[str, Any], name: str) -> tuple[Problem, ...]:
+    """Return a warning for each variable by which a profile sends its gateway elsewhere."""
+    raws = [files.raw(file) or b"" for file in (*ENVIRONMENT_FILES, CONFIG_FILE)]
+    if not any(variable.encode() in raw for raw in raws for variable in REDIRECTS):
+        return ()
+    return tuple(
+        redirect_problem(name, variable) for variable in redirects(files.home, _own_variables(files, config), config)
+    )
+
+
+def redirect_problem(name: str, variable: str) -> Problem:
+    """Return the warning of one variable that sends a gateway elsewhere."""
+    what = (
+        "its gateway works in another home, with the channels of that home"
+        if variable == HERMES_HOME
+        else "its gateway reads that managed directory, and no mask of hermes-gateways"
+    )
+    return Problem(
+        "redirected",
+        f"{name} sets {variable} in its own files: {what}",
+        name,
+        f"see the line with `hermes-profiles doctor {name} --only files.redirected`",
+    )
+
+
 def _spellings(config: Mapping[str, Any], catalog: Catalog) -> Iterator[str]:
     gateway = config.get("gateway")
     for place in (config.get("platforms"), gateway.get("platforms") if isinstance(gateway, Mapping) else None):
@@ -173,7 +231,7 @@ def wanted_sections(catalog: Catalog) -> frozenset[str]:
     names = {name for channel in channels for names in channel.enable_sets for name in names}
     names |= {name for channel in channels for names in channel.lock_identity for name in names}
     names |= {name for channel in channels for port in channel.ports for name in port.env}
-    return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names, "secrets", "TELEGRAM_WEBHOOK_URL"})
+    return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names, *REDIRECTS, "secrets", "TELEGRAM_WEBHOOK_URL"})
 
 
 def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:

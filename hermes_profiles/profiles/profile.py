@@ -14,7 +14,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 
-from .channels import channels_in, wanted_sections
+from .channels import channels_in, redirect_problems, wanted_sections
 from .home_files import HomeFiles
 
 _ABOUT = ("description", "disabled", "groups")
@@ -55,6 +55,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
     channels = channels_in(files, config, catalog)
+    files.problems += redirect_problems(files, config, name)
     meta = files.sections(PROFILE_FILE, (*_ABOUT, *_NAMES, *TEAM_SECTIONS))
     before = meta.get("previous_names")
     model, provider = _model(config)

@@ -216,7 +216,42 @@ def schema_of_tomorrow(world: DoctorRoot) -> None:
     path.write_text(path.read_text().replace("_config_version: 33", "_config_version: '34'"))
 
 
+def home_of_another_profile(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"HERMES_HOME={world.home('family')}\n")
+
+
+def home_of_no_profile(world: DoctorRoot) -> None:
+    world.add("work", ".env", "HERMES_HOME=\n")
+
+
+def home_in_config(world: DoctorRoot) -> None:
+    world.add("work", "config.yaml", f"HERMES_HOME: {world.root}\n")
+
+
+def managed_folder_of_its_own(world: DoctorRoot) -> None:
+    world.write("work", ".op.env", "HERMES_MANAGED_DIR=/srv/CANARY-policy\n", mode=0o600)
+
+
+def section_twice(world: DoctorRoot) -> None:
+    world.add("work", "config.yaml", "mcp_servers:\n  a:\n    command: npx\nmcp_servers:\n  b:\n    command: npx\n")
+
+
+def nested_key_twice(world: DoctorRoot) -> None:
+    world.add("work", "config.yaml", "agent: {max: 1}\ntts:\n  voice: 'a'\n  voice: \"b\"\nstt: [ {a: 1}, 2]\n")
+
+
+def variable_twice(world: DoctorRoot) -> None:
+    world.add("work", ".env", "OPENROUTER_REGION=eu\nOTHER=1\nOPENROUTER_REGION=us\n")
+
+
 FILE_CASES: tuple[Case, ...] = (
+    Case("files.redirected", home_of_another_profile, ("work",), severity="error"),
+    Case("files.redirected", home_of_no_profile, ("work",), severity="error"),
+    Case("files.redirected", home_in_config, ("work",), severity="error"),
+    Case("files.redirected", managed_folder_of_its_own, ("work",), severity="error"),
+    Case("files.repeated-key", section_twice, ("work",), severity="warning"),
+    Case("files.repeated-key", nested_key_twice, ("work",), severity="warning"),
+    Case("files.repeated-key", variable_twice, ("work",), severity="warning"),
     Case("files.readers-disagree", comment_behind_a_token, ("work",), fixed=True, severity="warning"),
     Case(
         "files.readers-disagree",

@@ -106,6 +106,21 @@ def telegram_for_everybody(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nGATEWAY_ALLOW_ALL_USERS=true\n")
 
 
+def star_in_config(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    world.add("work", "config.yaml", "telegram:\n  allow_from: '*'\n")
+
+
+def star_in_a_list_of_extra(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    world.add("work", "config.yaml", "platforms:\n  telegram:\n    extra:\n      allow_from: ['7', '*']\n")
+
+
+def yaml_true_at_the_top(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    world.add("work", "config.yaml", "TELEGRAM_ALLOW_ALL_USERS: true\n")
+
+
 def star_in_a_list(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42, *\n")
 
@@ -170,6 +185,9 @@ SECURITY_CASES: tuple[Case, ...] = (
     Case("security.weak-key", placeholder_key_for_the_network, ("work",), severity="error"),
     Case("security.allow-all", telegram_for_everybody, ("work",), severity="error"),
     Case("security.allow-all", star_in_a_list, ("work",), severity="error"),
+    Case("security.allow-all", star_in_config, ("work",), severity="error"),
+    Case("security.allow-all", star_in_a_list_of_extra, ("work",), severity="error"),
+    Case("security.allow-all", yaml_true_at_the_top, ("work",), severity="error"),
     Case("security.allow-all", slack_for_its_workspace, ("work",), severity="warning"),
     Case("security.secret-in-unit", token_in_a_unit, ("work",), severity="error"),
     Case(

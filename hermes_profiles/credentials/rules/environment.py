@@ -16,6 +16,8 @@ from hermes_profiles.hermes.environment import (
     API_SERVER_MODEL_NAME,
     API_SERVER_PORT,
     HERMES_HOME,
+    HERMES_MANAGED_DIR,
+    REDIRECTS,
 )
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
@@ -34,6 +36,10 @@ _CLASS_REASONS = {
     KeyClass.IDENTITY_SETTING: "a setting of the {channel} identity",
     KeyClass.PORT_BIND: "an address that {channel} of only one profile can listen on",
     KeyClass.UNKNOWN: "not in the catalogue, but it carries the prefix of {channel}",
+}
+_REDIRECT_REASONS = {
+    HERMES_HOME: "it would make the gateway of the clone run in another home",
+    HERMES_MANAGED_DIR: "it would put the settings of a managed directory over those of the clone",
 }
 
 
@@ -120,6 +126,8 @@ def _judge_alone(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: Sou
         return Ruling(Verdict.KEEP, "you asked to keep it", channel, key_class, by_user=True)
     if name in policy.drop:
         return Ruling(Verdict.REMOVE, "you asked to drop it", channel, key_class, by_user=True)
+    if name in REDIRECTS and policy.only is None:
+        return Ruling(Verdict.REMOVE, _REDIRECT_REASONS[name], None, KeyClass.IDENTITY_SETTING)
     if name in policy.assign:
         return Ruling(Verdict.ASSIGN, "must be unique: the profile gets its own", channel, key_class)
     if fact is None:

@@ -15,6 +15,7 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
+from hermes_profiles.hermes.access import ALLOW_LISTS
 from hermes_profiles.hermes.environment import (
     API_SERVER_ENABLED,
     API_SERVER_HOST,
@@ -28,7 +29,7 @@ from hermes_profiles.hermes.environment import (
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.truthy import is_truthy
 
-from .settings import channel_settings, gateway_environment, reduced_severity, scalar_text
+from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _LOCAL_NAMES = ("localhost", "ip6-localhost", "ip6-loopback")
 # Public channels: anyone who finds the bot can write to it. The others require membership of a workspace.
@@ -217,26 +218,69 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
     for profile in facts.profiles.values():
         environment = gateway_environment(facts, profile)
         open_by: dict[str, str] = {}
+        places: dict[str, Evidence] = {}
         for channel in profile.held.channels:
             name = _opened_by(channel, environment, facts)
+            path = _open_list(profile, channel, environment, facts) if name is None else None
             if name is not None:
                 open_by[channel] = name
+                at = profile.at_variable(name)
+                places[name] = at if at.line is not None else profile.at_path((name,))
+            elif path is not None:
+                open_by[channel] = ".".join(path)
+                places[".".join(path)] = profile.at_path(path)
         if not open_by:
             continue
         public = [channel for channel in open_by if channel in _PUBLIC]
         names = list(dict.fromkeys(open_by.values()))
         who = "anyone who finds the bot" if public else "anyone in the workspace"
         yield Finding(
-            f"{who} can use {profile_label(profile)} through {join_names(open_by)}: {join_names(names)}",
+            f"{who} can give orders to {profile_label(profile)} through {join_names(open_by)}: {join_names(names)}",
             Fix(
                 f"remove {plural(names, 'it', 'them')}, and list the allowed users",
                 f"hermes -p {profile.name} gateway setup",
             ),
             (profile.name,),
             next(iter(open_by)) if len(open_by) == 1 else None,
-            tuple(profile.at_variable(name) for name in names),
+            tuple(places[name] for name in names),
             severity=reduced_severity(profile, Severity.ERROR if public else Severity.WARNING),
         )
+
+
+def _open_list(
+    profile: ProfileFacts, channel: str, environment: Mapping[str, str], facts: Facts
+) -> tuple[str, ...] | None:
+    """Return the path of an allow-list in config.yaml with `*` in it, None without one.
+
+    The adapters turn most of these lists into variables, and a variable that is set wins (`_apply_yaml_config`).
+    """
+    flags, lists = _admission(facts.catalog, channel)
+    if not flags or any(environment.get(name, "").strip() for name in lists if "GROUP" not in name):
+        return None
+    for path, block in (*channel_blocks(profile, channel, facts.catalog), *_own_section(profile, channel, facts)):
+        extra = block.get("extra")
+        for inner, place in (((), block), (("extra",), extra if isinstance(extra, Mapping) else {})):
+            for key in ALLOW_LISTS:
+                if _admits_all(place.get(key)):
+                    return (*path, *inner, key)
+    return None
+
+
+def _own_section(
+    profile: ProfileFacts, channel: str, facts: Facts
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    gateway = profile.config.get("gateway")
+    for path, place in (((), profile.config), (("gateway",), gateway if isinstance(gateway, Mapping) else {})):
+        for name, block in place.items():
+            if isinstance(block, Mapping) and facts.catalog.channel_of_config_key(str(name)) == channel:
+                yield (*path, str(name)), block
+
+
+def _admits_all(value: object) -> bool:
+    """Return whether an allow-list admits everyone: `*` alone, in a list, in a text with commas or in JSON."""
+    if isinstance(value, list | tuple):
+        return any(_admits_all(item) for item in value if not isinstance(item, list | tuple))
+    return isinstance(value, str) and "*" in [user.strip(" []\"'") for user in value.split(",")]
 
 
 @lru_cache(maxsize=256)

@@ -94,7 +94,7 @@ class ProfileFacts:
         scalars = {
             str(name): str(value).strip()
             for name, value in self.config.items()
-            if isinstance(value, str | int | float) and not isinstance(value, bool)
+            if isinstance(value, str | int | float)  # True becomes "True", as in Hermes
         }
         return {**scalars, **self.environment} if scalars else self.environment
 

@@ -1,7 +1,7 @@
 """A fast reader of top-level sections of config.yaml, for commands that list a thousand profiles.
 
-Only `re` is imported. It reads plain block style and returns None for every other document. Invalid YAML in a section
-that was not requested is not detected, while Hermes then reads none of the file.
+Only `re` is imported. It reads plain block style and returns None for every other document. It also declines a file
+with a line anywhere that is not certain: Hermes reads none of a file that it cannot parse.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from .outline import repeated_keys
 from .scalars import construct, resolve_plain
 
 # A line at column 0 that is not a comment.
@@ -60,7 +61,7 @@ def read_simple_sections(raw: bytes, names: Collection[str]) -> dict[str, object
     before = text[: heads[0][2]] if heads else text
     if any(line.strip(" ") and line.lstrip(" ")[0] != "#" for line in before.split("\n")):
         return None  # the whole document is indented
-    if len({head[0] for head in heads}) < len(heads) or not _stays_on_its_lines(text):
+    if not _stays_on_its_lines(text) or repeated_keys(text) != ():
         return None
     found: dict[str, object] = {}
     for number, (name, inline, _, end) in enumerate(heads):

@@ -13,7 +13,7 @@ from hermes_profiles.documents.text import TextDocument
 from hermes_profiles.documents.tree import Item, Node, walk
 from hermes_profiles.model.errors import DocumentError
 
-from .scalars import TAG, resolve_plain
+from .scalars import TAG, is_readable, resolve_plain
 
 MAX_DEPTH = 200
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
@@ -233,6 +233,8 @@ class _NodeBuilder:
             self.root = node
             return
         parent = self.stack[-1]
+        if node.kind == "scalar" and not (node.tag in ("merge", "value") and self._is_key(parent)):
+            self._check_scalar(node)
         if parent.kind == "sequence":
             self._add(Item(self.count, parent, None, node, f"[{len(parent.items)}]"))
             return
@@ -247,6 +249,15 @@ class _NodeBuilder:
         if item.is_merge:
             self._check_merge(node)
         self._add(item)
+
+    def _is_key(self, parent: Node) -> bool:
+        return parent.kind == "mapping" and self.keys[-1] is None
+
+    def _check_scalar(self, node: Node) -> None:
+        if not is_readable(node.tag, node.value or ""):
+            raise self._error(
+                node.start, "Hermes cannot read this value, so it reads none of the file: put it in quotes"
+            )
 
     def _add(self, item: Item) -> None:
         self.count += 1

@@ -23,6 +23,11 @@ _TIMESTAMP = (
     r"(?a)\d\d\d\d-\d\d-\d\d|\d\d\d\d-\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?"
     r"(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?"
 )
+_TIMESTAMP_PARTS = (
+    r"(?a)(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d):(\d\d)(?:\.\d*)?"
+    r"(?:[ \t]*(?:Z|[-+](\d\d?)(?::(\d\d))?))?)?"
+)
+_BOOLS = frozenset({"yes", "no", "true", "false", "on", "off"})
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # Characters that a plain scalar must not begin with, contain or end with. Flow context is the stricter one.
 _PLAIN = r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*"
@@ -65,6 +70,39 @@ def construct(tag: str, value: str) -> object:
     if tag == "float":
         return _float(value)
     return value
+
+
+def is_readable(tag: str, value: str) -> bool:
+    """Return whether PyYAML's safe loader can construct a scalar; one that it cannot costs Hermes the whole file.
+
+    `2026-02-30` and `=` have tags of their own. The mark `<<` is a key only.
+    """
+    if tag in ("merge", "value"):
+        return False
+    if tag == "bool":
+        return _BOOL.fullmatch(value) is not None or value.lower() in _BOOLS
+    if tag == "timestamp":
+        return _is_time(value)
+    try:
+        construct(tag, value)
+    except ValueError:
+        return tag not in ("int", "float")
+    return True
+
+
+def _is_time(value: str) -> bool:
+    from datetime import datetime, timedelta
+
+    match = re.fullmatch(_TIMESTAMP_PARTS, value)
+    if match is None:
+        return False
+    numbers = [int(part) for part in match.groups()[:6] if part is not None]
+    hours, minutes = int(match[7] or 0), int(match[8] or 0)
+    try:
+        datetime(*numbers)  # type: ignore[arg-type]
+        return hours < 24 and timedelta(hours=hours, minutes=minutes) < timedelta(days=1)
+    except (ValueError, OverflowError):
+        return False
 
 
 def _int(text: str) -> int:

@@ -7,6 +7,7 @@ import pytest
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Verdict
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, run_by_tools, tool_channels
+from hermes_profiles.hermes.environment import REDIRECTS
 
 CATALOG = load_catalog()
 NAMES = sorted(CATALOG.known_names)
@@ -22,7 +23,8 @@ def test_the_class_decides(name: str):
     assert fact is not None
     stays = fact.key_class in (KeyClass.OPTION, KeyClass.TOOL_OR_PROVIDER_KEY)
     assert judged(name) is (Verdict.KEEP if stays else Verdict.REMOVE)
-    assert judged(name, ClonePolicy(Channels.CLONE)) is Verdict.KEEP
+    is_redirect = name in REDIRECTS
+    assert judged(name, ClonePolicy(Channels.CLONE)) is (Verdict.REMOVE if is_redirect else Verdict.KEEP)
     assert judged(name, ClonePolicy(keep=frozenset({name}))) is Verdict.KEEP
     assert judged(name, ClonePolicy(drop=frozenset({name}))) is Verdict.REMOVE
 

@@ -24,6 +24,7 @@ CASES = (
 ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",
     "conflicts.inherited-identity": "test_conflicts_live.py",
+    "conflicts.inherited-api": "test_redirects.py",
     "conflicts.port-taken": "test_conflicts_live.py",
     "files.deleted-name": "test_deletion_markers.py",
     "files.ghost-folder": "test_deletion_markers.py",
