@@ -19,8 +19,9 @@ def rewrite_env(document: EnvDocument, edits: EnvEdits, values: ValueIndex) -> b
     Raises DocumentError when an edit cannot be made with certainty, or when a removed value would be left.
     """
     content = document.edit(remove=edits.remove, set_values=edits.replace, append=edits.append, text_edits=edits.redact)
-    if document.encoding == "utf-8-sig" and any(entry.start == 0 for entry in edits.remove):
-        # Without the first line the byte order mark would become a part of the first name: the gateway would lose it.
+    if document.encoding == "utf-8-sig" and content != document.raw:
+        # The byte order mark becomes a part of the first name where Hermes finds no line to repair, and a removal can
+        # take the last such line: the gateway would lose its first variable.
         content = content.removeprefix(codecs.BOM_UTF8)
     _check_clean(content, values, document.path)
     return content

@@ -13,6 +13,7 @@ from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, deco
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 
+from .encodings import check_readings
 from .entries import EnvEntry, EnvReading, read_entries
 from .readers import ODD_BREAKS, interpolate
 
@@ -48,6 +49,7 @@ class EnvDocument(TextDocument):
 
     def __init__(self, path: str, raw: bytes, decoded: Decoded, known_keys: Collection[str] = ()) -> None:
         super().__init__(path, raw, decoded)
+        check_readings(path, raw, self.text, decoded.codec, known_keys)
         self._known = known_keys
         reading: EnvReading = read_entries(self, known_keys)
         self.entries = reading.entries
