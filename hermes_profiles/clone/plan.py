@@ -18,7 +18,7 @@ from hermes_profiles.changes.plan import (
     WriteFile,
 )
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.classifier import Classification, classify, variables_to_mask
+from hermes_profiles.credentials.classifier import Classification, OuterSettings, classify, variables_to_mask
 from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
 from hermes_profiles.credentials.forms import places_in
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
@@ -74,7 +74,8 @@ class CloneRequest(NamedTuple):
 class CloneContext(NamedTuple):
     """The paths, facts and functions that a plan depends on; given by the caller, so that plans are testable.
 
-    `environment` is the process environment that a gateway of the clone can inherit.
+    `environment` is the process environment that a gateway of the clone can inherit; `managed_env` and `managed_config`
+    are the files of the machine's managed directory, which lie over those of every profile.
     """
 
     layout: Layout
@@ -82,6 +83,19 @@ class CloneContext(NamedTuple):
     catalog: Catalog
     pick_port: Callable[[], int]
     fresh_key: Callable[[], str]
+    managed_env: bytes | None = None
+    managed_config: bytes | None = None
+
+    def outer(self) -> OuterSettings:
+        """Return the settings from outside of the profile; a managed file that cannot be parsed has none."""
+        environment, config = dict(self.environment), None
+        try:
+            managed = EnvDocument.parse(self.managed_env or b"", known_keys=self.catalog.known_names)
+            environment.update({one.name: one.literal for one in managed.entries if "dotenv" in one.readers})
+            config = YamlDocument.parse(self.managed_config) if self.managed_config else None
+        except DocumentError:
+            pass  # the start of a gateway reports it
+        return OuterSettings(environment, config)
 
 
 # Reads what the source has through links into another profile: given the report and the source's own removed values.
@@ -99,6 +113,7 @@ def build_clone(
     home = context.layout.home(request.source)
     rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, home, rules)
+    source = source._replace(documents=source.documents._replace(outer=context.outer()))
     classification = classify(source.documents, catalog=context.catalog, policy=request.policy)
     builder = _CloneBuilder(request, context, linked, rules, source, classification)
     entries = builder.build()
@@ -133,6 +148,7 @@ def build_documents(request: CloneRequest, context: CloneContext, linked: Linked
     """
     rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, context.layout.home(request.source), rules, files=False)
+    source = source._replace(documents=source.documents._replace(outer=context.outer()))
     judged = classify(source.documents, catalog=context.catalog, policy=request.policy)
     builder = _CloneBuilder(request, context, linked, rules, source, judged)
     return CloneDocuments(builder.documents(), source, judged, builder.report)

@@ -50,9 +50,23 @@ _NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
 _OUTBOUND = "mcp_servers"
 _SECRET_NAME = re.compile(r"token|secret|passw|key|credential", re.IGNORECASE)
+_DEFAULTS = re.compile(r"\$\{[^{}:]*:-([^{}]*)\}")
 _PIECES = re.compile(r"[,;\s]+")
 _LONGEST_SHARED = 24
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
+
+
+class OuterSettings(NamedTuple):
+    """The settings that reach a gateway from outside of its profile.
+
+    `environment`: variables of the process and of the managed `.env`, not interpolated; `config`: its config.yaml.
+    """
+
+    environment: Mapping[str, str] = MappingProxyType({})
+    config: YamlDocument | None = None
+
+    def __repr__(self) -> str:
+        return "OuterSettings(***)"
 
 
 class SourceDocuments(NamedTuple):
@@ -68,6 +82,7 @@ class SourceDocuments(NamedTuple):
     auth: JsonDocument | None = None
     honcho: JsonDocument | None = None
     state_values: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    outer: OuterSettings = OuterSettings()
 
     def env_files(self) -> tuple[EnvDocument, ...]:
         """Return the environment files that exist."""
@@ -118,9 +133,16 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         config = judge_config(documents.config.entries, catalog=catalog, policy=policy, facts=facts)
     if documents.gateway is not None:
         gateway = judge_config(documents.gateway.entries, catalog=catalog, policy=policy, facts=facts)
+    managed = nothing
+    if documents.outer.config is not None:
+        managed = judge_config(documents.outer.config.entries, catalog=catalog, policy=policy, facts=facts)
     facts = facts._replace(
         references=config.references | gateway.references,
-        channel_references={**gateway.channel_references, **config.channel_references},
+        channel_references={
+            **managed.channel_references,
+            **gateway.channel_references,
+            **config.channel_references,
+        },
     )
     env = {
         document.path: tuple(
@@ -138,7 +160,7 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         auth = _logins(documents.auth, judge_auth(documents.auth.entries, catalog, policy), policy)
     if documents.honcho is not None:
         honcho = _logins(documents.honcho, judge_honcho(documents.honcho.entries, policy), policy)
-    trees = ((documents.config, config), (documents.gateway, gateway))
+    trees = ((documents.config, config), (documents.gateway, gateway), (documents.outer.config, managed))
     logins = ((documents.auth, auth), (documents.honcho, honcho))
     mentioned = _judged_mentions(documents, catalog, policy, facts)
     known = None
@@ -258,7 +280,12 @@ def _index(
         if setting and policy.only is not None:
             return  # the agent keeps its memory, and the people in it
         is_public = _is_public(name, key_class, catalog)
-        for part in searchable_parts(value, common=common, setting=setting or prose):
+        defaults = _DEFAULTS.findall(value) if "${" in value else ()
+        for part in dict.fromkeys(
+            part
+            for text in (value, *defaults)
+            for part in searchable_parts(text, common=common, setting=setting or prose)
+        ):
             if part in shared_pieces and part != value.strip():
                 continue
             places = public if is_public or is_address(part, hosts=False) else parts
@@ -269,7 +296,10 @@ def _index(
             if item.ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
                 for value in item.entry.values:
                     add(item.entry.name, value, item.ruling.key_class)
-    for name, value in _interpolation_sources(env, trees, catalog):
+    inherited = dict(_inherited_identities(documents.outer, catalog, policy))
+    for name, value in inherited.items():
+        add(name, value, KeyClass.IDENTITY_CREDENTIAL)
+    for name, value in _interpolation_sources(documents, env, trees, inherited, catalog):
         add(name, value, KeyClass.IDENTITY_CREDENTIAL)
     for mention in mentioned:
         add(mention.fact.name, mention.value, mention.fact.key_class, prose=True)
@@ -348,20 +378,34 @@ def _mentions(documents: SourceDocuments, catalog: Catalog) -> Iterator[Mention]
             yield from mentions_in_code(setting.value, catalog)
 
 
+def _inherited_identities(outer: OuterSettings, catalog: Catalog, policy: ClonePolicy) -> Iterator[tuple[str, str]]:
+    """Yield the secrets of channels that come from outside of the profile: they can be pasted into its files."""
+    for name, value in outer.environment.items() if policy.channels is not Channels.CLONE else ():
+        fact = catalog.lookup(name)
+        if fact is None or not fact.secret or fact.channel is None or name in policy.keep:
+            continue
+        if policy.concerns(*catalog.channels_of(name)) and fact.key_class is not KeyClass.TOOL_OR_PROVIDER_KEY:
+            yield name, value
+
+
 def _interpolation_sources(
+    documents: SourceDocuments,
     env: Mapping[str, tuple[EnvRuling, ...]],
     trees: Iterable[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
+    inherited: Mapping[str, str],
     catalog: Catalog,
 ) -> Iterator[tuple[str, str]]:
-    """Yield the variables that a removed credential is built from (`TOKEN=${BOT_ID}:${BOT_HASH}`), over all files."""
+    """Yield the variables that a removed credential is built from (`TOKEN=${BOT_ID}:${BOT_HASH}`), over all files.
+
+    A value can come from `.env`, `.op.env`, a top-level scalar of config.yaml, the managed directory, or the process.
+    """
+    trees = tuple(trees)
     items = [item for rulings in env.values() for item in rulings]
     wanted = [
-        name
-        for item in items
-        if item.ruling.removes and item.ruling.key_class is KeyClass.IDENTITY_CREDENTIAL
-        for name in item.entry.references
+        name for item in items if item.ruling.removes and _is_secret(item, catalog) for name in item.entry.references
     ]
     wanted += [name for _, judgement in trees for name, one in judgement.channel_references.items() if one.is_secret]
+    wanted += [name for value in inherited.values() for name in references_in(value)]
     seen: set[str] = set()
     while wanted:
         name = wanted.pop()
@@ -373,6 +417,27 @@ def _interpolation_sources(
                 wanted += item.entry.references
                 for value in item.entry.values:
                     yield name, value
+        for value in _outer_values(name, documents, trees):
+            wanted += references_in(value)
+            yield name, value
+
+
+def _is_secret(item: EnvRuling, catalog: Catalog) -> bool:
+    fact = catalog.lookup(item.entry.name)
+    return item.ruling.key_class is KeyClass.IDENTITY_CREDENTIAL or (fact is not None and fact.secret)
+
+
+def _outer_values(
+    name: str, documents: SourceDocuments, trees: Iterable[tuple[YamlDocument | JsonDocument | None, TreeJudgement]]
+) -> Iterator[str]:
+    """Yield the values of a variable outside of the environment files; a path is no part of a credential."""
+    for document, judgement in trees:
+        for entry in document.entries if document is not None else ():
+            if entry.path == (name,) and entry.value and entry.path not in judgement.kept:
+                yield entry.value
+    value = documents.outer.environment.get(name, "")
+    if value and not value.startswith(("/", "~")):
+        yield value
 
 
 def _kept_values(
