@@ -5,6 +5,7 @@ from __future__ import annotations
 # The root and its profiles (hermes_constants.py, hermes_cli/profiles.py).
 ROOT_FOLDER = ".hermes"  # below the user's home folder
 PROFILES_FOLDER = "profiles"  # below the root
+TOOL_HOME_FOLDER = "home"  # HOME of the shells of an agent's tools (hermes_constants.py)
 ACTIVE_PROFILE_FILE = "active_profile"  # in the root: the sticky default, one name
 MACHINE_FOLDER = "/etc/hermes"  # absolute: `.env` and config.yaml of all profiles (hermes_cli/managed_scope.py)
 MANAGED_MARKER = ".managed"  # in the root: a package manager owns the installation (hermes_cli/config.py)

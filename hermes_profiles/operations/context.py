@@ -12,11 +12,13 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_REAL_HOME
+from hermes_profiles.hermes.files import PROFILES_FOLDER, TOOL_HOME_FOLDER
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import system_reason
+from hermes_profiles.profiles.listing import has_identity
 
 from .events import OnOutcome, OnProgress, ignore
 
@@ -40,6 +42,12 @@ class Session:
     problems: list[Problem] = field(default_factory=list)
     on_outcome: OnOutcome = ignore
     on_progress: OnProgress = ignore
+
+    def __post_init__(self) -> None:
+        """Use the home of the account where a shell of an agent's tools has a home of its own."""
+        home = self.environment.get("HOME", "")
+        if _is_tool_home(home, self.environment):
+            self.environment = {**self.environment, "HOME": _account_home(self.environment)}
 
     @cached_property
     def layout(self) -> Layout:
@@ -103,6 +111,27 @@ def layout_with_facts(layout: Layout, environment: Mapping[str, str]) -> Layout:
         return installed_facts(layout, environment)
 
     return layout._replace(installed=installed)
+
+
+def _is_tool_home(home: str, environment: Mapping[str, str]) -> bool:
+    """Return whether HOME is the `home` folder of a profile: Hermes gives it to the shells of tools.
+
+    Source: hermes_constants.py, `get_subprocess_home`, with `terminal.home_mode: profile` or in a container.
+    """
+    folder, name = os.path.split(os.path.normpath(home)) if home else ("", "")
+    if name != TOOL_HOME_FOLDER or environment.get(HERMES_REAL_HOME) == home:
+        return False
+    given = environment.get(HERMES_HOME, "").strip()
+    if given and os.path.normpath(given) == folder:
+        return True
+    return os.path.basename(os.path.dirname(folder)) == PROFILES_FOLDER and has_identity(Path(folder))
+
+
+def _account_home(environment: Mapping[str, str]) -> str:
+    real = environment.get(HERMES_REAL_HOME, "").strip()
+    if real and not _is_tool_home(real, {**environment, HERMES_REAL_HOME: ""}):
+        return real
+    return pwd.getpwuid(os.getuid()).pw_dir
 
 
 def user_home(environment: dict[str, str]) -> Path:
