@@ -38,13 +38,17 @@ from .model import (
 from .openclaw_config import NO_ENTRIES, read_config
 from .read import folder_names, mode_warnings, path_exists, read_json, shell_quoted
 
+_BELOW = "state"  # some installations keep their files in ~/.openclaw/state, beside openclaw.json
 CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
 SYNC, TOKENS = WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING
 _LOGIN = "hermes-profiles team add MEMBER --login"
 
 
 class OpenClawPaths(NamedTuple):
-    """Paths of an installation. `state`: its ~/.openclaw; `folder`: the plugin's folder below it."""
+    """Paths of an installation.
+
+    `state`: its ~/.openclaw, or the folder `state` in it; `folder`: the plugin's folder below it.
+    """
 
     state: Path
     folder: Path
@@ -53,6 +57,12 @@ class OpenClawPaths(NamedTuple):
     def listed(self) -> Path:
         """Return the path of accounts.json."""
         return self.folder / INDEX
+
+    @property
+    def config(self) -> Path:
+        """Return the path of openclaw.json: in the state folder, or above a folder called `state`."""
+        own = self.state / "openclaw.json"
+        return self.state.parent / own.name if self.state.name == _BELOW and not path_exists(own) else own
 
 
 def openclaw_paths(path: Path) -> OpenClawPaths:
@@ -66,6 +76,8 @@ def openclaw_paths(path: Path) -> OpenClawPaths:
         return OpenClawPaths(path, path / CHANNEL)
     if path_exists(path / INDEX) or path.name == CHANNEL:
         return OpenClawPaths(path.parent, path)
+    if path_exists(path / _BELOW / CHANNEL):
+        return OpenClawPaths(path / _BELOW, path / _BELOW / CHANNEL)
     what = "has no WeChat accounts of OpenClaw" if path_exists(path) else "does not exist"
     raise Failed(
         f"{path} {what}: neither {path / CHANNEL / INDEX} nor {path / INDEX} exists",
@@ -95,15 +107,28 @@ class _OpenClawReader:
 
     def reading(self) -> SourceAccounts:
         listed = self._listed()
-        self.config = read_config(self.places.state / "openclaw.json", self.notes)
+        self.config = read_config(self.places.config, self.notes)
         for place, account_id in listed:
             self._read(place, account_id)
+            self._tell_agents(place, account_id)
         self._report_unlisted()
         self.notes += mode_warnings(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
         return SourceAccounts(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
 
     def _note(self, code: str, message: str, target: str, hint: str | None = None) -> None:
         self.notes.append(Problem(code, message, target, hint))
+
+    def _tell_agents(self, place: str, account_id: str) -> None:
+        """Add a note where openclaw.json binds an account to an agent: a member answers for one account alone."""
+        agents = self.config.agents_of(account_id)
+        if agents:
+            self._note(
+                "bound-agent",
+                f"{place}: OpenClaw binds this account to the agent {', '.join(agents)}; its persona and memory are not"
+                " imported",
+                str(self.places.config),
+                "copy what the member needs from the agent's workspace into its SOUL.md",
+            )
 
     def _listed(self) -> list[tuple[str, str]]:
         """Return the (file and line, id) pairs of accounts.json without duplicates."""

@@ -26,14 +26,22 @@ class AccountEntry(NamedTuple):
 
 
 class OpenClawConfig(NamedTuple):
-    """Settings of accounts, by normalized id; `rest` applies to accounts without their own block."""
+    """Settings of accounts, by normalized id; `rest` applies to accounts without their own block.
+
+    `agents`: normalized id → agents that its messages are bound to, "" for every account of the channel.
+    """
 
     accounts: Mapping[str, AccountEntry]
     rest: AccountEntry = AccountEntry()
+    agents: Mapping[str, tuple[str, ...]] = {}
 
     def of(self, account_id: str) -> AccountEntry:
         """Return the settings of an account."""
         return self.accounts.get(normalized_id(account_id), self.rest)
+
+    def agents_of(self, account_id: str) -> tuple[str, ...]:
+        """Return the agents that an account is bound to, () where OpenClaw uses its default one."""
+        return self.agents.get(normalized_id(account_id), ()) or self.agents.get("", ())
 
 
 NO_ENTRIES = OpenClawConfig({})
@@ -78,7 +86,20 @@ def _config(text: str, path: str, notes: list[Problem]) -> OpenClawConfig:
         return AccountEntry("" if "${" in name else name, off)
 
     accounts = {normalized_id(name): entry(_mapping(block), name) for name, block in blocks.items()}
-    return OpenClawConfig(accounts, entry(section, _SECTION[1]))
+    return OpenClawConfig(accounts, entry(section, _SECTION[1]), _bindings(_mapping(data).get("bindings")))
+
+
+def _bindings(rows: object) -> dict[str, tuple[str, ...]]:
+    """Return account → agents of the bindings of the channel; `*` and a missing account mean all accounts."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in rows if isinstance(rows, list) else ():
+        match, agent = _below(row, "match"), text_at(_mapping(row), "agentId")
+        if match.get("channel") != _SECTION[1] or not agent:
+            continue
+        account = text_at(match, "accountId")
+        key = "" if account in ("", "*") else normalized_id(account)
+        found[key] = tuple(dict.fromkeys((*found.get(key, ()), agent)))
+    return found
 
 
 def _below(data: object, key: str) -> Mapping[str, object]:

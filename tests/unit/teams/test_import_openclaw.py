@@ -431,3 +431,24 @@ def test_included_configuration_files_are_reported(claw: OpenClaw) -> None:
 ])  # fmt: skip
 def test_normalized_id_matches_openclaws_file_names(account_id: str, name: str) -> None:
     assert normalized_id(account_id) == name
+
+
+def test_an_installation_below_its_folder_state_is_read_with_its_bindings(tmp_path: Path) -> None:
+    claw = OpenClaw(tmp_path / ".openclaw" / "state")
+    claw.add("ada")
+    claw.add("bea")
+    bindings = [
+        {"agentId": "family", "match": {"channel": "openclaw-weixin", "accountId": claw.listed[0]}},
+        {"agentId": "main", "match": {"channel": "telegram"}},
+    ]
+    (tmp_path / ".openclaw" / "openclaw.json").write_text(json.dumps({"bindings": bindings}))
+    found = read_openclaw(tmp_path / ".openclaw")
+    assert len(found.found) == 2
+    (note,) = [each for each in found.notes if each.code == "bound-agent"]
+    assert "accounts.json:2" in note.message and "the agent family" in note.message
+
+
+def test_a_binding_without_an_account_is_that_of_all(claw: OpenClaw) -> None:
+    claw.add("ada")
+    claw.put("openclaw.json", {"bindings": [{"agentId": "main", "match": {"channel": "openclaw-weixin"}}, 7, {}]})
+    assert [each.code for each in read_openclaw(claw.state).notes].count("bound-agent") == 1
