@@ -37,11 +37,7 @@ def check_readings(path: str, raw: bytes, text: str, codec: str, known: Collecti
     body = raw.removeprefix(codecs.BOM_UTF8).replace(b"\0", b"")
     other = RepairedText(body.decode("utf-8", "replace"), known)
     plain = body.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
-    is_repaired = (
-        b"\0" in raw
-        or raw.startswith(codecs.BOM_UTF8)
-        or other.text != (plain if plain.endswith("\n") else f"{plain}\n")
-    )
+    is_repaired = b"\0" in raw or raw.startswith(codecs.BOM_UTF8) or other.text != plain
     if is_repaired or list(_names(other)) != list(_names(RepairedText(text, known))):
         raise DocumentError(path, _first_bad_line(body), _TWO_READINGS, hint=SAVE_AS_UTF8)
 
