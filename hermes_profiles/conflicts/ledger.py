@@ -105,9 +105,7 @@ def resolve_at_start(
         try:
             values = managed_values(managed, catalog)
             own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
-            if HERMES_HOME in own.redirects:
-                _, message, target, hint = redirect_problem(profile, HERMES_HOME)
-                raise Refused(message, target=target, code="redirected", hint=hint)
+            _check_home(profile, own)
             met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
             states = live((profile, *met))
             _drop_ended(claims, met, states, now)
@@ -394,6 +392,13 @@ def _ignored(profile: str, mask: Mask) -> Problem:
         profile,
         f"mask it with `hermes-gateways restart {profile} --on-conflict mask`",
     )
+
+
+def _check_home(profile: str, own: ClaimedResources) -> None:
+    """Raise Refused where a profile's own files would make its gateway work in another home."""
+    if HERMES_HOME in own.redirects:
+        _, message, target, hint = redirect_problem(profile, HERMES_HOME)
+        raise Refused(message, target=target, code="redirected", hint=hint)
 
 
 def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: Sequence[Mask]) -> None:

@@ -28,7 +28,7 @@ class Repeated(NamedTuple):
     last: int
 
 
-class _Level(NamedTuple):
+class _OutlineLevel(NamedTuple):
     indent: int
     is_list: bool
     path: tuple[str, ...]
@@ -59,7 +59,7 @@ class _OutlineReader:
         self.repeated: list[Repeated] = []
         self._text_indent: int | None = None  # of the key whose value is a text block
         self._text_body: int | None = None  # of the first line of that text
-        self._levels: list[_Level] = []
+        self._levels: list[_OutlineLevel] = []
         self._opened: tuple[str, ...] | None = ()  # the path whose value can follow on deeper lines
 
     def is_text(self, indent: int, bare: str) -> bool:
@@ -103,7 +103,7 @@ class _OutlineReader:
         self._opened = path
         self._value(match[2] or "", indent)
 
-    def _enter(self, indent: int, *, is_list: bool) -> _Level:
+    def _enter(self, indent: int, *, is_list: bool) -> _OutlineLevel:
         """Return the level that a line belongs to."""
         levels = self._levels
         while levels and (
@@ -119,7 +119,7 @@ class _OutlineReader:
             raise _Declined
         if top is not None and top.indent == indent and not is_list:
             raise _Declined
-        level = _Level(indent, is_list, self._opened, {})
+        level = _OutlineLevel(indent, is_list, self._opened, {})
         levels.append(level)
         return level
 
