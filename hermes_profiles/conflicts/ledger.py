@@ -104,8 +104,7 @@ def resolve_at_start(
         claims = {name: ledger[name] for name in names if name in ledger and name != profile}
         try:
             values = managed_values(managed, catalog)
-            own = claimed_resources(layout.home(profile), catalog=catalog, managed=values)
-            _check_home(profile, own)
+            own = _own_resources(layout, profile, catalog, values)
             met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
             states = live((profile, *met))
             _drop_ended(claims, met, states, now)
@@ -394,11 +393,16 @@ def _ignored(profile: str, mask: Mask) -> Problem:
     )
 
 
-def _check_home(profile: str, own: ClaimedResources) -> None:
-    """Raise Refused where a profile's own files would make its gateway work in another home."""
+def _own_resources(layout: Layout, profile: str, catalog: Catalog, managed: Managed) -> ClaimedResources:
+    """Return what a starting profile claims.
+
+    Raises Refused where its own files would make its gateway work in another home.
+    """
+    own = claimed_resources(layout.home(profile), catalog=catalog, managed=managed)
     if HERMES_HOME in own.redirects:
         _, message, target, hint = redirect_problem(profile, HERMES_HOME)
         raise Refused(message, target=target, code="redirected", hint=hint)
+    return own
 
 
 def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: Sequence[Mask]) -> None:
