@@ -24,11 +24,10 @@ from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause, masks_from
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import Processes, processes_of
-from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, redirect_problem
+from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, starting_resources
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.regular_file import read_regular
 
@@ -104,7 +103,7 @@ def resolve_at_start(
         claims = {name: ledger[name] for name in names if name in ledger and name != profile}
         try:
             values = managed_values(managed, catalog)
-            own = _own_resources(layout, profile, catalog, values)
+            own = starting_resources(layout.home(profile), profile, catalog=catalog, managed=values)
             met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
             states = live((profile, *met))
             _drop_ended(claims, met, states, now)
@@ -391,18 +390,6 @@ def _ignored(profile: str, mask: Mask) -> Problem:
         profile,
         f"mask it with `hermes-gateways restart {profile} --on-conflict mask`",
     )
-
-
-def _own_resources(layout: Layout, profile: str, catalog: Catalog, managed: Managed) -> ClaimedResources:
-    """Return what a starting profile claims.
-
-    Raises Refused where its own files would make its gateway work in another home.
-    """
-    own = claimed_resources(layout.home(profile), catalog=catalog, managed=managed)
-    if HERMES_HOME in own.redirects:
-        _, message, target, hint = redirect_problem(profile, HERMES_HOME)
-        raise Refused(message, target=target, code="redirected", hint=hint)
-    return own
 
 
 def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: Sequence[Mask]) -> None:

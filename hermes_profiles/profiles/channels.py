@@ -12,7 +12,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
 from hermes_profiles.hermes.environment import HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
-from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.truthy import is_truthy
 
 from .home_files import ENVIRONMENT_FILES, HomeFiles, sections_in
@@ -80,6 +80,15 @@ def claimed_resources(
         held.accounts,
         redirects(home, environment, config),
     )
+
+
+def starting_resources(home: Path, name: str, *, catalog: Catalog, managed: Managed) -> ClaimedResources:
+    """Return what a starting profile claims; raises Refused where its files make its gateway work in another home."""
+    held = claimed_resources(home, catalog=catalog, managed=managed)
+    if HERMES_HOME in held.redirects:
+        problem = redirect_problem(name, HERMES_HOME)
+        raise Refused(problem.message, target=name, code="redirected", hint=problem.hint)
+    return held
 
 
 def redirects(home: Path, environment: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:
