@@ -291,35 +291,50 @@ def _index(
             places = public if is_public or is_address(part, hosts=False) else parts
             places.setdefault(name, []).append(part)
 
+    for name, value, key_class, is_prose in _removed_values(documents, env, trees, logins, mentioned, catalog, policy):
+        add(name, value, key_class, prose=is_prose)
+    return ValueIndex(parts, public=public, spared=_kept_values(env, trees, catalog, policy))
+
+
+def _removed_values(
+    documents: SourceDocuments,
+    env: Mapping[str, tuple[EnvRuling, ...]],
+    trees: Sequence[tuple[YamlDocument | JsonDocument | None, TreeJudgement]],
+    logins: Iterable[tuple[JsonDocument | None, TreeJudgement]],
+    mentioned: Iterable[Mention],
+    catalog: Catalog,
+    policy: ClonePolicy,
+    known: KnownValues | None,
+) -> Iterator[tuple[str, str, KeyClass | None, bool]]:
+    """Yield (name, value, class, whether it stands in prose) of everything that must be in no file of the clone."""
     for rulings in env.values():
         for item in rulings:
             if item.ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
                 for value in item.entry.values:
-                    add(item.entry.name, value, item.ruling.key_class)
+                    yield item.entry.name, value, item.ruling.key_class, False
     inherited = dict(_inherited_identities(documents.outer, catalog, policy))
     for name, value in inherited.items():
-        add(name, value, KeyClass.IDENTITY_CREDENTIAL)
+        yield name, value, KeyClass.IDENTITY_CREDENTIAL, False
     for name, value in _interpolation_sources(documents, env, trees, inherited, catalog):
-        add(name, value, KeyClass.IDENTITY_CREDENTIAL)
+        yield name, value, KeyClass.IDENTITY_CREDENTIAL, False
     for mention in mentioned:
-        add(mention.fact.name, mention.value, mention.fact.key_class, prose=True)
+        yield mention.fact.name, mention.value, mention.fact.key_class, True
     for _, judgement in trees:
         for name, pairs in judgement.values.items():
             for value, key_class in pairs:
-                add(name, value, key_class)
+                yield name, value, key_class, False
     for login, judgement in logins:
         for path, value in secrets_of_logins(login.entries if login is not None else (), judgement.removals):
-            add(path, value, KeyClass.IDENTITY_CREDENTIAL)
+            yield path, value, KeyClass.IDENTITY_CREDENTIAL, False
     if policy.channels is not Channels.CLONE:
         for path, secrets in documents.state_values.items():
             for value in secrets:
-                add(path, value, KeyClass.IDENTITY_CREDENTIAL)
+                yield path, value, KeyClass.IDENTITY_CREDENTIAL, False
     if known is not None:
         for text in documents.texts():
             if may_have_form(text.encode("utf-8", "replace")):
                 for kind, found in values_by_form(text, known).items():
                     parts.setdefault(kind, []).extend(found)
-    return ValueIndex(parts, public=public, spared=_kept_values(env, trees, catalog, policy))
 
 
 def _is_public(name: str, key_class: KeyClass | None, catalog: Catalog) -> bool:
