@@ -293,6 +293,11 @@ def _index(
 
     for name, value, key_class, is_prose in _removed_values(documents, env, trees, logins, mentioned, catalog, policy):
         add(name, value, key_class, prose=is_prose)
+    if known is not None:
+        for text in documents.texts():
+            if may_have_form(text.encode("utf-8", "replace")):
+                for kind, found in values_by_form(text, known).items():
+                    parts.setdefault(kind, []).extend(found)
     return ValueIndex(parts, public=public, spared=_kept_values(env, trees, catalog, policy))
 
 
@@ -304,7 +309,6 @@ def _removed_values(
     mentioned: Iterable[Mention],
     catalog: Catalog,
     policy: ClonePolicy,
-    known: KnownValues | None,
 ) -> Iterator[tuple[str, str, KeyClass | None, bool]]:
     """Yield (name, value, class, whether it stands in prose) of everything that must be in no file of the clone."""
     for rulings in env.values():
@@ -330,11 +334,6 @@ def _removed_values(
         for path, secrets in documents.state_values.items():
             for value in secrets:
                 yield path, value, KeyClass.IDENTITY_CREDENTIAL, False
-    if known is not None:
-        for text in documents.texts():
-            if may_have_form(text.encode("utf-8", "replace")):
-                for kind, found in values_by_form(text, known).items():
-                    parts.setdefault(kind, []).extend(found)
 
 
 def _is_public(name: str, key_class: KeyClass | None, catalog: Catalog) -> bool:
