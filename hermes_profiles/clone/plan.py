@@ -18,9 +18,10 @@ from hermes_profiles.changes.plan import (
     WriteFile,
 )
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.classifier import Classification, OuterSettings, classify, variables_to_mask
+from hermes_profiles.credentials.classifier import Classification, classify, variables_to_mask
 from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
 from hermes_profiles.credentials.forms import places_in
+from hermes_profiles.credentials.outer_settings import OuterSettings
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement

@@ -34,6 +34,7 @@ from hermes_profiles.model.truthy import is_truthy
 from .forms import KnownValues, may_have_form, values_by_form
 from .known_values import known_values
 from .mentions import Mention, mentions_in_code, mentions_in_comment
+from .outer_settings import OuterSettings
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .secret_detection import looks_secret
@@ -54,19 +55,6 @@ _DEFAULTS = re.compile(r"\$\{[^{}:]*:-([^{}]*)\}")
 _PIECES = re.compile(r"[,;\s]+")
 _LONGEST_SHARED = 24
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
-
-
-class OuterSettings(NamedTuple):
-    """The settings that reach a gateway from outside of its profile.
-
-    `environment`: variables of the process and of the managed `.env`, not interpolated; `config`: its config.yaml.
-    """
-
-    environment: Mapping[str, str] = MappingProxyType({})
-    config: YamlDocument | None = None
-
-    def __repr__(self) -> str:
-        return "OuterSettings(***)"
 
 
 class SourceDocuments(NamedTuple):
@@ -310,7 +298,7 @@ def _removed_values(
     catalog: Catalog,
     policy: ClonePolicy,
 ) -> Iterator[tuple[str, str, KeyClass | None, bool]]:
-    """Yield (name, value, class, whether it stands in prose) of everything that must be in no file of the clone."""
+    """Yield (name, value, class, whether it is in prose) of everything that must be in no file of the clone."""
     for rulings in env.values():
         for item in rulings:
             if item.ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
