@@ -29,6 +29,7 @@ from hermes_profiles.credentials.rules.environment import (
 )
 from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, secrets_of_logins
 from hermes_profiles.hermes.environment import REDIRECTS
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 
 from .forms import KnownValues, may_have_form, values_by_form
@@ -50,9 +51,9 @@ if TYPE_CHECKING:
 _NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
 _OUTBOUND = "mcp_servers"
-_SECRET_NAME = re.compile(r"token|secret|passw|key|credential", re.IGNORECASE)
-_DEFAULTS = re.compile(r"\$\{[^{}:]*:-([^{}]*)\}")
-_PIECES = re.compile(r"[,;\s]+")
+_SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential", re.IGNORECASE)
+_DEFAULTS = lazy_pattern(r"\$\{[^{}:]*:-([^{}]*)\}")
+_PIECES = lazy_pattern(r"[,;\s]+")
 _LONGEST_SHARED = 24
 _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTION, None)
 

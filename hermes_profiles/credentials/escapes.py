@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+from hermes_profiles.model.patterns import lazy_pattern
+
+_PERCENT = lazy_pattern(r"%[0-9A-Fa-f]{2}")
 # With any number of backslashes: JSON in JSON doubles them.
-_BACKSLASH = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
+_BACKSLASH = lazy_pattern(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_ENTITY = re.compile(r"&#?[A-Za-z0-9]{2,8};")
-_QUOTES = re.compile(r"[\\'\"]")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}")
+_ENTITY = lazy_pattern(r"&#?[A-Za-z0-9]{2,8};")
+_QUOTES = lazy_pattern(r"[\\'\"]")
+_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{12,}")
 _TO_STANDARD = str.maketrans("-_", "+/")
 # `%2525` is a percent sign that was encoded twice.
 _LEVELS = 3

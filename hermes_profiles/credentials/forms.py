@@ -7,20 +7,22 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 from .shapes import Sighting, may_hold_identity, sightings
 from .spellings import as_text, decoded
 
 # Escapes and joints that take a run of letters apart.
 _ESCAPED = (
-    (b"\\x", re.compile(rb"\\x[2-7][0-9A-Fa-f]")),
-    (b"\\u", re.compile(rb"\\u\{?00[2-7][0-9A-Fa-f]")),
-    (b"\\U", re.compile(rb"\\U000000[2-7][0-9A-Fa-f]")),
-    (b"\\", re.compile(rb"\\[01][0-7]{2}(?:\\[01][0-7]{2}){5}")),
-    (b"&#", re.compile(rb"&#(?:[0-9]{2,3}|[xX][2-7][0-9A-Fa-f]);")),
-    (b"%25", re.compile(rb"%25[2-7][0-9A-Fa-f]")),
-    (b"%", re.compile(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbFf]")),
-    (b"=", re.compile(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}")),
-    (b"+", re.compile(rb"\+[ \t]*[\"']")),
+    (b"\\x", lazy_pattern(rb"\\x[2-7][0-9A-Fa-f]")),
+    (b"\\u", lazy_pattern(rb"\\u\{?00[2-7][0-9A-Fa-f]")),
+    (b"\\U", lazy_pattern(rb"\\U000000[2-7][0-9A-Fa-f]")),
+    (b"\\", lazy_pattern(rb"\\[01][0-7]{2}(?:\\[01][0-7]{2}){5}")),
+    (b"&#", lazy_pattern(rb"&#(?:[0-9]{2,3}|[xX][2-7][0-9A-Fa-f]);")),
+    (b"%25", lazy_pattern(rb"%25[2-7][0-9A-Fa-f]")),
+    (b"%", lazy_pattern(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbFf]")),
+    (b"=", lazy_pattern(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}")),
+    (b"+", lazy_pattern(rb"\+[ \t]*[\"']")),
 )
 _NO_WIDTH = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xc2\xad")
 

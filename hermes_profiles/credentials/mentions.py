@@ -12,36 +12,37 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .identities import is_example
 
-_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
+_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
 # Names in other spellings, `telegram_bot_token` and `telegramBotToken`: only those that end like one of a secret.
-_ANY_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]*(?i:token|secret|password|key)(?![A-Za-z0-9_])")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_NO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]+")
+_ANY_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]*(?i:token|secret|password|key)(?![A-Za-z0-9_])")
+_HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_NO_WIDTH = lazy_pattern("[\u00ad\u200b-\u200f\u2060\ufeff]+")
 _BLANK = "[ \\t\u00a0\u3000]"
 _VALUE = r"(?:\\?\"([^\"\n\\]+)\\?\"|\\?'([^'\n\\]+)\\?'|`([^`\n]+)`|([^\s\"'`,;<>&|]+))"
 # The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
-_ASSIGNED = re.compile(rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*{_VALUE}")
+_ASSIGNED = lazy_pattern(rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*{_VALUE}")
 # `set -x NAME value` of fish, `setx`, `setenv`, `ENV NAME value` of a Dockerfile, `launchctl setenv`.
-_SET_BEFORE = re.compile(r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export)[ \t]+$")
-_SET = re.compile(rf"[ \t]+{_VALUE}")
+_SET_BEFORE = lazy_pattern(r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export)[ \t]+$")
+_SET = lazy_pattern(rf"[ \t]+{_VALUE}")
 # `os.environ.setdefault("NAME", "value")`, `[Environment]::SetEnvironmentVariable('NAME', 'value')`.
-_ARGUMENT = re.compile(r"[\"'][ \t]*,[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)')")
+_ARGUMENT = lazy_pattern(r"[\"'][ \t]*,[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)')")
 # `<key>NAME</key> <string>value</string>` of launchd; `name: NAME` and `value: value` of Kubernetes and XML.
-_NEXT_VALUE = re.compile(
+_NEXT_VALUE = lazy_pattern(
     r"</key>\s*<string>([^<\n]+)</string>"
     r"|[\"']?[ \t]*,?\s*[\"']?value[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
 )
-_TOKEN = re.compile(r"[^\s\"'`,;<>()\[\]{}=]+")
+_TOKEN = lazy_pattern(r"[^\s\"'`,;<>()\[\]{}=]+")
 _CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _SHORTEST_GENERATED = 16
 _SHORTEST_IN_CODE = 12
 _SHORTEST = 8
 _SMALL_ENDINGS = (b"token", b"secret", b"password", b"_key", b"private-key")
 # A call, an attribute or a name in code: no value.
-_EXPRESSION = re.compile(r"[A-Za-z_][A-Za-z_]*\d?(?:[.(\[].*)?")
+_EXPRESSION = lazy_pattern(r"[A-Za-z_][A-Za-z_]*\d?(?:[.(\[].*)?")
 # Beginnings of texts in the place of a value: variables of a shell, templates, code.
 _NO_VALUE = ("$", "%", "<", "{", "(", "@", "\\", "your", "os.", "process.", "env.", "op://", "config", "self.")
 

@@ -5,12 +5,13 @@ Source: Hermes 0.22.2, hermes_cli/config.py, `_expand_env_vars`; `.env` knows th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 # `${NAME:-default}` is of python-dotenv; `${file:…}` names no variable.
-_REFERENCE = re.compile(r"\$\{\s*(?:env:\s*)?([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9_])(?!:[^-])")
-_EXPANDED = re.compile(r"\$\{\s*(?:env:\s*)?([A-Za-z_][A-Za-z0-9_]*)\s*\}")
+_REFERENCE = lazy_pattern(r"\$\{\s*(?:env:\s*)?([A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9_])(?!:[^-])")
+_EXPANDED = lazy_pattern(r"\$\{\s*(?:env:\s*)?([A-Za-z_][A-Za-z0-9_]*)\s*\}")
 
 
 def references_in(text: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, is_sample
+from hermes_profiles.model.patterns import lazy_pattern
 
 IDENTITY_CLASSES = frozenset(
     {
@@ -22,10 +23,10 @@ IDENTITY_CLASSES = frozenset(
         KeyClass.PORT_BIND,
     }
 )
-_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_INDEX = re.compile(r"\[\d+\]")
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WORDS_BETWEEN = re.compile(r"[^a-z0-9]+")
+_ENVIRONMENT_NAME = lazy_pattern(r"[A-Z][A-Z0-9_]*")
+_INDEX = lazy_pattern(r"\[\d+\]")
+_HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
+_WORDS_BETWEEN = lazy_pattern(r"[^a-z0-9]+")
 _ENDINGS = ("token", "secret", "password", "passwd", "passphrase", "apikey")
 _LAST_WORDS = frozenset({"pass", "pwd", "pat", "credential", "credentials", "authorization", "cookie"})
 # `record_key: ctrl+b` is a key of the keyboard.
@@ -52,7 +53,7 @@ _KINDS_OF_KEYS = frozenset(
 )
 _PLURALS = frozenset({"tokens", "passwords", "apikeys"})
 # References to secrets.
-_REFERENCE = re.compile(r"\$\{(?:env:)?[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
+_REFERENCE = lazy_pattern(r"\$\{(?:env:)?[A-Za-z_][A-Za-z0-9_]*\}|op://\S+|(?:file|env):\S+")
 
 
 HIDDEN = "<secret>"
@@ -92,7 +93,7 @@ SHAPES = (
     *(Shape(row.marks, f"(?a:{row.pattern})", HIDDEN, row.anchor) for row in IDENTITY_SHAPES if row.hidden),
 )
 
-_LOWER_WORDS = re.compile(r"[a-z]+(?:-[a-z]+)*")
+_LOWER_WORDS = lazy_pattern(r"[a-z]+(?:-[a-z]+)*")
 
 
 class Role(NamedTuple):

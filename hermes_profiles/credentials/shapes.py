@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 
 class IdentityShape(NamedTuple):
     """The published form of one kind of credential.
@@ -294,22 +296,22 @@ _PUBLISHED = (
     "T00000000/B00000000/",
     "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs",
 )
-_SAMPLE = re.compile(
+_SAMPLE = lazy_pattern(
     r"([A-Za-z0-9*])\1{7}|your[_-]|(?i:example|placeholder|replace|change-?me|redacted|dummy)|1234567890abcdef|\*\*\*"
     r"|:ABCDEFGH|:ABC-DEF|xox[a-z]-(?:your|token|1234-|\.)|<|\$\{"
 )
 
-_HOST = re.compile(r"//[^/\s]+/")
+_HOST = lazy_pattern(r"//[^/\s]+/")
 
 _WORD_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/"
 _WORDS = bytes(ord("a") if byte in _WORD_BYTES else ord(" ") for byte in range(256))
 _QUOTES = b"\\'\"\x00"
 _RUN = b"a" * 18
-_DIGIT = re.compile(rb"[0-9]")
+_DIGIT = lazy_pattern(rb"[0-9]")
 # What has no run of that length, or no digit in it.
 _BEGINNINGS = (b"EAA", b"eyJ", b"xox", b"xapp-")
 _ODD_MARKS = (b"@im.bot", b"Q~", b"PRIVATE KEY")
-_RECOVERY_KEY = re.compile(rb"Es[T-Z]\w[ \t]\w{4}[ \t]\w{4}[ \t]")
+_RECOVERY_KEY = lazy_pattern(rb"Es[T-Z]\w[ \t]\w{4}[ \t]\w{4}[ \t]")
 # Longer credentials are cut off behind that many characters.
 LONGEST = 2048
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.model.patterns import lazy_pattern
 
 # Sections of config.yaml about models, providers and tools.
 _SECTION_NAMES = """
@@ -20,12 +21,12 @@ proxy telemetry monitoring updates computer_use bot_desktop dashboard
 """
 _SECTIONS = frozenset(_SECTION_NAMES.split())
 # Ends of names that hold an address, a model, or the key of a provider.
-_SHARED_NAME = re.compile(
+_SHARED_NAME = lazy_pattern(
     r"(?:^|[_.-])(?:urls?|uri|hosts?|hostname|endpoints?|base|server|address|domain|proxy|model|provider|region|project"
     r"|account|tenant_id|client_id|api_key)$",
     re.IGNORECASE,
 )
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def is_shared_variable(name: str, catalog: Catalog) -> bool:

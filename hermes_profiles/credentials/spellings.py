@@ -14,29 +14,31 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote_to_bytes
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
 _ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
 _BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|\r?\n[ \t]*|[!-/:-@\[-`{-~])"
 _NO_WIDTH = "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+"
-_ESCAPES = re.compile(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_NO_WIDTH}")
+_ESCAPES = lazy_pattern(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_NO_WIDTH}")
 # `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`.
-_QUOTED = re.compile(
+_QUOTED = lazy_pattern(
     r"[\"'`][ \t]*(?:[+.&][ \t]*|\\?\r?\n[ \t]*(?:[+.&][ \t]*)?|[+.&][ \t]*\\?\r?\n[ \t]*)?[$]?[\"'`]"
     r"|(?<=[\w:.-])[\"'`](?=[\w:.-])"
 )
-_PRINTABLE = re.compile(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*\r?\n")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
-_BREAK = re.compile(r"[\s>]+")
+_PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*\r?\n")
+_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
+_BREAK = lazy_pattern(r"[\s>]+")
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
 _LEFT_OUT = b"\\'\"` \t\r\n+=.&>$"
 _SHORTEST_BARE = 8
 _MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad")
 _LINE_MARKS = (
-    (b"\\", re.compile(rb"\\[xuU0-7]")),
-    (b"&", re.compile(rb"&#?[0-9A-Za-z]{2,8};")),
-    (b"%", re.compile(rb"%[0-9A-Fa-f]{2}")),
-    (b"=", re.compile(rb"=(?:3[aAdD]|2[dDeE]|5[fF]|[0-9A-Fa-f]{2}=)")),
+    (b"\\", lazy_pattern(rb"\\[xuU0-7]")),
+    (b"&", lazy_pattern(rb"&#?[0-9A-Za-z]{2,8};")),
+    (b"%", lazy_pattern(rb"%[0-9A-Fa-f]{2}")),
+    (b"=", lazy_pattern(rb"=(?:3[aAdD]|2[dDeE]|5[fF]|[0-9A-Fa-f]{2}=)")),
 )
 _MAY_NO_WIDTH = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xef\xbb\xbf", b"\xc2\xad")
 

@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 from .spellings import SpelledValues
 
 # Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
@@ -23,22 +25,22 @@ SHORTEST = 8
 # A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
 # Atomic: a text of many words that does not match would otherwise be split in every possible way, for hours.
 _WORD = r"(?>(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}|[A-Z]+)"
-_PLAIN_WORDS = re.compile(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
+_PLAIN_WORDS = lazy_pattern(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
-_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
 # A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
-_BASE64_BREAK = re.compile(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t>]*(?=[A-Za-z0-9+/_=-])")
-_PLACEHOLDER = re.compile(r"<removed: [^<>]*>")
-_COMMENT = re.compile(r"\s#")
-_SECRET_FIELD = re.compile(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
+_BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t>]*(?=[A-Za-z0-9+/_=-])")
+_PLACEHOLDER = lazy_pattern(r"<removed: [^<>]*>")
+_COMMENT = lazy_pattern(r"\s#")
+_SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
 _SHORTEST_FIELD = 12
 # The characters beside a public value that make it a part of a longer one: of an address, and of an id. A full stop or
 # a colon behind an address can end a sentence.
 _IN_ADDRESS = (r"(?<![A-Za-z0-9_.~/@%+-])", r"(?![.:]?[A-Za-z0-9_~/?#@%&+-])")
 _IN_ID = (r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])")
 _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})?"
-_ADDRESS = re.compile(rf"(?:[a-z][a-z0-9+.-]*://)?{_HOST}/?", re.IGNORECASE)
-_URL = re.compile(rf"[a-z][a-z0-9+.-]*://{_HOST}((?:/[^?#\s]*)?)", re.IGNORECASE)
+_ADDRESS = lazy_pattern(rf"(?:[a-z][a-z0-9+.-]*://)?{_HOST}/?", re.IGNORECASE)
+_URL = lazy_pattern(rf"[a-z][a-z0-9+.-]*://{_HOST}((?:/[^?#\s]*)?)", re.IGNORECASE)
 _LONGEST_WORD_OF_A_PATH = 24
 
 

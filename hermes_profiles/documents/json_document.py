@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .entries import TreeEntry, read_entries
 from .insertions import Insertion, Pairs, resolve_insertions
@@ -18,8 +19,8 @@ __all__ = ["JsonDocument", "JsonEntry"]
 
 JsonEntry = TreeEntry
 MAX_DEPTH = 200
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_TOKEN = lazy_pattern(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+_NUMBER = lazy_pattern(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _WORDS = {"true": "bool", "false": "bool", "null": "null"}
 
 

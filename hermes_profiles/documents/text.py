@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE_END = lazy_pattern(r"\r\n|\n|\r")
 # Two characters in a row, each with three NULs around it: UTF-32 without a mark.
-_UTF32 = re.compile(rb"[^\0]\0\0\0[^\0]\0\0\0|\0\0\0[^\0]\0\0\0[^\0]", re.DOTALL)
+_UTF32 = lazy_pattern(rb"[^\0]\0\0\0[^\0]\0\0\0|\0\0\0[^\0]\0\0\0[^\0]", re.DOTALL)
 _MARKS = (("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE), ("utf-16-be", codecs.BOM_UTF16_BE))
 SAVE_AS_UTF8 = "save the file as UTF-8 in a text editor, then run the command again"
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 from .text import TextDocument, TextEdit
 from .tree import Item, Node, walk
 
-_COLON = re.compile(r"\s*:")
-_TO_LINE_END = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
-_COMMENT_LINE = re.compile(r"([ \t]*)(#|\r|\n|\Z)")
-_REST_BLANK = re.compile(r",?[ \t]*(?:[ \t]#[^\r\n]*)?(?:\r\n|\n|\r|\Z)")
-_BLANK_LINES = re.compile(r"(?:[ \t]*(?:\r\n|\n|\r))*")
-_SPACE = re.compile(r"\s*")
-_STRIP_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+_COLON = lazy_pattern(r"\s*:")
+_TO_LINE_END = lazy_pattern(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_COMMENT_LINE = lazy_pattern(r"([ \t]*)(#|\r|\n|\Z)")
+_REST_BLANK = lazy_pattern(r",?[ \t]*(?:[ \t]#[^\r\n]*)?(?:\r\n|\n|\r|\Z)")
+_BLANK_LINES = lazy_pattern(r"(?:[ \t]*(?:\r\n|\n|\r))*")
+_SPACE = lazy_pattern(r"\s*")
+_STRIP_COMMENT = lazy_pattern(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 
 
 class SpanDeleter:

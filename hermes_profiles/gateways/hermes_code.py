@@ -11,15 +11,16 @@ from typing import NamedTuple
 from hermes_profiles.hermes.behaviours import BEHAVIOURS, Behaviour, Marker
 from hermes_profiles.hermes.files import INSTALL_STAMP_FILE
 from hermes_profiles.hermes.version import HermesFacts, facts_of
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 
 PACKAGE = "hermes_cli"
 _LARGEST = 512 * 1024
 # `hermes_agent-0.19.0.dist-info`; a repackaging has a longer name.
-_DISTRIBUTION = re.compile(r"hermes_agent[a-z_]*-([0-9][0-9A-Za-z.+]*)\.dist-info")
-_PROJECT_VERSION = re.compile(rb"""^version\s*=\s*["']([0-9][^"']*)["']""", re.MULTILINE)
-_MODULE_VERSION = re.compile(rb"""^__version__\s*=\s*["']([0-9][^"']*)["']""", re.MULTILINE)
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_DISTRIBUTION = lazy_pattern(r"hermes_agent[a-z_]*-([0-9][0-9A-Za-z.+]*)\.dist-info")
+_PROJECT_VERSION = lazy_pattern(rb"""^version\s*=\s*["']([0-9][^"']*)["']""", re.MULTILINE)
+_MODULE_VERSION = lazy_pattern(rb"""^__version__\s*=\s*["']([0-9][^"']*)["']""", re.MULTILINE)
+_COMMIT = lazy_pattern(r"[0-9a-f]{40}")
 
 
 class HermesCode(NamedTuple):

@@ -8,7 +8,6 @@ named in the same order.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from hermes_profiles.hermes.files import CHECKOUT_FOLDER, LAUNCHER_FILE, TOOLS_F
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.spec import Program
 
@@ -31,8 +31,8 @@ _USER_FOLDERS = (".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin")
 _LARGEST_SCRIPT = 64 * 1024
 _LONGEST_CHAIN = 4  # scripts that run scripts
 # `#!/x/python`, pip's `'''exec' "/a b/python3"` for long paths, and shell scripts that exec one.
-_INTERPRETER = re.compile(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
-_LAUNCHER = re.compile(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?=\s|$)""")
+_INTERPRETER = lazy_pattern(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
+_LAUNCHER = lazy_pattern(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?=\s|$)""")
 
 
 class HermesInstall(NamedTuple):

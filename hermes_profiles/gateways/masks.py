@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 # The only text that versions without a `cause` wrote.
-_OLD_REASON = re.compile(r".* disabled: (?:port (?P<port>\d+)|(?P<cause>\w+)) already in use by .*", re.DOTALL)
+_OLD_REASON = lazy_pattern(r".* disabled: (?:port (?P<port>\d+)|(?P<cause>\w+)) already in use by .*", re.DOTALL)
 
 
 class MaskCause(StrEnum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple, Protocol
 from hermes_profiles.hermes.cli import ENTRIES, ENTRY_PATHS, GATEWAY_ENTRIES, GATEWAY_ENTRY_PATHS
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .inline_code import home_in_code, unwrapped
 
@@ -19,8 +19,8 @@ _DEAD = "ZX"
 STOPPED = "Tt"
 # The variables of a gateway that determine its home.
 _WANTED = (HERMES_HOME, "HOME", HERMES_MANAGED_DIR)
-_INTERPRETER = re.compile(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
-_LOCK = re.compile(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
+_INTERPRETER = lazy_pattern(r"(?i:python|pypy)[0-9.]*|(?:ba|da|z|k)?sh")
+_LOCK = lazy_pattern(r"\d+: +FLOCK +\S+ +\S+ +(\d+) +([0-9a-f]+):([0-9a-f]+):(\d+) .*")
 
 
 class Process(NamedTuple):

@@ -5,15 +5,14 @@ Source of the rules: Hermes 0.19.0 `hermes_cli/profiles.py` (normalisation, patt
 
 from __future__ import annotations
 
-import re
-
 from hermes_profiles.hermes.cli import SUBCOMMANDS
 from hermes_profiles.hermes.profile_names import PATTERN, RESERVED
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .errors import UsageProblem
 
 DEFAULT = "default"
-_PATTERN = re.compile(PATTERN)
+_PATTERN = lazy_pattern(PATTERN)
 RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
 
 

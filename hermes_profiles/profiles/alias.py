@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -13,12 +12,13 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
 from hermes_profiles.model.errors import NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 
 from .listing import alias_target
 
 ALIAS_MODE = 0o755
-_ALIAS = re.compile(rb"""#!/bin/sh\nexec ([^\n]+) -p ([a-z0-9][a-z0-9_-]{0,63}) "\$@"\n?""")
+_ALIAS = lazy_pattern(rb"""#!/bin/sh\nexec ([^\n]+) -p ([a-z0-9][a-z0-9_-]{0,63}) "\$@"\n?""")
 
 
 def alias_script(profile: str, hermes: str | None) -> bytes:

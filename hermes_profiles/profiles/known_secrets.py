@@ -33,6 +33,7 @@ from hermes_profiles.hermes.files import (
     WEIXIN_ACCOUNTS_FOLDER,
 )
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .listing import profile_names
 from .regular_file import read_regular
@@ -60,17 +61,17 @@ _FOLDERS = {folder.partition("/")[0]: folder for folder in (WEIXIN_ACCOUNTS_FOLD
 # Patterns that few homes need are text: they are compiled when they are used.
 _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 # `NAME=value`, also in a comment: a value that was switched off is still a secret.
-_ASSIGNMENTS = re.compile(rf"^[ \t#]*(?:export[ \t]+|set[ \t]+)?({_NAME})[ \t]*=[ \t]*(\S.*)", re.MULTILINE)
+_ASSIGNMENTS = lazy_pattern(rf"^[ \t#]*(?:export[ \t]+|set[ \t]+)?({_NAME})[ \t]*=[ \t]*(\S.*)", re.MULTILINE)
 _LINES = rf"(?m)^[ \t#]*(?:export[ \t]+)?({_NAME})[ \t]*=[ \t]*([\"'])((?:(?!\2)[^\\\n]|\\.)*\n[^\"']*)"
 _MARKS = frozenset("'\"#$\\ \t\r")
-_YAML_LINE = re.compile(rf"([\s#]*(?:- +)*)(?:[\"']?({_NAME})[\"']?\s*:(?:\s+|$))?(.*)")
+_YAML_LINE = lazy_pattern(rf"([\s#]*(?:- +)*)(?:[\"']?({_NAME})[\"']?\s*:(?:\s+|$))?(.*)")
 _FLOW_PAIR = rf"[\"']?({_NAME})[\"']?\s*[:=]\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,\[\]{{}}]+)"
-_FLOW = re.compile(r"[{\[]")
+_FLOW = lazy_pattern(r"[{\[]")
 _COMMENT = r"\s#"
 _PROPERTIES = r"^(?:[&*!|>][^\s]*\s+)*[&*!|>]*"
 _USER = r"://([^/\s:@]*):([^/\s@]+)@"
 _REFERENCE = r"\$\{[^}]*\}|\$[A-Za-z_]\w*|(?:op|file|env|vault|bws|keyring|pass):\S+"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_VARIABLE = lazy_pattern(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _URL = r"[a-z][a-z0-9+.-]*://[^\s@]*"
 _PATH = (
     r"(?:~|\.{1,2}|[A-Za-z]:|/(?:home|root|etc|var|opt|usr|mnt|run|tmp|srv|data|media|Users|private|nix|dev))[/\\].*"
@@ -79,9 +80,9 @@ _WORD = r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}"
 _BETWEEN_WORDS = r"[ '._/-]"
 # So many words are a pass phrase; fewer are words of any text (`lm-studio`, `not-needed`).
 _PHRASE_WORDS, _PHRASE_SIZE = 4, 20
-_RUN = re.compile(r"[A-Za-z0-9]{7,}")
-_RANDOM = re.compile(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
-_PART = re.compile(r"[A-Za-z0-9]+")
+_RUN = lazy_pattern(r"[A-Za-z0-9]{7,}")
+_RANDOM = lazy_pattern(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
+_PART = lazy_pattern(r"[A-Za-z0-9]+")
 _GRAM = 7
 
 

@@ -7,7 +7,6 @@ A folder is no profile for a later Hermes when it has a deletion marker (from 0.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Collection, Iterator
 from enum import StrEnum
@@ -18,12 +17,13 @@ from hermes_profiles.hermes.files import DELETED_FOLDER, IDENTITY_FILES
 from hermes_profiles.model.errors import Failed, NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .regular_file import read_regular
 
 # A wrapper script has a few dozen bytes; the same folder can hold ffmpeg (hermes-agent issue 45752).
 _LARGEST_ALIAS = 4096
-_ALIAS_TARGET = re.compile(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
+_ALIAS_TARGET = lazy_pattern(rb"hermes['\"]? +-p +([a-z0-9][a-z0-9_-]{0,63})\b")
 
 
 class FolderFault(StrEnum):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .regular_file import read_regular
 
 # Broad on purpose: a number that only looks like a port is avoided as well.
-_DECLARED = re.compile(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")
+_DECLARED = lazy_pattern(rb"(?i)port[\w]*['\"]?\s*[:=]\s*['\"]?(\d{2,5})\b")
 _FIRST = 8643
 _LARGEST = 16 * 1024 * 1024
 

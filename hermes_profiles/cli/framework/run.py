@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NoReturn
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, Result
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is_debugging
 
 from . import output
@@ -16,7 +16,7 @@ from .progress import ProgressReporter
 from .secret_filter import SecretFilter
 
 # A command of this program in a text.
-_COMMAND = re.compile(r"`hermes-(?:profiles|gateways) [^`]*`")
+_COMMAND = lazy_pattern(r"`hermes-(?:profiles|gateways) [^`]*`")
 
 
 @dataclass

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.credentials.references import references_in
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 
 from .environment import API_SERVER, ChannelReference, SourceFacts, judge_name
@@ -22,8 +23,8 @@ from .secret_sources import channels_to_mask, is_source_setting, judge_sources, 
 if TYPE_CHECKING:
     from hermes_profiles.documents.entries import TreeEntry
 
-_ENVIRONMENT_NAME = re.compile(r"[A-Z][A-Z0-9_]*")
-_SECRET_NAME = re.compile(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
+_ENVIRONMENT_NAME = lazy_pattern(r"[A-Z][A-Z0-9_]*")
+_SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
 # Asks for a gateway of the profile's own beside the one for all (Hermes 0.21.4, hermes_cli/profiles.py).
 _STANDALONE = ("gateway", "standalone")
 _NOT_STANDALONE = "asks for a gateway of the source alone; the gateway for all profiles serves the clone"

@@ -20,6 +20,7 @@ from hermes_profiles.hermes.files import (
     SOUL_FILE,
     USER_FILE,
 )
+from hermes_profiles.model.patterns import lazy_pattern
 
 ENV_FILES = (ENV_FILE, OP_ENV_FILE)
 DOCUMENTS = (*ENV_FILES, CONFIG_FILE, LEGACY_CONFIG_FILE, AUTH_FILE)
@@ -28,7 +29,7 @@ AGENT_FILES = (SOUL_FILE, MEMORY_FILE, USER_FILE)
 AGENT_FOLDERS = ("skills", "plugins", "skins", "hooks", "scripts")
 NESTED_HOME = "another Hermes home, with identities of its own"
 # `.hermes`, `.hermes.bak`, `.hermes-old`: homes that a process without HERMES_HOME or a person made inside a home.
-_HOME_NAME = re.compile(r"\.hermes(?:[._~-].*)?")
+_HOME_NAME = lazy_pattern(r"\.hermes(?:[._~-].*)?")
 # A home by its content: one document, and two more entries that only a home has together.
 _HOME_SIGNS = (
     AUTH_FILE,
@@ -47,7 +48,7 @@ _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 _INFRASTRUCTURE = ("belongs to the root, not to a profile", "part of the installation")
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
 # `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and the swap file of a killed editor: `.config.yaml.swp`.
-_DOCUMENT_COPY = re.compile(
+_DOCUMENT_COPY = lazy_pattern(
     r"[.#]?(?:\.env|\.op\.env|config\.yaml|gateway\.json|auth\.json|honcho\.json)[._~#-].*", re.DOTALL
 )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-_TAG = re.compile(rb"<[^<>]*>")
+from hermes_profiles.model.patterns import lazy_pattern
+
+_TAG = lazy_pattern(rb"<[^<>]*>")
 _LONGEST_TAG = 64 * 1024
-_PDF_STRING = re.compile(rb"\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]+)>", re.DOTALL)
-_PDF_ESCAPE = re.compile(rb"\\([()\\])")
+_PDF_STRING = lazy_pattern(rb"\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]+)>", re.DOTALL)
+_PDF_ESCAPE = lazy_pattern(rb"\\([()\\])")
 _PDF_TAIL = 4096
 
 

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, decode_loose
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .encodings import check_readings
 from .entries import EnvEntry, EnvReading, read_entries
@@ -19,9 +20,9 @@ from .readers import ODD_BREAKS, interpolate
 
 __all__ = ["EnvDocument", "EnvEntry", "quoted"]
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_COMMENT_INSIDE = re.compile(r"\s#")
-_INTERPOLATES = re.compile(r"\$\{[^}:]*(?::-[^}]*)?\}")
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_COMMENT_INSIDE = lazy_pattern(r"\s#")
+_INTERPOLATES = lazy_pattern(r"\$\{[^}:]*(?::-[^}]*)?\}")
 DISAGREE = "readers disagree about this line: for one it is an entry, for another part of a value"
 DISAGREE_HINT = "write the multi-line value on one line (with \\n), or put the entries on lines of their own"
 

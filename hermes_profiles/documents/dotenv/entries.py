@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hermes_profiles.documents.text import TextDocument
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .line_repair import Piece, RepairedText
 from .readers import (
@@ -22,10 +22,10 @@ from .readers import (
 
 # A name that only a line reader sees, inside the value of another entry, must have the form of Hermes' variables:
 # base64 lines of a private key also end in `=`.
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_BASE64_TAIL = re.compile(r"[A-Za-z0-9+/]+={1,2}\s*")
-_COMMENTED = re.compile(r"\s*#[#\s]*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=[^\S\r\n]*(\S.*)")
-_CUT = re.compile(r"\s+#.*")
+_VARIABLE = lazy_pattern(r"[A-Z_][A-Z0-9_]*")
+_BASE64_TAIL = lazy_pattern(r"[A-Za-z0-9+/]+={1,2}\s*")
+_COMMENTED = lazy_pattern(r"\s*#[#\s]*(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=[^\S\r\n]*(\S.*)")
+_CUT = lazy_pattern(r"\s+#.*")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

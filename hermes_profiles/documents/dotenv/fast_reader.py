@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from hermes_profiles.model.patterns import lazy_pattern
 
 # One `NAME=value`: the value is bare (no quote, #, $, backslash) or in one pair of quotes. Only printable ASCII,
 # which excludes unusual white space and line breaks.
-_ENTRY = re.compile(
+_ENTRY = lazy_pattern(
     r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
     r"(?:([!%&(-\[\]-~](?:[ !%&(-\[\]-~]*[!%&(-\[\]-~])?)?|\"([ !#%-\[\]-~]*)\"|'([ -#%&(-\[\]-~]*)')"
 )
 # `A_KEY=xB_TOKEN=y`: only the full reader knows which names split a line.
-_JOINED = re.compile(r"=.*[A-Z][A-Z0-9_]{2,}=")
+_JOINED = lazy_pattern(r"=.*[A-Z][A-Z0-9_]{2,}=")
 
 
 def read_simple_env(raw: bytes) -> dict[str, str] | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import bisect
 import itertools
-import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-_LINES = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+from hermes_profiles.model.patterns import lazy_pattern
+
+_LINES = lazy_pattern(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 # A value with one of these is a URL or a query: a `KNOWN_KEY=` inside it is a part of the value.
 _STRUCTURED = ("://", "?", "&")
 

@@ -12,19 +12,20 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .line_repair import RepairedText
 
-_HEAD = re.compile(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
-_QUOTED_HEAD = re.compile(r"[^=#\n]*=[^\S\n]*(['\"])")
+_HEAD = lazy_pattern(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
+_QUOTED_HEAD = lazy_pattern(r"[^=#\n]*=[^\S\n]*(['\"])")
 # The end of a quoted value: for python-dotenv up to 1.2.2 a quote without a backslash before it (or else the last
 # quote), for later versions a quote that no backslash escapes. They differ for `"C:\\"`.
-_END_OLD = {quote: re.compile(rf"{quote}(?:[^{quote}]|(?<=\\){quote})*{quote}") for quote in "'\""}
-_END_NEW = {quote: re.compile(rf"{quote}(?:\\.|[^{quote}\\])*{quote}", re.DOTALL) for quote in "'\""}
-_CUT = re.compile(r"\s+#.*")
-_ESCAPED = re.compile(r"\\([\"\\])")
+_END_OLD = {quote: lazy_pattern(rf"{quote}(?:[^{quote}]|(?<=\\){quote})*{quote}") for quote in "'\""}
+_END_NEW = {quote: lazy_pattern(rf"{quote}(?:\\.|[^{quote}\\])*{quote}", re.DOTALL) for quote in "'\""}
+_CUT = lazy_pattern(r"\s+#.*")
+_ESCAPED = lazy_pattern(r"\\([\"\\])")
 # Line breaks for str.splitlines() that are not line breaks for open().
-ODD_BREAKS = re.compile("[\v\f\x1c-\x1e\x85\u2028\u2029]")
+ODD_BREAKS = lazy_pattern("[\v\f\x1c-\x1e\x85\u2028\u2029]")
 NEVER_CLOSED = "a quoted value is not closed, or something follows it"
 
 

@@ -13,6 +13,7 @@ from hermes_profiles.documents.text import Decoded, TextDocument, TextEdit, Text
 from hermes_profiles.documents.tree import Item, Node, shape, walk
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .edit import EditPlan
 from .parser import parse_tree
@@ -21,7 +22,7 @@ from .value import Value, value_of
 __all__ = ["YamlDocument", "YamlEntry", "truthy"]
 
 YamlEntry = TreeEntry
-_COMMENT = re.compile(r"(?:^|(?<=[ \t\r\n\x85\u2028\u2029]))#[^\r\n\x85\u2028\u2029]*")
+_COMMENT = lazy_pattern(r"(?:^|(?<=[ \t\r\n\x85\u2028\u2029]))#[^\r\n\x85\u2028\u2029]*")
 
 
 class YamlDocument(TextDocument):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.documents.insertions import resolve_insertions
@@ -10,12 +9,13 @@ from hermes_profiles.documents.text import TextDocument, TextEdit
 from hermes_profiles.documents.tree import Item, Node, Shape
 from hermes_profiles.documents.tree_delete import SpanDeleter, dangling_alias
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .scalars import double_quoted, is_plain_safe, render, resolve_plain, single_quoted
 from .value import Value, block_lines, flow
 from .writer import YamlWriter, item_shapes, pairs_value, plain_scalar, value_shape
 
-_BLOCK_TEXT = re.compile(
+_BLOCK_TEXT = lazy_pattern(
     r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
 )
 

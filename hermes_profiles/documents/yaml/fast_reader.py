@@ -9,24 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 from .outline import repeated_keys
 from .scalars import construct, resolve_plain
 
 # A line at column 0 that is not a comment.
-_TOP = re.compile(r"^[^ #\n].*", re.MULTILINE)
-_TOP_KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: +([^ ].*))? *")
-_LINE = re.compile(r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)")
-_QUOTED = re.compile(r"(?:\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)')(?: +#.*)? *")
-_EMPTY = re.compile(r"(\{\}|\[\])(?: +#.*)? *")
-_PLAIN = re.compile(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)|-?(?:0|[1-9][0-9]*)\.[0-9]+")
+_TOP = lazy_pattern(r"^[^ #\n].*", re.MULTILINE)
+_TOP_KEY = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_.-]*):(?: +([^ ].*))? *")
+_LINE = lazy_pattern(r"( *)(?:(- )(.*)|([A-Za-z_][A-Za-z0-9_.-]*|\"[A-Za-z0-9_ .-]*\"|'[A-Za-z0-9_ .-]*'):(?: +(.*))?)")
+_QUOTED = lazy_pattern(r"(?:\"([ !#-\[\]-~]*)\"|'([ -&(-~]*)')(?: +#.*)? *")
+_EMPTY = lazy_pattern(r"(\{\}|\[\])(?: +#.*)? *")
+_PLAIN = lazy_pattern(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*")
+_NUMBER = lazy_pattern(r"-?(?:0|[1-9][0-9]*)|-?(?:0|[1-9][0-9]*)\.[0-9]+")
 # A quote or a bracket, which can continue a value on the next line, with the rest of its line.
-_OPENER = re.compile(r"[\"'\[{].*")
-_CLOSED = re.compile(
+_OPENER = lazy_pattern(r"[\"'\[{].*")
+_CLOSED = lazy_pattern(
     r"(?:[^\"'\[\]{}]|\"(?:[^\"\\]|\\.)*\"|'[^']*'"
     r"|[\[{](?:[^\"'\[\]{}#]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[{](?:[^\"'\[\]{}#]|\"[^\"\\]*\"|'[^']*')*[\]}])*[\]}])*"
 )
-_BEFORE_VALUE = re.compile(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
+_BEFORE_VALUE = lazy_pattern(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
 _NOT_PLAIN = object()
 
 

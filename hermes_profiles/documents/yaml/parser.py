@@ -12,17 +12,18 @@ from typing import Any
 from hermes_profiles.documents.text import TextDocument
 from hermes_profiles.documents.tree import Item, Node, walk
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .scalars import TAG, is_readable, resolve_plain
 
 MAX_DEPTH = 200
-_PROPERTIES = re.compile(r"(?:[&!]\S*\s*)+")
-_ODD_BREAKS = re.compile("[\x85\u2028\u2029]")
-_COLON = re.compile(r"\s*:")
-_COMMENTS = re.compile(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
-_QUOTATION = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_PROPERTIES = lazy_pattern(r"(?:[&!]\S*\s*)+")
+_ODD_BREAKS = lazy_pattern("[\x85\u2028\u2029]")
+_COLON = lazy_pattern(r"\s*:")
+_COMMENTS = lazy_pattern(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
+_QUOTATION = lazy_pattern(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 # A single character, also as its escape, or the name of a token.
-_HARMLESS = re.compile(r".(?:\\.|\\x..|\\u....|[^\\]|<[a-z ]+>).", re.DOTALL)
+_HARMLESS = lazy_pattern(r".(?:\\.|\\x..|\\u....|[^\\]|<[a-z ]+>).", re.DOTALL)
 _SAFE_TAGS = frozenset(
     TAG + name
     for name in (

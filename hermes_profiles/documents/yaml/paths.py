@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 
-_INDEX = re.compile(r"\[(\d{1,6})\]")
-_BARE = re.compile(r"[^.\[\]\"'\s\x00-\x1f\x7f]+")
-_QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'")
-_ESCAPED = re.compile(r"\\(.)")
+_INDEX = lazy_pattern(r"\[(\d{1,6})\]")
+_BARE = lazy_pattern(r"[^.\[\]\"'\s\x00-\x1f\x7f]+")
+_QUOTED = lazy_pattern(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'")
+_ESCAPED = lazy_pattern(r"\\(.)")
 HINT = 'write it as `platforms.slack.extra.apps[0].name`; quote a key that holds a dot: `models."gpt-5.1".alias`'
 
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 TAG = "tag:yaml.org,2002:"
 BOOL_TRUE = frozenset({"yes", "true", "on"})
-_BOOL = re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
-_INT = re.compile(
+_BOOL = lazy_pattern(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF")
+_INT = lazy_pattern(
     r"[-+]?0b[01_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+"
     r"|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+"
 )

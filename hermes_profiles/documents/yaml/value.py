@@ -11,14 +11,15 @@ from typing import Literal, NamedTuple
 
 from hermes_profiles.documents.entries import flattened
 from hermes_profiles.documents.tree import Node
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .scalars import construct, double_quoted, is_plain_safe, render, resolve_plain
 
 PLAIN_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
 # Numbers as users write them. YAML 1.1 also reads `+49170`, `0123`, `1_000` and `22:30` as numbers, which changes a
 # phone number, a code or a time of day: those stay text.
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
-_LITERAL = re.compile(
+_NUMBER = lazy_pattern(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_LITERAL = lazy_pattern(
     r"[^ \n\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\t][^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]*"
 )
 
