@@ -32,7 +32,7 @@ _PROSE_KEYS = frozenset({
 # Values of these keys vary between two runs. A null stays a null.
 _VARYING_KEYS = frozenset({
     "pid", "owner_pid", "at", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "since", "inode", "mtime_ns",
-    "uid", "gid", "size",
+    "uid", "gid", "size", "root_inode",
 })  # fmt: skip
 _CHOSEN_PORTS = range(8643, 8800)
 # Files that a daemon or a gateway changes at any time: not recorded, or recorded without their content.
