@@ -19,7 +19,7 @@ from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, File
 from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
-from hermes_profiles.documents.containers.scanner import PackedResult
+from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout
@@ -122,13 +122,14 @@ class FileCopier:
                     return
             else:
                 content = read_file(self._source.home, item)
-                values = self._values_for(content)
+                has_forms = self._may_have_form(content)
+                values = self._values_for(content, has_forms)
                 if values.hits(content):
                     yield from self._redacted(item, content, values)
                     return
                 if self._leaves_packed(item, content):
                     return
-                self._name_places(item.path, content)
+                self._name_places(item.path, content, has_forms)
         except OSError as error:
             reason = system_reason(error)
             if not self._rules.policy.skip_unreadable:
@@ -142,7 +143,7 @@ class FileCopier:
     def _leaves_large(self, item: TreeItem) -> bool:
         path = self._source.home / item.path
         for chunk in data_chunks(path, max(self._values.overlap, LONGEST)):
-            values = self._values_for(chunk)
+            values = self._values_for(chunk, self._may_have_form(chunk))
             if values.hits(chunk):
                 name = values.names_in(chunk)[0]
                 self._leave_value(item.path, "too large to redact", name)
@@ -183,14 +184,17 @@ class FileCopier:
             self._leave(folder, self._repositories.left[folder])
         return folder is not None
 
-    def _values_for(self, content: bytes) -> ValueIndex:
+    def _may_have_form(self, content: bytes) -> bool:
+        return self._known is not None and may_have_form(content)
+
+    def _values_for(self, content: bytes, has_forms: bool) -> ValueIndex:
         """Return the values to redact in a file.
 
         Those are the values of the source, those with the form of a credential, and those beside the name of an
         identity.
         """
         values = self._values
-        if self._known is not None and may_have_form(content):
+        if self._known is not None and has_forms:
             by_form = values_by_form(as_text(content), self._known)
             new = {kind: [each for each in found if each not in values.values] for kind, found in by_form.items()}
             values = values.joined(ValueIndex(new)) if any(new.values()) else values
@@ -204,12 +208,12 @@ class FileCopier:
                 parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
         return values.joined(ValueIndex(parts)) if parts else values
 
-    def _name_places(self, path: str, content: bytes) -> None:
+    def _name_places(self, path: str, content: bytes, has_forms: bool) -> None:
         """Report what stays in a file: the form of a credential, a path into the home of the source."""
         into = self._into_source.search(content) if self._mark in content else None
         if into is not None:
             self._report.source_paths.append((path, content.count(b"\n", 0, into.start()) + 1))
-        for place in places_in(content, self._known) if self._known is not None else ():
+        for place in places_in(content, self._known) if self._known is not None and has_forms else ():
             self._report.named.append(NamedPlace(path, place.line, place.kind))
 
     def _redacted(self, item: TreeItem, content: bytes, values: ValueIndex) -> Iterator[TreeEntry]:
@@ -224,7 +228,7 @@ class FileCopier:
             return
         redacted, places = result
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
-        self._name_places(item.path, redacted)
+        self._name_places(item.path, redacted, self._may_have_form(redacted))
         yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
 
     def _link(self, item: TreeItem) -> Iterator[TreeEntry]:
@@ -274,10 +278,10 @@ class FileCopier:
         content = read_document(self._source.home / item.path)
         if content is None:
             self._leave(item.path, "a link to nothing")
-        elif (values := self._values_for(content)).hits(content):
+        elif (values := self._values_for(content, self._may_have_form(content))).hits(content):
             yield from self._redacted(item, content, values)
         else:
-            self._name_places(item.path, content)
+            self._name_places(item.path, content, self._may_have_form(content))
             yield WriteFile(item.path, Secret(content))
 
     def _leave(self, path: str, reason: str) -> None:

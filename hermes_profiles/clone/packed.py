@@ -13,7 +13,7 @@ from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text
 from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import Budget
-from hermes_profiles.documents.containers.scanner import PackedResult, PackedSearch, may_be_packed, search_packed
+from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
 
 # Folders of version control: without one of its files such a folder is damaged, so it stays behind whole.
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", ".fslckout")
@@ -41,12 +41,16 @@ class PackedFiles:
         """Return what is in the packed parts of a file; nothing for a text."""
         if (not self._values and self._known is None) or not may_be_packed(content):
             return _NOTHING
+        from hermes_profiles.documents.containers.scanner import search_packed
+
         return search_packed(content, self._name_in, self._overlap, self._budget)
 
     def search_large(self, path: Path, size: int) -> PackedResult:
         """Return what is in the packed parts of a file that is not read as a whole. Raises OSError."""
         if not self._values and self._known is None:
             return _NOTHING
+        from hermes_profiles.documents.containers.scanner import PackedSearch
+
         search = PackedSearch(self._name_in, self._overlap, self._budget, size)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -107,6 +111,8 @@ class Repositories:
         The file `.git` of a worktree names the folder of its repository; `alternates` names folders with more objects.
         A submodule's file names a folder next to it, which is a part of the clone.
         """
+        if not content.startswith(_GIT_POINTER) and not path.endswith(_ALTERNATES):
+            return None
         folder = self.of(path)
         if folder == path and content.startswith(_GIT_POINTER):
             target = os.fsdecode(content.removeprefix(_GIT_POINTER)).strip()

@@ -54,9 +54,10 @@ def may_have_form(data: bytes) -> bool:
     """Return False when no part of these bytes, escaped or not, has the form of a credential; errs towards True."""
     if may_hold_identity(data):
         return True
-    return any(mark in data and pattern.search(data) for mark, pattern in _ESCAPED) or any(
-        mark in data for mark in _NO_WIDTH
-    )
+    for mark, pattern in _ESCAPED:  # a bare loop: this runs once a file
+        if mark in data and pattern.search(data):
+            return True
+    return not data.isascii() and any(mark in data for mark in _NO_WIDTH)
 
 
 def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:

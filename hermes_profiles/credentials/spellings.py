@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -121,7 +120,9 @@ def _unescape(match: re.Match[str]) -> str:
     if text[0] == "%":
         return unquote_to_bytes(text).decode("utf-8", "replace")
     if text[0] == "&":
-        return html.unescape(text)
+        from html import unescape
+
+        return unescape(text)
     if text[0] != "\\":
         return ""
     kind, rest = text[1], text[2:].strip("{}")
@@ -223,5 +224,5 @@ def _escaped_lines(data: bytes) -> Iterator[bytes]:
     for mark, pattern in _LINE_MARKS:
         if mark in data and pattern.search(data):
             yield b"\n".join(line for line in data.split(b"\n") if mark in line and pattern.search(line))
-    if any(mark in data for mark in _MAY_NO_WIDTH):
+    if not data.isascii() and any(mark in data for mark in _MAY_NO_WIDTH):
         yield b"\n".join(line for line in data.split(b"\n") if any(mark in line for mark in _MAY_NO_WIDTH))

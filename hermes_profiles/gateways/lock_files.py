@@ -11,14 +11,17 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR
 from hermes_profiles.hermes.files import LOCK_DIGITS, LOCK_ENDING, LOCKS_FOLDER
 from hermes_profiles.profiles.regular_file import read_regular
 
-from .model import LiveLock
-from .processes import STOPPED, Processes, same_start
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.catalog.catalog import Catalog
+
+    from .model import LiveLock
+    from .processes import Processes
 
 _LARGEST = 65536
 
@@ -39,6 +42,8 @@ def live_locks(
     `gateway restart` counts too: where no manager runs, that process is the gateway, though Hermes itself takes its
     locks for stale.
     """
+    from .model import LiveLock
+
     folder = lock_folder(environment, user_home)
     try:
         names = sorted(os.listdir(folder))
@@ -58,6 +63,8 @@ def live_locks(
 
 
 def _holder(path: Path, processes: Processes, platform: str) -> int | None:
+    from .processes import STOPPED, same_start
+
     try:
         record = json.loads(read_regular(path, _LARGEST))
     except (OSError, ValueError, RecursionError):  # missing, half-written or another user's: Hermes ignores it too

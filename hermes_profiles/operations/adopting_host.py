@@ -6,6 +6,7 @@ profiles it serves; it does so every 30 s anyway. From 0.21.5 `unserve-profile` 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,9 @@ from typing import Any
 
 from hermes_profiles.gateways.control_socket import IDENTIFY, RESCAN, UNSERVE, ask, socket_of
 from hermes_profiles.gateways.host_gateway import host_gateway
-from hermes_profiles.gateways.processes import processes_of
+from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.hermes.files import HOST_RECORD
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
@@ -164,14 +166,14 @@ def can_let_go(host: AdoptingHost) -> bool:
 
 def _owners(session: Session) -> Iterator[str]:
     layout = session.layout
-    host = host_gateway(
-        session.environment,
-        user_home(session.environment),
-        processes=processes_of(layout.platform),
-        platform=layout.platform,
-    )
-    if host is not None and host.home != layout.root and host.home.parent == layout.profiles:
-        yield host.home.name
+    home = user_home(session.environment)
+    if os.path.lexists(lock_folder(session.environment, home) / HOST_RECORD):
+        from hermes_profiles.gateways.processes import processes_of
+
+        processes = processes_of(layout.platform)
+        host = host_gateway(session.environment, home, processes=processes, platform=layout.platform)
+        if host is not None and host.home != layout.root and host.home.parent == layout.profiles:
+            yield host.home.name
     yield DEFAULT
 
 

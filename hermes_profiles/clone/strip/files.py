@@ -17,7 +17,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
-from hermes_profiles.documents.containers.scanner import PackedResult
+from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.hermes.files import CHECKPOINTS_FOLDER, HONCHO_FILE
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT

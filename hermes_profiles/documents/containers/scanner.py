@@ -7,10 +7,10 @@ no longer lists, archives in archives, and an archive behind a picture or a prog
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from .git_pack import pack_objects
 from .limits import MIB, Budget, NotSearchedError
+from .packed_result import PackedResult
 from .sqlite_pages import split_texts
 from .streams import (
     BAD_STREAM,
@@ -68,26 +68,8 @@ _OWN_LETTERS = b"/Identity-H"
 Search = Callable[[bytes], str | None]
 
 
-class PackedResult(NamedTuple):
-    """What a search found: the `name` of a value, and `unsearched`: why something was not searched, "" for nothing."""
-
-    name: str | None
-    unsearched: str = ""
-
-
 class _FoundError(Exception):
     """A value was found; the text is its name."""
-
-
-def may_be_packed(head: bytes) -> bool:
-    """Return whether a file with these first bytes, or this content, can have packed parts: no text has."""
-    if head.isascii():
-        return False
-    try:
-        head.decode("utf-8")
-    except UnicodeDecodeError:
-        return True
-    return b"\x00" in head
 
 
 class PackedSearch:

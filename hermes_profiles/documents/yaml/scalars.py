@@ -33,6 +33,8 @@ _BOOLS = frozenset({"yes", "no", "true", "false", "on", "off"})
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 # Characters that a plain scalar must not begin with, contain or end with. Flow context is the stricter one.
 _PLAIN = r"(?![-?:](?:\s|$))[^\s\-?:,\[\]{}#&*!|>'\"%@`][^,\[\]{}]*|[-?:][^\s,\[\]{}][^,\[\]{}]*"
+# The pattern for all characters takes 2 ms to be compiled.
+_NOT_PLAIN_ASCII = r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[^\x20-\x7e]"
 _NOT_PLAIN = (
     r": |:$|\s#|^\s|\s$|^---|^\.\.\.|[\u2028\u2029]"
     r"|[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
@@ -143,7 +145,8 @@ def _float(text: str) -> float:
 
 def is_plain_safe(text: str) -> bool:
     """Return whether the text can be written without quotes, in flow context too."""
-    return bool(text) and re.fullmatch(_PLAIN, text) is not None and re.search(_NOT_PLAIN, text) is None
+    not_plain = _NOT_PLAIN_ASCII if text.isascii() else _NOT_PLAIN
+    return bool(text) and re.fullmatch(_PLAIN, text) is not None and re.search(not_plain, text) is None
 
 
 def double_quoted(text: str) -> str:

@@ -15,7 +15,8 @@ import pytest
 from packed_files import noise, packed_in_every_way, pdf, split_row, tarred, zipped
 
 from hermes_profiles.documents.containers.limits import MIB, Budget, PackedLimits
-from hermes_profiles.documents.containers.scanner import PackedResult, PackedSearch, may_be_packed, search_packed
+from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
+from hermes_profiles.documents.containers.scanner import PackedSearch, search_packed
 
 TEXT = b"8812345678:AAF-CANARY_packed_TokenAbCdE1"
 FILES = packed_in_every_way(TEXT)
