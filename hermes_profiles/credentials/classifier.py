@@ -12,10 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_place import channel_place
 from hermes_profiles.credentials.rules.config import (
     EntryRemoval,
     TreeJudgement,
-    channel_place,
     dotted,
     judge_config,
     paths_kept_by_user,
@@ -38,7 +38,7 @@ from .mentions import Mention, mentions_in_code, mentions_in_comment
 from .outer_settings import OuterSettings
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
-from .secret_detection import looks_secret
+from .secret_shapes import looks_secret
 from .shared_settings import is_shared_variable
 from .value_index import ValueIndex, is_address, searchable_parts
 

@@ -12,8 +12,10 @@ _PERCENT = lazy_pattern(r"%[0-9A-Fa-f]{2}")
 _BACKSLASH = lazy_pattern(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ENTITY = lazy_pattern(r"&#?[A-Za-z0-9]{2,8};")
-_QUOTES = lazy_pattern(r"[\\'\"]")
-_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{12,}")
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_NO_BASE64 = bytes(range(256)).translate(None, _BASE64)
+_TO_CHUNKS = bytes.maketrans(_NO_BASE64, b" " * len(_NO_BASE64))
+_SHORTEST = 12
 _TO_STANDARD = str.maketrans("-_", "+/")
 # `%2525` is a percent sign that was encoded twice.
 _LEVELS = 3
@@ -40,12 +42,12 @@ def unescaped(text: str) -> Iterator[str]:
 
 def without_quotes(text: str) -> str:
     """Return a text without quotes and backslashes, which a shell, Markdown or `repr` adds to it."""
-    return _QUOTES.sub("", text)
+    return text.replace("\\", "").replace("'", "").replace('"', "")
 
 
 def base64_decoded(text: str) -> Iterator[str]:
     """Yield what each run of base64 in a text means, at every offset that it may begin at."""
-    for chunk in set(_BASE64.findall(text)):
+    for chunk in _base64_chunks(text):
         if chunk == chunk.lower() or chunk == chunk.upper():  # base64 of 9 bytes or more has both kinds of letters
             continue
         from binascii import Error, a2b_base64
@@ -56,6 +58,11 @@ def base64_decoded(text: str) -> Iterator[str]:
                 yield a2b_base64(part[: len(part) // 4 * 4]).decode("latin-1")
             except Error:
                 continue
+
+
+def _base64_chunks(text: str) -> set[str]:
+    chunks = text.encode("ascii", "replace").translate(_TO_CHUNKS).decode("ascii").split()
+    return {chunk for chunk in chunks if chunk[_SHORTEST - 1 :]}
 
 
 def _character(match: re.Match[str]) -> str:

@@ -108,6 +108,8 @@ def _server(world: SystemContext, profile: str, own: GatewayFacts | None, host: 
     A list of served profiles counts only while its process lives: it stays in the file after multiplexing ends. The
     list in the host record is written when it is settled. Before the host record, only lists make a server.
     """
+    if own is not None and own.process is None:
+        return None
     home = world.layout.home(profile)
     record = own.runtime if own is not None else redacted_state(world.layout, profile)
     if host is None and not (record is not None and record.served) and not world.hermes.has(Behaviour.ONE_GATEWAY):

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
+from hermes_profiles.credentials.channel_place import channel_place
 from hermes_profiles.credentials.policy import ClonePolicy
-from hermes_profiles.credentials.rules.config import channel_place, judge_path
+from hermes_profiles.credentials.rules.config import judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument

@@ -17,7 +17,7 @@ from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.text import system_reason
 
-from .regular_file import read_regular
+from .regular_file import read_kept
 
 LARGEST = 16 * 1024 * 1024
 # The gateway reads both at its start; `.env` wins over `.op.env`.
@@ -57,7 +57,7 @@ class HomeFiles:
 
     def _read(self, path: Path) -> bytes | None:
         try:
-            raw = read_regular(path, LARGEST)
+            raw = read_kept(str(path), LARGEST)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

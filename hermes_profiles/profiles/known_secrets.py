@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.escapes import base64_decoded, unescaped, without_quotes
-from hermes_profiles.credentials.secret_detection import is_secret_path, looks_secret
+from hermes_profiles.credentials.secret_detection import is_secret_path
+from hermes_profiles.credentials.shape_marks import may_have_mark
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
@@ -36,7 +36,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .listing import profile_names
-from .regular_file import read_regular
+from .regular_file import read_kept
 
 SHORTEST = 8
 _LARGEST = 1024 * 1024
@@ -64,9 +64,9 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
 _ASSIGNMENTS = lazy_pattern(rf"^[ \t#]*(?:export[ \t]+|set[ \t]+)?({_NAME})[ \t]*=[ \t]*(\S.*)", re.MULTILINE)
 _LINES = rf"(?m)^[ \t#]*(?:export[ \t]+)?({_NAME})[ \t]*=[ \t]*([\"'])((?:(?!\2)[^\\\n]|\\.)*\n[^\"']*)"
 _MARKS = frozenset("'\"#$\\ \t\r")
-_YAML_LINE = lazy_pattern(rf"([\s#]*(?:- +)*)(?:[\"']?({_NAME})[\"']?\s*:(?:\s+|$))?(.*)")
+_BLANK = r"[^\S\n]"
+_YAML_LINES = lazy_pattern(rf"(?m)^((?:{_BLANK}|#)*(?:- +)*)(?:[\"']?({_NAME})[\"']?{_BLANK}*:(?:{_BLANK}+|$))?(.+)?$")
 _FLOW_PAIR = rf"[\"']?({_NAME})[\"']?\s*[:=]\s*(\"(?:[^\"\\]|\\.)*\"|'[^']*'|[^\s,\[\]{{}}]+)"
-_FLOW = lazy_pattern(r"[{\[]")
 _COMMENT = r"\s#"
 _PROPERTIES = r"^(?:[&*!|>][^\s]*\s+)*[&*!|>]*"
 _USER = r"://([^/\s:@]*):([^/\s@]+)@"
@@ -80,21 +80,14 @@ _WORD = r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}"
 _BETWEEN_WORDS = r"[ '._/-]"
 # So many words are a pass phrase; fewer are words of any text (`lm-studio`, `not-needed`).
 _PHRASE_WORDS, _PHRASE_SIZE = 4, 20
-_RUN = lazy_pattern(r"[A-Za-z0-9]{7,}")
 _RANDOM = lazy_pattern(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
-_PART = lazy_pattern(r"[A-Za-z0-9]+")
+_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+_OTHERS = bytes(range(256)).translate(None, _LETTERS)
+_TO_RUNS = bytes.maketrans(_OTHERS, b" " * len(_OTHERS))
+_TO_FORM = bytes.maketrans(_LETTERS, b"a" * len(_LETTERS))
 _GRAM = 7
-
-
-class _Index(NamedTuple):
-    """Secrets by the last 7 characters of their longest run of letters and digits.
-
-    `others`: the secrets without such a run, each with its first run, the runs inside, which are whole runs of every
-    text that contains it, and its last run.
-    """
-
-    by_gram: dict[str, list[str]]
-    others: list[tuple[str, str, frozenset[str], str]]
+_LONG_RUN = b"a" * _GRAM
+_FEW_GRAMS = 8
 
 
 class KnownSecrets:
@@ -125,15 +118,16 @@ class KnownSecrets:
 
         Left out are those that are common words, and those that are a part of the name or path of a profile.
         """
+        if not self.values:
+            return {}
         words, grams = _words_in(text)
-        index = self._index
-        near = [value for gram in grams & index.by_gram.keys() for value in index.by_gram[gram]]
-        if index.others:
+        near = self._with_run(grams & self._grams)
+        if self._without_run:
             joined = "\n".join(("", *words, ""))
             others = [
                 value
-                for value, first, inner, last in index.others
-                if inner <= words and f"{first}\n" in joined and f"\n{last}" in joined
+                for value, runs in self._without_run
+                if words.issuperset(runs[1:-1]) and f"{runs[0]}\n" in joined and f"\n{runs[-1]}" in joined
             ]
             near += _contained(others, text) if others else ()
         return {
@@ -142,18 +136,36 @@ class KnownSecrets:
             if is_unusual(value, self._catalog) and value not in self.addresses
         }
 
+    def _with_run(self, grams: set[str]) -> list[str]:
+        """Return the secrets whose longest run of letters and digits ends with one of these 7 characters."""
+        if not grams:
+            return []
+        if len(grams) > _FEW_GRAMS:
+            return [value for gram in grams for value in self._by_gram.get(gram, ())]
+        near = [value for value in self.values for gram in grams if gram in value]
+        return [value for value in near if _longest_run(value)[-_GRAM:] in grams]
+
     @cached_property
-    def _index(self) -> _Index:
+    def _grams(self) -> frozenset[str]:
+        """Return the ends of all runs: fast to find, and nearly all outputs have none of them."""
+        return frozenset([run[-_GRAM:] for run in _runs("\n".join(self.values)) if run[_GRAM - 1 :]])
+
+    @cached_property
+    def _by_gram(self) -> dict[str, list[str]]:
         by_gram: dict[str, list[str]] = {}
-        others = []
         for value in self.values:
-            runs = _RUN.findall(value)
-            if runs:
-                by_gram.setdefault(max(runs, key=len)[-_GRAM:], []).append(value)
-                continue
-            parts = _PART.findall(value) or [""]
-            others.append((value, parts[0], frozenset(parts[1:-1]), parts[-1]))
-        return _Index(by_gram, others)
+            by_gram.setdefault(_longest_run(value)[-_GRAM:], []).append(value)
+        return by_gram
+
+    @cached_property
+    def _without_run(self) -> list[tuple[str, list[str]]]:
+        """Return the secrets without a long run, each with its runs; those inside are whole runs of its every text."""
+        text = "\n".join(self.values)
+        if text.count("\n") >= len(self.values):
+            text = "\n".join([value.replace("\n", " ") for value in self.values])
+        forms = text.encode("ascii", "replace").translate(_TO_FORM).split(b"\n")
+        found = [value for value, form in zip(self.values, forms, strict=True) if _LONG_RUN not in form]
+        return [(value, _runs(value) or [""]) for value in found]
 
     def _homes(self) -> Iterator[str]:
         yield str(self._layout.root)
@@ -174,7 +186,7 @@ class _Scan:
         self._catalog = catalog
         self._secret_paths: dict[tuple[str, ...], bool] = {}
         self._secret_variables: dict[str, bool | None] = {}
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, frozenset[str]] = {}  # a document → the variables that it refers to for secrets
         self._referred: set[str] = set()
         self._aliased: set[str] = set()
 
@@ -196,7 +208,7 @@ class _Scan:
 
     def inherited(self, name: str, value: str) -> None:
         """Add a variable of the environment of this process when its name is that of a secret."""
-        if _is_secret_variable(name, self._catalog):
+        if len(value) >= SHORTEST and _is_secret_variable(name, self._catalog):
             self._note(name, value)
 
     def variable(self, name: str, value: str) -> None:
@@ -210,12 +222,21 @@ class _Scan:
             self._note_login(name, value)
 
     def _variables(self, text: str) -> None:
-        assignments = _ASSIGNMENTS.findall(text)
         given: dict[str, str] = {}
         is_plain = "${" not in text
-        for name, value in assignments:
+        known, referred = self._secret_variables, self._referred
+        for name, value in _ASSIGNMENTS.findall(text):
+            if name in known and is_plain:
+                is_secret = known[name]
+                if is_secret is False and "://" not in value and "\\" not in value and name not in referred:
+                    continue
             if not _MARKS.intersection(value):
-                self.variable(name, value.rstrip())
+                value = given[name] = value.strip()
+                if name in known and known[name] and "://" not in value:
+                    if value not in self.found and len(value) >= SHORTEST:
+                        self.found[value] = name
+                else:
+                    self.variable(name, value)
                 continue
             for part in _literals(value):
                 self.variable(name, part)
@@ -232,9 +253,17 @@ class _Scan:
                 self.variable(match[1], line.strip().rstrip("'\""))
 
     def _document(self, raw: bytes, name: str) -> None:
-        if not raw or raw in self._seen:
+        if not raw:
             return
-        self._seen.add(raw)
+        if raw in self._seen:
+            self._referred |= self._seen[raw]
+            return
+        before, self._referred = self._referred, set()
+        self._scan_document(raw, name)
+        self._seen[raw] = frozenset(self._referred)
+        self._referred |= before
+
+    def _scan_document(self, raw: bytes, name: str) -> None:
         if name.endswith(".json"):
             try:
                 self._tree(json.loads(raw), ())
@@ -255,21 +284,26 @@ class _Scan:
 
     def _lines(self, text: str) -> None:
         """Scan YAML by its lines: a line without a key belongs to the key above it."""
-        parents: list[tuple[int, str]] = []
+        parents: list[tuple[int, tuple[str, ...]]] = [(-1, ())]
         anchored: dict[str, str] = {}
         self._aliased.clear()
-        for line in text.splitlines():
-            match = _YAML_LINE.match(line)
-            if match is None:
-                continue
-            before, key, value = match.groups()
-            if key is not None:
+        text = "\n".join(text.splitlines())
+        may_have_form = "\\" in text or may_have_mark(text)
+        for before, key, value in _YAML_LINES.findall(text):
+            if key:
                 indent = len(before)
-                while parents and parents[-1][0] >= indent:
-                    parents.pop()
-                parents.append((indent, key))
-            path = tuple(name for _, name in parents)
-            if value:
+                while parents[-1][0] >= indent:
+                    del parents[-1]
+                parents += [(indent, (*parents[-1][1], key))]
+            if not value:
+                continue
+            path = parents[-1][1]
+            if (
+                value[0] == "&"
+                or _may_have_pairs(value)
+                or (may_have_form and ("\\" in value or may_have_mark(value)))
+                or self._is_secret_path(path)
+            ):
                 self._yaml_value(path, value, anchored)
         for name in self._aliased & anchored.keys():
             self._note(name, anchored[name])
@@ -280,24 +314,27 @@ class _Scan:
             anchored[name] = rest.strip().strip("'\"")
         for part in _literals(value):
             self._setting(path, part)
-        if _FLOW.search(value):
+        if _may_have_pairs(value):
             for name, part in re.findall(_FLOW_PAIR, value):
                 for text in _literals(part):
                     self._setting((*path, name), text)
 
     def _setting(self, path: tuple[str, ...], value: str) -> None:
-        is_secret = self._secret_paths.get(path)
-        if is_secret is None:
-            is_secret = self._secret_paths[path] = is_secret_path(path, self._catalog)
-        if is_secret:
-            self._referred.update(_VARIABLE.findall(value))
+        if self._is_secret_path(path):
+            if "${" in value:
+                self._referred.update(_VARIABLE.findall(value))
             if value[:1] == "*":
                 self._aliased.add(value[1:])
             self._note(path[-1], value)
-        elif len(value) >= SHORTEST and looks_secret(value):
+        elif len(value) >= SHORTEST and _looks_secret(value):
             self._note(path[-1] if path else CONFIG_FILE, value)
         elif "://" in value:
             self._note_login(path[-1] if path else CONFIG_FILE, value)
+
+    def _is_secret_path(self, path: tuple[str, ...]) -> bool:
+        if path not in self._secret_paths:
+            self._secret_paths[path] = is_secret_path(path, self._catalog)
+        return self._secret_paths[path]
 
     def _note(self, name: str, value: str) -> None:
         if len(value) < SHORTEST:
@@ -333,12 +370,30 @@ def is_unusual(value: str, catalog: Catalog) -> bool:
 
 
 def _looks_generated(value: str) -> bool:
-    return len(value) >= SHORTEST and (looks_secret(value) or ("/" not in value and _RANDOM.search(value) is not None))
+    if len(value) < SHORTEST:
+        return False
+    return _looks_secret(value) or ("/" not in value and _RANDOM.search(value) is not None)
+
+
+def _looks_secret(value: str) -> bool:
+    if not may_have_mark(value):
+        return False
+    from hermes_profiles.credentials.secret_shapes import looks_secret
+
+    return looks_secret(value)
+
+
+def _may_have_pairs(value: str) -> bool:
+    return ("{" in value or "[" in value) and (":" in value or "=" in value)
+
+
+def _longest_run(value: str) -> str:
+    return max(_runs(value), key=len, default="")
 
 
 def _is_plain_url(value: str) -> bool:
     """Return whether a value is a URL without a secret of its own."""
-    return re.fullmatch(_URL, value) is not None and not looks_secret(value) and _RANDOM.search(value) is None
+    return re.fullmatch(_URL, value) is not None and not _looks_secret(value) and _RANDOM.search(value) is None
 
 
 def _is_secret_variable(name: str, catalog: Catalog) -> bool | None:
@@ -358,11 +413,16 @@ def _contained(values: Iterable[str], text: str) -> Iterator[str]:
             yield value
 
 
+def _runs(text: str) -> list[str]:
+    """Return the runs of letters and digits in a text, ASCII alone."""
+    return text.encode("ascii", "replace").translate(_TO_RUNS).decode("ascii").split()
+
+
 def _words_in(text: str) -> tuple[set[str], set[str]]:
     """Return the runs of letters and digits in a text, in what its escapes and its base64 mean, and their grams."""
-    words = set(_PART.findall(text))
+    words = set(_runs(text))
     for view in chain(unescaped(text), base64_decoded(text)):
-        words.update(_PART.findall(view))
+        words.update(_runs(view))
     long = [word for word in words if len(word) >= _GRAM]
     return words, {word[at : at + _GRAM] for word in long for at in range(len(word) - _GRAM + 1)}
 
@@ -393,12 +453,12 @@ def _unescaped(text: str) -> str:
 def _decoded(raw: bytes) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return raw.decode("utf-16", "replace")
-    return raw.decode("utf-8-sig", "surrogateescape")
+    return raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def _read(path: str) -> bytes:
     try:
-        return read_regular(path, _LARGEST)
+        return read_kept(path, _LARGEST)
     except OSError:
         return b""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.escapes import unescaped, without_quotes
-from hermes_profiles.credentials.secret_detection import may_have_shape, without_shapes
+from hermes_profiles.credentials.secret_shapes import may_have_shape, without_shapes
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
     AUTH_FILE,

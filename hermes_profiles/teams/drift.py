@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_place import channel_place
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
-from hermes_profiles.credentials.rules.config import channel_place
 from hermes_profiles.credentials.shared_settings import is_shared_path
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit

@@ -10,8 +10,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.references import references_in
-from hermes_profiles.credentials.rules.config import ChannelPlace, channel_place, judge_path
+from hermes_profiles.credentials.rules.config import judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
 

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Port
+from hermes_profiles.credentials.channel_place import channel_place
 from hermes_profiles.credentials.classifier import SourceDocuments
-from hermes_profiles.credentials.rules.config import channel_place, dotted
+from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.hermes.environment import API_SERVER_KEY
 

@@ -155,12 +155,9 @@ class Catalog:
 
     def enabled_by(self, environment: Mapping[str, str]) -> frozenset[str]:
         """Return the channels that these variables switch on by themselves, config.yaml aside."""
-        return frozenset(
-            channel.name
-            for channel in self.channels.values()
-            for names in channel.enable_sets
-            if names and all(self._counts(name, environment) for name in names)
-        )
+        given = environment.keys()
+        sets = [(channel, names) for channel, names in self._enable_sets if names <= given]
+        return frozenset(channel for channel, names in sets if all(self._counts(name, environment) for name in names))
 
     def is_placeholder(self, value: str) -> bool:
         """Return whether Hermes refuses this value as a secret: an exact match, or under 4 characters."""
@@ -242,6 +239,11 @@ class Catalog:
         for fact in self.gateway_keys:
             facts.setdefault(fact.name, fact)
         return facts
+
+    @cached_property
+    def _enable_sets(self) -> tuple[tuple[str, frozenset[str]], ...]:
+        sets = ((channel.name, names) for channel in self.channels.values() for names in channel.enable_sets)
+        return tuple(row for row in sets if row[1])
 
     @cached_property
     def _readers(self) -> dict[str, tuple[str, ...]]:

@@ -20,7 +20,7 @@ def read_data(name: str) -> Any:
 
 def channels(data: Mapping[str, Any]) -> dict[str, Channel]:
     """Return the channels of channels.json by name, in the order of the file."""
-    common = config_pairs(data["common_config"])
+    common = {pair: _bare(pair[0]) for pair in config_pairs(data["common_config"])}
     return {row["name"]: _channel(row, common) for row in data["channels"]}
 
 
@@ -64,7 +64,7 @@ def oauth_rows(rows: Iterable[Mapping[str, Any]]) -> tuple[OAuthRow, ...]:
     )
 
 
-def _channel(row: Mapping[str, Any], common: tuple[tuple[str, KeyClass], ...]) -> Channel:
+def _channel(row: Mapping[str, Any], common: Mapping[tuple[str, KeyClass], str]) -> Channel:
     name = row["name"]
     lock = row["lock"]
     own = config_pairs(row["config"])
@@ -79,7 +79,7 @@ def _channel(row: Mapping[str, Any], common: tuple[tuple[str, KeyClass], ...]) -
         enable_sets=tuple(frozenset(names) for names in row["enable"]),
         enable_note=row["enable_note"],
         explicit_disable_wins=row["explicit_disable_wins"],
-        config=(*own, *(pair for pair in common if classes.get(_bare(pair[0]), pair[1]) is pair[1])),
+        config=(*own, *[pair for pair, bare in common.items() if bare not in classes or classes[bare] is pair[1]]),
         ports=tuple(_port(port) for port in row["ports"]),
         state=tuple(row["state"]),
         lock_scope=lock["scope"],

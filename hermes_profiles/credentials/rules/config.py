@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.credentials.references import references_in
 from hermes_profiles.model.patterns import lazy_pattern
@@ -28,17 +29,6 @@ _SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential|auth", re.IGNORE
 # Asks for a gateway of the profile's own beside the one for all (Hermes 0.21.4, hermes_cli/profiles.py).
 _STANDALONE = ("gateway", "standalone")
 _NOT_STANDALONE = "asks for a gateway of the source alone; the gateway for all profiles serves the clone"
-# Names below `platforms` that are no channel: the terminal itself.
-_NOT_A_CHANNEL = frozenset({"local", "cli"})
-
-
-class ChannelPlace(NamedTuple):
-    """A block of settings of one channel: its name as the catalogue spells it, and the block's path."""
-
-    channel: str
-    block: tuple[str, ...]
-    known: bool
-    switchable: bool  # `enabled` counts here
 
 
 class EntryRemoval(NamedTuple):
@@ -81,26 +71,6 @@ class TreeJudgement(NamedTuple):
 def dotted(path: Sequence[str]) -> str:
     """Return a path as text: `platforms.telegram.extra.apps[0].secret`."""
     return ".".join(path).replace(".[", "[")
-
-
-def channel_place(path: Sequence[str], catalog: Catalog) -> ChannelPlace | None:
-    """Return the channel block that a path is in (or is), None outside of any."""
-    for root in (("platforms",), ("gateway", "platforms")):
-        size = len(root)
-        if tuple(path[:size]) == root and len(path) > size:
-            name = path[size]
-            known = catalog.channel_of_config_key(name)
-            if known is None and name.lower() in _NOT_A_CHANNEL:
-                return None
-            return ChannelPlace(
-                known or name.lower(), tuple(path[: size + 1]), known=known is not None, switchable=True
-            )
-    if path and path[0] == "gateway" and len(path) > 1:
-        known = catalog.channel_of_config_key(path[1])
-        # `gateway.api_server` is also a section of Hermes' defaults: no flag is inserted where there was none.
-        return ChannelPlace(known, tuple(path[:2]), known=True, switchable=False) if known else None
-    known = catalog.channel_of_config_key(path[0]) if path else None
-    return ChannelPlace(known, tuple(path[:1]), known=True, switchable=False) if known else None
 
 
 def judge_config(

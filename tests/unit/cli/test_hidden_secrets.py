@@ -230,6 +230,24 @@ def test_no_read_command_shows_a_canary_of_any_key(isolated: Path, data: st.Data
         root.runner.gateways("status", "--json")
 
 
+def test_secret_of_a_name_of_the_users_own_is_hidden_in_profiles_with_equal_configurations(world: CommandRoot) -> None:
+    """Which variables hold secrets is read once from equal files, and holds for each of the profiles."""
+    config = "mcp_servers:\n  x:\n    headers:\n      Authorization: ${MINE}\n"
+    for name in ("first", "second", "third"):
+        world.make(name, {".env": f"MINE=syn-{CANARY}-{name}-9x\n", "config.yaml": config})
+    about = " ".join(f"syn-{CANARY}-{name}-9x" for name in ("first", "second", "third"))
+    (world.home("first") / "profile.yaml").write_text(f"description: {about}\n")
+    (row,) = (row for row in world.ok("list", "--json").data["profiles"] if row["name"] == "first")
+    assert row["description"] == "<MINE> <MINE> <MINE>"
+
+
+def test_secret_that_is_put_together_is_hidden(world: CommandRoot) -> None:
+    world.make("work", {".env": f"START=syn-{CANARY[:4]}\nX_TOKEN=${{START}}{CANARY[4:]}-77-end\n"})
+    (world.home("work") / "profile.yaml").write_text(f"description: syn-{CANARY}-77-end\n")
+    (row,) = (row for row in world.ok("list", "--json").data["profiles"] if row["name"] == "work")
+    assert row["description"] == "<X_TOKEN>"
+
+
 def test_completions_offer_no_secret(leaky: CommandRoot) -> None:
     from hermes_profiles.cli.completion import candidates
 

@@ -6,7 +6,8 @@ import pytest
 from shape_samples import NEGATIVE, POSITIVE
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.secret_detection import looks_secret, may_have_shape, without_shapes
+from hermes_profiles.credentials.secret_shapes import SHAPES, looks_secret, may_have_shape, without_shapes
+from hermes_profiles.credentials.shape_marks import MARKS, may_have_mark
 from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, may_hold_identity, sightings
 
 _SAMPLES = [(kind, value) for kind, values in POSITIVE.items() for value in values]
@@ -62,5 +63,24 @@ def test_credential_is_never_shown(kind: str, value: str) -> None:
         assert not looks_secret(value)
         return
     text = f"says {_full(kind, value)} here"
-    assert may_have_shape(text) and looks_secret(text)
+    assert may_have_mark(text) and may_have_shape(text) and looks_secret(text)
     assert value not in without_shapes(text)
+
+
+def test_marks_are_those_of_the_shapes() -> None:
+    """A shape that `may_have_mark` does not know would be shown."""
+    runs = {
+        r":[A-Za-z0-9_-]{20}",
+        r":AA[\w-]{27}",
+        r":[\w-]{35}",
+        r":[\w-]{30}",
+        r"\.[\w-]{6}\.[\w-]{27}",
+        r"\.[A-Za-z0-9]{32}",
+    }
+    for shape in SHAPES:
+        assert all(any(known in mark for known in MARKS) for mark in shape.marks) or shape.anchor in runs, shape
+
+
+@pytest.mark.parametrize("text", ["a: b", "https:", "12:30:15.123", "p0001", "a.b.c", "x" * 40, ":" + "x" * 19])
+def test_ordinary_text_has_no_mark(text: str) -> None:
+    assert not may_have_mark(text)
