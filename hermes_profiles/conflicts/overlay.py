@@ -12,11 +12,9 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
-from hermes_profiles.gateways.masks import Mask, masks_from
-from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
@@ -25,6 +23,10 @@ from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.profiles.regular_file import read_regular
+
+if TYPE_CHECKING:
+    from hermes_profiles.gateways.masks import Mask
+    from hermes_profiles.gateways.processes import Process
 
 MACHINE_WIDE = Path(MACHINE_FOLDER)
 _LARGEST = 16 * 1024 * 1024
@@ -47,6 +49,8 @@ def overlay_folder(layout: Layout, profile: str) -> Path:
 
 def masks_of(layout: Layout, profile: str) -> tuple[Mask, ...]:
     """Return the masks of a profile's last start, () without any or where they cannot be read."""
+    from hermes_profiles.gateways.masks import masks_from
+
     try:
         data = json.loads(read_regular(overlay_folder(layout, profile) / "masks.json", _LARGEST))
         return tuple(masks_from(data["masks"]))

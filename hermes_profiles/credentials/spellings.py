@@ -65,7 +65,8 @@ class Reading:
 
 def decoded(text: str) -> Iterator[Reading]:
     """Yield the readings of a text that differ from the text itself."""
-    plain = _substituted(text, _ESCAPES, _unescape, None)
+    may_have_escapes = not text.isascii() or "\\" in text or "%" in text or "&" in text
+    plain = _substituted(text, _ESCAPES, _unescape, None) if may_have_escapes else None
     last = plain
     for _ in range(_ROUNDS - 1):
         if last is None:

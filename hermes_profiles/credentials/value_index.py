@@ -92,7 +92,7 @@ def is_address(value: str, *, hosts: bool = True) -> bool:
     `hosts`: a host without a scheme counts too (`mail.example.org`); some tokens have that form.
     """
     text = value.strip().strip("\"'")
-    url = _URL.fullmatch(text)
+    url = _URL.fullmatch(text) if "://" in text else None
     if url is not None:
         return all(len(word) <= _LONGEST_WORD_OF_A_PATH for word in url[1].split("/"))
     return hosts and ("." in text or ":" in text) and _ADDRESS.fullmatch(text) is not None

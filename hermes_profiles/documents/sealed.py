@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 
 class SealedForm(NamedTuple):
@@ -29,10 +30,10 @@ _FORMS = (
     SealedForm(b"Salted__", "encrypted by openssl", "run `openssl enc -d` on it"),
     SealedForm(b"U2FsdGVkX1", "encrypted by openssl", "run `openssl enc -d -a` on it"),
 )
-_SOPS = re.compile(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
+_SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
-_CONTENT = re.compile(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_CONTENT = lazy_pattern(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
+_CONTROL = lazy_pattern(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def sealed_form(raw: bytes) -> SealedForm | None:

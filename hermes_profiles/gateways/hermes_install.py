@@ -12,7 +12,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.hermes.cli import PROGRAM
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, LAUNCHER_FILE, TOOLS_FOLDER
@@ -21,10 +21,12 @@ from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
-from hermes_profiles.services.spec import Program
 
 from .hermes_code import PACKAGE, HermesCode, code_folder, read_code
 from .hermes_on_path import real_hermes
+
+if TYPE_CHECKING:
+    from hermes_profiles.services.spec import Program
 
 _COMMON = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _USER_FOLDERS = (".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin")
@@ -175,6 +177,8 @@ def program_for(installation: HermesInstall, home: Path, user_home: Path, enviro
     entries += [folder for folder in _existing(user_home / name for name in _USER_FOLDERS) if folder not in entries]
     entries += [folder for folder in _wsl_folders(environment) if folder not in entries]
     launcher = str(installation.launcher) if installation.launcher is not None else None
+    from hermes_profiles.services.spec import Program
+
     return Program(str(python), str(venv) if is_venv else None, (*entries, *_COMMON), launcher, installation.facts)
 
 

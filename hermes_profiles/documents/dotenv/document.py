@@ -32,7 +32,8 @@ def quoted(value: str) -> str | None:
 
     Impossible: `${NAME}` (python-dotenv interpolates it in any quotes), line breaks, backslashes that need quotes.
     """
-    if ODD_BREAKS.search(value) or any(c in value for c in "\n\r\0") or _INTERPOLATES.search(value):
+    is_odd = not value.isprintable() and ODD_BREAKS.search(value) is not None
+    if is_odd or any(c in value for c in "\n\r\0") or _INTERPOLATES.search(value):
         return None
     bare = value == value.strip() and not _COMMENT_INSIDE.search(value)
     if bare and not value.startswith(("'", '"', "#")):

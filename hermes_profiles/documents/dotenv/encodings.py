@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterator
 
 from hermes_profiles.documents.text import SAVE_AS_UTF8
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .line_repair import RepairedText
 
 # A byte order mark inside the file is a part of a name or of a value there, and a mark once it begins the file.
-_MARK_IN_TEXT = re.compile("(?:\\A|(?<=[\r\n]))(?![^\\S\r\n]*#)[^\r\n\ufeff]*\ufeff")
-_NAME = re.compile(r"\s*(?:export\s+)?([^=#]*?)\s*(?:=|$)")
+_MARK_IN_TEXT = lazy_pattern("(?:\\A|(?<=[\r\n]))(?![^\\S\r\n]*#)[^\r\n\ufeff]*\ufeff")
+_NAME = lazy_pattern(r"\s*(?:export\s+)?([^=#]*?)\s*(?:=|$)")
 _JOINED_FILES = (
     "a byte order mark is inside this line: two files were joined, and Hermes takes it for a part of the name or value"
 )
@@ -28,7 +29,7 @@ _TWO_READINGS = (
 
 def check_readings(path: str, raw: bytes, text: str, codec: str, known: Collection[str]) -> None:
     """Raise DocumentError where the loaders of Hermes can see other lines than `text`, with the line and a way out."""
-    mark = _MARK_IN_TEXT.search(text)
+    mark = _MARK_IN_TEXT.search(text) if "\ufeff" in text else None
     if mark is not None:
         line = len(re.findall(r"\r\n|\n|\r", text[: mark.end()])) + 1
         raise DocumentError(path, line, _JOINED_FILES, hint=SAVE_AS_UTF8)

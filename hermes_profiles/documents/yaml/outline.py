@@ -5,19 +5,20 @@ Only `re` is imported. It reads no values; a file with anything else is declined
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-_KEY = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_./-]*|\"[A-Za-z0-9_ ./:@*+-]*\"|'[A-Za-z0-9_ ./:@*+-]*') *:(?: +(.*)| *)")
-_BLOCK_TEXT = re.compile(r"[|>][+-]?(?: +#.*)?")
-_QUOTED = re.compile(r"(?:\"(?:[^\"\\]|\\[\"\\/nt])*\"|'(?:[^']|'')*')(?: +#.*)? *")
+from hermes_profiles.model.patterns import lazy_pattern
+
+_KEY = lazy_pattern(r"([A-Za-z0-9_][A-Za-z0-9_./-]*|\"[A-Za-z0-9_ ./:@*+-]*\"|'[A-Za-z0-9_ ./:@*+-]*') *:(?: +(.*)| *)")
+_BLOCK_TEXT = lazy_pattern(r"[|>][+-]?(?: +#.*)?")
+_QUOTED = lazy_pattern(r"(?:\"(?:[^\"\\]|\\[\"\\/nt])*\"|'(?:[^']|'')*')(?: +#.*)? *")
 _ITEM = r"(?:[A-Za-z0-9_./$+-][A-Za-z0-9_./$@+-]*|\"[A-Za-z0-9_ ./:@*$+-]*\"|'[A-Za-z0-9_ ./:@*$+-]*')"
-_FLOW = re.compile(
+_FLOW = lazy_pattern(
     rf"(?:\[(?:{_ITEM}(?:, *{_ITEM})*)?\]|\{{(?:[A-Za-z0-9_-]+: +{_ITEM}(?:, *[A-Za-z0-9_-]+: +{_ITEM})*)?\}})"
     r"(?: +#.*)? *"
 )
 # Not a date, which can be one that does not exist, and not the marks `<<` and `=`.
-_PLAIN = re.compile(r"(?!\d{4}-\d|<<)(?:[A-Za-z0-9_./~$<(^+]|-[^ ])[^\x00-\x1f\x7f-\x9f\ufeff]*")
+_PLAIN = lazy_pattern(r"(?!\d{4}-\d|<<)(?:[A-Za-z0-9_./~$<(^+]|-[^ ])[^\x00-\x1f\x7f-\x9f\ufeff]*")
 
 
 class Repeated(NamedTuple):

@@ -48,7 +48,9 @@ def resolve_plain(value: str) -> str:
     first = value[:1]
     if first in "yYnNtTfFoO~" and (value in _NULL or _BOOL.fullmatch(value)):
         return "null" if value in _NULL else "bool"
-    if first in "-+0123456789.":
+    if value.isascii() and value.isdecimal() and first != "0":
+        return "int"
+    if first in "-+0123456789." and (value.lower().endswith((".inf", ".nan")) or any(map(str.isdigit, value))):
         if _INT.fullmatch(value):
             return "int"
         if re.fullmatch(_FLOAT, value):
