@@ -1,10 +1,11 @@
 """The outline of a YAML file in plain block style: whether every line is certain, and the keys that are set twice.
 
-Only `re` is imported. It reads no values; a file with anything else is declined.
+It reads no values; a file with anything else is declined.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from hermes_profiles.model.patterns import lazy_pattern
@@ -40,6 +41,8 @@ class _Declined(Exception):
     """A line that only a parser can read with certainty."""
 
 
+# Many profiles have equal files.
+@lru_cache(maxsize=64)
 def repeated_keys(text: str) -> tuple[Repeated, ...] | None:
     """Return the keys that are set twice in the same mapping, None where the text is not in plain block style."""
     reader = _OutlineReader()
