@@ -224,6 +224,7 @@ function __hermes_profiles_check
         general 'all checks of general' \
         conflicts.shared-identity 'shared bot or account' \
         conflicts.inherited-identity 'bot inherited from the environment' \
+        conflicts.inherited-api 'API server opened by the environment' \
         conflicts.foreign-session 'session in another profile\'s home' \
         conflicts.shared-login 'shared single-use login' \
         conflicts.shared-port 'port claimed by several profiles' \
@@ -244,6 +245,8 @@ function __hermes_profiles_check
         files.joined-keys 'several variables on one line' \
         files.readers-disagree 'environment file with ambiguous lines' \
         files.real-default 'folder named like the default profile' \
+        files.redirected 'variable that sends the gateway elsewhere' \
+        files.repeated-key 'key set twice' \
         files.placeholder 'placeholder instead of a credential' \
         files.contradiction 'channel both enabled and disabled' \
         files.ignored-port 'port setting ignored by Hermes' \
@@ -252,6 +255,7 @@ function __hermes_profiles_check
         files.bad-folder 'folder with an invalid profile name' \
         files.deleted-name 'folder of a deleted profile' \
         files.ghost-folder 'folder that is no profile' \
+        files.nested-home 'Hermes home inside a home' \
         files.sticky-gone 'missing sticky profile' \
         files.orphan-alias 'alias of a missing profile' \
         files.newer-schema 'configuration newer than Hermes' \
@@ -315,6 +319,7 @@ function __hermes_profiles_check
         runtime.database-rows 'unreadable database rows' \
         runtime.wal-filesystem 'database on an unsuitable file system' \
         runtime.journal-interrupted 'interrupted change' \
+        runtime.journal-unreadable 'unreadable journal entry' \
         runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.database-unchecked 'unchecked database' \
         general.unseen 'failed probe' \
