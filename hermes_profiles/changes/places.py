@@ -147,13 +147,11 @@ class _Checker:
                 return True
             if folder == place and name.startswith(prefixes or ("\0",)):
                 return True
-            if (
-                prefixes[:1] == (UNIT,)
-                and above == place
-                and inside.endswith(".d")
-                and inside.startswith(prefixes or ("\0",))
-            ):
-                return True
+            if prefixes[:1] == (UNIT,) and above == place:
+                is_drop_in = inside.endswith(".d") and inside.startswith(prefixes)
+                is_enabling = inside.endswith((".wants", ".requires")) and name.startswith(prefixes)
+                if is_drop_in or is_enabling:
+                    return True
         return False
 
     def _is_linked(self, path: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
+from hermes_profiles.hermes.files import ROOT_FOLDER
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import given_home
 
@@ -74,7 +75,7 @@ def _home_of(arguments: Sequence[str]) -> Path:
         environment = {**os.environ, "PWD": os.getcwd()}
     except OSError:
         environment = dict(os.environ)
-    return given_home(environment, user_home=user, home=given) or user / ".hermes"
+    return given_home(environment, user_home=user, home=given) or user / ROOT_FOLDER
 
 
 def _account(uid: int, gid: int) -> tuple[str, str | None, int]:

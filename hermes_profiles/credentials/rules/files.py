@@ -17,7 +17,9 @@ from hermes_profiles.hermes.files import (
     LEGACY_CONFIG_FILE,
     MEMORY_FILE,
     OP_ENV_FILE,
+    PID_FILE,
     SOUL_FILE,
+    STATE_DATABASE,
     USER_FILE,
 )
 from hermes_profiles.model.patterns import lazy_pattern
@@ -39,8 +41,8 @@ _HOME_SIGNS = (
     "sessions",
     "skills",
     "cron",
-    "state.db",
-    "gateway.pid",
+    STATE_DATABASE,
+    PID_FILE,
 )
 _RECREATED = "recreated when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"

@@ -141,7 +141,7 @@ def test_locked_channel_names_the_holder(world: DoctorRoot, stand_ins: StandIns)
                                          "error_message": f"in use (PID {NOBODY})"}})  # fmt: skip
     family, work = of(world, "runtime.deaf")
     assert f"the gateway of default (process {owner}) holds the lock of its bot" in work["message"]
-    assert work["fix"]["command"] == "hermes -p work gateway setup"
+    assert work["fix"]["command"] == "hermes-profiles connect work telegram"
     assert f"process {NOBODY} held the lock of its bot, which is free now" in family["message"]
     assert family["fix"]["command"] == "hermes-gateways restart family"
 

@@ -10,7 +10,7 @@ import hermes_profiles
 from hermes_profiles.hermes import environment, files, service_names
 
 PACKAGE = Path(hermes_profiles.__file__).parent
-# Words that are also something else: a log level's folder, a JSON key, a suffix of any file.
+# Words that are also something else: a JSON key, a section of config.yaml, a suffix of any file.
 AMBIGUOUS = {
     files.PROFILES_FOLDER,
     files.MEMORIES_FOLDER,
@@ -21,6 +21,8 @@ AMBIGUOUS = {
     files.WEIXIN_ACCOUNT_ENDING,
     files.LOCK_ENDING,
     files.CHECKOUT_FOLDER,
+    files.TOOL_HOME_FOLDER,
+    files.PLUGINS_FOLDER,
 }
 # Module → why it writes names of Hermes itself.
 ALLOWED = {
