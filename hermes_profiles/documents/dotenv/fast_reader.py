@@ -6,7 +6,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 
 # One `NAME=value`: the value is bare (no quote, #, $, backslash) or in one pair of quotes. Only printable ASCII,
 # which excludes unusual white space and line breaks.
-SIMPLE_ENTRY = lazy_pattern(
+_ENTRY = lazy_pattern(
     r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
     r"(?:([!%&(-\[\]-~](?:[ !%&(-\[\]-~]*[!%&(-\[\]-~])?)?|\"([ !#%-\[\]-~]*)\"|'([ -#%&(-\[\]-~]*)')"
 )
@@ -27,7 +27,7 @@ def read_simple_env(raw: bytes) -> dict[str, str] | None:
     if "\r" in text or "\0" in text:
         return None
     found: dict[str, str] = {}
-    match_entry = SIMPLE_ENTRY.fullmatch
+    match_entry = _ENTRY.fullmatch
     for line in text.split("\n"):
         if not line or line[0] == "#":
             continue

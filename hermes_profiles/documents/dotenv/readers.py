@@ -14,7 +14,6 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .fast_reader import SIMPLE_ENTRY
 from .line_repair import RepairedText
 
 _HEAD = lazy_pattern(r"(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*(=[^\S\r\n]*)?")
@@ -49,43 +48,15 @@ class RawEntry(NamedTuple):
         return "RawEntry(***)"
 
 
-# Offset of the first character and behind the line end, name, value.
-_Binding = tuple[int, int, str, str | None]
-
-
 def read_dotenv(path: str, repaired: RepairedText) -> tuple[list[RawEntry], list[tuple[str, str | None]]]:
     """Return the entries of python-dotenv, and its plain (name, literal value) list, names without `=` included.
 
     Raises DocumentError for lines that python-dotenv cannot parse, and where its versions would read different spans.
     """
-    raw_entries: list[RawEntry] = []
-    plain: list[tuple[str, str | None]] = []
-    bindings = simple_bindings(repaired.text)
-    for begin, at, key, text in bindings if bindings is not None else full_bindings(path, repaired):
-        head = _HEAD.match(repaired.text, begin)
-        if text is None or head is None or head[1] is None:
-            plain.append((key, None))
-            continue
-        start, stop, value = _value(path, repaired, head.end(), text)
-        plain.append((key, value))
-        raw_entries.append(
-            RawEntry(
-                key,
-                repaired.original(head.start(1)),
-                value,
-                repaired.original(start),
-                repaired.original(stop),
-                repaired.index_at(begin),
-                repaired.index_at(at - 1),
-            )
-        )
-    return raw_entries, plain
-
-
-def full_bindings(path: str, repaired: RepairedText) -> Iterator[_Binding]:
-    """Yield the bindings of python-dotenv. Raises DocumentError for a line that it cannot parse."""
     from dotenv.parser import parse_stream
 
+    raw_entries: list[RawEntry] = []
+    plain: list[tuple[str, str | None]] = []
     bindings = list(parse_stream(io.StringIO(repaired.text)))
     # Newer versions drop a byte order mark themselves; the spans begin after it.
     at = len(repaired.text) - sum(len(binding.original.string) for binding in bindings)
@@ -95,26 +66,26 @@ def full_bindings(path: str, repaired: RepairedText) -> Iterator[_Binding]:
         at += len(source)
         if binding.error and "=" in source:
             raise _unparsed(path, repaired, begin, source.strip())
-        if binding.key is not None:
-            yield begin, at, binding.key, binding.value
-
-
-def simple_bindings(text: str) -> list[_Binding] | None:
-    """Return the bindings of a text of plain lines, which need no import of python-dotenv; None for another text."""
-    found: list[_Binding] = []
-    at = 0
-    for line in text.split("\n"):
-        begin, at = at, at + len(line) + 1
-        if not line or line[0] == "#":
-            if not line.isprintable():
-                return None
+        if binding.key is None:
             continue
-        match = SIMPLE_ENTRY.fullmatch(line)
-        if match is None:
-            return None
-        name, bare, double, single = match.groups()
-        found.append((begin, at, name, bare or double or single or ""))
-    return found
+        head = _HEAD.match(repaired.text, begin)
+        if binding.value is None or head is None or head[1] is None:
+            plain.append((binding.key, None))
+            continue
+        start, stop, value = _value(path, repaired, head.end(), binding.value)
+        plain.append((binding.key, value))
+        raw_entries.append(
+            RawEntry(
+                binding.key,
+                repaired.original(head.start(1)),
+                value,
+                repaired.original(start),
+                repaired.original(stop),
+                repaired.index_at(begin),
+                repaired.index_at(at - 1),
+            )
+        )
+    return raw_entries, plain
 
 
 def _value(path: str, repaired: RepairedText, start: int, value: str) -> tuple[int, int, str]:

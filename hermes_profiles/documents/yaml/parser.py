@@ -1,4 +1,4 @@
-"""The parser of YAML text: a tree of nodes, of a text that is not plain from the events of ruamel.yaml's parser. Pure.
+"""The parser of YAML text: a tree of nodes from the events of ruamel.yaml's pure parser. Pure.
 
 Events have code-point marks of aliases, which ruamel's own composer drops. A document that PyYAML's safe loader
 refuses is refused, because Hermes then reads none of the file.
@@ -14,7 +14,6 @@ from hermes_profiles.documents.tree import Item, Node, walk
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .plain_parser import plain_tree
 from .scalars import TAG, is_readable, resolve_plain
 
 MAX_DEPTH = 200
@@ -51,11 +50,6 @@ def parse_tree(document: TextDocument) -> Node:
 
     Raises DocumentError with the line for a document that Hermes' loader refuses.
     """
-    return plain_tree(document.text) or parse_events(document)
-
-
-def parse_events(document: TextDocument) -> Node:
-    """Return what `parse_tree` returns, always by ruamel.yaml."""
     builder = _NodeBuilder(document)
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
-from hermes_profiles.documents.dotenv.line_repair import RepairedText
-from hermes_profiles.documents.dotenv.readers import full_bindings, simple_bindings
 from hermes_profiles.model.errors import DocumentError
 
 PLAIN = b"# c \xc3\xa9\n\nexport A=1\nB='x y'\nC=\"z#\"\nD=\nE=a b=c==\nA=2"
@@ -60,21 +58,3 @@ def test_the_fast_reader_equals_the_full_reader_or_returns_none(raw: bytes) -> N
     except DocumentError:  # pragma: no cover
         raise AssertionError("the full reader refuses a file that the fast reader reads") from None
     assert fast == document.environment()
-
-
-@examples
-@given(
-    LINES.map("\n".join)
-    | st.lists(st.sampled_from(("A=1", "B='x'", "# c", "", "export C=d", "D=", "E")), max_size=6).map("\n".join)
-)
-def test_plain_lines_have_the_bindings_of_python_dotenv(text: str) -> None:
-    repaired = RepairedText(text, ())
-    simple = simple_bindings(repaired.text)
-    if simple is not None:
-        assert simple == [*full_bindings(".env", repaired)]
-
-
-def test_python_dotenv_reads_only_what_is_not_plain() -> None:
-    text = PLAIN.decode() + "\n"
-    assert simple_bindings(text) == [*full_bindings(".env", RepairedText(text, ()))]
-    assert simple_bindings(text + "X\n") is None
