@@ -95,7 +95,7 @@ def is_secret_path(path: Sequence[str], catalog: Catalog) -> bool:
     """Return whether a path of config.yaml holds a secret, by its class or by a name in the path."""
     names = [part for part in path if part[:1] != "[" or not _INDEX.fullmatch(part)]
     for name in names:
-        if _is_secret_name(name):
+        if is_secret_name(name):
             return True
     if role_of_path(path, catalog).key_class is KeyClass.IDENTITY_CREDENTIAL:
         return True
@@ -118,7 +118,8 @@ def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> boo
 
 
 @cache
-def _is_secret_name(name: str) -> bool:
+def is_secret_name(name: str) -> bool:
+    """Return whether a name alone says that its value is a secret."""
     lowered = name.lower()
     last = lowered[-1:]
     if last.isascii() and last.isalnum() and not lowered.endswith(_LAST_LETTERS):

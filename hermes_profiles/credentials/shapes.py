@@ -113,7 +113,15 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         anchor=r"EAA[A-Za-z0-9]{24}",
     ),
     IdentityShape("WeChat iLink token", "weixin", ("@im.bot:",), r"[\w-]{4,}@im\.bot:[\w-]{12,}", lead=64),
-    IdentityShape("WeChat iLink account", "weixin", ("@im.bot",), r"[\w-]{4,}@im\.bot\b(?!:)", certain=False, lead=64),
+    IdentityShape(
+        "WeChat iLink account",
+        "weixin",
+        ("@im.bot",),
+        r"[\w-]{4,}@im\.bot\b(?!:)",
+        certain=False,
+        hidden=False,
+        lead=64,
+    ),
     IdentityShape(
         "Matrix access token",
         "matrix",

@@ -14,7 +14,7 @@ from itertools import chain
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.escapes import base64_decoded, unescaped, without_quotes
-from hermes_profiles.credentials.secret_detection import is_secret_path
+from hermes_profiles.credentials.secret_detection import is_secret_name, is_secret_path
 from hermes_profiles.credentials.shape_marks import may_have_mark
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import (
@@ -398,9 +398,12 @@ def _is_plain_url(value: str) -> bool:
 
 def _is_secret_variable(name: str, catalog: Catalog) -> bool | None:
     """Return whether a variable holds a secret; None where its name says nothing."""
+    fact = catalog.lookup(name)
+    # The id of an account (WEIXIN_ACCOUNT_ID) identifies it and gives no access: reports name accounts by it.
+    if fact is not None and fact.known and not fact.secret and not is_secret_name(name):
+        return False if fact.key_class is not KeyClass.UNKNOWN else None
     if is_secret_path((name,), catalog):
         return True
-    fact = catalog.lookup(name)
     return False if fact is not None and fact.key_class is not KeyClass.UNKNOWN else None
 
 

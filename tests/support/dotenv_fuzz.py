@@ -134,9 +134,8 @@ class HermesLoader:
 
     def close(self) -> None:
         """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
+        with self._process:  # closes its pipes and waits for it
+            pass
 
 
 def fuzz(python: str, catalog: Catalog, *, seed: int, count: int) -> tuple[list[tuple[bytes, list[str]]], int]:
