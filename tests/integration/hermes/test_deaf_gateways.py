@@ -136,7 +136,7 @@ def test_suspended_gateway_keeps_no_word(fleet: Fleet) -> None:
     state, detail = fleet.channel("work")
     assert state == "unknown" and "the process is suspended" in detail
     os.kill(fleet.running["work"].pid, signal.SIGCONT)
-    assert fleet.channel("work")[0] == "connected"
+    fleet.until("work", lambda state, _: state == "connected", 60)
     assert fleet.seen("work").state is GatewayState.UNSUPERVISED
 
 
