@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 
 
@@ -24,6 +25,8 @@ def open_regular(path: Path | str) -> tuple[int, os.stat_result]:
 # A file that was read → its status then, and its bytes.
 _kept: dict[str, tuple[tuple[int, ...], bytes]] = {}
 _LARGEST_KEPT = 64 * 1024
+# A file changed less than this before it was read could change again with the same times: git calls such an entry racy.
+_RACY = 2_000_000_000
 
 
 def read_kept(path: str, limit: int) -> bytes:
@@ -41,7 +44,8 @@ def read_kept(path: str, limit: int) -> bytes:
         raw = os.read(descriptor, min(limit, status.st_size + 1))
     finally:
         os.close(descriptor)
-    if len(raw) == status.st_size <= _LARGEST_KEPT:
+    is_racy = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) < _RACY
+    if len(raw) == status.st_size <= _LARGEST_KEPT and not is_racy:
         _kept[path] = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_dev), raw
     return raw
 
