@@ -34,7 +34,8 @@ class ClonePolicy(NamedTuple):
     With `only`, identities are removed in place: those of these channels, and the single-use logins of the providers
     in `logins`. The variables and paths in `assign` get new values. The profile keeps everything else.
 
-    `strict_shapes`: refuse a clone in which something may hold an identity, instead of naming it.
+    `strict_shapes`: refuse a clone in which something may hold an identity, instead of naming it. `empties`: an empty
+    setting of a channel is removed like any other one; for a clone it is a default of Hermes and stays.
     """
 
     channels: Channels = Channels.EXCLUDE
@@ -46,6 +47,7 @@ class ClonePolicy(NamedTuple):
     logins: frozenset[str] = frozenset()
     assign: frozenset[str] = frozenset()
     strict_shapes: bool = False
+    empties: bool = False
 
     def concerns(self, *channels: str) -> bool:
         """Return whether the policy applies to one of these channels."""

@@ -51,7 +51,7 @@ def linked_paths(share: Iterable[Share]) -> tuple[str, ...]:
 
 
 # Members have no port: a 0.19.0 multiplexer does not serve a profile that listens on one.
-POLICY = ClonePolicy(api_server=False)
+POLICY = ClonePolicy(api_server=False, empties=True)
 # All paths of a home that can be links into a pool.
 POOL = linked_paths(Share)
 # The gateway of Hermes 0.19.0 records shown onboarding hints here (agent/onboarding.py).

@@ -132,7 +132,9 @@ def _is_empty_default(
     policy: ClonePolicy,
 ) -> bool:
     """Return whether an entry is an empty setting of a channel: Hermes writes these for unused channels."""
-    if place is None or not place.known or ruling.by_user or policy.channels is Channels.STRICT_PREFIX:
+    if policy.empties or policy.channels is Channels.STRICT_PREFIX:
+        return False
+    if place is None or not place.known or ruling.by_user:
         return False
     return len(entry.path) > len(place.block) and entry.path not in filled
 
