@@ -254,7 +254,7 @@ function __hermes_profiles_check
         files.no-env 'missing .env' \
         files.bad-folder 'folder with an invalid profile name' \
         files.deleted-name 'folder of a deleted profile' \
-        files.ghost-folder 'folder that is no profile' \
+        files.ghost-folder 'folder that is not a profile' \
         files.nested-home 'Hermes home inside a home' \
         files.sticky-gone 'missing sticky profile' \
         files.orphan-alias 'alias of a missing profile' \

@@ -126,7 +126,7 @@ class Steps:
             raise changed(target)
         elif record.kind is StepKind.REPLACE:
             self._files.replace(source or "", target)
-        elif record.old is None:  # there is no file to remove
+        elif record.old is None:  # there is not a file to remove
             return
         else:
             self._files.unlink(target)

@@ -433,7 +433,7 @@ def _is_secret(item: EnvRuling, catalog: Catalog) -> bool:
 def _outer_values(
     name: str, documents: SourceDocuments, trees: Iterable[tuple[YamlDocument | JsonDocument | None, TreeJudgement]]
 ) -> Iterator[str]:
-    """Yield the values of a variable outside of the environment files; a path is no part of a credential."""
+    """Yield the values of a variable outside of the environment files; a path is not part of a credential."""
     for document, judgement in trees:
         for entry in document.entries if document is not None else ():
             if entry.path == (name,) and entry.value and entry.path not in judgement.kept:

@@ -69,7 +69,7 @@ CHECKS: tuple[Check, ...] = (
     Check("files.no-env", _WARNING, "missing .env", variables.no_env),
     Check("files.bad-folder", _WARNING, "folder with an invalid profile name", folders.bad_folder),
     Check("files.deleted-name", _WARNING, "folder of a deleted profile", folders.deleted_name),
-    Check("files.ghost-folder", _INFO, "folder that is no profile", folders.ghost_folder),
+    Check("files.ghost-folder", _INFO, "folder that is not a profile", folders.ghost_folder),
     Check("files.nested-home", _WARNING, "Hermes home inside a home", folders.nested_home),
     Check("files.sticky-gone", _WARNING, "missing sticky profile", folders.sticky_gone),
     Check("files.orphan-alias", _WARNING, "alias of a missing profile", folders.orphan_alias),

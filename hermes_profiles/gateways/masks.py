@@ -31,7 +31,7 @@ class ChannelOwner(NamedTuple):
     def __str__(self) -> str:
         if self.profile is not None:
             return f"profile '{self.profile}'"
-        return f"process {self.pid}, which is no profile of this root" if self.pid is not None else "another process"
+        return f"process {self.pid}, which is not a profile of this root" if self.pid is not None else "another process"
 
 
 class Mask(NamedTuple):

@@ -98,7 +98,7 @@ BEHAVIOURS = (
         Behaviour.DELETION_MARKERS,
         (0, 21, 0),
         Marker("hermes_constants.py", "def named_profile_is_deleted"),
-        "leaves `profiles/.deleted/NAME`: a folder of that name is no profile until `profile create` removes the file",
+        "leaves `profiles/.deleted/NAME`: that folder is not a profile until `profile create` removes the file",
         "writes the marker on delete; removes it on create, clone, rename, restore and undo",
     ),
     BehaviourFact(

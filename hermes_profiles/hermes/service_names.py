@@ -9,7 +9,7 @@ LABEL = "ai.hermes.gateway"
 LEGACY_UNIT_FILE = "hermes.service"
 LEGACY_LABEL = "com.hermes.gateway"
 LEGACY_FILES = (LEGACY_UNIT_FILE, f"{LEGACY_LABEL}.plist")
-SUFFIX_DIGITS = 8  # of sha256(home), for a home that is no profile of the default root
+SUFFIX_DIGITS = 8  # of sha256(home), for a home that is not a profile of the default root
 
 # Folders of the definitions. From 0.21.4 Hermes reads XDG_CONFIG_HOME for units (hermes/behaviours.py).
 USER_UNITS = ".config/systemd/user"  # below the user's home folder

@@ -140,7 +140,7 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
         )
     if name == DEFAULT:
         raise Refused(
-            "the default profile is no member of a team: the other profiles live in its home",
+            "the default profile is not a member of a team: the other profiles live in its home",
             target=name,
             code="default",
             hint=f"create one: `hermes-profiles team create NAME --lead {DEFAULT}`",
@@ -148,7 +148,7 @@ def _check_place(teams: Teams, team: Team, name: str) -> None:
 
 
 def _change_member(session: Session, place: TeamPlace, request: MemberRequest, *, dry_run: bool) -> ChangedMember:
-    """Give an existing profile an account or other users who may talk to it; it joins the team if it is no member."""
+    """Give an existing profile an account or other users who may talk to it; it becomes a member of the team."""
     _, team, name, _, _ = place
     layout, context = session.layout, team_context(session, team.lead)
     account = request.account

@@ -230,7 +230,7 @@ def _check_variables(place: ConnectPlace, values: Mapping[str, str]) -> None:
     for name in values:
         if place.channel.name not in place.catalog.channels_of(name):
             raise UsageProblem(
-                f"{name} is no variable of {place.channel.name}",
+                f"{name} is not a variable of {place.channel.name}",
                 target=name,
                 code="bad-account",
                 hint=f"list them with `hermes-profiles catalog {place.channel.name}`",

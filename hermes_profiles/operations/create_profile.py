@@ -109,7 +109,7 @@ def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:
 def taken_hint(layout: Layout, name: str) -> str:
     """Return what to do about a folder that has the name of a new profile."""
     if layout.home(name).is_dir() and folder_fault(layout, name) is not None:
-        return f"it is no profile; move it to the trash with `hermes-profiles delete {name}`"
+        return f"it is not a profile; move it to the trash with `hermes-profiles delete {name}`"
     return f"choose another name, or look at it with `hermes-profiles show {name}`"
 
 

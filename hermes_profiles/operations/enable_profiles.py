@@ -168,7 +168,7 @@ def change_group(
 ) -> GroupResult:
     """Add profiles to a group and remove others from it; returns its profiles."""
     if not name.strip() or not name.isprintable():
-        raise UsageProblem(f"{name!r} is no name of a group", target=name, hint="use letters and digits")
+        raise UsageProblem(f"{name!r} is not a name of a group", target=name, hint="use letters and digits")
     new = session.selection(added, (), None).profiles if added else ()
     old = session.selection(removed, (), None).profiles if removed else ()
     session.recover(dry_run=dry_run)

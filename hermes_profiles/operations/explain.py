@@ -63,7 +63,7 @@ def explain(session: Session, thing: str, profile: str) -> Explanation:
         places.append(ExplainedPlace(thing, None, thing, general.verdict, general.reason))
     if not places and general is None:
         raise NotFound(
-            f"{thing!r} is no channel, no variable or path of {name}, and no file of it",
+            f"{thing!r} is not a channel, no variable or path of {name}, and no file of it",
             target=thing,
             hint="list what is known with `hermes-profiles catalog`",
         )

@@ -302,6 +302,6 @@ def _known_channel(name: str, catalog: Catalog, option: str) -> str:
     logins = {row.provider for row in catalog.oauth_rows if row.single_use}
     if channel is None and name not in logins and not name.startswith("mcp-tokens/"):
         raise UsageProblem(
-            f"{name!r} is no channel and no login", target=option, hint="list them with `hermes-profiles catalog`"
+            f"{name!r} is not a channel and no login", target=option, hint="list them with `hermes-profiles catalog`"
         )
     return channel or name

@@ -71,7 +71,7 @@ def _check_members(chosen: Sequence[Team], overrides: Sequence[Override]) -> Non
     for override in overrides:
         if override.member not in members:
             raise NotFound(
-                f"{override.member} is no member of {' or '.join(team.name for team in chosen) or 'any team'}",
+                f"{override.member} is not a member of {' or '.join(team.name for team in chosen) or 'any team'}",
                 target=override.member,
                 code="no-member",
                 hint=f"use one of {', '.join(members)}" if members else None,

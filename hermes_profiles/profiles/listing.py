@@ -1,7 +1,7 @@
 """Which profiles a root has, which one is sticky, and which aliases start them: only names, no file is parsed.
 
-A folder is no profile for a later Hermes when it has a deletion marker (from 0.21), or none of the files of a profile
-(from 0.21.4). Which Hermes is installed is looked up only where a root has such a folder.
+For a later Hermes a folder is not a profile when it has a deletion marker (from 0.21), or none of the files of a
+profile (from 0.21.4). Which Hermes is installed is looked up only where a root has such a folder.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def active_profile(layout: Layout) -> str:
 def require(layout: Layout, name: str) -> Path:
     """Return the home of an existing profile.
 
-    Raises NotFound with the names that exist, or with the reason why a folder is no profile.
+    Raises NotFound with the names that exist, or with the reason why a folder is not a profile.
     """
     home = layout.home(name)
     if home.is_dir():
@@ -154,7 +154,7 @@ def _no_profile(layout: Layout, name: str, fault: FolderFault) -> NotFound:
             hint="see `hermes-profiles doctor --only files.deleted-name`",
         )
     return NotFound(
-        f"{layout.home(name)} is no profile for Hermes: it has none of {', '.join(IDENTITY_FILES)}",
+        f"{layout.home(name)} is not a profile for Hermes: it has none of {', '.join(IDENTITY_FILES)}",
         target=name,
         code="no-identity",
         hint="see `hermes-profiles doctor --only files.ghost-folder`",

@@ -143,7 +143,7 @@ class Manager(Protocol):
         return None
 
     def linger(self) -> bool | None:
-        """Return whether services run from boot and after the last logout; None where that is no setting."""
+        """Return whether services run from boot and after the last logout; None where that is not a setting."""
         return None
 
     def enable_linger(self) -> None:

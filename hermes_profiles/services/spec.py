@@ -196,7 +196,7 @@ def stop_limit(drain: int, cron_drain: int) -> int:
 def clean_script(spec: ServiceSpec) -> str:
     """Return the shell code that unsets every variable the service neither sets nor inherits."""
     kept = "|".join([*(name for name, _ in spec.environment), *INHERITED, *spec.inherited])
-    # `env` also prints the further lines of values: a line that is no name is skipped, one that looks like it is unset.
+    # `env` also prints the further lines of values: a line without a name is skipped, one with a name is unset.
     return (
         "for n in $(env | sed 's/=.*//'); do case $n in "
         f"{kept}) ;; ''|[0-9]*|*[!A-Za-z0-9_]*) ;; *) command unset \"$n\" 2>/dev/null;; esac; done; "

@@ -312,7 +312,7 @@ class Walk:
         return not done.code
 
     def _create(self, name: str, run: Callable[..., bool], *words: str) -> None:
-        shutil.rmtree(self.newest.home(name), ignore_errors=True)  # a folder that is no profile is in the way
+        shutil.rmtree(self.newest.home(name), ignore_errors=True)  # a folder that is not a profile is in the way
         assert run(*words, name), self.said
         self._profile(name)
 
@@ -320,7 +320,7 @@ class Walk:
         (self.newest.home(name) / "cron").mkdir(parents=True, exist_ok=True)
 
     def _folder(self, name: str) -> None:
-        """Write the folder of a profile by hand: with a deletion marker of Hermes it is no profile."""
+        """Write the folder of a profile by hand: with a deletion marker of Hermes it is not a profile."""
         before = dict(self.bots)
         self._profile(name)
         if self._is_deleted(name):

@@ -143,7 +143,7 @@ class Option(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """A word of a command that is no option; `shown` is how the help writes it."""
+    """A word of a command that is not an option; `shown` is how the help writes it."""
 
     name: str
     shown: str

@@ -27,7 +27,7 @@ def piped_values(channel: str, catalog: Catalog, *, hint: str, alone: str | None
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#") and not _PAIR.match(line):
             raise UsageProblem(
-                f"line {number} of {_SOURCE} is no NAME=VALUE", target=_SOURCE, code="bad-account", hint=hint
+                f"line {number} of {_SOURCE} is not NAME=VALUE", target=_SOURCE, code="bad-account", hint=hint
             )
     try:
         document = EnvDocument.parse(text.encode(), path=_SOURCE, known_keys=catalog.known_names)
@@ -37,7 +37,7 @@ def piped_values(channel: str, catalog: Catalog, *, hint: str, alone: str | None
     for name in values:
         if channel not in catalog.channels_of(name):
             raise UsageProblem(
-                f"{name} is no variable of {channel}",
+                f"{name} is not a variable of {channel}",
                 target=name,
                 code="bad-account",
                 hint=f"see those there are with `hermes-profiles catalog {channel}`",

@@ -32,7 +32,7 @@ def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals
     """Print one command's answer and return its exit code: another one if the answer could not be written.
 
     `reveals`: the user asked for secrets, so the answer has them; messages never do. A reader that went away (`| head`)
-    is no error.
+    is not an error.
     """
     code = int(result.exit_code)
     try:
@@ -268,7 +268,7 @@ def _write(stream: TextIO, line: str, end: str = "\n") -> None:
 
 
 def close_quietly() -> None:
-    """Flush both streams; a reader that went away (`| head`) is no error."""
+    """Flush both streams; a reader that went away (`| head`) is not an error."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

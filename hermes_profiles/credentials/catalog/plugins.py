@@ -104,7 +104,7 @@ def _of_code(
 
 
 def _read_by_code(name: str, channel: str) -> KeyFact:
-    """Return the fact of a variable that only the code names; one that is no secret is not masked in a clone."""
+    """Return the fact of a variable that only the code names; one that is not a secret is not masked in a clone."""
     if not _is_secret(name, {}):
         return _optional(name, {}, channel)._replace(note="read by the plugin", known=False)
     return _required(name, {}, channel)._replace(note="read by the plugin", auto_enables=False)

@@ -121,7 +121,7 @@ class _AdditionsReader:
         sets = tuple(self._texts(names, place) for names in value)
         for names in sets:
             if not names or any(_VARIABLE.fullmatch(name) is None for name in names):
-                self._fail(place, "`enable` holds something that is no variable", 'write `enable = [["A_TOKEN"]]`')
+                self._fail(place, "`enable` holds something that is not a variable", 'write `enable = [["A_TOKEN"]]`')
         return tuple(frozenset(names) for names in sets)
 
     def _state(self, value: Any, place: tuple[str, ...]) -> tuple[str, ...]:

@@ -55,9 +55,9 @@ def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
     try:
         json.loads(raw)
     except json.JSONDecodeError as error:
-        return error.lineno, "this is no JSON"
+        return error.lineno, "not valid JSON"
     except (ValueError, RecursionError):
-        return None, "this is no JSON"
+        return None, "not valid JSON"
     return None
 
 

@@ -98,7 +98,7 @@ def deleted_name(facts: Facts) -> Iterator[Finding]:
             continue
         name, marker = fact.home.path.name, fact.marker
         if fact.is_newer:
-            message = f"{name} was made again after Hermes deleted that name, and its marker remains: it is no profile"
+            message = f"{name} exists again, but keeps the marker of its deletion by Hermes: it is not a profile"
             fix = Fix("remove the marker", shell_command("hermes-profiles doctor --fix --only", ["files.deleted-name"]))
         else:
             message = f"the folder of the deleted profile {name} remains: Hermes neither lists nor serves it"
@@ -120,7 +120,7 @@ def ghost_folder(facts: Facts) -> Iterator[Finding]:
         if fact.fault is FolderFault.NO_IDENTITY:
             name = fact.home.path.name
             yield Finding(
-                f"the folder {name} is no profile: it has none of {join_names(IDENTITY_FILES)}",
+                f"the folder {name} is not a profile: it has none of {join_names(IDENTITY_FILES)}",
                 Fix(
                     f"move it to the trash; to have a profile, put config.yaml or {ENV_FILE} into it",
                     shell_command("hermes-profiles delete", [name]),

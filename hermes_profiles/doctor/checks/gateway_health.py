@@ -68,13 +68,14 @@ def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFact
     server = observed.server if gateway.state is GatewayState.SERVED else name
     detail = f"{channel.name} {channel.detail}" if lost is not None else f"{channel.name}: {channel.detail}"
     restart = f"hermes-gateways restart {server}"
-    fix = Fix(f"the gateway goes on trying; read its log (`hermes-gateways logs {name}`), or restart it", restart)
+    fix = Fix(f"the gateway keeps trying; read its log (`hermes-gateways logs {name}`), or restart it", restart)
     if lost is None:
-        fix = Fix("end what listens there, or set another port; then restart the gateway", restart)
+        fix = Fix("stop the process that listens there, or set another port; then restart the gateway", restart)
     elif REFUSED_TOKEN in lost.reason:
-        fix = Fix(f"set a valid token (`hermes -p {name} gateway setup`), then restart the gateway", restart)
+        connect = f"hermes-profiles connect {name} {channel.name}"
+        fix = Fix(f"set a valid token (`{connect}`), then restart the gateway", restart)
     elif SECOND_POLLER in lost.reason:
-        fix = Fix("stop the other program that polls with this token; the gateway then goes on by itself", restart)
+        fix = Fix("stop the other program that polls with this token; the gateway then reconnects by itself", restart)
     elif lost.ended:
         fix = Fix("fix the error in its log, then restart it: the gateway has stopped trying", restart)
     return Finding(
@@ -155,7 +156,7 @@ def silent(facts: Facts) -> Iterator[Finding]:
         evidence = (profile.at(HEARTBEAT_FILE),)
         if _is_suspended(gateway):
             yield Finding(
-                f"the gateway of {name} is suspended (process {process.pid}, SIGSTOP): it answers no message",
+                f"the gateway of {name} is suspended (process {process.pid}, SIGSTOP): it does not answer messages",
                 Fix("resume it", f"kill -CONT {process.pid}"),
                 profiles=(name,),
                 evidence=evidence,
@@ -165,7 +166,7 @@ def silent(facts: Facts) -> Iterator[Finding]:
         at = epoch_of(beat.at) if beat is not None and beat.pid == process.pid else None
         if at is not None and observed.now - at > HEARTBEAT_AGE:
             yield Finding(
-                f"the gateway of {name} (process {process.pid}) has written no heartbeat for {span(observed.now - at)}",
+                f"the gateway of {name} (process {process.pid}) has had no heartbeat for {span(observed.now - at)}",
                 Fix("restart it", f"hermes-gateways restart {name}"),
                 profiles=(name,),
                 evidence=evidence,

@@ -46,10 +46,10 @@ _MARKERS = {
     PLANNED_STOP_FILE: (_MARKER_AGE, ""),
     TAKEOVER_FILE: (_MARKER_AGE, ""),
     DRAIN_REQUEST_FILE: (_REQUEST_AGE, ""),
-    RESTART_NOTIFY_FILE: (_NOTICE_AGE, "the next start reports an old restart to a chat"),
-    RESTART_PENDING_FILE: (_NOTICE_AGE, "the next start reports an old restart to a chat"),
-    UPDATE_PENDING_FILE: (_NOTICE_AGE, "the next start reports an old update to a chat"),
-    UPDATE_CLAIMED_FILE: (_NOTICE_AGE, "the next start reports an old update to a chat"),
+    RESTART_NOTIFY_FILE: (_NOTICE_AGE, "the next start sends a message about an old restart to a chat"),
+    RESTART_PENDING_FILE: (_NOTICE_AGE, "the next start sends a message about an old restart to a chat"),
+    UPDATE_PENDING_FILE: (_NOTICE_AGE, "the next start sends a message about an old update to a chat"),
+    UPDATE_CLAIMED_FILE: (_NOTICE_AGE, "the next start sends a message about an old update to a chat"),
     UPDATE_PROMPT_FILE: (_NOTICE_AGE, ""),
     UPDATE_RESPONSE_FILE: (_NOTICE_AGE, ""),
     UPDATE_OUTPUT_FILE: (_NOTICE_AGE, ""),
@@ -281,9 +281,9 @@ def journal_unreadable(facts: Facts) -> Iterator[Finding]:
     for problem in facts.runtime.unreadable_entries:
         path = problem.target or ""
         yield Finding(
-            f"{problem.message}: its change cannot be undone, and `undo` without an id refuses",
+            f"{problem.message}: its change cannot be undone, and `undo` without an id is refused",
             Fix(
-                f"put the entry aside; the bytes from before the change stay in {path.removesuffix('.json')}",
+                f"rename the entry; the bytes from before the change stay in {path.removesuffix('.json')}",
                 f"mv {quote(path)} {quote(path)}.unreadable",
             ),
             evidence=(Evidence(None, path),),

@@ -219,7 +219,7 @@ def no_env(facts: Facts) -> Iterator[Finding]:
             if not profile.listing:
                 what = "is an empty folder"
             elif not any(file in profile.listing for file in IDENTITY_FILES):
-                what = "has no file of a profile, only what one left"
+                what = "contains only leftover files of a profile"
             yield Finding(
                 f"{profile_label(profile)} {what}: the next `hermes update` copies the .env of "
                 "the default profile,"

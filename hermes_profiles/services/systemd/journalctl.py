@@ -21,7 +21,7 @@ _FIELDS = (
     "_PID",
 )
 _BLOCK = 256 * 1024
-# A line of `journalctl` on standard error that is no failure.
+# A line of `journalctl` on standard error that is not a failure.
 _HARMLESS = "Hint: "
 
 

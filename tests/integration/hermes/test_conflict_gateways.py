@@ -230,7 +230,7 @@ def test_foreign_gateway_of_another_root_keeps_its_bot(gateways: Gateways) -> No
     pid = gateways.running["one"].pid
     reasons = {mask.channel: mask.sentence() for mask in done.masks}
     assert reasons.pop("telegram") == (
-        f"platform 'telegram' disabled: token already in use by process {pid}, which is no profile of this root"
+        f"platform 'telegram' disabled: token already in use by process {pid}, which is not a profile of this root"
     )
     port = gateways.api_port
     assert reasons.pop("api_server") == f"platform 'api_server' disabled: port {port} already in use by another process"

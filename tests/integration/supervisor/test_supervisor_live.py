@@ -80,7 +80,7 @@ def test_stopped_gateway_stays_stopped_and_leaves_no_process(make: Maker) -> Non
     for _ in range(30):
         assert world.status(service).activity is Activity.INACTIVE
     assert len(world.starts(service)) == 1
-    assert world.manager.stop([service]) == {}  # a repeated stop is no failure
+    assert world.manager.stop([service]) == {}  # a repeated stop is not a failure
 
 
 def test_gateway_that_ignores_stop_is_killed_with_children(make: Maker) -> None:

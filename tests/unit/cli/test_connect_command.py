@@ -106,7 +106,7 @@ def test_account_of_another_profile_is_refused_on_or_off(kid: CommandRoot, switc
         ("7100000002:CANARY telegram CANARY telegram CANARY2", "bad-token", "there is a blank in it"),
         ("7100000002:CANARY", "bad-token", "17 characters"),
         ("", "no-value", "no value for telegram came"),
-        ("SLACK_BOT_TOKEN=xoxb-CANARY", "bad-account", "SLACK_BOT_TOKEN is no variable of telegram"),
+        ("SLACK_BOT_TOKEN=xoxb-CANARY", "bad-account", "SLACK_BOT_TOKEN is not a variable of telegram"),
         ("one\ntwo CANARY\n", "bad-account", "line 1 of standard input"),
     ],
 )

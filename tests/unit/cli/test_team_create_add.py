@@ -92,7 +92,7 @@ def test_add_reads_variables_of_other_channel_from_lines(telegram: CommandRoot) 
 
 @pytest.mark.parametrize(("typed", "says"), [
     (TELEGRAM, "line 1 of standard input"), (f"\n\nnot a pair {TELEGRAM}\n", "line 3"),
-    ("OPENAI_API_KEY=CANARY-other\n", "OPENAI_API_KEY is no variable of telegram"),
+    ("OPENAI_API_KEY=CANARY-other\n", "OPENAI_API_KEY is not a variable of telegram"),
     ("SLACK_BOT_TOKEN=CANARY-other\n", "SLACK_BOT_TOKEN"), ("LD_PRELOAD=/CANARY\n", "LD_PRELOAD"),
     ("TELEGRAM_HOME_CHANNEL=1\n", "needs TELEGRAM_BOT_TOKEN"), ("TELEGRAM_BOT_TOKEN='CANARY-open\n", "standard input"),
     (f"TELEGRAM_BOT_TOKEN={TOKEN}\n", "bound to the profile default"),

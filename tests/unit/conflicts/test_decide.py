@@ -85,7 +85,7 @@ def test_lock_of_a_foreign_process_owns_the_identity() -> None:
     for profile in ("a", "b"):
         (mask,) = found[profile]
         assert mask.sentence() == (
-            "platform 'telegram' disabled: token already in use by process 4711, which is no profile of this root"
+            "platform 'telegram' disabled: token already in use by process 4711, which is not a profile of this root"
         )
         assert (mask.owner.profile, mask.owner.pid) == (None, 4711)
     elsewhere = [LiveLock("telegram", ("y" * 32)[:16], 4711), LiveLock("discord", ("x" * 32)[:16], 4711)]
@@ -126,7 +126,7 @@ def test_ports_on_different_addresses_do_not_conflict(first: str, second: str, c
 
 
 @pytest.mark.parametrize(("pid", "words"), [
-    (100, "profile 'b'"), (4711, "process 4711, which is no profile of this root"), (None, "another process"),
+    (100, "profile 'b'"), (4711, "process 4711, which is not a profile of this root"), (None, "another process"),
 ])  # fmt: skip
 def test_listener_owns_the_port(pid: int | None, words: str) -> None:
     found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})

@@ -207,7 +207,7 @@ def test_pending_decision_reserves_the_bot_until_dropped(tmp_path: Path) -> None
 # Written by the version before masks had a `cause`: their sentence was the only record of it.
 _OLD_MASKS = (
     '[{"channel":"api_server","reason":"platform \'api_server\' disabled: port 8642 already in use by process 4711, '
-    'which is no profile of this root","owner":null,"owner_pid":4711},'
+    'which is not a profile of this root","owner":null,"owner_pid":4711},'
     '{"channel":"telegram","reason":"platform \'telegram\' disabled: token already in use by profile \'b\'",'
     '"owner":"b","owner_pid":2}]'
 )

@@ -229,7 +229,7 @@ def test_small_files_and_other_editors_are_fine(text: str):
         ("[channels.x]\nsharing = ['exclusive']\n", 2, "is not a kind of sharing"),
         ("[channels.x]\nenable = ['A']\n", 2, "is not a list of texts"),
         ("[channels.x]\nenable = 'A'\n", 2, "is not a list of lists"),
-        ("[channels.x]\nenable = [[]]\n", 2, "holds something that is no variable"),
+        ("[channels.x]\nenable = [[]]\n", 2, "holds something that is not a variable"),
         ("[channels.x]\nstate = ['../other']\n", 2, "is not a path inside a home"),
         ("[channels.x]\nstate = ['/etc/x']\n", 2, "is not a path inside a home"),
         ("[channels.x]\nstate = ['*']\n", 2, "is not a path inside a home"),

@@ -32,7 +32,7 @@ def test_only_listed_variables_get_through(tmp_path: Path, shell: list[str]) -> 
     own = dict(spec.environment)
     kept = {"LC_ALL": "C.UTF-8", "HTTPS_PROXY": "http://p q", "INVOCATION_ID": "1", "MINE": "a b", "OUR_X": "$HOME"}
     seen = _variables(shell, spec, {**HOSTILE, **own, **kept, "PATH": "/usr/bin:/bin"})
-    # What a shell itself keeps up is no secret of anybody's.
+    # What a shell itself keeps up is not a secret of anybody's.
     assert {name: value for name, value in seen.items() if name not in ("PWD", "SHLVL", "_", "OPTIND", "OLDPWD")} == {
         **own, **kept, "PATH": "/usr/bin:/bin",
     }  # fmt: skip

@@ -78,7 +78,7 @@ def test_read_openclaw_with_arbitrary_files(
 ) -> None:
     shutil.rmtree(tmp_path / "claw", ignore_errors=True)
     claw = OpenClaw(tmp_path / "claw")
-    listed = [each for each in listed if "CANARY" not in json.dumps(each)]  # an id is no secret
+    listed = [each for each in listed if "CANARY" not in json.dumps(each)]  # an id is not a secret
     claw.write_index([*listed, *files])
     for stem, content in files.items():
         if "/" in stem or "\0" in stem or not stem.isprintable():

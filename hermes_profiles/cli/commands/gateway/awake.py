@@ -55,7 +55,7 @@ def awake(
     given = {"idle": idle, "display": display, "disk": disk, "system": system}
     if action not in ACTIONS:
         raise UsageProblem(
-            f"{action!r} is no action", target=action, hint="use `hermes-gateways awake on`, `off` or `status`"
+            f"{action!r} is not an action", target=action, hint="use `hermes-gateways awake on`, `off` or `status`"
         )
     switch = AwakeRun(session, dry_run=dry_run)
     if action == "on":

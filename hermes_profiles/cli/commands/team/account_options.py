@@ -42,7 +42,7 @@ class AccountWords(NamedTuple):
 def typed_account(team: Team, who: str, words: AccountWords, catalog: Catalog) -> Account | None:
     """Return the account that a member gets, None when it gets none now.
 
-    Raises UsageProblem for words that do not fit the team's channel, and when what was typed is no account.
+    Raises UsageProblem for words that do not fit the team's channel, and when what was typed is not an account.
     """
     _check_words(team, words)
     if words.allow is not None and team.channel not in catalog.channels_of(users_variable(team.channel)):
@@ -85,7 +85,7 @@ def _check_words(team: Team, words: AccountWords) -> None:
         )
     if words.base_url is not None and not re.fullmatch(r"https?://[^\s/]+\S*", words.base_url):
         raise UsageProblem(
-            "--base-url is no address", target="--base-url", hint="it begins with https://, as WeChat gave it"
+            "--base-url is not an address", target="--base-url", hint="it begins with https://, as WeChat gave it"
         )
 
 
@@ -100,7 +100,7 @@ def _weixin(who: str, words: AccountWords) -> Account:
 
 
 def _asked(team: Team, channel: Channel, who: str) -> dict[str, str]:
-    """Return what a person types; nothing at the first question is no account."""
+    """Return what a person types; nothing at the first question is not an account."""
     import getpass
 
     secrets = secret_variables(channel)

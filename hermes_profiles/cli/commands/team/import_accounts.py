@@ -73,7 +73,7 @@ def bring_in(
     kinds = ("openclaw", "hermes", "csv", "json")
     if kind not in kinds:
         raise UsageProblem(
-            f"{kind!r} is no source of accounts",
+            f"{kind!r} is not a source of accounts",
             target=kind,
             code="no-such-kind",
             hint=f"use one of {', '.join(kinds)}: `hermes-profiles team import openclaw ~/.openclaw`",
