@@ -17,7 +17,7 @@ def test_status_says_what_hermes_says_after_each_random_step(short_folder: Path)
     with NewestGateways(short_folder) as newest:
         walk = Walk(newest, SEED)
         walk.prepare()
-        walk.compare(ask_hermes=True)
+        assert walk.compare(ask_hermes=True) == []
         for _ in range(STEPS):
             walk.step()
-            walk.compare(ask_hermes=True)
+            assert walk.compare(ask_hermes=True) == []
