@@ -123,7 +123,7 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
 def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[Problem]) -> Mapping[str, Any]:
     """Return top-level keys of a YAML file (or all of them), {} when it is broken."""
     sections = read_simple_sections(raw, wanted)
-    if sections:
+    if sections is not None:
         return sections
     from hermes_profiles.documents.sealed import check_not_sealed
     from hermes_profiles.documents.yaml.document import YamlDocument

@@ -64,12 +64,12 @@ def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = (), re
 def _json(result: Result, *, reveals: bool) -> str:
     """Return the envelope without secrets; escaped to ASCII where the stream cannot encode it."""
     envelope: Any = result.envelope()
-    text = json.dumps(envelope, indent=2, ensure_ascii=False)
     if _filter is not None:
-        hidden = _filter.hide_data(envelope, text)
+        # Without `indent`, json uses its encoder in C, ten times as fast.
+        hidden = _filter.hide_data(envelope, json.dumps(envelope, ensure_ascii=False))
         if hidden is not envelope:
             envelope = {**hidden, "data": envelope["data"]} if reveals else hidden
-            text = json.dumps(envelope, indent=2, ensure_ascii=False)
+    text = json.dumps(envelope, indent=2, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
