@@ -15,6 +15,7 @@ from config_paths import identity_paths
 from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
+from hermes_profiles.credentials.value_index import is_address
 
 CATALOG = load_catalog()
 CHANNELS = tuple(CATALOG.channels)
@@ -24,6 +25,7 @@ _GOES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.IDE
 JOINABLE = ("DISCORD_BOT_TOKEN", "WEIXIN_TOKEN", "SLACK_APP_TOKEN", "MATRIX_ACCESS_TOKEN")
 # Characters of real tokens, and characters that need quoting: `:` `/` `+` `=` `%` `.` `~` and letters beyond ASCII.
 _TAIL = st.text(alphabet="abcXYZ019:/+=.~-_%", min_size=4, max_size=24)
+_NO_HOST = str.maketrans(".:", "--")
 _ODD_TAIL = st.text(alphabet="abc019é€@!*&[]{}?,;|<> ", min_size=4, max_size=16).map(str.strip)
 
 
@@ -39,10 +41,16 @@ class Home:
 
 
 @st.composite
-def secrets(draw: st.DrawFn, number: int) -> str:
-    """Return a secret that is part of no other one: it begins and ends with its number."""
+def secrets(draw: st.DrawFn, number: int, name: str | None = None) -> str:
+    """Return a secret that is part of no other one: it begins and ends with its number.
+
+    `name`: of its variable. A clone leaves a public host in longer addresses, so no value of a public key is one.
+    """
     tail = draw(_TAIL) if draw(st.integers(0, 3)) else draw(_ODD_TAIL)
-    return f"CANARY{number:03d}{tail}N{number:03d}E"
+    value = f"CANARY{number:03d}{tail}N{number:03d}E"
+    fact = CATALOG.lookup(name) if name is not None else None
+    is_public = name is None or (fact is not None and not fact.secret)
+    return value.translate(_NO_HOST) if is_public and is_address(value) else value
 
 
 def is_dropped(name: str) -> bool:
@@ -90,16 +98,17 @@ def env_texts(draw: st.DrawFn, home: Home, start: int) -> str:
             home.kept_lines.append(line)
             lines.append(line)
             continue
-        name, value = draw(names()), draw(secrets(number))
+        name = draw(names())
+        value = draw(secrets(number, name))
         home.gone.append(value)
         if kind == "comment":
             lines.append(f"# {name}={value}")
         elif kind == "double":
-            other = draw(secrets(number + 100))
+            other = draw(secrets(number + 100, name))
             home.gone.append(other)
             lines += [draw(env_lines(name, value, plain=False)), draw(env_lines(name, other, plain=True))]
         elif kind == "joined":
-            other = draw(secrets(number + 100))
+            other = draw(secrets(number + 100, JOINABLE[0]))
             home.gone.append(other)
             name = draw(st.sampled_from(JOINABLE))
             # It keeps lines whose values resemble URLs.
@@ -192,7 +201,8 @@ def configs(draw: st.DrawFn, home: Home, start: int) -> str:
         out += ["gateway:", "  strict: false", "  platforms:", *blocks["gateway"]]
     out += blocks["top"]
     if draw(st.integers(0, 3)) == 0:
-        name, value = draw(names()), draw(secrets(number))
+        name = draw(names())
+        value = draw(secrets(number, name))
         home.gone.append(value)
         out.append(f"{name}: {scalar(draw, value)}")
     if home.gone and draw(st.booleans()):

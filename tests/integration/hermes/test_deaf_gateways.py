@@ -133,8 +133,7 @@ def test_suspended_gateway_keeps_no_word(fleet: Fleet) -> None:
     fleet.start("work", 1)
     fleet.until("work", lambda state, _: state == "connected", 120)
     os.kill(fleet.running["work"].pid, signal.SIGSTOP)
-    state, detail = fleet.channel("work")
-    assert state == "unknown" and "the process is suspended" in detail
+    fleet.until("work", lambda state, detail: state == "unknown" and "the process is suspended" in detail, 10)
     os.kill(fleet.running["work"].pid, signal.SIGCONT)
     fleet.until("work", lambda state, _: state == "connected", 60)
     assert fleet.seen("work").state is GatewayState.UNSUPERVISED
