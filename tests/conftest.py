@@ -17,7 +17,10 @@ import pytest
 from command_runner import CANARY, LeakedCanary, Runner
 from nightly import NIGHTLY, SWITCH
 
-_KEPT = ("HERMES_JUDGE_PYTHON", "HERMES_NEWEST_PYTHON", "HERMES_PROFILES_SYSTEMD", SWITCH)  # switches of the test suite
+_KEPT = (  # switches of the test suite
+    "HERMES_JUDGE_PYTHON", "HERMES_NEWEST_PYTHON", "HERMES_PROFILES_SYSTEMD", SWITCH, "HERMES_PROFILES_WALK_SEED",
+    "HERMES_PROFILES_WALK_STEPS",
+)  # fmt: skip
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"

@@ -1,0 +1,15 @@
+"""A random walk over ten real gateways under the embedded supervisord, judged by everything but our own code."""
+
+from __future__ import annotations
+
+import pytest
+from fleet_walk_run import walk
+
+pytestmark = [pytest.mark.judge, pytest.mark.nightly]
+
+STEPS = 500
+
+
+def test_no_step_makes_two_pollers_or_a_false_status_under_supervisord() -> None:
+    result = walk("supervisor", STEPS)
+    assert (result["faults"], result["steps"]) == ([], result["wanted"]), f"seed {result['seed']}: {result['kinds']}"

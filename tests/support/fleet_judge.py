@@ -1,0 +1,251 @@
+"""What is true of a fleet of real gateways, and how a status of ours differs from it.
+
+The truth comes from the process table, from `/health` of the API servers and from the polls of the stand-in for
+Telegram. No module of the product is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from process_polls import ProcessPolls, is_alive
+
+# States of our rows: with a live process, without one, and those of the moments in between.
+ALIVE = {"running", "degraded", "unsupervised"}
+DEAD = {"stopped", "failed", "stale"}
+# Seconds since the end of a poll in which its gateway still counts as polling: the stand-in answers after one second.
+WINDOW = 4.0
+# Seconds of polls after which a gateway has to be called running, and its channel connected.
+SETTLED = 6.0
+# States of a channel that deny what a poll shows.
+_DENIALS = {"off", "disconnected", "fatal", "deaf", "masked", "retrying"}
+_RUNS = {"run", "restart"}  # without a service manager `gateway restart` goes on as the gateway
+
+
+class Poller(NamedTuple):
+    """A process that polls a token: when it began, and the end of its last poll (now while one is under way)."""
+
+    pid: int
+    since: float
+    last: float
+
+
+class TimedPolls(ProcessPolls):
+    """The stand-in; it remembers since when and until when each process polled each token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._since: dict[tuple[str, int], float] = {}
+        self._last: dict[tuple[str, int], float] = {}
+        self._under_way: dict[tuple[str, int], int] = {}
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # killed gateways reset connections
+
+    def caller(self, port: int) -> int:
+        """Return the process of a new connection; it is looked for again while it is not found."""
+        for _ in range(5):
+            if pid := super().caller(port):
+                return pid
+            time.sleep(0.01)
+        return 0
+
+    def answer(
+        self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
+    ) -> tuple[int, Any]:
+        """Return (status, result) of one call, and note a poll."""
+        if method != "getUpdates":
+            return super().answer(gateway, token, method, arguments, peer)
+        key = (token, peer)
+        with self._lock:
+            now = time.monotonic()
+            if now - self._last.get(key, 0.0) > WINDOW and not self._under_way.get(key):
+                self._since[key] = now
+            self._last[key] = now
+            self._under_way[key] = self._under_way.get(key, 0) + 1
+        try:
+            return super().answer(gateway, token, method, arguments, peer)
+        finally:
+            with self._lock:
+                self._last[key] = time.monotonic()
+                self._under_way[key] -= 1
+
+    def polled_by(self, token: str) -> list[Poller]:
+        """Return the living processes that poll a token."""
+        with self._lock:
+            now = time.monotonic()
+            found = [
+                Poller(pid, self._since[one, pid], now if self._under_way[one, pid] else last)
+                for (one, pid), last in self._last.items()
+                if one == token and (self._under_way[one, pid] or now - last < WINDOW)
+            ]
+        return [each for each in found if is_alive(each.pid)]
+
+    def tokens_of(self, pid: int) -> set[str]:
+        """Return the tokens that a process polls."""
+        with self._lock:
+            tokens = {token for token, other in self._last if other == pid}
+        return {token for token in tokens if any(each.pid == pid for each in self.polled_by(token))}
+
+
+class Truth(NamedTuple):
+    """What is true of one profile: its gateways, whether one is suspended, its polls, and its API server.
+
+    `polls_for`: seconds for which its gateway has polled a token, None where it polls none.
+    """
+
+    pids: tuple[int, ...]
+    is_suspended: bool
+    polls_for: float | None
+    healthy: bool
+
+    def is_like(self, other: Truth) -> bool:
+        """Return whether nothing has changed between two looks but the time."""
+        mine, others = ((each.pids, each.is_suspended, each.polls_for is None, each.healthy) for each in (self, other))
+        return mine == others
+
+
+class FleetJudge:
+    """Looks at the gateways of the root in HOME; `ports`: profile → port of its API server now."""
+
+    def __init__(self, root: Path, polls: TimedPolls, ports: dict[str, int]) -> None:
+        self._root = root
+        self._polls = polls
+        self.ports = ports
+
+    def gateways(self) -> dict[str, list[int]]:
+        """Return profile → processes of its gateways, by command lines and environments alone."""
+        found: dict[str, list[int]] = {}
+        for pid, words, variables in _processes():
+            if "hermes_cli.main" not in words and not any(each.endswith("/hermes") for each in words[:2]):
+                continue
+            at = words.index("gateway") if "gateway" in words else len(words)
+            if not _RUNS & set(words[at:]) or f"HOME={self._root.parent}" not in variables or not is_alive(pid):
+                continue
+            named = next((words[at + 1] for at, word in enumerate(words[:-1]) if word in ("-p", "--profile")), "")
+            found.setdefault(named or _profile_of(variables, self._root), []).append(pid)
+        return found
+
+    def daemons(self) -> list[int]:
+        """Return the processes of supervisord that serve this root."""
+        return [
+            pid
+            for pid, words, variables in _processes()
+            if any("supervisor_daemon" in word for word in words)
+            and any(str(self._root.parent) in word for word in (*words, *variables))
+            and is_alive(pid)
+        ]
+
+    def truth(self) -> dict[str, Truth]:
+        """Return profile → what is true of it now."""
+        gateways = self.gateways()
+        asked = [name for name in self.ports if any(_state(pid) not in "Tt" for pid in gateways.get(name, ()))]
+        with ThreadPoolExecutor(len(self.ports)) as pool:
+            answers = dict(zip(asked, pool.map(_is_healthy, [self.ports[name] for name in asked]), strict=True))
+        owners = _listeners(self.ports.values(), [pid for pids in gateways.values() for pid in pids])
+        return {
+            name: self._truth(gateways.get(name, []), answers.get(name, False), owners.get(port, set()))
+            for name, port in self.ports.items()
+        }
+
+    def _truth(self, pids: list[int], answers: bool, owners: set[int]) -> Truth:
+        polls = [each for pid in pids for token in self._polls.tokens_of(pid) for each in self._polls.polled_by(token)]
+        since = [each.since for each in polls if each.pid in pids]
+        return Truth(
+            tuple(sorted(pids)),
+            any(_state(pid) in "Tt" for pid in pids),
+            time.monotonic() - min(since) if since else None,
+            answers and bool(owners & set(pids)),
+        )
+
+
+def differences(rows: Mapping[str, Any], truth: Mapping[str, Truth], code: int) -> Iterator[tuple[str, str]]:
+    """Yield (profile, how our status differs from the truth); the profile is "" for the exit code of the status."""
+    if set(rows) != set(truth):
+        yield "", f"rows of {sorted(rows)}, profiles {sorted(truth)}"
+    for name in sorted(set(rows) & set(truth)):
+        for text in _of_row(rows[name], truth[name]):
+            yield name, text
+    installed = [name for name, row in rows.items() if row["service"]["installed"]]
+    dead = [name for name in installed if not truth[name].pids and rows[name]["state"] != "starting"]
+    if code not in (3, 4) and dead:
+        yield "", f"status exits with {code}, nothing runs for {dead}"
+    states = {name: rows[name]["state"] for name in installed}
+    if code and all(truth[name].pids and states[name] in ALIVE for name in installed):
+        yield "", f"status exits with {code}, all run: {states}"
+
+
+def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
+    state, pids = row["state"], truth.pids
+    channels = {each["name"]: each["state"] for each in row["channels"]}
+    telegram, api = channels.get("telegram", "absent"), channels.get("api_server", "absent")
+    if len(pids) > 1:
+        yield f"{len(pids)} gateways of one profile: {pids}"
+    if state in ALIVE and (not pids or row["pid"] not in pids):
+        yield f"{state} (PID {row['pid']}), its gateways are {pids}"
+    if state in DEAD and pids:
+        yield f"{state}, its gateway is {pids}"
+    if state == "running" and truth.is_suspended:
+        yield "running, its process is suspended"
+    if telegram == "connected" and truth.polls_for is None:
+        yield "telegram connected, its gateway polls nothing"
+    polls_for = truth.polls_for or 0.0
+    if polls_for > SETTLED and not truth.is_suspended and (telegram in _DENIALS or state == "starting"):
+        yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"
+    healthy = (row["api"] or {}).get("healthy")
+    if healthy and not truth.healthy:
+        yield "API healthy, no gateway of this profile answers on its port"
+    if healthy is False and truth.healthy:
+        yield f"API not healthy ({(row['api'] or {}).get('detail')}), /health answers"
+    if api == "connected" and not truth.healthy and not pids:
+        yield "api_server connected, no gateway runs"
+
+
+def _processes() -> Iterator[tuple[int, list[str], list[str]]]:
+    for entry in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            words = os.fsdecode(Path(f"/proc/{entry}/cmdline").read_bytes()).split("\0")[:-1]
+            if words:
+                yield int(entry), words, os.fsdecode(Path(f"/proc/{entry}/environ").read_bytes()).split("\0")
+
+
+def _profile_of(variables: list[str], root: Path) -> str:
+    home = next((each.partition("=")[2] for each in variables if each.startswith("HERMES_HOME=")), str(root))
+    return "default" if Path(home) == root else Path(home).name
+
+
+def _state(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return "X"
+
+
+def _listeners(ports: Iterable[int], pids: Iterable[int]) -> dict[int, set[int]]:
+    """Return port → those of the processes that listen on it."""
+    wanted = {f"{port:04X}": port for port in ports}
+    inodes = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        port = wanted.get(fields[1].rpartition(":")[2])
+        if fields[3] == "0A" and port is not None:
+            inodes[f"socket:[{fields[9]}]"] = port
+    found: dict[int, set[int]] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    port = inodes.get(os.readlink(f"/proc/{pid}/fd/{name}"))
+                    if port is not None:
+                        found.setdefault(port, set()).add(pid)
+    return found
+
+
+def _is_healthy(port: int) -> bool:
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
