@@ -123,7 +123,7 @@ def judge(
     ]
     answer = subprocess.run(
         [python or hermes_python(), "-c", _SCRIPT],
-        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=300,
+        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=900,
         env=environment(court, **inherited), cwd=court,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr[-2000:]

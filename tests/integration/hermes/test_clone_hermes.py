@@ -28,6 +28,7 @@ from hermes_judge import Verdict, environment, far_folder, hermes, judge
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from nightly import NIGHTLY
+from once import once
 from real_hermes import hermes_python
 
 from hermes_profiles.cli.commands.demo.source import SECRETS, write_demo_source
@@ -131,22 +132,27 @@ def sources() -> Iterator[tuple[str, Files, str, ClonePolicy, Scope]]:
     yield "no-api", files(CATALOG.channels["api_server"], "env"), "default", ClonePolicy(api_server=False), Scope.AGENT
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+def _answers(folder: Path) -> Answers:
     """Clone every source; return Hermes' reading of all sources and clones."""
-    hermes_python()
-    folder = tmp_path_factory.mktemp("homes")
     clones: dict[str, Cloned] = {}
     for number, (name, content, profile, policy, scope) in enumerate(sources()):
         clones[name] = clone(
             make_layout(folder / str(number), content, profile=profile), profile, policy=policy, scope=scope
         )
-    courts = (tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("clones"))
+    courts = (folder / "sources", folder / "clones")
+    for court in courts:
+        court.mkdir()
     before = judge([one.source for one in clones.values()], courts[0], variables=("OPENROUTER_API_KEY",))
     after = judge([one.home for one in clones.values()], courts[1], variables=("OPENROUTER_API_KEY",))
     return {
         name: (one, *pair) for (name, one), pair in zip(clones.items(), zip(before, after, strict=True), strict=True)
     }
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    hermes_python()
+    return once(tmp_path_factory, "clones", _answers)
 
 
 @pytest.mark.parametrize("way", WAYS)

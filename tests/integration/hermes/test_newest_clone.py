@@ -19,6 +19,7 @@ from clone_source import Cloned, Files, assert_lines_kept, canary, clone, leaks,
 from command_runner import REPOSITORY, Done, assert_no_canary
 from hermes_judge import Verdict, judge
 from newest_gateway import NewestGateways, token
+from once import once
 from real_hermes import newest_python
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
@@ -109,24 +110,30 @@ class Answer:
     after: Verdict
 
 
-@pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, Scope], Answer]:
+def _answers(folder: Path) -> dict[tuple[str, Scope], Answer]:
     """Clone every home in both scopes; return newest's reading of all sources and clones."""
-    python = newest_python()
-    folder = tmp_path_factory.mktemp("homes")
     clones: dict[tuple[str, Scope], Cloned] = {}
     for number, (name, case) in enumerate(HOMES.items()):
         for scope in Scope:
             layout = make_layout(folder / f"{number}-{scope}", case.files)
             clones[name, scope] = clone(layout, scope=scope, environment=case.environment)
-    courts = (tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("clones"))
-    variables = ("OPENROUTER_API_KEY",)
-    before = judge([one.source for one in clones.values()], courts[0], variables=variables, python=python)
+    sources = {name: clones[name, Scope.AGENT].source for name in HOMES}  # the same files in both scopes
+    courts = (folder / "sources", folder / "clones")
+    for court in courts:
+        court.mkdir()
+    python, variables = newest_python(), ("OPENROUTER_API_KEY",)
+    before = dict(zip(sources, judge([*sources.values()], courts[0], variables=variables, python=python), strict=True))
     after = judge([one.home for one in clones.values()], courts[1], variables=variables, python=python)
     return {
-        key: Answer(HOMES[key[0]], one, *pair)
-        for (key, one), pair in zip(clones.items(), zip(before, after, strict=True), strict=True)
+        key: Answer(HOMES[key[0]], one, before[key[0]], verdict)
+        for (key, one), verdict in zip(clones.items(), after, strict=True)
     }
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, Scope], Answer]:
+    newest_python()
+    return once(tmp_path_factory, "newest-clones", _answers)
 
 
 @pytest.mark.parametrize("scope", list(Scope))

@@ -109,13 +109,13 @@ def test_gateways_continue_where_openclaw_stopped() -> None:
         Runner(live.user).ok("team", "import", "openclaw", str(install.state))
         assert install.picture() == before
         live.start("ann", "bob")
-        polled = live.ilink.wait(lambda: len(live.ilink.cursors) == 2, 90)
+        polled = live.ilink.wait(lambda: len(live.ilink.cursors) == 2, 240)
         assert polled and live.ilink.cursors == {token(word): f"cursor-of-{word}" for word in ("ann", "bob")}, (
             live.logs()
         )
         live.ilink.send(token("bob"), "friend-of-bob", "are you there")
         live.ilink.send(token("ann"), "friend-of-bob", "a stranger here")
-        assert live.ilink.wait(lambda: bool(live.ilink.answers(token("bob"), "friend-of-bob")), 60), live.logs()
+        assert live.ilink.wait(lambda: bool(live.ilink.answers(token("bob"), "friend-of-bob")), 240), live.logs()
         assert not live.ilink.answers(token("ann"), "friend-of-bob")
 
 

@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
+from once import once
 from systemd_live import answer_under_systemd, live_home
 
 pytestmark = pytest.mark.systemd
 SCRIPT = REPOSITORY / "tests" / "support" / "live_awake_script.py"
 
 
-def _seen(*parts: str) -> dict[str, Any]:
-    with live_home() as home:
-        seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, *parts)
-        return seen
+def _seen(folders: pytest.TempPathFactory, *parts: str) -> dict[str, Any]:
+    def run(_: Path) -> dict[str, Any]:
+        with live_home() as home:
+            seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, *parts)
+            return seen
+
+    return once(folders, "awake-" + "-".join(parts), run)
 
 
 @pytest.fixture(scope="module")
-def life() -> Iterator[dict[str, Any]]:
-    yield _seen("life")
+def life(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "life")
 
 
 @pytest.fixture(scope="module")
-def beside() -> Iterator[dict[str, Any]]:
-    yield _seen("undo", "services")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "undo", "services")
 
 
 @pytest.fixture(scope="module")
-def troubles() -> Iterator[dict[str, Any]]:
-    yield _seen("troubles")
+def troubles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "troubles")
 
 
 def test_awake_dry_run_plans_three_files_without_write(life: dict[str, Any]) -> None:

@@ -49,18 +49,27 @@ foreign.write_text('[Service]\nEnvironment="HERMES_HOME=/elsewhere"\nExecStart=/
 logs = [sys.executable, "-m", "hermes_profiles.cli.gateways", "logs", "--json"]
 rows = lambda raw: [json.loads(line) for line in raw.splitlines()]
 subprocess.run(["systemctl", "--user", "daemon-reload"], check=True)
-follower = subprocess.Popen([*logs, "-f", "-n", "0"], stdout=open(home / "followed", "wb"))
+follower = subprocess.Popen([*logs, "-f", "-n", "1000"], stdout=open(home / "followed", "wb"))
 time.sleep(2)
 names = ["hermes-gateway", "hermes-gateway-work", "hermes-gateway-other"]
 subprocess.run(["systemctl", "--user", "start", *names], check=True)
-time.sleep(3)
+written = [home / folder / "logs/gateway.log" for folder in (".hermes", ".hermes/profiles/work")]
+for _ in range(60):  # until both programs have written their last line
+    if all(log.exists() and b"up is" in log.read_bytes() for log in written):
+        break
+    time.sleep(0.5)
 subprocess.run(["systemctl", "--user", "kill", "--signal=KILL", "hermes-gateway-work"], check=True)
 time.sleep(2)
 subprocess.run(["systemctl", "--user", "stop", "hermes-gateway"], check=True)
 time.sleep(2)
+run = lambda *words: subprocess.run([*logs, *words], capture_output=True, check=True)
+all_of_them = lambda: len(rows(run("-n", "1000").stdout))
+for _ in range(30):
+    if (home / "followed").read_bytes().count(b"\n") >= all_of_them():
+        break
+    time.sleep(1)
 follower.terminate()
 follower.wait()
-run = lambda *words: subprocess.run([*logs, *words], capture_output=True, check=True)
 answer = {
     "history": rows(run("-n", "1000").stdout), "followed": rows((home / "followed").read_bytes()),
     "since": rows(run("--since", "1h").stdout), "last": rows(run("-n", "3").stdout),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
+from once import once
 from real_hermes import newest_python
 from systemd_live import answer_under_systemd, live_home
 
@@ -17,12 +17,16 @@ STORY = REPOSITORY / "tests" / "support" / "launcher_story.py"
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[dict[str, Any]]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return once(tmp_path_factory, "newest-launcher", lambda _: _seen())
+
+
+def _seen() -> dict[str, Any]:
     newest = newest_python()
     if shutil.which("unshare") is None or shutil.which("git") is None or os.geteuid() != 0:
         pytest.skip("NO SYSTEMD: the story needs git and namespaces of its own")
     with live_home() as home:
-        yield answer_under_systemd(STORY, home, newest, timeout=600, offline=True)
+        return answer_under_systemd(STORY, home, newest, timeout=600, offline=True)
 
 
 def kinds(outcomes: dict[str, list[str]]) -> dict[str, str]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
 from nightly import NIGHTLY
+from once import once
 from real_hermes import hermes_python, newest_python
 from systemd_live import answer_under_systemd, live_home
 
@@ -32,12 +32,16 @@ EACH = sorted([*DEFAULT, *(path for name in MEMBERS for path in unit_files(name)
 
 
 @pytest.fixture(scope="module")
-def seen() -> Iterator[dict[str, Any]]:
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return once(tmp_path_factory, "update-day", lambda _: _seen())
+
+
+def _seen() -> dict[str, Any]:
     old, newest = hermes_python(), newest_python()
     if shutil.which("unshare") is None or os.geteuid() != 0:
         pytest.skip("NO SYSTEMD: the story needs namespaces of its own")
     with live_home() as home:
-        yield answer_under_systemd(STORY, home, old, newest, str(COUNT), timeout=2400, offline=True)
+        return answer_under_systemd(STORY, home, old, newest, str(COUNT), timeout=2400, offline=True)
 
 
 def test_no_bot_has_two_pollers_at_any_time(seen: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
+from once import once
 from systemd_live import answer_under_systemd, live_home, run_under_systemd
 
 from hermes_profiles.services.manager import ServiceStatus
@@ -19,25 +20,28 @@ def status(words: Any) -> ServiceStatus:
     return ServiceStatus(*words)
 
 
-def _seen(part: str) -> dict[str, Any]:
-    with live_home() as home:
-        seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, part)
-        return seen
+def _seen(folders: pytest.TempPathFactory, part: str) -> dict[str, Any]:
+    def run(_: Path) -> dict[str, Any]:
+        with live_home() as home:
+            seen: dict[str, Any] = answer_under_systemd(SCRIPT, home, part)
+            return seen
+
+    return once(folders, "manager-" + part, run)
 
 
 @pytest.fixture(scope="module")
-def life() -> Iterator[dict[str, Any]]:
-    yield _seen("life")
+def life(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "life")
 
 
 @pytest.fixture(scope="module")
-def exits() -> Iterator[dict[str, Any]]:
-    yield _seen("exits")
+def exits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "exits")
 
 
 @pytest.fixture(scope="module")
-def fleet() -> Iterator[dict[str, Any]]:
-    yield _seen("fleet")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return _seen(tmp_path_factory, "fleet")
 
 
 def test_loaded_service_is_enabled_and_idle(life: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ class Profile:
     [
         ("401 Unauthorized", True, "set a valid token"),
         ("Conflict: terminated by other getUpdates request", False, "stop the other program"),
-        ("502 Bad Gateway", False, "the gateway goes on trying"),
+        ("502 Bad Gateway", False, "the gateway keeps trying"),
         ("404", True, "has stopped trying"),
     ],
 )
@@ -50,4 +50,4 @@ def test_stolen_api_port_names_the_listener() -> None:
     channel = GatewayChannel("api_server", DEAF, "another process listens on port 8642, this gateway does not")
     found = _deaf_finding(Profile(), gateway, facts, channel)  # type: ignore[arg-type]
     assert "but api_server: another process listens on port 8642" in found.message
-    assert "end what listens there" in found.fix.text
+    assert "stop the process that listens there" in found.fix.text
