@@ -45,6 +45,7 @@ class Case:
     runs: int
     after: Callable[[], None] = field(default=lambda: None)
     copy: Callable[[int], list[str]] | None = None  # `cp -r` of what the job copies
+    whole: Callable[[int], list[str]] | None = None  # the same job for all profiles
 
 
 @dataclass
@@ -161,16 +162,19 @@ def _remove_clones(home: Path) -> None:
 
 def one_of_many_cases(root: Path, runs: int) -> list[Case]:
     """Return the jobs for one profile in a root of 20 and of 1,000: they read little of the others."""
-    jobs = (
-        ("gateways status p0001 --json", [GATEWAYS, "status", "p0001", "--json"]),
-        ("doctor p0001 --json", [OURS, "doctor", "p0001", "--json"]),
-        ("the step before a start", [GATEWAYS, "prestart", "p0001"]),
+    jobs: tuple[tuple[str, list[str], list[str] | None], ...] = (
+        ("gateways status p0001 --json", [GATEWAYS, "status", "p0001", "--json"], [GATEWAYS, "status", "--json"]),
+        ("doctor p0001 --json", [OURS, "doctor", "p0001", "--json"], [OURS, "doctor", "--json"]),
+        ("the step before a start", [GATEWAYS, "prestart", "p0001"], None),
     )
     return [
-        Case(f"{name}, {count} profiles", root / f"list-{count}", lambda _, job=job: job, None, "-", max(3, runs // 2))
-        for name, job in jobs
+        Case(
+            f"{name}, {count} profiles", root / f"list-{count}", lambda _, job=job: job, None, "-", max(3, runs // 2),
+            whole=(lambda _, whole=whole: whole) if whole is not None else None,
+        )
+        for name, job, whole in jobs
         for count in (20, 1000)
-    ]
+    ]  # fmt: skip
 
 
 def sync_case(root: Path, count: int, runs: int) -> Case:
@@ -228,10 +232,14 @@ def main() -> None:
                 commands["theirs"] = case.theirs
             if case.copy is not None:
                 commands["copy"] = case.copy
+            if case.whole is not None:
+                commands["whole"] = case.whole
             found = measure(commands, case.home, case.runs, case.after)
             ours, base = found["ours"], found["pass"]
             theirs = found.get("theirs")
             beside = f"{theirs.wall * 1000:.0f} ms ({theirs.wall / ours.wall:.1f}× ours)" if theirs else "not installed"
+            whole = found.get("whole")
+            beside += f"; {ours.cpu / whole.cpu:.2f} of the CPU time for all profiles" if whole else ""
             copied = found.get("copy")
             beside += (
                 f"; cp -r {copied.wall * 1000:.0f} ms (ours {ours.wall / copied.wall:.1f} times that)" if copied else ""

@@ -9,7 +9,7 @@ from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.credentials.references import expand_references
 
 # The values that Hermes uses when none is set (plugins/platforms/{ntfy,irc}/adapter.py).
-_DEFAULTS: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
+DEFAULT_VALUES: Mapping[str, str] = {"NTFY_SERVER_URL": "https://ntfy.sh", "IRC_NICKNAME": "hermes-bot"}
 # The name of an account that only a secret identifies.
 UNNAMED = "a token"
 
@@ -48,7 +48,7 @@ class ChannelView:
 
     def value(self, variable: str) -> str:
         """Return the value of a variable, "" when it is not set: as in Hermes, the environment wins."""
-        return self.own(variable) or self.path(self.path_of(variable)) or _DEFAULTS.get(variable, "")
+        return self.own(variable) or self.path(self.path_of(variable)) or DEFAULT_VALUES.get(variable, "")
 
     def path(self, dotted: str) -> str:
         """Return a single value below the channel's blocks, directly or below `extra`; `${NAME}` is expanded."""

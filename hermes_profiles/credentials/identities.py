@@ -217,6 +217,22 @@ def origins_of(
     return origins
 
 
+def telling_values(
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    catalog: Catalog,
+    *,
+    stored: Callable[[str], object] = lambda path: None,
+    home: str = "",
+) -> Iterator[tuple[str, Origin, tuple[str, ...]]]:
+    """Yield (channel, origin, values of its variables) of the identities that `claimed_identities` returns."""
+    env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
+    for name in channels_on(environment, config, catalog, stored=stored):
+        view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
+        for _, origin in _identities(view, catalog, stored, home):
+            yield name, origin, tuple(view.value(variable) for variable in origin.variables)
+
+
 def credentials_in(
     environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog
 ) -> Iterator[tuple[str, str, str, str]]:

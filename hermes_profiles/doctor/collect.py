@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from hermes_profiles.doctor.facts.files import TreeFacts
 from hermes_profiles.doctor.facts.identities import IdentityFacts
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
-from hermes_profiles.doctor.facts.services import ServiceFacts
+from hermes_profiles.doctor.facts.services import ServiceFacts, ServiceFiles
 from hermes_profiles.doctor.facts.snapshot import Facts, ProbeFailure
 from hermes_profiles.doctor.facts.teams import TeamFacts
 from hermes_profiles.doctor.facts.update_day import UpdateFacts
@@ -27,10 +27,13 @@ from hermes_profiles.profiles.listing import active_profile, profile_names
 
 from .context import DoctorContext
 from .probes.homes import read_profile_facts
+from .probes.related import OtherProfile
 from .probes.runtime import probe_runtime
+from .probes.service_files import ServiceSearch
 from .probes.services import probe_services
 from .probes.teams import probe_teams
 from .probes.update_day import probe_update
+from .scope import DoctorScope, ScopeFinder, must_examine_all, needs_all
 from .timeouts import JobFailure, run_with_timeouts
 
 Value = TypeVar("Value")
@@ -40,32 +43,58 @@ LIMIT = 15.0
 
 
 class FactCollector:
-    """Collects the facts of one run. A probe that fails or hangs is recorded; the others still run."""
+    """Collects the facts of one run. A probe that fails or hangs is recorded; the others still run.
 
-    def __init__(self, context: DoctorContext, *, home_limit: float = HOME_LIMIT, limit: float = LIMIT) -> None:
+    `named`: the profiles that are reported on, None for all. Then only these are examined, and the profiles that a
+    finding can name together with them.
+    """
+
+    def __init__(
+        self,
+        context: DoctorContext,
+        named: Sequence[str] | None = None,
+        *,
+        home_limit: float = HOME_LIMIT,
+        limit: float = LIMIT,
+    ) -> None:
         self._context = context
+        self._named = named
         self._home_limit = home_limit
         self._limit = limit
         self._failures: list[ProbeFailure] = []
 
     def facts(self) -> Facts:
         """Return the facts of all probes."""
+        facts = self._facts(self._named)
+        if self._named is not None and needs_all(facts, self._named):
+            self._failures.clear()
+            return self._facts(None)
+        return facts
+
+    def _facts(self, named: Sequence[str] | None) -> Facts:
         context, layout = self._context, self._context.layout
         only_default: tuple[str, ...] = (DEFAULT,)
         names = self._probe("the list of profiles", lambda: profile_names(layout), only_default)
-        context.system.ask_ahead(names)
         managed = self._probe("the managed folder", self._managed, NOTHING_MANAGED)
-        profiles = self._homes(names, managed)
-        inventory = self._inventory(profiles)
+        files = self._probe("service files", lambda: ServiceSearch(context, names).run(), ServiceFiles())
+        scope = self._scope(names, named, managed, files) if named is not None else None
+        if scope is None:
+            context.system.ask_ahead(names)
+            scope = DoctorScope(self._homes(names, managed))
+        profiles = scope.profiles
+        inventory = self._inventory(scope)
         for name, profile in profiles.items():
             profile.gateway = inventory.gateways.get(name) if inventory is not None else None
-        services = self._probe("services", lambda: probe_services(context, profiles, inventory), ServiceFacts())
+        services = self._probe(
+            "services", lambda: probe_services(context, profiles, inventory, files, names), ServiceFacts()
+        )
         code = self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None)
         update = self._probe("settings of updates", lambda: probe_update(context, names, managed, code), UpdateFacts())
         # From PROFILE_INGRESS on, access to a profile is read from that profile alone.
         shares_access = bool(services.multiplexing or services.serves) and not (
             code is not None and code.facts.has(Behaviour.PROFILE_INGRESS)
         )
+        in_teams = profiles if scope.with_teams else {}
         return Facts(
             layout,
             context.catalog,
@@ -76,17 +105,33 @@ class FactCollector:
             profiles,
             inventory,
             managed,
-            self._probe("the folder of profiles", lambda: probe_files(context, profiles), TreeFacts()),
-            self._probe("locks, ports and logins", lambda: probe_identities(context, profiles), IdentityFacts()),
+            self._probe("the folder of profiles", lambda: probe_files(context, profiles, names), TreeFacts()),
+            self._probe("locks, ports and logins", lambda: probe_identities(context, profiles, names), IdentityFacts()),
             services,
-            self._probe("runtime files", lambda: probe_runtime(context, profiles), RuntimeFacts()),
-            self._probe("teams", lambda: probe_teams(context, profiles, multiplexing=shares_access), TeamFacts()),
+            self._probe("runtime files", lambda: probe_runtime(context, profiles, names), RuntimeFacts()),
+            self._probe("teams", lambda: probe_teams(context, in_teams, multiplexing=shares_access), TeamFacts()),
             code,
             tuple(self._failures),
             update,
+            scope.others,
         )
 
-    def _homes(self, names: tuple[str, ...], managed: Managed) -> dict[str, ProfileFacts]:
+    def _scope(
+        self, names: Sequence[str], named: Sequence[str], managed: Managed, files: ServiceFiles
+    ) -> DoctorScope | None:
+        """Return the profiles to examine for these; None for all, also where it is not certain which."""
+        if must_examine_all(self._context, names, named, managed):
+            return None
+        read = partial(OtherProfile, self._context.layout, catalog=self._context.catalog)
+        first = self._homes([name for name in names if name in named or name == DEFAULT], managed)
+        jobs = [(name, partial(read, name)) for name in names if name not in first]
+        others = run_with_timeouts(jobs, limit=self._home_limit).completed
+        finder = ScopeFinder(self._context, names, named, files, others.values())
+        homes = partial(self._homes, managed=managed)
+        found = run_with_timeouts([("scope", partial(finder.find, first, homes))], limit=self._limit).completed
+        return found.get("scope")
+
+    def _homes(self, names: Iterable[str], managed: Managed) -> dict[str, ProfileFacts]:
         context = self._context
         jobs = [(name, partial(read_profile_facts, context.layout, name, context.catalog, managed)) for name in names]
         results = run_with_timeouts(jobs, limit=self._home_limit)
@@ -94,8 +139,8 @@ class FactCollector:
             self._record(f"the home {context.layout.home(name)}", failure, name)
         return results.completed
 
-    def _inventory(self, profiles: Mapping[str, ProfileFacts]) -> Inventory | None:
-        context = self._context
+    def _inventory(self, scope: DoctorScope) -> Inventory | None:
+        context, profiles = self._context, scope.profiles
         held = {name: profile.held for name, profile in profiles.items()}
 
         def read() -> Inventory | None:
@@ -107,6 +152,7 @@ class FactCollector:
                 ask_api=False,
                 environment=context.environment,
                 held=held,
+                held_by_all=scope.held_by_all,
             )
 
         return self._probe("gateways", read, None)

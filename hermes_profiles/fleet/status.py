@@ -70,11 +70,13 @@ def read_fleet_status(
     environment: Mapping[str, str],
     in_detail: bool = False,
     held: Mapping[str, ClaimedResources] | None = None,
+    held_by_all: Callable[[], Mapping[str, ClaimedResources]] | None = None,
 ) -> Inventory:
     """Return the status of these profiles; `look` is `survey`, or a variant that works without a manager.
 
     `in_detail`: query `/health/detailed` as well, which is slower; `held`: the claims of the profiles where they are
-    known (the manager query is then already running).
+    known (the manager query is then already running); `held_by_all`: returns those of every profile of the root, where
+    `profiles` are not all.
     """
     layout = world.layout
     if held is None:
@@ -105,7 +107,11 @@ def read_fleet_status(
     return Inventory(
         gateways,
         serving(
-            gateways, asked=asked, hermes=world.hermes, profiles=profile_names(layout), shared=_shared_identity(held)
+            gateways,
+            asked=asked,
+            hermes=world.hermes,
+            profiles=profile_names(layout),
+            shared=lambda: _shared_identity(held_by_all() if held_by_all is not None else held),
         ),
         _conflicts(gateways, held, world, environment, catalog),
         held,

@@ -21,18 +21,21 @@ def may_run(world: SystemContext, profiles: Sequence[str]) -> Collection[str]:
     process or a definition may belong to any profile, more profiles are returned.
     """
     found = _with_definition(world, profiles)
-    if found is None:
-        return profiles
+    return profiles if found is None else found.union(running(world, [name for name in profiles if name not in found]))
+
+
+def running(world: SystemContext, profiles: Sequence[str]) -> Collection[str]:
+    """Return those of these profiles that may have a process of their own; each of the others surely has none."""
     homes, is_sure = set(), True
     for process in world.processes.gateways():
         home = home_of(process, user_home=world.user_home)
         is_sure &= home is not None
         if home is not None:
             homes.add(os.path.realpath(home))
-    folders = {name: world.layout.home(name) for name in profiles if name not in found}
+    folders = {name: world.layout.home(name) for name in profiles}
     if not is_sure:  # its home is known by its pid file alone
-        return found.union(name for name, home in folders.items() if _has_record(home))
-    return found.union(name for name, home in folders.items() if homes and os.path.realpath(home) in homes)
+        return frozenset(name for name, home in folders.items() if _has_record(home))
+    return frozenset(name for name, home in folders.items() if homes and os.path.realpath(home) in homes)
 
 
 def _with_definition(world: SystemContext, profiles: Sequence[str]) -> frozenset[str] | None:

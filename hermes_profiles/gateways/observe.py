@@ -62,7 +62,7 @@ def survey(
 
 
 def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStatus | None) -> GatewayFacts:
-    own = _own(world, facts.profile, status)
+    own = own_status(world, facts.profile, status)
     main = world.processes.find(own.pid) if facts.process is None and own is not None and own.pid else None
     facts = facts._replace(service=own, main=main)
     process = facts.process
@@ -76,7 +76,7 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
     return facts._replace(supervisor=found)
 
 
-def _own(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
+def own_status(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:
     """Return the status of a profile's service; the unit of another root with the same name does not count.
 
     Two roots of one account share service names (SERVICES.md 1.1). A service for another home is not reported and not

@@ -6,7 +6,7 @@ issues 118320, 119009).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -75,12 +75,12 @@ def serving(
     asked: bool | None,
     hermes: HermesFacts = BASE,
     profiles: Sequence[str] = (),
-    shared: str = "",
+    shared: Callable[[], str] = str,
 ) -> Serving:
     """Return how profiles are served; running gateways override the setting.
 
-    `asked`: the setting (`configured`); `hermes`: the installed one; `profiles`: all of the root; `shared`: an identity
-    that several of them hold, as text. Without a live gateway, the answer is what the next start will do.
+    `asked`: the setting (`configured`); `hermes`: the installed one; `profiles`: all of the root; `shared`: returns an
+    identity that several of them hold, as text. Without a live gateway, the answer is what the next start will do.
     """
     servers = servers_in(gateways)
     if servers:
@@ -109,7 +109,9 @@ def _live_alone(gateways: Mapping[str, Gateway]) -> Gateway | None:
     return min(live, key=lambda gateway: gateway.profile != DEFAULT, default=None)
 
 
-def _next_start(gateways: Mapping[str, Gateway], profiles: Sequence[str], shared: str, *, is_asked: bool) -> Serving:
+def _next_start(
+    gateways: Mapping[str, Gateway], profiles: Sequence[str], shared: Callable[[], str], *, is_asked: bool
+) -> Serving:
     """Return what the next gateway of default will do (Hermes 0.21.4, hermes_cli/gateway_multiplex_mode.py).
 
     An explicit true is not checked. `false` is ignored, and an unset one is true unless something is in the way.
@@ -127,4 +129,5 @@ def _next_start(gateways: Mapping[str, Gateway], profiles: Sequence[str], shared
     ]
     if own:
         return Serving(Topology.PER_PROFILE, reason=f"gateways or services of their own: {', '.join(own)}")
-    return Serving(Topology.PER_PROFILE, reason=shared) if shared else Serving(Topology.MULTIPLEX)
+    reason = shared()
+    return Serving(Topology.PER_PROFILE, reason=reason) if reason else Serving(Topology.MULTIPLEX)

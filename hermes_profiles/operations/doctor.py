@@ -143,7 +143,7 @@ class DoctorRun:
         self._writer = None
 
     def _examine(self) -> tuple[ReportedFinding, ...]:
-        facts = FactCollector(self._context()).facts()
+        facts = FactCollector(self._context(), self._named).facts()
         self._count = len(self._named if self._named is not None else facts.profiles)
         return run_checks(facts, self._checks, key=self._key, profiles=self._named, debug=is_debugging())
 

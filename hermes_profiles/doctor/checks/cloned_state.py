@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from shlex import quote
 from typing import Any
 
-from hermes_profiles.credentials.catalog.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import CONFIG_SECTIONS
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, JOBS_FILE, LEGACY_CONFIG_FILE
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.truthy import is_truthy
@@ -28,7 +29,7 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
     """Find scheduled jobs that are enabled under one id in several profiles: each profile runs them."""
     holders: dict[str, list[str]] = {}
     for name, profile in facts.profiles.items():
-        for job in dict.fromkeys(_jobs(profile)):
+        for job in dict.fromkeys(enabled_jobs(profile)):
             holders.setdefault(job, []).append(name)
     grouped: dict[tuple[str, ...], list[str]] = {}
     for job, profiles in holders.items():
@@ -58,7 +59,7 @@ def cron_twice(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _jobs(profile: ProfileFacts) -> Iterator[str]:
+def enabled_jobs(profile: ProfileFacts) -> Iterator[str]:
     """Yield the ids of enabled jobs.
 
     Source: Hermes 0.19.0, cron/jobs.py `load_jobs`. It accepts a byte order mark, control characters and a bare list.
@@ -85,13 +86,13 @@ def foreign_session(facts: Facts) -> Iterator[Finding]:
     """
     found: dict[tuple[str, str], list[tuple[Evidence, bool]]] = {}
     for link in facts.identities.links:
-        owner = _owner(facts, link.target, link.profile)
+        owner = home_owner(facts.identities.homes, link.target, link.profile)
         if owner is not None:
             place = facts.profiles[link.profile].at(link.name)
             found.setdefault((link.profile, owner), []).append((place, link.name != AUTH_FILE))
     for name, profile in facts.profiles.items():
-        for place, path, is_session in _paths(facts, profile):
-            owner = _owner(facts, os.path.normpath(path), name)
+        for place, path, is_session in channel_paths(profile, facts.catalog, facts.layout):
+            owner = home_owner(facts.identities.homes, os.path.normpath(path), name)
             if owner is None:
                 continue
             inside = os.path.relpath(os.path.normpath(path), facts.identities.homes[owner])
@@ -125,12 +126,11 @@ def _fix(name: str, place: Evidence) -> Fix:
     return Fix(f"set up the channel again for {name}", f"hermes -p {quote(name)} gateway setup")
 
 
-def _owner(facts: Facts, target: str, profile: str) -> str | None:
+def home_owner(homes: Mapping[str, str], target: str, profile: str) -> str | None:
     """Return the other profile whose home contains a path, None without one.
 
     The default home contains the other homes, so the innermost home counts.
     """
-    homes = facts.identities.homes
     own = homes.get(profile, "")
     if profile != DEFAULT and (target == own or target.startswith(f"{own}/")):
         return None
@@ -145,11 +145,11 @@ def _owner(facts: Facts, target: str, profile: str) -> str | None:
     return DEFAULT if target.startswith(f"{root}/") else None
 
 
-def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str, bool]]:
+def channel_paths(profile: ProfileFacts, catalog: Catalog, layout: Layout) -> Iterator[tuple[Evidence, str, bool]]:
     """Yield (place, absolute path, whether the key is an identity) for paths in the settings of channels."""
     for name, value in profile.environment.items():
-        path = _absolute(facts, value) if value[:1] in ("/", "~") else None
-        fact = facts.catalog.lookup(name) if path is not None else None
+        path = _absolute(layout, value) if value[:1] in ("/", "~") else None
+        fact = catalog.lookup(name) if path is not None else None
         if path is not None and fact is not None and fact.channel is not None:
             yield profile.at_variable(name), path, fact.key_class in _IDENTITY
     gateway = profile.config.get("gateway")
@@ -163,19 +163,19 @@ def _paths(facts: Facts, profile: ProfileFacts) -> Iterator[tuple[Evidence, str,
         (LEGACY_CONFIG_FILE, (platforms,), older),
     ):
         for key, settings in blocks.items() if isinstance(blocks, Mapping) else ():
-            channel = facts.catalog.channel_of_config_key(str(key))
+            channel = catalog.channel_of_config_key(str(key))
             if channel is None:
                 continue
             for below, text in _strings(settings):
-                target = _absolute(facts, text)
+                target = _absolute(layout, text)
                 if target is not None:
-                    is_identity = facts.catalog.config_class(channel, below) in _IDENTITY
+                    is_identity = catalog.config_class(channel, below) in _IDENTITY
                     yield profile.at_path((*above, str(key), *below), file), target, is_identity
 
 
-def _absolute(facts: Facts, value: str) -> str | None:
+def _absolute(layout: Layout, value: str) -> str | None:
     if value.startswith("~/"):
-        return f"{facts.layout.user_home}{value[1:]}"
+        return f"{layout.user_home}{value[1:]}"
     return value if value.startswith("/") and len(value) > 1 else None
 
 

@@ -242,7 +242,7 @@ def inherited_identity(facts: Facts) -> Iterator[Finding]:
         ]
         grouped.setdefault((place[0], tuple(several), tuple(owners)), []).append(place[1])
     for (channel, inheriting, profiles), keys in grouped.items():
-        if len(facts.profiles) > 1:
+        if facts.size > 1:
             yield _inherited(
                 facts, identity_label(channel, nouns[channel, keys[0]]), channel, inheriting, profiles, keys
             )

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 from hermes_profiles.doctor.facts.profile import DOCUMENTS, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
+from hermes_profiles.documents.line_numbers import yaml_line
+from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import (
     CONFIG_FILE,
@@ -23,10 +25,12 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
+from hermes_profiles.profiles.home_files import sections_in
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
+_SCHEMA = "_config_version"
 _PLACE = re.compile(r":(\d+): ")
 _SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
@@ -287,8 +291,10 @@ def _differing(legacy: Mapping[str, Any], current: Mapping[str, Any]) -> Iterato
 def old_schema(facts: Facts) -> Iterator[Finding]:
     """Find config.yaml files with an older schema than the installed Hermes writes; one finding lists all."""
     schema = facts.tree.schema
-    older = [profile for profile, version in _versions(facts) if schema is not None and version < schema.version]
-    if older and schema is not None:
+    if schema is None or not any(version < schema.version for _, version in _versions(facts.profiles.values())):
+        return
+    older = [profile for profile, version in _versions(facts.all_profiles()) if version < schema.version]
+    if older:
         names = tuple(profile.name for profile in older)
         yield Finding(
             f"config.yaml of {join_names(names)} has a schema older than {schema.version}, that of "
@@ -298,30 +304,48 @@ def old_schema(facts: Facts) -> Iterator[Finding]:
                 f"hermes -p {names[0]} config migrate",
             ),
             names,
-            evidence=tuple(profile.at_path(("_config_version",)) for profile in older),
+            evidence=tuple(_at_version(profile) for profile in older),
         )
 
 
 def newer_schema(facts: Facts) -> Iterator[Finding]:
     """Find config.yaml files with a newer schema than the installed Hermes knows."""
     schema = facts.tree.schema
-    for profile, version in _versions(facts):
+    for profile, version in _versions(facts.profiles.values()):
         if schema is not None and version > schema.version:
             yield Finding(
                 f"config.yaml of {profile_label(profile)} has schema {version}: the installed Hermes knows"
                 f" {schema.version} and older",
                 Fix("update Hermes", "hermes update"),
                 (profile.name,),
-                evidence=(profile.at_path(("_config_version",)),),
+                evidence=(_at_version(profile),),
                 severity=reduced_severity(profile, Severity.WARNING),
             )
 
 
-def _versions(facts: Facts) -> Iterator[tuple[ProfileFacts, int]]:
-    for profile in facts.profiles.values():
+def _versions(profiles: Iterable[ProfileFacts]) -> Iterator[tuple[ProfileFacts, int]]:
+    for profile in profiles:
         # `hermes config set` creates a file without a version, so a missing version is not a fault.
-        if profile.config.get("_config_version") is not None:
-            yield profile, _version(profile.config.get("_config_version"))
+        version = _written_version(profile.files.raw(CONFIG_FILE) or b"")
+        if version is not None:
+            yield profile, version
+
+
+# Many profiles have equal files.
+@lru_cache(maxsize=64)
+def _written_version(raw: bytes) -> int | None:
+    """Return the schema version that a config.yaml names, None without one and where it is broken."""
+    value = sections_in(raw, CONFIG_FILE, EVERYTHING, []).get(_SCHEMA) if _SCHEMA.encode() in raw else None
+    return _version(value) if value is not None else None
+
+
+def _at_version(profile: ProfileFacts) -> Evidence:
+    return profile.at(CONFIG_FILE, _SCHEMA, _schema_line(profile.files.raw(CONFIG_FILE) or b""))
+
+
+@lru_cache(maxsize=64)
+def _schema_line(raw: bytes) -> int | None:
+    return yaml_line(raw, (_SCHEMA,))
 
 
 def _version(value: object) -> int:

@@ -61,15 +61,14 @@ def _target(facts: Facts, fact: FileFact) -> Path | None:
     """Return the path with a valid profile name, None when it is taken or something refers to the old path."""
     name = fact.path.name.lower()
     target = fact.path.with_name(name)
-    taken = {entry.path.name.lower() for entry in facts.tree.other_entries if entry.path != fact.path} | set(
-        facts.profiles
-    )
+    taken = {entry.path.name.lower() for entry in facts.tree.other_entries if entry.path != fact.path}
+    taken |= {*facts.profiles, *facts.others}
     if not is_profile_folder_name(name) or name in RESERVED or name in taken or fact.path in facts.tree.folders_in_use:
         return None
     if facts.active == fact.path.name or any(str(fact.path).encode() in script.text for script in facts.tree.scripts):
         return None
     old = str(fact.path).encode()
-    for profile in facts.profiles.values():
+    for profile in facts.all_profiles():
         for file in (ENV_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE, JOBS_FILE):
             if old in (profile.files.raw(file) or b""):
                 return None
@@ -146,7 +145,7 @@ def sticky_gone(facts: Facts) -> Iterator[Finding]:
     Source: hermes_cli/main.py, `_apply_profile_override`.
     """
     fact = facts.tree.active
-    if facts.active in facts.profiles or fact is None or not facts.profiles:
+    if facts.is_profile(facts.active) or fact is None or not facts.profiles:
         return
     name = facts.active if is_profile_folder_name(facts.active) else "an invalid name"
     yield Finding(
@@ -164,7 +163,7 @@ def orphan_alias(facts: Facts) -> Iterator[Finding]:
     gone: dict[str, list[FileFact]] = {}
     exact: dict[str, bool] = {}
     for script in facts.tree.scripts:
-        if script.is_alias and script.profile is not None and script.profile not in facts.profiles:
+        if script.is_alias and script.profile is not None and not facts.is_profile(script.profile):
             gone.setdefault(script.profile, []).append(script.fact)
             exact[script.profile] = exact.get(script.profile, True) and script.exact
     for name, found in gone.items():

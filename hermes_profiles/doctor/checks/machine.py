@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.doctor.facts.machine import Disk
+from hermes_profiles.doctor.facts.machine import Disk, Mount
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural
@@ -104,11 +104,16 @@ def _disk(facts: Facts, disk: Disk, message: str, fix: Fix, *, is_full: bool) ->
     return Finding(message, fix, profiles=named, evidence=(Evidence(None, disk.place),), severity=severity)
 
 
+def is_unfit(mount: Mount) -> bool:
+    """Return whether SQLite does not support WAL mode on a mount."""
+    return mount.kind in _UNFIT
+
+
 def wal_filesystem(facts: Facts) -> Iterator[Finding]:
     """Find homes with databases in WAL mode on a file system that does not support it."""
     places: dict[tuple[str, str], list[str]] = {}
     for name, mount in facts.runtime.machine.mounts.items():
-        if mount.kind in _UNFIT:
+        if is_unfit(mount):
             places.setdefault((mount.place, mount.kind), []).append(name)
     for (place, kind), names in places.items():
         stored = facts.runtime.databases.in_wal_mode

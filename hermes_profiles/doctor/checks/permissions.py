@@ -179,6 +179,8 @@ def secret_in_unit(facts: Facts) -> Iterator[Finding]:
 
 
 def _in_text(facts: Facts, name: str | None, path: Path, text: bytes, *, is_alias: bool = False) -> Iterator[Finding]:
+    if name in facts.others:
+        return
     profile = facts.profiles.get(name or "")
     found: dict[str, int] = {}
     for match in _ASSIGNED.finditer(text):

@@ -153,13 +153,13 @@ def foreign(facts: Facts) -> Iterator[Finding]:
 def name_clash(facts: Facts) -> Iterator[Finding]:
     """Find profiles that share one service name. Hermes names the service of a linked home after the link target."""
     for unit, several in facts.services.clashes.items():
-        first, home = several[0], facts.profiles[several[0]].home
+        first, home = several[0], facts.layout.home(several[0])
         yield Finding(
             f"{' and '.join(sorted(several))} share one service, {unit}: {first} is a link, and Hermes names its "
             "service after the link target",
             Fix("replace the link by the folder itself", f"ls -ld {shlex.quote(str(home))}"),
             profiles=tuple(sorted(several)),
-            evidence=tuple(Evidence(name, str(facts.profiles[name].home)) for name in several),
+            evidence=tuple(Evidence(name, str(facts.layout.home(name))) for name in several),
         )
 
 
@@ -280,7 +280,7 @@ def sticky_redirect(facts: Facts) -> Iterator[Finding]:
             "the sticky profile: "
             f"{facts.active} has two gateways, default has none",
             Fix("install it again for the default profile", _install_command(service)),
-            profiles=tuple(sorted({DEFAULT, facts.active} & {*facts.profiles})),
+            profiles=tuple(sorted(name for name in {DEFAULT, facts.active} if facts.is_profile(name))),
             evidence=(
                 Evidence(DEFAULT, str(facts.layout.active_profile)),
                 _setting_place(service, _COMMAND[service.manager]),

@@ -158,7 +158,7 @@ def topology_mismatch(facts: Facts) -> Iterator[Finding]:
     serves, asked = facts.services.serves, facts.services.multiplexing
     if serves is None or asked is None or asked is bool(serves):
         return
-    if asked and len(facts.profiles) < 2:
+    if asked and facts.size < 2:
         return
     message = (
         "the default profile is set to serve every profile, but its gateway was started before and serves only itself"

@@ -25,7 +25,7 @@ def _own_services(facts: Facts) -> list[Definition]:
     return [
         each
         for each in facts.services.definitions
-        if each.profile in facts.profiles and each.profile not in (DEFAULT, *kept) and each.scope == USER
+        if facts.is_profile(each.profile) and each.profile not in (DEFAULT, *kept) and each.scope == USER
     ]
 
 
@@ -40,7 +40,7 @@ def half_migrated(facts: Facts) -> Iterator[Finding]:
         return
     migration = facts.update.settings.migration
     if migration is not None:
-        names = tuple(name for name in migration.profiles if name in facts.profiles)
+        names = tuple(name for name in migration.profiles if facts.is_profile(name))
         yield Finding(
             f"a migration of Hermes to one gateway is unfinished: {migration.path.name} is still there",
             Fix("finish it", _ONE_GATEWAY),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hermes_profiles.credentials.catalog.catalog import KeyClass
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
@@ -140,11 +140,8 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
     """Find variables that look like a channel credential and are not in the catalogue; a clone copies them."""
     found: dict[str, list[Evidence]] = {}
     for profile in facts.profiles.values():
-        for name, value in profile.environment.items():
-            if facts.catalog.lookup(name) is None and _looks_secret(name, value, facts):
-                text = b"${" + name.encode("utf-8", "replace") + b"}"
-                if text not in (profile.files.raw(CONFIG_FILE) or b""):
-                    found.setdefault(name, []).append(profile.at_variable(name))
+        for name in unknown_secrets(profile, facts.catalog):
+            found.setdefault(name, []).append(profile.at_variable(name))
     for name, places in found.items():
         owners = tuple(dict.fromkeys(place.profile for place in places if place.profile is not None))
         yield Finding(
@@ -160,8 +157,17 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _looks_secret(name: str, value: str, facts: Facts) -> bool:
-    if _VARIABLE.fullmatch(name) is None or not is_real_secret(value, facts.catalog):
+def unknown_secrets(profile: ProfileFacts, catalog: Catalog) -> Iterator[str]:
+    """Yield the variables of a profile that look like a channel credential and are not in the catalogue."""
+    for name, value in profile.environment.items():
+        if catalog.lookup(name) is None and _looks_secret(name, value, catalog):
+            text = b"${" + name.encode("utf-8", "replace") + b"}"
+            if text not in (profile.files.raw(CONFIG_FILE) or b""):
+                yield name
+
+
+def _looks_secret(name: str, value: str, catalog: Catalog) -> bool:
+    if _VARIABLE.fullmatch(name) is None or not is_real_secret(value, catalog):
         return False
     return _CREDENTIAL.fullmatch(name) is not None or _TOKEN.fullmatch(value.strip()) is not None
 

@@ -9,6 +9,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.hermes_code import HermesCode
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import Managed
 
 from .files import TreeFacts
@@ -33,7 +34,7 @@ class Facts(NamedTuple):
 
     `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: settings of the machine-wide
     managed folder; `inventory`: None when the fleet could not be observed; `code`: of the installed Hermes, None where
-    none is installed.
+    none is installed; `others`: the profiles that are not examined, with their documents alone.
     """
 
     layout: Layout
@@ -53,3 +54,18 @@ class Facts(NamedTuple):
     code: HermesCode | None = None
     failures: tuple[ProbeFailure, ...] = ()
     update: UpdateFacts = UpdateFacts()
+    others: Mapping[str, ProfileFacts] = {}
+
+    def is_profile(self, name: str | None) -> bool:
+        """Return whether the root has this profile, examined or not."""
+        return name in self.profiles or name in self.others
+
+    def all_profiles(self) -> tuple[ProfileFacts, ...]:
+        """Return the profiles of the root, examined or not, in the order of the fleet."""
+        found = (*self.profiles.values(), *self.others.values())
+        return tuple(sorted(found, key=lambda profile: (profile.name != DEFAULT, profile.name)))
+
+    @property
+    def size(self) -> int:
+        """Return the number of profiles of the root."""
+        return len(self.profiles) + len(self.others)

@@ -62,8 +62,11 @@ _SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
 _LARGEST_SOURCE = 8 * 1024 * 1024
 
 
-def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> TreeFacts:
-    """Return the facts of the files around the homes."""
+def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts], names: Collection[str]) -> TreeFacts:
+    """Return the facts of the files around the homes.
+
+    `names`: all profiles of the root, which a handmade service can run.
+    """
     layout = context.layout
     homes = {name: fact for name in profiles if (fact := _followed(layout.home(name))) is not None}
     root = _followed(layout.root)
@@ -86,7 +89,7 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) ->
         frozenset(entry.path for entry in entries if file_fact(entry.path / PID_FILE) is not None),
         tuple(entry for entry in entries if entry.path.name.startswith(".")),
         file_fact(layout.active_profile),
-        (*alias_scripts(layout), *handmade_services(layout, tuple(profiles))),
+        (*alias_scripts(layout), *handmade_services(layout, names)),
         _users(homes, profiles),
         _schema(context, profiles),
         tuple(_unlisted(layout)),

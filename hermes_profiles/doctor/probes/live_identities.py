@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.conflicts.overlay import managed_files, managed_folder
@@ -26,6 +25,8 @@ from hermes_profiles.hermes.files import (
     WHATSAPP_SESSION_FOLDER,
 )
 from hermes_profiles.model.errors import HermesProfilesError
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -52,9 +53,14 @@ OWN = (
 )
 
 
-def probe_identities(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> IdentityFacts:
-    """Return locks, listeners, logins and links of all profiles. Unreadable sources are left out."""
-    reader = _LiveIdentityReader(context, profiles)
+def probe_identities(
+    context: DoctorContext, profiles: Mapping[str, ProfileFacts], names: Iterable[str]
+) -> IdentityFacts:
+    """Return locks, listeners, logins and links of these profiles. Unreadable sources are left out.
+
+    `names`: all profiles of the root, whose homes are needed.
+    """
+    reader = _LiveIdentityReader(context, profiles, resolved_homes(context.layout, names))
     return IdentityFacts(
         tuple(reader.locks()),
         reader.listeners(),
@@ -66,27 +72,27 @@ def probe_identities(context: DoctorContext, profiles: Mapping[str, ProfileFacts
     )
 
 
+def resolved_homes(layout: Layout, names: Iterable[str]) -> dict[str, str]:
+    """Return profile → resolved home."""
+    root, folder = os.path.realpath(layout.root), os.path.realpath(layout.profiles)
+    profiles, resolved = os.fspath(layout.profiles), {}
+    for name in names:
+        home = f"{profiles}/{name}"
+        if name == DEFAULT:
+            resolved[name] = root
+        else:
+            resolved[name] = os.path.realpath(home) if os.path.islink(home) else f"{folder}/{name}"
+    return resolved
+
+
 class _LiveIdentityReader:
     """Reads live identities; values that several methods need are computed once."""
 
-    def __init__(self, context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> None:
+    def __init__(self, context: DoctorContext, profiles: Mapping[str, ProfileFacts], homes: Mapping[str, str]) -> None:
         self._context = context
         self._profiles = profiles
+        self.homes = homes
         self._gateways = {profile.pid: name for name, profile in profiles.items() if profile.pid is not None}
-
-    @cached_property
-    def homes(self) -> dict[str, str]:
-        """Return profile → resolved home."""
-        layout = self._context.layout
-        root, folder = os.path.realpath(layout.root), os.path.realpath(layout.profiles)
-        resolved = {}
-        for name, profile in self._profiles.items():
-            home = os.fspath(profile.home)
-            if profile.home == layout.root:
-                resolved[name] = root
-            else:
-                resolved[name] = os.path.realpath(home) if os.path.islink(home) else os.path.join(folder, name)
-        return resolved
 
     def owner(self, process: Process | None) -> tuple[str | None, str | None]:
         """Return (profile, home) of a gateway without a pid file in this root.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
-from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
@@ -21,7 +20,7 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
 def probe_machine(
-    layout: Layout, profiles: Mapping[str, ProfileFacts], *, with_mounts: Iterable[str], mounts: Path = MOUNTS
+    layout: Layout, profiles: Iterable[str], *, with_mounts: Iterable[str], mounts: Path = MOUNTS
 ) -> MachineFacts:
     """Return the disks, and the mounts of the profiles in `with_mounts`. A hanging disk is left out."""
     places = _by_device(layout, profiles)
@@ -38,11 +37,11 @@ def probe_machine(
     return MachineFacts(disks, found)
 
 
-def _by_device(layout: Layout, profiles: Mapping[str, ProfileFacts]) -> dict[str, tuple[str, ...]]:
+def _by_device(layout: Layout, profiles: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return folder → the profiles with a home on the same device; the device of the root comes first."""
     first: dict[int, str] = {}
     places: dict[str, tuple[str, ...]] = {}
-    homes = [("", os.fspath(layout.root)), *((name, os.fspath(profile.home)) for name, profile in profiles.items())]
+    homes = [("", os.fspath(layout.root)), *((name, os.fspath(layout.home(name))) for name in profiles)]
     for name, home in homes:
         try:
             device = os.stat(home).st_dev

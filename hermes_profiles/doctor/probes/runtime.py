@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
@@ -31,8 +31,11 @@ _LARGEST = 64 * 1024
 _MOST_LOCKS = 10_000
 
 
-def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> RuntimeFacts:
-    """Return the run-time facts. Only files in the listing of a home are opened."""
+def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], names: Iterable[str]) -> RuntimeFacts:
+    """Return the run-time facts. Only files in the listing of a home are opened.
+
+    `names`: all profiles of the root, whose disks are named.
+    """
     databases = probe_databases(profiles)
     folder = lock_folder(context.environment, context.user_home)
     return RuntimeFacts(
@@ -46,7 +49,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) 
         interrupted=tuple(_interrupted(context)),
         unreadable_entries=_unreadable_entries(context),
         databases=databases,
-        machine=probe_machine(context.layout, profiles, with_mounts=databases.in_wal_mode),
+        machine=probe_machine(context.layout, names, with_mounts=databases.in_wal_mode),
     )
 
 

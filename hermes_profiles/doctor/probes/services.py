@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
-from hermes_profiles.doctor.facts.services import USER, Definition, MissingProgram, ServiceFacts
+from hermes_profiles.doctor.facts.services import USER, Definition, MissingProgram, ServiceFacts, ServiceFiles
 from hermes_profiles.fleet.status import Inventory
+from hermes_profiles.gateways.observe import own_status
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import HermesProfilesError
@@ -19,21 +20,27 @@ from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind,
 from hermes_profiles.services.parse_definition import with_programs_of
 from hermes_profiles.services.spec import ServiceSpec
 
-from .service_files import ServiceSearch, can_be_queried, service_of, with_status
+from .service_files import can_be_queried, service_of, with_status
 
 # Hermes 0.19.0 (tools/mcp_tool.py, `_resolve_stdio_command`) looks for these in more places than PATH.
 _NODE = ("node", "npm", "npx")
 
 
 def probe_services(
-    context: DoctorContext, profiles: Mapping[str, ProfileFacts], inventory: Inventory | None
+    context: DoctorContext,
+    profiles: Mapping[str, ProfileFacts],
+    inventory: Inventory | None,
+    files: ServiceFiles,
+    names: Collection[str],
 ) -> ServiceFacts:
-    """Return the facts of all services of a root."""
+    """Return the facts of all services of a root; drift and missing programs of these profiles alone.
+
+    `names`: all profiles of the root.
+    """
     if not context.managers:
         return ServiceFacts()
     due = context.managers[0]
-    files = ServiceSearch(context, tuple(profiles)).run()
-    definitions = tuple(_with_statuses(context, files.definitions, inventory))
+    definitions = tuple(_with_statuses(context, files.definitions, inventory, names))
     by_profile: dict[str, tuple[Definition, ...]] = {}
     for definition in definitions:
         if definition.profile is not None:
@@ -75,25 +82,33 @@ def probe_services(
 
 
 def _with_statuses(
-    context: DoctorContext, definitions: Iterable[Definition], inventory: Inventory | None
+    context: DoctorContext, definitions: Iterable[Definition], inventory: Inventory | None, names: Collection[str]
 ) -> Iterator[Definition]:
-    """Yield definitions with their status. Managers are queried only for services missing in the fleet status."""
+    """Yield definitions with their status: those of fleet commands first, then the rest.
+
+    Managers are queried only for services missing in the fleet status.
+    """
     due = context.managers[0]
     gateways = inventory.gateways if inventory is not None else {}
     wanted: dict[ManagerKind, list[Definition]] = {}
-    rest = []
+    first: list[Definition] = []
+    rest: list[Definition] = []
     for definition in definitions:
         gateway = gateways.get(definition.profile or "")
-        is_known = definition.manager is due.kind and definition.scope == USER and definition.is_own_name
-        if gateway is not None and is_known:
+        is_main = definition.manager is due.kind and definition.scope == USER and definition.is_own_name
+        if gateway is not None and is_main:
             service = gateway.service
-            yield with_status(definition, {definition.unit: service} if service is not None else {})
+            first.append(with_status(definition, {definition.unit: service} if service is not None else {}))
             continue
-        rest.append(definition)
+        (first if is_main and definition.profile in names else rest).append(definition)
         if can_be_queried(definition):
             wanted.setdefault(definition.manager, []).append(definition)
     # After a failed fleet status the managers are not queried: a second timeout would lose the facts from files.
     statuses = {kind: _query(context, kind, group) for kind, group in wanted.items()} if inventory is not None else {}
+    for definition in first:
+        status = statuses.get(definition.manager, {}).get(definition.unit)
+        own = own_status(context.system, definition.profile or "", status) if definition.status is None else None
+        yield definition if own is None else with_status(definition, {definition.unit: own})
     yield from (with_status(definition, statuses.get(definition.manager, {})) for definition in rest)
 
 

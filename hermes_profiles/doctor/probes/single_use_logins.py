@@ -31,10 +31,9 @@ def read_single_use_logins(
     layout: Layout, environment: Mapping[str, str], profiles: Mapping[str, ProfileFacts], catalog: Catalog
 ) -> tuple[LoginCopy, ...]:
     """Return the places of logins that several profiles hold in separate files."""
-    single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (AUTH_FILE,)}
     places: dict[str, list[LoginCopy]] = {}
     for profile in profiles.values():
-        for login in _logins(profile, single_use):
+        for login in logins_of(profile, catalog):
             places.setdefault(login.digest.reveal(), []).append(login)
     shared = []
     for logins in places.values():
@@ -45,9 +44,11 @@ def read_single_use_logins(
     return tuple(shared)
 
 
-def _logins(profile: ProfileFacts, single_use: set[str]) -> Iterator[LoginCopy]:
+def logins_of(profile: ProfileFacts, catalog: Catalog) -> Iterator[LoginCopy]:
+    """Yield the places of single-use logins of a profile."""
     files = profile.files
     if b"refresh" in (files.raw(AUTH_FILE) or b""):
+        single_use = {row.path[-1] for row in catalog.oauth_rows if row.single_use and row.path[:1] == (AUTH_FILE,)}
         yield from _of_auth(profile, files.json(AUTH_FILE), single_use)
     for name, provider in _FILES.items():
         if _is_file(profile, name) and b"refresh" in (files.raw(name) or b""):
