@@ -17,11 +17,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from judged_fleet import GROUP, HOME, JudgedFleet, kind_of, send_signal
+from judged_fleet import GROUP, HOME, JudgedFleet, kind_of, send_signal, short_row
 
 UNITS = HOME / ".config/systemd/user"
 _BROKEN_CONFIG = 'platforms: {telegram: [}\n"'
 _BROKEN_ENV = 'BROKEN="an open quote\n'
+_MENDED = 50  # steps from one time at which all is mended to the next
+_UP = 60.0  # seconds in which ten gateways that were started have to poll
 Step = tuple[str, Callable[[], object]]
 
 
@@ -47,7 +49,8 @@ class FleetWalk(JudgedFleet):
 
     def step(self, number: int) -> None:
         """Take one random step, and compare."""
-        words, act = self.random.choices(*zip(*self.kinds(), strict=True))[0]()
+        kind = self.mend_all if number % _MENDED == 0 else self.random.choices(*zip(*self.kinds(), strict=True))[0]
+        words, act = kind()
         self.said = f"{number} {words}"
         began = time.monotonic()
         print(self.said, flush=True)
@@ -248,6 +251,45 @@ class FleetWalk(JudgedFleet):
             self.systemctl("daemon-reload")
 
         return f"unmask {path.name}", act
+
+    def mend_all(self) -> Step:
+        """Make a step that undoes all damage and restarts all: nobody stays down, and no mask stays."""
+
+        def act() -> None:
+            self.resume()[1]()
+            for path in list(self.masked):
+                path.unlink(missing_ok=True)
+                path.write_bytes(self.masked.pop(path))
+            if self.is_systemd:
+                self.systemctl("daemon-reload")
+            self.tokens = {name: name for name in self.names}
+            self.judge.ports.update(self.ports)
+            for name in self.names:
+                self.write_unbroken(name)
+            words = ("restart", "--yes", "--start-stopped")
+            self.may_run |= set(self.names)
+            done = self.run(*words)
+            self.check(done)
+            if done.code:
+                self.fault("", f"{words} exits with {done.code} though nothing is in the way", outcomes=done.outcomes)
+            self.check_all_up()
+
+        return "mend all, restart --start-stopped", act
+
+    def check_all_up(self) -> None:
+        """Record each profile that does not poll its bot and serve its port, or is not called so."""
+        deadline = time.monotonic() + _UP
+        while time.monotonic() < deadline:
+            missing = {name for name, each in self.judge.truth().items() if not (each.polls_for and each.healthy)}
+            if not missing:
+                break
+            time.sleep(0.5)
+        rows, code = self.status()
+        said = {name for name, row in rows.items() if row["state"] != "running" or row["masked_channels"]}
+        for name in sorted(missing | said):
+            self.fault(name, "not up though all is mended", row=short_row(rows[name]), truth=self.judge.truth()[name])
+        if code:
+            self.fault("", f"status exits with {code} though all is mended")
 
     def kill_manager(self) -> Step:
         """Make a step that kills supervisord; its gateways end with it."""

@@ -193,7 +193,7 @@ class JudgedFleet:
             time.sleep(0.2)
         for (name, kind), text in wrong.items():
             if (name, kind) not in self.known:
-                self.fault(name, text, row=_short(rows.get(name)), truth=after.get(name))
+                self.fault(name, text, row=short_row(rows.get(name)), truth=after.get(name))
         self.known = set(wrong)
         self.check_doubles()
         self.check_unasked(after if wrong else self.judge.truth())
@@ -275,7 +275,7 @@ def kind_of(text: str) -> str:
     return "".join(each for each in text if not each.isdigit())
 
 
-def _short(row: Any) -> Any:
+def short_row(row: Any) -> Any:
     """Return what a report needs of one of our rows."""
     if not row:
         return row
