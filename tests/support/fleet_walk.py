@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from judged_fleet import GROUP, HOME, JudgedFleet, kind_of, send_signal, short_row
@@ -167,7 +168,8 @@ class FleetWalk(JudgedFleet):
                 self.may_run |= self.selected(words) if words[0] != "stop" else set()
             running = [(words, self.begin(words)) for words in both]
             # The later one has the last word; of the other one only the profiles that are its alone.
-            done = sorted((self.finish(words, process) for words, process in running), key=lambda each: each.ended)
+            with ThreadPoolExecutor(len(running)) as pool:
+                done = sorted(pool.map(lambda each: self.finish(*each), running), key=lambda each: each.ended)
             self.check(done[-1])
 
         return " & ".join(" ".join(words) for words in both), act
