@@ -96,27 +96,32 @@ class TimedPolls(ProcessPolls):
 class Truth(NamedTuple):
     """What is true of one profile: its gateways, whether one is suspended, its polls, and its API server.
 
-    `polls_for`: seconds for which its gateway has polled a token, None where it polls none.
+    `polls_for`: seconds for which its gateway has polled a token, None where it polls none; `answers`: the ports on
+    which its gateway answers.
     """
 
     pids: tuple[int, ...]
     is_suspended: bool
     polls_for: float | None
-    healthy: bool
+    answers: frozenset[int]
 
     def is_like(self, other: Truth) -> bool:
         """Return whether nothing has changed between two looks but the time."""
-        mine, others = ((each.pids, each.is_suspended, each.polls_for is None, each.healthy) for each in (self, other))
+        mine, others = ((each.pids, each.is_suspended, each.polls_for is None, each.answers) for each in (self, other))
         return mine == others
 
 
 class FleetJudge:
-    """Looks at the gateways of the root in HOME; `ports`: profile → port of its API server now."""
+    """Looks at the gateways of the root in HOME; `ports`: profile → port of its API server now.
+
+    A gateway keeps the port that it has started with.
+    """
 
     def __init__(self, root: Path, polls: TimedPolls, ports: dict[str, int]) -> None:
         self._root = root
         self._polls = polls
         self.ports = ports
+        self._known = set(ports.values())
 
     def gateways(self) -> dict[str, list[int]]:
         """Return profile → processes of its gateways, by command lines and environments alone."""
@@ -144,23 +149,24 @@ class FleetJudge:
     def truth(self) -> dict[str, Truth]:
         """Return profile → what is true of it now."""
         gateways = self.gateways()
-        asked = [name for name in self.ports if any(_state(pid) not in "Tt" for pid in gateways.get(name, ()))]
-        with ThreadPoolExecutor(len(self.ports)) as pool:
-            answers = dict(zip(asked, pool.map(_is_healthy, [self.ports[name] for name in asked]), strict=True))
-        owners = _listeners(self.ports.values(), [pid for pids in gateways.values() for pid in pids])
+        owners = _listeners(self._known, [pid for pids in gateways.values() for pid in pids if _state(pid) not in "Tt"])
+        with ThreadPoolExecutor(len(self._known)) as pool:
+            answers = {port for port, healthy in zip(owners, pool.map(_is_healthy, owners), strict=True) if healthy}
         return {
-            name: self._truth(gateways.get(name, []), answers.get(name, False), owners.get(port, set()))
-            for name, port in self.ports.items()
+            name: self._truth(
+                pids := gateways.get(name, []), frozenset(port for port in answers if owners[port] & set(pids))
+            )
+            for name in self.ports
         }
 
-    def _truth(self, pids: list[int], answers: bool, owners: set[int]) -> Truth:
+    def _truth(self, pids: list[int], answers: frozenset[int]) -> Truth:
         polls = [each for pid in pids for token in self._polls.tokens_of(pid) for each in self._polls.polled_by(token)]
         since = [each.since for each in polls if each.pid in pids]
         return Truth(
             tuple(sorted(pids)),
             any(_state(pid) in "Tt" for pid in pids),
             time.monotonic() - min(since) if since else None,
-            answers and bool(owners & set(pids)),
+            answers,
         )
 
 
@@ -197,12 +203,12 @@ def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
     polls_for = truth.polls_for or 0.0
     if polls_for > SETTLED and not truth.is_suspended and (telegram in _DENIALS or state == "starting"):
         yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"
-    healthy = (row["api"] or {}).get("healthy")
-    if healthy and not truth.healthy:
-        yield "API healthy, no gateway of this profile answers on its port"
-    if healthy is False and truth.healthy:
-        yield f"API not healthy ({(row['api'] or {}).get('detail')}), /health answers"
-    if api == "connected" and not truth.healthy and not pids:
+    asked = row["api"] or {}
+    if asked.get("healthy") and asked["port"] not in truth.answers:
+        yield f"API healthy on {asked['port']}, its gateway answers on {sorted(truth.answers)}"
+    if asked.get("healthy") is False and asked["port"] in truth.answers:
+        yield f"API not healthy ({asked.get('detail')}), its gateway answers on {asked['port']}"
+    if api == "connected" and not pids:
         yield "api_server connected, no gateway runs"
 
 

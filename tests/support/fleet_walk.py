@@ -40,12 +40,12 @@ class FleetWalk(JudgedFleet):
         verb = self.random.choice(("start", "start", "stop", "restart"))
         more = ("--yes",) if verb != "start" else ()
         if verb == "restart":
-            more += self.random.choice(((), ("--start-stopped",), ("--rolling",)))
-        which = self.random.choices(("one", "several", "group", "all"), (10, 6, 2, 1))[0]
+            more += self.random.choices(((), ("--start-stopped",), ("--rolling",)), (4, 2, 1))[0]
+        which = self.random.choices(("one", "several", "group", "all"), (12, 4, 2, 1))[0]
         if which == "one":
             return (verb, *more, *self.choice())
         if which == "several":
-            return (verb, *more, *self.choice(4))
+            return (verb, *more, *self.choice(3))
         return (verb, *more, "--group", GROUP) if which == "group" else (verb, *more)
 
     def step(self, number: int) -> None:
@@ -140,8 +140,25 @@ class FleetWalk(JudgedFleet):
         def act() -> None:
             self.tokens[name] = of
             self.write_unbroken(name)
+            follow()
 
-        return f"{name} has the bot of {of}", act
+        then, follow = self.use_of(name, of)
+        return f"{name} has the bot of {of}{then}", act
+
+    def use_of(self, name: str, of: str) -> Step:
+        """Return what makes two gateways read their changed files: a restart, a start, a kill, or nothing."""
+
+        def kill() -> None:
+            found = self.judge.gateways()
+            for pid in (*found.get(name, ()), *found.get(of, ())):
+                send_signal(pid, signal.SIGKILL)
+
+        words = self.random.choice(
+            (("restart", "--yes", name), ("start", name, of), ("restart", "--yes", name, of), ())
+        )
+        if self.random.random() < 0.2:
+            return ", kill -9 both", kill
+        return (f", {' '.join(words)}", lambda: self.ask(*words)) if words else ("", lambda: None)
 
     def share_port(self) -> Step:
         """Make a step that gives a profile the API port of another, or its own one again."""
@@ -151,8 +168,10 @@ class FleetWalk(JudgedFleet):
         def act() -> None:
             self.judge.ports[name] = self.ports[of]
             self.write_unbroken(name)
+            follow()
 
-        return f"{name} has the API port of {of}", act
+        then, follow = self.use_of(name, of)
+        return f"{name} has the API port of {of}{then}", act
 
     def write_unbroken(self, name: str) -> None:
         """Write the files of a profile, whole again."""
@@ -217,8 +236,10 @@ class FleetWalk(JudgedFleet):
             self.broken.setdefault(path, path.read_bytes())
             text = _BROKEN_CONFIG if which == "config.yaml" else _BROKEN_ENV
             path.write_bytes(self.broken[path] + text.encode())
+            follow()
 
-        return f"break {which} of {name}", act
+        then, follow = self.use_of(name, name)
+        return f"break {which} of {name}{then}", act
 
     def mend_file(self) -> Step:
         """Make a step that mends a broken file."""
@@ -282,7 +303,8 @@ class FleetWalk(JudgedFleet):
         """Record each profile that does not poll its bot and serve its port, or is not called so."""
         deadline = time.monotonic() + _UP
         while time.monotonic() < deadline:
-            missing = {name for name, each in self.judge.truth().items() if not (each.polls_for and each.healthy)}
+            found = self.judge.truth()
+            missing = {name for name, each in found.items() if each.polls_for is None or not each.answers}
             if not missing:
                 break
             time.sleep(0.5)

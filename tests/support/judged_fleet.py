@@ -242,7 +242,7 @@ class JudgedFleet:
         """Record a command that failed although all that it was asked for is there."""
         if done.words[0] == "start" and bad:
             truth = self.judge.truth()
-            if all(truth[each["profile"]].healthy and truth[each["profile"]].polls_for for each in bad):
+            if all(truth[each["profile"]].answers and truth[each["profile"]].polls_for for each in bad):
                 self.fault(
                     "", f"{done.words} exits with {done.code}, all of {[e['profile'] for e in bad]} are up", bad=bad
                 )

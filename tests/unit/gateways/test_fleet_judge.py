@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from fleet_judge import Truth, differences
 
-UP = Truth((7,), is_suspended=False, polls_for=30.0, healthy=True)
-DOWN = Truth((), is_suspended=False, polls_for=None, healthy=False)
+UP = Truth((7,), is_suspended=False, polls_for=30.0, answers=frozenset({8642}))
+DOWN = Truth((), is_suspended=False, polls_for=None, answers=frozenset())
 
 
 def row(state: str, pid: int | None, telegram: str, healthy: bool | None) -> dict[str, Any]:
     channels = [{"name": "telegram", "state": telegram}, {"name": "api_server", "state": telegram}]
-    return {"state": state, "pid": pid, "channels": channels, "api": {"healthy": healthy, "detail": ""},
-            "service": {"installed": True}}  # fmt: skip
+    api = {"healthy": healthy, "port": 8642, "detail": ""}
+    return {"state": state, "pid": pid, "channels": channels, "api": api, "service": {"installed": True}}  # fmt: skip
 
 
 RUNS, STOPPED = row("running", 7, "connected", healthy=True), row("stopped", None, "off", healthy=None)
