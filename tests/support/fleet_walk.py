@@ -1,7 +1,7 @@
 """A random walk over real gateways under one service manager; `fleet_judge` says after each step what is true.
 
-Run as a program: Python of real Hermes, manager, seed, steps, number of gateways. HOME belongs to the fleet and is a
-small file system of its own. The last printed line is JSON: the steps that were taken and all that was wrong.
+Run as a program: Python of real Hermes, manager, seed, steps, number of gateways, seconds. HOME belongs to the fleet
+and is a small file system of its own. The last printed line is JSON: the steps that were taken, all that was wrong.
 """
 
 from __future__ import annotations
@@ -331,13 +331,14 @@ class FleetWalk(JudgedFleet):
 
 def main() -> None:
     """Walk, and print what was wrong."""
-    hermes, manager, seed, steps, count = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6])
+    hermes, manager, seed, steps, count, seconds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7])
     walk = FleetWalk(hermes, manager, seed, count)
     taken, began = 0, time.monotonic()
     print(f"manager {manager}, seed {seed}, {steps} steps, {count} gateways", flush=True)
     with walk.polls:
         walk.prepare()
-        for taken in range(1, steps + 1):
+        while taken < steps and time.monotonic() - began < seconds:
+            taken += 1
             walk.step(taken)
     walk.run("stop", "--yes", "--force")
     told = Counter(kind_of(each["fault"])[:60] for each in walk.faults)

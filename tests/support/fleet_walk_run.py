@@ -1,6 +1,6 @@
 """Runs a random walk over real gateways in namespaces of its own, on a small file system that can be filled.
 
-By hand, as root: `python tests/support/fleet_walk_run.py systemd|supervisor [GATEWAYS]`, with the switches below.
+By hand, as root: `python tests/support/fleet_walk_run.py systemd|supervisor [GATEWAYS [SECONDS]]`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ shift; shift; "$@" & wait $!
 """
 
 
-def walk(manager: str, steps: int, gateways: int = 10) -> dict[str, Any]:
+def walk(manager: str, steps: int, gateways: int = 10, seconds: int = 20_000) -> dict[str, Any]:
     """Return the result of a walk under a manager; skips where it cannot be set up.
 
-    The environment overrides the seed and the number of steps.
+    The environment overrides the seed and the number of steps. After `seconds` no further step is taken.
     """
     seed = int(os.environ.get(SEED) or random.randrange(10**6))
     steps = int(os.environ.get(STEPS) or steps)
     python = hermes_python()
     if os.geteuid() != 0:
         pytest.skip("NO NAMESPACES: the walk needs a file system and namespaces of its own")
-    given = [python, str(_PROGRAM), python, manager, str(seed), str(steps), str(gateways)]
+    given = [python, str(_PROGRAM), python, manager, str(seed), str(steps), str(gateways), str(seconds)]
     with live_home() as home:
         if manager == "systemd":
             before = ["unshare", "--net", "--mount", "--fork", "--kill-child"]
