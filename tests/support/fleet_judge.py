@@ -1,7 +1,7 @@
 """What is true of a fleet of real gateways, and how a status of ours differs from it.
 
-The truth comes from the process table, from `/health` of the API servers and from the polls of the stand-in for
-Telegram. No module of the product is used.
+The truth comes from the process table, from `/health` of the API servers and from the stand-ins for Telegram and
+ntfy. No module of the product is used.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ntfy_stand_in import TopicStreams
 from process_polls import ProcessPolls, is_alive
 
 # States of our rows: with a live process, without one, and those of the moments in between.
@@ -97,17 +98,20 @@ class Truth(NamedTuple):
     """What is true of one profile: its gateways, whether one is suspended, its polls, and its API server.
 
     `polls_for`: seconds for which its gateway has polled a token, None where it polls none; `answers`: the ports on
-    which its gateway answers.
+    which its gateway answers; `streams`: whether it has an open stream of a topic.
     """
 
     pids: tuple[int, ...]
     is_suspended: bool
     polls_for: float | None
     answers: frozenset[int]
+    streams: bool
 
     def is_like(self, other: Truth) -> bool:
         """Return whether nothing has changed between two looks but the time."""
-        mine, others = ((each.pids, each.is_suspended, each.polls_for is None, each.answers) for each in (self, other))
+        mine, others = (
+            (each.pids, each.is_suspended, each.polls_for is None, each.answers, each.streams) for each in (self, other)
+        )
         return mine == others
 
 
@@ -117,9 +121,10 @@ class FleetJudge:
     A gateway keeps the port that it has started with.
     """
 
-    def __init__(self, root: Path, polls: TimedPolls, ports: dict[str, int]) -> None:
+    def __init__(self, root: Path, polls: TimedPolls, topics: TopicStreams, ports: dict[str, int]) -> None:
         self._root = root
         self._polls = polls
+        self._topics = topics
         self.ports = ports
         self._known = set(ports.values())
 
@@ -167,6 +172,7 @@ class FleetJudge:
             any(_state(pid) in "Tt" for pid in pids),
             time.monotonic() - min(since) if since else None,
             answers,
+            bool(self._topics.subscribers() & set(pids)),
         )
 
 
@@ -200,6 +206,10 @@ def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
         yield "running, its process is suspended"
     if telegram == "connected" and truth.polls_for is None:
         yield "telegram connected, its gateway polls nothing"
+    if channels.get("ntfy") == "connected" and not truth.streams:
+        yield "ntfy connected, its gateway has no stream"
+    if channels.get("ntfy") in _DENIALS and truth.streams and not truth.is_suspended:
+        yield f"ntfy {channels['ntfy']}, its gateway has a stream"
     polls_for = truth.polls_for or 0.0
     if polls_for > SETTLED and not truth.is_suspended and (telegram in _DENIALS or state == "starting"):
         yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"

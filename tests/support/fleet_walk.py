@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from judged_fleet import GROUP, HOME, JudgedFleet, kind_of, send_signal, short_row
+from judged_fleet import CHANNELS, GROUP, HOME, JudgedFleet, kind_of, send_signal, short_row
 
 UNITS = HOME / ".config/systemd/user"
 _BROKEN_CONFIG = 'platforms: {telegram: [}\n"'
@@ -73,7 +73,7 @@ class FleetWalk(JudgedFleet):
         if self.suspended:
             yield self.resume, 8
         yield self.of_hermes, 6
-        yield self.share_token, 8
+        yield self.share_bot, 10
         yield self.share_port, 3
         yield self.two_commands, 6
         yield self.cut_short, 4
@@ -129,21 +129,23 @@ class FleetWalk(JudgedFleet):
 
         return f"hermes -p {name} gateway {verb}", act
 
-    def share_token(self) -> Step:
-        """Make a step that gives a profile the bot of another, or its own one again."""
-        changed = sorted(name for name, of in self.tokens.items() if of != name)
+    def share_bot(self) -> Step:
+        """Make a step that gives a profile the bot or the topic of another, or its own one again."""
+        channel = self.random.choice(CHANNELS)
+        holds = self.holds[channel]
+        changed = sorted(name for name, of in holds.items() if of != name)
         if changed and self.random.random() < 0.5:
             name = of = self.random.choice(changed)
         else:
             name, of = self.random.sample(self.names, 2)
 
         def act() -> None:
-            self.tokens[name] = of
+            holds[name] = of
             self.write_unbroken(name)
             follow()
 
         then, follow = self.use_of(name, of)
-        return f"{name} has the bot of {of}{then}", act
+        return f"{name} has the {channel} of {of}{then}", act
 
     def use_of(self, name: str, of: str) -> Step:
         """Return what makes two gateways read their changed files: a restart, a start, a kill, or nothing."""
@@ -285,7 +287,8 @@ class FleetWalk(JudgedFleet):
                 path.write_bytes(self.masked.pop(path))
             if self.is_systemd:
                 self.systemctl("daemon-reload")
-            self.tokens = {name: name for name in self.names}
+            for holds in self.holds.values():
+                holds.update({name: name for name in self.names})
             self.judge.ports.update(self.ports)
             for name in self.names:
                 self.write_unbroken(name)
@@ -304,7 +307,9 @@ class FleetWalk(JudgedFleet):
         deadline = time.monotonic() + _UP
         while time.monotonic() < deadline:
             found = self.judge.truth()
-            missing = {name for name, each in found.items() if each.polls_for is None or not each.answers}
+            missing = {
+                name for name, each in found.items() if each.polls_for is None or not each.answers or not each.streams
+            }
             if not missing:
                 break
             time.sleep(0.5)
@@ -335,7 +340,7 @@ def main() -> None:
     walk = FleetWalk(hermes, manager, seed, count)
     taken, began = 0, time.monotonic()
     print(f"manager {manager}, seed {seed}, {steps} steps, {count} gateways", flush=True)
-    with walk.polls:
+    with walk.polls, walk.topics:
         walk.prepare()
         while taken < steps and time.monotonic() - began < seconds:
             taken += 1

@@ -17,11 +17,13 @@ from typing import Any, NamedTuple
 
 from fleet_judge import FleetJudge, TimedPolls, Truth, differences
 from free_ports import free_port
+from ntfy_stand_in import TopicStreams
 
 HOME = Path(os.environ["HOME"])
 ROOT = HOME / ".hermes"
 NAMES = ("default", "ada", "bert", "cleo", "dora", "emil", "fay", "gus", "hal", "ines")
 GROUP = "some"
+CHANNELS = ("telegram", "ntfy")
 PATIENCE = 2.0  # seconds until a status has to be true
 _TIMEOUT = 240.0
 _GOOD = {"started", "already-running", "restarted"}
@@ -54,8 +56,10 @@ class JudgedFleet:
         self.names = NAMES[:count]
         self.polls = TimedPolls()
         self.ports = {name: free_port() for name in self.names}
-        self.judge = FleetJudge(ROOT, self.polls, dict(self.ports))
-        self.tokens = {name: name for name in self.names}  # profile → whose token it has
+        self.topics = TopicStreams()
+        self.judge = FleetJudge(ROOT, self.polls, self.topics, dict(self.ports))
+        # Channel → profile → whose bot or topic it has.
+        self.holds = {channel: {name: name for name in self.names} for channel in CHANNELS}
         self.broken: dict[Path, bytes] = {}
         self.masked: dict[Path, bytes] = {}
         self.suspended: set[int] = set()
@@ -63,7 +67,6 @@ class JudgedFleet:
         self.faults: list[dict[str, Any]] = []
         self.known: set[tuple[str, str]] = set()
         self.said = ""
-        self.seen_doubles = 0
         self.environment = {
             "HOME": str(HOME), "PATH": f"{Path(hermes).parent}:/usr/bin:/bin", "LANG": "C.UTF-8", "NO_COLOR": "1",
             "COLUMNS": "120", "TZ": "UTC", "PYTHONDONTWRITEBYTECODE": "1",
@@ -84,12 +87,13 @@ class JudgedFleet:
         """Write a profile with its API server, and the bot whose token it has now."""
         home = self.home(name)
         home.mkdir(parents=True, exist_ok=True)
-        number = self.names.index(self.tokens[name])
+        number, topic = (self.names.index(self.holds[channel][name]) for channel in CHANNELS)
         lines = [
             "HERMES_DISABLE_LAZY_INSTALLS=1", "HERMES_GATEWAY_MAX_STARTS=100000", "API_SERVER_ENABLED=true",
             "API_SERVER_HOST=127.0.0.1", f"API_SERVER_PORT={self.judge.ports[name]}",
             f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef", f"TELEGRAM_BOT_TOKEN={token(number)}",
             "TELEGRAM_FALLBACK_IPS=149.154.167.220", "HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1", "NO_PROXY=*",
+            f"NTFY_SERVER_URL={self.topics.url}", f"NTFY_TOPIC=CANARY-topic-{topic:02}",
         ]  # fmt: skip
         extra = {"base_url": f"{self.polls.url}/{name}/bot"}
         config = {"model": {"default": "none/none"}, "platforms": {"telegram": {"extra": extra}}}
@@ -200,10 +204,11 @@ class JudgedFleet:
 
     def check_doubles(self) -> None:
         """Record each time two processes polled one token."""
-        doubles = self.polls.doubles[self.seen_doubles :]
-        self.seen_doubles += len(doubles)
-        for each in sorted(set(doubles)):
-            self.fault("", f"two pollers of one token: {each[0][:12]}, processes {each[1]} and {each[2]}")
+        for stand_in in (self.polls, self.topics):
+            doubles = stand_in.doubles[:]
+            del stand_in.doubles[: len(doubles)]
+            for what, one, other in sorted(set(doubles)):
+                self.fault("", f"two gateways poll one bot or topic ({what[:15]}): processes {one} and {other}")
 
     def check_unasked(self, truth: dict[str, Truth]) -> None:
         """Record gateways that run though nothing has asked for them since they were stopped."""

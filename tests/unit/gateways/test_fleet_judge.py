@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from fleet_judge import Truth, differences
 
-UP = Truth((7,), is_suspended=False, polls_for=30.0, answers=frozenset({8642}))
-DOWN = Truth((), is_suspended=False, polls_for=None, answers=frozenset())
+UP = Truth((7,), is_suspended=False, polls_for=30.0, answers=frozenset({8642}), streams=True)
+DOWN = Truth((), is_suspended=False, polls_for=None, answers=frozenset(), streams=False)
 
 
 def row(state: str, pid: int | None, telegram: str, healthy: bool | None) -> dict[str, Any]:
