@@ -321,17 +321,18 @@ class FleetWalk(JudgedFleet):
             self.fault("", f"status exits with {code} though all is mended")
 
     def kill_manager(self) -> Step:
-        """Make a step that kills supervisord; its gateways end with it."""
+        """Make a step that kills supervisord; its gateways end with it, a moment later."""
+        patience = self.random.choice((0, 0.5, 20))
 
         def act() -> None:
             for pid in self.judge.daemons():
                 send_signal(pid, signal.SIGKILL)
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + patience
             while self.judge.gateways() and time.monotonic() < deadline:
                 time.sleep(0.1)
             self.may_run &= set(self.judge.gateways())
 
-        return "kill -9 supervisord", act
+        return f"kill -9 supervisord, {patience} s", act
 
 
 def main() -> None:
