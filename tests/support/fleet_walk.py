@@ -338,6 +338,8 @@ class FleetWalk(JudgedFleet):
 def main() -> None:
     """Walk, and print what was wrong."""
     hermes, manager, seed, steps, count, seconds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:7])
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a child keeps an ignored signal, as under `nohup` and `&`
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     walk = FleetWalk(hermes, manager, seed, count)
     taken, began = 0, time.monotonic()
     print(f"manager {manager}, seed {seed}, {steps} steps, {count} gateways", flush=True)
