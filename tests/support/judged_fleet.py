@@ -154,7 +154,7 @@ class JudgedFleet:
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(12)
+                process.wait(6)
 
     def systemctl(self, *words: str) -> None:
         """Run systemctl on the user manager."""
