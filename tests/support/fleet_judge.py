@@ -23,8 +23,9 @@ ALIVE = {"running", "degraded", "unsupervised"}
 DEAD = {"stopped", "failed", "stale"}
 # Seconds since the end of a poll in which its gateway still counts as polling: the stand-in answers after one second.
 WINDOW = 4.0
-# Seconds of polls after which a gateway has to be called running, and its channel connected.
-SETTLED = 6.0
+# Seconds of polls after which a channel may no longer be called off, and a gateway no longer starting: the word of a
+# gateway can be lost on a full disk, its next heartbeat comes 30 s later.
+SETTLED, BEATS = 6.0, 45.0
 # States of a channel that deny what a poll shows.
 _DENIALS = {"off", "disconnected", "fatal", "deaf", "masked", "retrying"}
 _RUNS = {"run", "restart"}  # without a service manager `gateway restart` goes on as the gateway
@@ -211,7 +212,8 @@ def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
     if channels.get("ntfy") in _DENIALS and truth.streams and not truth.is_suspended:
         yield f"ntfy {channels['ntfy']}, its gateway has a stream"
     polls_for = truth.polls_for or 0.0
-    if polls_for > SETTLED and not truth.is_suspended and (telegram in _DENIALS or state == "starting"):
+    is_denied = (polls_for > SETTLED and telegram in _DENIALS) or (polls_for > BEATS and state == "starting")
+    if is_denied and not truth.is_suspended:
         yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"
     asked = row["api"] or {}
     if asked.get("healthy") and asked["port"] not in truth.answers:

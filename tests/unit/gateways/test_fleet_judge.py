@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fleet_judge import Truth, differences
 
-UP = Truth((7,), is_suspended=False, polls_for=30.0, answers=frozenset({8642}), streams=True)
+UP = Truth((7,), is_suspended=False, polls_for=50.0, answers=frozenset({8642}), streams=True)
 DOWN = Truth((), is_suspended=False, polls_for=None, answers=frozenset(), streams=False)
 
 
@@ -27,7 +27,7 @@ RUNS, STOPPED = row("running", 7, "connected", healthy=True), row("stopped", Non
         (STOPPED, DOWN, 3, []),
         (RUNS, DOWN, 3, ["running (PID 7)", "connected, its gateway polls nothing", "API healthy", "no gateway runs"]),
         (row("running", 8, "connected", healthy=True), UP, 0, ["running (PID 8)"]),
-        (STOPPED, UP, 3, ["stopped, its gateway is (7,)", "telegram off; its gateway has polled for 30 s"]),
+        (STOPPED, UP, 3, ["stopped, its gateway is (7,)", "telegram off; its gateway has polled for 50 s"]),
         (row("running", 7, "deaf", healthy=True), UP, 0, ["running, telegram deaf"]),
         (row("starting", 7, "connecting", healthy=True), UP, 0, ["starting, telegram connecting"]),
         (row("running", 7, "connected", healthy=False), UP, 0, ["API not healthy"]),
