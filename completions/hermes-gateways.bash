@@ -20,12 +20,12 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'status')
-            options='--except --group --quick --watch --interval --manager --home --json --help'
-            values=' --except:gateway --group:group --interval:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --quick --watch --interval --wide --color --manager --home --json --help'
+            values=' --except:gateway --group:group --interval:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'list')
-            options='--except --group --manager --home --json --help'
-            values=' --except:gateway --group:group --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --wide --color --manager --home --json --help'
+            values=' --except:gateway --group:group --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'upgrade-check')
             options='--manager --home --json --help'

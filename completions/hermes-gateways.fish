@@ -25,9 +25,9 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' restart'
             set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
         case ' status'
-            set values --except --group --interval --manager --home
+            set values --except --group --interval --color --manager --home
         case ' list'
-            set values --except --group --manager --home
+            set values --except --group --color --manager --home
         case ' upgrade-check'
             set values --manager --home
         case ' logs'
@@ -156,6 +156,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l group -x -k
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not query the API servers.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live until q is pressed.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two updates (2).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l wide -d 'Show all columns, however narrow the terminal is.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l json -d 'Print the answer as one JSON object.'
@@ -164,6 +166,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s h -l help -
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l wide -d 'Show all columns, however narrow the terminal is.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l json -d 'Print the answer as one JSON object.'

@@ -16,11 +16,11 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --keep:text --drop:text --description:text --home:folder '
             arguments='profile text' ;;
         'list')
-            options='--names --home --json --help'
-            values=' --home:folder ' ;;
+            options='--names --wide --color --home --json --help'
+            values=' --color:=auto,always,never --home:folder ' ;;
         'show')
-            options='--home --json --help'
-            values=' --home:folder '
+            options='--wide --color --home --json --help'
+            values=' --color:=auto,always,never --home:folder '
             arguments='profile' ;;
         'use')
             options='--dry-run --home --json --help'
@@ -54,8 +54,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--from --to --keys --env --exact --dry-run --home --json --help'
             values=' --from:profile --to:profiles --keys:text --env:text --home:folder ' ;;
         'doctor')
-            options='--fix --only --skip --strict --list --yes --dry-run --manager --home --json --help'
-            values=' --only:check --skip:check --manager:=systemd,launchd,supervisor --home:folder '
+            options='--fix --only --skip --strict --verbose --list --yes --dry-run --color --manager --home --json --help'
+            values=' --only:check --skip:check --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='profile+' ;;
         'repair')
             options='--owner --channel --yes --dry-run --manager --home --json --help'

@@ -23,9 +23,9 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' clone'
             set values --keep --drop --description --home
         case ' list'
-            set values --home
+            set values --color --home
         case ' show'
-            set values --home
+            set values --color --home
         case ' use'
             set values --home
         case ' connect'
@@ -43,7 +43,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' sync'
             set values --from --to --keys --env --home
         case ' doctor'
-            set values --only --skip --manager --home
+            set values --only --skip --color --manager --home
         case ' repair'
             set values --owner --channel --manager --home
         case ' undo'
@@ -448,11 +448,15 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l json -d 'Pri
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l names -d 'Only the names, one on a line.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l wide -d 'Show all columns, however narrow the terminal is.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' show\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l wide -d 'Show all columns, however narrow the terminal is.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' show\'' -s h -l help -d 'Show the help and exit.'
@@ -527,9 +531,11 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Fix
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l only -x -k -a '(__hermes_profiles_check)' -d 'Only this check, or family of checks (repeatable).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l skip -x -k -a '(__hermes_profiles_check)' -d 'Not this check, or family of checks (repeatable).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l strict -d 'Exit 3 also for warnings.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s v -l verbose -d 'Show the place of each fault, and what each fix does.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l list -d 'List the checks instead.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l json -d 'Print the answer as one JSON object.'

@@ -17,10 +17,9 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
 
 from .foreign import refusal, seconds_to_look, started_again, unit_to_stop
-from .outcomes import Outcome, OutcomeKind, Verb
+from .outcomes import BAD_OUTCOMES, FleetStep, Outcome, OutcomeKind, Verb
 from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision
 
-_BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 POLL = 0.1
 # Seconds that a gateway must run with the same pid before it counts as started.
 DWELL = 0.5
@@ -71,7 +70,10 @@ class GatewayJob:
 
 
 class FleetExecutor:
-    """Runs one verb for many profiles; `on_outcome` is called with each outcome as soon as it is known."""
+    """Runs one verb for many profiles.
+
+    `on_outcome` is called with each outcome as soon as it is known; `on_steps` with what each gateway under way does.
+    """
 
     def __init__(
         self,
@@ -79,11 +81,13 @@ class FleetExecutor:
         backend: GatewayBackend,
         options: RunOptions = DEFAULT_PACE,
         on_outcome: Callable[[Outcome], None] = lambda _: None,
+        on_steps: Callable[[Mapping[str, FleetStep]], None] = lambda _: None,
     ) -> None:
         self._verb = verb
         self._backend = backend
         self._options = options
         self._on_outcome = on_outcome
+        self._on_steps = on_steps
         self._last_start = float("-inf")
 
     def run(self, profiles: Sequence[str], before: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
@@ -115,6 +119,8 @@ class FleetExecutor:
             under_way = [job for job in jobs if job.phase in (JobPhase.STOPPING, JobPhase.STARTING)]
             if not under_way and all(job.phase is JobPhase.DONE for job in jobs):
                 return
+            if under_way:
+                self._on_steps({job.profile: self._step(job) for job in under_way})
             self._backend.sleep(POLL)
             if under_way:
                 observed.update(self._backend.observe([job.profile for job in under_way]))
@@ -123,6 +129,10 @@ class FleetExecutor:
                     self._watch_stop(job, observed[job.profile])
                 else:
                     self._watch_start(job, observed[job.profile])
+
+    def _step(self, job: GatewayJob) -> FleetStep:
+        limit = self._stop_limit(job) if job.phase is JobPhase.STOPPING else self._options.settle
+        return FleetStep(str(job.phase), self._backend.now() - job.begun, limit)
 
     # Beginning
 
@@ -153,7 +163,7 @@ class FleetExecutor:
 
     def _halt(self, jobs: Sequence[GatewayJob]) -> None:
         """Skip the rest of a rolling restart after its first failure: the next gateway may fail the same way."""
-        broken = next((job for job in jobs if job.outcome and job.outcome.outcome in _BAD), None)
+        broken = next((job for job in jobs if job.outcome and job.outcome.outcome in BAD_OUTCOMES), None)
         if not self._options.rolling or broken is None:
             return
         for job in jobs:

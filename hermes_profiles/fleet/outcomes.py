@@ -44,6 +44,9 @@ class OutcomeKind(StrEnum):
     WOULD_STAGE = "would-stage"
 
 
+BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
+
+
 class Outcome(NamedTuple):
     """The outcome for one profile; `masked`: channels that are off for this run, `log`: last lines of a failure."""
 
@@ -65,6 +68,14 @@ class Outcome(NamedTuple):
             "masked_channels": list(self.masked),
             "log": list(self.log),
         }
+
+
+class FleetStep(NamedTuple):
+    """What a command does with a gateway now: stopping or starting it, for how many seconds, and how many at most."""
+
+    doing: str
+    elapsed: float
+    limit: float
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> ExitCode:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Outcome
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
-
-BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 
 
 class Restored(Protocol):

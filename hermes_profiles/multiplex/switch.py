@@ -30,7 +30,7 @@ from hermes_profiles.fleet.install import (
     service_files,
 )
 from hermes_profiles.fleet.memory_check import default_stagger
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
+from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.start_guard import StartGuard
@@ -55,7 +55,7 @@ from . import saved_state as records
 from .disable import plan_disable
 from .enable import EnablePlan, plan_enable, with_plan
 from .facts import read_facts
-from .failures import BAD_OUTCOMES, raise_failed, raise_refused, raise_restored
+from .failures import raise_failed, raise_refused, raise_restored
 from .saved_state import SavedState, ServiceBefore, SwitchPhase
 from .services import has_service, is_up, services_before
 

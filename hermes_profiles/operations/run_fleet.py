@@ -171,7 +171,8 @@ class _FleetRun:
             members = MemberRun(session.world, launch, request.verb, options, session.existing, report)
             members.before(plan, off=session.disabled)
         backend = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, report)
-        executor = FleetExecutor(request.verb, backend, options, session.on_outcome)
+        steps = lambda seen: session.on_progress(Event({}, steps=seen))  # noqa: E731
+        executor = FleetExecutor(request.verb, backend, options, session.on_outcome, steps)
         done = self._executed(executor, plan.driven, gateways)
         launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
         if members is None:

@@ -23,6 +23,7 @@ def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run one command of a program. Always ends with SystemExit."""
     given = list(arguments)
     output.filter_secrets(SecretFilter(lambda: Session(_given_home(given))))
+    output.choose_view()
     called = next((word for word in given if not word.startswith("-")), "")
     try:
         code = typer_app(program, only=called)(args=given, standalone_mode=False, prog_name=program.name)

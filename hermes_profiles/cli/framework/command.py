@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, get_type_hints
 
 import typer
 
-from .options import Home, Json, ManagerName
+from .options import Color, Home, Json, ManagerName, Wide
 from .run import Answer, run
 
 _SESSION = "session"
+# Options of the view, with their defaults.
+_VIEW: dict[str, tuple[Any, object]] = {"wide": (Wide, False), "color": (Color, "auto")}
 
 
 class _SharedOption(NamedTuple):
@@ -30,12 +32,17 @@ _SHARED = {
 
 
 def command(
-    *path: str, examples: tuple[str, ...], home: bool = True, manager: bool = False
+    *path: str,
+    examples: tuple[str, ...],
+    home: bool = True,
+    manager: bool = False,
+    view: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Return a decorator that makes a Typer command of a function from a session and options to an `Answer`.
 
     The command gets `--json`, and `--home` and `--manager` as given here. It runs the function, prints its answer and
-    exits with its code. `examples`: whole command lines, the simplest first. A parameter whose type is a NamedTuple is
+    exits with its code. `view`: which of `--wide` and `--color` it takes. `examples`: whole command lines, the simplest
+    first. A parameter whose type is a NamedTuple is
     a bundle of options: Typer gets its fields, the function gets the tuple.
     """
 
@@ -48,11 +55,12 @@ def command(
         bundles = {name: hint for name, hint in hints.items() if hasattr(hint, "_fields") and name != _SESSION}
 
         def run_command(**values: Any) -> None:
+            look = {name: values.pop(name) for name in view}
             settings = {option.field: values.pop(name) for name, option in shared.items()}
             for name, bundle in bundles.items():
                 values[name] = bundle(*(values.pop(field) for field in bundle._fields))
             session = session_type(**settings)
-            run(path, session, lambda: body(session, **values))
+            run(path, session, lambda: body(session, **values), **look)
 
         parameters: list[inspect.Parameter] = []
         for name, parameter in inspect.signature(body).parameters.items():
@@ -60,6 +68,10 @@ def command(
                 parameters += _fields_of(bundles[name])
             elif name != _SESSION:
                 parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_VIEW[name][1], annotation=_VIEW[name][0])
+            for name in view
+        ]
         parameters += [
             inspect.Parameter(
                 name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation

@@ -10,7 +10,6 @@ import sys
 import termios
 import time
 import tty
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -18,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
 
-from .table import Column, cut, table_lines
+from .screen import STATE_STYLES
+from .table import Column, Spans, one_line_spans
+from .text_width import shortened
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -36,20 +37,6 @@ COLUMNS = (
     Column("last log line", rank=5, fewest=16),
 )
 _STATE = 1
-# From the worst to the best, with the colour of each.
-STATES = {
-    "failed": "bold red",
-    "crash-looping": "bold red",
-    "stale": "red",
-    "unknown": "red",
-    "degraded": "yellow",
-    "stopped": "dim",
-    "starting": "cyan",
-    "unsupervised": "yellow",
-    "running": "green",
-    "served": "green",
-}
-_WORST = {state: place for place, state in enumerate(STATES)}
 _ENDINGS = {b"q", b"Q", b"\x04"}
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 # The cursor does not go on to the next line at the right edge: a terminal may find a character wider than we do.
@@ -268,36 +255,45 @@ class TerminalScreen:
 def lines(view: View, width: int, height: int) -> list[Text]:
     """Return the lines of a view for a terminal of this size: no line is wider, and no more lines fit."""
     notes = view.notes[: max(height // 4, 1)] if height >= 4 else ()
-    head = [cut(view.title, width, "bold")] if height >= 4 else []
+    head = [_cut(view.title, width, "bold")] if height >= 4 else []
     body = _body(view.rows, width, height - len(head) - len(notes) - (height >= 3))
-    return [*head, *(body if height >= 3 else body[1:]), *(cut(note, width, "yellow") for note in notes)][:height]
+    return [*head, *(body if height >= 3 else body[1:]), *(_cut(note, width, "yellow") for note in notes)][:height]
 
 
 @lru_cache(maxsize=2)  # of a thousand rows hardly any changes from one frame to the next
 def _body(rows: tuple[tuple[str, ...], ...], width: int, room: int) -> tuple[Text, ...]:
     """Return the title line and the rows that fit, with the number of the others."""
     shown, more = _fitting(rows, room)
-    body = table_lines(COLUMNS, shown, width, measured=rows, style=_style)
-    return (*body, cut(f"… and {more} more", width, "dim")) if more else tuple(body)
+    cells = [tuple(map(_plain, row)) for row in shown]
+    measured = [tuple(map(_plain, row)) for row in rows]
+    body = [_text(spans) for spans in one_line_spans(COLUMNS, cells, width, measured=measured, style=_style)]
+    return (*body, _cut(f"… and {more} more", width, "dim")) if more else tuple(body)
+
+
+def _text(spans: Spans) -> Text:
+    from rich.text import Text
+
+    line = Text.assemble(*spans, no_wrap=True)
+    line.rstrip()
+    return line
+
+
+def _cut(text: str, width: int, style: str) -> Text:
+    return _text([(shortened(_plain(text), width), style)])
+
+
+def _plain(text: str) -> str:
+    """Return text without control characters: a log line may hold anything."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else " " for each in text)
 
 
 def _style(column: int, cell: str) -> str:
-    return STATES.get(cell, "") if column == _STATE else ""
-
-
-def tally(states: Sequence[str]) -> str:
-    """Return how many gateways are in each state, the worst state first."""
-    found = Counter(states)
-    return ", ".join(f"{found[state]} {state}" for state in sorted(found, key=_badness))
-
-
-def _badness(state: str) -> int:
-    return _WORST.get(state, -1)
+    return STATE_STYLES.get(cell, "") if column == _STATE else ""
 
 
 def _fitting(rows: Sequence[tuple[str, ...]], room: int) -> tuple[list[tuple[str, ...]], int]:
-    """Return the rows that fit, the worst first when not all fit, and the number of the others."""
+    """Return the rows that fit and the number of the others; the rows are in order, the worst first."""
     if len(rows) <= room:
         return [*rows], 0
     kept = max(room - 1, 0)
-    return sorted(rows, key=lambda row: _badness(row[_STATE]))[:kept], len(rows) - kept
+    return [*rows[:kept]], len(rows) - kept

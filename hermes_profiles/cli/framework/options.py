@@ -20,6 +20,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
+# Of commands that show a table.
+Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, however narrow the terminal is.")]
+Color = Annotated[
+    str, typer.Option("--color", metavar="auto|always|never", help="Colour the states (auto: on a terminal).")
+]
+
 # Of commands about gateways.
 Names = Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles (default: all).")]
 Except = Annotated[list[str] | None, typer.Option("--except", metavar="PROFILE", help="Leave this profile out.")]

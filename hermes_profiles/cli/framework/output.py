@@ -13,13 +13,17 @@ from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.text import system_reason
 
 if TYPE_CHECKING:
+    from .prose import Block
     from .secret_filter import SecretFilter
 
+_PROBLEM_STYLES = {"warning": "yellow", "error": "bold red"}
 _HARMLESS = "\u00a0\u200c\u200d\u3000"  # spaces, and joiners of Persian and of emoji
 
 
 # Set for each command; help and version have none.
 _filter: SecretFilter | None = None
+_color = "auto"
+_wide = False
 
 
 def filter_secrets(with_filter: SecretFilter | None) -> None:
@@ -28,7 +32,13 @@ def filter_secrets(with_filter: SecretFilter | None) -> None:
     _filter = with_filter
 
 
-def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals: bool = False) -> int:
+def choose_view(*, color: str = "auto", wide: bool = False) -> None:
+    """Set what the options of a command say about its view."""
+    global _color, _wide
+    _color, _wide = color, wide
+
+
+def deliver(result: Result, *, as_json: bool, lines: Sequence[Block] = (), reveals: bool = False) -> int:
     """Print one command's answer and return its exit code: another one if the answer could not be written.
 
     `reveals`: the user asked for secrets, so the answer has them; messages never do. A reader that went away (`| head`)
@@ -48,7 +58,7 @@ def deliver(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals
     return code
 
 
-def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = (), reveals: bool = False) -> None:
+def write_result(result: Result, *, as_json: bool, lines: Sequence[Block] = (), reveals: bool = False) -> None:
     """Print one command's answer: the envelope with `as_json`, otherwise the lines and the messages."""
     if as_json:
         _write(sys.stdout, _json(result, reveals=reveals))
@@ -56,9 +66,9 @@ def write_result(result: Result, *, as_json: bool, lines: Sequence[str] = (), re
     if not (result.errors and not result.data):
         write_lines(lines, reveals=reveals)
     for warning in result.warnings:
-        _problem("warning", warning)
+        report_problem("warning", warning)
     for error in result.errors:
-        _problem("error", error)
+        report_problem("error", error)
 
 
 def _json(result: Result, *, reveals: bool) -> str:
@@ -77,10 +87,15 @@ def _json(result: Result, *, reveals: bool) -> str:
     return text
 
 
-def write_lines(lines: Iterable[str], *, reveals: bool = False) -> None:
-    """Print bare lines to stdout, such as names for a shell to read."""
-    for line in lines if reveals else without_secrets([*lines]):
-        _out(line)
+def write_lines(lines: Iterable[Block], *, reveals: bool = False) -> None:
+    """Print the lines of an answer to stdout; on a terminal they are laid out for its width."""
+    from .prose import changed, drawn
+    from .screen import screen_of
+
+    screen = screen_of(sys.stdout, color=_color, wide=_wide)
+    shown = [*lines] if reveals else changed([*lines], without_secrets)
+    for line in drawn(changed(shown, lambda texts: [*map(_plain, texts)]), screen):
+        _write(sys.stdout, line)
 
 
 def without_secrets(texts: Sequence[str]) -> Sequence[str]:
@@ -105,15 +120,11 @@ def is_interactive() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return the lines of a table; full width when piped, so that nothing is cut or wrapped."""
-    from .table import text_lines
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], indent: int = 0) -> list[Block]:
+    """Return a table whose columns are all shown, as the only part of a list."""
+    from .table import Column, Table
 
-    width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else None
-    cells = [[*row] for row in rows]
-    if width is not None:  # a secret that the width cuts cannot be found any more
-        cells = [[_hidden(cell) for cell in row] for row in cells]
-    return text_lines(headers, ([_plain(cell) for cell in row] for row in cells), width or None)
+    return [Table([Column(header) for header in headers], rows, indent=indent)]
 
 
 class Progress:
@@ -174,10 +185,12 @@ class LiveLines:
         self._erase()
         if not self._lines:
             return
+        from .text_width import shortened
+
         size = os.get_terminal_size(sys.stderr.fileno())
         shown = list(self._lines.items())[: max((size.lines or 24) - 2, 1)]
         for name, words in shown:
-            sys.stderr.write(_plain(_hidden(f"  {name}: {words}"))[: max((size.columns or 80) - 1, 1)] + "\n")
+            sys.stderr.write(shortened(_plain(_hidden(f"  {name}: {words}")), max((size.columns or 80) - 1, 1)) + "\n")
         self._drawn = len(shown)
         sys.stderr.flush()
 
@@ -192,8 +205,9 @@ class Stream:
     """Prints lines to stdout as they come, each with a coloured head on a terminal that takes colours."""
 
     def __init__(self) -> None:
-        has_colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in ("dumb", None, "")
-        self._has_colours = has_colours and sys.stdout.isatty()
+        from .screen import screen_of
+
+        self._has_colours = screen_of(sys.stdout, color=_color).has_colours
 
     def write(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
         """Print (style, head, style, text) lines; a style is the parameter of `ESC [ … m`, "" for none.
@@ -234,10 +248,24 @@ def _styled(style: str, text: str) -> str:
     return f"\x1b[{style}m{_plain(text)}\x1b[0m" if style and text else _plain(text)
 
 
-def _problem(kind: str, problem: Problem) -> None:
-    note(f"{kind}: {problem.message}")
+def report_problem(kind: str, problem: Problem) -> None:
+    """Print a problem and its hint to stderr; `kind`: warning or error."""
+    _note(f"{kind}: ", _PROBLEM_STYLES[kind], problem.message)
     if problem.hint:
-        note(f"hint: {problem.hint}")
+        _note("hint: ", "cyan", problem.hint)
+
+
+def _note(head: str, style: str, text: str) -> None:
+    """Print a remark to stderr, wrapped and with a styled head on a terminal; a text of several lines as it is."""
+    if "\n" in text:
+        note(head + text)
+        return
+    from .prose import Prose
+    from .screen import screen_of
+
+    screen = screen_of(sys.stderr, color=_color)
+    for line in Prose(_plain(_hidden(text)), head=head, head_style=style).lines(screen):
+        _write(sys.stderr, line)
 
 
 def _hidden(text: str) -> str:
@@ -249,10 +277,6 @@ def _plain(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in _HARMLESS else "\ufffd" for c in text)
-
-
-def _out(line: str) -> None:
-    _write(sys.stdout, _plain(line))
 
 
 def _err(line: str) -> None:

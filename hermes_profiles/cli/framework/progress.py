@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from . import output
 
 if TYPE_CHECKING:
-    from hermes_profiles.fleet.outcomes import Outcome
+    from hermes_profiles.fleet.outcomes import FleetStep, Outcome
     from hermes_profiles.model.errors import Problem
     from hermes_profiles.operations.events import Event
 
@@ -17,6 +18,8 @@ class ProgressReporter:
 
     def __init__(self) -> None:
         self._live = output.LiveLines()
+        self._stepped: set[str] = set()
+        self._seen: dict[str, float] = {}
         self.printed: list[Problem] = []
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -24,18 +27,28 @@ class ProgressReporter:
         self._live.drop(outcome.profile, f"{outcome.profile}: {outcome.outcome}{in_brackets(outcome.detail)}")
 
     def on_progress(self, event: Event) -> None:
-        """Show the gateways under way, and print a warning while the user can still interrupt."""
+        """Show what is done with each gateway, and print a warning while the user can still interrupt.
+
+        Not the state of a gateway under way: between its end and its start it looks failed.
+        """
         if event.warning is not None:
             self.printed.append(event.warning)
-            output.note(f"warning: {event.warning.message}")
-            output.note(f"hint: {event.warning.hint}")
-        self._live.show(
-            {name: f"{gateway.state}{in_brackets(gateway.detail)}" for name, gateway in event.gateways.items()}
-        )
+            output.report_problem("warning", event.warning)
+        self._stepped |= event.steps.keys()
+        lines = {name: step_text(step) for name, step in event.steps.items()}
+        for name in event.gateways.keys() - self._stepped:
+            begun = self._seen.setdefault(name, time.monotonic())
+            lines[name] = f"waiting, {int(time.monotonic() - begun)} s"
+        self._live.show(lines)
 
     def end(self) -> None:
         """Remove the live lines."""
         self._live.end()
+
+
+def step_text(step: FleetStep) -> str:
+    """Return a step with its time and the limit: `starting, 3 of 90 s`."""
+    return f"{step.doing}, {int(step.elapsed)} of {step.limit:.0f} s"
 
 
 def in_brackets(text: str) -> str:

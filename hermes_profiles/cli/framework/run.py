@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, Result
 from hermes_profiles.model.patterns import lazy_pattern
@@ -14,6 +14,9 @@ from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is
 from . import output
 from .progress import ProgressReporter
 from .secret_filter import SecretFilter
+
+if TYPE_CHECKING:
+    from .prose import Block
 
 # A command of this program in a text.
 _COMMAND = lazy_pattern(r"`hermes-(?:profiles|gateways) [^`]*`")
@@ -27,21 +30,29 @@ class Answer:
     """
 
     result: Result
-    text: Callable[[], Iterable[str]] | None = None
+    text: Callable[[], Iterable[Block]] | None = None
     reveals: bool = False
 
 
-def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) -> NoReturn:
+def run(
+    command: tuple[str, ...],
+    session: Session,
+    body: Callable[[], Answer],
+    *,
+    color: str = "auto",
+    wide: bool = False,
+) -> NoReturn:
     """Run a command body, print its answer and exit with its code; errors become messages, never tracebacks.
 
-    HERMES_PROFILES_DEBUG=1 lets tracebacks through.
+    HERMES_PROFILES_DEBUG=1 lets tracebacks through. `color` and `wide`: the options of the view.
     """
+    output.choose_view(color=color, wide=wide)
     output.filter_secrets(SecretFilter(lambda: session))
     reporter = None if session.as_json else ProgressReporter()
     if reporter is not None:
         session.on_outcome, session.on_progress = reporter.on_outcome, reporter.on_progress
     try:
-        result, lines, reveals = _carry_out(command, session, body)
+        result, lines, reveals = _carry_out(command, session, lambda: _checked(color, body))
     finally:
         if reporter is not None:
             reporter.end()
@@ -50,13 +61,24 @@ def run(command: tuple[str, ...], session: Session, body: Callable[[], Answer]) 
     if session.home_option:
         result.errors = [error._replace(hint=_at_home(error.hint, session.home_option)) for error in result.errors]
         result.warnings = [each._replace(hint=_at_home(each.hint, session.home_option)) for each in result.warnings]
-        lines = tuple(_at_home(line, session.home_option) or "" for line in lines)
+        from .prose import changed
+
+        home = session.home_option
+        lines = tuple(changed(lines, lambda texts: [_at_home(text, home) or "" for text in texts]))
     raise SystemExit(output.deliver(result, as_json=session.as_json, lines=lines, reveals=reveals))
+
+
+def _checked(color: str, body: Callable[[], Answer]) -> Answer:
+    if color != "auto":
+        from .screen import check_color
+
+        check_color(color)
+    return body()
 
 
 def _carry_out(
     command: tuple[str, ...], session: Session, body: Callable[[], Answer]
-) -> tuple[Result, tuple[str, ...], bool]:
+) -> tuple[Result, tuple[Block, ...], bool]:
     try:
         answer = body()
         wanted = not session.as_json

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.prose import Block
+from hermes_profiles.cli.framework.table import Column, Table
 
 
-def account_lines(data: dict[str, Any]) -> Iterator[str]:
+def account_lines(data: dict[str, Any]) -> Iterator[Block]:
     """Yield the table of accounts for a root with teams or a multiplexer.
 
     Elsewhere the channels of each gateway show the same.
@@ -21,4 +22,12 @@ def account_lines(data: dict[str, Any]) -> Iterator[str]:
         for row in rows
     ]
     yield ""
-    yield from output.table(("account of", "team", "channel", "id", "state", "detail"), cells)
+    columns = (
+        Column("account of"),
+        Column("team", rank=4),
+        Column("channel"),
+        Column("id", rank=3),
+        Column("state", rank=1),
+        Column("detail", rank=2, fewest=20),
+    )
+    yield Table(columns, cells)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.operations.context import command_at
@@ -17,6 +18,7 @@ from .plan import dry_run_lines, step_lines
 # At most so many places of a finding, and findings of a check, are shown; `--json` has all.
 _PLACES = 6
 _FINDINGS = 8
+_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
 def diagnosis_data(diagnosis: Diagnosis, home: str | None) -> dict[str, Any]:
@@ -60,61 +62,99 @@ def _row(finding: ReportedFinding, home: str | None) -> dict[str, Any]:
     return row
 
 
-def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def check_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[Block]:
     """Yield the list of checks."""
     yield from output.table(("check", "severity", "finds"), [(r["id"], r["severity"], r["title"]) for r in rows])
 
 
-def report_lines(
-    data: Mapping[str, Any],
-    titles: Mapping[str, str],
-    named: Sequence[str],
-    home: str | None = None,
-    choice: Sequence[str] = (),
-) -> Iterator[str]:
-    """Yield the report of the doctor.
+class ReportView(NamedTuple):
+    """How a report is shown.
 
     `titles`: check → title; `named`: the profiles given by the user; `home`: the value of `--home`; `choice`: the
-    options that selected checks, () for all checks.
+    options that selected checks, () for all checks; `root`: the folder that paths are relative to; `verbose`: with the
+    place of each fault and what each fix does.
     """
+
+    titles: Mapping[str, str]
+    named: Sequence[str] = ()
+    home: str | None = None
+    choice: Sequence[str] = ()
+    root: str = ""
+    verbose: bool = False
+
+    def short(self, text: str) -> str:
+        """Return a text whose paths are relative to the root."""
+        return text.replace(f"{self.root}/", "") if self.root else text
+
+
+def report_lines(data: Mapping[str, Any], view: ReportView) -> Iterator[Block]:
+    """Yield the report of the doctor: the summary, then the findings, the worst first."""
+    yield _summary(data, view)
+    if view.verbose and view.root and data["findings"]:
+        yield f"paths are relative to {view.root}"
     if data.get("plan") and data["dry_run"]:
-        yield from dry_run_lines("fix what can be fixed safely", data["plan"])
         yield ""
+        yield from dry_run_lines("fix what can be fixed safely", data["plan"])
     for row in data.get("fixed", ()):
-        yield f"fixed: {row['message']}"
-    if data.get("fixed"):
+        yield Prose(view.short(row["message"]), head="fixed: ", head_style="green")
+    if data["findings"]:
         yield ""
     for check, rows in groupby(data["findings"], key=lambda row: (row["severity"], row["check"])):
-        yield from _group(*check, list(rows), titles)
-    yield _sum(data, chosen=bool(choice))
-    if data["summary"]["fixable"] and not data.get("dry_run"):
-        command = " ".join(["hermes-profiles doctor", *named, "--fix", *choice])
-        yield f"{data['summary']['fixable']} of them can be fixed: `{command}`"
-    for name in named:
-        yield f"for the rest of {name}, run Hermes' own doctor: `{command_at(f'hermes -p {name} doctor', home)}`"
+        yield from _group(*check, list(rows), view)
+    if data["findings"] and not view.verbose:
+        yield "`-v` shows the place of each"
+    for name in view.named:
+        own = command_at(f"hermes -p {name} doctor", view.home)
+        yield f"for the rest of {name}, run Hermes' own doctor: `{own}`"
 
 
-def _group(severity: str, check: str, rows: list[dict[str, Any]], titles: Mapping[str, str]) -> Iterator[str]:
-    """Yield the findings of one check; a fix that they share is shown once."""
-    yield f"{severity}: {titles.get(check, check)}  [{check}]"
-    shared = len({row["fix"]["command"] for row in rows}) == 1
-    for row in rows[:_FINDINGS]:
-        yield f"  {row['message']}"
-        places = list(dict.fromkeys(filter(None, map(_place, row["evidence"]))))
-        yield from (f"    {place}" for place in places[:_PLACES])
-        if len(places) > _PLACES:
-            yield f"    and {len(places) - _PLACES} more places"
-        if not shared:
-            yield from _fix(row["fix"])
-    if len(rows) > _FINDINGS:
-        yield f"  and {len(rows) - _FINDINGS} more; `--json` has them all"
-    if shared:
-        yield from _fix(rows[0]["fix"])
-    yield ""
+def _summary(data: Mapping[str, Any], view: ReportView) -> Prose:
+    """Return the first line: how much was found, and the command that fixes what can be fixed."""
+    fixable, text = data["summary"]["fixable"], _sum(data, chosen=bool(view.choice))
+    if fixable and not data.get("dry_run"):
+        command = " ".join(["hermes-profiles doctor", *view.named, "--fix", *view.choice])
+        text += f"; {fixable} of them can be fixed: `{command}`"
+    return Prose(text, "bold" if data["findings"] else "bold green")
 
 
-def _fix(fix: Mapping[str, Any]) -> Iterator[str]:
-    yield f"    fix: {fix['text']}{': `' + fix['command'] + '`' if fix['command'] else ''}"
+def _group(severity: str, check: str, rows: Sequence[Mapping[str, Any]], view: ReportView) -> Iterator[Block]:
+    """Yield the findings of one check; a fix that several share is shown once, below them."""
+    title = f"{view.titles.get(check, check)}  [{check}]"
+    yield Prose(title, "bold", head=f"{severity}: ", head_style=_STYLES[Severity(severity)])
+    order = list(dict.fromkeys(_fix_text(row["fix"], view) for row in rows))
+    shown = sorted(rows, key=lambda row: order.index(_fix_text(row["fix"], view)))
+    kept = [*shown] if view.verbose else shown[:_FINDINGS]
+    for fix, members in groupby(kept, key=lambda row: _fix_text(row["fix"], view)):
+        for row in members:
+            yield f"  {view.short(row['message'])}"
+            if view.verbose:
+                yield from _places(row, view)
+        if fix:
+            yield Prose(fix, head="    fix: ", head_style="cyan")
+    if len(shown) > len(kept):
+        yield f"  and {len(shown) - len(kept)} more; `-v` shows them all"
+    if view.verbose:
+        yield ""
+
+
+def _places(row: Mapping[str, Any], view: ReportView) -> Iterator[str]:
+    places = list(dict.fromkeys(filter(None, map(_place, row["evidence"]))))
+    yield from (f"    {view.short(place)}" for place in places[:_PLACES])
+    if len(places) > _PLACES:
+        yield f"    and {len(places) - _PLACES} more places"
+
+
+def _fix_text(fix: Mapping[str, Any], view: ReportView) -> str:
+    """Return how to fix a finding: a command of these programs alone, unless verbose; any other with its words.
+
+    What `--fix` does is in the summary.
+    """
+    if fix["automatic"] and not view.verbose:
+        return ""
+    text, command = view.short(fix["text"]), fix["command"]
+    if not command:
+        return text
+    return f"`{command}`" if command.startswith("hermes-") and not view.verbose else f"{text}: `{command}`"
 
 
 def _place(evidence: Mapping[str, Any]) -> str:

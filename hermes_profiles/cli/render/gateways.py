@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
-from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.framework.format import dash, size_text, span_text
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayChannel, GatewayState
-from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
-
-from .accounts import account_lines
 
 
 def status_data(status: FleetStatus, *, accounts: bool = True) -> dict[str, Any]:
@@ -70,94 +65,11 @@ def channel_row(channel: GatewayChannel) -> dict[str, Any]:
     return {"name": channel.name, "state": channel.state, "detail": channel.detail or None, "since": channel.since}
 
 
-def gateway_lines(data: dict[str, Any]) -> Iterator[str]:
-    """Yield the table of `status`, and a remark for all that is not as it should be."""
-    cells = [
-        (
-            row["profile"] + (" (disabled)" if row["disabled"] else ""),
-            row["state"],
-            dash(row["pid"]),
-            span_text(row["uptime_s"]),
-            size_text(row["rss_bytes"]),
-            _files(row),
-            dash(row["restarts"]),
-            ", ".join(channel_text(each) for each in row["channels"]) or "-",
-            _service(row),
-        )
-        for row in data["gateways"]
-    ]
-    headers = ("profile", "state", "pid", "up", "memory", "files", "restarts", "channels", "service")
-    yield from output.table(headers, cells)
-    yield from account_lines(data)
-    remarks = [*_remarks(data)]
-    if remarks:
-        yield ""
-        yield from remarks
-    if data["unfinished_switch"]:
-        yield "a switch of the run mode was interrupted; see `hermes-profiles team run-mode`"
-    yield from _topology_lines(data)
-
-
-def _topology_lines(data: dict[str, Any]) -> Iterator[str]:
-    served = [row["profile"] for row in data["gateways"] if row["served_by"]]
-    if data["topology"] == "multiplex" and data["server"] is None:
-        yield "one gateway, that of default, is to serve every profile (multiplex)"
-    elif data["topology"] == "multiplex":
-        rows = [row for row in data["gateways"] if row["profile"] not in {*served, data["server"]}]
-        kept = sum(row["parked"] or row["standalone"] for row in rows)
-        what = f"every profile but {len(rows) - kept}" if len(rows) > kept else "every profile"
-        apart = f"; parked or standalone: {kept}" if kept else ""
-        yield f"one gateway, that of {data['server']}, serves {what} (multiplex){apart}"
-    elif data["standalone_reason"]:
-        name = data["alone"] or DEFAULT
-        serves = "serves" if data["alone"] else "will serve"
-        yield f"the gateway of {name} {serves} {name} alone: {data['standalone_reason']}"
-
-
-def _remarks(data: dict[str, Any]) -> Iterator[str]:
-    for row in data["gateways"]:
-        if row["detail"] and (row["state"] != "served" or is_faulty(row)):
-            yield f"{row['profile']}: {row['detail']}"
-        for text in row["disagreement"]:
-            yield f"{row['profile']}: {text}"
-        if row["api"] is not None and row["api"]["detail"]:
-            yield f"{row['profile']}: API server, {row['api']['detail']}"
-        for channel in row["channels"]:
-            if channel["state"] == "masked":
-                yield f"{row['profile']}: {channel['detail']}"
-    for conflict in data["conflicts"]:
-        yield f"conflict: {conflict['message']}"
-
-
-def is_faulty(row: dict[str, Any]) -> bool:
+def is_faulty(row: Mapping[str, Any]) -> bool:
     """Return whether the gateway that serves a profile lost one of its channels."""
     return any(channel["state"] in NOT_SERVED for channel in row["channels"])
 
 
-def short_lines(data: dict[str, Any]) -> Iterator[str]:
-    """Yield the table of `list`: profile, state, process, service."""
-    cells = [
-        (row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], dash(row["pid"]), _service(row))
-        for row in data["gateways"]
-    ]
-    yield from output.table(("profile", "state", "pid", "service"), cells)
-
-
-def channel_text(channel: dict[str, Any]) -> str:
+def channel_text(channel: Mapping[str, Any]) -> str:
     """Return a channel's name, with its state unless that is as it should be."""
     return channel["name"] if channel["state"] == "connected" else f"{channel['name']} ({channel['state']})"
-
-
-def _service(row: dict[str, Any]) -> str:
-    service = row["service"]
-    if not service["installed"]:
-        return "none"
-    scope = "" if service["scope"] in ("user", None) else f"{service['scope']} "
-    return f"{scope}{service['name']}{'' if service['enabled'] else ' (not enabled)'}"
-
-
-def _files(row: dict[str, Any]) -> str:
-    if row["open_files"] is None:
-        return "-"
-    limit = row["open_files_limit"]
-    return f"{row['open_files']}/{limit}" if limit else str(row["open_files"])

@@ -6,13 +6,32 @@ from collections.abc import Iterator
 from typing import Any
 
 from hermes_profiles.changes.plan import describe
-from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.progress import in_brackets
+from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.cli.framework.table import Column, Table
+from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Outcome, OutcomeKind
 from hermes_profiles.model.errors import Result
+from hermes_profiles.model.text import first_names
 from hermes_profiles.operations.fleet_result import FleetResult
 
+# So many profiles are named for one outcome.
+_NAMED = 4
+_COLUMNS = (
+    Column("profile"),
+    Column("outcome"),
+    Column("pid", rank=3),
+    Column("masked", rank=2),
+    Column("detail", rank=1, fewest=24),
+)
+_STYLES: dict[str, str] = {
+    OutcomeKind.FAILED: "bold red",
+    OutcomeKind.REFUSED: "red",
+    OutcomeKind.INTERRUPTED: "red",
+    OutcomeKind.SKIPPED: "dim",
+    OutcomeKind.STARTED: "green",
+    OutcomeKind.RESTARTED: "green",
+}
 DRY_RUN = "dry run: nothing was changed"
 
 
@@ -40,8 +59,12 @@ def planned_lines(result: FleetResult) -> Iterator[str]:
     yield DRY_RUN
 
 
-def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[str]:
-    """Yield the table of outcomes; below it the log lines of a failure, or how a file differs."""
+def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[Block]:
+    """Yield how many outcomes there are of each kind, and their table, failures first.
+
+    Below it are the log lines of a failure, or how a file differs.
+    """
+    outcomes = tuple(sorted(outcomes, key=lambda outcome: outcome.outcome not in BAD_OUTCOMES))
     cells = [
         (
             outcome.profile,
@@ -52,7 +75,10 @@ def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[s
         )
         for outcome in outcomes
     ]
-    yield from output.table(("profile", "outcome", "pid", "masked", "detail"), cells)
+    if outcomes:
+        yield _tally(outcomes)
+        yield ""
+    yield Table(_COLUMNS, cells, style=lambda column, cell: _STYLES.get(cell, "") if column == 1 else "")
     for outcome in outcomes:
         if outcome.log:
             what = "last lines of its log" if outcome.outcome is OutcomeKind.FAILED else "installed and wanted"
@@ -61,3 +87,13 @@ def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[s
             yield from (f"  {line}" for line in outcome.log)
     if dry_run:
         yield DRY_RUN
+
+
+def _tally(outcomes: tuple[Outcome, ...]) -> Prose:
+    """Return how many profiles had each outcome; those of a failure are named."""
+    names: dict[OutcomeKind, list[str]] = {}
+    for outcome in outcomes:
+        names.setdefault(outcome.outcome, []).append(outcome.profile)
+    bad = [f"{kind}: {first_names(found, _NAMED)}" for kind, found in names.items() if kind in BAD_OUTCOMES]
+    good = [f"{len(found)} {kind}" for kind, found in names.items() if kind not in BAD_OUTCOMES]
+    return Prose("; ".join(filter(None, (", ".join(good), *bad))), "bold" if bad else "bold green")

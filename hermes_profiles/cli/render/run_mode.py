@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from hermes_profiles.changes.plan import ChangePlan, describe
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.format import dash
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.model.names import DEFAULT
@@ -161,7 +162,7 @@ def _plan_lines(plan: ChangePlan | None) -> Iterator[str]:
         yield f"{step['kind']} {step['target']}"
 
 
-def _status_lines(data: Mapping[str, Any]) -> Iterator[str]:
+def _status_lines(data: Mapping[str, Any]) -> Iterator[Block]:
     """Yield the run mode, and which gateway serves each profile."""
     if data["mode"] != MULTIPLEX:
         yield "processes: each profile runs a gateway of its own"

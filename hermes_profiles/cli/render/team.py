@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.add_member import ChangedMember, TeamPlace
@@ -205,7 +206,7 @@ def _next_commands(
         yield "add members", f"hermes-profiles team add NAME --team {team.name}"
 
 
-def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[Block]:
     """Return the table of teams."""
     cells = [
         (
@@ -222,7 +223,7 @@ def list_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return output.table(("team", "lead", "channel", "shares", "members"), cells)
 
 
-def show_lines(data: Mapping[str, Any]) -> Iterator[str]:
+def show_lines(data: Mapping[str, Any]) -> Iterator[Block]:
     """Yield one team: what it shares, and a row for each member."""
     team = data["team"]
     yield (

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework import output
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.operations.import_accounts import COMMAND, ImportResult
@@ -87,7 +88,7 @@ def exit_code_of(found: ImportPlan) -> ExitCode:
     return ExitCode.REFUSED if any(each.problem.code in _REFUSALS for each in found.bad) else ExitCode.FAILED
 
 
-def import_lines(data: Mapping[str, Any]) -> Iterator[str]:
+def import_lines(data: Mapping[str, Any]) -> Iterator[Block]:
     """Yield the report of an import."""
     team, rows = data["team"], data["members"]
     new = [row for row in rows if row["outcome"] == "imported"]

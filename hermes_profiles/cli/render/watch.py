@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
-from hermes_profiles.cli.framework.live_table import HINT, View, check_terminal, tally, watch
+from hermes_profiles.cli.framework.live_table import HINT, View, check_terminal, watch
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.hermes.files import GATEWAY_LOG, LOGS_FOLDER
@@ -22,6 +22,7 @@ from hermes_profiles.operations.fleet_signature import FleetSignature, FleetSign
 from hermes_profiles.operations.fleet_status import FleetStatus
 
 from .gateways import channel_text, gateway_row, is_faulty
+from .verdict import fleet_verdict, trouble_first
 
 # Returns the status of these profiles, None for all that were selected.
 Look = Callable[[FleetSession, Sequence[str] | None], FleetStatus]
@@ -59,7 +60,7 @@ class FleetWatcher:
         self._looked = 0.0
         self._rows: dict[str, dict[str, Any]] = {}
         self._lines: dict[str, tuple[object, str]] = {}
-        self._cells: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {}
+        self._cells: dict[str, tuple[Mapping[str, Any], str, tuple[str, ...]]] = {}
 
     def view(self) -> View:
         """Return the view of the first look. Raises what the look raises."""
@@ -98,15 +99,14 @@ class FleetWatcher:
         return self._shown(session, before._replace(gateways=gateways, errors=found.errors))
 
     def _shown(self, session: FleetSession, status: FleetStatus) -> View:
-        rows = [self._rows[each.profile] for each in status.gateways]
-        states = tally([row["state"] for row in rows])
-        count = f"{len(rows)} {'profile' if len(rows) == 1 else 'profiles'}"
-        title = f"{time.strftime('%H:%M:%S')}  {count}: {states}  (every {self._interval:g} s, q ends)"
+        rows = trouble_first(self._rows[each.profile] for each in status.gateways)
+        words = fleet_verdict(rows, conflicts=len(status.conflicts)).text
+        title = f"{words}  ({time.strftime('%H:%M:%S')}, every {self._interval:g} s, q ends)"
         folder = os.fspath(session.layout.profiles)
         cells = tuple(self._row_cells(session, row, folder) for row in rows)
         return View(cells, title, tuple(_notes(status, rows)), status)
 
-    def _row_cells(self, session: FleetSession, row: dict[str, Any], folder: str) -> tuple[str, ...]:
+    def _row_cells(self, session: FleetSession, row: Mapping[str, Any], folder: str) -> tuple[str, ...]:
         """Return the cells of a row, the same as before where neither the row nor the last line has changed."""
         name = row["profile"]
         line = self._last_line(session, name, session.layout.root if name == DEFAULT else f"{folder}/{name}")
@@ -135,7 +135,7 @@ def _changed(path: str) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_ino, status.st_size
 
 
-def _cells(row: dict[str, Any], line: str) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], line: str) -> tuple[str, ...]:
     return (
         row["profile"] + (" (disabled)" if row["disabled"] else ""),
         row["state"],
@@ -147,7 +147,7 @@ def _cells(row: dict[str, Any], line: str) -> tuple[str, ...]:
     )
 
 
-def _notes(status: FleetStatus, rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _notes(status: FleetStatus, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield from (_line("error", each) for each in status.errors)
     yield from (f"conflict: {each.message}" for each in status.conflicts)
     for row in rows:

@@ -201,7 +201,7 @@ def test_install_with_broken_profile_installs_the_others(fleet: GatewayRoot) -> 
     assert [error["target"] for error in done.json["errors"]] == ["broken", "forgotten", "linked", "stuck"]
     assert not fleet.program("broken").exists() and fleet.pid("work") and fleet.pid("default")
     text = fleet.gateways("install")
-    assert text.code == 1 and text.stdout.count("already-installed") == 3
+    assert text.code == 1 and text.stdout.count("  already-installed") == 3
 
 
 def test_invalid_profile_yaml_is_error_not_empty_options(fleet: GatewayRoot) -> None:
@@ -218,8 +218,10 @@ def test_start_shows_one_row_for_each_profile(fleet: GatewayRoot) -> None:
     (fleet.home("night") / "exits").write_text("78\n")
     text = fleet.gateways("install", "--start")
     assert text.code == 1
-    rows = [line.split()[:2] for line in text.stdout.split("\n\n")[0].splitlines()]
-    assert rows == [["profile", "outcome"], ["default", "started"], ["night", "failed"], ["work", "started"]]
+    verdict, table, *_ = text.stdout.split("\n\n")
+    assert verdict == "2 started; failed: night"
+    rows = [line.split()[:2] for line in table.splitlines()]
+    assert rows == [["profile", "outcome"], ["night", "failed"], ["default", "started"], ["work", "started"]]
     assert "configuration cannot work" in text.stdout and "giving up with 78" in text.stdout
     done = fleet.gateways("install", "--start", "--json")
     assert fleet.outcomes(done) == {"default": "already-running", "night": "started", "work": "already-running"}

@@ -28,7 +28,7 @@ def test_commands_of_old_script_keep_working(fleet: GatewayRoot) -> None:
     ):  # fmt: skip
         done = fleet.gateways(command)
         assert done.code == code, done
-        table = [line.split() for line in done.stdout.splitlines()[:4]]
+        table = [line.split() for line in done.stdout.split("\n\n")[1].splitlines()]
         assert [row[:2] for row in table[1:]] == [[name, word] for name in NAMES], (command, done.stdout)
     assert all(len(fleet.starts(name)) == 2 for name in NAMES)
 
@@ -70,7 +70,8 @@ def test_progress_goes_to_stderr_and_the_table_to_stdout(fleet: GatewayRoot) -> 
     fleet.gok("install")
     done = fleet.gok("start")
     assert sorted(done.stderr.splitlines()) == [f"{name}: started" for name in NAMES]
-    assert done.stdout.splitlines()[0].split() == ["profile", "outcome", "pid", "masked", "detail"]
+    lines = done.stdout.splitlines()
+    assert lines[0] == "3 started" and lines[2].split() == ["profile", "outcome", "pid", "masked", "detail"]
     assert fleet.gok("stop", "--json").stderr == ""
 
 
@@ -152,11 +153,13 @@ def test_ctrl_c_during_start_reports_every_profile(fleet: GatewayRoot) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 130 and b"Traceback" not in err
-    rows = [line.split(maxsplit=4) for line in out.decode().splitlines()[1:]]
+    verdict, _, _, *lines = out.decode().splitlines()
+    assert verdict == "1 started; interrupted: night, work"
+    rows = [line.split(maxsplit=4) for line in lines]
     assert [(row[0], row[1]) for row in rows] == [
-        ("default", "started"), ("night", "interrupted"), ("work", "interrupted")
+        ("night", "interrupted"), ("work", "interrupted"), ("default", "started")
     ]  # fmt: skip
-    assert rows[1][4] == rows[2][4] == "was starting; it may still come to an end"
+    assert rows[0][4] == rows[1][4] == "was starting; it may still come to an end"
     assert fleet.daemon() is not None and fleet.pid("default"), "finished starts are kept"
 
 

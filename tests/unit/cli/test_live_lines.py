@@ -65,3 +65,24 @@ def test_live_lines_without_terminal_print_only_results(tmp_path: Path, name: st
         [sys.executable, "-c", script], env={"PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=True
     )
     assert done.stderr == "work: started\nfamily: started\n"
+
+
+STEPS = """
+from types import SimpleNamespace
+from hermes_profiles.cli.framework.progress import ProgressReporter
+from hermes_profiles.fleet.outcomes import FleetStep, Outcome, OutcomeKind
+from hermes_profiles.operations.events import Event
+reporter = ProgressReporter()
+gateway = SimpleNamespace(state="crash-looping", detail="ended by SIGTERM")
+reporter.on_progress(Event({}, steps={"work": FleetStep("stopping", 2.7, 30.0)}))
+reporter.on_progress(Event({"work": gateway, "served": gateway}))
+reporter.on_outcome(Outcome("work", OutcomeKind.RESTARTED))
+reporter.end()
+"""
+
+
+def test_progress_shows_time_and_limit_and_no_state_between() -> None:
+    output = _on_a_terminal(STEPS)
+    assert "  work: stopping, 2 of 30 s" in output and "  served: waiting, 0 s" in output
+    assert "crash-looping" not in output and "SIGTERM" not in output
+    assert _screen(output) == ["work: restarted"]

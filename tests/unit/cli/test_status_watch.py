@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from hermes_profiles.cli.framework import live_table
-from hermes_profiles.cli.framework.live_table import COLUMNS, View, lines, tally
+from hermes_profiles.cli.framework.live_table import COLUMNS, View, lines
+from hermes_profiles.cli.framework.screen import STATE_STYLES
 
 HEADERS = [column.title for column in COLUMNS]
 SEQUENCE = re.compile(rb"\x1b\[(\??)([\d;]*)([a-zA-Z])")
@@ -138,7 +139,7 @@ def test_watch_at_every_size_shows_rows_without_wrapping(
     terminals.append(Terminal(fleet, rows=size[0], columns=size[1]))
     screen = terminals[0].see(lambda screen: any("stopped" in line for line in screen))
     assert len(screen) <= size[0] and all(cell_len(line) <= size[1] for line in screen)
-    assert [line.split()[:2] for line in screen if "stopped" in line and "profiles:" not in line] == [
+    assert [line.split()[:2] for line in screen if "stopped" in line] == [
         ["default", "stopped"], ["night", "stopped"], ["work", "stopped"],
     ]  # fmt: skip
     assert any("a long line" in line for line in screen) == (size[1] >= 80)
@@ -151,14 +152,14 @@ def test_watch_on_signal_exits_with_its_code_and_restores_terminal(
     fleet: GatewayRoot, terminals: list[Terminal], number: signal.Signals, code: int
 ) -> None:
     terminals.append(terminal := Terminal(fleet))
-    terminal.see(lambda screen: "profiles" in screen[0])
+    terminal.see(lambda screen: "running" in screen[0])
     assert terminal.end(lambda: terminal.process.send_signal(number)) == code
 
 
 def test_watch_keeps_ignored_signal_ignored(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     words = ("/bin/sh", "-c", "trap '' HUP; exec \"$@\" </dev/null", "sh", *GATEWAYS, "status", "--watch")
     terminals.append(terminal := Terminal(fleet, *words))
-    terminal.see(lambda screen: "profiles" in screen[0])
+    terminal.see(lambda screen: "running" in screen[0])
     terminal.process.send_signal(signal.SIGHUP)
     time.sleep(0.3)
     assert terminal.process.poll() is None
@@ -168,7 +169,7 @@ def test_watch_keeps_ignored_signal_ignored(fleet: GatewayRoot, terminals: list[
 def test_watch_exits_130_on_ctrl_c_and_ends_on_ctrl_d(fleet: GatewayRoot, terminals: list[Terminal]) -> None:
     for keys, code in ((b"\x03", 130), (b"\x04", 0), (b"xyz Q", 0)):
         terminals.append(terminal := Terminal(fleet))
-        terminal.see(lambda screen: "profiles" in screen[0])
+        terminal.see(lambda screen: "running" in screen[0])
         assert terminal.end(lambda: terminal.type(keys)) == code  # noqa: B023
 
 
@@ -177,7 +178,7 @@ def test_watch_ends_when_terminal_closes(
     fleet: GatewayRoot, terminals: list[Terminal], before: tuple[str, ...]
 ) -> None:
     terminals.append(terminal := Terminal(fleet, *before, *GATEWAYS, "status", "--watch"))
-    terminal.see(lambda screen: "profiles" in screen[0])
+    terminal.see(lambda screen: "running" in screen[0])
     os.close(terminal.slave)
     os.close(terminal.master)
     assert terminal.process.wait(20) == 129
@@ -368,7 +369,7 @@ print(json.dumps(seen))
 
 CELL = st.text(st.characters(codec="utf-8"), max_size=60)
 ROW = st.tuples(
-    st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True), st.sampled_from([*live_table.STATES]), CELL, CELL, CELL,
+    st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True), st.sampled_from([*STATE_STYLES]), CELL, CELL, CELL,
     CELL, CELL,
 )  # fmt: skip
 
@@ -410,17 +411,11 @@ def test_frame_with_long_name_shows_its_state() -> None:
     assert line == "aaaa…  crash-looping" and len(line) == 20
 
 
-def test_short_frame_shows_worst_states_first() -> None:
+def test_short_frame_shows_first_rows_and_counts_the_others() -> None:
     rows = [_row(f"p{number}", "running") for number in range(10)]
-    rows[7], rows[4], rows[2] = _row("p7", "failed"), _row("p4", "degraded"), _row("p2", "stopped")
     shown = _text(rows, 80, 7)
-    assert [line.split()[0] for line in shown[2:6]] == ["p7", "p4", "p2", "p0"] and shown[6] == "… and 6 more"
-    whole = _text(rows, 80, 12)
-    assert [line.split()[0] for line in whole[2:]] == [f"p{number}" for number in range(10)]
-
-
-def test_summary_begins_with_worst_state() -> None:
-    assert tally(["running", "failed", "running", "stopped"]) == "1 failed, 1 stopped, 2 running"
+    assert [line.split()[0] for line in shown[2:6]] == ["p0", "p1", "p2", "p3"] and shown[6] == "… and 6 more"
+    assert [line.split()[0] for line in _text(rows, 80, 12)[2:]] == [f"p{number}" for number in range(10)]
 
 
 def test_slow_refresh_does_not_delay_keys() -> None:

@@ -126,29 +126,57 @@ def test_exit_codes(world: DoctorRoot, checks: list[Check]) -> None:
     assert world.doctor("--home", str(nowhere)).code == 5 and not nowhere.exists()
 
 
-def test_report_begins_with_errors_and_ends_with_command(world: DoctorRoot, checks: list[Check]) -> None:
+def test_report_begins_with_summary_then_errors(world: DoctorRoot, checks: list[Check]) -> None:
     evidence = (Evidence("work", "/h/.env", 4, "NAME"),)
     checks += [
         check("a.small", finding("a small thing", "work"), severity=Severity.INFO),
         check("a.big", finding("a big thing", "work", evidence=evidence)),
     ]
-    lines = world.doctor("work").stdout.splitlines()
-    assert lines[:4] == [
+    assert world.doctor("work").stdout.splitlines() == [
+        "1 error, 1 remark in 1 profile",
+        "",
         "error: title of a.big  [a.big]",
         "  a big thing",
-        "    /h/.env:4 NAME",
         "    fix: repair it: `true`",
-    ]
-    assert lines[-2:] == [
-        "1 error, 1 remark in 1 profile",
+        "info: title of a.small  [a.small]",
+        "  a small thing",
+        "    fix: repair it: `true`",
+        "`-v` shows the place of each",
         "for the rest of work, run Hermes' own doctor: `hermes -p work doctor`",
     ]
+
+
+def test_verbose_report_shows_places_relative_to_the_root(world: DoctorRoot, checks: list[Check]) -> None:
+    places = (Evidence("work", f"{world.root}/profiles/work/.env", 4, "NAME"), Evidence("work", "/h/.env", 4, "NAME"))
+    checks.append(check("a.big", finding(f"a thing in {world.root}/profiles/work/.env", "work", evidence=places)))
+    lines = world.doctor("-v").stdout.splitlines()
+    assert lines == [
+        "1 error in 3 profiles",
+        f"paths are relative to {world.root}",
+        "",
+        "error: title of a.big  [a.big]",
+        "  a thing in profiles/work/.env",
+        "    profiles/work/.env:4 NAME",
+        "    /h/.env:4 NAME",
+        "    fix: repair it: `true`",
+        "",
+    ]
+
+
+def test_report_shows_shared_fix_once_and_own_command_without_words(world: DoctorRoot, checks: list[Check]) -> None:
+    own = Fix("take it away", "hermes-profiles repair --dry-run")
+    found = [finding("first", "work")._replace(fix=own), finding("second", "work"), finding("third", "work")]
+    found[2] = found[2]._replace(fix=own)
+    checks.append(check("a.big", *found))
+    assert world.doctor().stdout.splitlines()[3:-1] == [
+        "  first", "  third", "    fix: `hermes-profiles repair --dry-run`", "  second", "    fix: repair it: `true`",
+    ]  # fmt: skip
 
 
 def test_report_repeats_the_check_selection(world: DoctorRoot, checks: list[Check]) -> None:
     checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
     assert world.doctor("--skip", "b").stdout == "no findings of the selected checks in 3 profiles\n"
-    assert world.doctor().stdout.splitlines()[-1] == "1 error in 3 profiles"
+    assert world.doctor().stdout.splitlines()[0] == "1 error in 3 profiles"
     mending = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
     checks[1] = check("b.loud", finding("a thing", "work", repairs=(mending,)))
     output = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
@@ -158,7 +186,7 @@ def test_report_repeats_the_check_selection(world: DoctorRoot, checks: list[Chec
 def test_report_counts_findings_beyond_the_limit(world: DoctorRoot, checks: list[Check]) -> None:
     checks.append(check("a.many", *(finding(f"thing {number:02}", "work") for number in range(30))))
     text = world.doctor().stdout
-    assert "and 22 more; `--json` has them all" in text and text.count("fix: repair it") == 1
+    assert "and 22 more; `-v` shows them all" in text and text.count("fix: repair it") == 1
     assert len(world.findings()) == 30
 
 

@@ -11,7 +11,7 @@ import pytest
 from fleet_fakes import Behaviour, FakeFleet, act, drive
 
 from hermes_profiles.fleet.executor import DWELL, KILL_TIME, MARKER_TIME, PATIENCE, POLL, FleetExecutor
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb, exit_code
+from hermes_profiles.fleet.outcomes import FleetStep, Outcome, OutcomeKind, Verb, exit_code
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
@@ -545,6 +545,22 @@ def test_missing_manager_raises() -> None:
     with pytest.raises(ManagerError):
         FleetExecutor(Verb.START, world, RunOptions()).run(FIVE, world.gateways())
     assert ManagerError.exit_code is ExitCode.MANAGER and issubclass(ManagerError, HermesProfilesError)
+
+
+# -- what is reported while it runs
+
+
+def test_steps_have_the_elapsed_time_and_the_limit() -> None:
+    world = FakeFleet(("a",), a=Behaviour(settles=3.0))
+    assert kinds(drive(world, Verb.START)) == {"a": K.STARTED}
+    seen: list[FleetStep] = []
+    options = RunOptions(settle=9.0, stop=7.0)
+    FleetExecutor(Verb.RESTART, world, options, on_steps=lambda steps: seen.append(steps["a"])).run(
+        ("a",), world.gateways()
+    )
+    assert {(step.doing, step.limit) for step in seen} == {("stopping", 7.0), ("starting", 9.0)}
+    starting = [step.elapsed for step in seen if step.doing == "starting"]
+    assert starting == sorted(starting) and 2.0 < starting[-1] < 9.0
 
 
 # -- what the exit code says

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from observed_root import Root, status
 
-from hermes_profiles.cli.render.gateways import gateway_lines
+from hermes_profiles.cli.render.fleet_tables import gateway_lines
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.gateways.model import Api, Gateway

@@ -18,6 +18,7 @@ import typer
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
@@ -161,7 +162,7 @@ def _leaks(home: Path) -> Iterator[tuple[str, str]]:
                     yield name, os.path.relpath(path, home)
 
 
-def _text(data: dict[str, Any]) -> Iterator[str]:
+def _text(data: dict[str, Any]) -> Iterator[Block]:
     from hermes_profiles.cli.render.clone import report_lines
 
     yield "A source profile with synthetic bot tokens in awkward places, cloned three times."

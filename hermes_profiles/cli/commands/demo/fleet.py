@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.cli.framework import output
-from hermes_profiles.cli.render.gateways import gateway_lines, status_data
+from hermes_profiles.cli.framework.prose import Block
+from hermes_profiles.cli.render.fleet_tables import gateway_lines
+from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
@@ -121,7 +123,7 @@ def _share(home: Path, bot: str) -> None:
     )
 
 
-def fleet_lines(seen: dict[str, Any] | None) -> Iterator[str]:
+def fleet_lines(seen: dict[str, Any] | None) -> Iterator[Block]:
     """Yield the text of what was seen."""
     if seen is None:
         yield "Gateways were not run: Hermes is not installed beside this program (`pip install '.[agent]'`)."

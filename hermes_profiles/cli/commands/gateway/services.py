@@ -11,6 +11,7 @@ import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout, Yes
+from hermes_profiles.cli.framework.prose import Block, Verbatim
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
@@ -168,10 +169,10 @@ def _rows(files: Sequence[ServiceFile]) -> list[dict[str, str]]:
     return [{"path": str(path), "mode": f"{mode:04o}", "text": content.decode()} for path, content, mode in files]
 
 
-def _file_lines(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _file_lines(rows: Sequence[Mapping[str, str]]) -> Iterator[Block]:
     for row in rows:
-        yield f"# {row['path']}"
-        yield from row["text"].splitlines()
+        yield Verbatim(f"# {row['path']}")
+        yield from map(Verbatim, row["text"].splitlines())
         yield ""
 
 
@@ -185,9 +186,9 @@ def _system_answer(system: SystemUnits) -> Answer:
     enable = [f"sudo systemctl enable --now {shlex.quote(unit)}" for unit in system.units]
     commands = ["sudo systemctl daemon-reload", *enable]
 
-    def text() -> Iterator[str]:
+    def text() -> Iterator[Block]:
         yield from _file_lines(rows)
         yield "# as an administrator, write the files above, then:"
-        yield from commands
+        yield from map(Verbatim, commands)
 
     return Answer(Result(("install",), {"files": rows, "commands": commands, "outcomes": []}), text)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.gateways import gateway_lines, short_lines, status_data
+from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
+
+if TYPE_CHECKING:
+    from hermes_profiles.cli.framework.prose import Block
 
 # Up to so many gateways, named one by one, are also asked for details.
 _FEW = 5
@@ -30,6 +33,7 @@ _FEW = 5
         "hermes-gateways status --watch",
     ),
     manager=True,
+    view=("wide", "color"),
 )
 def status(
     session: FleetSession,
@@ -56,7 +60,7 @@ def status(
         code = ExitCode.NEGATIVE if any(each.is_down for each in status.gateways) else ExitCode.OK
         data = status_data(status)
         first = () if selection.named else tuple(_first_step(data, session.home_option))
-        return Answer(status_result("status", status, data, code), lambda: [*gateway_lines(data), *first])
+        return Answer(status_result("status", status, data, code), lambda: [*_lines(data), *first])
 
     if not watch:
         if interval is not None:
@@ -69,7 +73,7 @@ def status(
     return watch_fleet(session, look, answer, 2.0 if interval is None else interval)
 
 
-@command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True)
+@command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True, view=("wide", "color"))
 def list_gateways(
     session: FleetSession,
     targets: Targets,
@@ -78,13 +82,25 @@ def list_gateways(
     selection = targets.selected(session)
     status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)
     data = status_data(status, accounts=False)
-    return Answer(status_result("list", status, data, ExitCode.OK), lambda: short_lines(data))
+    return Answer(status_result("list", status, data, ExitCode.OK), lambda: _short_lines(data))
 
 
 def status_result(command: str, status: FleetStatus, data: dict[str, Any], code: ExitCode) -> Result:
     """Return the result of `status` or `list`: 4 when the service manager did not answer, else the code."""
     code = ExitCode.MANAGER if status.errors else code
     return Result((command,), data, warnings=list(status.warnings), errors=list(status.errors), exit_code=code)
+
+
+def _lines(data: dict[str, Any]) -> Iterator[Block]:
+    from hermes_profiles.cli.render.fleet_tables import gateway_lines
+
+    return gateway_lines(data)
+
+
+def _short_lines(data: dict[str, Any]) -> Iterator[Block]:
+    from hermes_profiles.cli.render.fleet_tables import short_lines
+
+    return short_lines(data)
 
 
 def _first_step(data: dict[str, Any], home: str | None) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.prose import Verbatim
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.context import Session
@@ -40,7 +41,7 @@ def completion(
             hint=f"there is one for each of {', '.join(SHELLS)}: `hermes-profiles completion bash`",
         )
     text = _script(shell)
-    return Answer(Result(("completion",), {"shell": shell, "script": text}), text.splitlines)
+    return Answer(Result(("completion",), {"shell": shell, "script": text}), lambda: map(Verbatim, text.splitlines()))
 
 
 def _script(shell: str) -> str:

@@ -10,6 +10,7 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines, one_line
 from hermes_profiles.documents.yaml.paths import split_paths
@@ -46,7 +47,7 @@ def diff(
     matters = any(not each.role.is_identity for each in found.differences)
     code = ExitCode.NEGATIVE if check and matters else ExitCode.OK
 
-    def text() -> list[str]:
+    def text() -> list[Block]:
         cells = [(each.place, each.key, *_cells(each), _remark(each)) for each in found.differences]
         return output.table(("where", "what", one, other, ""), cells) if cells else [f"{one} and {other} are alike"]
 

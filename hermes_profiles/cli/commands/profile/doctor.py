@@ -11,6 +11,7 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.doctor import (
+    ReportView,
     check_lines,
     diagnosis_data,
     fix_data,
@@ -31,11 +32,12 @@ Checks = list[str] | None
     "doctor",
     examples=(
         "hermes-profiles doctor",
-        "hermes-profiles doctor work",
+        "hermes-profiles doctor work -v",
         "hermes-profiles doctor --fix --dry-run",
         "hermes-profiles doctor --only conflicts --json",
     ),
     manager=True,
+    view=("color",),
 )
 def doctor(
     session: FleetSession,
@@ -51,6 +53,9 @@ def doctor(
         Checks, typer.Option("--skip", metavar="ID", help="Not this check, or family of checks (repeatable).")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 3 also for warnings.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show the place of each fault, and what each fix does.")
+    ] = False,
     list_them: Annotated[bool, typer.Option("--list", help="List the checks instead.")] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -77,7 +82,8 @@ def doctor(
     choice = [
         word for option, ids in (("--only", only), ("--skip", skip)) for each in ids or () for word in (option, each)
     ]
-    return Answer(result, lambda: report_lines(data, titles, profiles or (), session.home_option, choice))
+    view = ReportView(titles, profiles or (), session.home_option, choice, str(session.layout.root), verbose)
+    return Answer(result, lambda: report_lines(data, view))
 
 
 def _confirm(fix: FixResult) -> bool:

@@ -11,6 +11,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.prompt import read_value
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, closing_lines
 from hermes_profiles.model.errors import Result, UsageProblem
@@ -46,7 +47,7 @@ def list_variables(
         for row in rows
     ]
 
-    def text() -> list[str]:
+    def text() -> list[Block]:
         headers = ("line", "name", "class", "channel", "fingerprint", "")
         return output.table(headers, cells) if cells else [f"{found.profile} has no variables in {found.file}"]
 

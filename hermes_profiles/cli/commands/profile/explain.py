@@ -9,6 +9,7 @@ import typer
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations import explain as operations
@@ -118,12 +119,12 @@ def _catalog(session: Session, wanted: str | None) -> Answer:
     return Answer(Result(("catalog",), document, warnings=session.problems), lambda: _channel_text(document))
 
 
-def _channel_text(document: dict[str, Any]) -> Iterator[str]:
+def _channel_text(document: dict[str, Any]) -> Iterator[Block]:
     yield f"{document['name']}: {document['why']}"
     for label in ("sharing", "origin", "set_up"):
         if document.get(label):
             yield f"  {label.replace('_', ' ')}: {document[label]}"
     cells = [(row["name"], row["class"].replace("_", " "), row.get("note") or "") for row in document.get("keys", ())]
-    yield from (f"  {line}" for line in output.table(("variable", "class", "note"), cells))
+    yield from output.table(("variable", "class", "note"), cells, indent=2)
     for path in document.get("state", ()):
         yield f"  file: {path}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
@@ -16,8 +15,15 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.list_profiles import ListedProfile
 from hermes_profiles.profiles.listing import profile_names
 
+if TYPE_CHECKING:
+    from hermes_profiles.cli.framework.prose import Block
 
-@command("list", examples=("hermes-profiles list", "hermes-profiles list --names", "hermes-profiles list --json"))
+
+@command(
+    "list",
+    examples=("hermes-profiles list", "hermes-profiles list --names", "hermes-profiles list --json"),
+    view=("wide", "color"),
+)
 def list_profiles(
     session: FleetSession,
     names: Annotated[bool, typer.Option("--names", help="Only the names, one on a line.")] = False,
@@ -32,7 +38,7 @@ def _list(session: FleetSession, *, names_only: bool) -> Answer:
         return Answer(Result(("list",), {"names": list(names)}), lambda: names)
     found = operations.list_profiles(session)
     rows = [profile_row(listed) for listed in found.profiles]
-    return Answer(Result(("list",), {"profiles": rows}, list(found.warnings)), lambda: _table(rows, session))
+    return Answer(Result(("list",), {"profiles": rows}, list(found.warnings)), lambda: _lines(rows, session))
 
 
 def profile_row(listed: ListedProfile) -> dict[str, Any]:
@@ -60,38 +66,19 @@ def profile_row(listed: ListedProfile) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]], session: FleetSession) -> Iterator[str]:
+def _lines(rows: list[dict[str, Any]], session: FleetSession) -> Iterable[Block]:
     if not rows:
-        yield f"no profiles in {session.layout.root}; make one with `hermes-profiles create NAME`"
-        return
-    has_teams = any(row["team"] or row["leads"] for row in rows)
-    cells = [
-        (
-            ("* " if row["is_active"] else "  ") + _label(row) + (" (disabled)" if row["disabled"] else ""),
-            row["model"] or "-",
-            row["gateway"]["state"] + (f" ({row['gateway']['pid']})" if row["gateway"]["pid"] else ""),
-            ", ".join(row["channels"]) or "-",
-            row["alias"] or "-",
-            *((_team(row),) if has_teams else ()),
-        )
-        for row in rows
-    ]
-    headers = ("  profile", "model", "gateway", "channels", "alias", *(("team",) if has_teams else ()))
-    yield from output.table(headers, cells)
+        return [f"no profiles in {session.layout.root}; make one with `hermes-profiles create NAME`"]
+    from hermes_profiles.cli.render.fleet_tables import list_lines
+
+    return list_lines(rows)
 
 
-def _label(row: dict[str, Any]) -> str:
-    return f'{row["name"]} "{row["display_name"]}"' if row.get("display_name") else str(row["name"])
-
-
-def _team(row: dict[str, Any]) -> str:
-    """Return the teams of a profile: `weixin`, `leads weixin`."""
-    parts = [row["team"]] if row["team"] else []
-    parts += [f"leads {', '.join(row['leads'])}"] if row["leads"] else []
-    return "; ".join(parts) or "-"
-
-
-@command("show", examples=("hermes-profiles show work", "hermes-profiles show default --json"))
+@command(
+    "show",
+    examples=("hermes-profiles show work", "hermes-profiles show default --json"),
+    view=("wide", "color"),
+)
 def show(
     session: FleetSession,
     profile: Annotated[str, typer.Argument(help="Name of the profile.")],
@@ -125,7 +112,7 @@ def _membership(row: dict[str, Any]) -> str | None:
     return f"{row['team']} (lead {row['lead']})" if row["lead"] else f"{row['team']}, which no profile leads any more"
 
 
-def _show_text(row: dict[str, Any]) -> Iterator[str]:
+def _show_text(row: dict[str, Any]) -> Iterator[Block]:
     from hermes_profiles.operations.team_warnings import named
 
     gateway = row["gateway"]
@@ -159,5 +146,7 @@ def _show_text(row: dict[str, Any]) -> Iterator[str]:
             )
             for k in row["keys"]
         ]
-        for line in output.table(("name", "place", "channel", "class"), cells):
-            yield f"    {line}"
+        from hermes_profiles.cli.framework.table import Column, Table
+
+        columns = (Column("name"), Column("place"), Column("channel", rank=1), Column("class", rank=2, fewest=10))
+        yield Table(columns, cells, indent=4)

@@ -10,6 +10,7 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.changes import change_data
 from hermes_profiles.cli.render.multiplexer import summary_lines
@@ -217,7 +218,7 @@ def _changes(session: Session) -> Answer:
     ]
     cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in found.entries]
 
-    def text() -> list[str]:
+    def text() -> list[Block]:
         return output.table(("id", "when", "status", "change"), cells) if cells else ["no changes yet"]
 
     return Answer(Result(("undo",), {"changes": rows}, warnings=list(found.warnings)), text)

@@ -11,6 +11,7 @@ from hermes_profiles.changes.trash import TrashEntry
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.model.errors import Result
 from hermes_profiles.model.text import first_names
@@ -39,7 +40,7 @@ def _count(entries: Sequence[TrashEntry]) -> str:
     return " and ".join(parts)
 
 
-def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     """Yield the table, then the files of each entry: their paths are too long for a column beside an id."""
     cells = [(row["id"], row["kind"], row["profile"], row["deleted_at"] or "-") for row in rows]
     yield from output.table(("id", "kind", "profile", "deleted"), cells)
