@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hermes_profiles.model.errors import NotFound, Refused
+from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
@@ -29,6 +29,8 @@ from .plan import (
     place_before,
 )
 from .trash import steps_to_trash, steps_to_trash_files
+
+OTHER_CHANGES = "see which changes can be undone now with `hermes-profiles undo --list`"
 
 
 def select_change(journal: Journal, change_id: str | None) -> ChangeEntry:
@@ -86,6 +88,15 @@ def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) ->
     steps = (*builder.steps, *_markers(builder.steps, layout))
     moves = [index for index, step in enumerate(steps) if isinstance(step, MoveTree)]
     return ChangePlan(("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles)
+
+
+def obstacle(entry: ChangeEntry, layout: Layout, files: Files | None = None) -> HermesProfilesError | None:
+    """Return why an undo of this change would be refused now, None when it would not."""
+    try:
+        plan_undo(entry, layout, files)
+    except HermesProfilesError as error:
+        return error
+    return None
 
 
 def _markers(steps: Sequence[Step], layout: Layout) -> Iterator[Step]:
@@ -166,12 +177,19 @@ class _Undo:
 
     def _check_same(self, record: StepRecord) -> None:
         status = self._look(record.target)
+        if status is None and self._layout.trash in Path(record.target).parents:
+            raise Refused(
+                f"the trash was emptied, so {self._entry.id} cannot be undone",
+                target=record.target,
+                code="forgotten",
+                hint=OTHER_CHANGES,
+            )
         if status is None:
             raise NotFound(
                 f"{record.target} does not exist any more",
                 target=record.target,
                 code="gone",
-                hint="undo the changes after this one first, beginning with `hermes-profiles undo`",
+                hint=OTHER_CHANGES,
             )
         if record.new is None or not (self._entry.relocated or status.st_ino == record.new.inode):
             raise self._changed(record.target, "was replaced since")
@@ -216,7 +234,7 @@ class _Undo:
                     f"the old content of {record.target} is deleted: the trash of its profile was emptied",
                     target=record.target,
                     code="forgotten",
-                    hint="choose another change from `hermes-profiles undo --list`",
+                    hint=OTHER_CHANGES,
                 ) from None
         self.steps.append(
             ReplaceFile(

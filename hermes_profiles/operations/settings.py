@@ -242,7 +242,6 @@ def set_variable(session: Session, target: VariableTarget, value: str, *, dry_ru
             {ENV_FILE: raw},
             channels=session.catalog.channels_of(name) if role.is_identity else (),
             port=number,
-            remedy=f"hermes-profiles env unset {{profile}} {name}",
         )
         warnings += variable_warnings(session, file, (name,), raw)
         plan = plan_settings(
@@ -360,7 +359,6 @@ def _sharing(
         {CONFIG_FILE: raw},
         channels=(role.channel,) if role.channel and role.is_identity else (),
         port=number if keys[-1].endswith("port") else None,
-        remedy=f"hermes-profiles config unset {{profile}} {path_text(keys)}",
     )
 
 

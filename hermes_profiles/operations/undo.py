@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.awake import status
 from hermes_profiles.changes.apply import undo
-from hermes_profiles.changes.journal import ChangeEntry, Journal
+from hermes_profiles.changes.journal import ChangeEntry, Journal, Status
 from hermes_profiles.changes.places import check_entry
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
-from hermes_profiles.changes.undo_plan import plan_undo, select_change
+from hermes_profiles.changes.undo_plan import obstacle, plan_undo, select_change
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.gateways.observe import SystemContext
@@ -49,16 +49,19 @@ class UndoResult(NamedTuple):
 
 
 class ChangeList(NamedTuple):
-    """The journal, the newest change first."""
+    """The journal, the newest change first. `obstacles`: change → why an undo would be refused now."""
 
     entries: tuple[ChangeEntry, ...]
+    obstacles: dict[str, Problem]
     warnings: tuple[Problem, ...]
 
 
 def list_changes(session: Session) -> ChangeList:
     """Return the changes that the journal records."""
     entries, problems = Journal(session.layout.state).read()
-    return ChangeList(tuple(entries), tuple(problems))
+    found = {each.id: obstacle(each, session.layout) for each in entries if each.status is Status.DONE}
+    obstacles = {change: error.problem for change, error in found.items() if error is not None}
+    return ChangeList(tuple(entries), obstacles, tuple(problems))
 
 
 @exclusively

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import DELETED_FOLDER, IDENTITY_FILES
-from hermes_profiles.model.errors import Failed, NotFound
+from hermes_profiles.model.errors import Failed, NotFound, UsageProblem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.names import DEFAULT, check_new_name, is_profile_folder_name
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .regular_file import read_regular
@@ -129,14 +129,21 @@ def require(layout: Layout, name: str) -> Path:
         if fault is None:
             return home
         raise _no_profile(layout, name, fault)
+    raise NotFound(f"no profile {name!r} in {layout.root}", target=name, hint=_hint_about(layout, name))
+
+
+def _hint_about(layout: Layout, name: str) -> str:
+    """Return which profiles there are, and how one of this name is made."""
     names = profile_names(layout)
     near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
     known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
-    raise NotFound(
-        f"no profile {name!r} in {layout.root}",
-        target=name,
-        hint=f"{known}; see `hermes-profiles list`, or create it with `hermes-profiles create {name}`",
-    )
+    if name == DEFAULT:
+        return f"{known}; Hermes makes {DEFAULT} at its first start, and `hermes-profiles create NAME` needs no source"
+    try:
+        check_new_name(name)
+    except UsageProblem:
+        return f"{known}; see `hermes-profiles list`"
+    return f"{known}; see `hermes-profiles list`, or create it with `hermes-profiles create {name}`"
 
 
 def require_folder(layout: Layout, name: str) -> Path:

@@ -72,10 +72,14 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
 
     Raises NotFound for a missing profile, DocumentError or Failed for a file that cannot be read with certainty.
     """
-    hint = f"remove it from one of them; see `hermes-profiles env list {a}` and `hermes-profiles env list {b}`"
     mine, theirs = (claimed_resources(require(layout, name), catalog=catalog) for name in (a, b))
     warnings: dict[str | None, Problem] = {
-        channel: Problem("shared-identity", f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}", b, hint)
+        channel: Problem(
+            "shared-identity",
+            f"{a} and {b} hold the same {channel} {noun}: {ONLY_ONE}",
+            b,
+            f"leave it to one of them: `hermes-profiles repair --channel {channel} --dry-run`",
+        )
         for channel, noun in shared_channels(mine.identities, theirs.identities).items()
     }
     for claim in mine.ports:
@@ -92,6 +96,7 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
         for key, item in in_a.items():
             if key in in_b and item.role.channel not in warnings and _should_differ(item, in_b[key], catalog):
                 message = f"{key} is the same in {a} and {b}: {ONLY_ONE}"
+                hint = f"see who has it with `hermes-profiles doctor {a} {b} --only conflicts.shared-identity`"
                 warnings.setdefault(key, Problem("shared-identity", message, key, hint))
     return ProfileDiff(tuple(differing), tuple(warnings.values()))
 

@@ -68,12 +68,11 @@ def shared_with_others(
     *,
     channels: Collection[str],
     port: int | None = None,
-    remedy: str,
 ) -> list[Problem]:
     """Return a warning for each other profile that has an identity or a port of the planned profile.
 
     `files`: the new bytes by name; `channels`: the channels that the change is about; `port`: a port in the change,
-    also compared with ports that others only declare; `remedy`: a command with `{profile}` that removes it there.
+    also compared with ports that others only declare.
     """
     layout, before = claims.layout, claims.of(profile)
     after = planned_resources(layout, profile, files, claims.catalog)
@@ -88,9 +87,14 @@ def shared_with_others(
     for other in claims.names if port is not None else claims.meeting(identities, ports):
         if other != profile:
             theirs = claims.of(other)
-            hint = f"remove it from one of them: `{remedy.format(profile=other)}`"
             warnings += [
-                Problem("shared-identity", f"{other} holds the same {channel} {noun}: {ONLY_ONE}", other, hint)
+                Problem(
+                    "shared-identity",
+                    f"{other} holds the same {channel} {noun}: {ONLY_ONE}",
+                    other,
+                    f"leave it to one of them: `hermes-profiles repair --channel {channel} --dry-run`; or give "
+                    f"{profile} one of its own: `hermes-profiles connect {profile} {channel}`",
+                )
                 for channel, noun in shared_channels(identities, theirs.identities).items()
             ]
             warnings += _port_problems(layout, other, ports, port, theirs)

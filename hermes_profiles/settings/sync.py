@@ -219,7 +219,6 @@ class _Target:
                 self.name,
                 {CONFIG_FILE: document.raw},
                 channels=(),
-                remedy=f"hermes-profiles config unset {{profile}} {path_text(next(iter(values)))}",
             )
 
     def _edited(self, document: YamlDocument, action: str, path: Path, after: Value | None) -> YamlDocument:

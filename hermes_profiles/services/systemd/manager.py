@@ -64,7 +64,7 @@ class SystemdManager(Manager):
         self._places = places or SystemdPaths()
         self._bus: dict[str, str] | None = None
         self._version: int | None = None
-        self._seen_failed: dict[str, bool] = {}
+        self._has_fallen: dict[str, bool] = {}
 
     # -- definitions
 
@@ -124,7 +124,7 @@ class SystemdManager(Manager):
             name = _file_name(service)
             is_link = not few and name in enabled
             answer[service.profile] = one = self._status(service, found.get(name), is_link, name in system)
-            self._seen_failed[name] = one.activity is Activity.FAILED
+            self._has_fallen[name] = one.activity is Activity.FAILED or bool(one.restarts)
         return answer
 
     def _linked(self) -> set[str]:
@@ -238,14 +238,17 @@ class SystemdManager(Manager):
         return failed, read_again
 
     def start(self, services: Sequence[Service]) -> Mapping[str, str]:
-        """Start the services; reset a failed state first, with which systemd refuses a start."""
-        unseen = [service for service in services if _file_name(service) not in self._seen_failed]
+        """Start the services; reset a failed state and the number of restarts first.
+
+        systemd refuses the start of a failed unit, and counts on from the crashes before a start.
+        """
+        unseen = [service for service in services if _file_name(service) not in self._has_fallen]
         if unseen:
             self.query(unseen)
-        failed_before = [service for service in services if self._seen_failed.get(_file_name(service))]
-        self._each("reset-failed", failed_before)
-        for service in failed_before:
-            self._seen_failed[_file_name(service)] = False
+        fallen = [service for service in services if self._has_fallen.get(_file_name(service))]
+        self._each("reset-failed", fallen)
+        for service in fallen:
+            self._has_fallen[_file_name(service)] = False
         return self._each("start", services, "--no-block")
 
     def stop(self, services: Sequence[Service]) -> Mapping[str, str]:

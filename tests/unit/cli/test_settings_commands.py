@@ -192,6 +192,11 @@ def test_setting_shared_bot_is_reported(pair: CommandRoot, way: str) -> None:
     (warning,) = done.json["warnings"]
     assert warning["code"] == "shared-identity" and warning["target"] == "default"
     assert "default holds the same telegram token" in warning["message"]
+    assert warning["hint"] == (
+        "leave it to one of them: `hermes-profiles repair --channel telegram --dry-run`; or give work one of its own: "
+        "`hermes-profiles connect work telegram`"
+    )
+    assert pair.ok("repair", "--channel", "telegram", "--dry-run").code == 0
     other = pair.ok("env", "set", "work", "TELEGRAM_BOT_TOKEN", "--json", typed=TOKEN.replace("1", "2"))
     assert other.json["warnings"] == [] or way == "config"
 

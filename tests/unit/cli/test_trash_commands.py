@@ -156,3 +156,17 @@ def test_undecodable_file_name_is_listed(work: CommandRoot) -> None:
         done = work.run(*given)
         assert done.code == 0 and "Traceback" not in done.stderr, given
     assert (work.home("work") / name).read_bytes() == b"x"
+
+
+def test_undo_of_a_profile_that_was_deleted_for_good_names_the_list_of_changes(work: CommandRoot) -> None:
+    work.ok("config", "set", "work", "model.default", "gpt-6")
+    work.ok("delete", "work", "--yes")
+    assert [row["undoable"] for row in work.ok("undo", "--list", "--json").data["changes"]] == [True, False]
+    work.ok("trash", "empty", "--yes")
+    done = work.call("undo", "--json")
+    (error,) = done.json["errors"]
+    assert done.code == 6 and error["code"] == "forgotten" and "the trash was emptied" in error["message"]
+    assert "`hermes-profiles undo --list`" in error["hint"]
+    rows = work.ok("undo", "--list", "--json").data["changes"]
+    assert [(row["undoable"], "trash" in (row["reason"] or "")) for row in rows] == [(False, True), (False, False)]
+    assert "no: the trash was emptied" in work.ok("undo", "--list").stdout

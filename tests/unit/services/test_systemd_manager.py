@@ -272,9 +272,14 @@ def test_after_a_look_a_start_is_one_call(world: SystemdHome) -> None:
 
 
 @pytest.mark.parametrize("looked", [True, False])
-def test_start_resets_only_failed_units(world: SystemdHome, looked: bool) -> None:
+@pytest.mark.parametrize(
+    "state", [{"ActiveState": "failed", "Result": "start-limit-hit"}, {"ActiveState": "active", "NRestarts": "4"}]
+)
+def test_start_resets_only_failed_units_and_those_that_crashed(
+    world: SystemdHome, looked: bool, state: dict[str, str]
+) -> None:
     services = [world.service("a"), world.service("b")]
-    world.fake.put("hermes-gateway-a", ActiveState="failed", Result="start-limit-hit")
+    world.fake.put("hermes-gateway-a", **state)
     if looked:
         world.manager.query(services)
     assert world.manager.start(services) == {}

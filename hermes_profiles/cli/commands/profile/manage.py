@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hermes_profiles.changes.journal import Status
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
@@ -205,7 +206,7 @@ def _undo_answer(done: UndoResult | RunModeResult) -> Answer:
 
 def _changes(session: Session) -> Answer:
     found = list_changes(session)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": entry.id,
             "summary": entry.summary,
@@ -213,12 +214,22 @@ def _changes(session: Session) -> Answer:
             "started": entry.started,
             "status": str(entry.status),
             "undo_of": entry.undo_of,
+            "undoable": entry.status is Status.DONE and entry.id not in found.obstacles,
+            "reason": found.obstacles[entry.id].message if entry.id in found.obstacles else None,
         }
         for entry in found.entries
     ]
-    cells = [(entry.id, entry.started, str(entry.status), entry.summary) for entry in found.entries]
+    cells = [(row["id"], row["started"], row["status"], _undo_words(row), row["summary"]) for row in rows]
 
     def text() -> list[Block]:
-        return output.table(("id", "when", "status", "change"), cells) if cells else ["no changes yet"]
+        return output.table(("id", "when", "status", "undo", "change"), cells) if cells else ["no changes yet"]
 
     return Answer(Result(("undo",), {"changes": rows}, warnings=list(found.warnings)), text)
+
+
+def _undo_words(row: dict[str, Any]) -> str:
+    """Return what an undo of this change would do: `yes`, or why not."""
+    if row["undoable"]:
+        return "yes"
+    reason = (row["reason"] or "").partition(", so ")[0]
+    return f"no: {reason}" if reason else "-"
