@@ -31,8 +31,8 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder ' ;;
         'logs')
-            options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --home --json --help'
-            values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --home:folder '
+            options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --color --home --json --help'
+            values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --color:=auto,always,never --home:folder '
             arguments='gateway+' ;;
         'install')
             options='--except --group --memory --cpu --env --log-dir --python --start --enable --no-enable --boot-stagger --timeout --system --force --dry-run --manager --home --json --help'

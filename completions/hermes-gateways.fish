@@ -31,7 +31,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' upgrade-check'
             set values --manager --home
         case ' logs'
-            set values --except --group --lines -n --since --until --level --grep --home
+            set values --except --group --lines -n --since --until --level --grep --color --home
         case ' install'
             set values --except --group --memory --cpu --env --log-dir --python --boot-stagger --timeout --manager --home
         case ' uninstall'
@@ -189,6 +189,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l level -x -a '
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l error -d 'Errors alone, wherever they were written: short for --level error.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l grep -x -d 'Records whose text or logger matches.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s i -l ignore-case -d 'Ignore case in --grep.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 'Show the help and exit.'

@@ -81,6 +81,9 @@ ENVIRONMENT = {
     "XDG_DATA_HOME": "Folder of the shim, if not `~/.local/share`.",
     "XDG_STATE_HOME": "Folder of Hermes' locks, if not `~/.local/state`.",
     "XDG_RUNTIME_DIR": "Folder of the sockets of the user's systemd and of the bundled supervisord.",
+    "COLUMNS": "The width of a terminal, instead of the one that it reports.",
+    "NO_COLOR": "If it is not empty, no colours. `--color always` overrides it.",
+    "CLICOLOR_FORCE": "With `1`, colours also in a pipe. `--color never` and `NO_COLOR` override it.",
 }
 _UNIT = naming.unit_folders(HOME, {})[0] / f"{SERVICE.unit}.service"
 _EVERYWHERE = {

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
 
+from . import output
 from .screen import STATE_STYLES
 from .table import Column, Spans, one_line_spans
-from .text_width import shortened
+from .text_width import shortened, wrapped
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -37,6 +38,8 @@ COLUMNS = (
     Column("last log line", rank=5, fewest=16),
 )
 _STATE = 1
+# Lines of a terminal from which on the title may take two, and the clock one.
+_ROOMY = 12
 _ENDINGS = {b"q", b"Q", b"\x04"}
 _WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
 # The cursor does not go on to the next line at the right edge: a terminal may find a character wider than we do.
@@ -44,11 +47,15 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
 class View(NamedTuple):
-    """One look at the fleet: a row of cells for each gateway as in `COLUMNS`, a title above, notes below."""
+    """One look at the fleet: a row of cells for each gateway as in `COLUMNS`, a title above, notes below.
+
+    `clock`: when it was taken, below the title.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     title: str
     notes: tuple[str, ...] = ()
+    clock: str = ""
     result: Any = None
 
 
@@ -121,7 +128,14 @@ class TerminalScreen:
 
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a log line may have characters that the terminal lacks
-        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, legacy_windows=False)
+        self._console = Console(
+            file=sys.stdout,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+            no_color=not output.screen().has_colours,
+        )
         self._live: Live | None = None
         self._view: View | None = None
         self._told: list[int] = []
@@ -256,6 +270,9 @@ def lines(view: View, width: int, height: int) -> list[Text]:
     """Return the lines of a view for a terminal of this size: no line is wider, and no more lines fit."""
     notes = view.notes[: max(height // 4, 1)] if height >= 4 else ()
     head = [_cut(view.title, width, "bold")] if height >= 4 else []
+    if height >= _ROOMY:
+        head = [_cut(line, width, "bold") for line in wrapped(view.title, width)[:2]]
+        head += [_cut(view.clock, width, "dim")] if view.clock else []
     body = _body(view.rows, width, height - len(head) - len(notes) - (height >= 3))
     return [*head, *(body if height >= 3 else body[1:]), *(_cut(note, width, "yellow") for note in notes)][:height]
 

@@ -14,6 +14,7 @@ from hermes_profiles.model.text import system_reason
 
 if TYPE_CHECKING:
     from .prose import Block
+    from .screen import Screen
     from .secret_filter import SecretFilter
 
 _PROBLEM_STYLES = {"warning": "yellow", "error": "bold red"}
@@ -90,12 +91,17 @@ def _json(result: Result, *, reveals: bool) -> str:
 def write_lines(lines: Iterable[Block], *, reveals: bool = False) -> None:
     """Print the lines of an answer to stdout; on a terminal they are laid out for its width."""
     from .prose import changed, drawn
+
+    shown = [*lines] if reveals else changed([*lines], without_secrets)
+    for line in drawn(changed(shown, lambda texts: [*map(_plain, texts)]), screen()):
+        _write(sys.stdout, line)
+
+
+def screen() -> Screen:
+    """Return what stdout can show, with the options of the command."""
     from .screen import screen_of
 
-    screen = screen_of(sys.stdout, color=_color, wide=_wide)
-    shown = [*lines] if reveals else changed([*lines], without_secrets)
-    for line in drawn(changed(shown, lambda texts: [*map(_plain, texts)]), screen):
-        _write(sys.stdout, line)
+    return screen_of(sys.stdout, color=_color, wide=_wide)
 
 
 def without_secrets(texts: Sequence[str]) -> Sequence[str]:
@@ -205,9 +211,7 @@ class Stream:
     """Prints lines to stdout as they come, each with a coloured head on a terminal that takes colours."""
 
     def __init__(self) -> None:
-        from .screen import screen_of
-
-        self._has_colours = screen_of(sys.stdout, color=_color).has_colours
+        self._has_colours = screen().has_colours
 
     def write(self, lines: Iterable[tuple[str, str, str, str]]) -> None:
         """Print (style, head, style, text) lines; a style is the parameter of `ESC [ … m`, "" for none.
@@ -263,8 +267,7 @@ def _note(head: str, style: str, text: str) -> None:
     from .prose import Prose
     from .screen import screen_of
 
-    screen = screen_of(sys.stderr, color=_color)
-    for line in Prose(_plain(_hidden(text)), head=head, head_style=style).lines(screen):
+    for line in Prose(_plain(_hidden(text)), head=head, head_style=style).lines(screen_of(sys.stderr, color=_color)):
         _write(sys.stderr, line)
 
 

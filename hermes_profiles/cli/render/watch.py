@@ -100,11 +100,11 @@ class FleetWatcher:
 
     def _shown(self, session: FleetSession, status: FleetStatus) -> View:
         rows = trouble_first(self._rows[each.profile] for each in status.gateways)
-        words = fleet_verdict(rows, conflicts=len(status.conflicts)).text
-        title = f"{words}  ({time.strftime('%H:%M:%S')}, every {self._interval:g} s, q ends)"
+        title = fleet_verdict(rows, conflicts=len(status.conflicts)).text
+        clock = f"{time.strftime('%H:%M:%S')}, every {self._interval:g} s, q ends"
         folder = os.fspath(session.layout.profiles)
         cells = tuple(self._row_cells(session, row, folder) for row in rows)
-        return View(cells, title, tuple(_notes(status, rows)), status)
+        return View(cells, title, tuple(_notes(status, rows)), clock, status)
 
     def _row_cells(self, session: FleetSession, row: Mapping[str, Any], folder: str) -> tuple[str, ...]:
         """Return the cells of a row, the same as before where neither the row nor the last line has changed."""

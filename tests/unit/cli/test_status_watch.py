@@ -406,6 +406,12 @@ def test_narrow_frame_drops_columns_but_profile_and_state() -> None:
     assert "INFO all is well" in _text(rows, 109, 10)[2]
 
 
+def test_tall_frame_shows_the_verdict_on_two_lines_and_the_clock() -> None:
+    view = View((_row("work", "running"),), "3 of 4 running; echo is deaf", clock="10:00:00, q ends")
+    assert [line.plain for line in lines(view, 20, 12)][:3] == ["3 of 4 running; echo", "  is deaf", "10:00:00, q ends"]
+    assert [line.plain for line in lines(view, 20, 11)][:2] == ["3 of 4 running;…", "profile  state    up"]
+
+
 def test_frame_with_long_name_shows_its_state() -> None:
     (line,) = [line for line in _text([_row("a" * 64, "crash-looping")], 20, 5) if "crash" in line]
     assert line == "aaaa…  crash-looping" and len(line) == 20

@@ -31,6 +31,7 @@ _COUNT = 50
         "hermes-gateways logs work --since 1h --level warning",
         "hermes-gateways logs --grep 'token|login' -n 20",
     ),
+    view=("color",),
 )
 def logs(
     session: FleetSession,
