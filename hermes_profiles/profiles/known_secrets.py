@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, cached_property
 from itertools import chain
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -88,6 +88,8 @@ _TO_FORM = bytes.maketrans(_LETTERS, b"a" * len(_LETTERS))
 _GRAM = 7
 _LONG_RUN = b"a" * _GRAM
 _FEW_GRAMS = 8
+# Base64 without padding is decoded up to its last whole group: so many characters of a value can be missing.
+_CUT = 2
 
 
 class KnownSecrets:
@@ -121,7 +123,7 @@ class KnownSecrets:
         if not self.values:
             return {}
         words, grams = _words_in(text)
-        near = self._with_run(grams & self._grams)
+        near = [*_with_all_runs(self._with_run(grams & self._grams), text, words)]
         if self._without_run:
             joined = "\n".join(("", *words, ""))
             others = [
@@ -407,13 +409,33 @@ def _is_secret_variable(name: str, catalog: Catalog) -> bool | None:
     return False if fact is not None and fact.key_class is not KeyClass.UNKNOWN else None
 
 
+def _with_all_runs(values: Sequence[str], text: str, words: set[str]) -> Iterator[str]:
+    """Yield the values whose runs are all in a text, in some spelling, quotes and backslashes aside.
+
+    One run alone can be a public part of the value, such as the id of its account.
+    """
+    if not values:
+        return
+    joined = "\n".join(words).lower()
+    bare = cache(lambda: "\n".join(chain.from_iterable(map(_runs, _bare_views(text)))).lower())
+    has = cache(lambda run: run in joined or run in bare())  # many secrets of a fleet have a run in common
+    for value in values:
+        *runs, last = _runs(value.lower())
+        if all(map(has, runs)) and has(last[:-_CUT]):
+            yield value
+
+
 def _contained(values: Iterable[str], text: str) -> Iterator[str]:
     """Yield the values that a text has in some spelling, quotes and backslashes aside."""
-    views = [without_quotes(view) for view in chain((text,), unescaped(text), base64_decoded(text))]
+    views = _bare_views(text)
     for value in values:
         bare = without_quotes(value)
         if any(bare in view for view in views):
             yield value
+
+
+def _bare_views(text: str) -> list[str]:
+    return [without_quotes(view) for view in chain((text,), unescaped(text), base64_decoded(text))]
 
 
 def _runs(text: str) -> list[str]:

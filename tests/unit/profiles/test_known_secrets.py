@@ -1,0 +1,53 @@
+"""The secrets that a text may contain: in every spelling, and not those of which it has a public part alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.known_secrets import KnownSecrets
+
+TOKEN = "7100000001:CANARY-abcdefgh_ijkl/mnop+qr=s9"
+SPELLINGS = {
+    "plain": TOKEN,
+    "in a sentence": f"it is {TOKEN}, and more",
+    "json": json.dumps({"a": TOKEN}),
+    "percent": quote(TOKEN, safe=""),
+    "percent twice": quote(quote(TOKEN, safe=""), safe=""),
+    "escapes": TOKEN.replace("-", "\\u002d").replace("/", "\\/"),
+    "html": TOKEN.replace("-", "&#45;").replace("/", "&#x2F;"),
+    "quotes": TOKEN.replace("CANARY", 'CAN"AR"Y').replace("mnop", "m'n'op"),
+    "lower": TOKEN.lower(),
+}
+
+
+def _base64() -> Iterator[str]:
+    for before, after in product(("", "u", "us", "use:"), ("", "1", "12")):
+        text = base64.b64encode(f"{before}{TOKEN}{after}".encode()).decode()
+        yield from (text, text.rstrip("="))
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> KnownSecrets:
+    root = tmp_path / ".hermes"
+    root.mkdir()
+    (root / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    return KnownSecrets(Layout(root, tmp_path), load_catalog(), {})
+
+
+@pytest.mark.parametrize("text", (*SPELLINGS.values(), *_base64()), ids=(*SPELLINGS, *map(str, range(24))))
+def test_spelling_is_near(secrets: KnownSecrets, text: str) -> None:
+    assert TOKEN in secrets.near(f"first line\n{text}\nlast line")
+
+
+@pytest.mark.parametrize("text", ["7100000001", "the bot 7100000001 is telegram", '{"account": "7100000001"}'])
+def test_public_part_alone_is_not_near(secrets: KnownSecrets, text: str) -> None:
+    assert secrets.near(text) == {}
