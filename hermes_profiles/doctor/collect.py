@@ -9,6 +9,7 @@ from typing import TypeVar
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.facts.files import TreeFacts
 from hermes_profiles.doctor.facts.identities import IdentityFacts
+from hermes_profiles.doctor.facts.other_roots import OtherRootFacts
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.runtime import RuntimeFacts
 from hermes_profiles.doctor.facts.services import ServiceFacts, ServiceFiles
@@ -27,6 +28,7 @@ from hermes_profiles.profiles.listing import active_profile, profile_names
 
 from .context import DoctorContext
 from .probes.homes import read_profile_facts
+from .probes.other_roots import probe_other_roots
 from .probes.related import OtherProfile
 from .probes.runtime import probe_runtime
 from .probes.service_files import ServiceSearch
@@ -90,6 +92,8 @@ class FactCollector:
         )
         code = self._probe("the installed Hermes", lambda: installed_code(layout, context.environment), None)
         update = self._probe("settings of updates", lambda: probe_update(context, names, managed, code), UpdateFacts())
+        no_others: tuple[OtherRootFacts, ...] = ()
+        others = self._probe("other roots", lambda: probe_other_roots(context), no_others)
         # From PROFILE_INGRESS on, access to a profile is read from that profile alone.
         shares_access = bool(services.multiplexing or services.serves) and not (
             code is not None and code.facts.has(Behaviour.PROFILE_INGRESS)
@@ -114,6 +118,7 @@ class FactCollector:
             tuple(self._failures),
             update,
             scope.others,
+            others,
         )
 
     def _scope(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare
@@ -65,6 +66,23 @@ def plan_installation(manager: Manager, spec: ServiceSpec, *, force: bool = Fals
         code = DriftCode.OUTDATED if other and drift.code in _SAME else drift.code
         drift = drift._replace(code=code, files=other)
     return ServiceInstallPlan(spec, files, drift)
+
+
+def replaced_edit(installation: ServiceInstallPlan) -> Problem:
+    """Return the warning that `--force` replaces what the user wrote, and how to keep it."""
+    path = installation.files[0][0]
+    details = "; ".join(installation.drift.details)
+    keep = (
+        f"put a command of your own into {drop_in(path).with_name('60-mine.conf')}"
+        if path.suffix == ".service"
+        else ("the files before the change are kept in the journal")
+    )
+    return Problem(
+        "edit-replaced",
+        f"{installation.spec.profile}: what was changed by hand is replaced ({details})",
+        str(path),
+        f"take it back with `hermes-profiles undo`; {keep}",
+    )
 
 
 def _is_masked(path: Path) -> bool:

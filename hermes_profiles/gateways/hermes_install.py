@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from hermes_profiles.hermes.cli import PROGRAM
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, LAUNCHER_FILE, TOOLS_FOLDER
 from hermes_profiles.hermes.version import BASE, HermesFacts
-from hermes_profiles.model.errors import NotFound
+from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .hermes_code import PACKAGE, HermesCode, code_folder, read_code
 from .hermes_on_path import real_hermes
+from .launcher_script import LauncherTarget, read_launcher
 
 if TYPE_CHECKING:
     from hermes_profiles.services.spec import Program
@@ -36,13 +37,22 @@ _LONGEST_CHAIN = 4  # scripts that run scripts
 _INTERPRETER = lazy_pattern(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
 _LAUNCHER = lazy_pattern(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?=\s|$)""")
 
+# Prints the folder that contains Hermes. A service does not have the first entry, the working folder.
+_IMPORT = (
+    "import importlib.util as u, os, sys; sys.path[:1] = []; "
+    f"found = u.find_spec({PACKAGE!r}); print(os.path.dirname(os.path.dirname(found.origin)))"
+)
+_IMPORT_SECONDS = 10.0
+
 
 class HermesInstall(NamedTuple):
     """A Hermes installation, and how it was found.
 
     `python`: its interpreter; `launcher`: the program that must be run instead of `python -m`, None where there is
     none (hermes/behaviours.py, LAUNCHERS); `code`: the folder that contains `hermes_cli`, None where it is unknown;
-    `facts`: its behaviours, those of 0.19.0 where the code is unknown or was not read.
+    `facts`: its behaviours, those of 0.19.0 where the code is unknown or was not read; `through`: a program that gives
+    Hermes its secrets when the user runs `hermes` (`op`), "" without one; `passed_over`: why the `hermes` on PATH is
+    not the one that was found, "" where it is.
     """
 
     python: Path
@@ -50,24 +60,81 @@ class HermesInstall(NamedTuple):
     launcher: Path | None = None
     code: Path | None = None
     facts: HermesFacts = BASE
+    through: str = ""
+    passed_over: str = ""
 
 
 def find_installation(layout: Layout, environment: Mapping[str, str], *, given: str | None = None) -> HermesInstall:
     """Return the Hermes that services should run.
 
     In this order: `given` (an interpreter or a launcher); `hermes` on PATH or in ~/.local/bin; the environment this
-    program runs in; the checkout in the root. Raises NotFound without an installation.
+    program runs in; the checkout in the root. An interpreter without known code is run once: it must import Hermes as a
+    service does, without the variables of a launcher. Raises NotFound without an installation, and where `hermes` runs
+    in a container or on another machine: a service here would be a second gateway beside that one.
     """
     if given:
-        return _with_facts(_given_installation(Path(os.path.abspath(os.path.expanduser(given))), given))
+        chosen = _given_installation(Path(os.path.abspath(os.path.expanduser(given))), given)
+        return _with_facts(_given_checked(chosen, layout.user_home, given))
+    script = _script_of(layout, environment)
+    passed_over = ""
     for found in _candidates(layout, environment):
-        if os.access(found.launcher or found.python, os.X_OK):
-            return _with_facts(found)
-    raise NotFound(
+        if isinstance(found, LauncherTarget):
+            if found.is_elsewhere:
+                raise _elsewhere(script, found)
+            passed_over = _what_it_runs(script, found)
+            continue
+        program = found.launcher or found.python
+        if not os.access(program, os.X_OK):
+            passed_over = passed_over or (f"{program} of {script} is missing" if found.found_by == str(script) else "")
+            continue
+        checked, why = checked_import(found, layout.user_home)
+        if checked is not None:
+            return _with_facts(checked)._replace(passed_over=passed_over)
+        if found.found_by == str(script):
+            passed_over = f"{script} runs {program}, which cannot import Hermes by itself ({why})"
+    raise _not_found(passed_over)
+
+
+def _not_found(passed_over: str) -> NotFound:
+    if passed_over:
+        return NotFound(
+            f"services cannot run this Hermes: {passed_over}",
+            target=PROGRAM,
+            code="hermes-launcher",
+            hint="pass an interpreter that imports Hermes with `--python PATH`, for example the `bin/python` of its "
+            "virtual environment",
+        )
+    return NotFound(
         "cannot find Hermes Agent: it is not on PATH, not in the environment of this program, not in the root",
-        target="hermes",
+        target=PROGRAM,
         code="no-hermes",
         hint="pass its program with `--python /path/to/hermes`, or install it with `pip install hermes-agent`",
+    )
+
+
+def _elsewhere(script: Path, found: LauncherTarget) -> NotFound:
+    return NotFound(
+        f"{script} runs Hermes elsewhere (`{found.what}`): a service here would be a second gateway beside that one",
+        target=PROGRAM,
+        code="hermes-launcher",
+        hint="run hermes-gateways there, or pass a Hermes of this machine with `--python PATH`",
+    )
+
+
+def _what_it_runs(script: Path, found: LauncherTarget) -> str:
+    what = f"runs `{found.what}`, whose interpreter is not known" if found.what else "is a launcher that cannot be read"
+    return f"{script} {what}"
+
+
+def _given_checked(found: HermesInstall, user_home: Path, given: str) -> HermesInstall:
+    checked, why = checked_import(found, user_home)
+    if checked is not None:
+        return checked
+    raise NotFound(
+        f"{found.python} cannot import Hermes ({why})",
+        target=given,
+        code="no-hermes",
+        hint="pass the `bin/python` of the environment in which Hermes is installed with `--python PATH`",
     )
 
 
@@ -104,13 +171,17 @@ def _is_store_python(python: Path) -> bool:
     return python.parent.parent.parent.name == TOOLS_FOLDER
 
 
-def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[HermesInstall]:
+def _script_of(layout: Layout, environment: Mapping[str, str]) -> Path:
+    return Path(real_hermes(environment) or layout.alias_folder / PROGRAM)
+
+
+def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[HermesInstall | LauncherTarget]:
+    """Yield the installations; for a `hermes` on PATH that leads to none, what it runs."""
     import importlib.util
 
-    script = Path(real_hermes(environment) or layout.alias_folder / PROGRAM)
-    found = installation_of(script)
-    if found is not None:
-        yield found
+    script = _script_of(layout, environment)
+    if script.is_file():
+        yield _behind(script, environment, layout.user_home)
     checkout = layout.root / CHECKOUT_FOLDER
     found = installation_of(checkout / LAUNCHER_FILE)
     if found is not None:
@@ -119,16 +190,29 @@ def _candidates(layout: Layout, environment: Mapping[str, str]) -> Iterator[Herm
         python = Path(sys.executable)
         yield HermesInstall(python, "the environment of this program", code=code_folder(python))
     for venv in ("venv", ".venv"):
-        yield HermesInstall(checkout / venv / "bin" / "python", str(checkout), code=checkout)
+        python = checkout / venv / "bin" / "python"
+        yield HermesInstall(python, str(checkout), code=code_folder(python) or checkout)
 
 
-def installation_of(script: Path) -> HermesInstall | None:
-    """Return the installation that a `hermes` command runs, None where it cannot be read from the script.
+def installation_of(
+    script: Path, environment: Mapping[str, str] | None = None, user_home: Path | None = None
+) -> HermesInstall | None:
+    """Return the installation that a `hermes` command runs, None where it cannot be read from the script."""
+    home = user_home if user_home is not None else Path(os.path.expanduser("~"))
+    found = _behind(script, environment or {}, home)
+    return found if isinstance(found, HermesInstall) else None
+
+
+def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> HermesInstall | LauncherTarget:
+    """Return the installation that a `hermes` command runs, or what it runs instead.
 
     The command in ~/.local/bin of an installation by git runs the launcher of its checkout, which runs an interpreter
-    without packages (Hermes 0.22.2, hermes_cli/_launchers.py). Every other command names its interpreter.
+    without packages (Hermes 0.22.2, hermes_cli/_launchers.py). Every other command names its interpreter, or a script
+    or tool that leads to one.
     """
     launcher = script
+    through = ""
+    target = LauncherTarget()
     for _ in range(_LONGEST_CHAIN):
         text = _text_of(launcher)
         following = _LAUNCHER.search(text)
@@ -138,11 +222,20 @@ def installation_of(script: Path) -> HermesInstall | None:
         )
         python = _interpreter_in(text)
         if is_launcher and os.path.samefile(launcher, checkout / LAUNCHER_FILE) and python is not None:
-            return HermesInstall(python, str(script), checkout / LAUNCHER_FILE, checkout)
-        if following is None:
-            return HermesInstall(python, str(script), code=code_folder(python)) if python is not None else None
-        launcher = Path(os.fsdecode(following.group(2)))
-    return None
+            return HermesInstall(python, str(script), checkout / LAUNCHER_FILE, checkout, through=through)
+        if following is not None:
+            launcher = Path(os.fsdecode(following.group(2)))
+            continue
+        target = read_launcher(launcher, text, environment, user_home)
+        through = through or target.through
+        if target == LauncherTarget() and python is not None:  # not a script of a known form
+            target = LauncherTarget(python=python)
+        if target.python is not None:
+            return HermesInstall(target.python, str(script), code=code_folder(target.python), through=through)
+        if target.script is None or target.is_elsewhere:
+            return target
+        launcher = target.script
+    return target._replace(script=None)
 
 
 def interpreter_of(script: Path) -> Path | None:
@@ -160,6 +253,48 @@ def _text_of(script: Path) -> bytes:
         return read_regular(os.path.realpath(script), _LARGEST_SCRIPT)
     except OSError:
         return b""
+
+
+def launcher_warnings(found: HermesInstall) -> Iterator[Problem]:
+    """Yield a warning for a `hermes` on PATH that services do not run, and for a vault that they do not run."""
+    if found.passed_over:
+        program = found.launcher or found.python
+        yield Problem(
+            "hermes-launcher",
+            f"services run {program} ({found.found_by}), not the hermes on PATH: {found.passed_over}",
+            PROGRAM,
+            "choose the Hermes of services with `--python PATH`",
+        )
+    if found.through:
+        yield Problem(
+            "hermes-launcher",
+            f"{found.found_by} runs Hermes behind `{found.through}`; services run {found.python} without it, and "
+            "without its secrets",
+            PROGRAM,
+            "put the secrets into the `.env` of each profile, or run the vault in a drop-in of your own "
+            "(`systemctl --user edit UNIT`)",
+        )
+
+
+def checked_import(found: HermesInstall, user_home: Path) -> tuple[HermesInstall | None, str]:
+    """Return an installation whose interpreter imports Hermes in the environment of a service, else None and why.
+
+    One that is known by its files is not run. An interpreter that gives no answer in time counts as one that does.
+    """
+    if found.launcher is not None or (found.code is not None and (found.code / PACKAGE).is_dir()):
+        return found, ""
+    from hermes_profiles.services.manager import ManagerError
+    from hermes_profiles.services.run_command import listed_environment, run
+
+    environment = {"HOME": str(user_home), "PATH": listed_environment({})["PATH"], "LC_ALL": "C.UTF-8"}
+    try:
+        ended = run([str(found.python), "-c", _IMPORT], environment, _IMPORT_SECONDS)
+    except ManagerError as error:
+        return (found, "") if error.problem.code == "manager-timeout" else (None, error.problem.message)
+    place = ended.out.strip()
+    if ended.code != 0 or not place.startswith("/"):
+        return None, f"no module {PACKAGE}"
+    return found._replace(code=Path(place)), ""
 
 
 def program_for(installation: HermesInstall, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
@@ -212,7 +347,7 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
 def installed_code(layout: Layout, environment: Mapping[str, str]) -> HermesCode | None:
     """Return the code of the Hermes that serves this root, None where none is installed or it cannot be read."""
     for found in _candidates(layout, environment):
-        if found.code is not None and (found.code / PACKAGE).is_dir():
+        if isinstance(found, HermesInstall) and found.code is not None and (found.code / PACKAGE).is_dir():
             return read_code(found.code)
     return None
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.other_roots import FoundRoot, other_roots, service_files_in
 from hermes_profiles.gateways.topology import Serving
+from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
 from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.service_names import LAUNCH_AGENTS
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
+from hermes_profiles.services.naming import unit_folders
 
+from .context import user_home
 from .fleet_context import FleetSession
 
 _LARGEST = 1024 * 1024
@@ -110,9 +116,33 @@ def fleet_status(
         tuple(_gateway_status(session, inventory.gateways[name]) for name in profiles),
         tuple(inventory.conflicts),
         tuple(_accounts(session, inventory)) if accounts else (),
-        tuple(dict.fromkeys([*session.problems, *inventory.warnings])),
+        tuple(dict.fromkeys([*session.problems, *inventory.warnings, *_remarks(session, inventory.gateways)])),
         tuple(dict.fromkeys(session.manager_problems)),
     )
+
+
+def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator[Problem]:
+    """Yield what concerns the whole fleet."""
+    if any(name in session.environment for name in (API_SERVER_KEY, API_SERVER_ENABLED)):
+        from .inherited_api import inherited_api_warnings
+
+        yield from inherited_api_warnings(session, gateways)
+    manager = session.world.manager or session.due
+    home = user_home(session.environment)
+    folders = (*manager.folders(), *unit_folders(home, session.environment), home / LAUNCH_AGENTS)
+    others = other_roots(session.layout, service_files_in(dict.fromkeys(folders)))
+    if others:
+        first, names = others[0], ", ".join(f"{each.root}{_named_by(each)}" for each in others)
+        yield Problem(
+            "other-root",
+            f"gateways of other roots of this account are not shown: {names}",
+            str(first.root),
+            f"see them with `hermes-gateways status --home {quote(str(first.root))}`",
+        )
+
+
+def _named_by(other: FoundRoot) -> str:
+    return f" (named by {other.units[0].name})" if other.units else ""
 
 
 def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:

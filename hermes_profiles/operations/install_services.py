@@ -13,7 +13,14 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.state_files import make_folder
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.attached_services import system_leftovers
-from hermes_profiles.fleet.install import ServiceInstallPlan, joined, log_folders, plan_installation, plan_writing
+from hermes_profiles.fleet.install import (
+    ServiceInstallPlan,
+    joined,
+    log_folders,
+    plan_installation,
+    plan_writing,
+    replaced_edit,
+)
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
@@ -21,7 +28,7 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.fleet.uninstall import orphaned, stops_with_its_service, uninstall_services
 from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
-from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.gateways.hermes_install import find_installation, launcher_warnings, program_for
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
@@ -34,6 +41,7 @@ from hermes_profiles.services.spec import ServiceSpec
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
+from .inherited_api import inherited_api_warnings
 from .other_supervisors import second_supervisor
 from .run_fleet import (
     SETTLE,
@@ -73,7 +81,7 @@ class ServiceFile(NamedTuple):
 
 
 class RenderedService(NamedTuple):
-    """The files of a service; `unsupported`: a warning for each option that its manager does not support."""
+    """The files of a service; `unsupported`: warnings about options and launchers that it does not have."""
 
     files: tuple[ServiceFile, ...]
     unsupported: tuple[Problem, ...]
@@ -110,7 +118,7 @@ def _install(session: FleetSession, request: InstallRequest, selection: Selectio
     ]
     ready = [name for name in ready if name not in session.disabled]
     if not request.start or request.dry_run or not ready:
-        return installed
+        return installed._replace(warnings=(*installed.warnings, *inherited_api_warnings(session, {})))
     start = FleetRequest(Verb.START, RunOptions(settle=request.settle), force=request.force)
     return _with_start(installed, run_fleet(session, start, Selection(tuple(ready), named=False)))
 
@@ -130,9 +138,10 @@ def stage(session: FleetSession, request: InstallRequest, selection: Selection) 
     """Write the services of the selected profiles and load nothing."""
     installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
     session.recover(dry_run=request.dry_run)
-    return installer.write(
+    staged = installer.write(
         "stage", selection.profiles, session.due, named=selection.named, load=False, dry_run=request.dry_run
     )
+    return staged._replace(warnings=(*staged.warnings, *inherited_api_warnings(session, {})))
 
 
 @exclusively
@@ -179,7 +188,7 @@ def service_files(session: FleetSession, profile: str, options: ServiceOptions) 
     installer = ServiceInstaller(session, options)
     spec = installer.spec(profile)
     files = tuple(ServiceFile(*definition) for definition in session.due.definitions(spec))
-    return RenderedService(files, tuple(installer.unsupported(spec, session.due)))
+    return RenderedService(files, (*installer.unsupported(spec, session.due), *installer.launchers()))
 
 
 def system_units(session: FleetSession, request: InstallRequest, profiles: Sequence[str]) -> SystemUnits:
@@ -260,6 +269,10 @@ class ServiceInstaller:
         texts = self._session.unsupported(spec, manager)
         return [Problem("unsupported", f"{spec.profile}: {text}", spec.profile) for text in texts]
 
+    def launchers(self) -> list[Problem]:
+        """Return warnings about a `hermes` on PATH that services do not run, or whose vault they do not run."""
+        return [problem for found in self._installs.values() for problem in launcher_warnings(found)]
+
     def write(
         self, command: str, profiles: Sequence[str], manager: Manager, *, named: bool, load: bool, dry_run: bool
     ) -> FleetResult:
@@ -272,6 +285,7 @@ class ServiceInstaller:
         self._warn_standalone()
         self._warn_folded()
         self._warn_drop_ins()
+        self._warnings += self.launchers()
         plan = self._plan(command)
         if dry_run:
             return self._planned(command, plan, profiles)
@@ -374,6 +388,8 @@ class ServiceInstaller:
                 profile, OutcomeKind.REFUSED, installation.refusal, log=installation.drift.diff, hint=hint
             )
             return
+        if installation.refusal is not None:
+            self._warnings.append(replaced_edit(installation))
         self._warnings += self.unsupported(spec, manager)
         layout, given = self._session.layout, self._given(number)
         options = to_keep(given)

@@ -28,6 +28,7 @@ from .events import Event
 from .fleet_context import FleetSession
 from .fleet_exclusive import surviving_restart
 from .fleet_result import FleetResult, fleet_result
+from .inherited_api import inherited_api_warnings
 from .run_members import MemberRun, planned_members
 
 SETTLE = 90.0
@@ -146,6 +147,7 @@ class _FleetRun:
         if request.only_old_code:
             plan, reasons = only_old_code(plan, gateways)
         warnings = self._of_one_gateway(launch, plan, selection) if one is not None else []
+        warnings += inherited_api_warnings(session, launch.gateways) if self._starts else ()
         if request.dry_run:
             return self._planned(plan, launch, gateways, reasons, warnings)
         warnings += self._memory_warnings(plan, gateways) if self._starts else []

@@ -16,6 +16,7 @@ from hermes_profiles.services.systemd.render import render_unit, render_unit_unq
 from hermes_profiles.services.systemd.unit_file import UnitDocument, logical_lines, meaning_of, parse_unit
 
 from .checksum import checksum_matches, digest, has_mark
+from .hermes_command import is_hermes_command
 from .manager import ManagerKind
 from .redact import is_safe_to_show, plist_view, text_view
 from .spec import ServiceSpec
@@ -192,16 +193,27 @@ def _base(
     differences = meaning_of(document).differences(meaning_of(ours))
     if is_awkward and differences:
         differences = meaning_of(document).differences(meaning_of(unquoted))
-    strange = _strange_settings(document)
+    own = _own_command(document.command("ExecStart"))
+    variables = tuple(name for name in document.environment() if name not in _HERMES_VARIABLES)
+    strange = (*_strange_settings(document), *own)
     details = (
         *(f"{difference} differs" for difference in differences),
         *(f"{name} is not from Hermes" for name in strange),
     )
-    if not differences:
+    if not differences and not variables:
         return _DriftVerdict(DriftCode.SAME_MEANING, details)
+    # Our drop-in resets ExecStart= and Environment=: a command or a variable of the user's would have no effect.
     if not strange or (drop_in is not None and checksum_matches(drop_in) and _written_for(drop_in) == digest(base)):
         return _DriftVerdict(DriftCode.OUTDATED, details)
     return _DriftVerdict(DriftCode.HAND_EDITED, details)
+
+
+def _own_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what to say of a command of the user's own, such as a vault in front of Hermes; () for Hermes' own."""
+    if not words or is_hermes_command(words):
+        return ()
+    program = words[0].rpartition("/")[2]
+    return (f"ExecStart with {program}" if is_safe_to_show(program) else "ExecStart",)
 
 
 def _written_for(drop_in: bytes) -> str:
@@ -287,6 +299,8 @@ def _is_hermes_job(job: Mapping[str, Any]) -> bool:
     command = " ".join(map(str, words)) if isinstance(words, list) else ""
     return (
         job.keys() <= _HERMES_JOB
+        and isinstance(words, list)
+        and is_hermes_command(tuple(map(str, words)))
         and _variables(job).keys() <= _HERMES_VARIABLES
         and "hermes" in command
         and "gateway" in command

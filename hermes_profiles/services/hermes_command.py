@@ -40,6 +40,16 @@ def hermes_words(words: tuple[str, ...]) -> tuple[str, bool, tuple[str, ...]]:
     return words[0], is_launcher, words[1:]
 
 
+def is_hermes_command(words: tuple[str, ...]) -> bool:
+    """Return whether some release of Hermes, or this program, writes such a command; False behind a vault or a tool."""
+    words = unwrapped(words)
+    if words[1:3] == ("-m", MODULE):
+        return True
+    if words[1:3] == ("-I", "-c") and len(words) > 3 and BOOTSTRAP_MODULE in words[3]:
+        return True
+    return bool(words) and _LAUNCHER.search(words[0]) is not None
+
+
 def code_in_script(words: tuple[str, ...]) -> str:
     """Return the folder of the code that a launcher or a unit of 0.22 runs with `-I -c SCRIPT`, "" for others."""
     if words[1:3] != ("-I", "-c") or len(words) < 4 or BOOTSTRAP_MODULE not in words[3]:

@@ -116,7 +116,7 @@ class Systemd:
         """Create a Hermes below the home of the user and return its Python."""
         python = self.world.user / name / "venv/bin/python"
         python.parent.mkdir(parents=True)
-        self.program(python, "#!/bin/sh\nexit 0\n")
+        self.program(python, "#!/bin/sh\necho /\n")  # it imports Hermes
         (python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin\n")
         self.program(python.parent / "hermes", f"#!{python}\n")
         return python

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import Gateway, GatewayState, exit_meaning
+from hermes_profiles.gateways.model import Gateway, GatewayState, epoch_of, exit_meaning, span
 from hermes_profiles.gateways.resolve import CRASH_LOOP, MASKED
-from hermes_profiles.hermes.files import PROFILE_FILE
+from hermes_profiles.hermes.files import PROFILE_FILE, STATE_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
@@ -17,6 +17,7 @@ from .services import unstartable
 from .topology import served_by_default
 
 _START_LIMIT = "start-limit-hit"
+_OLD = 7 * 24 * 3600.0  # seconds after which a failed start by hand is a warning only
 # Fix for an exit code; `exit_meaning` explains the code.
 _REMEDIES = {
     1: ("fix the error in its log, then start it", "hermes-gateways start {0}"),
@@ -108,6 +109,43 @@ def last_exit(facts: Facts) -> Iterator[Finding]:
             evidence=_place(facts, profile),
             severity=_severity(profile) or severity,
         )
+
+
+def failed_start(facts: Facts) -> Iterator[Finding]:
+    """Find gateways without a service whose last start failed, or that ended with an error."""
+    gateways = facts.inventory.gateways if facts.inventory is not None else {}
+    for name, profile in facts.profiles.items():
+        gateway = gateways.get(name)
+        if gateway is None or gateway.process is not None or (gateway.service and gateway.service.installed):
+            continue
+        found = _failure(facts, profile, gateway)
+        if found is None:
+            continue
+        message, file, at = found
+        age = facts.now - at if at is not None else 0.0
+        when = f" {span(age)} ago" if at is not None and age > 0 else ""
+        yield Finding(
+            f"{message}{when}; it was started by hand, and no service starts it again",
+            Fix(
+                "fix the error, then start it; this command shows its log",
+                f"hermes-gateways logs {name}",
+            ),
+            profiles=(name,),
+            evidence=(Evidence(name, file),),
+            severity=_severity(profile) or (Severity.WARNING if age > _OLD else None),
+        )
+
+
+def _failure(facts: Facts, profile: ProfileFacts, gateway: Gateway) -> tuple[str, str, float | None] | None:
+    """Return how a gateway that does not run has failed, the file that shows it, and when; None where it has not."""
+    record = gateway.observation.runtime if gateway.observation is not None else None
+    if gateway.state is GatewayState.FAILED and record is not None:
+        what = f"the gateway of {profile.name} is down: {gateway.detail}"
+        return what, str(profile.home / STATE_FILE), epoch_of(record.updated)
+    log = facts.runtime.failed_logs.get(profile.name)
+    if log is not None:
+        return f"the gateway of {profile.name} ended with an error ({log.text})", str(log.path), log.at
+    return None
 
 
 def not_running(facts: Facts) -> Iterator[Finding]:

@@ -37,12 +37,20 @@ class InterruptedChange(NamedTuple):
     file: str
 
 
+class FailedLog(NamedTuple):
+    """The log of a gateway that does not run, whose last record is an error; `at`: epoch seconds of its last change."""
+
+    path: Path
+    text: str
+    at: float
+
+
 class RuntimeFacts(NamedTuple):
     """Facts of run-time files.
 
     `drains`: profile → whether its drain request is in effect; `starts`: profile → number of starts of its gateway in
     the last two minutes, 0 left out; `newer_code`: profile → code changed after its gateway started; `live_locks`: read
-    only when a gateway reports a token in use.
+    only when a gateway reports a token in use; `failed_logs`: of profiles without a service.
     """
 
     drains: Mapping[str, bool] = {}
@@ -54,3 +62,4 @@ class RuntimeFacts(NamedTuple):
     unreadable_entries: tuple[Problem, ...] = ()
     databases: DatabaseFacts = DatabaseFacts()
     machine: MachineFacts = MachineFacts()
+    failed_logs: Mapping[str, FailedLog] = {}

@@ -14,6 +14,7 @@ from hermes_profiles.profiles.channels import Managed
 
 from .files import TreeFacts
 from .identities import IdentityFacts
+from .other_roots import OtherRootFacts
 from .profile import ProfileFacts
 from .runtime import RuntimeFacts
 from .services import ServiceFacts
@@ -55,6 +56,7 @@ class Facts(NamedTuple):
     failures: tuple[ProbeFailure, ...] = ()
     update: UpdateFacts = UpdateFacts()
     others: Mapping[str, ProfileFacts] = {}
+    other_roots: tuple[OtherRootFacts, ...] = ()
 
     def is_profile(self, name: str | None) -> bool:
         """Return whether the root has this profile, examined or not."""

@@ -24,6 +24,7 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .databases import probe_databases
+from .failed_starts import read_failed_logs
 from .machine import probe_machine
 
 STORM_WINDOW = 120.0
@@ -50,6 +51,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         unreadable_entries=_unreadable_entries(context),
         databases=databases,
         machine=probe_machine(context.layout, names, with_mounts=databases.in_wal_mode),
+        failed_logs=read_failed_logs(context.layout, profiles),
     )
 
 

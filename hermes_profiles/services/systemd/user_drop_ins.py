@@ -1,5 +1,6 @@
 """Drop-ins that the user wrote for a unit (`systemctl --user edit`): what they set, and what has no effect.
 
+The folder of a family of units (`hermes-gateway-.service.d`) counts as well, and what was added to the unit itself.
 systemd reads drop-ins in the order of their names, and ours is `50-hermes-profiles.conf`. Ours resets `Environment=`
 and `ExecStart=`, so these settings of an earlier file have no effect. Variables that a drop-in sets reach the gateway
 only if our command keeps their names: its shell unsets all others.
@@ -46,10 +47,16 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
     names: dict[str, None] = {}
     files: list[Path] = []
     unread: list[str] = []
+    base = _content(unit)
+    if base is not None:  # what the user added to the unit itself; Hermes writes none of these settings
+        found, unknown = _variables(parse_unit(base), account_home, with_own=False)
+        names |= dict.fromkeys(found)
+        unread += unknown
+        files += [unit] if found or unknown else []
     without: list[tuple[Path, str]] = []
     in_front: list[tuple[Path, str]] = []
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
-    for path in sorted(own.parent.glob("*.conf"), key=lambda each: each.name):
+    for path in _drop_ins_of(unit):
         content = _content(path)
         if path == own or content is None:
             continue
@@ -65,6 +72,22 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
         unread += unknown
         files += [path] if found or unknown else []
     return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front))
+
+
+def _drop_ins_of(unit: Path) -> list[Path]:
+    """Return the drop-ins that systemd reads for a unit, in its order.
+
+    Besides its own folder these are the folders of its family (`hermes-gateway-.service.d`, `hermes-.service.d`) and of
+    all services. The order is that of the names; of equal names the most specific folder counts (systemd.unit(5)).
+    """
+    stem = unit.name.removesuffix(".service")
+    families = [stem[: at + 1] for at in range(len(stem) - 2, 0, -1) if stem[at] == "-"]
+    folders = [drop_in(unit).parent, *(unit.with_name(f"{family}.service.d") for family in families)]
+    found: dict[str, Path] = {}
+    for folder in (*folders, unit.with_name("service.d")):
+        for path in folder.glob("*.conf"):
+            found.setdefault(path.name, path)
+    return [found[name] for name in sorted(found)]
 
 
 def _variables(document: UnitDocument, account_home: Path, *, with_own: bool) -> tuple[list[str], list[str]]:

@@ -334,7 +334,8 @@ def test_services_use_real_hermes_behind_shim(shims: ShimHome) -> None:
     from hermes_profiles.model.layout import Layout
 
     python = shims.real.parent / "python3"
-    python.symlink_to("/bin/true")
+    python.write_text("#!/bin/sh\necho /\n")  # it imports Hermes
+    python.chmod(0o755)
     shims.real.write_text(f"#!{python}\n")
     shims.call("install")
     layout = Layout(shims.world.root, shims.user)

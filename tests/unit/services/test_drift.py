@@ -355,3 +355,42 @@ def test_a_program_of_supervisord_is_judged_by_its_mark_and_its_home() -> None:
     assert found.code is DriftCode.HAND_EDITED and "CANARY" not in repr(found)
     assert any("SLACK_TOKEN=***" in line for line in found.diff)
     assert drift(marked.replace(b'"/home/ada', b'"/home/bob')).code is DriftCode.FOREIGN
+
+
+VAULTS = (
+    "/usr/bin/op run --env-file=/home/ada/.op.env -- ",
+    "/usr/local/bin/doppler run -- ",
+    "/usr/bin/infisical run --env=prod -- ",
+    "/usr/bin/env OPENAI_API_KEY=x ",
+    "/opt/my/wrapper ",
+)
+
+
+@pytest.mark.parametrize("vault", [*VAULTS, "/usr/bin/sops exec-env /home/ada/keys.enc.yaml '"])
+def test_command_of_the_user_in_front_of_hermes_is_a_hand_edit(vault: str) -> None:
+    end = "gateway run'\n" if vault.endswith("'") else "gateway run\n"
+    base = render_unit(spec_of()).decode()
+    edited = re.sub("(?m)^ExecStart=(.*)gateway run\n", lambda m: f"ExecStart={vault}{m[1]}{end}", base)
+    assert edited != base
+    for drop_in in (None, render_drop_in(spec_of(), base=base.encode())):
+        installed = {BASE: edited.encode(), **({DROP_IN: drop_in} if drop_in is not None else {})}
+        found = compare(ManagerKind.SYSTEMD, installed, _wanted(spec_of()), spec_of())
+        assert found.code is DriftCode.HAND_EDITED and any("ExecStart" in detail for detail in found.details)
+        assert found.diff and "OPENAI_API_KEY=x" not in str(found)
+
+
+def test_variable_of_the_user_in_the_unit_is_a_hand_edit() -> None:
+    found = _unit(base=_swap("Restart=always\n", 'Environment="HTTPS_PROXY=http://x:1"\nRestart=always\n'))
+    assert found.code is DriftCode.HAND_EDITED and "HTTPS_PROXY" in str(found.details)
+
+
+@pytest.mark.parametrize("vault", VAULTS)
+def test_agent_of_hermes_behind_a_command_of_the_user_is_a_hand_edit(vault: str) -> None:
+    def written_by_hermes(job: dict[str, Any], *front: str) -> None:
+        job.pop(MARK)
+        variables = {name: text for name, text in spec_of().environment if name in ("PATH", "HERMES_HOME")}
+        words = [*front, *spec_of().hermes_command]
+        job |= {"ProgramArguments": words, "KeepAlive": True, "EnvironmentVariables": variables}
+
+    assert _agent(written_by_hermes).code is DriftCode.OUTDATED
+    assert _agent(lambda job: written_by_hermes(job, *vault.split())).code is DriftCode.HAND_EDITED

@@ -66,3 +66,37 @@ def test_setting_that_replaces_ours_is_named(unit: Path) -> None:
 def test_our_own_drop_in_is_not_one_of_the_user(unit: Path) -> None:
     write(unit, "50-hermes-profiles.conf", "Environment=A=1")
     assert read_user_drop_ins(unit, unit.parent, OURS) == ((), (), (), (), ())
+
+
+@pytest.mark.parametrize("folder", ["hermes-gateway-.service.d", "hermes-.service.d", "service.d"])
+def test_drop_in_of_the_family_counts(folder: str, unit: Path) -> None:
+    place = unit.with_name(folder)
+    place.mkdir()
+    (place / "10-all.conf").write_text(
+        f"[Service]\nEnvironmentFile={unit.parent}/keys.env\nExecStart=/usr/bin/op run\n"
+    )
+    found = read_user_drop_ins(unit, unit.parent, OURS)
+    assert found.names == ("EXA_API_KEY", "OPENROUTER_API_KEY")
+    assert found.without_effect == ((place / "10-all.conf", "ExecStart"),)
+
+
+def test_drop_in_of_the_unit_replaces_one_of_the_family_with_its_name(unit: Path) -> None:
+    write(unit, "60-mine.conf", "Environment=A=1")
+    place = unit.with_name("hermes-gateway-.service.d")
+    place.mkdir()
+    (place / "60-mine.conf").write_text("[Service]\nEnvironment=B=1\n")
+    (place / "70-more.conf").write_text("[Service]\nEnvironment=C=1\n")
+    assert read_user_drop_ins(unit, unit.parent, OURS).names == ("A", "C")
+
+
+def test_family_of_other_units_does_not_count(unit: Path) -> None:
+    for name in ("hermes-gateway-work-.service.d", "other-.service.d", "hermes-gateway-work2.service.d"):
+        unit.with_name(name).mkdir()
+        (unit.with_name(name) / "60-mine.conf").write_text("[Service]\nEnvironment=B=1\n")
+    assert read_user_drop_ins(unit, unit.parent, OURS).names == ()
+
+
+def test_environment_file_that_the_user_added_to_the_unit_is_kept(unit: Path) -> None:
+    unit.write_text(f"[Service]\nExecStart=/usr/bin/python3 gateway\nEnvironmentFile={unit.parent}/keys.env\n")
+    found = read_user_drop_ins(unit, unit.parent, OURS)
+    assert (found.names, found.files) == (("EXA_API_KEY", "OPENROUTER_API_KEY"), (unit,))

@@ -1,0 +1,125 @@
+"""Finds the other Hermes roots of this account: folders beside `~/.hermes`, homes of services and of processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.profiles.regular_file import read_regular
+
+from .processes import Process, home_of
+
+_LARGEST = 64 * 1024
+_MOST_FILES = 400
+_ENDINGS = (".service", ".plist", ".conf")
+# HERMES_HOME as units, drop-ins, property lists and supervisord programs set it.
+_HOME = lazy_pattern(
+    rb"""^[^#;\n]*?HERMES_HOME(?:=|</key>\s*<string>)\\?["']?([^"'\\\n<,]+?)/*\\?["']?\s*(?=[\n<,"'\\]|\s[A-Za-z_]\w*=|$)""",
+    8,  # re.MULTILINE
+)
+
+
+class FoundRoot(NamedTuple):
+    """Another root of this account.
+
+    `units`: the service files that name it; `pids`: its running gateways, where processes were searched.
+    """
+
+    root: Path
+    units: tuple[Path, ...] = ()
+    pids: tuple[int, ...] = ()
+
+    @property
+    def is_started(self) -> bool:
+        """Return whether a gateway of it runs, or a service starts one."""
+        return bool(self.units or self.pids)
+
+
+def other_roots(layout: Layout, units: Iterable[Path], processes: Iterable[Process] = ()) -> tuple[FoundRoot, ...]:
+    """Return the other roots, in the order of their paths; `units`: service files to search for HERMES_HOME."""
+    own = os.path.realpath(layout.root)
+    found: dict[str, FoundRoot] = {}
+
+    def at(home: str) -> FoundRoot | None:
+        root = _root_of(home)
+        if root in (None, own) or str(root).startswith(own + os.sep) or own.startswith(f"{root}{os.sep}"):
+            return None
+        return found.setdefault(str(root), FoundRoot(Path(str(root))))
+
+    for folder in _beside(layout.user_home):
+        at(folder)
+    for unit in units:
+        for home in homes_in(unit, layout.user_home):
+            known = at(home)
+            if known is not None and unit not in known.units:
+                found[str(known.root)] = known._replace(units=(*known.units, unit))
+    for process in processes:
+        if not _is_of(process, layout.user_home):
+            continue
+        home_path = home_of(process, user_home=layout.user_home) or _given_home(process)
+        known = at(str(home_path)) if home_path is not None else None
+        if known is not None:
+            found[str(known.root)] = known._replace(pids=(*known.pids, process.pid))
+    return tuple(found[root] for root in sorted(found))
+
+
+def service_files_in(folders: Iterable[Path]) -> Iterator[Path]:
+    """Yield the service files of folders, with the drop-ins of units; the first 400 of each folder."""
+    for folder in folders:
+        for name in _names(folder)[:_MOST_FILES]:
+            if name.endswith(_ENDINGS):
+                yield folder / name
+            elif name.endswith(".service.d"):
+                yield from (folder / name / each for each in _names(folder / name) if each.endswith(".conf"))
+
+
+def homes_in(unit: Path, user_home: Path) -> tuple[str, ...]:
+    """Return the homes that a service file sets, () where it cannot be read; `%h` is the home of the account."""
+    try:
+        content = read_regular(unit, _LARGEST)
+    except OSError:
+        return ()
+    if HERMES_HOME.encode() not in content:
+        return ()
+    texts = (os.fsdecode(match).strip() for match in _HOME.findall(content))
+    homes = (text.replace("%h", str(user_home)).replace("%%", "%") for text in texts)
+    return tuple(dict.fromkeys(home for home in homes if home.startswith("/") and "%" not in home))
+
+
+def _beside(user_home: Path) -> Iterator[str]:
+    """Yield the folders in the home of the account that are called like a root."""
+    for name in _names(user_home):
+        if name.startswith(ROOT_FOLDER):
+            yield str(user_home / name)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
+def _root_of(home: str) -> str | None:
+    """Return the root of a home, None for a folder that is no home of Hermes."""
+    place = os.path.realpath(home)
+    if os.path.basename(os.path.dirname(place)) == PROFILES_FOLDER:
+        place = os.path.dirname(os.path.dirname(place))
+    is_root = any(os.path.isfile(os.path.join(place, name)) for name in (CONFIG_FILE, ENV_FILE))
+    return place if is_root or os.path.isdir(os.path.join(place, PROFILES_FOLDER)) else None
+
+
+def _is_of(process: Process, user_home: Path) -> bool:
+    """Return whether a process has the home folder of this account; another HOME is a sandbox or another account."""
+    return os.path.realpath((process.variables or {}).get("HOME", "")) == os.path.realpath(user_home)
+
+
+def _given_home(process: Process) -> Path | None:
+    given = (process.variables or {}).get(HERMES_HOME, "").strip()
+    return Path(given) if given.startswith("/") else None
