@@ -21,6 +21,7 @@ from hermes_profiles.model.layout import Layout
 # Seconds: a restart of a large fleet, one gateway after the other, takes minutes.
 WAIT = 600.0
 # File systems that lock files alone, such as NFS, answer with these for a folder.
+LOCK = "fleet.lock"
 _FILES_ALONE = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP)
 _COMMANDS = {"hermes_profiles.cli.gateways": "hermes-gateways", "hermes_profiles.cli.profiles": "hermes-profiles"}
 # (root, thread) → how often this thread is inside: an operation can call another one that takes the lock.
@@ -95,7 +96,7 @@ class FleetLock:
             if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _FILES_ALONE:
                 raise
         Files().private_folder(str(self._state))
-        return acquire_lock(self._state / "fleet.lock", wait=wait)
+        return acquire_lock(self._state / LOCK, wait=wait)
 
     def _holder(self) -> tuple[str, int | None]:
         """Return the holder as text, such as "process 12 (`hermes-gateways restart`)", and its pid."""

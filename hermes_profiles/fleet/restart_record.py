@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
+from hermes_profiles.gateways.processes import Processes
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
+
+from .fleet_lock import LOCK
 
 _FILE = "restart.json"
 _LARGEST = 4 * 1024 * 1024
@@ -49,6 +53,19 @@ def unfinished_restart(layout: Layout) -> RestartRecord | None:
         return RestartRecord(names, int(data["pid"]), float(data["begun_at"]), owners, str(data["on_conflict"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def restart_cut_short(layout: Layout, processes: Processes) -> RestartRecord | None:
+    """Return the recorded restart where its process is gone and no other command works on the fleet; else None."""
+    record = unfinished_restart(layout)
+    if record is None or processes.find(record.pid) is not None:
+        return None
+    return record if processes.lock_owner(layout.state / LOCK) is None else None
+
+
+def record_path(layout: Layout) -> Path:
+    """Return the file of the record."""
+    return layout.state / _FILE
 
 
 def without_profiles(layout: Layout, profiles: tuple[str, ...]) -> None:

@@ -26,6 +26,7 @@ from .apply import ChangeResult, carry_out
 from .context import Session
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
+from .freed_masks import freed_warnings
 from .profile_services import ProfileRemoval, ProfileRename, unserved_warning
 from .profile_warnings import no_alias_warning, script_warnings, sticky_warning
 
@@ -122,9 +123,10 @@ def delete_profile(
     warnings += script_warnings(session, name)
     if sticky:
         warnings.append(sticky_warning(name))
+    freed = freed_warnings(session, (name,))
     with services.down(dry_run=dry_run):
         change = carry_out(session, services.with_services(plan), dry_run=dry_run)
-    warnings += services.finish(dry_run=dry_run)
+    warnings += (*services.finish(dry_run=dry_run), *freed)
     return ProfileChange(
         name,
         home,

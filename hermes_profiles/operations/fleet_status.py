@@ -8,6 +8,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
+from hermes_profiles.fleet.restart_record import restart_cut_short
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -123,6 +124,14 @@ def fleet_status(
 
 def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator[Problem]:
     """Yield what concerns the whole fleet."""
+    restart = restart_cut_short(session.layout, session.world.processes)
+    if restart is not None:
+        yield Problem(
+            "restart-interrupted",
+            f"a restart was interrupted, its process is gone: {', '.join(restart.profiles)} may be down",
+            restart.profiles[0] if restart.profiles else None,
+            f"complete it with `hermes-gateways start {' '.join(restart.profiles)}`",
+        )
     if any(name in session.environment for name in (API_SERVER_KEY, API_SERVER_ENABLED)):
         from .inherited_api import inherited_api_warnings
 

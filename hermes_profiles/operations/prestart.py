@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts.overlay import masks_of
 from hermes_profiles.gateways.candidates import may_run
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.observe import live_gateways
@@ -17,7 +18,8 @@ from hermes_profiles.gateways.servers import servers_of
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
-from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
+from hermes_profiles.profiles.channels import claimed_resources
 
 from .fleet_context import FleetSession
 
@@ -27,6 +29,8 @@ _YOUNG = 120.0
 # a service try once a minute; it is shorter than the time that a unit has for its start.
 _SERVED_WAIT = 50.0
 _POLL = 1.0
+# Seconds between two tries to record a start, and between two lines about it in the service's log.
+_RETRY, _REMIND = 2.0, 60.0
 
 
 class PreparedStart(NamedTuple):
@@ -43,30 +47,96 @@ def prepare_start(
     managed: Path | None,
     boot_delay: float,
     on_wait: Callable[[str], None],
+    on_refusal: Callable[[str], None] = lambda _: None,
 ) -> PreparedStart:
     """Write the overlay of a profile just before its gateway starts.
 
-    At boot it waits for `boot_delay` seconds first; `on_wait` is called with the name of the profile.
+    At boot it waits for `boot_delay` seconds first; `on_wait` is called with the name of the profile. `on_refusal` is
+    called with the reason where the start has to wait, because it could make a second gateway with one bot.
     """
     (name,) = session.selection((profile,), (), None).profiles
     if boot_delay > 0 and _manager_age() < _YOUNG:
         on_wait(name)
         time.sleep(boot_delay)
     served = _wait_while_served(session, name)
-    found = ledger.resolve_at_start(
-        session.layout,
-        name,
-        catalog=session.catalog,
-        environment=session.environment,
-        live=lambda names: live_gateways(session.observe(names)),
-        now=time.time(),
-        managed=managed,
-        unclaimed=lambda names: may_run(session.world, names),
-    )
+    found = _resolved(session, name, managed, on_refusal)
     warnings = [*session.problems, *session.manager_problems, *found.problems]
     warnings += [served] if served is not None else []
     warnings += [Problem("masked", mask.sentence(), name) for mask in found.masks]
     return PreparedStart(name, tuple(found.masks), tuple(warnings))
+
+
+def _resolved(
+    session: FleetSession, name: str, managed: Path | None, on_refusal: Callable[[str], None]
+) -> ledger.Refreshed:
+    """Return the masks of a start, once they can be recorded.
+
+    A service starts its gateway also where this step fails. Where that could make a second gateway with one bot, this
+    step does not end: it tries again until its service is stopped, or its manager gives the start up and tries again.
+    """
+    parent, shown = os.getppid(), -_REMIND
+    while True:
+        try:
+            return ledger.resolve_at_start(
+                session.layout,
+                name,
+                catalog=session.catalog,
+                environment=session.environment,
+                live=lambda names: live_gateways(session.observe(names)),
+                now=time.time(),
+                managed=managed,
+                unclaimed=lambda names: may_run(session.world, names),
+            )
+        except (HermesProfilesError, OSError) as error:
+            rival = rival_of(session, name) if _is_about_the_record(error) else None
+            if rival is None or os.getppid() != parent:
+                raise
+            if time.monotonic() - shown >= _REMIND:
+                shown = time.monotonic()
+                reason = error.problem.message if isinstance(error, HermesProfilesError) else str(error)
+                on_refusal(f"{name} does not start: {rival}, and the masks of this start cannot be written ({reason})")
+            time.sleep(_RETRY)
+
+
+def _is_about_the_record(error: Exception) -> bool:
+    """Return whether an error kept the decision from being made or recorded: a full disk, a lock, a channel of old."""
+    if isinstance(error, HermesProfilesError):
+        return isinstance(error, Failed) or error.problem.code in ("conflict", "busy")
+    return True
+
+
+def rival_of(session: FleetSession, name: str) -> str | None:
+    """Return why a start without a recorded decision could make a second gateway with one bot, None where it cannot.
+
+    Without a record the first profile in the order of the fleet may start, and only beside no running gateway.
+    """
+    layout, catalog = session.layout, session.catalog
+    masked = {mask.channel for mask in masks_of(layout, name)}
+    places = {
+        each.place
+        for each in claimed_resources(layout.home(name), catalog=catalog).identities
+        if each.channel not in masked
+    }
+    if not places:
+        return None
+    sharing: dict[str, str] = {}
+    for other in session.existing:
+        held = claimed_resources(layout.home(other), catalog=catalog).identities if other != name else ()
+        shared = next((each for each in held if each.place in places), None)
+        if shared is not None:
+            sharing[other] = f"{other} has the same {shared.channel} {shared.noun}"
+    gateways = session.observe(tuple(sharing)) if sharing else {}
+    live = live_gateways(gateways)
+    order = session.existing.index(name)
+    for other, text in sharing.items():
+        seen = live.get(other)
+        if seen is not None and (seen.pid is not None or seen.starting):
+            return f"{text} and runs"
+        service = gateways[other].service
+        starts = service is not None and service.enabled and other not in session.disabled
+        if starts and session.existing.index(other) < order:
+            return f"{text} and starts first"
+    return None
 
 
 def _wait_while_served(session: FleetSession, profile: str) -> Problem | None:

@@ -284,6 +284,21 @@ def _inherited(
     )
 
 
+def free_mask(facts: Facts) -> Iterator[Finding]:
+    """Find running gateways with a mask whose conflict is over: the owner ended or no longer has the bot."""
+    gateways = facts.inventory.gateways if facts.inventory is not None else {}
+    for name in facts.profiles:
+        gateway = gateways.get(name)
+        free = [mask for mask in gateway.masks if mask.is_free] if gateway is not None and gateway.process else []
+        for mask in free:
+            yield Finding(
+                f"{name} runs without {mask.channel}, and nothing has it any more: {mask.owner} had it",
+                Fix(f"let {name} take it over", f"hermes-gateways restart {name}"),
+                (name,),
+                mask.channel,
+            )
+
+
 def held_elsewhere(facts: Facts) -> Iterator[Finding]:
     """Find identities of this root that a gateway of another root or user uses now."""
     foreign = {(lock.channel, lock.digest): lock for lock in facts.identities.locks if lock.profile is None}

@@ -12,7 +12,8 @@ from shlex import quote
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
-from hermes_profiles.gateways.model import GatewayFacts, GatewayState
+from hermes_profiles.doctor.wording import join_names, shell_command
+from hermes_profiles.gateways.model import GatewayFacts, GatewayState, span
 from hermes_profiles.hermes.files import (
     DRAIN_REQUEST_FILE,
     LOCK_FILE,
@@ -274,6 +275,21 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
             Fix("complete or revert it", "hermes-profiles doctor --fix"),
             evidence=place,
         )
+
+
+def restart_interrupted(facts: Facts) -> Iterator[Finding]:
+    """Find a restart whose process is gone: its gateways may be down."""
+    restart = facts.runtime.restart
+    if restart is None:
+        return
+    names = [name for name in restart.profiles if facts.is_profile(name)]
+    age = max(0.0, facts.now - restart.begun_at)
+    yield Finding(
+        f"a restart was interrupted {span(age)} ago, its process is gone: {join_names(restart.profiles)} may be down",
+        Fix("complete it: this starts the gateways that it stopped", shell_command("hermes-gateways start", names)),
+        profiles=tuple(names),
+        evidence=(Evidence(None, restart.file),),
+    )
 
 
 def journal_unreadable(facts: Facts) -> Iterator[Finding]:

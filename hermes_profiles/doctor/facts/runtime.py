@@ -45,12 +45,21 @@ class FailedLog(NamedTuple):
     at: float
 
 
+class UnfinishedRestart(NamedTuple):
+    """A restart whose process is gone; `profiles`: those that may be down; `begun_at`: epoch seconds."""
+
+    profiles: tuple[str, ...]
+    begun_at: float
+    file: str
+
+
 class RuntimeFacts(NamedTuple):
     """Facts of run-time files.
 
     `drains`: profile → whether its drain request is in effect; `starts`: profile → number of starts of its gateway in
     the last two minutes, 0 left out; `newer_code`: profile → code changed after its gateway started; `live_locks`: read
-    only when a gateway reports a token in use; `failed_logs`: of profiles without a service.
+    only when a gateway reports a token in use; `failed_logs`: of profiles without a service; `restart`: one that was
+    cut short.
     """
 
     drains: Mapping[str, bool] = {}
@@ -63,3 +72,4 @@ class RuntimeFacts(NamedTuple):
     databases: DatabaseFacts = DatabaseFacts()
     machine: MachineFacts = MachineFacts()
     failed_logs: Mapping[str, FailedLog] = {}
+    restart: UnfinishedRestart | None = None

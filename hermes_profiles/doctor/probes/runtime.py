@@ -15,8 +15,9 @@ from pathlib import Path
 from hermes_profiles.changes.journal import Journal
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
-from hermes_profiles.doctor.facts.runtime import InterruptedChange, LockFolder, RuntimeFacts
+from hermes_profiles.doctor.facts.runtime import InterruptedChange, LockFolder, RuntimeFacts, UnfinishedRestart
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
+from hermes_profiles.fleet.restart_record import record_path, restart_cut_short
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
@@ -52,7 +53,15 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         databases=databases,
         machine=probe_machine(context.layout, names, with_mounts=databases.in_wal_mode),
         failed_logs=read_failed_logs(context.layout, profiles),
+        restart=_restart(context),
     )
+
+
+def _restart(context: DoctorContext) -> UnfinishedRestart | None:
+    found = restart_cut_short(context.layout, context.system.processes)
+    if found is None:
+        return None
+    return UnfinishedRestart(found.profiles, found.begun_at, str(record_path(context.layout)))
 
 
 def _having(profiles: Mapping[str, ProfileFacts], name: str) -> Iterator[tuple[str, FileFact]]:

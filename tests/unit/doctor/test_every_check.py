@@ -25,6 +25,7 @@ ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",
     "conflicts.inherited-identity": "test_conflicts_live.py",
     "conflicts.inherited-api": "test_redirects.py",
+    "conflicts.free-mask": "test_cut_short.py",
     "conflicts.other-root": "test_other_roots.py",
     "conflicts.port-taken": "test_conflicts_live.py",
     "files.deleted-name": "test_deletion_markers.py",
@@ -53,6 +54,7 @@ ELSEWHERE: dict[str, str] = {
     "runtime.disk": "test_runtime_machine.py",
     "runtime.inodes": "test_runtime_machine.py",
     "runtime.wal-filesystem": "test_runtime_machine.py",
+    "runtime.restart-interrupted": "test_cut_short.py",
     "runtime.unknown-release": "test_newer_release.py",
     "runtime.database-unchecked": "test_runtime_databases.py",
 }

@@ -26,11 +26,16 @@ def prestart(
     session = FleetSession(home, json)
 
     def body() -> Answer:
-        start = prepare_start(session, profile, managed, boot_delay, lambda name: _note_wait(name, boot_delay))
+        note = lambda name: _note_wait(name, boot_delay)  # noqa: E731
+        start = prepare_start(session, profile, managed, boot_delay, note, _note_refusal)
         data = {"profile": start.profile, "masked_channels": [mask.channel for mask in start.masks]}
         return Answer(Result(("prestart",), data, warnings=list(start.warnings)), lambda: ())
 
     run(("prestart",), session, body)
+
+
+def _note_refusal(reason: str) -> None:
+    output.note(f"error: {reason}; it tries again")
 
 
 def _note_wait(name: str, seconds: float) -> None:
