@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
@@ -19,7 +18,6 @@ from hermes_profiles.profiles.regular_file import read_regular
 
 from .fleet_lock import LOCK
 
-_FILE = "restart.json"
 _LARGEST = 4 * 1024 * 1024
 
 
@@ -41,13 +39,13 @@ def note_restart(
 ) -> None:
     """Record a restart before its first stop. Raises Failed: then nothing may be stopped."""
     record = RestartRecord(profiles, os.getpid(), time.time(), owners, on_conflict)
-    write_state_file(layout.state / _FILE, json.dumps(record._asdict()).encode(), 0o600)
+    write_state_file(layout.restart_record, json.dumps(record._asdict()).encode(), 0o600)
 
 
 def unfinished_restart(layout: Layout) -> RestartRecord | None:
     """Return the recorded restart, None without one; a caller with the fleet lock knows that its process is gone."""
     try:
-        data = json.loads(read_regular(layout.state / _FILE, _LARGEST))
+        data = json.loads(read_regular(layout.restart_record, _LARGEST))
         names = tuple(str(name) for name in data["profiles"])
         owners = tuple(str(name) for name in data["owners"])
         return RestartRecord(names, int(data["pid"]), float(data["begun_at"]), owners, str(data["on_conflict"]))
@@ -63,11 +61,6 @@ def restart_cut_short(layout: Layout, processes: Processes) -> RestartRecord | N
     return record if processes.lock_owner(layout.state / LOCK) is None else None
 
 
-def record_path(layout: Layout) -> Path:
-    """Return the file of the record."""
-    return layout.state / _FILE
-
-
 def without_profiles(layout: Layout, profiles: tuple[str, ...]) -> None:
     """Remove profiles from the record: they are to stay stopped. An empty record is removed."""
     record = unfinished_restart(layout)
@@ -78,9 +71,9 @@ def without_profiles(layout: Layout, profiles: tuple[str, ...]) -> None:
         forget_restart(layout)
     elif rest != record.profiles:
         content = json.dumps(record._replace(profiles=rest)._asdict()).encode()
-        write_state_file(layout.state / _FILE, content, 0o600)
+        write_state_file(layout.restart_record, content, 0o600)
 
 
 def forget_restart(layout: Layout) -> None:
     """Remove the record: the restart has ended. Raises Failed."""
-    remove_state_file(layout.state / _FILE)
+    remove_state_file(layout.restart_record)

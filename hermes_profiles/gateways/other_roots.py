@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
@@ -69,10 +70,16 @@ def other_roots(layout: Layout, units: Iterable[Path], processes: Iterable[Proce
     return tuple(found[root] for root in sorted(found))
 
 
-def service_files_in(folders: Iterable[Path]) -> Iterator[Path]:
-    """Yield the service files of folders, with the drop-ins of units; the first 400 of each folder."""
+def service_files_in(folders: Iterable[Path], without: Collection[str] = ()) -> Iterator[Path]:
+    """Yield the service files of folders, with the drop-ins of units; the first 400 of each folder.
+
+    `without`: names of units, without ending, that are known to be of this root.
+    """
     for folder in folders:
-        for name in _names(folder)[:_MOST_FILES]:
+        names = [name for name in _names(folder) if name.partition(".service")[0] not in without]
+        for name in names[:_MOST_FILES]:
+            if name.removesuffix(".conf").removesuffix(".plist").replace(LABEL, UNIT) in without:
+                continue
             if name.endswith(_ENDINGS):
                 yield folder / name
             elif name.endswith(".service.d"):

@@ -136,6 +136,11 @@ class Layout(NamedTuple):
         return self.profiles / ".hermes-profiles"
 
     @property
+    def restart_record(self) -> Path:
+        """Return the file that names the gateways of a restart in progress."""
+        return self.state / "restart.json"
+
+    @property
     def trash(self) -> Path:
         """Return the folder of deleted profiles and replaced files."""
         return self.state / "trash"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
-from hermes_profiles.fleet.restart_record import restart_cut_short
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -16,9 +15,10 @@ from hermes_profiles.gateways.other_roots import FoundRoot, other_roots, service
 from hermes_profiles.gateways.topology import Serving
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
 from hermes_profiles.hermes.files import PROFILE_FILE
-from hermes_profiles.hermes.service_names import LAUNCH_AGENTS
+from hermes_profiles.hermes.service_names import LAUNCH_AGENTS, UNIT
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
@@ -26,6 +26,9 @@ from hermes_profiles.services.naming import unit_folders
 
 from .context import user_home
 from .fleet_context import FleetSession
+
+if TYPE_CHECKING:
+    from hermes_profiles.fleet.restart_record import RestartRecord
 
 _LARGEST = 1024 * 1024
 _UP = (
@@ -124,8 +127,7 @@ def fleet_status(
 
 def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator[Problem]:
     """Yield what concerns the whole fleet."""
-    restart = restart_cut_short(session.layout, session.world.processes)
-    if restart is not None:
+    if restart := _restart(session):
         yield Problem(
             "restart-interrupted",
             f"a restart was interrupted, its process is gone: {', '.join(restart.profiles)} may be down",
@@ -139,7 +141,8 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
     manager = session.world.manager or session.due
     home = user_home(session.environment)
     folders = (*manager.folders(), *unit_folders(home, session.environment), home / LAUNCH_AGENTS)
-    others = other_roots(session.layout, service_files_in(dict.fromkeys(folders)))
+    own = {UNIT if name == DEFAULT else f"{UNIT}-{name}" for name in session.existing}
+    others = other_roots(session.layout, service_files_in(dict.fromkeys(folders), without=own))
     if others:
         first, names = others[0], ", ".join(f"{each.root}{_named_by(each)}" for each in others)
         yield Problem(
@@ -148,6 +151,15 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             str(first.root),
             f"see them with `hermes-gateways status --home {quote(str(first.root))}`",
         )
+
+
+def _restart(session: FleetSession) -> RestartRecord | None:
+    """Return the restart that was cut short, None without one."""
+    if not session.layout.restart_record.exists():
+        return None
+    from hermes_profiles.fleet.restart_record import restart_cut_short  # few fleets have a record
+
+    return restart_cut_short(session.layout, session.world.processes)
 
 
 def _named_by(other: FoundRoot) -> str:

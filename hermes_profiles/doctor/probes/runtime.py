@@ -17,7 +17,7 @@ from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.runtime import InterruptedChange, LockFolder, RuntimeFacts, UnfinishedRestart
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
-from hermes_profiles.fleet.restart_record import record_path, restart_cut_short
+from hermes_profiles.fleet.restart_record import restart_cut_short
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
@@ -61,7 +61,7 @@ def _restart(context: DoctorContext) -> UnfinishedRestart | None:
     found = restart_cut_short(context.layout, context.system.processes)
     if found is None:
         return None
-    return UnfinishedRestart(found.profiles, found.begun_at, str(record_path(context.layout)))
+    return UnfinishedRestart(found.profiles, found.begun_at, str(context.layout.restart_record))
 
 
 def _having(profiles: Mapping[str, ProfileFacts], name: str) -> Iterator[tuple[str, FileFact]]:
