@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.resolve import MASKED
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.services.manager import Activity
@@ -218,12 +219,18 @@ def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, G
         return
     without = [name for name in selection.profiles if _lacks_service(gateways[name])]
     if without and (selection.named or len(without) == len(selection.profiles)):
+        masked = [name for name in without if _is_masked(gateways[name])]
+        why = f": the unit of {', '.join(masked)} is masked" if masked else ""
         raise NotFound(
-            f"no service is installed for {', '.join(without)}",
+            f"no service is installed for {', '.join(without)}{why}",
             target=without[0],
             code="no-service",
             hint=f"install and start it with `hermes-gateways install {' '.join(without)} --start`",
         )
+
+
+def _is_masked(gateway: Gateway) -> bool:
+    return gateway.service is not None and gateway.service.reason == MASKED
 
 
 def _lacks_service(gateway: Gateway) -> bool:

@@ -24,6 +24,7 @@ UNITS = HOME / ".config/systemd/user"
 _BROKEN_CONFIG = 'platforms: {telegram: [}\n"'
 _BROKEN_ENV = 'BROKEN="an open quote\n'
 _MENDED = 50  # steps from one time at which all is mended to the next
+_DOCTOR = 0.15  # how often doctor is asked after a step
 _UP = 60.0  # seconds in which ten gateways that were started have to poll
 Step = tuple[str, Callable[[], object]]
 
@@ -58,6 +59,8 @@ class FleetWalk(JudgedFleet):
         act()
         acted = time.monotonic()
         self.compare()
+        if self.random.random() < _DOCTOR:
+            self.check_doctor()
         print(f"    {acted - began:.1f} + {time.monotonic() - acted:.1f} s", flush=True)
 
     def kinds(self) -> Iterator[tuple[Callable[[], Step], int]]:

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from fleet_judge import FleetJudge, TimedPolls, Truth, differences
 from free_ports import free_port
 from ntfy_stand_in import TopicStreams
+from process_polls import is_alive
 
 HOME = Path(os.environ["HOME"])
 ROOT = HOME / ".hermes"
@@ -27,6 +29,7 @@ CHANNELS = ("telegram", "ntfy")
 PATIENCE = 2.0  # seconds until a status has to be true
 _TIMEOUT = 240.0
 _GOOD = {"started", "already-running", "restarted"}
+_NAMED, _ENDED_SINCE = re.compile(r"(?:process|PID) (\d+)"), re.compile(r"gone|ended|another program|is not a gateway")
 _ENDED = {"stopped", "already-stopped"}
 
 
@@ -116,9 +119,10 @@ class JudgedFleet:
 
     def begin(self, words: tuple[str, ...]) -> subprocess.Popen[str]:
         """Start a command of ours."""
+        module = "hermes_profiles.cli" if words[0] == "doctor" else "hermes_profiles.cli.gateways"
         return subprocess.Popen(
-            [sys.executable, "-m", "hermes_profiles.cli.gateways", *words, "--json"], env=self.ours, cwd=HOME,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            [sys.executable, "-m", module, *words, "--json"], env=self.ours, cwd=HOME, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
 
     def finish(self, words: tuple[str, ...], process: subprocess.Popen[str]) -> Ran:
@@ -216,6 +220,17 @@ class JudgedFleet:
         for name in sorted(runs - self.may_run):
             self.fault(name, f"runs (PID {truth[name].pids}), nobody has started it")
         self.may_run |= runs
+
+    def check_doctor(self) -> None:
+        """Record findings of doctor that name an ended process as if it ran."""
+        done = self.run("doctor")
+        findings = (done.answer.get("data") or {}).get("findings", [])
+        if done.code not in (0, 3) or (done.code == 3) != any(each["severity"] == "error" for each in findings):
+            self.fault("", f"doctor exits with {done.code}", errors=done.answer.get("errors"), error=done.error[-600:])
+        for text in (each["message"] for each in findings):
+            dead = [pid for pid in map(int, _NAMED.findall(text)) if not is_alive(pid)]
+            if dead and not _ENDED_SINCE.search(text):
+                self.fault("", f"doctor names ended processes: {text}")
 
     def check(self, done: Ran) -> None:
         """Compare the outcomes and the exit code of a command that has just ended with the process table."""

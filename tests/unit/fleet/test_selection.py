@@ -229,6 +229,13 @@ def test_named_profile_without_service_raises() -> None:
     assert problem.hint is not None and "hermes-gateways install b --start" in problem.hint
 
 
+def test_start_of_masked_unit_says_so() -> None:
+    found = fleet(a=gateway(S.STOPPED, NONE), b=gateway(S.STOPPED, NONE._replace(reason="masked")))
+    with pytest.raises(NotFound) as caught:
+        sort_out(START, Selection(("a", "b"), named=True), found)
+    assert str(caught.value) == "no service is installed for a, b: the unit of b is masked"
+
+
 def test_unnamed_profile_without_service_is_skipped() -> None:
     found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
     plan = sort_out(START, Selection(("a", "b"), named=False), found)
