@@ -7,7 +7,7 @@ same. A file that cannot be read becomes a problem, not an exception.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,12 +102,16 @@ class HomeFiles:
 
 
 def environment_in(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> Mapping[str, str]:
-    """Return the variables of an environment file, for both kinds of readers; {} when it is not certain."""
+    """Return the variables of an environment file, for both kinds of readers.
+
+    A file with an error is added to `problems`, and the variables are those of its sound lines: Hermes passes over a
+    broken line, and starts the channels of the others.
+    """
     values = read_simple_env(raw)
     if values:
         return values
     from hermes_profiles.documents.dotenv.document import EnvDocument
-    from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed
+    from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed, sealed_form
 
     try:
         check_not_sealed(raw, path)
@@ -116,8 +120,38 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
             check_has_assignment(document.text, path)
     except DocumentError as error:
         problems.append(error.problem)
-        return {}
+        return {} if sealed_form(raw) is not None else _of_sound_lines(raw, path, known)
     return {**document.line_environment(), **document.environment()}
+
+
+def _of_sound_lines(raw: bytes, path: str, known: Collection[str]) -> dict[str, str]:
+    """Return the variables of those lines of a broken environment file that can be parsed by themselves.
+
+    A line that opens a quote goes on until the next line with such a quote.
+    """
+    from hermes_profiles.documents.dotenv.document import EnvDocument
+
+    lines, at = raw.splitlines(keepends=True), 0
+    found: dict[str, str] = {}
+    while at < len(lines):
+        for end in (at + 1, _end_of_quote(lines, at)):
+            try:
+                document = EnvDocument.parse(b"".join(lines[at:end]), path=path, known_keys=known)
+            except DocumentError:
+                continue
+            found.update({**document.line_environment(), **document.environment()})
+            at = end - 1
+            break
+        at += 1
+    return found
+
+
+def _end_of_quote(lines: Sequence[bytes], at: int) -> int:
+    """Return the number behind the line that closes the quote which a line opens; the next line where none does."""
+    quote = lines[at].partition(b"=")[2].lstrip()[:1]
+    if quote not in (b'"', b"'"):
+        return at + 1
+    return next((end + 1 for end in range(at + 1, len(lines)) if quote in lines[end]), at + 1)
 
 
 def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[Problem]) -> Mapping[str, Any]:

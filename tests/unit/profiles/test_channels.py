@@ -193,6 +193,24 @@ def test_broken_documents_are_problems(tmp_path: Path) -> None:
     assert claimed_resources(tmp_path / "home", catalog=CATALOG).identities == ()
 
 
+@pytest.mark.parametrize("broken", [
+    'B="open', "B='open", "no assignment", "= value", '"B=1', 'B="a" tail', "two words=1", "- list", "B='a\"", "\0",
+])  # fmt: skip
+@pytest.mark.parametrize("is_first", [True, False])
+def test_sound_lines_of_a_broken_file_hold_their_identities(tmp_path: Path, broken: str, is_first: bool) -> None:
+    """A gateway passes over a broken line and polls the bot: a second one must not get it."""
+    sound = (
+        f'TELEGRAM_BOT_TOKEN={TOKEN}\nMATRIX_ACCESS_TOKEN="CANARY\nof two lines"\nMATRIX_HOMESERVER=https://m.test\n'
+    )
+    found = look(tmp_path / "home", {".env": f"{broken}\n{sound}" if is_first else f"{sound}{broken}\n"})
+    assert ("telegram", key(TOKEN)) in keys(found) and set(found.channels) == {"matrix", "telegram"}
+
+
+def test_ciphertext_holds_no_identity(tmp_path: Path) -> None:
+    found = look(tmp_path / "home", {".env": f"$ANSIBLE_VAULT;1.1;AES256\nTELEGRAM_BOT_TOKEN={TOKEN}\n"})
+    assert found.identities == () and [problem.code for problem in found.problems] == ["unreadable-document"]
+
+
 def test_managed_values_override_the_profile(tmp_path: Path) -> None:
     managed = Managed({"TELEGRAM_BOT_TOKEN": TOKEN}, {"platforms": {"discord": {"enabled": False}}})
     files = {".env": "TELEGRAM_BOT_TOKEN=1:CANARY-own\nDISCORD_BOT_TOKEN=CANARY-discord\n", "config.yaml": "model: m\n"}
