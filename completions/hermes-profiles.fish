@@ -231,7 +231,9 @@ function __hermes_profiles_check
         conflicts.port-twice 'port claimed twice by one profile' \
         conflicts.port-taken 'port used by another process' \
         conflicts.held-elsewhere 'bot used by a gateway outside this root' \
+        conflicts.other-root 'bot shared with another root' \
         conflicts.copied-credential 'copied credential' \
+        conflicts.free-mask 'mask whose conflict is over' \
         conflicts.cron-twice 'scheduled job in several profiles' \
         security.readable-secret 'secret readable by other users' \
         security.open-api 'listener without authentication' \
@@ -300,6 +302,7 @@ function __hermes_profiles_check
         services.no-systemd 'services without their manager' \
         services.not-adopted 'service without the additions of hermes-profiles' \
         runtime.deaf 'channel not served by a running gateway' \
+        runtime.failed-start 'failed gateway without a service' \
         runtime.silent 'unresponsive gateway' \
         runtime.two-gateways 'home with several gateways' \
         runtime.database 'damaged database' \
@@ -319,9 +322,11 @@ function __hermes_profiles_check
         runtime.database-rows 'unreadable database rows' \
         runtime.wal-filesystem 'database on an unsuitable file system' \
         runtime.journal-interrupted 'interrupted change' \
+        runtime.restart-interrupted 'interrupted restart' \
         runtime.journal-unreadable 'unreadable journal entry' \
         runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.database-unchecked 'unchecked database' \
+        general.other-root 'another root of this account' \
         general.unseen 'failed probe' \
         general.check-failed 'failed check'
 end
