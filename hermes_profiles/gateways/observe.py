@@ -13,7 +13,6 @@ from .masks import Mask
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
-from .reception import with_reception
 from .resolve import is_supervised, resolve
 from .servers import find_servers, redacted_state, with_server
 from .system import SystemContext
@@ -51,8 +50,12 @@ def survey(
         masks = known.masks(profile, facts.process) if facts.process is not None else ()
         facts = with_server(world, facts, servers)
         seen[profile] = facts._replace(enabled_channels=known.channels.get(profile, ()), masks=masks)
-    seen = with_reception(world, seen)
     live = {name: facts for name, facts in seen.items() if facts.process is not None or facts.served_by is not None}
+    if live:
+        from .reception import with_reception  # a fleet at rest needs none
+
+        live = with_reception(world, live)
+        seen |= live
     answers = known.ask(live)
     statuses = world.statuses(profiles)
     return {

@@ -27,15 +27,12 @@ _LOOKS, _PAUSE = 3, 0.1
 
 
 def with_reception(world: SystemContext, seen: Mapping[str, GatewayFacts]) -> dict[str, GatewayFacts]:
-    """Return the facts of gateways with their sockets and the lost links of their channels."""
+    """Return the facts of live gateways, and of served profiles, with their sockets and lost links of channels."""
     pids = [facts.process.pid for facts in seen.values() if facts.process is not None]
     sockets = world.sockets(pids) if pids else {}
     found = {}
     for name, facts in seen.items():
         process = facts.process
-        if process is None and facts.served_by is None:
-            found[name] = facts
-            continue
         facts = facts._replace(
             sockets=sockets.get(process.pid) if process is not None else None,
             runtime=_with_ended_holders(world, facts.runtime),

@@ -7,6 +7,7 @@ same. A file that cannot be read becomes a problem, not an exception.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ class HomeFiles:
 
     def __init__(self, home: Path, known: Collection[str] = (), *, whole: bool = False) -> None:
         self.home = home
+        self._folder = os.fspath(home)  # joined as text: a path object takes as long as opening the file
         self.problems: list[Problem] = []
         self._known = known
         self._whole: dict[str, Mapping[str, Any]] | None = {} if whole else None
@@ -44,7 +46,7 @@ class HomeFiles:
         `name`: a path relative to the home, or an absolute one.
         """
         if name not in self._raw:
-            self._raw[name] = self._read(self.home / name)
+            self._raw[name] = self._read(os.path.join(self._folder, name))
         return self._raw[name]
 
     def absent(self, name: str) -> None:
@@ -55,9 +57,9 @@ class HomeFiles:
         """Use these bytes in place of a file: a plan will write them."""
         self._raw[name] = raw
 
-    def _read(self, path: Path) -> bytes | None:
+    def _read(self, path: str) -> bytes | None:
         try:
-            raw = read_kept(str(path), LARGEST)
+            raw = read_kept(path, LARGEST)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
@@ -68,8 +70,8 @@ class HomeFiles:
         self._unreadable(path, f"{path} is larger than {LARGEST // 2**20} MiB")
         return None
 
-    def _unreadable(self, path: Path, message: str) -> None:
-        self.problems.append(Problem("unreadable", message, str(path), f"look at it: `ls -l {path}`"))
+    def _unreadable(self, path: str, message: str) -> None:
+        self.problems.append(Problem("unreadable", message, path, f"look at it: `ls -l {path}`"))
 
     def environment(self, names: Collection[str] = ENVIRONMENT_FILES) -> dict[str, str]:
         """Return the variables that a gateway reads at its start; a later file wins over an earlier one."""
