@@ -40,7 +40,7 @@ _LAUNCHER = lazy_pattern(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?
 # Prints the folder that contains Hermes. A service does not have the first entry, the working folder.
 _IMPORT = (
     "import importlib.util as u, os, sys; sys.path[:1] = []; "
-    f"found = u.find_spec({PACKAGE!r}); print(os.path.dirname(os.path.dirname(found.origin)))"
+    f"found = u.find_spec({PACKAGE!r}); print(os.path.dirname(os.path.dirname(found.origin)) if found else 'none')"
 )
 _IMPORT_SECONDS = 10.0
 
@@ -279,7 +279,7 @@ def launcher_warnings(found: HermesInstall) -> Iterator[Problem]:
 def checked_import(found: HermesInstall, user_home: Path) -> tuple[HermesInstall | None, str]:
     """Return an installation whose interpreter imports Hermes in the environment of a service, else None and why.
 
-    One that is known by its files is not run. An interpreter that gives no answer in time counts as one that does.
+    One that is known by its files is not run. An interpreter that gives no answer counts as one that does.
     """
     if found.launcher is not None or (found.code is not None and (found.code / PACKAGE).is_dir()):
         return found, ""
@@ -292,9 +292,9 @@ def checked_import(found: HermesInstall, user_home: Path) -> tuple[HermesInstall
     except ManagerError as error:
         return (found, "") if error.problem.code == "manager-timeout" else (None, error.problem.message)
     place = ended.out.strip()
-    if ended.code != 0 or not place.startswith("/"):
-        return None, f"no module {PACKAGE}"
-    return found._replace(code=Path(place)), ""
+    if place == "none" or ended.code in (126, 127):
+        return None, f"no module {PACKAGE}" if place else ended.complaint
+    return (found._replace(code=Path(place)) if place.startswith("/") else found), ""
 
 
 def program_for(installation: HermesInstall, home: Path, user_home: Path, environment: Mapping[str, str]) -> Program:
