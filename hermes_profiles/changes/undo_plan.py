@@ -177,16 +177,11 @@ class _Undo:
 
     def _check_same(self, record: StepRecord) -> None:
         status = self._look(record.target)
-        if status is None and self._layout.trash in Path(record.target).parents:
-            raise Refused(
-                f"the trash was emptied, so {self._entry.id} cannot be undone",
-                target=record.target,
-                code="forgotten",
-                hint=OTHER_CHANGES,
-            )
         if status is None:
+            is_trash = self._layout.trash in Path(record.target).parents
+            what = "its files are not in the trash any more" if is_trash else f"{record.target} does not exist any more"
             raise NotFound(
-                f"{record.target} does not exist any more",
+                f"{what}, so {self._entry.id} cannot be undone",
                 target=record.target,
                 code="gone",
                 hint=OTHER_CHANGES,

@@ -165,8 +165,8 @@ def test_undo_of_a_profile_that_was_deleted_for_good_names_the_list_of_changes(w
     work.ok("trash", "empty", "--yes")
     done = work.call("undo", "--json")
     (error,) = done.json["errors"]
-    assert done.code == 6 and error["code"] == "forgotten" and "the trash was emptied" in error["message"]
+    assert done.code == 5 and error["code"] == "gone" and "not in the trash any more" in error["message"]
     assert "`hermes-profiles undo --list`" in error["hint"]
     rows = work.ok("undo", "--list", "--json").data["changes"]
     assert [(row["undoable"], "trash" in (row["reason"] or "")) for row in rows] == [(False, True), (False, False)]
-    assert "no: the trash was emptied" in work.ok("undo", "--list").stdout
+    assert "no: its files are not in the trash any more" in work.ok("undo", "--list").stdout
