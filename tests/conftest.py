@@ -16,11 +16,13 @@ import hypothesis
 import pytest
 from command_runner import CANARY, LeakedCanary, Runner
 from nightly import NIGHTLY, SWITCH
+from spread import Weighed, spread
 
 _KEPT = (  # switches of the test suite
     "HERMES_JUDGE_PYTHON", "HERMES_NEWEST_PYTHON", "HERMES_PROFILES_SYSTEMD", SWITCH, "HERMES_PROFILES_WALK_SEED",
     "HERMES_PROFILES_WALK_STEPS",
 )  # fmt: skip
+_REAL = ("judge", "newest", "systemd")  # markers of tests with real programs
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
 _PACKAGE = f"{os.sep}hermes_profiles{os.sep}"
@@ -99,11 +101,15 @@ sys.addaudithook(_no_secret_in_arguments)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests of real gateways and managers first, so that no worker runs them alone at the end.
+    """Run files with tests of real gateways and managers first, some in each process of pytest-xdist.
 
     Tests marked `nightly` are skipped except in a nightly run.
     """
-    items.sort(key=lambda item: not any(item.get_closest_marker(name) for name in ("judge", "newest", "systemd")))
+    slow = {item.path for item in items if any(map(item.get_closest_marker, _REAL))} | {
+        item.path for item in items if item.path.parent.name == "contract"
+    }
+    weights = [Weighed(str(item.path), item.path in slow) for item in items]
+    items[:] = spread(items, weights, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     for item in items:
         if not NIGHTLY and item.get_closest_marker("nightly") is not None:
             item.add_marker(pytest.mark.skip(reason=f"takes long: {SWITCH}=1"))

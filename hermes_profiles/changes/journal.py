@@ -21,6 +21,7 @@ SCHEMA = "hermes-profiles-journal/2"
 OLD_SCHEMA = "hermes-profiles-journal/1"  # of 0.1.0, with absolute paths
 KEEP = 200
 _STAMP = "%Y%m%dT%H%M%SZ"
+_ID_LENGTH = 21  # of a stamp, a hyphen and four hexadecimal digits
 _GARBAGE = (ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError)
 _BEGUN = b'"status": "begun"'
 _GOING = ".gone.tmp"  # ends the name of an entry whose removal has begun
@@ -129,6 +130,7 @@ class Journal:
     def __init__(self, state: Path, files: Files | None = None) -> None:
         self.folder = str(state / "journal")
         self._files = files or Files()
+        self._trash = str(state / "trash")
         self._root = str(state.parent.parent)
 
     def entries(self) -> tuple[ChangeEntry, ...]:
@@ -186,10 +188,14 @@ class Journal:
         return [name[:-5] for name in names if name.endswith(".json") and _is_id(name[:-5])]
 
     def fresh_id(self, now: datetime) -> str:
-        """Return an id that sorts after every other, also within one second or after the clock was set back."""
+        """Return an id that sorts after every other, also within one second or after the clock was set back.
+
+        Entries of the trash also have ids: those of changes before and after a deletion are compared with them.
+        """
         stamp, random = now.astimezone(UTC).strftime(_STAMP), int.from_bytes(os.urandom(2)) >> 1
         fresh = f"{stamp}-{random:04x}"
-        newest = max(self.ids(), default="")
+        trashed = (name[:_ID_LENGTH] for name in self._files.names(self._trash))
+        newest = max((*self.ids(), *filter(_is_id, trashed)), default="")
         if fresh > newest:
             return fresh
         stamp, number = newest[:-5], int(newest[-4:], 16) + 1

@@ -165,7 +165,7 @@ def _of_conda(words: Sequence[str], user_home: Path, variables: Mapping[str, str
 
 def _tool_environments(user_home: Path, variables: Mapping[str, str]) -> list[str]:
     data = variables.get("XDG_DATA_HOME") or str(user_home / ".local/share")
-    tools = variables.get("UV_TOOL_DIR") or os.path.join(data, "uv", "tools")
+    tools = variables.get("UV_TOOL_DIR") or os.path.join(data, "uv/tools")
     pipx = variables.get("PIPX_HOME") or os.path.join(data, "pipx")
     return [os.path.join(tools, "hermes-agent"), os.path.join(pipx, "venvs", "hermes-agent")]
 

@@ -18,17 +18,23 @@ T = TypeVar("T")
 def once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], T]) -> T:
     """Return what `make` returned in the first process that asked for this name; pytest deals one file to several.
 
-    `make` gets an empty folder that stays until the run ends; its result must be picklable. When it fails or skips, the
-    next process calls it again.
+    `make` gets an empty folder that stays until the run ends; its result must be picklable. A failure is the failure
+    of all of them; after a skip, the next process calls it again.
     """
     base = folders.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"once-{name}"
     shared.mkdir(exist_ok=True)
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        result = shared / "result"
+        result, failure = shared / "result", shared / "failure"
+        if failure.exists():
+            pytest.fail(f"{name} failed in another process: {failure.read_text()}")
         if not result.exists():
-            made = make(Path(tempfile.mkdtemp(dir=shared)))
+            try:
+                made = make(Path(tempfile.mkdtemp(dir=shared)))
+            except (Exception, pytest.fail.Exception) as error:
+                failure.write_text(f"{type(error).__name__}: {error}")
+                raise
             result.write_bytes(pickle.dumps(made))
             return made
         return pickle.loads(result.read_bytes())  # type: ignore[no-any-return]

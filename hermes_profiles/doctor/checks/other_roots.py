@@ -39,26 +39,27 @@ def shared_with_other_root(facts: Facts) -> Iterator[Finding]:
         return
     locator = SettingLocator(facts)
     for other in facts.other_roots:
+        groups: dict[tuple[str, tuple[str, ...]], dict[str, list[Identity]]] = {}
         for name, identities in other.held.items():
-            groups: dict[tuple[str, tuple[str, ...]], list[Identity]] = {}
             for identity in identities:
                 holders = tuple(own.get(identity.place, ()))
                 if holders:
-                    groups.setdefault((identity.channel, holders), []).append(identity)
-            for (channel, holders), shared in groups.items():
-                yield _shared(facts, locator, other, name, channel, holders, shared)
+                    groups.setdefault((identity.channel, holders), {}).setdefault(name, []).append(identity)
+        for (channel, holders), shared in groups.items():
+            places = {each.key: each for found in shared.values() for each in found}
+            yield _shared(facts, locator, other, tuple(shared), channel, holders, list(places.values()))
 
 
 def _shared(
     facts: Facts,
     locator: SettingLocator,
     other: OtherRootFacts,
-    name: str,
+    names: tuple[str, ...],
     channel: str,
     holders: tuple[str, ...],
     shared: list[Identity],
 ) -> Finding:
-    where = f"{name} of {other.root}"
+    where = f"{join_names(names)} of {other.root}"
     starts = other.starts or "nothing starts it now"
     is_off = not other.starts or all(facts.profiles[holder].disabled for holder in holders)
     return Finding(
@@ -66,7 +67,7 @@ def _shared(
         "gateway can use it",
         Fix(
             "leave it to one of the two roots, and remove it from the other",
-            shell_command(f"hermes-profiles show {name} --home", [other.root]),
+            shell_command(f"hermes-profiles show {names[0]} --home", [other.root]),
         ),
         holders,
         channel,

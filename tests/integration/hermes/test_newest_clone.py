@@ -19,6 +19,7 @@ from clone_source import Cloned, Files, assert_lines_kept, canary, clone, leaks,
 from command_runner import REPOSITORY, Done, assert_no_canary
 from hermes_judge import Verdict, judge
 from newest_gateway import NewestGateways, token
+from nightly import NIGHTLY
 from once import once
 from real_hermes import newest_python
 
@@ -29,6 +30,7 @@ from hermes_profiles.profiles.profile import read_profile
 pytestmark = pytest.mark.newest
 
 CATALOG = load_catalog()
+SCOPES = list(Scope) if NIGHTLY else [Scope.AGENT]
 MODEL = "# the model\nmodel:\n  default: anthropic/claude  # the usual one\n  provider: openrouter\n"
 KEY = "OPENROUTER_API_KEY=sk-or-keep-0001\n"
 TG = "8812345678:AAF-CANARY-TelegramTokenAbCdEf123"
@@ -114,7 +116,7 @@ def _answers(folder: Path) -> dict[tuple[str, Scope], Answer]:
     """Clone every home in both scopes; return newest's reading of all sources and clones."""
     clones: dict[tuple[str, Scope], Cloned] = {}
     for number, (name, case) in enumerate(HOMES.items()):
-        for scope in Scope:
+        for scope in SCOPES:
             layout = make_layout(folder / f"{number}-{scope}", case.files)
             clones[name, scope] = clone(layout, scope=scope, environment=case.environment)
     sources = {name: clones[name, Scope.AGENT].source for name in HOMES}  # the same files in both scopes
@@ -136,7 +138,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, Scope],
     return once(tmp_path_factory, "newest-clones", _answers)
 
 
-@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("name", HOMES)
 def test_newest_starts_no_channel_of_the_source_in_the_clone(
     answers: dict[tuple[str, Scope], Answer], name: str, scope: Scope
@@ -148,7 +150,7 @@ def test_newest_starts_no_channel_of_the_source_in_the_clone(
     assert answer.after.environment == answer.before.environment
 
 
-@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("name", HOMES)
 def test_clone_of_an_awkward_home_has_no_value_and_all_other_lines(
     answers: dict[tuple[str, Scope], Answer], name: str, scope: Scope

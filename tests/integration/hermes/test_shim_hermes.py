@@ -144,7 +144,7 @@ def test_doctor_through_shim_prints_both_reports(fresh: Stage) -> None:
     assert real.code == 0 and both.code == 3, "two profiles with one bot"
     assert both.out.startswith(real.out) and "conflicts.shared-identity" in both.out
     one = fresh.run("-p", "work", "doctor")
-    assert one.code == 3 and str(fresh.home / ".hermes/profiles/work") in one.out
+    assert one.code == 3 and "conflicts.shared-identity" in one.out
 
 
 def _profile_parser() -> dict[str, Any]:

@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 from command_runner import REPOSITORY
-from nightly import NIGHTLY
 from once import once
 from real_hermes import hermes_python, newest_python
 from systemd_live import answer_under_systemd, live_home
 
-pytestmark = [pytest.mark.systemd, pytest.mark.newest]
+pytestmark = [pytest.mark.systemd, pytest.mark.newest, pytest.mark.nightly]
 STORY = REPOSITORY / "tests" / "support" / "update_day_story.py"
-COUNT = 12 if NIGHTLY else 3
+COUNT = 12
 MEMBERS = [f"p{number:02}" for number in range(1, COUNT)]
 DEFAULT = ["hermes-gateway.service", "hermes-gateway.service.d/50-hermes-profiles.conf"]
 

@@ -210,7 +210,8 @@ def test_list_and_show_print_team_and_lead(world: CommandRoot) -> None:
         "boss": (None, None, ["sales"]), "dora": ("sales", "boss", []), "night": (None, None, []),
     }  # fmt: skip
     text = world.ok("list").stdout
-    assert text.splitlines()[0].endswith("team") and "leads weixin" in text
+    (head,) = [line for line in text.splitlines() if line.split()[:1] == ["profile"]]
+    assert head.endswith("team") and "leads weixin" in text
     assert "weixin (lead default)" in world.ok("show", "anna").stdout
     assert "weixin (anna, bert)" in world.ok("show", "default").stdout
     assert world.ok("show", "anna", "--json").data["skills"] == 1

@@ -25,7 +25,7 @@ def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexR
         world.member(name)
     (world.root / "config.yaml").write_text("gateway:\n  multiplex_profiles: true\n")
     (world.root / "leaves-out").write_text("bob")
-    world.gok("install", "default", "--start")
+    world.gok("install", "default", "--start", "--timeout", "8")
     settle(world)
     yield world
     left = world.end()
