@@ -130,11 +130,12 @@ def rival_of(session: FleetSession, name: str) -> str | None:
     order = session.existing.index(name)
     for other, text in sharing.items():
         seen = live.get(other)
-        if seen is not None and (seen.pid is not None or seen.starting):
+        if seen is not None and seen.pid is not None:
             return f"{text} and runs"
         service = gateways[other].service
         starts = service is not None and service.enabled and other not in session.disabled
-        if starts and session.existing.index(other) < order:
+        # One that is being started can also be in this step: without an order each would wait for the other.
+        if (starts or seen is not None) and session.existing.index(other) < order:
             return f"{text} and starts first"
     return None
 

@@ -24,7 +24,7 @@ class Fleet:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.live, self.enabled, self.lines = folder / ".hermes", set[str](), {"a", "b"}, list[str]()
-        self.tries = 0
+        self.tries, self.starting = 0, set[str]()
         for name in ("a", "b"):
             home = self.root / "profiles" / name
             home.mkdir(parents=True)
@@ -41,7 +41,8 @@ class Fleet:
         }
 
     def running(self, found: dict[str, Gateway]) -> dict[str, LiveGateway]:
-        return {name: LiveGateway(1, starting=False) for name in found if name in self.live}
+        up = {name: LiveGateway(1, starting=False) for name in found if name in self.live}
+        return up | {name: LiveGateway(None, starting=True) for name in found if name in self.starting}
 
     def resolve(self, *_words: object, **_options: object) -> ledger.Refreshed:
         self.tries += 1
@@ -73,6 +74,17 @@ def test_start_beside_a_running_gateway_with_its_bot_waits(fleet: Fleet) -> None
 
 def test_of_two_services_the_first_starts_and_the_other_waits(fleet: Fleet) -> None:
     with pytest.raises(Failed):  # its service starts it
+        fleet.start("a")
+    assert fleet.tries == 1
+    fleet.tries = 0
+    fleet.start("b")
+    assert fleet.tries == 4 and "starts first" in fleet.lines[0]
+
+
+@pytest.mark.parametrize("enabled", [{"a", "b"}, set()])
+def test_of_two_that_are_being_started_the_first_starts_and_the_other_waits(fleet: Fleet, enabled: set[str]) -> None:
+    fleet.enabled, fleet.starting = enabled, {"a", "b"}
+    with pytest.raises(Failed):
         fleet.start("a")
     assert fleet.tries == 1
     fleet.tries = 0
