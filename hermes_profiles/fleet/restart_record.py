@@ -54,11 +54,17 @@ def unfinished_restart(layout: Layout) -> RestartRecord | None:
 
 
 def restart_cut_short(layout: Layout, processes: Processes) -> RestartRecord | None:
-    """Return the recorded restart where its process is gone and no other command works on the fleet; else None."""
+    """Return the recorded restart where its process is gone and no other command works on the fleet; else None.
+
+    Its profiles are those that still exist; without one there is nothing to start, and None is returned.
+    """
     record = unfinished_restart(layout)
     if record is None or processes.find(record.pid) is not None:
         return None
-    return record if processes.lock_owner(layout.state / LOCK) is None else None
+    left = tuple(name for name in record.profiles if layout.home(name).is_dir())
+    if not left or processes.lock_owner(layout.state / LOCK) is not None:
+        return None
+    return record._replace(profiles=left)
 
 
 def without_profiles(layout: Layout, profiles: tuple[str, ...]) -> None:

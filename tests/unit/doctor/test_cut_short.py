@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +35,15 @@ def test_interrupted_restart_is_named_by_doctor_and_status(world: DoctorRoot) ->
     done = world.runner.gateways("status", "--json", env=world.environment)
     (problem,) = [row for row in done.json["warnings"] if row["code"] == "restart-interrupted"]
     assert "work, family" in problem["message"] and "hermes-gateways start work family" in problem["hint"]
+
+
+def test_interrupted_restart_names_only_profiles_that_exist(world: DoctorRoot) -> None:
+    record(world, GONE)
+    shutil.rmtree(world.home("family"))
+    (found,) = world.findings("--only", "runtime.restart-interrupted")
+    assert found["fix"]["command"] == "hermes-gateways start work"
+    shutil.rmtree(world.home("work"))
+    assert world.findings("--only", "runtime.restart-interrupted") == []
 
 
 def test_restart_that_is_being_done_is_not_named(world: DoctorRoot) -> None:
