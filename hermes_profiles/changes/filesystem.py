@@ -20,6 +20,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO at the path of a file must not make this process wait for a writer.
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = (errno.ENOENT, errno.ENOTDIR)
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR)
@@ -153,6 +154,37 @@ class Files:
             self.operation("fsync", path)
             os.fsync(fd)
             return os.fstat(fd)
+        except OSError as error:
+            raise named(error, path) from error
+        finally:
+            os.close(fd)
+
+    def append(self, path: str, content: bytes, *, mode: int, owner: Owner | None, sync: bool) -> None:
+        """Append to a regular file, which is created if missing; a failed write leaves the file as it was.
+
+        A last line without an end, of a process that was killed while it wrote, is ended first.
+        """
+        self.operation("append", path)
+        fd = os.open(path, _APPEND, mode)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise _not_as_planned(path)
+            if status.st_size == 0:
+                if owner is not None:
+                    os.fchown(fd, *owner)
+                os.fchmod(fd, mode)
+            elif os.pread(fd, 1, status.st_size - 1) != b"\n":
+                content = b"\n" + content
+            try:
+                self.operation("write", path)
+                write_all(fd, content)
+                if sync:
+                    self.operation("fsync", path)
+                    os.fsync(fd)
+            except OSError:
+                os.ftruncate(fd, status.st_size)
+                raise
         except OSError as error:
             raise named(error, path) from error
         finally:

@@ -141,6 +141,11 @@ class Layout(NamedTuple):
         return self.state / "restart.json"
 
     @property
+    def events(self) -> Path:
+        """Return the folder of the log of events, and of what the watcher keeps between two runs."""
+        return self.state / "events"
+
+    @property
     def trash(self) -> Path:
         """Return the folder of deleted profiles and replaced files."""
         return self.state / "trash"

@@ -1,0 +1,1 @@
+"""Changes of state of gateways and channels: snapshots, the events between two of them, the log of events."""

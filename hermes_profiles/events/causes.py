@@ -1,0 +1,56 @@
+"""Causes of a start and of an end: who asked for it, from what the manager, Hermes and our commands left. Pure."""
+
+from __future__ import annotations
+
+from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.services.manager import Activity
+
+from .model import EventCause
+from .snapshot import Request, SeenGateway
+
+_STOPS = frozenset({"stop", "restart", "uninstall", "delete", "rename", "run-mode"})
+_STARTS = frozenset({"start", "restart", "install", "run-mode"})
+# Signals that end a program because of its own fault: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS.
+_OWN_FAULTS = frozenset({4, 5, 6, 7, 8, 11, 31})
+# The manager's terms for an end by the kernel or by a limit of its own.
+_BY_SYSTEM = frozenset({"oom-kill", "signal", "core-dump", "watchdog", "timeout"})
+
+
+def cause_of_end(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
+    """Return the cause of the end of the process of `before`."""
+    if request is not None and request.verb in _STOPS:
+        return EventCause.COMMAND
+    code = after.last_exit
+    if code is not None and code < 0:
+        return EventCause.CRASH if -code in _OWN_FAULTS else EventCause.SIGNAL
+    if code in (RESTART_ME, FATAL_CONFIGURATION):
+        return EventCause.HERMES
+    if after.trouble in _BY_SYSTEM:
+        return EventCause.SIGNAL
+    recorded = after.ended if after.ended_pid is not None and after.ended_pid == before.pid else ""
+    if recorded == "startup_failed":
+        return EventCause.CRASH
+    if recorded == "stopped":
+        return _of_recorded_stop(after, code)
+    if code is None:
+        # Without a service a stale pid file is all that is left of a process that had no time to record its end.
+        return EventCause.CRASH if after.state == GatewayState.STALE else EventCause.UNKNOWN
+    return EventCause.CRASH if code else EventCause.UNKNOWN
+
+
+def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
+    """Return who asked for a stop that Hermes recorded: exit 0 is planned, exit 1 a SIGTERM without notice."""
+    if code == 0:
+        return EventCause.HERMES
+    is_stopped_by_manager = after.activity in (Activity.INACTIVE, Activity.DEACTIVATING) and not after.waiting
+    return EventCause.MANAGER if is_stopped_by_manager else EventCause.SIGNAL
+
+
+def cause_of_start(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
+    """Return the cause of the start of the process of `after`."""
+    if request is not None and request.verb in _STARTS:
+        return EventCause.COMMAND
+    if after.state == GatewayState.SERVED or after.activity in (Activity.ACTIVE, Activity.ACTIVATING):
+        return EventCause.MANAGER
+    return EventCause.UNKNOWN

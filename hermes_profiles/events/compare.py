@@ -1,0 +1,221 @@
+"""The events between two looks at a fleet. Pure: `changes(before, after)` reads nothing but its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
+from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
+
+from .causes import cause_of_end, cause_of_start
+from .model import EventCause, EventKind, FleetEvent
+from .reasons import channel_fault, end_kind, fault_kind
+from .snapshot import FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
+
+_UP = frozenset({GatewayState.RUNNING, GatewayState.SERVED})
+_AILING = frozenset({GatewayState.DEGRADED, GatewayState.CRASH_LOOPING, GatewayState.UNSUPERVISED})
+_FAULTY = _AILING | {GatewayState.UNKNOWN}
+_DOWN = frozenset({GatewayState.STOPPED, GatewayState.FAILED, GatewayState.STALE})
+# A channel in a state of neither set is not known to work or to fail: its gateway is down, or it was not looked at.
+_WORKS = frozenset({CONNECTED, "served"})
+_BAD = LOST | {DEAF}
+_MASKED = "masked"
+ENDS_WITH_STOP = frozenset({"stop", "restart", "uninstall", "delete", "rename"})
+
+
+class _Step(NamedTuple):
+    """One gateway before and after, and the command of ours that may be behind the change."""
+
+    before: SeenGateway
+    after: SeenGateway
+    at: float
+    request: Request | None
+
+    @property
+    def has_new_process(self) -> bool:
+        """Return whether the process of before is not the one of after, or is gone."""
+        return self.before.pid is not None and self.before.pid != self.after.pid
+
+
+def changes(before: FleetSnapshot, after: FleetSnapshot, *, reconstructed: bool = False) -> list[FleetEvent]:
+    """Return the events between two looks, in the order of time.
+
+    `reconstructed`: `before` is the last look of an earlier watcher; the events get the times that files and processes
+    have, and are marked.
+    """
+    requests = {each.profile: each for each in after.requests}
+    events: list[FleetEvent] = []
+    for name in dict.fromkeys((*before.gateways, *after.gateways)):
+        was = before.gateways.get(name) or SeenGateway(name, "")
+        now = after.gateways.get(name) or SeenGateway(name, "")
+        step = _Step(was, now, after.at, requests.get(name))
+        events += [*_of_gateway(step, reconstructed=reconstructed), *_of_channels(step)]
+    events += _of_conflicts(before.conflicts, after.conflicts, after.at)
+    events += _of_faults(before.faults, after.faults, after.at)
+    events.sort(key=lambda event: event.at)
+    return [event._replace(reconstructed=reconstructed) for event in events]
+
+
+def unseen(requests: Sequence[Request], events: Sequence[FleetEvent]) -> tuple[Request, ...]:
+    """Return the requests whose effect is not among these events: a restart ends with the gateway up again."""
+    kinds = {(event.profile, event.kind) for event in events if event.channel is None}
+    return tuple(
+        each
+        for each in requests
+        if (each.profile, EventKind.UP) not in kinds
+        and (each.profile, EventKind.RECOVERED) not in kinds
+        and not (each.verb in ENDS_WITH_STOP - {"restart"} and (each.profile, EventKind.DOWN) in kinds)
+    )
+
+
+def _of_gateway(step: _Step, *, reconstructed: bool) -> Iterator[FleetEvent]:
+    was, now = step.before, step.after
+    is_down_now = now.state in _DOWN or not now.state
+    ended = step.has_new_process and not (was.state == now.state == GatewayState.SERVED)
+    if ended and now.state != GatewayState.CRASH_LOOPING:
+        yield _end(step, reconstructed=reconstructed)
+        if is_down_now:
+            return
+        # The state of the new process is an event of its own.
+        was = was._replace(state=str(GatewayState.STOPPED if now.pid is not None else now.state), pid=None)
+    elif was.state == now.state and was.is_frozen == now.is_frozen:
+        return
+    base = _event(step, EventKind.UP, was.state)
+    if now.state in _UP:
+        yield from _begun(step, base, was, reconstructed=reconstructed)
+    elif now.state == GatewayState.STARTING:
+        cause = cause_of_start(step.before, now, step.request)
+        yield base._replace(kind=EventKind.STARTING, cause=cause, command=_command(step, cause))
+    elif now.state in _FAULTY:
+        yield _fault(step, base)
+    elif was.state in ("", GatewayState.STOPPED, GatewayState.STALE) and now.state != GatewayState.FAILED:
+        return  # down before and after
+    elif is_down_now:
+        yield _end(step, reconstructed=reconstructed)
+
+
+def _begun(step: _Step, base: FleetEvent, was: SeenGateway, *, reconstructed: bool) -> Iterator[FleetEvent]:
+    """Yield the event of a gateway that works now."""
+    if was.state in _UP and not was.is_frozen:
+        return
+    is_end_of_fault = was.state in _AILING
+    cause = cause_of_start(step.before, step.after, step.request)
+    at = step.after.started if reconstructed and step.after.started and not is_end_of_fault else step.at
+    kind = EventKind.RECOVERED if is_end_of_fault else EventKind.UP
+    yield base._replace(at=min(at, step.at), kind=kind, cause=cause, command=_command(step, cause))
+
+
+def _fault(step: _Step, base: FleetEvent) -> FleetEvent:
+    now = step.after
+    if now.state == GatewayState.CRASH_LOOPING:
+        kind = EventKind.CRASH_LOOPING
+        if end_kind(now) is not EventKind.DOWN:
+            kind = end_kind(now)
+        return base._replace(kind=kind, exit_code=now.last_exit, cause=EventCause.CRASH)
+    if now.state == GatewayState.UNSUPERVISED and not now.is_frozen:
+        return base._replace(kind=EventKind.UNSUPERVISED)
+    if now.is_frozen:
+        return base._replace(kind=EventKind.HUNG, cause=EventCause.SIGNAL if "SIGSTOP" in now.detail else base.cause)
+    return base._replace(kind=fault_kind(now.detail, EventKind.DEGRADED))
+
+
+def _end(step: _Step, *, reconstructed: bool) -> FleetEvent:
+    """Return the event of a process that is gone."""
+    was, now = step.before, step.after
+    cause, is_recorded = cause_of_end(was, now, step.request), now.ended_pid is not None and now.ended_pid == was.pid
+    recorded, at = (now.ended_reason if is_recorded else ""), step.at
+    if reconstructed:
+        at = (epoch_of(now.ended_at) if is_recorded else None) or now.started or step.at
+    event = _event(step, end_kind(now) if cause is not EventCause.COMMAND else EventKind.DOWN, was.state)
+    words = (exit_meaning(now.last_exit), recorded, now.trouble if now.trouble != "exit-code" else "", now.detail)
+    reason = "its profile was removed" if not now.state else "; ".join(dict.fromkeys(filter(None, words)))
+    return event._replace(
+        at=min(at, step.at),
+        after=str(GatewayState.STOPPED) if now.pid is not None and step.has_new_process else now.state,
+        reason=reason,
+        exit_code=now.last_exit,
+        pid=was.pid,
+        cause=cause,
+        command=_command(step, cause),
+    )
+
+
+def _event(step: _Step, kind: EventKind, before: str) -> FleetEvent:
+    now = step.after
+    return FleetEvent(step.at, kind, now.profile, None, before, now.state, now.detail, pid=now.pid)
+
+
+def _command(step: _Step, cause: EventCause) -> str:
+    return f"hermes-gateways {step.request.verb}" if cause is EventCause.COMMAND and step.request is not None else ""
+
+
+def _of_channels(step: _Step) -> Iterator[FleetEvent]:
+    """Yield the events of the channels of a gateway that lives; the end of a gateway implies that of its channels."""
+    if step.after.pid is None:
+        return
+    known = {each.name: each for each in step.before.channels} if not step.has_new_process else {}
+    for channel in step.after.channels:
+        was = known.get(channel.name) or SeenChannel(channel.name, "")
+        event = _of_channel(was, channel)
+        if event is not None:
+            yield event._replace(at=step.at, profile=step.after.profile, pid=step.after.pid)
+    present = {each.name for each in step.after.channels}
+    for name, was in known.items():
+        if name not in present and (was.state in _WORKS or was.state in _BAD):
+            yield FleetEvent(
+                step.at, EventKind.DOWN, step.after.profile, name, was.state, "off", "switched off in its files",
+                pid=step.after.pid, cause=EventCause.HERMES,
+            )  # fmt: skip
+
+
+def _of_channel(was: SeenChannel, now: SeenChannel) -> FleetEvent | None:
+    event = FleetEvent(0.0, EventKind.UP, None, now.name, was.state, now.state, now.detail)
+    if now.state == _MASKED:
+        return event._replace(kind=EventKind.MASKED) if was.state != _MASKED else None
+    if now.state in _BAD:
+        kind = channel_fault(now)
+        is_new = was.state not in _BAD or kind is not channel_fault(was)
+        return event._replace(kind=kind) if is_new else None
+    if now.state not in _WORKS or was.state in _WORKS:
+        return None
+    if was.state == _MASKED:
+        return event._replace(kind=EventKind.UNMASKED)
+    return event._replace(kind=EventKind.RECOVERED if was.state in _BAD else EventKind.UP)
+
+
+def _of_conflicts(before: Sequence[SeenConflict], after: Sequence[SeenConflict], at: float) -> Iterator[FleetEvent]:
+    was, now = _by_place(before), _by_place(after)
+    for place, conflict in now.items():
+        if place not in was:
+            yield _conflict(conflict, at)._replace(kind=EventKind.CONFLICT, reason=conflict.message)
+    for place, conflict in was.items():
+        if place not in now:
+            yield _conflict(conflict, at)._replace(reason=f"over: {conflict.message}")
+
+
+def _conflict(conflict: SeenConflict, at: float) -> FleetEvent:
+    first, *others = conflict.profiles
+    kind = EventKind.RECOVERED
+    return FleetEvent(at, kind, first, conflict.channel, also=tuple(others), fault=str(EventKind.CONFLICT))
+
+
+def _by_place(conflicts: Sequence[SeenConflict]) -> Mapping[tuple[str, tuple[str, ...]], SeenConflict]:
+    return {(each.channel, each.profiles): each for each in conflicts if each.profiles}
+
+
+def _of_faults(before: Sequence[SeenFault], after: Sequence[SeenFault], at: float) -> Iterator[FleetEvent]:
+    was, now = _by_subject(before), _by_subject(after)
+    for key, fault in now.items():
+        if key not in was:
+            yield FleetEvent(
+                at, EventKind(fault.kind), fault.profile, fault.channel, reason=fault.reason, fault=fault.kind
+            )
+    for key, fault in was.items():
+        if key not in now:
+            reason = f"over: {fault.reason}"
+            yield FleetEvent(at, EventKind.RECOVERED, fault.profile, fault.channel, reason=reason, fault=fault.kind)
+
+
+def _by_subject(faults: Sequence[SeenFault]) -> Mapping[tuple[str, str | None, str | None], SeenFault]:
+    return {(each.kind, each.profile, each.channel): each for each in faults}

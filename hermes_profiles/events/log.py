@@ -1,0 +1,53 @@
+"""The log of events of a root: who writes to it gets a number for each event; a reader needs no lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hermes_profiles.changes.append_log import LogPlace, append_lines, log_lines
+from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.model.layout import Layout
+
+from .model import KEPT, FleetEvent, event_line, parse_event
+
+LOG_FILE = "log.ndjson"
+
+
+def event_log(layout: Layout) -> LogPlace:
+    """Return the place of the log: four files of 1 MiB, about 12,000 events."""
+    return LogPlace(layout.events / LOG_FILE)
+
+
+def append_events(layout: Layout, events: Sequence[FleetEvent], *, files: Files | None = None) -> list[FleetEvent]:
+    """Append events and return them with their numbers, in the order of the log.
+
+    Faults and their ends are on the disk afterwards. All are written, or none. Raises Failed.
+    """
+    written: list[FleetEvent] = []
+
+    def lines(last: bytes) -> list[bytes]:
+        before = parse_event(last)
+        first = before.number + 1 if before is not None else 1
+        written[:] = [event._replace(number=first + place) for place, event in enumerate(events)]
+        return [event_line(event) for event in written]
+
+    if events:
+        append_lines(event_log(layout), lines, sync=any(event.kind in KEPT for event in events), files=files)
+    return written
+
+
+def read_events(layout: Layout, *, after: int = 0, since: float | None = None) -> Iterator[FleetEvent]:
+    """Yield the events of the log, the oldest first: those with a greater number than `after`, from `since` on."""
+    for line in log_lines(event_log(layout)):
+        event = parse_event(line)
+        if event is not None and event.number > after and (since is None or event.at >= since):
+            yield event
+
+
+def last_changes(layout: Layout, profiles: frozenset[str]) -> dict[str, FleetEvent]:
+    """Return profile → the last change of state of its gateway that the log has."""
+    found: dict[str, FleetEvent] = {}
+    for event in read_events(layout):
+        if event.profile in profiles and event.channel is None and event.after:
+            found[event.profile] = event
+    return found

@@ -1,0 +1,175 @@
+"""What one look at a fleet shows, as far as events are made of it; kept on the disk between two runs. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.hermes import gateway_states as states
+from hermes_profiles.services.manager import Activity
+
+
+class SeenFault(NamedTuple):
+    """A fault that no state shows, such as a full disk; `kind`: of the event that it makes."""
+
+    kind: str
+    reason: str
+    profile: str | None = None
+    channel: str | None = None
+
+
+class SeenChannel(NamedTuple):
+    """One channel of a gateway, as `status` shows it."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+class SeenConflict(NamedTuple):
+    """Running gateways that share an identity or a port."""
+
+    channel: str
+    profiles: tuple[str, ...]
+    message: str
+
+
+class SeenGateway(NamedTuple):
+    """One gateway, as `status` shows it, and the last end that is recorded of it.
+
+    `started`: epoch seconds of its process; `expected`: it has a service and is not switched off; `waiting`: its
+    manager waits before the next try; `trouble`: the manager's term for the last failure; `ended`, `ended_pid`,
+    `ended_at`, `ended_reason`: what Hermes recorded of the last end, "" or None where it recorded none; `is_frozen`: it
+    lives and does nothing.
+    """
+
+    profile: str
+    state: str
+    detail: str = ""
+    pid: int | None = None
+    started: float | None = None
+    expected: bool = False
+    restarts: int | None = None
+    last_exit: int | None = None
+    activity: str = ""
+    waiting: bool = False
+    trouble: str = ""
+    ended: str = ""
+    ended_pid: int | None = None
+    ended_at: str = ""
+    ended_reason: str = ""
+    is_frozen: bool = False
+    channels: tuple[SeenChannel, ...] = ()
+
+
+class Request(NamedTuple):
+    """A command of ours on one gateway: its verb, such as `stop`, when it was asked for, and by which process."""
+
+    profile: str
+    verb: str
+    at: float
+    pid: int | None = None
+
+
+class FleetSnapshot(NamedTuple):
+    """One look at a fleet. `at`: epoch seconds; `requests`: commands of ours whose effect was not seen so far."""
+
+    at: float
+    gateways: Mapping[str, SeenGateway] = {}
+    conflicts: tuple[SeenConflict, ...] = ()
+    faults: tuple[SeenFault, ...] = ()
+    requests: tuple[Request, ...] = ()
+
+
+NOTHING_SEEN = FleetSnapshot(0.0)
+
+
+def seen_gateway(gateway: Gateway, *, expected: bool) -> SeenGateway:
+    """Return what a snapshot keeps of a gateway."""
+    facts, service = gateway.observation, gateway.service
+    runtime = facts.runtime if facts is not None else None
+    has_ended = runtime is not None and runtime.state in states.ENDED
+    frozen = gateway.state in (GatewayState.DEGRADED, GatewayState.UNSUPERVISED) and any(
+        words in gateway.detail for words in ("no heartbeat for", "suspended (SIGSTOP)")
+    )
+    return SeenGateway(
+        gateway.profile,
+        str(gateway.state),
+        gateway.detail,
+        gateway.pid if gateway.is_alive else None,
+        facts.started_at if facts is not None and gateway.process is not None else None,
+        expected,
+        gateway.restarts,
+        gateway.last_exit,
+        str(service.activity) if service is not None else "",
+        service is not None and service.waiting,
+        service.reason if service is not None and service.activity is not Activity.ACTIVE else "",
+        runtime.state if has_ended and runtime is not None else "",
+        runtime.pid if has_ended and runtime is not None else None,
+        runtime.updated if has_ended and runtime is not None else "",
+        runtime.reason if has_ended and runtime is not None else "",
+        frozen,
+        tuple(SeenChannel(each.name, each.state, each.detail) for each in gateway.channels),
+    )
+
+
+def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
+    """Return a snapshot in which a channel that nothing is known of keeps the state that it had in the same process."""
+    gateways = {}
+    for name, gateway in after.gateways.items():
+        earlier = before.gateways.get(name)
+        if earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid:
+            known = {each.name: each for each in earlier.channels}
+            gateway = gateway._replace(
+                channels=tuple(
+                    known.get(each.name, each) if each.state == "unknown" else each for each in gateway.channels
+                )
+            )
+        gateways[name] = gateway
+    return after._replace(gateways=gateways)
+
+
+def snapshot_bytes(snapshot: FleetSnapshot) -> bytes:
+    """Return a snapshot as the content of its file."""
+    data = snapshot._asdict() | {
+        "gateways": [
+            each._asdict() | {"channels": [channel._asdict() for channel in each.channels]}
+            for each in snapshot.gateways.values()
+        ],
+        "conflicts": [each._asdict() for each in snapshot.conflicts],
+        "faults": [each._asdict() for each in snapshot.faults],
+        "requests": [each._asdict() for each in snapshot.requests],
+    }
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def parse_snapshot(content: bytes) -> FleetSnapshot | None:
+    """Return the snapshot of a file, None where it cannot be parsed."""
+    try:
+        data = json.loads(content)
+        gateways = [
+            _made(SeenGateway, each)._replace(channels=_all(SeenChannel, each["channels"])) for each in data["gateways"]
+        ]
+        conflicts = tuple(
+            each._replace(profiles=tuple(each.profiles)) for each in _all(SeenConflict, data["conflicts"])
+        )
+        return FleetSnapshot(
+            float(data["at"]),
+            {each.profile: each for each in gateways},
+            tuple(each._replace(profiles=tuple(each.profiles)) for each in conflicts),
+            _all(SeenFault, data["faults"]),
+            _all(Request, data["requests"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _made(kind: Any, data: Mapping[str, Any]) -> Any:
+    """Return a tuple of this kind; keys of a later version are left out."""
+    return kind(**{key: value for key, value in data.items() if key in kind._fields})
+
+
+def _all(kind: Any, found: Iterable[Mapping[str, Any]]) -> tuple[Any, ...]:
+    return tuple(_made(kind, each) for each in found)

@@ -1,0 +1,184 @@
+"""The events between two looks, row by row: what was seen before and after → kinds, causes, states."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+from gateway_facts import at as iso_at
+from gateway_facts import facts, process, service, wrote
+
+from hermes_profiles.events.compare import changes, unseen
+from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
+from hermes_profiles.events.snapshot import (
+    FleetSnapshot,
+    Request,
+    SeenChannel,
+    SeenConflict,
+    SeenFault,
+    SeenGateway,
+    parse_snapshot,
+    remembered,
+    seen_gateway,
+    snapshot_bytes,
+)
+from hermes_profiles.gateways.resolve import resolve
+from hermes_profiles.services.manager import Activity
+
+K, C = EventKind, EventCause
+BEFORE, AFTER = 1000.0, 1005.0
+
+
+def gateway(state: str, **more: Any) -> SeenGateway:
+    return SeenGateway("work", state, expected=True)._replace(**more)
+
+
+def channel(state: str, detail: str = "", name: str = "telegram") -> SeenChannel:
+    return SeenChannel(name, state, detail)
+
+
+UP = gateway("running", pid=42, started=900.0, restarts=0, activity="active", channels=(channel("connected"),))
+STOPPED = gateway("stopped", activity="inactive")
+
+
+class Row(NamedTuple):
+    name: str
+    before: SeenGateway
+    after: SeenGateway
+    events: list[tuple[EventKind, EventCause]]
+    verb: str = ""
+
+
+def up(**more: Any) -> SeenGateway:
+    return UP._replace(**more)
+
+
+ROWS = [
+    Row("nothing changed", UP, UP, []),
+    Row("it is slower, and its words changed", UP, up(detail="draining, 2 agents busy"), []),
+    Row("a stop of ours", UP, STOPPED._replace(last_exit=0), [(K.DOWN, C.COMMAND)], "stop"),
+    Row("hermes gateway stop", UP, STOPPED._replace(last_exit=0, ended="stopped", ended_pid=42), [(K.DOWN, C.HERMES)]),
+    Row("systemctl stop", UP, STOPPED._replace(last_exit=1, ended="stopped", ended_pid=42), [(K.DOWN, C.MANAGER)]),
+    Row("kill of a person, its manager starts it again", UP,
+        gateway("starting", last_exit=1, ended="stopped", ended_pid=42, waiting=True, activity="activating"),
+        [(K.DOWN, C.SIGNAL), (K.STARTING, C.MANAGER)]),
+    Row("kill -9, back within one look", UP, up(pid=43, started=1003.0, last_exit=-9, restarts=1),
+        [(K.DOWN, C.SIGNAL), (K.UP, C.MANAGER), (K.UP, C.UNKNOWN)]),
+    Row("a crash", UP, gateway("failed", last_exit=1, trouble="exit-code", activity="failed"), [(K.DOWN, C.CRASH)]),
+    Row("a segmentation fault", UP, gateway("failed", last_exit=-11, activity="failed"), [(K.DOWN, C.CRASH)]),
+    Row("out of memory", UP, gateway("failed", last_exit=-9, trouble="oom-kill"), [(K.DOWN, C.SIGNAL)]),
+    Row("a crash without a service", UP, gateway("stale"), [(K.DOWN, C.CRASH)]),
+    Row("Hermes asks for its restart", UP,
+        gateway("starting", last_exit=75, waiting=True, activity="activating"),
+        [(K.DOWN, C.HERMES), (K.STARTING, C.MANAGER)]),
+    Row("its configuration cannot work", UP, gateway("failed", last_exit=78), [(K.CONFIGURATION_BROKEN, C.HERMES)]),
+    Row("a full disk", UP, gateway("failed", last_exit=1, ended="startup_failed", ended_pid=42,
+                                   ended_reason="[Errno 28] No space left on device"), [(K.DISK_FULL, C.CRASH)]),
+    Row("a crash loop", gateway("starting", waiting=True, restarts=2),
+        gateway("crash-looping", restarts=3, last_exit=1), [(K.CRASH_LOOPING, C.CRASH)]),
+    Row("another try of a crash loop", gateway("crash-looping", pid=42, restarts=3),
+        gateway("crash-looping", pid=43, restarts=4), []),
+    Row("the end of a crash loop", gateway("crash-looping", restarts=3), UP,
+        [(K.RECOVERED, C.MANAGER), (K.UP, C.UNKNOWN)]),
+    Row("a start of ours", STOPPED, UP, [(K.UP, C.COMMAND), (K.UP, C.UNKNOWN)], "start"),
+    Row("a start at boot", STOPPED, UP, [(K.UP, C.MANAGER), (K.UP, C.UNKNOWN)]),
+    Row("a restart of ours", UP, up(pid=43), [(K.DOWN, C.COMMAND), (K.UP, C.COMMAND), (K.UP, C.UNKNOWN)], "restart"),
+    Row("suspended", UP, up(state="degraded", detail="the process is suspended (SIGSTOP)", is_frozen=True,
+                            channels=(channel("unknown"),)), [(K.HUNG, C.SIGNAL)]),
+    Row("continued", up(state="degraded", is_frozen=True), UP, [(K.RECOVERED, C.MANAGER)]),
+    Row("a refused token", UP, up(state="degraded", detail="telegram has polled nothing (401 Unauthorized)",
+                                  channels=(channel("deaf", "has polled nothing (401 Unauthorized)"),)),
+        [(K.TOKEN_REFUSED, C.UNKNOWN), (K.TOKEN_REFUSED, C.UNKNOWN)]),
+    Row("two pollers", UP, up(channels=(channel("deaf", "Conflict: terminated by other getUpdates"),)),
+        [(K.CONFLICT, C.UNKNOWN)]),
+    Row("a bad gateway", UP, up(channels=(channel("deaf", "502 Bad Gateway"),)), [(K.DEGRADED, C.UNKNOWN)]),
+    Row("from a bad gateway to a refused token", up(channels=(channel("deaf", "502 Bad Gateway"),)),
+        up(channels=(channel("fatal", "Unauthorized"),)), [(K.TOKEN_REFUSED, C.UNKNOWN)]),
+    Row("a channel is back", up(channels=(channel("deaf"),)), UP, [(K.RECOVERED, C.UNKNOWN)]),
+    Row("masked", up(channels=()), up(channels=(channel("masked", "home has it"),)), [(K.MASKED, C.UNKNOWN)]),
+    Row("unmasked", up(channels=(channel("masked"),)), UP, [(K.UNMASKED, C.UNKNOWN)]),
+    Row("its port is lost", up(channels=(channel("connected", name="api_server"),)),
+        up(channels=(channel("fatal", "could not listen", name="api_server"),)), [(K.PORT_LOST, C.UNKNOWN)]),
+    Row("its unit is removed", UP, up(state="unsupervised", detail="its service was removed"),
+        [(K.UNSUPERVISED, C.UNKNOWN)]),
+    Row("its profile is removed", UP, SeenGateway("work", ""), [(K.DOWN, C.UNKNOWN)]),
+    Row("stopped, then its pid file is stale", STOPPED, gateway("stale"), []),
+    Row("stopped by hand, then marked failed", STOPPED, gateway("failed", last_exit=200), [(K.DOWN, C.CRASH)]),
+]  # fmt: skip
+
+
+def look(at: float, *gateways: SeenGateway, **more: Any) -> FleetSnapshot:
+    return FleetSnapshot(at, {each.profile: each for each in gateways if each.state}, **more)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_changes_of_a_gateway(row: Row) -> None:
+    requests = (Request("work", row.verb, 999.0, 7),) if row.verb else ()
+    before, after = look(BEFORE, row.before), look(AFTER, row.after, requests=requests)
+    events = changes(before, after)
+    assert [(each.kind, each.cause) for each in events] == row.events
+    assert all(each.at == AFTER and each.profile == "work" and not each.reconstructed for each in events)
+    assert changes(after, after) == []
+
+
+def test_fault_is_none_where_the_end_was_asked_for() -> None:
+    asked = changes(look(BEFORE, UP), look(AFTER, STOPPED, requests=(Request("work", "stop", 999.0),)))
+    crashed = changes(look(BEFORE, UP), look(AFTER, gateway("failed", last_exit=1)))
+    assert [each.is_fault for each in (*asked, *crashed)] == [False, True]
+    assert asked[0].command == "hermes-gateways stop" and crashed[0].exit_code == 1
+
+
+def test_conflict_begins_and_ends_under_one_subject() -> None:
+    conflict = SeenConflict("telegram", ("home", "work"), "home and work run with the same bot")
+    calm, loud = look(BEFORE, UP), look(AFTER, UP, conflicts=(conflict,))
+    begin, end = *changes(calm, loud), *changes(loud, calm)
+    assert (begin.kind, begin.profile, begin.also) == (K.CONFLICT, "home", ("work",))
+    assert end.kind is K.RECOVERED and end.subject == begin.subject != ("home", "telegram", "")
+
+
+def test_fault_of_the_fleet_begins_and_ends() -> None:
+    full = look(AFTER, UP, faults=(SeenFault("disk-full", "12 MB are free"),))
+    begin, end = *changes(look(BEFORE, UP), full), *changes(full, look(AFTER, UP))
+    assert (begin.kind, begin.profile, end.kind) == (K.DISK_FULL, None, K.RECOVERED)
+    assert begin.subject == end.subject and begin.concerns(frozenset({"anything"}))
+
+
+def test_reconstructed_events_have_the_times_of_processes_and_files() -> None:
+    ended = up(pid=43, started=1003.0, ended="stopped", ended_pid=42, ended_at="1970-01-01T00:16:41+00:00", last_exit=1)
+    down, came, _ = changes(look(BEFORE, UP), look(AFTER, ended), reconstructed=True)
+    assert (down.at, came.at) == (1001.0, 1003.0) and down.reconstructed and came.reconstructed
+
+
+def test_silence_about_a_channel_keeps_its_state_in_the_same_process() -> None:
+    silent = up(channels=(channel("unknown"),))
+    assert remembered(look(BEFORE, UP), look(AFTER, silent)).gateways["work"] == UP
+    assert remembered(look(BEFORE, UP), look(AFTER, silent._replace(pid=43))).gateways["work"].channels[0].state == (
+        "unknown"
+    )
+
+
+def test_request_stays_until_its_effect_is_seen() -> None:
+    stop, restart = Request("work", "stop", 1.0), Request("home", "restart", 1.0)
+    down = [FleetEvent(2.0, K.DOWN, "work"), FleetEvent(2.0, K.DOWN, "home")]
+    assert unseen((stop, restart), down) == (restart,)
+    assert unseen((stop, restart), [FleetEvent(2.0, K.UP, "home")]) == (stop,)
+
+
+def test_snapshot_survives_its_file() -> None:
+    snapshot = look(
+        AFTER, up(trouble="oom-kill"), conflicts=(SeenConflict("telegram", ("a", "b"), "both"),),
+        faults=(SeenFault("disk-full", "none"),), requests=(Request("work", "stop", 1.0, 2),),
+    )  # fmt: skip
+    assert parse_snapshot(snapshot_bytes(snapshot)) == snapshot
+    assert parse_snapshot(snapshot_bytes(snapshot)[:-9]) is None
+
+
+def test_snapshot_of_a_resolved_gateway() -> None:
+    frozen = resolve(facts(process=process(state="T"), service=service(Activity.ACTIVE, 42)))
+    seen = seen_gateway(frozen, expected=True)
+    assert (seen.state, seen.pid, seen.is_frozen) == ("degraded", 42, True)
+    ended = resolve(facts(runtime=wrote("stopped", 41, reason="SIGTERM")._replace(updated=iso_at(5))))
+    seen = seen_gateway(ended, expected=True)
+    assert (seen.state, seen.pid, seen.ended, seen.ended_pid, seen.ended_reason) == (
+        "stopped", None, "stopped", 41, "SIGTERM",
+    )  # fmt: skip
