@@ -11,14 +11,14 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
-from hermes_profiles.cli.completion import command_tree, scripts  # noqa: E402
+from hermes_profiles.cli.completion import program_trees, scripts  # noqa: E402
 
 
 def files() -> dict[str, str]:
     """Return the text of every file."""
     return {
         file.format(program.program): scripts.script(shell, program)
-        for program in command_tree.programs()
+        for program in program_trees.programs()
         for shell, file in scripts.FILES.items()
     }
 

@@ -18,7 +18,7 @@ from typing import Any
 FOLDER = Path(__file__).resolve().parent
 REFERENCE = FOLDER / "reference"
 sys.path.insert(0, str(FOLDER.parent))
-from hermes_profiles.cli.completion import command_tree  # noqa: E402
+from hermes_profiles.cli.completion import program_trees  # noqa: E402
 from hermes_profiles.cli.completion.command_tree import Argument, Command, Option  # noqa: E402
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass, load_catalog  # noqa: E402
 from hermes_profiles.doctor.registry import CHECKS  # noqa: E402
@@ -48,7 +48,7 @@ def pages() -> dict[str, str]:
     """Return the text of every generated page, by its path below docs/."""
     manual = _manual()
     texts = {
-        f"reference/{program.program}.md": _lines(_program(program, manual)) for program in command_tree.programs()
+        f"reference/{program.program}.md": _lines(_program(program, manual)) for program in program_trees.programs()
     }
     texts["reference/environment.md"] = _lines(_environment(manual))
     texts["reference/exit-codes.md"] = _lines(_exit_codes(manual))

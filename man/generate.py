@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent))
 from hermes_profiles import __version__  # noqa: E402
 from hermes_profiles.cli import gateways, profiles  # noqa: E402
-from hermes_profiles.cli.completion import command_tree  # noqa: E402
+from hermes_profiles.cli.completion import program_trees  # noqa: E402
 from hermes_profiles.cli.completion.command_tree import Argument, Command, Option  # noqa: E402
 from hermes_profiles.model.errors import ExitCode  # noqa: E402
 from hermes_profiles.model.layout import Layout, shim_folder  # noqa: E402
@@ -31,7 +31,7 @@ DESCRIPTION = {
     "hermes-profiles": """\
 A profile is the home folder of one Hermes agent: its `.env`, `config.yaml`, memory, skills and chat identities.
 `hermes-profiles` creates, clones, compares, renames, deletes and restores profiles. It finds and fixes faults between
-them.
+them. Without a command it shows the profiles, what is wrong with them, and the most useful next commands.
 
 A clone never carries an identity: no bot token, account or device of the source, in any file or spelling, unless
 `--clone-channels` copies it. The source is never written.
@@ -44,7 +44,8 @@ object.
     "hermes-gateways": """\
 A gateway is the process that answers on the chat channels of a profile, or of all profiles (Hermes 0.21.4 and later).
 `hermes-gateways` runs each gateway as a service (systemd, launchd or the bundled supervisord). It starts, stops,
-restarts and shows all of them with one command.
+restarts and shows all of them with one command. Without a command it shows the gateways and the most useful next
+commands.
 
 Commands take names of profiles. Without names they mean all profiles that are not disabled. One failure never stops
 the rest. A start counts as successful when the gateway has been seen up and settled. When two profiles hold one bot or
@@ -117,7 +118,7 @@ _SHARED = 0.5
 
 def pages() -> dict[str, str]:
     """Return the text of every page."""
-    return {f"{program.program}.1": "\n".join(_page(program)) + "\n" for program in command_tree.programs()}
+    return {f"{program.program}.1": "\n".join(_page(program)) + "\n" for program in program_trees.programs()}
 
 
 def _page(program: Command) -> Iterator[str]:

@@ -19,6 +19,7 @@ class CommandEntry(NamedTuple):
 class CliProgram(NamedTuple):
     """A program: its commands in the order of the help; `hidden` are called by services and in no help.
 
+    `overview`: the place of what answers without a command.
     `aliases`: short names of other tools, in no help; `synonyms`: names that other tools have for a command. They are
     not run, because some other tool means something else by them; the error names the command.
     """
@@ -30,6 +31,7 @@ class CliProgram(NamedTuple):
     epilog: str
     aliases: Mapping[str, str] = {}
     synonyms: Mapping[str, str] = {}
+    overview: str = ""
 
     def place(self, name: str) -> str | None:
         """Return `module:function` of a command, hidden ones included; None for an unknown name."""
@@ -126,6 +128,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 negative answer, 4 no service manager,
 See also: `hermes-gateways --help` (start, stop and watch all gateways)""",
     {"ls": "list", "rm": "delete"},
     _PROFILE_SYNONYMS,
+    "profile.overview:overview",
 )
 HERMES_GATEWAYS = CliProgram(
     "hermes-gateways",
@@ -145,4 +148,5 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 a gateway is down,
 See also: `hermes-profiles --help` (create, clone and repair profiles)""",
     {"ls": "list", "ps": "status", "up": "start", "down": "stop"},
     _GATEWAY_SYNONYMS,
+    "gateway.overview:overview",
 )

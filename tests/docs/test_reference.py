@@ -12,7 +12,7 @@ from command_runner import REPOSITORY
 from error_codes import collect
 from pages import DOCS, text_of
 
-from hermes_profiles.cli.completion import command_tree
+from hermes_profiles.cli.completion import program_trees
 from hermes_profiles.doctor.registry import CHECKS
 
 SPEC = importlib.util.spec_from_file_location("generate_docs", DOCS / "generate.py")
@@ -43,7 +43,7 @@ def test_collect_finds_codes_given_by_keyword_position_default_and_constant() ->
 
 
 JSON = text_of("docs/reference/json.md")
-TREES = {tree.program: tree for tree in command_tree.programs()}
+TREES = {tree.program: tree for tree in program_trees.programs()}
 
 
 def _sections(program: str) -> dict[str, str]:

@@ -6,10 +6,7 @@ The completion scripts and the manual are made from this, so neither can promise
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from hermes_profiles.cli.command_table import CliProgram
+from typing import Any, NamedTuple
 
 # What a word can be. A word of a kind that is no place on the disk is completed from the script itself.
 PROFILE = "profile"
@@ -31,6 +28,8 @@ CHANGE = "change"
 FOLDER = "folder"
 FILE = "file"
 TEXT = "text"  # only the user knows it
+# Names of profiles that are there.
+ONE_PROFILE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED})
 # Names from the disk: candidates.py returns them.
 LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE})
 
@@ -183,22 +182,8 @@ class Command(NamedTuple):
             yield from command.walk()
 
 
-def programs() -> tuple[Command, Command]:
-    """Return the trees of `hermes-profiles` and `hermes-gateways`; every module of a command is imported."""
-    from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
-
-    return _program(HERMES_PROFILES), _program(HERMES_GATEWAYS)
-
-
-def _program(program: CliProgram) -> Command:
-    from typer.main import get_command
-
-    from hermes_profiles.cli.framework.app import typer_app
-
-    return _command(program.name, (), get_command(typer_app(program)))
-
-
-def _command(program: str, path: tuple[str, ...], found: Any) -> Command:
+def command_of(program: str, path: tuple[str, ...], found: Any) -> Command:
+    """Return a command of Typer as data. `path`: its words after the program."""
     shown = [each for each in found.params if not getattr(each, "hidden", False)]
     return Command(
         program,
@@ -208,7 +193,7 @@ def _command(program: str, path: tuple[str, ...], found: Any) -> Command:
         tuple(_option(program, path, each) for each in shown if each.param_type_name == "option"),
         tuple(getattr(found.callback, "examples", ())),
         tuple(
-            _command(program, (*path, name), each)
+            command_of(program, (*path, name), each)
             for name, each in getattr(found, "commands", {}).items()
             if not each.hidden
         ),

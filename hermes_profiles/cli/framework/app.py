@@ -11,8 +11,9 @@ import typer
 from hermes_profiles import __version__
 from hermes_profiles.cli.command_table import HELP, CliProgram
 from hermes_profiles.cli.framework.run import internal_fault
-from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.operations.context import Session, is_debugging
+from hermes_profiles.profiles.listing import profile_names
 
 from . import output
 from .command import epilog_of
@@ -24,20 +25,36 @@ def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     given = list(arguments)
     output.filter_secrets(SecretFilter(lambda: Session(_given_home(given))))
     output.choose_view()
-    called = next((word for word in given if not word.startswith("-")), "")
     try:
-        code = typer_app(program, only=called)(args=given, standalone_mode=False, prog_name=program.name)
+        code = _exit_code(program, given)
     except (KeyboardInterrupt, typer.Abort):
         raise SystemExit(int(ExitCode.INTERRUPTED)) from None
-    except Exception as error:
-        if hasattr(error, "format_message"):
-            code = _usage_error(program, given, error)
-        elif is_debugging():
-            raise
-        else:
-            code = _deliver(Result((called,), errors=[internal_fault(error)], exit_code=ExitCode.FAILED), given)
     output.close_quietly()
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _exit_code(program: CliProgram, given: Sequence[str]) -> object:
+    """Run a command and return its exit code; a profile that is missing is asked for, once."""
+    called = next((word for word in given if not word.startswith("-")), "")
+    try:
+        return typer_app(program, only=called)(args=[*given], standalone_mode=False, prog_name=program.name)
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            if is_debugging():
+                raise
+            return _deliver(Result((called,), errors=[internal_fault(error)], exit_code=ExitCode.FAILED), given)
+        from .usage import picked_profile
+
+        chosen = picked_profile(error, given, lambda: _profiles(given))
+        return _exit_code(program, [*given, chosen]) if chosen is not None else _usage_error(program, given, error)
+
+
+def _profiles(given: Sequence[str]) -> tuple[str, ...]:
+    """Return the profiles that a usage error can name; () where they cannot be read."""
+    try:
+        return profile_names(Session(_given_home(given)).layout)
+    except HermesProfilesError:
+        return ()
 
 
 def _given_home(given: Sequence[str]) -> str | None:
@@ -113,7 +130,9 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
         name = program.synonyms[called]
         text, hint = f"no command {called!r}: it is called `{name}`", f"see `{program.name} {name} --help`"
     elif context is not None and command:
-        hint = f"{context.get_usage().replace('Usage:', 'usage:')}; {hint}"
+        from .usage import usage_hint
+
+        hint = usage_hint(context, _profiles(given))
     problem = Problem("usage", text[:1].lower() + text[1:], command[0] if command else None, hint)
     return _deliver(Result(command, errors=[problem], exit_code=ExitCode.USAGE), given)
 

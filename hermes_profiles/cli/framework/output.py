@@ -97,6 +97,16 @@ def write_lines(lines: Iterable[Block], *, reveals: bool = False) -> None:
         _write(sys.stdout, line)
 
 
+def show_now(lines: Iterable[Block]) -> None:
+    """Print lines of an answer at once, while the command goes on; a reader that went away ends the command."""
+    try:
+        write_lines(lines)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`
+        silence()
+        raise SystemExit(int(ExitCode.OK)) from None
+
+
 def screen() -> Screen:
     """Return what stdout can show, with the options of the command."""
     from .screen import screen_of

@@ -5,12 +5,13 @@ Typer alone takes six times as long as an empty Python; the help of a program ne
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from hermes_profiles import __version__
 from hermes_profiles.cli.command_table import HELP, CliProgram
-from hermes_profiles.model.errors import ExitCode, Result
+from hermes_profiles.model.errors import Result
 
 from . import output
 
@@ -20,8 +21,8 @@ _OPTIONS = (("--version", "Print the version and exit."), ("-h, --help", "Show t
 def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run a program with these arguments. Always ends with SystemExit."""
     if not arguments:
-        output.note("\n".join(help_lines(program)))
-        raise SystemExit(int(ExitCode.USAGE))
+        place, _, function = program.overview.partition(":")
+        getattr(importlib.import_module(f"hermes_profiles.cli.commands.{place}"), function)()
     if arguments[0] == "help":
         arguments = (*arguments[1:], HELP[-1])
     if arguments[0] in HELP:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hermes_profiles.model.patterns import lazy_pattern
 
 # A command that a user copies is one word: what is between backticks, and `hermes-…` after a colon up to the end.
-_WORD = lazy_pattern(r"(\s*)((?:[^\s`]*`[^`]*`[^\s`]*)+|(?<=: )hermes(?:-profiles|-gateways)? .*$|\S+)")
+_WORD = lazy_pattern(r"(\s*)((?:[^\s`]*`[^`]*`[^\s`]*)+|(?<!usage: )(?<=: )hermes(?:-profiles|-gateways)? .*$|\S+)")
 _GAP = lazy_pattern(r"(?<=\S) {2,}(?=\S)")
 _NO_WIDTH = frozenset(("Mn", "Me", "Cf"))
 # Wide since Unicode 16, which `unicodedata` of Python 3.13 does not know yet.

@@ -97,13 +97,13 @@ def _remarks(data: dict[str, Any]) -> Iterator[Block]:
         yield Prose(conflict["message"], head="conflict: ", head_style="bold red")
 
 
-def short_lines(data: dict[str, Any]) -> Iterator[Block]:
-    """Yield the verdict and the table of `list`: profile, state, process, service."""
+def short_lines(data: dict[str, Any], most: int | None = None) -> Iterator[Block]:
+    """Yield the verdict and the table of `list`: profile, state, process, service. `most`: so many rows are shown."""
     yield verdict(data)
     yield ""
     cells = [
         (row["profile"] + (" (disabled)" if row["disabled"] else ""), row["state"], dash(row["pid"]), _service(row))
-        for row in trouble_first(data["gateways"])
+        for row in trouble_first(data["gateways"])[:most]
     ]
     columns = (Column("profile"), Column("state"), Column("pid", rank=2), Column("service", rank=1, fewest=12))
     yield Table(columns, cells, style=_style)
@@ -124,8 +124,8 @@ def _files(row: Mapping[str, Any]) -> str:
     return f"{row['open_files']}/{limit}" if limit else str(row["open_files"])
 
 
-def list_lines(rows: list[dict[str, Any]]) -> Iterator[Block]:
-    """Yield the verdict and the table of `list`, trouble first."""
+def list_lines(rows: list[dict[str, Any]], most: int | None = None) -> Iterator[Block]:
+    """Yield the verdict and the table of `list`, trouble first. `most`: so many rows are shown."""
     has_teams = any(row["team"] or row["leads"] for row in rows)
     cells = [
         (
@@ -136,7 +136,7 @@ def list_lines(rows: list[dict[str, Any]]) -> Iterator[Block]:
             row["alias"] or "-",
             *((_team(row),) if has_teams else ()),
         )
-        for row in sorted(rows, key=list_rank)
+        for row in sorted(rows, key=list_rank)[:most]
     ]
     columns = (
         Column("  profile"),

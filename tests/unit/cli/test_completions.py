@@ -12,7 +12,7 @@ from command_runner import Runner
 from shell_terminal import REPOSITORY, SCRIPTS, need
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
-from hermes_profiles.cli.completion import command_tree, scripts
+from hermes_profiles.cli.completion import command_tree, program_trees, scripts
 from hermes_profiles.cli.completion.command_tree import Command
 
 SPEC = importlib.util.spec_from_file_location("generate_completions", SCRIPTS / "generate.py")
@@ -21,7 +21,7 @@ GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
 NAMES = [file.format(program) for program in ("hermes-profiles", "hermes-gateways") for file in scripts.FILES.values()]
 PROGRAMS = ("hermes-profiles", "hermes-gateways")
-TREES = command_tree.programs()
+TREES = program_trees.programs()
 COMMANDS = [command for tree in TREES for command in tree.walk()]
 
 

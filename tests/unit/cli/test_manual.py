@@ -14,7 +14,7 @@ import pytest
 from command_runner import REPOSITORY, Runner
 
 import hermes_profiles
-from hermes_profiles.cli.completion import command_tree
+from hermes_profiles.cli.completion import program_trees
 from hermes_profiles.cli.completion.command_tree import Command
 from hermes_profiles.model.errors import ExitCode
 
@@ -23,7 +23,7 @@ SPEC = importlib.util.spec_from_file_location("generate_manual", FOLDER / "gener
 assert SPEC is not None and SPEC.loader is not None
 GENERATE = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(GENERATE)
-TREES = command_tree.programs()
+TREES = program_trees.programs()
 PROGRAMS = [tree.program for tree in TREES]
 LEAVES = [command for tree in TREES for command in tree.walk() if not command.commands]
 SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES",

@@ -41,4 +41,6 @@ def test_help_and_version_are_words_too(world: CommandRoot) -> None:
 
 def test_usage_error_shows_the_usage_line(world: CommandRoot) -> None:
     done = world.call("rename", "default", "--json")
-    assert done.code == 2 and done.problem["hint"].startswith("usage: hermes-profiles rename [OPTIONS] OLD NEW; see")
+    assert done.code == 2 and done.problem["hint"].startswith(
+        "usage: hermes-profiles rename [OPTIONS] OLD NEW, such as "
+    )

@@ -36,7 +36,7 @@ def test_help_of_each_program_links_the_other() -> None:
         assert f"`{other.name} --help`" in "\n".join(help_lines(program))
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"], []], ids=" ".join)
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"]], ids=" ".join)
 @pytest.mark.parametrize("module", ["profiles", "gateways"])
 def test_help_and_version_import_neither_typer_nor_a_command(runner: Runner, module: str, arguments: list[str]) -> None:
     script = (
@@ -51,7 +51,7 @@ def test_help_and_version_import_neither_typer_nor_a_command(runner: Runner, mod
     assert not [
         name for name in loaded if name.startswith(("hermes_profiles.operations", "hermes_profiles.cli.commands"))
     ]
-    assert f"code {0 if arguments else 2}" in done.stdout
+    assert "code 0" in done.stdout
 
 
 def test_unknown_command_imports_no_command(runner: Runner) -> None:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.render.clone import report_lines
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.hermes.environment import HERMES_DISABLE_LAZY_INSTALLS, HERMES_HOME
@@ -32,7 +33,7 @@ from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.profile import read_profile
 
-from .fleet import fleet_lines, fleet_problems, run_demo_fleet
+from .fleet import Show, fleet_problems, no_fleet_lines, run_demo_fleet
 from .source import SECRETS, SHARED, write_demo_source
 
 CLONES = ("family", "work", "night")
@@ -56,19 +57,54 @@ def demo(
     ] = True,
 ) -> Answer:
     """Clone a profile with synthetic bot tokens in a sandbox, prove that none arrives, run real gateways."""
+    show = _silent if session.as_json else output.show_now
+    show(["The demo works in a sandbox that is gone afterwards; nothing of yours is read.", ""])
     sandbox = Path(tempfile.mkdtemp(prefix="hermes-profiles-demo-"))
     try:
-        return _demo(sandbox, keep=keep, gateways=gateways)
+        return _demo(sandbox, keep=keep, gateways=gateways, show=show)
     finally:
         if not keep:
             shutil.rmtree(sandbox)
 
 
-def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
+def _silent(_lines: Iterable[Block]) -> None:
+    """Print nothing: the answer is one JSON object."""
+
+
+def _demo(sandbox: Path, *, keep: bool, gateways: bool, show: Show) -> Answer:
     root = sandbox / ROOT_FOLDER
     root.mkdir(mode=0o700)
     write_demo_source(root)
     layout = Layout(root, sandbox, sys.platform)
+    report = _cloned(layout, show)
+    show(["Hermes itself is asked which channels each of them would connect; this takes a few seconds."])
+    rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]
+    show(_table(rows))
+    leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
+    searched = sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name)))
+    show(_search_lines(leaks, searched))
+    fleet = run_demo_fleet(root, sandbox, CLONES, show) if gateways else None
+    if fleet is None:
+        show(no_fleet_lines(was_wanted=gateways))
+    if keep:
+        show([f"The sandbox is kept: hermes-profiles --home {sandbox}/.hermes list"])
+    data: dict[str, Any] = {
+        "fleet": fleet,
+        "sandbox": str(sandbox) if keep else None,
+        "report": report,
+        "profiles": rows,
+        "secrets": len(SECRETS),
+        "files_searched": searched,
+        "leaks": leaks,
+    }
+    errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
+    errors += fleet_problems(fleet)
+    code = ExitCode.FAILED if errors else ExitCode.OK
+    return Answer(Result(("demo",), data, errors=errors, exit_code=code))
+
+
+def _cloned(layout: Layout, show: Show) -> dict[str, Any]:
+    """Clone the source profile, and show the report of the first clone; returns that."""
     catalog = load_catalog()
     reports = []
     for name in CLONES:
@@ -78,22 +114,10 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool) -> Answer:
         plan, report = plan_clone(CloneRequest("default", name), world)
         apply(plan, layout=layout)
         reports.append(report.as_data(dry_run=False))
-    rows = [_row(layout, name, sandbox) for name in ("default", *CLONES)]
-    leaks = [f"{name}: {secret} in {path}" for name in CLONES for secret, path in _leaks(layout.home(name))]
-    fleet = run_demo_fleet(root, sandbox, CLONES) if gateways else None
-    data: dict[str, Any] = {
-        "fleet": fleet,
-        "sandbox": str(sandbox) if keep else None,
-        "report": reports[0],
-        "profiles": rows,
-        "secrets": len(SECRETS),
-        "files_searched": sum(len(files) for name in CLONES for *_, files in os.walk(layout.home(name))),
-        "leaks": leaks,
-    }
-    errors = [Problem("leak", f"a secret arrived in a clone: {leak}") for leak in leaks]
-    errors += fleet_problems(fleet)
-    code = ExitCode.FAILED if errors else ExitCode.OK
-    return Answer(Result(("demo",), data, errors=errors, exit_code=code), lambda: _text(data))
+        if len(reports) == 1:
+            show(["A source profile with synthetic bot tokens in awkward places, cloned three times."])
+            show(["The report of the first clone:", "", *report_lines(reports[0]), ""])
+    return reports[0]
 
 
 def _row(layout: Layout, name: str, sandbox: Path) -> dict[str, Any]:
@@ -162,14 +186,7 @@ def _leaks(home: Path) -> Iterator[tuple[str, str]]:
                     yield name, os.path.relpath(path, home)
 
 
-def _text(data: dict[str, Any]) -> Iterator[Block]:
-    from hermes_profiles.cli.render.clone import report_lines
-
-    yield "A source profile with synthetic bot tokens in awkward places, cloned three times."
-    yield "The report of the first clone:"
-    yield ""
-    yield from report_lines(data["report"])
-    yield ""
+def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     yield "Side by side:"
     cells = [
         (
@@ -180,17 +197,17 @@ def _text(data: dict[str, Any]) -> Iterator[Block]:
             row["hermes_says"] or "not installed",
             row["api_port"],
         )
-        for row in data["profiles"]
+        for row in rows
     ]
     headers = ("profile", "model", "model keys", "channels", "Hermes would connect", "API port")
     yield from output.table(headers, cells)
     yield ""
-    if data["leaks"]:
-        yield f"{len(data['leaks'])} secrets arrived in clones: this is a fault, please report it"
+
+
+def _search_lines(leaks: Sequence[str], searched: int) -> Iterator[Block]:
+    if leaks:
+        yield f"{len(leaks)} secrets arrived in clones: this is a fault, please report it"
     else:
-        yield f"{data['secrets']} secrets searched for in {data['files_searched']} files of the clones,"
+        yield f"{len(SECRETS)} secrets searched for in {searched} files of the clones,"
         yield "as UTF-8, UTF-16, URL-encoded and base64: none found."
     yield ""
-    yield from fleet_lines(data["fleet"])
-    if data["sandbox"]:
-        yield f"The sandbox is kept: hermes-profiles --home {data['sandbox']}/.hermes list"

@@ -8,11 +8,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.render.fleet_tables import gateway_lines
 from hermes_profiles.cli.render.gateways import status_data
@@ -35,9 +34,11 @@ from .source import switch_channels_off
 
 TOKEN = "7000000002:DEMO-shared-by-two-AAHk3q9"  # noqa: S105  made up; the bot is a stand-in on this machine
 _SETTLE = 120.0
+# Prints lines of the answer at once.
+Show = Callable[[Iterable[Block]], None]
 
 
-def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[str, Any] | None:
+def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...], show: Show) -> dict[str, Any] | None:
     """Start the gateways of these profiles, have two of them hold one bot, stop all; returns what was seen.
 
     None when Hermes is not installed. No process is left running.
@@ -54,20 +55,24 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
         names = (DEFAULT, *names)
     with Bot() as bot:
         try:
-            output.note("demo: starting real gateways, this takes a few seconds")
+            whose = "one for all profiles" if is_one else "one for each profile"
+            show([f"Real gateways are started, {whose}, under the bundled supervisord; this takes a few seconds."])
             _install(session, names, python)
-            started = _act(session, Verb.START, names)
+            started = _act(_session(root, sandbox, show), Verb.START, names)
             before = status_data(fleet_status(_session(root, sandbox), names))
+            show([*gateway_lines(before), ""])
             shared = [name for name in names if name != DEFAULT][:2]
             for name in shared:
                 _share(root / PROFILES_FOLDER / name, f"{bot.url}/{name}/bot")
-            output.note(f"demo: {shared[0]} and {shared[1]} hold one bot now; restarting")
-            restarted = _act(_session(root, sandbox), Verb.RESTART, names)
+            show([f"{shared[0]} and {shared[1]} get one Telegram token, as a copied profile has it; all restart."])
+            restarted = _act(_session(root, sandbox, show), Verb.RESTART, names)
             after = status_data(fleet_status(_session(root, sandbox), names))
             pollers = bot.pollers()
+            show([*gateway_lines(after), "", _poller_line(pollers)])
         finally:
             stopped = _act(_session(root, sandbox), Verb.STOP, names)
             _uninstall(_session(root, sandbox), names)
+    show([_end_line(stopped, is_one=is_one)])
     return {
         "one_gateway": is_one,
         "started": started,
@@ -79,14 +84,17 @@ def run_demo_fleet(root: Path, sandbox: Path, names: tuple[str, ...]) -> dict[st
     }
 
 
-def _session(root: Path, sandbox: Path) -> FleetSession:
+def _session(root: Path, sandbox: Path, show: Show | None = None) -> FleetSession:
     """Return a fresh look at the sandbox, with nothing of the user's environment but where programs are.
 
-    The folder of this interpreter comes first: its `hermes` is the one that runs.
+    The folder of this interpreter comes first: its `hermes` is the one that runs. `show`: prints each outcome.
     """
     path = os.pathsep.join((os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)))
     environment = {"HOME": str(sandbox), "PATH": path, "LANG": "C.UTF-8"}
-    return FleetSession(str(root), as_json=True, environment=environment, manager_option="supervisor")
+    session = FleetSession(str(root), as_json=True, environment=environment, manager_option="supervisor")
+    if show is not None:
+        session.on_outcome = lambda outcome: show([f"  {outcome.profile}: {outcome.outcome}"])
+    return session
 
 
 def _install(session: FleetSession, names: tuple[str, ...], python: str | None) -> None:
@@ -123,26 +131,23 @@ def _share(home: Path, bot: str) -> None:
     )
 
 
-def fleet_lines(seen: dict[str, Any] | None) -> Iterator[Block]:
-    """Yield the text of what was seen."""
-    if seen is None:
+def _poller_line(pollers: Sequence[str]) -> str:
+    return f"The bot (a stand-in on this machine) was polled by {', '.join(pollers) or 'no gateway'} alone."
+
+
+def _end_line(stopped: Sequence[Mapping[str, Any]], *, is_one: bool) -> str:
+    if is_one:
+        return "The gateway was stopped, and its service removed."
+    down = sum(row["outcome"] == "stopped" for row in stopped)
+    return f"All {down} gateways were stopped, and their services removed."
+
+
+def no_fleet_lines(*, was_wanted: bool) -> Iterator[Block]:
+    """Yield why no gateway was run."""
+    if was_wanted:
         yield "Gateways were not run: Hermes is not installed beside this program (`pip install '.[agent]'`)."
-        return
-    if seen["one_gateway"]:
-        yield "This Hermes serves all profiles by one gateway. Its one service, under the bundled supervisord:"
     else:
-        yield "Their real gateways, one service each under the bundled supervisord:"
-    yield from gateway_lines(seen["before"])
-    yield ""
-    yield "Two of them were then given one Telegram token, as a copied profile has it, and all were restarted:"
-    yield from gateway_lines(seen["after"])
-    yield ""
-    yield f"The bot (a stand-in on this machine) was polled by {', '.join(seen['pollers']) or 'no gateway'} alone."
-    if seen["one_gateway"]:
-        yield "The gateway was stopped, and its service removed."
-        return
-    down = sum(row["outcome"] == "stopped" for row in seen["stopped"])
-    yield f"All {down} gateways were stopped, and their services removed."
+        yield "Gateways were not run, as `--no-gateways` asked."
 
 
 def fleet_problems(seen: dict[str, Any] | None) -> list[Problem]:

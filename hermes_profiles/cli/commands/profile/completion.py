@@ -52,9 +52,9 @@ def _script(shell: str) -> str:
     if all(shipped):
         first, second = shipped
     else:
-        from hermes_profiles.cli.completion import command_tree
+        from hermes_profiles.cli.completion import program_trees
 
-        first, second = (scripts.script(shell, program) for program in command_tree.programs())
+        first, second = (scripts.script(shell, program) for program in program_trees.programs())
     return scripts.both(shell, (first, second))
 
 

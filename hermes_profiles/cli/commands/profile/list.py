@@ -9,10 +9,10 @@ import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.render.profiles import profile_row
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations import list_profiles as operations
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.list_profiles import ListedProfile
 from hermes_profiles.profiles.listing import profile_names
 
 if TYPE_CHECKING:
@@ -39,31 +39,6 @@ def _list(session: FleetSession, *, names_only: bool) -> Answer:
     found = operations.list_profiles(session)
     rows = [profile_row(listed) for listed in found.profiles]
     return Answer(Result(("list",), {"profiles": rows}, list(found.warnings)), lambda: _lines(rows, session))
-
-
-def profile_row(listed: ListedProfile) -> dict[str, Any]:
-    """Return one profile as the command contract's `list` has it."""
-    profile, gateway, team, leads = listed
-    named = {"display_name": profile.display_name} if profile.display_name else {}
-    before = {"previous_names": list(profile.previous_names)} if profile.previous_names else {}
-    return {
-        "name": profile.name,
-        "path": str(profile.home),
-        "is_default": profile.is_default,
-        "is_active": profile.is_active,
-        "model": profile.model,
-        "provider": profile.provider,
-        "alias": profile.alias,
-        "description": profile.description,
-        "disabled": profile.disabled,
-        "gateway": {"state": str(gateway.state), "pid": gateway.pid},
-        "channels": list(profile.channels),
-        "team": team.name if team is not None else None,
-        "lead": (team.lead or None) if team is not None else None,
-        "leads": [each.name for each in leads],
-        **named,
-        **before,
-    }
 
 
 def _lines(rows: list[dict[str, Any]], session: FleetSession) -> Iterable[Block]:

@@ -1,0 +1,92 @@
+"""Arguments that do not fit: an example with the user's own profiles, and a list where one profile is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from command_root import CommandRoot
+from command_runner import COMMAND, GATEWAYS
+from pty_terminal import Terminal
+
+from hermes_profiles.cli.completion import program_trees
+from hermes_profiles.cli.completion.command_tree import Command
+from hermes_profiles.cli.framework.usage import example_with
+
+
+def _commands() -> Iterator[Command]:
+    for tree in program_trees.programs():
+        yield from (command for command in tree.walk() if not command.commands)
+
+
+def test_example_of_every_command_names_only_profiles_that_are_there() -> None:
+    known = ("default", "ann", "bob", "eve", "mia")
+    for command in _commands():
+        words = example_with(command, known).split()
+        assert words[: 1 + len(command.path)] == command.name.split()
+        assert not {"kid", "mum", "dad", "night"} & set(words), words
+
+
+@pytest.mark.parametrize(
+    ("given", "example"),
+    [
+        (("rename",), "hermes-profiles rename ann office; see"),
+        (("clone",), "hermes-profiles clone default work; see"),
+        (("diff", "ann"), "hermes-profiles diff default ann; see"),
+        (("env", "set"), "hermes-profiles env set ann OPENAI_API_KEY; see"),
+        (("sync",), "hermes-profiles sync --from default --to"),
+    ],
+    ids=" ".join,
+)
+def test_usage_error_shows_an_example_with_own_profiles(
+    world: CommandRoot, given: tuple[str, ...], example: str
+) -> None:
+    world.make("ann", {"config.yaml": ""})
+    done = world.unchanged_by(*given, "--json", code=2)
+    assert f", such as {example}" in done.problem["hint"]
+
+
+def test_example_for_a_new_name_is_not_one_that_is_taken(world: CommandRoot) -> None:
+    world.make("work", {"config.yaml": ""})
+    assert "clone default work-2;" in world.call("clone", "--json").problem["hint"]
+
+
+def test_usage_error_in_an_empty_home_still_has_an_example(bare: CommandRoot) -> None:
+    assert "such as hermes-profiles rename work office;" in bare.call("rename", "--json").problem["hint"]
+
+
+def test_missing_profile_is_chosen_from_a_list(world: CommandRoot) -> None:
+    world.make("ann", {"config.yaml": ""})
+    with Terminal([*COMMAND, "show"], world.runner.environment, world.user) as terminal:
+        terminal.expect("1  default")
+        terminal.expect("2  ann")
+        terminal.expect("which profile (number or name): ")
+        terminal.type("7\n")
+        terminal.expect("there is no '7'")
+        terminal.type("2\n")
+        assert terminal.end() == 0
+        assert str(world.home("ann")) in terminal.text
+    with Terminal([*COMMAND, "delete", "--dry-run"], world.runner.environment, world.user) as terminal:
+        terminal.expect("which profile")
+        assert "default" not in terminal.text  # it cannot be deleted
+        terminal.type("\n")
+        assert terminal.end() == 2
+        assert "missing argument 'PROFILE'" in terminal.text
+    with Terminal([*GATEWAYS, "enable", "--dry-run"], world.runner.environment, world.user) as terminal:
+        terminal.expect("which profile")
+        terminal.type("ann\n")
+        assert terminal.end() == 0
+
+
+def test_nothing_is_asked_for_a_program_or_for_more_than_the_profile(world: CommandRoot) -> None:
+    for words in (("show", "--json"), ("rename",), ("team", "add")):
+        with Terminal([*COMMAND, *words], world.runner.environment, world.user) as terminal:
+            assert terminal.end() == 2
+            assert "which profile" not in terminal.text
+    world.unchanged_by("show", code=2)
+
+
+def test_ctrl_c_at_the_list_ends_the_command(world: CommandRoot) -> None:
+    with Terminal([*COMMAND, "show"], world.runner.environment, world.user) as terminal:
+        terminal.expect("which profile")
+        assert terminal.end_by("\x03") == 130
