@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from hermes_profiles.hermes.files import IDENTITY_FILES
 from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
@@ -78,7 +79,8 @@ def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) ->
     """Return the plan that undoes a change.
 
     A published tree is moved to the trash, because it may have been used since: a home as a deleted profile, a tree in
-    a home as files of that profile. A moved tree is moved back; a replaced file gets its old bytes. Raises NotFound or
+    a home as files of that profile. A moved tree is moved back; a folder in its old place that is no profile goes to
+    the trash. A replaced file gets its old bytes. Raises NotFound or
     Refused when a file of the change is missing or was changed, or when a path of the entry is in a wrong place.
     """
     check_entry(entry, layout)
@@ -102,8 +104,11 @@ def obstacle(entry: ChangeEntry, layout: Layout, files: Files | None = None) -> 
 def _markers(steps: Sequence[Step], layout: Layout) -> Iterator[Step]:
     """Yield the steps that mark profiles whose folder goes to the trash, where no step writes their marker."""
     written = {step.path for step in steps if isinstance(step, ReplaceFile)}
+    arrived = {step.target for step in steps if isinstance(step, MoveTree)}
     for step in steps:
-        if isinstance(step, MoveTree) and step.source.parent == layout.profiles and layout.trash in step.target.parents:
+        if not isinstance(step, MoveTree) or step.source in arrived:
+            continue
+        if step.source.parent == layout.profiles and layout.trash in step.target.parents:
             name = step.source.name
             if layout.deletion_marker(name) not in written:
                 yield from set_marker(layout, name)
@@ -161,7 +166,15 @@ class _Undo:
     def _move_back(self, record: StepRecord) -> None:
         self._check_same(record)
         source = record.source or ""
-        if self._look(source) is not None:
+        if self._is_left_over(source):
+            self.steps += steps_to_trash(
+                self._layout,
+                Path(source),
+                trash_id=self._entry.id,
+                name=Path(source).name,
+                deleted_at=self._entry.started,
+            )
+        elif self._look(source) is not None:
             raise Refused(
                 f"{source} exists again, so {record.target} cannot be moved back",
                 target=source,
@@ -169,6 +182,17 @@ class _Undo:
                 hint=f"move it away first: `mv {source} {source}.other`",
             )
         self.steps.append(MoveTree(Path(record.target), Path(source)))
+
+    def _is_left_over(self, path: str) -> bool:
+        """Return whether a folder in `profiles/` has no file of a profile.
+
+        A gateway of Hermes 0.22.2 makes the folder of a profile again, with its logs, until it sees that the profile
+        was renamed.
+        """
+        home, status = Path(path), self._look(path)
+        if home.parent != self._layout.profiles or status is None or not stat.S_ISDIR(status.st_mode):
+            return False
+        return all(self._look(f"{path}/{name}") is None for name in IDENTITY_FILES)
 
     def _look(self, path: str) -> os.stat_result | None:
         """Return the status of the file that will be at `path` after the steps so far."""

@@ -27,6 +27,7 @@ from hermes_profiles.changes.plan import (
 )
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.changes.undo_plan import plan_undo
+from hermes_profiles.hermes.version import NEWEST_KNOWN, facts_of
 from hermes_profiles.model.errors import NotFound, Refused
 from hermes_profiles.model.secret import Secret
 
@@ -107,9 +108,26 @@ def test_a_profile_that_was_replaced_is_not_moved(world: SampleRoot) -> None:
 def test_a_path_that_exists_again_is_refused(world: SampleRoot) -> None:
     do(world, PLANS["delete"](world))
     world.layout.home("anna").mkdir()
+    (world.layout.home("anna") / ".env").write_bytes(b"")
     with pytest.raises(Refused) as caught:
         undo(world.layout, now=noon)
     assert caught.value.problem.code == "exists"
+
+
+def test_folder_of_logs_in_the_place_of_a_renamed_profile_goes_to_the_trash(world: SampleRoot) -> None:
+    world = SampleRoot(world.user_home, world.layout._replace(installed=lambda: facts_of(NEWEST_KNOWN)))
+    before = world.picture()
+    do(world, PLANS["rename"](world))
+    logs = world.layout.home("anna") / "logs"
+    logs.mkdir(parents=True)
+    (logs / "gateway.log").write_bytes(b"written after the rename\n")
+    undone = undo(world.layout, now=noon)
+    (entry,) = trash_entries(world.layout)
+    assert (entry.home / "logs/gateway.log").read_bytes() == b"written after the rename\n"
+    assert not world.layout.deletion_marker("anna").exists()
+    assert world.picture() == before
+    undo(world.layout, undone.change_id, now=noon)
+    assert (logs / "gateway.log").read_bytes() == b"written after the rename\n"
 
 
 def test_a_missing_alias_does_not_prevent_an_undo(world: SampleRoot) -> None:
