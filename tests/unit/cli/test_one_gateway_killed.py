@@ -66,7 +66,7 @@ def named_everywhere(team: MultiplexRoot, words: tuple[str, ...]) -> None:
     assert [row["message"] for row in done.data["findings"]] == ["a switch of the run mode was interrupted"], done
 
 
-@pytest.mark.parametrize("at", sample(POINTS, 7))
+@pytest.mark.parametrize("at", sample(POINTS, 13))
 @pytest.mark.parametrize("way", ["again", "back", "undo"])
 def test_killed_fold_is_finished_or_taken_back(team: MultiplexRoot, at: int, way: str, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
@@ -85,7 +85,7 @@ def test_killed_fold_is_finished_or_taken_back(team: MultiplexRoot, at: int, way
         settled(team, ONE if not was_killed or not team.program("anna").exists() else APART)
 
 
-@pytest.mark.parametrize("at", sample(POINTS, 7))
+@pytest.mark.parametrize("at", sample(POINTS, 13))
 @pytest.mark.parametrize("way", ["again", "back", "undo"])
 def test_killed_separation_is_finished_or_taken_back(team: MultiplexRoot, at: int, way: str, tmp_path: Path) -> None:
     team.moded(*FOLD)
@@ -104,7 +104,7 @@ def test_killed_separation_is_finished_or_taken_back(team: MultiplexRoot, at: in
         assert (team.kept(), team.services()) == (files, services)
 
 
-@pytest.mark.parametrize("at", sample(POINTS, 7))
+@pytest.mark.parametrize("at", sample(POINTS, 13))
 @pytest.mark.parametrize("first", [FOLD, SEPARATE])
 def test_killed_undo_is_finished_by_another_undo(
     team: MultiplexRoot, at: int, first: tuple[str, ...], tmp_path: Path
