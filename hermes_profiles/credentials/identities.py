@@ -6,7 +6,7 @@ Every command reads them here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -85,6 +85,14 @@ class Origin(NamedTuple):
     path: tuple[str, ...] = ()
 
 
+class OffChannel(NamedTuple):
+    """A channel that config.yaml switches off. `path`: its setting that does; `is_set_up`: it has an account."""
+
+    channel: str
+    path: tuple[str, ...]
+    is_set_up: bool
+
+
 class PortClaim(NamedTuple):
     """A port that a channel listens on; `bind` is the address, `*` for all of them."""
 
@@ -103,7 +111,7 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
     `environment`: what its `.env` sets; `config`: the effective mapping of config.yaml, of which `platforms`, `gateway`
     and sections named like a channel are read. An explicit `enabled: false` wins only where it does in Hermes 0.19.0.
     """
-    flags = dict(_flags(config, catalog))
+    flags = _switches(config, catalog)
     by_keys = catalog.enabled_by({**_scalars(config), **environment})
     on = {channel for channel, flag in flags.items() if flag}
     for channel in by_keys:
@@ -113,19 +121,28 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
     return tuple(sorted(on))
 
 
+# The parents of channel blocks, weakest first; `_places` returns them.
+_PARENTS = (("gateway", "platforms"), ("platforms",), ())
+
+
 def _places(config: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the parents of channel blocks, weakest first: `gateway.platforms`, `platforms`, the top level."""
     gateway = config.get("gateway")
     return (gateway.get("platforms") if isinstance(gateway, Mapping) else None, config.get("platforms"), config)
 
 
-def _flags(config: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[str, bool]]:
-    """Yield (channel, enabled), weakest place first."""
-    for block in _places(config):
+def _flags(config: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
+    """Yield (channel, enabled, path of its block), weakest place first."""
+    for parent, block in zip(_PARENTS, _places(config), strict=True):
         for name, settings in block.items() if isinstance(block, Mapping) else ():
             channel = catalog.channel_of_config_key(str(name))
             if channel is not None and isinstance(settings, Mapping) and "enabled" in settings:
-                yield channel, is_truthy(settings["enabled"])
+                yield channel, is_truthy(settings["enabled"]), (*parent, str(name))
+
+
+def _switches(config: Mapping[str, Any], catalog: Catalog) -> dict[str, bool]:
+    """Return channel → enabled, as its strongest place has it."""
+    return {channel: flag for channel, flag, _ in _flags(config, catalog)}
 
 
 def _scalars(config: Mapping[str, Any]) -> dict[str, str]:
@@ -145,7 +162,7 @@ def channels_on(
     `stored`: see `claimed_identities`.
     """
     on = set(channels_of(environment, config, catalog))
-    flags = dict(_flags(config, catalog))
+    flags = _switches(config, catalog)
     blocks = _blocks(config, catalog)
     for channel, needed in _STARTED_BY_BLOCK.items():
         if channel in on or channel in flags or channel not in catalog.channels:
@@ -156,6 +173,37 @@ def channels_on(
     if "photon" not in on and flags.get("photon") is not False and _photon_login(stored):
         on.add("photon")
     return tuple(sorted(on))
+
+
+def channels_off(
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    catalog: Catalog,
+    on: Collection[str],
+    *,
+    stored: Callable[[str], object] = lambda path: None,
+    home: str = "",
+) -> tuple[OffChannel, ...]:
+    """Return the channels that `enabled: false` switches off, in alphabetical order, without listeners on a port.
+
+    `on`: the channels that are on all the same; the others are those of `claimed_identities`.
+    """
+    places = {channel: (flag, path) for channel, flag, path in _flags(config, catalog)}
+    off = sorted(channel for channel, (flag, _) in places.items() if not flag and channel not in on)
+    if not off:
+        return ()
+    env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
+    by_keys = catalog.enabled_by(env)
+
+    def is_set_up(name: str) -> bool:
+        view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
+        return name in by_keys or any(_identities(view, catalog, stored, home))
+
+    return tuple(
+        OffChannel(name, (*places[name][1], "enabled"), is_set_up(name))
+        for name in off
+        if catalog.channels[name].sharing is not Sharing.port_exclusive
+    )
 
 
 class ClaimedIdentities(NamedTuple):

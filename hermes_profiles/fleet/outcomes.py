@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import ExitCode
 
+from .listening import Remark
+
 
 class Verb(StrEnum):
     """An action on gateways."""
@@ -48,7 +50,10 @@ BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED
 
 
 class Outcome(NamedTuple):
-    """The outcome for one profile; `masked`: channels that are off for this run, `log`: last lines of a failure."""
+    """The outcome for one profile; `masked`: channels that are off for this run, `log`: last lines of a failure.
+
+    `remarks`: what keeps people from reaching its gateway.
+    """
 
     profile: str
     outcome: OutcomeKind
@@ -57,6 +62,7 @@ class Outcome(NamedTuple):
     masked: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     hint: str | None = None
+    remarks: tuple[Remark, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return the outcome as the command contract has it."""
@@ -67,6 +73,7 @@ class Outcome(NamedTuple):
             "pid": self.pid,
             "masked_channels": list(self.masked),
             "log": list(self.log),
+            "remarks": [each.as_data() for each in self.remarks],
         }
 
 

@@ -88,6 +88,11 @@ class StartGuard:
         """Return the gateways of all profiles of the root as they were observed."""
         return self._gateways
 
+    @property
+    def masks(self) -> Mapping[str, tuple[Mask, ...]]:
+        """Return the masks of the profiles that start, {} before they are decided."""
+        return self._masks or {}
+
     def will_serve(self, joining: Sequence[str], leaving: Sequence[str] = ()) -> None:
         """Take the profiles that the one gateway serves after this start for one process.
 

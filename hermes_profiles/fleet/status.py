@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
-from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.lock_files import live_locks
@@ -27,6 +26,8 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import environment_of
+
+from .observed_masks import observed_masks
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
@@ -87,12 +88,7 @@ def read_fleet_status(
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
 
     def masks(name: str, process: Process) -> tuple[Mask, ...]:
-        found = masks_in_force(layout, name, process)
-        if not found:
-            return ()
-        from hermes_profiles.conflicts.free_masks import with_free_masks  # a fleet without masks needs no ledger
-
-        return with_free_masks(world, name, found, held[name])
+        return observed_masks(world, name, process, lambda: held[name])
 
     gateways = look(
         profiles,

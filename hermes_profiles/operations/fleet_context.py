@@ -29,6 +29,8 @@ from .context import Session, user_home
 if TYPE_CHECKING:
     from hermes_profiles.fleet.one_gateway import OneGateway
     from hermes_profiles.fleet.selection import Selection
+    from hermes_profiles.gateways.masks import Mask
+    from hermes_profiles.gateways.processes import Process
     from hermes_profiles.services.spec import ServiceSpec
 
 
@@ -240,10 +242,18 @@ class FleetSession(Session):
         return self.manager
 
     def observe_cheaply(self, profiles: Sequence[str]) -> dict[str, Gateway]:
-        """Return the gateways of profiles; no manager is queried where no service can be."""
+        """Return the gateways of profiles with their masks; no manager is queried where no service can be."""
+        known = ObservationHints(masks=self._masks)
         if not has_services(self):
-            return survey(self._system(None), profiles)
-        return self.observe(profiles)
+            return survey(self._system(None), profiles, known)
+        return self.observe(profiles, known)
+
+    def _masks(self, name: str, process: Process) -> tuple[Mask, ...]:
+        from hermes_profiles.fleet.observed_masks import observed_masks  # a fleet at rest has no masks
+        from hermes_profiles.profiles.channels import claimed_resources
+
+        held = lambda: claimed_resources(self.layout.home(name), catalog=self.catalog)  # noqa: E731
+        return observed_masks(self._system(None), name, process, held)
 
     def observe(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:
         """Return the gateways of profiles, without a manager when it does not answer.

@@ -8,9 +8,10 @@ from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
+from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayState
 from hermes_profiles.gateways.other_roots import FoundRoot, other_roots, service_files_in
 from hermes_profiles.gateways.topology import Serving
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
@@ -20,12 +21,14 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_unfinished
+from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
 from hermes_profiles.services.naming import unit_folders
 
 from .context import user_home
 from .fleet_context import FleetSession
+from .listening import ListeningReader
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.restart_record import RestartRecord
@@ -53,12 +56,16 @@ class ReportedService(NamedTuple):
 
 
 class GatewayStatus(NamedTuple):
-    """One gateway with its service and what `disable` and `group` set for its profile."""
+    """One gateway with its service, and what `disable` and `group` set for its profile.
+
+    `remarks`: what keeps people from reaching it.
+    """
 
     gateway: Gateway
     service: ReportedService
     disabled: bool
     groups: tuple[str, ...]
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def profile(self) -> str:
@@ -77,6 +84,15 @@ class GatewayStatus(NamedTuple):
         if self.disabled or (facts is not None and facts.parked):
             return False
         return self.gateway.unserved or (self.service.installed and self.state not in _UP)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Return whether a gateway runs, or another serves the profile, without one of its channels."""
+        if self.disabled:
+            return False
+        is_served = self.state is GatewayState.SERVED
+        lost = is_served and any(channel.state in NOT_SERVED for channel in self.gateway.channels)
+        return lost or self.state is GatewayState.DEGRADED
 
 
 class FleetStatus(NamedTuple):
@@ -113,11 +129,14 @@ def fleet_status(
         environment=session.environment,
         in_detail=in_detail,
     )
+    reader = ListeningReader(session)
     return FleetStatus(
         inventory.serving,
         is_unfinished(session.layout),
         session.manager_kind,
-        tuple(_gateway_status(session, inventory.gateways[name]) for name in profiles),
+        tuple(
+            _gateway_status(session, inventory.gateways[name], inventory.holdings[name], reader) for name in profiles
+        ),
         tuple(inventory.conflicts),
         tuple(_accounts(session, inventory)) if accounts else (),
         tuple(dict.fromkeys([*session.problems, *inventory.warnings, *_remarks(session, inventory.gateways)])),
@@ -166,7 +185,9 @@ def _named_by(other: FoundRoot) -> str:
     return f" (named by {other.units[0].name})" if other.units else ""
 
 
-def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:
+def _gateway_status(
+    session: FleetSession, gateway: Gateway, held: ClaimedResources, reader: ListeningReader
+) -> GatewayStatus:
     service, name = gateway.service, session.world.service_name(gateway.profile)
     manager = session.world.manager or session.due
     path = manager.service(name, gateway.profile).path
@@ -186,6 +207,7 @@ def _gateway_status(session: FleetSession, gateway: Gateway) -> GatewayStatus:
         ),
         disabled,
         groups,
+        reader.of_gateway(gateway, held.channels, held.off, disabled=disabled),
     )
 
 

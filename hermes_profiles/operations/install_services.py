@@ -42,6 +42,7 @@ from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
 from .inherited_api import inherited_api_warnings
+from .listening import ListeningReader
 from .other_supervisors import second_supervisor
 from .run_fleet import (
     SETTLE,
@@ -118,7 +119,13 @@ def _install(session: FleetSession, request: InstallRequest, selection: Selectio
     ]
     ready = [name for name in ready if name not in session.disabled]
     if not request.start or request.dry_run or not ready:
-        return installed._replace(warnings=(*installed.warnings, *inherited_api_warnings(session, {})))
+        reader = ListeningReader(session)
+        outcomes = tuple(
+            each if each.profile in session.disabled else reader.of_outcome(each) for each in installed.outcomes
+        )
+        return installed._replace(
+            outcomes=outcomes, warnings=(*installed.warnings, *inherited_api_warnings(session, {}))
+        )
     start = FleetRequest(Verb.START, RunOptions(settle=request.settle), force=request.force)
     return _with_start(installed, run_fleet(session, start, Selection(tuple(ready), named=False)))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, SKILL_FILE
 from hermes_profiles.model.errors import Problem
@@ -15,18 +16,23 @@ from hermes_profiles.profiles.listing import active_profile, aliases, has_identi
 from hermes_profiles.profiles.profile import Profile, read_profile
 
 from .fleet_context import FleetSession
+from .listening import ListeningReader
 
 if TYPE_CHECKING:
     from hermes_profiles.teams.model import Team, Teams
 
 
 class ListedProfile(NamedTuple):
-    """A profile with its gateway. `team`: the one it is a member of; `leads`: the teams that it leads."""
+    """A profile with its gateway. `team`: the one it is a member of; `leads`: the teams that it leads.
+
+    `remarks`: what keeps people from reaching its gateway.
+    """
 
     profile: Profile
     gateway: Gateway
     team: Team | None
     leads: tuple[Team, ...]
+    remarks: tuple[Remark, ...] = ()
 
 
 class ProfileList(NamedTuple):
@@ -80,8 +86,8 @@ def list_profiles(session: FleetSession) -> ProfileList:
                 "choose another with `hermes-profiles use NAME`",
             )
         )
-    teams = _teams_of(profiles)
-    return ProfileList(tuple(_listed(each, gateways[each.name], teams) for each in profiles), tuple(warnings))
+    teams, reader = _teams_of(profiles), ListeningReader(session)
+    return ProfileList(tuple(_listed(each, gateways[each.name], teams, reader) for each in profiles), tuple(warnings))
 
 
 def _left_folders(layout: Layout, names: Iterable[str]) -> Iterator[Problem]:
@@ -110,16 +116,17 @@ def show_profile(session: FleetSession, profile: str) -> ProfileDetails:
         from hermes_profiles.teams.model import read_teams
 
         teams = read_teams(session.layout)
-    listed = _listed(found, session.observe_cheaply((name,))[name], teams)
+    listed = _listed(found, session.observe_cheaply((name,))[name], teams, ListeningReader(session))
     keys = tuple(_keys(home, session))
     skills = sum(1 for _ in (home / "skills").rglob(SKILL_FILE)) if (home / "skills").is_dir() else 0
     return ProfileDetails(listed, keys, skills, (*session.problems, *session.manager_problems, *found.problems))
 
 
-def _listed(profile: Profile, gateway: Gateway, teams: Teams | None) -> ListedProfile:
+def _listed(profile: Profile, gateway: Gateway, teams: Teams | None, reader: ListeningReader) -> ListedProfile:
+    remarks = reader.of_gateway(gateway, profile.channels, profile.channels_off, disabled=profile.disabled)
     if teams is None:
-        return ListedProfile(profile, gateway, None, ())
-    return ListedProfile(profile, gateway, teams.of(profile.name), tuple(teams.led_by(profile.name)))
+        return ListedProfile(profile, gateway, None, (), remarks)
+    return ListedProfile(profile, gateway, teams.of(profile.name), tuple(teams.led_by(profile.name)), remarks)
 
 
 def _teams_of(profiles: Iterable[Profile]) -> Teams | None:

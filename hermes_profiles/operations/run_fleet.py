@@ -10,6 +10,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend
 from hermes_profiles.fleet.executor import POLL, FleetExecutor
 from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
+from hermes_profiles.fleet.observed_masks import observed_masks
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
@@ -18,6 +19,7 @@ from hermes_profiles.fleet.restart_record import forget_restart, unfinished_rest
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.gateways.hermes_files import pid_record
+from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
@@ -29,6 +31,7 @@ from .fleet_context import FleetSession
 from .fleet_exclusive import surviving_restart
 from .fleet_result import FleetResult, fleet_result
 from .inherited_api import inherited_api_warnings
+from .listening import ListeningReader
 from .run_members import MemberRun, planned_members
 
 SETTLE = 90.0
@@ -161,6 +164,7 @@ class _FleetRun:
         order = (*((one.server,) if one is not None else ()), *selection.profiles, *session.existing)
         outcomes = _in_order((*plan.outcomes, *done), tuple(dict.fromkeys(order)))
         freed = _freed_channels(done, launch.gateways) if request.verb is Verb.STOP else ()
+        outcomes = self._with_remarks(outcomes, launch, launch.masks)
         return fleet_result(outcomes, [*session.problems, *warnings, *launch.warnings, *freed])
 
     def _carry_out(self, launch: StartGuard, plan: Sorted, gateways: Mapping[str, Gateway]) -> list[Outcome]:
@@ -269,7 +273,25 @@ class _FleetRun:
             for name in plan.driven
         ]
         outcomes += planned_members(self._request.verb, plan, launch.one)
-        return FleetResult((*plan.outcomes, *outcomes), (*warnings, *launch.warnings), dry_run=True)
+        outcomes = self._with_remarks((*plan.outcomes, *outcomes), launch, masks)
+        return FleetResult(tuple(outcomes), (*warnings, *launch.warnings), dry_run=True)
+
+    def _with_remarks(
+        self, outcomes: Sequence[Outcome], launch: StartGuard, decided: Mapping[str, tuple[Mask, ...]]
+    ) -> list[Outcome]:
+        """Return outcomes with what keeps people from reaching the gateways. `decided`: masks of this start."""
+        if not self._starts:
+            return list(outcomes)
+        reader = ListeningReader(self._session)
+        done = []
+        for each in outcomes:
+            seen = launch.gateways.get(each.profile)
+            if each.outcome is OutcomeKind.ALREADY_RUNNING and seen is not None and seen.process is not None:
+                masks = observed_masks(self._session.world, each.profile, seen.process, reader.held(each.profile))
+            else:
+                masks = tuple(mask for mask in decided.get(each.profile, ()) if mask.channel in each.masked)
+            done.append(reader.of_outcome(each, masks))
+        return done
 
     def _would(self, gateway: Gateway) -> OutcomeKind:
         down = gateway.process is None and gateway.state in (GatewayState.STOPPED, GatewayState.STALE)

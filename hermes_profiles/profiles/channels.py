@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import CONFIG_SECTIONS, Identity, PortClaim, channels_on, claimed_identities
+from hermes_profiles.credentials.identities import (
+    CONFIG_SECTIONS,
+    Identity,
+    OffChannel,
+    PortClaim,
+    channels_off,
+    channels_on,
+    claimed_identities,
+)
 from hermes_profiles.hermes.environment import HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
@@ -24,7 +32,8 @@ class ClaimedResources(NamedTuple):
     `redirects`: variables of the profile's own files that send its gateway into another home or managed directory;
     `channels`: those that are on; `spellings`: keys of blocks that spell a channel unlike the catalogue (Hermes also
     reads `Telegram`); `unmaskable`: channels that gateway.json switches on where there is no config.yaml, so that no
-    overlay masks them (0.19.0 applies it to config.yaml only); `accounts`: channel → public id of its account.
+    overlay masks them (0.19.0 applies it to config.yaml only); `accounts`: channel → public id of its account;
+    `off`: channels that config.yaml switches off.
     """
 
     identities: tuple[Identity, ...] = ()
@@ -35,6 +44,7 @@ class ClaimedResources(NamedTuple):
     unmaskable: frozenset[str] = frozenset()
     accounts: Mapping[str, str] = {}
     redirects: tuple[str, ...] = ()
+    off: tuple[OffChannel, ...] = ()
 
 
 class Managed(NamedTuple):
@@ -61,9 +71,8 @@ def claimed_resources(
     files = files or HomeFiles(home, catalog.known_names)
     before = len(files.problems)
     environment, config, legacy, has_config = _given(files, catalog, managed)
-    held = claimed_identities(
-        environment, with_legacy(config, legacy), catalog, stored=stored_in(files), home=str(home)
-    )
+    whole, stored = with_legacy(config, legacy), stored_in(files)
+    held = claimed_identities(environment, whole, catalog, stored=stored, home=str(home))
     unmaskable: frozenset[str] = frozenset()
     if legacy and not has_config:
         without = claimed_identities(environment, config, catalog, home=str(home)).channels
@@ -79,6 +88,7 @@ def claimed_resources(
         unmaskable,
         held.accounts,
         redirects(home, environment, config),
+        channels_off(environment, whole, catalog, held.channels, stored=stored, home=str(home)),
     )
 
 
@@ -130,14 +140,17 @@ def effective_settings(
     return environment, with_legacy(config, legacy)
 
 
-def channels_in(files: HomeFiles, config: Mapping[str, Any], catalog: Catalog) -> tuple[str, ...]:
-    """Return the channels that a profile switches on, for `list`, `show` and `status` alike.
+def channels_in(
+    files: HomeFiles, config: Mapping[str, Any], catalog: Catalog
+) -> tuple[tuple[str, ...], tuple[OffChannel, ...]]:
+    """Return the channels that a profile switches on, and those that it switches off, as `claimed_resources` does.
 
     `config`: the sections of its config.yaml.
     """
-    return channels_on(
-        _own_variables(files, config), with_legacy(config, legacy_blocks(files)), catalog, stored=stored_in(files)
-    )
+    environment, whole = _own_variables(files, config), with_legacy(config, legacy_blocks(files))
+    stored = stored_in(files)
+    on = channels_on(environment, whole, catalog, stored=stored)
+    return on, channels_off(environment, whole, catalog, on, stored=stored, home=str(files.home))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.identities import OffChannel
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
@@ -41,6 +42,7 @@ class Profile(NamedTuple):
     description: str
     disabled: bool
     channels: tuple[str, ...]
+    channels_off: tuple[OffChannel, ...]
     problems: tuple[Problem, ...] = ()
     groups: tuple[str, ...] = ()
     teams: Mapping[str, Any] = MappingProxyType({})
@@ -54,7 +56,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
     files = HomeFiles(home, catalog.known_names)
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
-    channels = channels_in(files, config, catalog)
+    channels, channels_off = channels_in(files, config, catalog)
     files.problems += redirect_problems(files, config, name)
     meta = files.sections(PROFILE_FILE, (*_ABOUT, *_NAMES, *TEAM_SECTIONS))
     before = meta.get("previous_names")
@@ -70,6 +72,7 @@ def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, al
         description=str(meta.get("description") or "").strip(),
         disabled=meta.get("disabled") is True,
         channels=channels,
+        channels_off=channels_off,
         problems=tuple(files.problems),
         groups=_groups(meta.get("groups")),
         teams={key: meta[key] for key in TEAM_SECTIONS if key in meta},

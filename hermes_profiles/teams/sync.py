@@ -258,7 +258,7 @@ class _Member:
         files = HomeFiles(self._layout.home(self.name), self._catalog.known_names)
         for file in (state.config, state.env):
             files.expect(file.name, file.raw or b"")
-        return channels_in(files, files.sections(CONFIG_FILE, EVERYTHING), self._catalog)
+        return channels_in(files, files.sections(CONFIG_FILE, EVERYTHING), self._catalog)[0]
 
     def _edited(self, file: SettingsFile, document: YamlDocument, comparison: ConfigComparison) -> SettingsFile:
         before = document.value()

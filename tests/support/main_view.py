@@ -11,6 +11,7 @@ from hermes_profiles.cli.framework.prose import Block, drawn
 from hermes_profiles.cli.framework.screen import Screen
 from hermes_profiles.cli.render import clone, doctor, fleet_tables, outcomes, repair
 from hermes_profiles.doctor.registry import CHECKS
+from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 
 FOLDER = Path(__file__).parents[1] / "unit/cli/screens"
@@ -20,8 +21,16 @@ ROOT = "/home/ana/.hermes"
 
 def _outcomes(rows: list[list[Any]]) -> Iterable[Block]:
     found = [
-        Outcome(name, OutcomeKind(kind), detail, pid, tuple(masked), tuple(log))
-        for name, kind, detail, pid, masked, log in rows
+        Outcome(
+            name,
+            OutcomeKind(kind),
+            detail,
+            pid,
+            tuple(masked),
+            tuple(log),
+            remarks=tuple(Remark(*one) for one in remarks),
+        )
+        for name, kind, detail, pid, masked, log, remarks in rows
     ]
     return outcomes.outcome_lines(tuple(found), dry_run=False)
 

@@ -15,6 +15,7 @@ from hermes_profiles.model.names import DEFAULT
 
 from .accounts import account_lines
 from .gateways import channel_text, is_faulty
+from .remarks import remark_lines, remarks_below
 from .verdict import list_rank, list_verdict, state_style, trouble_first, verdict
 
 _STATE = 1
@@ -90,9 +91,7 @@ def _remarks(data: dict[str, Any]) -> Iterator[Block]:
             yield Prose(text, head=name, head_style=style)
         if row["api"] is not None and row["api"]["detail"]:
             yield Prose(f"API server, {row['api']['detail']}", head=name, head_style=style)
-        for channel in row["channels"]:
-            if channel["state"] == "masked":
-                yield Prose(channel["detail"], head=name, head_style=style)
+        yield from remark_lines(row["profile"], row["remarks"], style)
     for conflict in data["conflicts"]:
         yield Prose(conflict["message"], head="conflict: ", head_style="bold red")
 
@@ -107,6 +106,7 @@ def short_lines(data: dict[str, Any], most: int | None = None) -> Iterator[Block
     ]
     columns = (Column("profile"), Column("state"), Column("pid", rank=2), Column("service", rank=1, fewest=12))
     yield Table(columns, cells, style=_style)
+    yield from remarks_below((row["profile"], row["remarks"]) for row in trouble_first(data["gateways"]))
 
 
 def _service(row: Mapping[str, Any]) -> str:
@@ -149,6 +149,7 @@ def list_lines(rows: list[dict[str, Any]], most: int | None = None) -> Iterator[
     yield list_verdict(rows)
     yield ""
     yield Table(columns, cells, style=lambda column, cell: state_style(cell) if column == _GATEWAY else "")
+    yield from remarks_below((row["name"], row["remarks"]) for row in sorted(rows, key=list_rank))
 
 
 def _label(row: dict[str, Any]) -> str:

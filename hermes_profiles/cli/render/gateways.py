@@ -51,6 +51,7 @@ def gateway_row(status: GatewayStatus) -> dict[str, Any]:
         "masked_channels": [mask.channel for mask in gateway.masks],
         "api": gateway.api._asdict() if gateway.api is not None else None,
         "disagreement": list(gateway.disagreement),
+        "remarks": [each.as_data() for each in status.remarks],
     }
 
 

@@ -15,6 +15,8 @@ from hermes_profiles.model.errors import Result
 from hermes_profiles.model.text import first_names
 from hermes_profiles.operations.fleet_result import FleetResult
 
+from .remarks import remarks_below
+
 # So many profiles are named for one outcome.
 _NAMED = 4
 _COLUMNS = (
@@ -52,10 +54,11 @@ def run_answer(command: str, result: FleetResult) -> Answer:
     return Answer(answer.result, lambda: planned_lines(result)) if result.dry_run else answer
 
 
-def planned_lines(result: FleetResult) -> Iterator[str]:
+def planned_lines(result: FleetResult) -> Iterator[Block]:
     """Yield what a dry run would do, a line for each profile."""
     for outcome in result.outcomes:
         yield f"{outcome.profile}: {outcome.outcome}{in_brackets(outcome.detail)}"
+    yield from remarks_below(_remarks(result.outcomes))
     yield DRY_RUN
 
 
@@ -85,8 +88,15 @@ def outcome_lines(outcomes: tuple[Outcome, ...], *, dry_run: bool) -> Iterator[B
             yield ""
             yield f"{outcome.profile}, {what}:"
             yield from (f"  {line}" for line in outcome.log)
+    yield from remarks_below(_remarks(outcomes))
     if dry_run:
         yield DRY_RUN
+
+
+def _remarks(outcomes: tuple[Outcome, ...]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield profile and remarks of each outcome."""
+    for outcome in outcomes:
+        yield outcome.profile, [each.as_data() for each in outcome.remarks]
 
 
 def _tally(outcomes: tuple[Outcome, ...]) -> Prose:

@@ -9,7 +9,7 @@ from hermes_profiles.operations.list_profiles import ListedProfile
 
 def profile_row(listed: ListedProfile) -> dict[str, Any]:
     """Return one profile as the command contract's `list` has it."""
-    profile, gateway, team, leads = listed
+    profile, gateway, team, leads, _ = listed
     named = {"display_name": profile.display_name} if profile.display_name else {}
     before = {"previous_names": list(profile.previous_names)} if profile.previous_names else {}
     return {
@@ -27,6 +27,7 @@ def profile_row(listed: ListedProfile) -> dict[str, Any]:
         "team": team.name if team is not None else None,
         "lead": (team.lead or None) if team is not None else None,
         "leads": [each.name for each in leads],
+        "remarks": [each.as_data() for each in listed.remarks],
         **named,
         **before,
     }

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.cli.framework.prose import Prose
 from hermes_profiles.cli.framework.screen import STATE_STYLES
+from hermes_profiles.fleet.listening import NO_CHANNEL
 from hermes_profiles.gateways.model import DEAF, GatewayState
 
 # So many profiles are named for one trouble; the others are counted.
 _NAMED = 3
 _UP = ("running", "served", "unsupervised")
-_MASKED = "masked"
 
 
 class Trouble(NamedTuple):
@@ -65,7 +65,7 @@ def verdict(data: Mapping[str, Any]) -> Prose:
 
 
 def fleet_verdict(rows: Sequence[Mapping[str, Any]], *, conflicts: int = 0) -> Prose:
-    """Return the verdict on rows with profile, state, disabled, service and channels."""
+    """Return the verdict on rows with profile, state, disabled, service, channels and remarks."""
     off = [row for row in rows if row["disabled"]]
     without = [row for row in rows if not row["disabled"] and _is_unwanted(row)]
     wanted = len(rows) - len(off) - len(without)
@@ -106,9 +106,14 @@ def list_rank(row: Mapping[str, Any]) -> int:
 
 def _gateway_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a profile as a row of a gateway; whether a stopped one should run is not known."""
-    service = {"installed": False}
-    state, disabled = row["gateway"]["state"], row["disabled"]
-    return {"profile": row["name"], "state": state, "disabled": disabled, "service": service, "channels": None}
+    return {
+        "profile": row["name"],
+        "state": row["gateway"]["state"],
+        "disabled": row["disabled"],
+        "service": {"installed": False},
+        "channels": None,
+        "remarks": row["remarks"],
+    }
 
 
 def _count(up: int, wanted: int) -> str:
@@ -147,12 +152,7 @@ def _trouble(row: Mapping[str, Any]) -> Trouble | None:
         return _DEAF
     if state == "stopped":
         return None if _is_unwanted(row) else _STOPPED
-    if (
-        state == "running"
-        and channels is not None
-        and row["api"] is None
-        and all(each["state"] == _MASKED for each in channels)
-    ):
+    if state in _UP and any(remark["code"] == NO_CHANNEL for remark in row["remarks"]):
         return _NO_CHANNEL
     return _BY_STATE.get(state)
 

@@ -128,7 +128,7 @@ def test_masked_channels_are_shown_with_reason(fleet: GatewayRoot) -> None:
     row = fleet.rows()["work"]
     assert row["state"] == "degraded" and "bad token" in row["detail"]
     text = fleet.gateways("status")
-    assert text.code == 0 and "telegram (fatal)" in text.stdout and "work: telegram fatal: bad token" in text.stdout
+    assert text.code == 3 and "telegram (fatal)" in text.stdout and "work: telegram fatal: bad token" in text.stdout
 
 
 def test_killed_gateway_is_counted_and_observed_running_again(fleet: GatewayRoot) -> None:

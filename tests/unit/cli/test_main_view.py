@@ -124,9 +124,12 @@ def test_prose_hangs_and_keeps_commands_whole() -> None:
 # -- the verdict
 
 
+MUTE = [{"code": "no-channel"}]
+
+
 def _row(profile: str, state: str, **more: Any) -> dict[str, Any]:
     channels = [{"name": "telegram", "state": "connected"}]
-    given = {"disabled": False, "service": {"installed": True}, "channels": channels, "api": None}
+    given = {"disabled": False, "service": {"installed": True}, "channels": channels, "remarks": []}
     return {"profile": profile, "state": state, **given, **more}
 
 
@@ -138,8 +141,9 @@ def _row(profile: str, state: str, **more: Any) -> dict[str, Any]:
     ([_row("a", "running"), _row("b", "degraded"), _row("c", "failed"), _row("d", "failed")],
      "1 of 4 running; c and d failed; b is degraded"),
     ([_row(name, "stopped") for name in "abcdef"], "0 of 6 running; a, b, c and 3 more are stopped"),
-    ([_row("a", "running", channels=[])], "running; a listens on no channel"),
-    ([_row("a", "running", channels=[], api={"port": 1})], "running"),
+    ([_row("a", "running", remarks=MUTE)], "running; a listens on no channel"),
+    ([_row("a", "stopped", remarks=MUTE)], "0 of 1 running; a is stopped"),
+    ([_row("a", "served", remarks=[{"code": "channel-off"}])], "running"),
     ([_row("a", "stopped", service={"installed": False})], "no gateway is running; 1 without a service"),
     ([_row("a", "running"), _row("b", "stopped", disabled=True)], "running; 1 disabled"),
     ([_row("a", "served", unserved=True)], "0 of 1 running; a is not served"),
@@ -156,9 +160,10 @@ def test_rows_are_in_order_of_trouble() -> None:
 
 
 def test_list_verdict_counts_and_names() -> None:
-    rows = [{"name": name, "gateway": {"state": state}, "disabled": False} for name, state in
-            (("a", "running"), ("b", "stopped"), ("c", "failed"))]  # fmt: skip
-    assert list_verdict(rows).text == "3 profiles, 1 running; c failed"
+    profiles = (("a", "running", MUTE), ("b", "stopped", MUTE), ("c", "failed", []))
+    rows = [{"name": name, "gateway": {"state": state}, "disabled": False, "remarks": remarks}
+            for name, state, remarks in profiles]  # fmt: skip
+    assert list_verdict(rows).text == "3 profiles, 1 running; c failed; a listens on no channel"
 
 
 # -- the programs

@@ -30,6 +30,7 @@ _FEW = 5
         "hermes-gateways status",
         "hermes-gateways status work family",
         "hermes-gateways status --json",
+        "hermes-gateways status --quick --ignore-degraded",
         "hermes-gateways status --watch",
     ),
     manager=True,
@@ -39,6 +40,9 @@ def status(
     session: FleetSession,
     targets: Targets,
     quick: Annotated[bool, typer.Option("--quick", help="Do not query the API servers.")] = False,
+    ignore_degraded: Annotated[
+        bool, typer.Option("--ignore-degraded", help="Exit 0 also when a gateway runs without one of its channels.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it live until q is pressed.")] = False,
     interval: Annotated[
         float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two updates (2).")
@@ -46,7 +50,7 @@ def status(
 ) -> Answer:
     """Show every gateway: state, process, memory, restarts, channels.
 
-    Exit 3 when a gateway with a service is not running.
+    Exit 3 when a gateway with a service is not running, or when one is degraded: it runs without one of its channels.
     """
 
     selection = targets.selected(session)
@@ -57,7 +61,8 @@ def status(
         return fleet_status(session, profiles, ask_api=not quick, in_detail=in_detail)
 
     def answer(status: FleetStatus) -> Answer:
-        code = ExitCode.NEGATIVE if any(each.is_down for each in status.gateways) else ExitCode.OK
+        fails = any(each.is_down or (each.is_degraded and not ignore_degraded) for each in status.gateways)
+        code = ExitCode.NEGATIVE if fails else ExitCode.OK
         data = status_data(status)
         first = () if selection.named else tuple(_first_step(data, session.home_option))
         return Answer(status_result("status", status, data, code), lambda: [*_lines(data), *first])

@@ -110,6 +110,8 @@ def _show_text(row: dict[str, Any]) -> Iterator[Block]:
     ):
         if value:
             yield f"  {label + ':':13}{value}"
+    for remark in row["remarks"]:
+        yield f"  {remark['message']}" + (f"; {remark['hint']}" if remark["hint"] else "")
     if row["keys"]:
         yield "  keys:"
         cells = [

@@ -1,0 +1,70 @@
+"""Remarks on the gateways of a root that no channel reaches, with commands that work on the same root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from hermes_profiles.credentials.identities import OffChannel
+from hermes_profiles.fleet.listening import Ears, Remark, ears_of, is_wanted, listening_remarks
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.gateways.masks import Mask
+from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
+from hermes_profiles.profiles.listing import profile_names
+
+from .context import Session, command_at
+
+_TO_BE_HEARD = frozenset({
+    OutcomeKind.STARTED, OutcomeKind.RESTARTED, OutcomeKind.ALREADY_RUNNING, OutcomeKind.INSTALLED,
+    OutcomeKind.ALREADY_INSTALLED, OutcomeKind.WOULD_START, OutcomeKind.WOULD_RESTART, OutcomeKind.WOULD_INSTALL,
+})  # fmt: skip
+
+
+class ListeningReader:
+    """Finds the remarks on gateways; the accounts of other profiles are read only where a channel with one is off."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._keys: dict[tuple[str, str], frozenset[str]] = {}
+
+    def of_gateway(
+        self, gateway: Gateway, on: Collection[str], off: Sequence[OffChannel], *, disabled: bool
+    ) -> tuple[Remark, ...]:
+        """Return the remarks on an observed gateway. `on`, `off`: channels by the files of its profile."""
+        if not is_wanted(gateway, disabled=disabled):
+            return ()
+        return self._remarks(gateway.profile, ears_of(gateway, on, off))
+
+    def of_outcome(self, outcome: Outcome, masks: Sequence[Mask] = ()) -> Outcome:
+        """Return an outcome with the remarks on a gateway that runs or is to run. `masks`: those of its run."""
+        if outcome.outcome not in _TO_BE_HEARD:
+            return outcome
+        held = self.held(outcome.profile)()
+        return outcome._replace(remarks=self._remarks(outcome.profile, Ears(held.channels, held.off, masks)))
+
+    def held(self, profile: str) -> Callable[[], ClaimedResources]:
+        """Return a reader of what the files of a profile claim."""
+        return lambda: claimed_resources(self._session.layout.home(profile), catalog=self._session.catalog)
+
+    def _remarks(self, profile: str, ears: Ears) -> tuple[Remark, ...]:
+        channels = [each.channel for each in ears.off if each.is_set_up]
+        shared = [channel for channel in channels if self._is_shared(profile, channel)]
+        home = self._session.home_option
+        return tuple(
+            each._replace(command=command_at(each.command, home))
+            for each in listening_remarks(profile, ears, self._session.catalog, shared=shared)
+        )
+
+    def _is_shared(self, profile: str, channel: str) -> bool:
+        mine = self._account_keys(profile, channel)
+        others = (name for name in profile_names(self._session.layout) if name != profile)
+        return bool(mine) and any(not mine.isdisjoint(self._account_keys(name, channel)) for name in others)
+
+    def _account_keys(self, profile: str, channel: str) -> frozenset[str]:
+        place = (profile, channel)
+        if place not in self._keys:
+            from hermes_profiles.teams.account_holders import held_account_keys  # few fleets have a channel off
+
+            layout, catalog = self._session.layout, self._session.catalog
+            self._keys[place] = frozenset(held_account_keys(layout, profile, (channel,), catalog))
+        return self._keys[place]
