@@ -20,7 +20,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'status')
-            options='--except --group --quick --watch --interval --wide --color --manager --home --json --help'
+            options='--except --group --quick --ignore-degraded --watch --interval --wide --color --manager --home --json --help'
             values=' --except:gateway --group:group --interval:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'list')

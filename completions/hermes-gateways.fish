@@ -154,6 +154,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\' 0 999' -k -a '(
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'Do not query the API servers.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l ignore-degraded -d 'Exit 0 also when a gateway runs without one of its channels.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live until q is pressed.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two updates (2).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l wide -d 'Show all columns, however narrow the terminal is.'

@@ -58,8 +58,8 @@ EXIT = {
     ExitCode.OK: "Done, or nothing to do.",
     ExitCode.FAILED: "Failed; with several targets, any of them.",
     ExitCode.USAGE: "The arguments do not fit the command.",
-    ExitCode.NEGATIVE: "A negative answer: `doctor` found errors, a gateway that should run does not, `--check` "
-    "found a difference.",
+    ExitCode.NEGATIVE: "A negative answer: `doctor` found errors, a gateway that should run does not or is degraded, "
+    "`--check` found a difference.",
     ExitCode.MANAGER: "The service manager cannot be reached.",
     ExitCode.MISSING: "No such profile, service, channel, group, change or entry.",
     ExitCode.REFUSED: "Refused for safety: something would be overwritten, a gateway runs, profiles are in "

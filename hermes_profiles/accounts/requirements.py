@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.truthy import is_truthy
 
 
 class ValueForm(NamedTuple):
@@ -90,15 +91,34 @@ def _missing(channel: Channel, values: Mapping[str, str]) -> Iterator[tuple[str,
 def check_forms(profile: str, values: Mapping[str, str]) -> None:
     """Raise UsageProblem (code `bad-token`) for a value that has not the form its platform gives it."""
     for name, value in values.items():
-        form = FORMS.get(name)
-        if form is None or re.fullmatch(form.pattern, value.strip()):
-            continue
-        raise UsageProblem(
-            f"the value for {name} does not have the form {form.example}: {_difference(name, value)}",
-            target=name,
-            code="bad-token",
-            hint=f"copy it again from {form.source}; to store it as it is: `hermes-profiles env set {profile} {name}`",
-        )
+        fault = form_fault(name, value)
+        if fault:
+            raise UsageProblem(
+                fault,
+                target=name,
+                code="bad-token",
+                hint=f"copy it again from {FORMS[name].source}; to store it as it is: "
+                f"`hermes-profiles env set {profile} {name}`",
+            )
+
+
+def form_fault(name: str, value: str) -> str:
+    """Return how a value differs from the form that its platform gives it, "" where it does not or none is known."""
+    form = FORMS.get(name)
+    if form is None or re.fullmatch(form.pattern, value.strip()):
+        return ""
+    return f"the value for {name} does not have the form {form.example}: {_difference(name, value)}"
+
+
+def missing_switches(channel: Channel, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the fewest variables that are missing to switch a channel on, () where none is."""
+    sets = [tuple(name for name in sorted(names) if not _is_set(name, values)) for names in channel.enable_sets]
+    return min(sets, key=len, default=())
+
+
+def _is_set(name: str, values: Mapping[str, str]) -> bool:
+    value = values.get(name, "")
+    return is_truthy(value) if name.endswith("_ENABLED") else bool(value.strip())
 
 
 def _difference(name: str, value: str) -> str:

@@ -12,10 +12,12 @@ from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
 from hermes_profiles.gateways.model import Gateway
 
-NO_CHANNEL, CHANNEL_OFF, CHANNEL_MASKED = "no-channel", "channel-off", "channel-masked"
+NO_CHANNEL = "no-channel"
+CHANNEL_OFF = "channel-off"
+CHANNEL_MASKED = "channel-masked"
 # The channel that is proposed to a profile that has set up none.
 _PROPOSED = "telegram"
-# States of a channel of a live gateway that nobody can write to.
+# States of a channel of a live gateway that no message reaches.
 _SILENT = ("masked", "off")
 
 
@@ -27,11 +29,6 @@ class Remark(NamedTuple):
     channel: str | None = None
     advice: str = ""
     command: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """Return the remark with what helps."""
-        return f"{self.message}; {self.hint}" if self.command else self.message
 
     @property
     def hint(self) -> str | None:
@@ -80,12 +77,12 @@ def listening_remarks(profile: str, ears: Ears, catalog: Catalog, *, shared: Col
     masked = {mask.channel for mask in ears.masks}
     if {*ears.heard} - masked:
         return silent
-    message = "listens on no channel: nobody can write to it"
     if silent:
-        return [Remark(NO_CHANNEL, message), *silent]
+        return [Remark(NO_CHANNEL, "listens on no channel"), *silent]
     channels = [each.channel for each in ears.off if can_connect(catalog.channels[each.channel])]
     channel = catalog.channels[channels[0] if channels else _PROPOSED]
     command = set_up_command(channel, profile)
+    message = "listens on no channel: no message reaches it"
     return [Remark(NO_CHANNEL, message, None, "give it an account of its own", command)]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
+from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.documents.yaml.paths import parsed_path, path_text
@@ -35,6 +36,7 @@ from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
 
 from .apply import ChangeResult, carry_out
 from .context import Session
+from .credential_warnings import credential_warnings
 from .team_warnings import setting_warnings, sync_warnings, variable_warnings
 
 # Replaces a secret.
@@ -243,6 +245,8 @@ def set_variable(session: Session, target: VariableTarget, value: str, *, dry_ru
             channels=session.catalog.channels_of(name) if role.is_identity else (),
             port=number,
         )
+        if role.key_class is KeyClass.IDENTITY_CREDENTIAL and value:
+            warnings += credential_warnings(session, file, name, raw, known=warnings)
         warnings += variable_warnings(session, file, (name,), raw)
         plan = plan_settings(
             ("env", "set", file.profile, name), f"set {name} of {file.profile}", [(file.profile, step)]

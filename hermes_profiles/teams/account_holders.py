@@ -77,7 +77,11 @@ def account_keys(account: Account, catalog: Catalog) -> frozenset[str]:
 
 def held_account_keys(layout: Layout, profile: str, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
     """Yield the identity keys of the accounts in a profile's files; unreadable files are skipped."""
-    files = HomeFiles(layout.home(profile), catalog.known_names)
+    yield from account_keys_in(HomeFiles(layout.home(profile), catalog.known_names), channels, catalog)
+
+
+def account_keys_in(files: HomeFiles, channels: Iterable[str], catalog: Catalog) -> Iterator[str]:
+    """Yield the identity keys of the accounts in these files, of enabled and disabled channels."""
     environment, config = effective_settings(files, catalog)
     for channel in channels:
         yield from _identity_keys(channel, environment, config, catalog, files)

@@ -9,10 +9,13 @@ from hermes_profiles.cli.framework.prose import Block, Prose
 
 
 def remark_lines(profile: str, remarks: Iterable[Mapping[str, Any]], style: str = "") -> Iterator[Prose]:
-    """Yield a line for each remark on a gateway, with the command that helps."""
+    """Yield a line for each remark on a gateway that has a hint; one without a hint begins the line of the next."""
+    begun = ""
     for remark in remarks:
-        hint = f"; {remark['hint']}" if remark["hint"] else ""
-        yield Prose(f"{remark['message']}{hint}", head=f"{profile}: ", head_style=style)
+        text, hint = f"{begun}{remark['message']}", remark["hint"]
+        begun = "" if hint else f"{text}; "
+        if hint:
+            yield Prose(f"{text}; {hint}", head=f"{profile}: ", head_style=style)
 
 
 def remarks_below(rows: Iterable[tuple[str, Iterable[Mapping[str, Any]]]]) -> Iterator[Block]:

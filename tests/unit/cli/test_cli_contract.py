@@ -20,7 +20,7 @@ CLONE = {"profile", "source", "path", "dry_run", "env", "config", "files", "logi
 ADDED_TO_CLONE = {"alias", "change"}
 LIST_ROW = {
     "name", "path", "is_default", "is_active", "model", "provider", "alias", "description", "disabled", "gateway",
-    "channels", "team", "lead", "leads",
+    "channels", "team", "lead", "leads", "remarks",
 }  # fmt: skip
 
 

@@ -226,3 +226,46 @@ def test_each_platform_names_its_account(
 def test_unknown_platform_cannot_be_asked(tmp_path: Path) -> None:
     assert not platform_identity.can_identify("irc", {"IRC_SERVER": "x"})
     assert not platform_identity.can_identify("telegram", {})
+
+
+# -- env set: the way without checks says what connect would have said
+
+
+def _warned(kid: CommandRoot, name: str, value: str) -> dict[str, tuple[str, str]]:
+    """Set a variable of kid and return code → (message, hint) of the warnings."""
+    done = kid.ok("env", "set", "kid", name, "--json", typed=value)
+    assert_no_canary(done.stdout + done.stderr, "the answer")
+    return {each["code"]: (each["message"], each["hint"]) for each in done.json["warnings"]}
+
+
+def test_env_set_says_that_the_channel_stays_off_until_the_hint_is_followed(kid: CommandRoot) -> None:
+    message, hint = _warned(kid, "TELEGRAM_BOT_TOKEN", OTHER)["channel-off"]
+    assert message == "telegram stays off in kid: platforms.telegram.enabled of config.yaml is false"
+    kid.ok(*hint.split("`")[1].split()[1:])
+    assert "telegram" in kid.listed("kid")["channels"]
+    assert _warned(kid, "TELEGRAM_BOT_TOKEN", OTHER.replace("0002:", "0004:")) == {}
+
+
+@pytest.mark.parametrize("switch", ["enabled", "disabled"])
+def test_env_set_warns_of_an_account_of_another_profile_on_or_off(kid: CommandRoot, switch: str) -> None:
+    if switch == "disabled":
+        kid.ok("config", "set", "default", "platforms.telegram.enabled", "false")
+    found = _warned(kid, "TELEGRAM_BOT_TOKEN", TOKEN)
+    assert "default has the same telegram account" in found["shared-identity"][0]
+    for code in ("shared-identity", "channel-off"):
+        assert "`hermes-profiles connect kid telegram`" in found[code][1]
+    assert "shared-identity" not in _warned(kid, "TELEGRAM_ALLOWED_USERS", "7"), "it says nothing about the token"
+
+
+def test_env_set_warns_of_a_value_without_the_form_of_a_token(kid: CommandRoot) -> None:
+    message, hint = _warned(kid, "TELEGRAM_BOT_TOKEN", "xoxb-CANARY-slack-000000000001")["bad-token"]
+    assert "looks like a SLACK_BOT_TOKEN" in message and "`hermes-profiles env set kid TELEGRAM_BOT_TOKEN`" in hint
+    assert "bad-token" not in _warned(kid, "OPENAI_API_KEY", "anything CANARY")
+    kid.ok("env", "set", "kid", "TELEGRAM_BOT_TOKEN", "--empty")
+
+
+def test_env_set_names_the_variable_that_a_channel_still_needs(kid: CommandRoot) -> None:
+    message, hint = _warned(kid, "SLACK_APP_TOKEN", "xapp-1-CANARY-slack-app-000001")["channel-off"]
+    assert "it needs SLACK_BOT_TOKEN too" in message and "`hermes-profiles env set kid SLACK_BOT_TOKEN`" in hint
+    assert _warned(kid, "SLACK_BOT_TOKEN", "xoxb-CANARY-slack-000000000001") == {}
+    assert "slack" in kid.listed("kid")["channels"]

@@ -16,12 +16,12 @@ from hermes_profiles.cli.framework.app import load_command
 
 ENVELOPE = {"schema", "command", "status", "exit_code", "data", "warnings", "errors"}
 PROBLEM = {"code", "message", "target", "hint"}
-OUTCOME = {"profile", "outcome", "detail", "pid", "masked_channels", "log"}
+OUTCOME = {"profile", "outcome", "detail", "pid", "masked_channels", "log", "remarks"}
 STATUS = {"topology", "server", "alone", "standalone_reason", "manager", "gateways", "conflicts", "unfinished_switch"}
 ROW = {
     "profile", "state", "detail", "pid", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "restarts",
     "last_exit", "disabled", "groups", "service", "channels", "masked_channels", "api", "disagreement",
-    "served_by", "parked", "standalone", "unserved",
+    "served_by", "parked", "standalone", "unserved", "remarks",
 }  # fmt: skip
 SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 

@@ -59,6 +59,7 @@ def test_masked_channel_leads_to_an_account_of_its_own(fleet: GatewayRoot) -> No
     name = masked["profile"]
     assert [each["code"] for each in masked["remarks"]] == ["no-channel", "channel-masked"]
     assert fleet.rows()[name]["remarks"] == masked["remarks"]
+    assert fleet.listed(name)["remarks"] == masked["remarks"], "list needs the masks too"
     again = {row["profile"]: row["remarks"] for row in fleet.gok("start", "--json").data["outcomes"]}
     assert again[name] == masked["remarks"], "of a gateway that runs already"
     command = re.search(r"`hermes-profiles (.+?)`", fleet.gok("status", name).stdout)

@@ -88,6 +88,7 @@ def _membership(row: dict[str, Any]) -> str | None:
 
 
 def _show_text(row: dict[str, Any]) -> Iterator[Block]:
+    from hermes_profiles.cli.render.remarks import remark_lines
     from hermes_profiles.operations.team_warnings import named
 
     gateway = row["gateway"]
@@ -110,8 +111,7 @@ def _show_text(row: dict[str, Any]) -> Iterator[Block]:
     ):
         if value:
             yield f"  {label + ':':13}{value}"
-    for remark in row["remarks"]:
-        yield f"  {remark['message']}" + (f"; {remark['hint']}" if remark["hint"] else "")
+    yield from remark_lines("  gateway", row["remarks"])
     if row["keys"]:
         yield "  keys:"
         cells = [
