@@ -201,7 +201,7 @@ def test_list_json_matches_contract(world: CommandRoot) -> None:
         "name": "default", "path": str(world.root), "is_default": True, "is_active": True, "model": "gpt-5",
         "provider": "openai", "alias": None, "description": "", "disabled": False,
         "gateway": {"state": "stopped", "pid": None}, "channels": ["slack", "telegram"],
-        "team": None, "lead": None, "leads": [],
+        "team": None, "lead": None, "leads": [], "remarks": [],
     }  # fmt: skip
     assert world.listed("work")["description"] == "for the team" and world.listed("work")["alias"] == "work"
 
