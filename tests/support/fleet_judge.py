@@ -189,7 +189,10 @@ def differences(rows: Mapping[str, Any], truth: Mapping[str, Truth], code: int) 
     if code not in (3, 4) and dead:
         yield "", f"status exits with {code}, nothing runs for {dead}"
     states = {name: rows[name]["state"] for name in installed}
-    if code and all(truth[name].pids and states[name] in ALIVE for name in installed):
+    degraded = [name for name, row in rows.items() if row["state"] == "degraded" and not row["disabled"]]
+    if code not in (3, 4) and degraded:
+        yield "", f"status exits with {code}, degraded: {degraded}"
+    if code and not degraded and all(truth[name].pids and states[name] in ALIVE for name in installed):
         yield "", f"status exits with {code}, all run: {states}"
 
 
