@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
+from hermes_profiles.hermes.gateway_states import IGNORED_PORT_KEY, READ_PORT_KEY
 from hermes_profiles.hermes.multiplexing import MIRRORED, MIRRORED_STATES, PROFILE_PREFIX
 from hermes_profiles.profiles.regular_file import read_regular
 
@@ -124,7 +125,7 @@ def _channels(platforms: object) -> Iterator[ChannelRecord]:
                 str(name),
                 _text(entry.get("state")),
                 _text(entry.get("error_code")),
-                _text(entry.get("error_message")),
+                _text(entry.get("error_message")).replace(IGNORED_PORT_KEY, READ_PORT_KEY),
                 _text(entry.get("updated_at")) or None,
                 _text(entry.get("retrying_since")) or None,
                 _text(entry.get("listener_base")),

@@ -27,6 +27,11 @@ LOST = frozenset({FATAL, RETRYING, PAUSED, DISCONNECTED})
 LOCK_CODE = "_lock"
 LOCK_HOLDER = r"\(PID (\d{1,10})\)"
 
+# The message of a taken port names a key that the API server does not read; it reads this variable
+# (gateway/platforms/api_server.py, 0.19.0 and 0.22.2).
+IGNORED_PORT_KEY = "platforms.api_server.port in config.yaml"
+READ_PORT_KEY = "API_SERVER_PORT in .env"
+
 HEARTBEAT_INTERVAL = 30.0  # seconds between two writes of the heartbeat (gateway/shutdown_watchdog.py)
 # Seconds of a stop (gateway/restart.py): the shortest limit, what follows the wait for busy agents, and, from 0.21, the
 # wait for timed jobs (`agent.cron_drain_timeout`, 0 for none) with the time after it.

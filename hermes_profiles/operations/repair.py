@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.accounts.requirements import set_up_command
+from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.fingerprint_key import fingerprint_key
 from hermes_profiles.changes.journal import Journal, iso
@@ -249,9 +249,10 @@ class RepairRun:
             commands.setdefault(command, []).append(channel)
         for command, channels in commands.items():
             yield f"if {name} needs {', '.join(channels)}, set it up with an account of its own: {command}"
-        if removal.report.disabled:
+        by_hand = [each for each in removal.report.disabled if not can_connect(self._session.catalog.channels[each])]
+        if by_hand:
             config = self._session.layout.home(name) / CONFIG_FILE
-            yield f"then switch it on again in {config} ({', '.join(removal.report.disabled)}: enabled: true)"
+            yield f"then switch it on again in {config} ({', '.join(by_hand)}: enabled: true)"
         owners = {one.channel: one.owner for one in decisions if one.kind is SharedKind.LOGIN and name in one.losers}
         for provider in removal.report.logins:
             if owners.get(provider) != DEFAULT or provider == "honcho":

@@ -101,7 +101,7 @@ def check_may_write(layout: Layout, file: SettingsFile) -> None:
             f"{link} is a link to {file.path}, which {', '.join(file.sharers)} reads too: it would change there",
             target=str(link),
             code="shared-file",
-            hint=f"change it there (`hermes-profiles config set {file.sharers[0]} …`), or make it a file of its own: "
+            hint=f"change it there (`hermes-profiles config set {file.sharers[0]} KEY`), or make it a file of its own: "
             f"`cp --remove-destination {file.path} {link}`",
         )
 

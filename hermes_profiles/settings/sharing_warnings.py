@@ -92,8 +92,8 @@ def shared_with_others(
                     "shared-identity",
                     f"{other} holds the same {channel} {noun}: {ONLY_ONE}",
                     other,
-                    f"leave it to one of them: `hermes-profiles repair --channel {channel} --dry-run`; or give "
-                    f"{profile} one of its own: `hermes-profiles connect {profile} {channel}`",
+                    f"leave it to {other}: `hermes-profiles repair --channel {channel} --owner {channel}={other} "
+                    f"--dry-run`; or give {profile} one of its own: `hermes-profiles connect {profile} {channel}`",
                 )
                 for channel, noun in shared_channels(identities, theirs.identities).items()
             ]

@@ -76,7 +76,8 @@ def apply_overrides(
                     f"neither {each.member} nor its lead has {each.key}",
                     target=each.key,
                     code="not-set",
-                    hint=f"list the keys with `hermes-profiles config get {each.member}`, or `env list {each.member}`",
+                    hint=f"list the keys with `hermes-profiles config get {each.member}`, or "
+                    f"`hermes-profiles env list {each.member}`",
                 )
             own.append(each.key)
         elif not each.keep and each.key not in own:

@@ -279,7 +279,7 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.contradiction", off_and_yet_on, ("work",), severity="warning"),
     Case("files.contradiction", off_with_a_token, ("work",), severity="info"),
     Case("files.ignored-port", port_nobody_reads, ("work",), fixed=True, severity="warning"),
-    Case("files.ignored-port", port_said_twice, ("work",), severity="warning"),
+    Case("files.ignored-port", port_said_twice, ("work",), fixed=True, severity="warning"),
     Case("files.legacy-differs", old_gateway_json, ("work",), severity="warning"),
     Case("files.old-schema", schema_of_last_year, ("family", "work"), severity="info"),
     Case("files.newer-schema", schema_of_tomorrow, ("work",), severity="warning"),

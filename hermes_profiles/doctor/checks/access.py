@@ -26,7 +26,7 @@ from hermes_profiles.hermes.environment import (
     SHORTEST_API_KEY,
     TRUTHY_ACCESS,
 )
-from hermes_profiles.hermes.files import CONFIG_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.truthy import is_truthy
 
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
@@ -53,7 +53,11 @@ _PUBLIC = frozenset(
         "sms",
     }
 )
-_NEW_KEY = "openssl rand -hex 32"
+
+
+def _new_secret(profile: ProfileFacts, variable: str) -> str:
+    """Return the command that sets a variable to a new secret, which it does not show."""
+    return f"openssl rand -hex 32 | {shell_command('hermes-profiles env set', [profile.name, variable])}"
 
 
 def weak_key(facts: Facts) -> Iterator[Finding]:
@@ -69,7 +73,7 @@ def weak_key(facts: Facts) -> Iterator[Finding]:
             place = f" (reachable from the network on {host})" if _is_reachable(host) else ""
             yield Finding(
                 f"the API server key of {profile_label(profile)}{place} {why}: Hermes does not start the server",
-                Fix("set API_SERVER_KEY to a new key of 32 or more characters; this command prints one", _NEW_KEY),
+                Fix("set a new key; give it to the programs that use the server", _new_secret(profile, API_SERVER_KEY)),
                 (profile.name,),
                 "api_server",
                 (_at_key(profile),),
@@ -139,7 +143,7 @@ def open_api(facts: Facts) -> Iterator[Finding]:
                 "api_server",
                 f"the API server of {profile_label(profile)} listens on {host} without a key: Hermes 0.19.0 does not"
                 " start it, and earlier releases accept every request",
-                Fix("set API_SERVER_KEY to a new key, or listen on 127.0.0.1; this command prints a key", _NEW_KEY),
+                Fix("set a key, or listen on 127.0.0.1", _new_secret(profile, API_SERVER_KEY)),
                 _at_key(profile),
             )
     for profile in facts.profiles.values():
@@ -177,9 +181,17 @@ def _open_routes(profile: ProfileFacts, facts: Facts) -> Iterator[Finding]:
             "webhook",
             f"the webhook of {profile_label(profile)} listens on {host or 'all addresses'} without a secret on its"
             f" {which}: Hermes 0.19.0 does not start the channel",
-            Fix("set a secret for each route, or listen on 127.0.0.1; this command prints a secret", _NEW_KEY),
+            Fix("set a secret for each route, or listen on 127.0.0.1", _route_secret(profile, routes, open_ones[0])),
             profile.at_path(("platforms", "webhook", "extra", "routes", open_ones[0])),
         )
+
+
+def _route_secret(profile: ProfileFacts, routes: Any, route: str) -> str:
+    """Return the command that sets the secret of a route: the variable for all, or its own setting, which wins."""
+    if "secret" not in routes[route]:
+        return _new_secret(profile, "WEBHOOK_SECRET")
+    path = f"platforms.webhook.extra.routes.{route}.secret"
+    return f"openssl rand -hex 32 | {shell_command('hermes-profiles config set', [profile.name, path])}"
 
 
 def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -190,7 +202,7 @@ def _open_telegram(profile: ProfileFacts, environment: Mapping[str, str]) -> Ite
             "telegram",
             f"the telegram webhook of {profile_label(profile)} has no secret: Hermes 0.19.0 does not start the channel,"
             " and earlier releases accept messages from everyone",
-            Fix("set TELEGRAM_WEBHOOK_SECRET to a new secret; this command prints one", _NEW_KEY),
+            Fix("set a secret for it", _new_secret(profile, "TELEGRAM_WEBHOOK_SECRET")),
             profile.at_variable("TELEGRAM_WEBHOOK_URL"),
         )
 
@@ -238,13 +250,21 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
             f"{who} can give orders to {profile_label(profile)} through {join_names(open_by)}: {join_names(names)}",
             Fix(
                 f"remove {plural(names, 'it', 'them')}, and list the allowed users",
-                f"hermes -p {profile.name} gateway setup",
+                " && ".join(_closing(profile, name, places[name]) for name in names),
             ),
             (profile.name,),
             next(iter(open_by)) if len(open_by) == 1 else None,
             tuple(places[name] for name in names),
             severity=reduced_severity(profile, Severity.ERROR if public else Severity.WARNING),
         )
+
+
+def _closing(profile: ProfileFacts, name: str, place: Evidence) -> str:
+    """Return the command that closes a channel: it removes a flag or a list, and asks for the users of a variable."""
+    if not (place.file or "").endswith(ENV_FILE):
+        return shell_command("hermes-profiles config unset", [profile.name, name])
+    verb = "set" if name.endswith("_ALLOWED_USERS") else "unset"
+    return shell_command(f"hermes-profiles env {verb}", [profile.name, name])
 
 
 def _open_list(

@@ -122,7 +122,7 @@ def _shown(place: Evidence) -> str:
 def _fix(name: str, place: Evidence) -> Fix:
     if place.key is None:
         path = quote(place.file or "")
-        return Fix(f"remove the link, so that {name} creates its own; this command prints the target", f"ls -l {path}")
+        return Fix(f"remove the link, so that {name} creates its own; its target stays", f"rm {path}")
     return Fix(f"set up the channel again for {name}", f"hermes -p {quote(name)} gateway setup")
 
 

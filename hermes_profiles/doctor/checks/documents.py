@@ -18,10 +18,7 @@ from hermes_profiles.doctor.wording import join_names, profile_label, shell_comm
 from hermes_profiles.documents.line_numbers import yaml_line
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.hermes.environment import API_SERVER_PORT
-from hermes_profiles.hermes.files import (
-    CONFIG_FILE,
-    LEGACY_CONFIG_FILE,
-)
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
@@ -174,7 +171,10 @@ def _enabling(channel: str, environment: Mapping[str, str], facts: Facts) -> tup
 
 
 def ignored_port(facts: Facts) -> Iterator[Finding]:
-    """Find `port` directly below `api_server`; Hermes 0.19.0 reads only `extra.port` and API_SERVER_PORT."""
+    """Find `port` directly below `api_server`; Hermes reads only `extra.port` and API_SERVER_PORT.
+
+    The log of Hermes itself advises that key (gateway/platforms/api_server.py, 0.19.0 and 0.22.2).
+    """
     for profile in facts.profiles.values():
         if "api_server" not in profile.held.channels:
             continue
@@ -184,30 +184,26 @@ def ignored_port(facts: Facts) -> Iterator[Finding]:
             wanted, used = scalar_text(block["port"]), _used_port(profile, facts)
             if not wanted.isdigit() or wanted == used:
                 continue
-            extra = channel_settings(profile, "api_server", facts.catalog).get("extra")
-            is_set = gateway_environment(facts, profile).get(API_SERVER_PORT) or (
-                isinstance(extra, Mapping) and extra.get("port") is not None
-            )
-            free = not any(
-                claim.port == int(wanted)
-                for name, other in facts.profiles.items()
-                if name != profile.name
-                for claim in other.held.ports
-            )
-            can = not is_set and free and _moves(profile, path)
+            key = ".".join((*path, "port"))
+            repairs = _port_repairs(facts, profile, path, int(wanted))
             yield Finding(
                 f"the API server of {profile_label(profile)} listens on port {used} instead of {wanted}: Hermes ignores"
-                f" {'.'.join(path)}.port",
+                f" {key}",
                 Fix(
-                    f"set {'.'.join(path)}.extra.port instead",
-                    shell_command("hermes-profiles doctor --fix --only", ["files.ignored-port"])
-                    if can
-                    else shell_command("hermes-profiles config unset", [profile.name, ".".join((*path, "port"))]),
+                    f"move the port to {API_SERVER_PORT} in .env",
+                    shell_command("hermes-profiles doctor --fix --only", ["files.ignored-port"]),
+                )
+                if repairs
+                else Fix(
+                    f"remove {key}: another profile has that port"
+                    if _is_taken(facts, profile, int(wanted))
+                    else f"remove {key}, then set {API_SERVER_PORT}",
+                    shell_command("hermes-profiles config unset", [profile.name, key]),
                 ),
                 (profile.name,),
                 "api_server",
                 (profile.at_path((*path, "port")),),
-                repairs=(EditFile(profile.home / CONFIG_FILE, partial(_move_port, block=path)),) if can else (),
+                repairs=repairs,
                 severity=reduced_severity(profile, Severity.WARNING),
             )
 
@@ -220,23 +216,49 @@ def _used_port(profile: ProfileFacts, facts: Facts) -> str:
     return text if text.isdigit() else "8642"
 
 
-def _moves(profile: ProfileFacts, block: tuple[str, ...]) -> bool:
+def _is_taken(facts: Facts, profile: ProfileFacts, port: int) -> bool:
+    others = (other for name, other in facts.profiles.items() if name != profile.name)
+    own = (claim for claim in profile.held.ports if claim.channel != "api_server")
+    return any(claim.port == port for claim in (*own, *(claim for other in others for claim in other.held.ports)))
+
+
+def _port_repairs(facts: Facts, profile: ProfileFacts, block: tuple[str, ...], port: int) -> tuple[EditFile, ...]:
+    """Return the edits that move an ignored port to `.env`, () where the port is taken or an edit is ambiguous."""
+    known = facts.catalog.known_names
+    if _is_taken(facts, profile, port) or facts.managed.environment.get(API_SERVER_PORT):
+        return ()
+    edits = (
+        EditFile(profile.home / CONFIG_FILE, partial(_without_port, block=block)),
+        EditFile(profile.home / ENV_FILE, partial(_with_port, port=port, known=known)),
+    )
     try:
-        _move_port(profile.files.raw(CONFIG_FILE) or b"", CONFIG_FILE, block=block)
+        for edit in edits:
+            edit.edit(profile.files.raw(edit.path.name) or b"", edit.path.name)
     except DocumentError:
-        return False
-    return True
+        return ()
+    return edits
 
 
-def _move_port(raw: bytes, path: str, *, block: tuple[str, ...]) -> bytes:
-    """Return config.yaml with the port moved to `extra.port`. Raises DocumentError."""
+def _without_port(raw: bytes, path: str, *, block: tuple[str, ...]) -> bytes:
+    """Return config.yaml without the ignored port. Raises DocumentError."""
     from hermes_profiles.documents.yaml.document import YamlDocument
 
     document = YamlDocument.parse(raw, path=path)
     entry = document.get((*block, "port"))
-    if entry is None or entry.value is None or entry.via != "own":
+    if entry is None or entry.via != "own":
         raise DocumentError(path, entry.line if entry is not None else None, "the port cannot be moved safely")
-    return document.edit(remove=(entry,), insert=[((*block, "extra", "port"), entry.value)])
+    return document.edit(remove=(entry,))
+
+
+def _with_port(raw: bytes, path: str, *, port: int, known: frozenset[str]) -> bytes:
+    """Return `.env` with the port of the API server. Raises DocumentError."""
+    from hermes_profiles.documents.dotenv.document import EnvDocument
+
+    document = EnvDocument.parse(raw, path=path, known_keys=known)
+    entry = document.get(API_SERVER_PORT)
+    if entry is None:
+        return document.edit(append=((API_SERVER_PORT, str(port)),))
+    return document.edit(set_values={entry: str(port)})
 
 
 def legacy_differs(facts: Facts) -> Iterator[Finding]:

@@ -64,6 +64,7 @@ def removal_command(facts: Facts, service: Definition) -> str:
     """Return the command that removes a service."""
     kept = facts.services.main(service.profile or "")
     is_other_file = kept is not None and kept.unit == service.unit and kept.path != service.path
+    is_other_file = is_other_file and kept is not None and kept.manager is service.manager
     if is_other_file and service.scope != SYSTEM:
         # A unit of the same name in another folder: systemd and our commands act on the other file.
         return f"{shlex.join(['rm', *(str(file) for file, _ in service.files)])} && systemctl --user daemon-reload"

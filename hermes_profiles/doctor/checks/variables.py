@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from hermes_profiles.accounts.requirements import set_up_command
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts.profile import ProfileFacts
@@ -150,7 +151,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
             " would copy it",
             Fix(
                 "add it to catalog.toml if it is a credential; this command explains it",
-                shell_command("hermes-profiles explain", [name]),
+                shell_command("hermes-profiles explain", [name, "--profile", owners[0]]),
             ),
             owners,
             evidence=tuple(places),
@@ -190,7 +191,10 @@ def placeholder(facts: Facts) -> Iterator[Finding]:
             channels, what = join_names(fakes.values()), "is a placeholder" if len(fakes) == 1 else "are placeholders"
             yield Finding(
                 f"{join_names(fakes)} of {profile_label(profile)} {what}: {channels} cannot log in",
-                Fix("set the real credential, or remove the variable", f"hermes -p {profile.name} gateway setup"),
+                Fix(
+                    "set the real credential, or remove the variable",
+                    set_up_command(facts.catalog.channels[next(iter(fakes.values()))], profile.name),
+                ),
                 (profile.name,),
                 next(iter(fakes.values())) if len(set(fakes.values())) == 1 else None,
                 tuple(profile.at_variable(name) for name in fakes),

@@ -116,7 +116,11 @@ class SystemdManager(Manager):
         done = self._systemctl("show", f"--property={','.join(PROPERTIES)}", "--", *names)
         found = blocks(done.out)
         if done.code != 0 and not found:
-            raise ManagerError(f"systemctl --user cannot show the services: {done.complaint}", target="systemd")
+            raise ManagerError(
+                f"systemctl --user cannot show the services: {done.complaint}",
+                target="systemd",
+                hint="run `systemctl --user status` to see why",
+            )
         enabled = set() if few else self._linked()
         system = _names(self._places.system_units)
         answer = {}

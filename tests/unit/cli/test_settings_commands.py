@@ -193,10 +193,14 @@ def test_setting_shared_bot_is_reported(pair: CommandRoot, way: str) -> None:
     assert warning["code"] == "shared-identity" and warning["target"] == "default"
     assert "default holds the same telegram token" in warning["message"]
     assert warning["hint"] == (
-        "leave it to one of them: `hermes-profiles repair --channel telegram --dry-run`; or give work one of its own: "
-        "`hermes-profiles connect work telegram`"
+        "leave it to default: `hermes-profiles repair --channel telegram --owner telegram=default --dry-run`; "
+        "or give work one of its own: `hermes-profiles connect work telegram`"
     )
-    assert pair.ok("repair", "--channel", "telegram", "--dry-run").code == 0
+    pair.ok("repair", "--channel", "telegram", "--owner", "telegram=default", "--yes")
+    assert (
+        TOKEN in (pair.home("default") / ".env").read_text() and TOKEN not in (pair.home("work") / ".env").read_text()
+    )
+    pair.ok("undo")
     other = pair.ok("env", "set", "work", "TELEGRAM_BOT_TOKEN", "--json", typed=TOKEN.replace("1", "2"))
     assert other.json["warnings"] == [] or way == "config"
 

@@ -215,7 +215,16 @@ def test_fix_moves_port_and_keeps_comments(world: DoctorRoot) -> None:
     assert world.doctor("--fix", "--yes", "--only", "files.ignored-port", "--json").code == 0
     text = path.read_text()
     assert "  # mine\n  api_server:\n" in text and "last: 1 # x\n" in text and "\n    port:" not in text
-    assert "extra:" in text and "port: 9123" in text
+    assert (world.home("work") / ".env").read_text().endswith("0123456789\nAPI_SERVER_PORT=9123\n")
+
+
+def test_fix_of_an_ignored_port_sets_the_variable_that_wins(world: DoctorRoot) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=8643 # mine\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n    extra: {port: 8700}\n")
+    assert world.doctor("--fix", "--yes", "--only", "files.ignored-port", "--json").code == 0
+    assert "API_SERVER_PORT=9123" in (world.home("work") / ".env").read_text()
+    text = (world.home("work") / "config.yaml").read_text()
+    assert "port: 9123" not in text and "extra: {port: 8700}" in text
 
 
 def test_used_port_is_not_moved(world: DoctorRoot) -> None:
@@ -224,6 +233,7 @@ def test_used_port_is_not_moved(world: DoctorRoot) -> None:
     world.add("family", ".env", "API_SERVER_KEY=CANARY-other-key-0123456789\nAPI_SERVER_PORT=9123\n")
     (row,) = world.findings("--only", "files.ignored-port")
     assert row["fix"]["automatic"] is False
+    assert row["fix"]["command"] == "hermes-profiles config unset work platforms.api_server.port"
 
 
 @pytest.mark.parametrize("obstacle", ["profile", "sticky", "pid", "alias", "reserved"])

@@ -1,40 +1,60 @@
-"""The fix command of a finding removes the finding, and undo restores every file."""
+"""The fix command of each finding, run as it is printed, removes the finding or shows what a person must see."""
 
 from __future__ import annotations
 
-import shlex
+import os
+from typing import Any
 
 import pytest
-from conflict_cases import CONFLICT_CASES
 from doctor_root import Case, DoctorRoot
-from file_cases import FILE_CASES
-from runtime_cases import RUNTIME_CASES
+from finding_hints import ANSWERS, MORE_CASES, NOT_RUN, ONLY_SHOWN, REST
+from hints import changes_something, commands_in, filled, run, unknown_words, without_questions
+from test_every_check import CASES, ELSEWHERE
 
-OURS = "hermes-profiles "
-BY_REPAIR = {"conflicts.shared-identity", "conflicts.copied-credential", "conflicts.shared-port"}
-# Only an administrator can change the managed folder.
-NOT_OURS = {"one_token_for_all_from_the_machine"}
-CASES = [
-    case
-    for case in (*CONFLICT_CASES, *FILE_CASES, *RUNTIME_CASES)
-    if (case.fixed or case.check in BY_REPAIR) and case.plant.__name__ not in NOT_OURS
-]
+from hermes_profiles.doctor.registry import CHECKS
+
+ALL = (*CASES, *MORE_CASES)
+SHOWN = {check for checks in ONLY_SHOWN.values() for check in checks}
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_fix_command_removes_the_finding(world: DoctorRoot, case: Case) -> None:
+def by_day(case: Case) -> Any:
+    """Return the parameter of a case: by day the first of each check is run."""
+    first = next(each for each in ALL if each.check == case.check) is case
+    return pytest.param(case, id=str(case), marks=() if first else pytest.mark.nightly)
+
+
+def reported(world: DoctorRoot, case: Case) -> list[dict[str, Any]]:
+    return [row for row in world.findings("--only", case.check) if row["check"] == case.check]
+
+
+@pytest.mark.parametrize("case", [by_day(case) for case in ALL])
+def test_fix_removes_the_finding_or_shows_its_place(world: DoctorRoot, case: Case) -> None:
     world.environment.update(case.environment)
     case.plant(world)
-    (row,) = [row for row in world.findings() if row["check"] == case.check]
-    command = row["fix"]["command"]
-    if case.check in BY_REPAIR:
-        assert command.startswith("hermes-profiles repair ")
-    words = [word for word in shlex.split(command.removeprefix(OURS)) if word != "--dry-run"]
-    if not command.startswith(OURS) or words[0] not in ("repair", "doctor", "use"):
-        words = ["doctor", "--fix", "--only", case.check]  # the fix is a system command such as `rm`
-    before = world.picture()
-    done = world.runner.call(*words, *([] if words[0] == "use" else ["--yes"]), env=world.environment)
-    assert done.code in (0, 3), done
-    assert [each for each in world.findings() if each["fingerprint"] == row["fingerprint"]] == [], done.stdout
-    assert world.runner.call("undo", env=world.environment).code == 0
-    assert world.picture() == before
+    row, *_ = reported(world, case)
+    command = filled(row["fix"]["command"] or "")
+    for text in (command, *map(filled, commands_in(row["fix"]["text"]))):
+        assert not text or unknown_words(text) is None, (text, unknown_words(text))
+    if case.plant.__name__ in NOT_RUN:
+        return
+    answers = list(run(world.runner, without_questions(command), world.environment, ANSWERS.get(_name(case), "")))
+    if any(done.code not in (0, 3) for done in answers):
+        last = answers[-1].stderr
+        assert "hint: " in last and command not in last, (command, answers)
+    elif changes_something(command):
+        assert row["fingerprint"] not in {each["fingerprint"] for each in reported(world, case)}, (command, answers)
+    else:
+        assert case.check in SHOWN, f"{command} changes nothing"
+
+
+def _name(case: Case) -> str:
+    return case.plant.__name__
+
+
+def test_every_check_is_here_or_has_a_reason() -> None:
+    tried = {case.check for case in ALL}
+    rest = {check for checks in REST.values() for check in checks}
+    owner = {"security.foreign-owner"} - tried if os.getuid() else set()
+    assert rest | owner == {check.id for check in CHECKS} - tried
+    assert rest <= set(ELSEWHERE) and tried | owner >= SHOWN
+    assert {*NOT_RUN, *ANSWERS} <= set(map(_name, ALL))

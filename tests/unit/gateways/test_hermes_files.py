@@ -86,6 +86,17 @@ def test_state_record_reads_all_fields(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_advice_of_hermes_about_a_taken_port_names_the_variable_that_is_read(tmp_path: Path) -> None:
+    advice = "Port 8642 already in use. Set platforms.api_server.port in config.yaml to a different value, then ..."
+    platforms = {"api_server": {"state": "fatal", "error_message": advice}}
+    (tmp_path / "gateway_state.json").write_text(json.dumps({"pid": 42, "platforms": platforms}))
+    record = state_record(tmp_path)
+    assert record is not None
+    (channel,) = record.channels
+    assert "Set API_SERVER_PORT in .env to a different value" in channel.message
+    assert "platforms.api_server.port" not in channel.message
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "42", "null"])
 def test_state_record_invalid_content_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "gateway_state.json").write_text(text)

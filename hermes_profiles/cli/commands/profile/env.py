@@ -89,7 +89,8 @@ def set_variable(
     Comments, order and every other byte stay; the file is 0600. `undo` takes it back.
     """
     who = check_existing_name(profile)
-    how = "leave it out: it is asked for; in a script pipe it in: `hermes-profiles env set PROFILE NAME < FILE`"
+    variable = name.partition("=")[0]
+    how = f"leave it out: it is asked for; in a script pipe it in: `hermes-profiles env set {who} {variable} < FILE`"
     if "=" in name or (words and words != ["-"]):
         raise UsageProblem(
             "a value must not be an argument: every user of this machine can see arguments (`ps`), and "

@@ -63,11 +63,15 @@ def run_mode(
         return status_answer(switch.status())
     if install and mode != PROCESSES:
         raise UsageProblem(
-            "`--install` needs `processes`", target="--install", hint="use `team run-mode processes --install`"
+            "`--install` needs `processes`",
+            target="--install",
+            hint="use `hermes-profiles team run-mode processes --install`",
         )
     if standalone and mode != PROCESSES:
         raise UsageProblem(
-            "`--standalone` needs `processes`", target="--standalone", hint="use `team run-mode processes --standalone`"
+            "`--standalone` needs `processes`",
+            target="--standalone",
+            hint="use `hermes-profiles team run-mode processes --standalone`",
         )
     session.recover(dry_run=dry_run)
     to_mode = switch.to_multiplex if mode == MULTIPLEX else switch.to_processes
