@@ -25,7 +25,7 @@ _QUIET = (
     "TELEGRAM_FALLBACK_IPS=149.154.167.220",
     "NO_PROXY=*",
 )
-_BOT = f"7000000001:{CANARY}-AAHk3q9Zx1"
+_BOT = f"7000000001:{CANARY}-AAHk3q9Zx1AAHk3q9Zx1AAHk3q9"
 _SOURCE_ENV = f"""\
 # models and tools
 OPENROUTER_API_KEY=sk-or-{CANARY}-0001
@@ -101,6 +101,8 @@ class Sandbox:
             "HOME": str(home), "PATH": f"{_BIN}:{home}/.local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC",
             "USER": "ada", "SHELL": "/bin/bash", "TERM": "xterm-256color", "HERMES_PROFILES_MANAGER": "supervisor",
         }  # fmt: skip
+        if "PYTHONPATH" in os.environ:  # another checkout than the installed one
+            self.environment["PYTHONPATH"] = os.environ["PYTHONPATH"]
 
     def clear(self) -> None:
         """Remove everything that a scene has left."""
