@@ -47,8 +47,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --name:text --home:folder '
             arguments='profile' ;;
         'diff')
-            options='--check --home --json --help'
-            values=' --home:folder '
+            options='--all --keys --check --wide --color --home --json --help'
+            values=' --keys:text --color:=auto,always,never --home:folder '
             arguments='profile profile' ;;
         'sync')
             options='--from --to --keys --env --exact --dry-run --home --json --help'

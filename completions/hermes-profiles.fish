@@ -39,7 +39,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' alias'
             set values --name --home
         case ' diff'
-            set values --home
+            set values --keys --color --home
         case ' sync'
             set values --from --to --keys --env --home
         case ' doctor'
@@ -516,7 +516,11 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -s h -l help -d
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 1 1' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l all -d 'Compare all profiles: where which one differs.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l keys -x -d 'With --all, only these settings or variables, with commas between, and all below them.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l check -d 'Exit 3 when they differ in anything but their identities.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l wide -d 'Show all columns, however narrow the terminal is.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\'' -s h -l help -d 'Show the help and exit.'

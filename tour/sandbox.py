@@ -106,7 +106,7 @@ class Sandbox:
 
     def clear(self) -> None:
         """Remove everything that a scene has left."""
-        self.run("hermes-gateways uninstall")  # supervisord ends with its last service
+        self.run("hermes-gateways uninstall --yes")  # supervisord ends with its last service
         shutil.rmtree(self.home)
         self.home.mkdir(mode=0o700)
 

@@ -136,6 +136,7 @@ class _Change:
             records,
             undo_of=undone.id if undone else None,
             level=undone.level + 1 if undone else 0,
+            running=plan.running,
         )
         try:
             self._files.private_folder(self.journal.folder)

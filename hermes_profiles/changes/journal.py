@@ -99,7 +99,7 @@ class ChangeEntry(NamedTuple):
     `level`: 0 for a change, 1 for an undo, 2 for the undo of an undo, and so on. `root`: the path of the root in which
     it was made, "" where an entry of 0.1.0 does not show it; `root_inode`: the inode of that root, 0 when not recorded.
     `relocated`: the root is another folder now (moved across file systems, copied, or from a backup), so that inodes in
-    the entry do not hold.
+    the entry do not hold. `running`: the profiles whose gateways ran before a change that removed their services.
     """
 
     id: str
@@ -117,6 +117,7 @@ class ChangeEntry(NamedTuple):
     root: str = ""
     root_inode: int = 0
     relocated: bool = False
+    running: tuple[str, ...] = ()
 
     @property
     def can_be_undone(self) -> bool:
@@ -363,6 +364,7 @@ def _parse_entry(raw: bytes, change_id: str) -> tuple[ChangeEntry, bool]:
         ready=bool(data["ready"]),
         root=(old_root(data["steps"]) or "") if is_old else _text(data["root"]),
         root_inode=0 if is_old else int(data["root_inode"]),
+        running=tuple(map(_text, data.get("running", ()))),
     )
     return entry, is_old
 

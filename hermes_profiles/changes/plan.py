@@ -182,7 +182,8 @@ Move = tuple[str, str | None]
 class ChangePlan:
     """One change. `command` and `summary` must not contain secrets, because the journal keeps both.
 
-    `commit` is the index of the step after which an interrupted change is completed instead of rolled back.
+    `commit` is the index of the step after which an interrupted change is completed instead of rolled back. `running`:
+    the profiles whose gateways ran before; an undo that restores their services starts them again.
     Raises ValueError for ambiguous steps: two steps for one file, or two moves to one path.
     """
 
@@ -191,6 +192,7 @@ class ChangePlan:
     steps: tuple[Step, ...]
     commit: int = 0
     profiles: tuple[str, ...] = ()
+    running: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.commit < max(len(self.steps), 1):

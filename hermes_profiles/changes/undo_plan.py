@@ -89,7 +89,9 @@ def plan_undo(entry: ChangeEntry, layout: Layout, files: Files | None = None) ->
         builder.add(record)
     steps = (*builder.steps, *_markers(builder.steps, layout))
     moves = [index for index, step in enumerate(steps) if isinstance(step, MoveTree)]
-    return ChangePlan(("undo", entry.id), f"undo of {entry.summary}", steps, moves[0] if moves else 0, entry.profiles)
+    commit = moves[0] if moves else 0
+    summary = f"undo of {entry.summary}"
+    return ChangePlan(("undo", entry.id), summary, steps, commit, entry.profiles, entry.running)
 
 
 def obstacle(entry: ChangeEntry, layout: Layout, files: Files | None = None) -> HermesProfilesError | None:

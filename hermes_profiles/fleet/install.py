@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,13 +114,18 @@ def joined(command: str, plans: Iterable[ChangePlan | None]) -> ChangePlan | Non
     return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", steps, profiles=names)
 
 
-def plan_removal(command: str, files: Mapping[str, Iterable[Path]]) -> ChangePlan | None:
-    """Return the change that removes service files and their empty folders, None without files."""
+def plan_removal(command: str, files: Mapping[str, Iterable[Path]], running: Collection[str] = ()) -> ChangePlan | None:
+    """Return the change that removes service files and their empty folders, None without files.
+
+    `running`: the profiles whose gateways run, which an undo starts again.
+    """
     steps = tuple(step for paths in files.values() for step in removal_steps(paths))
     if not steps:
         return None
     names = tuple(files)
-    return ChangePlan((command, *names), f"{command} the services of {', '.join(names)}", steps, profiles=names)
+    summary = f"{command} the services of {', '.join(names)}"
+    ran = tuple(name for name in names if name in running)
+    return ChangePlan((command, *names), summary, steps, profiles=names, running=ran)
 
 
 def removal_steps(files: Iterable[Path]) -> Iterator[Step]:

@@ -46,6 +46,8 @@ class OutcomeKind(StrEnum):
     WOULD_STAGE = "would-stage"
 
 
+# Detail of a restart that passed over a stopped gateway.
+STOPPED = "not running"
 BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 
 

@@ -13,7 +13,7 @@ from hermes_profiles.services.manager import Activity
 
 from .foreign import refusal
 from .members import MemberAction, member_action
-from .outcomes import Outcome, OutcomeKind, Verb
+from .outcomes import STOPPED, Outcome, OutcomeKind, Verb
 
 if TYPE_CHECKING:
     from .one_gateway import OneGateway
@@ -340,5 +340,6 @@ def _restart_outcome(gateway: Gateway, *, start_stopped: bool) -> Outcome | None
     if is_up or (has_service and gateway.service is not None and gateway.service.lost):
         return None
     if not start_stopped:
-        return Outcome(gateway.profile, OutcomeKind.SKIPPED, "not running", hint="`--start-stopped` starts it")
+        detail = STOPPED if has_service else f"{STOPPED}, no service"
+        return Outcome(gateway.profile, OutcomeKind.SKIPPED, detail, hint="`--start-stopped` starts it")
     return _start_outcome(gateway)

@@ -56,6 +56,7 @@ def uninstall_services(
         plan = plan_removal("uninstall", {name: files[name] for name in present if files[name]})
         return Uninstalled(_in_order(outcomes, profiles), plan)
     supervised = [name for name in present if _runs_under_manager(gateways[name])]
+    running = [name for name in supervised if gateways[name].is_alive or gateways[name].process is not None]
     kept = {
         each.profile: each for each in stop_all(world, supervised, gateways, catalog, pace) if each.outcome not in DOWN
     }
@@ -64,7 +65,9 @@ def uninstall_services(
     # The enablement of an orphan is removed with its files.
     known = [each for each in services if not is_orphan(world, each.profile)]
     refused = dict(manager.enable(known, enabled=False)) if known else {}
-    plan = plan_removal("uninstall", {name: files[name] for name in going if files[name] and name not in refused})
+    plan = plan_removal(
+        "uninstall", {name: files[name] for name in going if files[name] and name not in refused}, running
+    )
     change = apply(plan, layout=world.layout).change_id if plan is not None else None
     gone = [each for each in services if each.profile not in refused]
     refused |= dict(manager.unload(gone)) if gone else {}

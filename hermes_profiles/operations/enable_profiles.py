@@ -163,6 +163,15 @@ def _enable_services(session: FleetSession, names: Sequence[str], *, enabled: bo
     return dict(session.world.manager.enable(services, enabled=enabled)) if services else {}
 
 
+def list_groups(session: FleetSession) -> dict[str, tuple[str, ...]]:
+    """Return group → its profiles, groups by name."""
+    found: dict[str, list[str]] = {}
+    for profile, (_, groups) in session.meta.items():
+        for name in groups:
+            found.setdefault(name, []).append(profile)
+    return {name: tuple(found[name]) for name in sorted(found)}
+
+
 def change_group(
     session: FleetSession, name: str, added: Sequence[str], removed: Sequence[str], *, dry_run: bool = False
 ) -> GroupResult:

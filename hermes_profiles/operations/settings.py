@@ -31,6 +31,7 @@ from hermes_profiles.settings.files import (
     with_variable,
     without_variables,
 )
+from hermes_profiles.settings.matrix import Matrix, compare_all
 from hermes_profiles.settings.sharing_warnings import ProfileClaims, shared_with_others
 from hermes_profiles.settings.sync import SyncRequest, TargetSync, plan_sync
 
@@ -290,6 +291,13 @@ def compare_profiles(session: Session, a: str, b: str) -> ProfileDiff:
         raise UsageProblem(f"{one} is compared with itself", target=one, hint="name two profiles")
     diff = compare(session.layout, one, other, session.catalog)
     return diff._replace(warnings=(*diff.warnings, *session.problems))
+
+
+def compare_all_profiles(session: Session, keys: Sequence[tuple[str, ...]] = ()) -> Matrix:
+    """Return the settings in which the profiles of the root differ; with `keys` these, also where they are alike."""
+    names = profile_names(session.layout)
+    found = compare_all(session.layout, names, session.catalog, keys)
+    return found._replace(warnings=(*found.warnings, *session.problems))
 
 
 def sync_settings(

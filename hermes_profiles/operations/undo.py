@@ -83,7 +83,7 @@ def undo_change(
 
         return undo_switch(session, entry, dry_run=dry_run)
     plan = plan_undo(entry, layout)
-    services = ServiceUndo(session, plan, entry.profiles)
+    services = ServiceUndo(session, plan, entry.profiles, ran=entry.running)
     if dry_run:
         return UndoResult(entry, services.data, ChangeResult(plan, dry_run=True), tuple(dict.fromkeys(warnings)))
     data = services.data
@@ -105,18 +105,25 @@ class AffectedService(NamedTuple):
 
 
 class ServiceUndo:
-    """The services of an undo. `profiles`: those of the change.
+    """The services of an undo. `profiles`: those of the change; `ran`: those whose gateways ran before it.
 
     Raises Refused for a profile whose folder would be removed while its service stays, and where a process may run that
     cannot be stopped; ManagerError when the manager of an affected service cannot be reached.
     """
 
-    def __init__(self, session: FleetSession, plan: ChangePlan, profiles: tuple[str, ...]) -> None:
+    def __init__(
+        self, session: FleetSession, plan: ChangePlan, profiles: tuple[str, ...], *, ran: tuple[str, ...] = ()
+    ) -> None:
         self._session = session
         self._moves = {step.source: step.target for step in plan.steps if isinstance(step, MoveTree)}
         self._files = {step.path: step.removes for step in plan.steps if isinstance(step, ReplaceFile)}
         self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
         self._affected = list(self._find())
+        self._ran = [
+            each
+            for each in self._affected
+            if each.profile in ran and not each.goes and not each.was_there and not self._is_off(each.profile)
+        ]
         self._awake = list(self._find_awake())
         self._removed = [*self._removed_profiles(), *self._removed_services()]
         for each in self._removed:
@@ -128,7 +135,8 @@ class ServiceUndo:
     @property
     def data(self) -> dict[str, Any]:
         """Return the gateways and services that the undo changes."""
-        return {
+        started = {"gateways_started": list(dict.fromkeys(each.profile for each in self._ran))} if self._ran else {}
+        return started | {
             "gateways_stopped": list(dict.fromkeys(each.profile for each in self._removed if each.is_up)),
             "services_removed": [str(each.path) for each in self._affected if each.goes],
             "services_loaded": [str(each.path) for each in self._affected if not each.goes],
@@ -185,6 +193,10 @@ class ServiceUndo:
             if each.goes and self._session.layout.home(each.profile) not in self._moves:
                 yield attached_to(each.world, each.profile)
 
+    def _is_off(self, profile: str) -> bool:
+        home = self._session.layout.home(profile)
+        return not home.exists() or read_meta(home)[0]
+
     def _with_new_options(self) -> list[str]:
         return [name for name in self._names if self._session.layout.home(name) / PROFILE_FILE in self._files]
 
@@ -217,6 +229,8 @@ class ServiceUndo:
             name = next((name for name in self._names if self._session.layout.home(name) == target), None)
             if gone.is_up and name in back and name is not None:
                 self.errors += start_and_wait(self._session, back[name], name)
+        for each in self._ran:
+            self.errors += start_and_wait(self._session, each.world, each.profile)
         warnings += self._served_again()
         warnings += self._not_started()
         return [*warnings, *self._session.manager_problems]

@@ -21,6 +21,7 @@ from .manager import ManagerKind
 from .redact import is_safe_to_show, plist_view, text_view
 from .spec import ServiceSpec
 
+_PROGRAM_PATH = re.compile(rb'^environment=.*?\bPATH="([^"]*)"', re.MULTILINE)
 _BASE = re.compile(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
 # HERMES_HOME letter by letter, in a unit, in supervisord's file, in a plist.
 _CLAIMS = {
@@ -75,6 +76,7 @@ _HERMES_CONSTANTS = {
 _HERMES_VARIABLES = frozenset(
     ("HOME", "USER", "LOGNAME", "PATH", "VIRTUAL_ENV", HERMES_HOME, HERMES_SUPERVISED_CHILD, "LD_LIBRARY_PATH")
 )
+_PATH = "PATH"
 _HERMES_JOB = frozenset(
     (
         "Label",
@@ -241,6 +243,8 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
     if not checksum_matches(content):
         reason = "was changed after we wrote it" if has_mark(content) else "was not written by hermes-profiles"
         return _DriftVerdict(DriftCode.HAND_EDITED, (reason,))
+    if kind is ManagerKind.SUPERVISOR:
+        wanted = _with_program_path(wanted, content)
     differences = _differing_settings(parse_unit(content), parse_unit(wanted))
     if not differences:
         return _DriftVerdict(DriftCode.SAME_MEANING)
@@ -251,6 +255,8 @@ def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[s
     """Return the keys and the names of variables that differ; comments do not count."""
     variables, ours = document.environment(), wanted.environment()
     names = {name for name in variables.keys() | ours.keys() if variables.get(name) != ours.get(name)}
+    if _is_path_with_more(variables.get(_PATH, ""), ours.get(_PATH, "")):
+        names.discard(_PATH)
     keys = {key for _, key in document.names() | wanted.names() if key != "Environment"}
     sections = {setting.section for setting in document.settings + wanted.settings}
     differing = {
@@ -273,7 +279,7 @@ def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
     foreign = _foreign(str(_variables(job).get(HERMES_HOME, "")), "", spec)
     if foreign:
         return foreign
-    if job == ours:
+    if job == ours or _with_path_of(ours, job) == job:
         return _DriftVerdict(DriftCode.SAME_MEANING)
     names = sorted(key for key in job.keys() | ours.keys() - {MARK} if job.get(key) != ours.get(key) and key != MARK)
     details = tuple(f"{key} differs" for key in names if key in ours or key in _HERMES_JOB) + tuple(
@@ -286,6 +292,33 @@ def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:
     if _is_hermes_job(job):
         return _DriftVerdict(DriftCode.OUTDATED, ("written by Hermes", *details))
     return _DriftVerdict(DriftCode.HAND_EDITED, ("was not written by hermes-profiles", *details))
+
+
+def _with_program_path(wanted: bytes, installed: bytes) -> bytes:
+    """Return a wanted file of supervisord with the PATH of the installed one, where folders have only joined that."""
+    found, ours = _PROGRAM_PATH.search(installed), _PROGRAM_PATH.search(wanted)
+    if found is None or ours is None or not _is_path_with_more(found[1].decode(), ours[1].decode()):
+        return wanted
+    return wanted[: ours.start(1)] + found[1] + wanted[ours.end(1) :]
+
+
+def _is_path_with_more(installed: str, wanted: str) -> bool:
+    """Return whether folders have only joined PATH: the gateway still finds its programs where it found them.
+
+    `install --force` writes the PATH of this shell.
+    """
+    folders = iter(wanted.split(":"))
+    return all(folder in folders for folder in installed.split(":"))
+
+
+def _with_path_of(ours: Mapping[str, Any], installed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the wanted job with the PATH of an installed one, where folders have only joined that."""
+    key = "EnvironmentVariables"
+    paths = [str(_variables(job).get(_PATH, "")) for job in (installed, ours)]
+    if not _is_path_with_more(*paths):
+        return ours
+    changed = {**_variables(ours), _PATH: paths[0]}
+    return {**ours, key: changed, MARK: installed.get(MARK)}
 
 
 def _variables(job: Mapping[str, Any]) -> Mapping[str, Any]:

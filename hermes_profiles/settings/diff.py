@@ -20,7 +20,7 @@ from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile import read_meta, read_sections
 from hermes_profiles.profiles.tree_walk import read_document
 
-from .files import settings_file, variables
+from .files import FileReaders, SettingsFile, settings_file, variables
 from .sharing_warnings import ONLY_ONE
 
 
@@ -47,7 +47,7 @@ class ProfileDiff(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-class _ComparedItem(NamedTuple):
+class ComparedItem(NamedTuple):
     """One compared item of a profile; `content` is compared where `value` is only a summary of it."""
 
     value: Value
@@ -56,7 +56,7 @@ class _ComparedItem(NamedTuple):
     content: bytes | None = None
 
     def __repr__(self) -> str:
-        return "_ComparedItem(***)"
+        return "ComparedItem(***)"
 
     @property
     def compared(self) -> object:
@@ -64,7 +64,8 @@ class _ComparedItem(NamedTuple):
         return canonical(self.value) if self.content is None else self.content
 
 
-_ComparedItems = dict[str, _ComparedItem]
+# Key → item.
+ComparedItems = dict[str, ComparedItem]
 
 
 def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
@@ -91,7 +92,9 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
                 f"see `hermes-profiles show {b}`, and choose another",
             )
     differing: list[Difference] = []
-    for place, in_a, in_b in _places(layout, a, b, catalog):
+    mine_by_place, theirs_by_place = (compared_items(layout, name, catalog) for name in (a, b))
+    for place, in_a in mine_by_place.items():
+        in_b = theirs_by_place[place]
         differing += _differences(place, in_a, in_b)
         for key, item in in_a.items():
             if key in in_b and item.role.channel not in warnings and _should_differ(item, in_b[key], catalog):
@@ -101,13 +104,24 @@ def compare(layout: Layout, a: str, b: str, catalog: Catalog) -> ProfileDiff:
     return ProfileDiff(tuple(differing), tuple(warnings.values()))
 
 
-def _places(layout: Layout, a: str, b: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItems, _ComparedItems]]:
-    yield "config", dict(_settings(layout, a, catalog)), dict(_settings(layout, b, catalog))
-    yield "env", dict(_variables(layout, a, catalog)), dict(_variables(layout, b, catalog))
-    yield "file", dict(_files(layout.home(a))), dict(_files(layout.home(b)))
+def compared_items(
+    layout: Layout, name: str, catalog: Catalog, readers: FileReaders | None = None
+) -> dict[str, ComparedItems]:
+    """Return what is compared of a profile: place (`config`, `env`, `file`) → key → item.
+
+    `readers`: given where many profiles are read. Raises NotFound, DocumentError or Failed.
+    """
+    home = require(layout, name)
+    config = settings_file(layout, name, CONFIG_FILE, readers)
+    env = settings_file(layout, name, ENV_FILE, readers)
+    return {
+        "config": dict(_settings(config, catalog)),
+        "env": dict(_variables(env, catalog)),
+        "file": dict(_files(home)),
+    }
 
 
-def _should_differ(item: _ComparedItem, other: _ComparedItem, catalog: Catalog) -> bool:
+def _should_differ(item: ComparedItem, other: ComparedItem, catalog: Catalog) -> bool:
     text = item.value.text
     is_credential = item.role.key_class is KeyClass.IDENTITY_CREDENTIAL and item.value.kind == "scalar"
     is_real = not catalog.is_placeholder(text) and "${" not in text
@@ -115,7 +129,7 @@ def _should_differ(item: _ComparedItem, other: _ComparedItem, catalog: Catalog) 
 
 
 def _differences(
-    place: str, in_a: Mapping[str, _ComparedItem], in_b: Mapping[str, _ComparedItem]
+    place: str, in_a: Mapping[str, ComparedItem], in_b: Mapping[str, ComparedItem]
 ) -> Iterator[Difference]:
     for key in [*in_a, *(key for key in in_b if key not in in_a)]:
         a, b = in_a.get(key), in_b.get(key)
@@ -127,12 +141,12 @@ def _differences(
         yield Difference(place, key, *values, a is not None, b is not None, secret, role)
 
 
-def _settings(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItem]]:
-    root = settings_file(layout, name, CONFIG_FILE).config().value()
+def _settings(file: SettingsFile, catalog: Catalog) -> Iterator[tuple[str, ComparedItem]]:
+    root = file.config().value()
     for path, value in _leaves(root, ()):
         if path:
             secret = any(is_secret(below, leaf.text, leaf.tag, catalog) for below, leaf in value.leaves(path))
-            yield path_text(path), _ComparedItem(value, secret, role_of_path(path, catalog))
+            yield path_text(path), ComparedItem(value, secret, role_of_path(path, catalog))
 
 
 def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Value]]:
@@ -145,25 +159,25 @@ def _leaves(value: Value, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
         yield from _leaves(child, (*path, name))
 
 
-def _variables(layout: Layout, name: str, catalog: Catalog) -> Iterator[tuple[str, _ComparedItem]]:
-    for entry in variables(settings_file(layout, name, ENV_FILE).env(catalog)):
-        yield entry.name, _ComparedItem(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
+def _variables(file: SettingsFile, catalog: Catalog) -> Iterator[tuple[str, ComparedItem]]:
+    for entry in variables(file.env(catalog)):
+        yield entry.name, ComparedItem(scalar("str", entry.value), secret=True, role=role_of_name(entry.name, catalog))
 
 
-def _files(home: Path) -> Iterator[tuple[str, _ComparedItem]]:
+def _files(home: Path) -> Iterator[tuple[str, ComparedItem]]:
     persona = read_document(home / SOUL_FILE)
     if persona is not None:
-        yield SOUL_FILE, _ComparedItem(scalar("str", f"{len(persona)} bytes"), content=persona)
+        yield SOUL_FILE, ComparedItem(scalar("str", f"{len(persona)} bytes"), content=persona)
     for name in _folders(home / SKILLS_FOLDER):
-        yield f"{SKILLS_FOLDER}/{name}", _ComparedItem(scalar("str", "there"))
+        yield f"{SKILLS_FOLDER}/{name}", ComparedItem(scalar("str", "there"))
     disabled, groups = read_meta(home)
     meta = read_sections(home / PROFILE_FILE, ("description",))
     texts = {"description": str(meta.get("description") or "").strip(), "groups": ", ".join(sorted(groups))}
     for key, text in texts.items():
         if text:
-            yield f"{PROFILE_FILE}: {key}", _ComparedItem(scalar("str", text))
+            yield f"{PROFILE_FILE}: {key}", ComparedItem(scalar("str", text))
     if disabled:
-        yield f"{PROFILE_FILE}: disabled", _ComparedItem(scalar("bool", "true"))
+        yield f"{PROFILE_FILE}: disabled", ComparedItem(scalar("bool", "true"))
 
 
 def _folders(folder: Path) -> list[str]:

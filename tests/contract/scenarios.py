@@ -473,7 +473,7 @@ p repair --dry-run
 p doctor --only conflicts
 p undo
 p doctor --only services
-g uninstall
+g uninstall --yes
 p env set own TELEGRAM_BOT_TOKEN << {token(51)}\\n
 p diff default copy
 """
@@ -794,8 +794,8 @@ g reset work --manager systemd --dry-run
 p doctor --fix --yes --manager systemd {_MACHINE}
 g uninstall ghost --manager systemd
 g uninstall --manager systemd --dry-run
-g uninstall --manager systemd
-g uninstall --manager systemd
+g uninstall --manager systemd --yes
+g uninstall --manager systemd --yes
 ! write fake/no-bus ""
 g status --manager systemd
 g start --manager systemd
@@ -848,7 +848,7 @@ g print d
 g stage a --log-dir none --env A=none --env B=2
 g stage b --memory 1G --python /nowhere/python
 g uninstall a
-g uninstall
+g uninstall --yes
 g awake status
 g awake on --dry-run
 g* logs -n 5
@@ -892,7 +892,7 @@ g start office
 g disable office --now
 g stop default
 g status
-g uninstall
+g uninstall --yes
 g stop
 """
 

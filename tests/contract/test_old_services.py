@@ -90,7 +90,7 @@ def test_installed_services_are_accepted_and_uninstalled(old: Old, manager: str)
             assert (old.home / name).read_bytes() == content, name
     if is_awake:
         assert old.run(f"g awake off --manager {manager}", code=None)["on"] is False
-    outcomes = old.run(f"g uninstall --manager {manager}")["outcomes"]
+    outcomes = old.run(f"g uninstall --yes --manager {manager}")["outcomes"]
     assert {row["outcome"] for row in outcomes} == {"uninstalled"}
     assert not [name for name in files if os.path.lexists(old.home / name)]
 

@@ -88,7 +88,7 @@ def main() -> None:
     fixed = command("hermes_profiles.cli", "doctor", "--only", "services", "--fix", "--yes")
     SEEN["fixed"] = [row["check"] for row in fixed["fixed"]]
     SEEN["left"] = findings(), sorted(path.name for path in UNITS.glob("hermes-gateway-two*"))
-    command("hermes_profiles.cli.gateways", "uninstall")
+    command("hermes_profiles.cli.gateways", "uninstall", "--yes")
     sys.stdout.write(json.dumps(SEEN) + "\n")
 
 

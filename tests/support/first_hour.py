@@ -155,8 +155,8 @@ class User:
         """End all processes after a failure."""
         if (self.venv / "bin/hermes-gateways").exists():
             subprocess.run(
-                [str(self.venv / "bin/hermes-gateways"), "uninstall"], env=self.environment, cwd=self.home, check=False,
-                capture_output=True, timeout=180,
+                [str(self.venv / "bin/hermes-gateways"), "uninstall", "--yes"], env=self.environment, cwd=self.home,
+                check=False, capture_output=True, timeout=180,
             )  # fmt: skip
 
     def eventually(self, what: str, check: Callable[[], Any], patience: float = 30) -> Any:

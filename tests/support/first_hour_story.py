@@ -142,7 +142,7 @@ def use_shim(user: User) -> None:
 
 def uninstall(user: User) -> None:
     """Remove everything hermes-profiles has installed."""
-    user.run("hermes-gateways uninstall", prints="uninstalled")
+    user.run("hermes-gateways uninstall --yes", prints="uninstalled")
     for name in (*MADE, "kid"):
         user.run(f"hermes-profiles delete {name} --yes", prints="trash")
     user.run("hermes-profiles trash empty --yes", prints="deleted")

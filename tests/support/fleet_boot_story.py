@@ -62,7 +62,7 @@ def boot() -> list[Any]:
             systemctl("restart", "--no-block", *reversed(UNITS))
         found.append(summary(up(pids)))
         time.sleep(3)
-    command("uninstall")
+    command("uninstall", "--yes")
     return found
 
 

@@ -269,7 +269,7 @@ def check_rename_and_delete() -> None:
 
 
 def check_leftovers() -> None:
-    assert "uninstalled" in set(outcomes("uninstall").values())
+    assert "uninstalled" in set(outcomes("uninstall", "--yes").values())
     assert processes() == {}
     left = [path for path in HOME.rglob("hermes-gateway*") if not path.is_dir()]
     assert left == [], left
@@ -291,7 +291,9 @@ def main() -> None:
             check_leftovers()
         finally:
             subprocess.run(
-                [sys.executable, "-m", "hermes_profiles.cli.gateways", "uninstall"], check=False, capture_output=True
+                [sys.executable, "-m", "hermes_profiles.cli.gateways", "uninstall", "--yes"],
+                check=False,
+                capture_output=True,
             )
     print("told")
 

@@ -168,7 +168,7 @@ def main() -> dict[str, Any]:
         seen["drift"] = outcomes("install", "--dry-run")
         seen["stop"] = outcomes("stop")
         seen["stopped"] = states(code=3)
-        seen["uninstall"] = outcomes("uninstall")
+        seen["uninstall"] = outcomes("uninstall", "--yes")
         seen["left"] = units()
         seen["doubles"] = bots.doubles
     return seen

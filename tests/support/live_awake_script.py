@@ -214,7 +214,7 @@ def beside_services() -> None:
     SEEN["others are kept awake"] = (held(), awake()["data"]["held"], awake()["data"]["broken"])
     systemctl("stop", "hermes-gateway-b")
     SEEN["ends as before"] = becomes(False)
-    gateways("uninstall")
+    gateways("uninstall", "--yes")
     SEEN["left while on"] = sorted(str(path.relative_to(UNITS)) for path in UNITS.rglob("*") if not path.is_dir())
     awake("off")
     SEEN["left"] = sorted(str(path.relative_to(UNITS)) for path in UNITS.rglob("*"))

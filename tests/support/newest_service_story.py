@@ -144,7 +144,7 @@ class Story:
         self.step("stopped", ["stop"], [])
         if NIGHTLY:
             self.step("started", ["start"], NAMES)
-        self.step("uninstalled", ["uninstall"], [])
+        self.step("uninstalled", ["uninstall", "--yes"], [])
         self.seen["doubles"] = self._bots.doubles
         return self.seen
 

@@ -54,7 +54,7 @@ def main() -> dict[str, Any]:
     (world.root / "leaves-out").write_text("anna")
     done = world.mode("multiplex", "--json", "--timeout", "3")
     seen["refused"] = [done.code, done.problem["message"], units() == before, world.kept() == files]
-    world.gok("uninstall")
+    world.gok("uninstall", "--yes")
     return seen
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from . import output
 
 _TRIES = 3
+
+
+def is_user_there() -> bool:
+    """Return whether a user sees a list and can answer: all three streams are terminals."""
+    return output.is_interactive() and sys.stdout.isatty()
+
+
+def pick_profile(profiles: Sequence[str]) -> str | None:
+    """Return the profile that a user chooses, None where none is chosen."""
+    return pick_one(profiles, "which profile") if profiles else None
 
 
 def pick_one(choices: Sequence[str], question: str) -> str | None:

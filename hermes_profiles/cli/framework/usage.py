@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hermes_profiles.cli.completion.command_tree import MEMBER, NAMED, ONE_PROFILE, TEXT, Argument, Command, command_of
 from hermes_profiles.model.names import DEFAULT
 
-from . import output
-from .pick import pick_one
+from .pick import is_user_there, pick_profile
 
 # Their profile can be a new one.
 _MAY_BE_NEW = (("team", "add"),)
@@ -89,7 +87,7 @@ def picked_profile(error: Any, given: Sequence[str], names: Callable[[], Sequenc
     A user has to be there: all three streams are terminals, and the answer is not for a program.
     """
     context, missing = getattr(error, "ctx", None), getattr(error, "param", None)
-    if context is None or missing is None or "--json" in given or not _is_user_there():
+    if context is None or missing is None or "--json" in given or not is_user_there():
         return None
     command = _command_of(context)
     required = [argument for argument in command.arguments if argument.required]
@@ -98,8 +96,4 @@ def picked_profile(error: Any, given: Sequence[str], names: Callable[[], Sequenc
     if command.path in _MAY_BE_NEW:
         return None
     choices = [name for name in names() if name != DEFAULT or required[0].kind != NAMED]
-    return pick_one(choices, "which profile") if choices else None
-
-
-def _is_user_there() -> bool:
-    return output.is_interactive() and sys.stdout.isatty()
+    return pick_profile(choices)

@@ -10,7 +10,7 @@ from hermes_profiles.cli.framework.progress import in_brackets
 from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.table import Column, Table
-from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Outcome, OutcomeKind
+from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, STOPPED, Outcome, OutcomeKind
 from hermes_profiles.model.errors import Result
 from hermes_profiles.model.text import first_names
 from hermes_profiles.operations.fleet_result import FleetResult
@@ -51,7 +51,19 @@ def fleet_answer(command: str, result: FleetResult, *, with_plan: bool = False) 
 def run_answer(command: str, result: FleetResult) -> Answer:
     """Return the answer of start, stop or restart."""
     answer = fleet_answer(command, result)
-    return Answer(answer.result, lambda: planned_lines(result)) if result.dry_run else answer
+    if result.dry_run:
+        return Answer(answer.result, lambda: planned_lines(result))
+    return Answer(answer.result, lambda: [*outcome_lines(result.outcomes, dry_run=False), *_left_stopped(result)])
+
+
+def _left_stopped(result: FleetResult) -> Iterator[str]:
+    """Yield the line about gateways that were stopped before a restart of all, and still are."""
+    names = [each.profile for each in result.outcomes if each.outcome is OutcomeKind.SKIPPED and each.detail == STOPPED]
+    if names:
+        were = "was stopped and is not started" if len(names) == 1 else "were stopped and are not started"
+        yield ""
+        which = f" {' '.join(names)}" if len(names) <= _NAMED else ""
+        yield f"{first_names(names, _NAMED)} {were}: `hermes-gateways start{which}`"
 
 
 def planned_lines(result: FleetResult) -> Iterator[Block]:

@@ -36,7 +36,7 @@ def test_records_of_real_gateways_are_printed_once() -> None:
             time.sleep(2)
             follower.send_signal(signal.SIGINT)
             assert follower.wait(10) == 130
-            fleet.run("uninstall")
+            fleet.run("uninstall", "--yes")
         followed = rows((home / "followed").read_bytes())
         history = rows(fleet.run("logs", "-n", "10000", "--json"))
     counts = Counter(row["text"] for row in history if row["profile"] == "default")

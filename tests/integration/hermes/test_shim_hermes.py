@@ -254,5 +254,5 @@ def test_gateways_command_through_shim_is_hermes_gateways(fresh: Stage) -> None:
         assert answers(port)
         assert outcomes("-p", "work", "gateways", "stop") == {"work": "stopped"}
     finally:
-        done = fresh.run("gateways", "uninstall")
+        done = fresh.run("gateways", "uninstall", "--yes")
     assert done.code == 0, done

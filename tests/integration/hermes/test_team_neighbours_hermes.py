@@ -37,7 +37,7 @@ def ours(world: AccountsRoot) -> Iterator[Commands]:
     runner = Runner(world.user, {**world.environment, "HERMES_PROFILES_MANAGER": "supervisor"})
     commands = Commands(runner)
     yield commands
-    done = _gateways(commands, "uninstall")
+    done = _gateways(commands, "uninstall", "--yes")
     assert done.code == 0, done
     daemon = commands.state / "supervisor" / "supervisord.pid"
     eventually(lambda: not daemon.exists(), "the supervisord of this test did not end")

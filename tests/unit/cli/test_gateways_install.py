@@ -9,8 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from command_runner import GATEWAYS
 from gateway_root import TOKEN, GatewayRoot, is_gone
 from hermes_release import write_release
+from pty_terminal import Terminal
 
 
 def test_repeated_install_reports_no_change(fleet: GatewayRoot) -> None:
@@ -305,12 +307,35 @@ def test_uninstall_leaves_only_profiles(fleet: GatewayRoot) -> None:
     pids, daemon = [fleet.pid(name) for name in ("default", "night", "work")], fleet.daemon()
     done = fleet.gok("uninstall", "work", "--json")
     assert fleet.outcomes(done) == {"work": "uninstalled"} and fleet.pid("night") == pids[1]
-    done = fleet.gok("uninstall", "--json")
+    done = fleet.gok("uninstall", "--yes", "--json")
     assert fleet.outcomes(done) == {"default": "uninstalled", "night": "uninstalled", "work": "not-installed"}
     assert all(pid is not None and is_gone(pid) for pid in (*pids, daemon))
     left = {path.name for path in (fleet.state / "supervisor").rglob("*") if path.is_file()}
     assert left <= {"supervisord.log", "supervisord.pid", "daemon.lock", ".lock", "lock"}, left
     assert all(row["state"] == "stopped" for row in fleet.rows().values())
+
+
+def test_uninstall_of_all_asks_and_its_undo_starts_what_ran(fleet: GatewayRoot) -> None:
+    fleet.gok("install")
+    fleet.gok("start", "work")
+    done = fleet.untouched_by("uninstall", "--json")
+    assert done.code == 6 and done.problem["code"] == "not-confirmed"
+    with Terminal([*GATEWAYS, "uninstall"], fleet.runner.environment, fleet.user) as terminal:
+        terminal.expect("stop and remove the 3 services of default, night, work; type 'yes' to go on: ")
+        terminal.type("no\n")
+        assert terminal.end() == 6
+    assert fleet.pid("work")
+    with Terminal([*GATEWAYS, "uninstall"], fleet.runner.environment, fleet.user) as terminal:
+        terminal.expect("to go on: ")
+        terminal.type("yes\n")
+        assert terminal.end() == 0
+    assert fleet.pid("work") is None
+    assert fleet.gok("uninstall").code == 0  # nothing to remove, nothing to ask
+    done = fleet.ok("undo")
+    assert "; started again: work;" in done.stdout
+    assert {name: row["state"] for name, row in fleet.rows().items()} == {
+        "default": "stopped", "night": "stopped", "work": "running",
+    }  # fmt: skip
 
 
 def test_uninstall_keeps_a_service_whose_gateway_does_not_stop(
@@ -327,7 +352,7 @@ def test_uninstall_keeps_a_service_whose_gateway_does_not_stop(
         return (*stopped, Outcome("work", OutcomeKind.INTERRUPTED, "was stopping"))
 
     monkeypatch.setattr(uninstall, "stop_all", stop)
-    done = fleet.gateways("uninstall", "--json")
+    done = fleet.gateways("uninstall", "--yes", "--json")
     assert done.code == 130
     assert fleet.outcomes(done) == {"default": "not-installed", "night": "uninstalled", "work": "interrupted"}
     assert fleet.program("work").exists() and not fleet.program("night").exists() and fleet.pid("work")

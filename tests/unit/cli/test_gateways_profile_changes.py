@@ -236,7 +236,7 @@ def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayRoot) -> No
     fleet.gok("install", "--start")
     fleet.gok("disable", "night")
     fleet.gok("install", "work", "--no-enable")
-    fleet.gok("uninstall")
+    fleet.gok("uninstall", "--yes")
     assert fleet.daemon() is None
     done = fleet.ok("undo", "--json")
     assert len(done.data["services_loaded"]) == 3 and done.json["warnings"] == []

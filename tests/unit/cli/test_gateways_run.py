@@ -82,8 +82,20 @@ def test_restart_restarts_only_running_gateways_by_default(fleet: GatewayRoot) -
     done = fleet.gok("restart", "--json")
     assert fleet.outcomes(done) == {"default": "skipped", "night": "skipped", "work": "restarted"}
     assert fleet.pid("work") != before and fleet.starts("night") == []
+    text = fleet.gok("restart").stdout.splitlines()
+    assert text[-1] == "default, night were stopped and are not started: `hermes-gateways start default night`"
     done = fleet.gok("restart", "--start-stopped", "--except", "default", "--rolling", "--json")
     assert fleet.outcomes(done) == {"night": "started", "work": "restarted"}
+
+
+def test_restart_starts_a_stopped_gateway_that_is_named(fleet: GatewayRoot) -> None:
+    fleet.gok("install")
+    fleet.gok("disable", "night")
+    assert fleet.outcomes(fleet.gok("restart", "work", "--dry-run", "--json")) == {"work": "would-restart"}
+    done = fleet.gok("restart", "work", "--json")
+    assert fleet.outcomes(done) == {"work": "started"} and fleet.pid("work")
+    assert fleet.gateways("restart", "night").code == 6
+    assert "were stopped" not in fleet.gok("restart", "work").stdout
 
 
 def test_disabled_profile_is_skipped_and_refused_by_name(fleet: GatewayRoot) -> None:

@@ -85,7 +85,7 @@ def test_uninstall_of_the_server_asks_and_names_the_others(host: MultiplexRoot) 
 def test_uninstall_of_all_and_of_a_served_profile_does_not_ask(host: MultiplexRoot) -> None:
     assert host.outcomes(host.gok("uninstall", "anna", "--json")) == {"anna": "not-installed"}
     assert host.pid("default") is not None
-    assert host.outcomes(host.gok("uninstall", "--json"))["default"] == "uninstalled"
+    assert host.outcomes(host.gok("uninstall", "--yes", "--json"))["default"] == "uninstalled"
 
 
 def test_gateways_start_one_by_one_where_one_serves_all(host: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,6 @@ def test_example_of_every_command_names_only_profiles_that_are_there() -> None:
     [
         (("rename",), "hermes-profiles rename ann office; see"),
         (("clone",), "hermes-profiles clone default work; see"),
-        (("diff", "ann"), "hermes-profiles diff default ann; see"),
         (("env", "set"), "hermes-profiles env set ann OPENAI_API_KEY; see"),
         (("sync",), "hermes-profiles sync --from default --to"),
     ],

@@ -347,6 +347,8 @@ def test_a_program_of_supervisord_is_judged_by_its_mark_and_its_home() -> None:
     marked = add_checksum(text.encode(), comment=";")
     assert drift(marked).code is DriftCode.SAME
     assert drift(marked, text.replace("false", "true")).code is DriftCode.OUTDATED
+    assert drift(marked, text.replace('PATH="/usr/bin"', 'PATH="/new:/usr/bin:/more"')).code is DriftCode.SAME_MEANING
+    assert drift(marked, text.replace('PATH="/usr/bin"', 'PATH="/new"')).code is DriftCode.OUTDATED
     assert drift(add_checksum(text.replace("; ours", "; other").encode(), comment=";")).code is DriftCode.SAME_MEANING
     edited = marked.replace(b',PATH="', f',SLACK_TOKEN="{CANARY}",PATH="'.encode()).replace(
         b"run\n", b"run --token " + CANARY.encode() + b"\n"
@@ -394,3 +396,17 @@ def test_agent_of_hermes_behind_a_command_of_the_user_is_a_hand_edit(vault: str)
 
     assert _agent(written_by_hermes).code is DriftCode.OUTDATED
     assert _agent(lambda job: written_by_hermes(job, *vault.split())).code is DriftCode.HAND_EDITED
+
+
+def test_folder_that_joined_path_is_no_difference() -> None:
+    def path(change: Callable[[list[str]], list[str]]) -> Callable[[dict[str, Any]], None]:
+        def changed(job: dict[str, Any]) -> None:
+            folders = job["EnvironmentVariables"]["PATH"].split(":")
+            job["EnvironmentVariables"]["PATH"] = ":".join(change(folders))
+            job[MARK] = plist_mark(job)
+
+        return changed
+
+    assert _agent(path(lambda folders: folders[1:])).code is DriftCode.SAME_MEANING
+    assert _agent(path(lambda folders: ["/gone", *folders])).code is DriftCode.OUTDATED
+    assert _agent(path(lambda folders: folders[::-1])).code is DriftCode.OUTDATED

@@ -10,10 +10,13 @@ import typer
 from hermes_profiles.changes.plan import describe
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout
+from hermes_profiles.cli.framework.pick import is_user_there, pick_profile
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.cli.render.outcomes import fleet_answer, run_answer
 from hermes_profiles.model.errors import Result, UsageProblem
-from hermes_profiles.operations.enable_profiles import change_group, enable_profiles
+from hermes_profiles.operations.enable_profiles import change_group, enable_profiles, list_groups
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.reset_gateways import reset_gateways
 from hermes_profiles.operations.run_fleet import SETTLE
@@ -50,6 +53,7 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
 @command(
     "group",
     examples=(
+        "hermes-gateways group",
         "hermes-gateways group family mum dad kid",
         "hermes-gateways group family --remove kid",
         "hermes-gateways start --group family",
@@ -57,14 +61,19 @@ def _switch(session: FleetSession, names: Sequence[str], *, enabled: bool, now: 
 )
 def group(
     session: FleetSession,
-    name: Annotated[str, typer.Argument(metavar="GROUP", help="Name of the group.")],
+    name: Annotated[str | None, typer.Argument(metavar="[GROUP]", help="Name of the group (default: all).")] = None,
     profiles: Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles to put in.")] = None,
     remove: Annotated[
         list[str] | None, typer.Option("--remove", metavar="PROFILE", help="Take this profile out.")
     ] = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Put profiles into a group for `--group`; without profiles, show its members."""
+    """Put profiles into a group for `--group`; without profiles, show its members; alone, list the groups."""
+    if name is None:
+        if remove:
+            hint = "use `hermes-gateways group GROUP --remove PROFILE`"
+            raise UsageProblem("`--remove` needs the group", target="--remove", hint=hint)
+        return _groups(session)
     changed = change_group(session, name, profiles or (), remove or (), dry_run=dry_run)
     data: dict[str, Any] = {"group": name, "profiles": list(changed.profiles), "dry_run": dry_run}
     if changed.plan is not None:
@@ -73,6 +82,19 @@ def group(
         data["change"] = changed.change
     line = f"{name}: {', '.join(changed.profiles) or 'no profile'}"
     return Answer(Result(("group",), data), lambda: [line])
+
+
+def _groups(session: FleetSession) -> Answer:
+    found = list_groups(session)
+    data = {"groups": [{"group": name, "profiles": list(profiles)} for name, profiles in found.items()]}
+
+    def text() -> list[Block]:
+        if not found:
+            return ["no groups; make one with `hermes-gateways group NAME PROFILE...`"]
+        rows = [(name, str(len(profiles)), ", ".join(profiles)) for name, profiles in found.items()]
+        return [Table((Column("group"), Column("size", rank=1), Column("profiles", fewest=12)), rows)]
+
+    return Answer(Result(("group",), data), text)
 
 
 @command("reset", examples=("hermes-gateways reset work", "hermes-gateways reset work --dry-run"), manager=True)
@@ -86,6 +108,9 @@ def reset(
 
     The old process must be proved gone before its pid and lock files are removed.
     """
+    if not targets.profiles and targets.group is None and not session.as_json and is_user_there():
+        chosen = pick_profile(session.existing)
+        targets = targets._replace(profiles=[chosen] if chosen is not None else None)
     if not targets.profiles and targets.group is None:
         raise UsageProblem("no profile named", target="reset", hint="name one: `hermes-gateways reset PROFILE`")
     selection = targets.selected(session)

@@ -12,10 +12,12 @@ import typer
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Targets, Timeout, Yes
 from hermes_profiles.cli.framework.prose import Block, Verbatim
-from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.outcomes import fleet_answer
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.text import first_names
 from hermes_profiles.operations import install_services as installing
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.install_services import (
@@ -28,6 +30,9 @@ from hermes_profiles.operations.install_services import (
 from hermes_profiles.operations.run_fleet import SETTLE
 
 from .start_stop import confirm_whole
+
+# So many profiles are named in a question.
+_NAMED = 4
 
 Memory = Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="Memory limit, such as 512M (systemd).")]
 Cpu = Annotated[str | None, typer.Option("--cpu", metavar="PERCENT", help="CPU limit, 100% is one core (systemd).")]
@@ -132,7 +137,11 @@ def stage(
     return fleet_answer("stage", installing.stage(session, request, selection), with_plan=True)
 
 
-@command("uninstall", examples=("hermes-gateways uninstall work", "hermes-gateways uninstall"), manager=True)
+@command(
+    "uninstall",
+    examples=("hermes-gateways uninstall work", "hermes-gateways uninstall --yes"),
+    manager=True,
+)
 def uninstall(
     session: FleetSession,
     targets: Targets,
@@ -141,14 +150,28 @@ def uninstall(
 ) -> Answer:
     """Stop gateways and remove their services; the profiles stay. Also takes names of deleted profiles.
 
+    Without names it asks first, or wants `--yes`. `hermes-profiles undo` brings the services back and starts the
+    gateways that ran.
+
     Where one gateway serves all profiles (Hermes 0.21.4 and later), it asks when that gateway also serves profiles that
     were not named.
     """
     confirm = None if yes else confirm_whole
-    result = installing.uninstall(
-        session, targets.profiles or (), targets.excluded or (), targets.group, dry_run=dry_run, confirm=confirm
-    )
+    chosen = (targets.profiles or (), targets.excluded or (), targets.group)
+    if not (targets.profiles or targets.group or yes or dry_run):
+        _confirm_all(installing.uninstall(session.fresh(), *chosen, dry_run=True).outcomes)
+    result = installing.uninstall(session, *chosen, dry_run=dry_run, confirm=confirm)
     return fleet_answer("uninstall", result, with_plan=True)
+
+
+def _confirm_all(planned: Sequence[Outcome]) -> None:
+    """Ask before the services of all profiles are removed. Raises Refused; without any service nothing is asked."""
+    names = [each.profile for each in planned if each.outcome is OutcomeKind.SKIPPED]
+    if names:
+        services = "the service" if len(names) == 1 else f"the {len(names)} services"
+        question = f"stop and remove {services} of {first_names(names, _NAMED)}"
+        hint = "use `hermes-gateways uninstall --yes`, or name the profiles"
+        require_yes(question, "yes", yes=False, hint=hint)
 
 
 @command("print", examples=("hermes-gateways print work", "hermes-gateways print work --manager launchd"), manager=True)

@@ -113,7 +113,9 @@ def restart(
     rolling: Annotated[
         bool, typer.Option("--rolling", help="One after the other, each up before the next; a failure ends it.")
     ] = False,
-    start_stopped: Annotated[bool, typer.Option("--start-stopped", help="Also start stopped gateways.")] = False,
+    start_stopped: Annotated[
+        bool, typer.Option("--start-stopped", help="Also start stopped ones that are not named.")
+    ] = False,
     stale: Annotated[
         bool,
         typer.Option("--stale", help="Only those that run older code than the installed Hermes, as after an update."),
@@ -121,7 +123,7 @@ def restart(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Restart the running gateways, all in parallel.
+    """Restart the running gateways, all in parallel; a named one that is stopped is started.
 
     Where one gateway serves all profiles (Hermes 0.21.4 and later), it takes a named profile in again. The restart of
     the gateway itself asks, when it also serves profiles that were not named.
@@ -135,6 +137,8 @@ def restart(
             target="--stale",
             hint="run `hermes-gateways restart --stale`, then `hermes-gateways start`",
         )
+    if targets.profiles and not stale:
+        request = request._replace(start_stopped=True)
     return _answer(session, request, targets)
 
 

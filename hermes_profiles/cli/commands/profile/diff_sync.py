@@ -13,27 +13,57 @@ from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines, one_line
+from hermes_profiles.cli.render.matrix import matrix_answer
 from hermes_profiles.documents.yaml.paths import split_paths
 from hermes_profiles.documents.yaml.value import Value, to_json
-from hermes_profiles.model.errors import ExitCode, Result
+from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import HIDDEN, compare_profiles, sync_settings
+from hermes_profiles.operations.settings import HIDDEN, compare_all_profiles, compare_profiles, sync_settings
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.diff import Difference
 from hermes_profiles.settings.sync import TargetSync
 
 
-@command("diff", examples=("hermes-profiles diff default work", "hermes-profiles diff default work --json"))
+@command(
+    "diff",
+    examples=(
+        "hermes-profiles diff default work",
+        "hermes-profiles diff default work --json",
+        "hermes-profiles diff --all",
+        "hermes-profiles diff --all --keys model,toolsets",
+    ),
+    view=("wide", "color"),
+)
 def diff(
     session: Session,
-    a: Annotated[str, typer.Argument(metavar="A", help="Name of a profile.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="Name of the other one.")],
+    a: Annotated[str | None, typer.Argument(metavar="A", help="Name of a profile.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help="Name of the other one.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Compare all profiles: where which one differs.")] = False,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keys",
+            metavar="PATHS",
+            help="With --all, only these settings or variables, with commas between, and all below them.",
+        ),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 3 when they differ in anything but their identities.")
     ] = False,
 ) -> Answer:
     """Show the settings, variables, skills and persona in which two profiles differ. Values of secrets stay hidden."""
+    if every:
+        if a is not None:
+            raise UsageProblem(
+                "`--all` and names exclude each other", target=a, hint="use `hermes-profiles diff --all`"
+            )
+        return matrix_answer(compare_all_profiles(session, split_paths(keys or ())), chosen=bool(keys), check=check)
+    if keys:
+        raise UsageProblem("`--keys` needs `--all`", target="--keys", hint="use `hermes-profiles diff --all --keys …`")
+    if a is None or b is None:
+        hint = "use `hermes-profiles diff A B`, or `hermes-profiles diff --all` for all profiles"
+        raise UsageProblem("two profiles are compared, or all of them", target="diff", hint=hint)
     one, other = check_existing_name(a), check_existing_name(b)
     found = compare_profiles(session, one, other)
     rows = [_row(each) for each in found.differences]

@@ -196,7 +196,9 @@ def _undo_answer(done: UndoResult | RunModeResult) -> Answer:
 
     def text() -> list[str]:
         plan = done.change.plan
-        line = f"undone: {summary}; to redo it: `hermes-profiles undo {done.change.change}`"
+        started = data.get("gateways_started", ())
+        again = f"; started again: {', '.join(started)}" if started and not done.errors else ""
+        line = f"undone: {summary}{again}; to redo it: `hermes-profiles undo {done.change.change}`"
         lines = dry_run_lines(plan.summary, data["plan"]) if plan is not None and dry_run else (line,)
         return [*lines, *summary_lines(data, done.errors)]
 
