@@ -31,18 +31,18 @@ class SharedValue(NamedTuple):
 
 
 class MatrixRow(NamedTuple):
-    """One setting with its values: that of most profiles first. `hidden`: a secret; `role`: its role in an identity."""
+    """One setting with the profiles that have each value: most of them first. `hidden`: a secret; `role`: its role in an identity."""
 
     place: str
     key: str
-    values: tuple[SharedValue, ...]
+    groups: tuple[SharedValue, ...]
     hidden: bool
     role: Role
 
     @property
     def differs(self) -> bool:
         """Return whether the profiles do not all have the same."""
-        return len(self.values) > 1
+        return len(self.groups) > 1
 
 
 class Matrix(NamedTuple):

@@ -41,7 +41,7 @@ def _row_data(row: MatrixRow) -> dict[str, Any]:
                 "set": each.is_set,
                 "value": to_json(each.value) if each.value is not None else None,
             }
-            for each in row.values
+            for each in row.groups
         ],
     }
 
@@ -60,7 +60,7 @@ def matrix_lines(matrix: Matrix, *, chosen: bool) -> Iterator[Block]:
         if chosen:
             yield "no profile has any of these keys"
         return
-    apart = {name for row in rows for each in row.values[1:] for name in each.profiles}
+    apart = {name for row in rows for each in row.groups[1:] for name in each.profiles}
     shown = [name for name in matrix.profiles if name in apart]
     cells = [(row.key, _text(row, 0), *(_cell(row, name) for name in shown)) for row in rows]
     yield ""
@@ -77,16 +77,16 @@ def _style(column: int, cell: str) -> str:
 
 
 def _cell(row: MatrixRow, profile: str) -> str:
-    place = next(number for number, each in enumerate(row.values) if profile in each.profiles)
+    place = next(number for number, each in enumerate(row.groups) if profile in each.profiles)
     return _text(row, place) if place else EMPTY
 
 
 def _text(row: MatrixRow, place: int) -> str:
     """Return a value in a cell; secrets are numbered, so that equal ones are seen."""
-    found: SharedValue = row.values[place]
+    found: SharedValue = row.groups[place]
     if not found.is_set:
         return _UNSET
     if row.hidden:
-        secrets: Sequence[SharedValue] = [each for each in row.values if each.is_set]
+        secrets: Sequence[SharedValue] = [each for each in row.groups if each.is_set]
         return HIDDEN if len(secrets) == 1 else f"{HIDDEN} {secrets.index(found) + 1}"
     return one_line(found.value) if found.value is not None else HIDDEN
