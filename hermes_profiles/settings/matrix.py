@@ -31,7 +31,7 @@ class SharedValue(NamedTuple):
 
 
 class MatrixRow(NamedTuple):
-    """One setting with the profiles that have each value: most of them first. `hidden`: a secret; `role`: its role in an identity."""
+    """One setting; `groups`: the profiles that have each value, most of them first. `hidden`: a secret."""
 
     place: str
     key: str

@@ -60,7 +60,9 @@ def diff(
             )
         return matrix_answer(compare_all_profiles(session, split_paths(keys or ())), chosen=bool(keys), check=check)
     if keys:
-        raise UsageProblem("`--keys` needs `--all`", target="--keys", hint="use `hermes-profiles diff --all --keys …`")
+        raise UsageProblem(
+            "`--keys` needs `--all`", target="--keys", hint="use `hermes-profiles diff --all --keys PATHS`"
+        )
     if a is None or b is None:
         hint = "use `hermes-profiles diff A B`, or `hermes-profiles diff --all` for all profiles"
         raise UsageProblem("two profiles are compared, or all of them", target="diff", hint=hint)
