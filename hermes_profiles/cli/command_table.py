@@ -44,7 +44,7 @@ _RUN, _SERVICES, _SELECTION = "Gateways", "Services", "Selection"
 
 _PROFILE_COMMANDS: Mapping[str, CommandEntry] = {
     "create": CommandEntry("profile.create:create", "Create a profile, empty or as a clone", _PROFILES),
-    "clone": CommandEntry("profile.create:clone", "Clone a profile without its identities", _PROFILES),
+    "clone": CommandEntry("profile.clone:clone", "Clone a profile without its identities", _PROFILES),
     "list": CommandEntry("profile.list:list_profiles", "List the profiles of a root", _PROFILES),
     "show": CommandEntry("profile.list:show", "Show one profile", _PROFILES),
     "use": CommandEntry("profile.manage:use", "Set the default profile of `hermes`", _PROFILES),

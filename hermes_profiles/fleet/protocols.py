@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol
 
 from hermes_profiles.gateways.model import Gateway
 
+# Seconds within which a started gateway has to be up and settled, unless the user says otherwise.
+SETTLE = 90.0
+
 
 class StartDecision(NamedTuple):
     """The decision before a start: masked channels, or the reason of a refusal."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from hermes_profiles.accounts.requirements import check_forms
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
@@ -27,6 +28,7 @@ from .add_members import NewMembers, add_new_members, is_served, team_context
 from .adopting_host import adopting_host
 from .apply import ChangeResult, carry_out
 from .context import Session
+from .identify_account import identified
 
 
 class TeamPlace(NamedTuple):
@@ -40,11 +42,15 @@ class TeamPlace(NamedTuple):
 
 
 class MemberRequest(NamedTuple):
-    """What a member gets. `allowed`: ids of the users who may talk to it, None to leave them as they are."""
+    """What a member gets. `allowed`: ids of the users who may talk to it, None to leave them as they are.
+
+    `offline`: do not ask the platform which account it is.
+    """
 
     account: Account | None = None
     allowed: tuple[str, ...] | None = None
     description: str | None = None
+    offline: bool = False
 
 
 class ChangedMember(NamedTuple):
@@ -94,6 +100,8 @@ def add_member(
     session: Session, place: TeamPlace, request: MemberRequest, *, dry_run: bool = False
 ) -> NewMembers | ChangedMember:
     """Create the member, have an existing profile join, or give a member its account."""
+    if request.account is not None:
+        _check_account(session, place, request.account, offline=request.offline)
     if os.path.lexists(session.layout.home(place.member)):
         return _change_member(session, place, request, dry_run=dry_run)
     if request.account is None and request.allowed is not None:
@@ -105,6 +113,15 @@ def add_member(
     new = [NewMember(check_new_name(place.member), request.account, request.description)]
     made = add_new_members(session, place.team, new, ("team", "add"), define=False, dry_run=dry_run)
     return made._replace(warnings=(*place.warnings, *made.warnings))
+
+
+def _check_account(session: Session, place: TeamPlace, account: Account, *, offline: bool) -> None:
+    """Raise what refuses an account: its form, a profile that has it, the platform itself."""
+    check_variables(account, place.team, place.catalog)
+    check_forms(place.member, {name: value.reveal() for name, value in account.variables.items()})
+    check_accounts(session.layout, place.catalog, place.team, [account], besides=(place.member,))
+    if not offline:
+        identified(session, place.member, account, place.catalog)
 
 
 def _team(teams: Teams, name: str | None) -> Team:
@@ -156,9 +173,6 @@ def _change_member(session: Session, place: TeamPlace, request: MemberRequest, *
     def check() -> None:
         check_accounts(layout, context.catalog, team, [account] if account is not None else [], besides=(name,))
 
-    if account is not None:
-        check_variables(account, team, context.catalog)
-    check()
     planned = _planned(context, place, request)
     held = "" if account is not None else short_id(held_account_id(layout, name, team.channel, context.catalog))
     bound = planned.bound

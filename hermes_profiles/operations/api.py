@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.logs.filters import Filter
 
 from .events import OnOutcome, OnProgress, ignore
 from .fleet_context import FleetSession
-from .run_fleet import SETTLE, FleetRequest, run_fleet
+from .run_fleet import FleetRequest, run_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

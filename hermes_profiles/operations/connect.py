@@ -6,16 +6,16 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from hermes_profiles.accounts.platform_identity import PlatformIdentity, can_identify, identify
+from hermes_profiles.accounts.platform_identity import PlatformIdentity
 from hermes_profiles.accounts.requirements import can_connect, check_complete, check_forms
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
-from hermes_profiles.credentials.channel_settings import ChannelView, account_id, mapping
+from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.gateways.model import ALIVE, GatewayChannel, GatewayState
 from hermes_profiles.hermes.access import users_variable
@@ -23,7 +23,6 @@ from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import Failed, Problem, Refused, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import effective_settings
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require
@@ -38,11 +37,14 @@ from .apply import ChangeResult, carry_out
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult
 from .fleet_status import fleet_status
+from .identify_account import API_SETTING, identified
 from .install_services import InstallRequest, install
-from .run_fleet import SETTLE, FleetRequest, run_fleet
+from .run_fleet import FleetRequest, run_fleet
 
 # Seconds until a gateway that serves other profiles has read the change, and between two looks at a channel.
 _ADOPTION, _STEP = 45.0, 1.0
+# Channels whose gateway takes the address of an API server of one's own.
+_OWN_API = frozenset({"telegram"})
 
 
 class ConnectPlace(NamedTuple):
@@ -58,13 +60,21 @@ class ConnectPlace(NamedTuple):
 class ConnectRequest(NamedTuple):
     """The account. `values`: variable → value; `allowed`: ids of users, None to leave them as they are.
 
-    `api`: address of the platform's API, "" for the one in config.yaml or the public one; `offline`: do not query it.
+    `api`: address of the platform's API, which the gateway uses too; "" for the one in config.yaml or the public one.
+    `offline`: do not query it.
     """
 
     values: Mapping[str, Secret[str]]
     allowed: tuple[str, ...] | None = None
     api: str = ""
     offline: bool = False
+
+
+class CheckedAccount(NamedTuple):
+    """An account after all checks. `identity`: as the platform names it, None where it was not queried."""
+
+    account: Account
+    identity: PlatformIdentity | None
 
 
 class ConnectResult(NamedTuple):
@@ -104,10 +114,25 @@ def find_place(session: FleetSession, profile: str, channel: str, *, dry_run: bo
     return ConnectPlace(name, session.catalog.channels[channel], session.catalog, bool(listed.strip()), tuple(warnings))
 
 
+def find_new_place(session: FleetSession, profile: str, channel: str) -> ConnectPlace:
+    """Return the place of a profile that is to be made. Raises UsageProblem for an unknown channel, Refused."""
+    check_channel(channel, session.catalog)
+    _check_can_connect(session.catalog.channels[channel], profile)
+    return ConnectPlace(profile, session.catalog.channels[channel], session.catalog, has_allow_list=False, warnings=())
+
+
 def connect_account(
     session: FleetSession, place: ConnectPlace, request: ConnectRequest, *, dry_run: bool = False
 ) -> ConnectResult:
     """Check an account and write it to a profile, with its allow-list and the channel enabled, as one change.
+
+    Raises what `check_account` raises.
+    """
+    return store_account(session, place, check_account(session, place, request), request, dry_run=dry_run)
+
+
+def check_account(session: FleetSession, place: ConnectPlace, request: ConnectRequest) -> CheckedAccount:
+    """Return the account of a request, after all checks; the profile need not exist so far.
 
     Raises UsageProblem for values that are no account of the channel or that the platform refuses, Refused (code
     `account-taken`) for an account of another profile, enabled or not, Failed where the platform does not answer.
@@ -122,39 +147,48 @@ def connect_account(
     if channel.name == WEIXIN:
         variables.pop(WEIXIN_ACCOUNT_ID, None)  # it becomes the name of the account's file as well
         public = values.get(WEIXIN_ACCOUNT_ID, "")
-    return bind(
-        session, place, Account(channel.name, public, variables, request.allowed or ()), request, dry_run=dry_run
-    )
-
-
-def bind(
-    session: FleetSession, place: ConnectPlace, account: Account, request: ConnectRequest, *, dry_run: bool = False
-) -> ConnectResult:
-    """Write an account to a profile; see `connect_account`, which makes the account of the values of a request."""
-    name, channel, catalog = place.profile, place.channel, place.catalog
-
-    def check() -> None:
-        check_accounts(session.layout, catalog, None, [account], besides=(name,))
-
-    check()
+    extra = {API_SETTING: request.api} if request.api and channel.name in _OWN_API else {}
+    account = Account(channel.name, public, variables, request.allowed or (), extra=extra)
+    _check_is_free(session, place, account)
     identity = None
-    warnings = list(place.warnings)
-    given = {variable: value.reveal() for variable, value in account.variables.items()}
-    if can_identify(channel.name, given) and not request.offline:
-        identity = identify(channel.name, given, api=request.api or _own_api(session, place))
+    if not request.offline:
+        identity = identified(session, place.profile, account, place.catalog, api=request.api)
+    return CheckedAccount(account, identity)
+
+
+def _check_is_free(session: FleetSession, place: ConnectPlace, account: Account) -> None:
+    check_accounts(session.layout, place.catalog, None, [account], besides=(place.profile,))
+
+
+def store_account(
+    session: FleetSession,
+    place: ConnectPlace,
+    checked: CheckedAccount,
+    request: ConnectRequest,
+    *,
+    dry_run: bool = False,
+) -> ConnectResult:
+    """Write an account to a profile, with its allow-list and the channel enabled, as one change.
+
+    Raises Refused (code `account-taken`) for an account of another profile, enabled or not.
+    """
+    name, channel, account = place.profile, place.channel, checked.account
+    _check_is_free(session, place, account)
     bound = plan_binding(
-        session.layout, channel.name, name, account, catalog, _stamp(session), allowed=request.allowed or ()
+        session.layout, channel.name, name, account, place.catalog, _stamp(session), allowed=request.allowed or ()
     )
     summary = f"connect {name} to {channel.name}"
     plan = ChangePlan(("connect", name, channel.name), summary, bound.steps, profiles=(name,)) if bound.steps else None
-    if (
-        request.allowed is None
-        and not place.has_allow_list
-        and channel.name in catalog.channels_of(users_variable(channel.name))
-    ):
-        warnings.append(_unlisted(place))
-    change = carry_out(session, plan, dry_run=dry_run, check=check)
-    return ConnectResult(name, channel.name, short_id(account.id), identity, bound, change, tuple(warnings))
+    change = carry_out(session, plan, dry_run=dry_run, check=lambda: _check_is_free(session, place, account))
+    warnings = (*place.warnings, *unlisted_users(place, request))
+    return ConnectResult(name, channel.name, short_id(account.id), checked.identity, bound, change, warnings)
+
+
+def unlisted_users(place: ConnectPlace, request: ConnectRequest) -> tuple[Problem, ...]:
+    """Return the warning that no user may talk to a profile, () where the request or the profile lists some."""
+    variable = users_variable(place.channel.name)
+    is_listed = request.allowed is not None or place.has_allow_list
+    return () if is_listed or place.channel.name not in place.catalog.channels_of(variable) else (_unlisted(place),)
 
 
 def start_connected(session: FleetSession, place: ConnectPlace, *, timeout: float = SETTLE) -> StartResult:
@@ -243,15 +277,6 @@ def _check_variables(place: ConnectPlace, values: Mapping[str, str]) -> None:
             hint=f"type it at a terminal, or pipe it in: `hermes-profiles connect {place.profile} "
             f"{place.channel.name} < FILE`",
         )
-
-
-def _own_api(session: FleetSession, place: ConnectPlace) -> str:
-    """Return the address of the API in the profile's config.yaml, "" without one."""
-    files = HomeFiles(session.layout.home(place.profile), place.catalog.known_names)
-    environment, config = effective_settings(files, place.catalog)
-    name = place.channel.name
-    blocks = [mapping(mapping(config.get("platforms")).get(name)), mapping(config.get(name))]
-    return ChannelView(place.channel, environment, blocks).path("extra.base_url")
 
 
 def _stamp(session: FleetSession) -> TrashStamp:

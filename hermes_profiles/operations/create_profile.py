@@ -92,18 +92,24 @@ def create_profile(
 
 def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:
     """Return the plan of a new profile. Raises Refused when it exists, DocumentError for an unreadable source."""
-    layout = session.layout
-    name = check_new_name(request.name)
-    home = layout.home(name)
-    if os.path.lexists(home):
-        raise Refused(
-            f"{home} exists already",
-            target=name,
-            code="exists",
-            hint=taken_hint(layout, name),
-        )
+    name = _check_is_free(session.layout, request.name)
     planned = _plan_fresh(session, request, name) if request.source is None else _plan_clone(session, request, name)
     return _with_alias(session, planned) if request.alias else planned
+
+
+def check_can_clone(session: Session, request: CreateRequest) -> None:
+    """Raise Refused when the new profile exists, NotFound without the source: what a plan raises, in no time."""
+    _check_is_free(session.layout, request.name)
+    require(session.layout, check_existing_name(request.source or ""))
+
+
+def _check_is_free(layout: Layout, new: str) -> str:
+    """Return a name that no profile has. Raises Refused, UsageProblem for one that is not valid."""
+    name = check_new_name(new)
+    home = layout.home(name)
+    if os.path.lexists(home):
+        raise Refused(f"{home} exists already", target=name, code="exists", hint=taken_hint(layout, name))
+    return name
 
 
 def taken_hint(layout: Layout, name: str) -> str:

@@ -9,7 +9,7 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.served_profiles import ServedProfiles, marker_of
 from hermes_profiles.fleet.service_specs import ENABLE
 from hermes_profiles.model.errors import ExitCode, Problem, UsageProblem
@@ -22,7 +22,7 @@ from .apply import carry_out
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result
-from .run_fleet import SETTLE, FleetRequest, run_fleet
+from .run_fleet import FleetRequest, run_fleet
 
 
 class GroupResult(NamedTuple):

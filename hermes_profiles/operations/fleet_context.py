@@ -52,6 +52,18 @@ class FleetSession(Session):
             manager_option=manager or self.manager_option,
         )
 
+    @classmethod
+    def of(cls, session: Session) -> FleetSession:
+        """Return a session on gateways for the same root, which reports to the same caller."""
+        return cls(
+            session.home_option,
+            session.as_json,
+            session.environment,
+            session.problems,
+            session.on_outcome,
+            session.on_progress,
+        )
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the fleet lock of a root; the profiles that were read before it waited are read again.

@@ -23,7 +23,7 @@ from hermes_profiles.fleet.install import (
 )
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.fleet.uninstall import orphaned, stops_with_its_service, uninstall_services
@@ -45,7 +45,6 @@ from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
 from .other_supervisors import second_supervisor
 from .run_fleet import (
-    SETTLE,
     ConfirmWhole,
     FleetRequest,
     WholeGateway,

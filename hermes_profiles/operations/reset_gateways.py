@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.reset import reset_gateway
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.model.errors import NotFound
@@ -13,7 +13,7 @@ from hermes_profiles.model.errors import NotFound
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result
-from .run_fleet import SETTLE, FleetRequest, run_fleet
+from .run_fleet import FleetRequest, run_fleet
 
 
 @exclusively

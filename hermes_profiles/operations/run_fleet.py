@@ -14,7 +14,7 @@ from hermes_profiles.fleet.observed_masks import observed_masks
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
-from hermes_profiles.fleet.protocols import RunOptions, StartDecision
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions, StartDecision
 from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
 from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
@@ -34,7 +34,6 @@ from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
 from .run_members import MemberRun, planned_members
 
-SETTLE = 90.0
 _STARTS = (Verb.START, Verb.RESTART)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
 _UNCERTAIN = 5.0

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.fleet.install import plan_installation
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
+from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.hermes_install import installed_facts
@@ -40,7 +41,6 @@ from hermes_profiles.teams.model import read_teams
 
 from .fleet_context import FleetSession, other_managers
 from .install_services import InstallRequest, ServiceInstaller, install
-from .run_fleet import SETTLE
 
 Switch = TypeVar("Switch", bound=RunModeSwitch)
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED)

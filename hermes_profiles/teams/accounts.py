@@ -33,7 +33,7 @@ class Account(NamedTuple):
     its conversation state, path below the home → content (Hermes 0.19.0 keeps `weixin/accounts/<id>.sync.json` and
     `<id>.context-tokens.json`), without which messages are answered twice or lost; `policies`: access settings of the
     channel's `extra` (WeChat's `dm_policy`, `group_policy`); `answered`: variables that it replaces even if it has no
-    value for them.
+    value for them; `extra`: other settings of the channel's `extra`.
     """
 
     channel: str
@@ -46,6 +46,7 @@ class Account(NamedTuple):
     files: Mapping[str, Secret[bytes]] = MappingProxyType({})
     policies: Mapping[str, str] = MappingProxyType({})
     answered: tuple[str, ...] = ()
+    extra: Mapping[str, str] = MappingProxyType({})
 
 
 def short_id(account_id: str) -> str:
@@ -74,6 +75,7 @@ def account_entries(account: Account) -> AccountEntries:
     from hermes_profiles.documents.yaml.value import scalar
 
     settings: dict[tuple[str, ...], Value] = {(*block, "enabled"): scalar("bool", "true")}
+    settings |= {(*block, "extra", name): scalar("str", text) for name, text in account.extra.items()}
     files = dict(account.files)
     if account.allowed:
         variables |= allowlist_entry(account.channel, account.allowed)

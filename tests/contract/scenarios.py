@@ -647,7 +647,7 @@ p team create sales --lead bert --channel telegram --members eva --share skills,
 p team create ops --lead default --channel telegram --members eva,finn --share skills,persona,knowledge
 p team create family
 p team create other --channel nothing
-p team add eva --team ops << TELEGRAM_BOT_TOKEN={token(72)}\\n
+p team add eva --team ops --offline << TELEGRAM_BOT_TOKEN={token(72)}\\n
 p team list
 p team show ops
 p team remove carl --dry-run

@@ -72,6 +72,21 @@ def _empty_data(name: str, path: str, *, dry_run: bool) -> dict[str, Any]:
 
 def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield the report of `create` and `clone`: what was made, what stayed behind and why, what to do next."""
+    yield from made_lines(data)
+    yield from next_lines(data)
+    if data["dry_run"]:
+        yield "dry run: nothing was changed"
+
+
+def next_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what to do next."""
+    if data["next_steps"]:
+        yield "  next:"
+        yield from (f"    {step}" for step in data["next_steps"])
+
+
+def made_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what was made, and what stayed behind and why."""
     from hermes_profiles.credentials.value_index import what_it_is
 
     verb = "would be made" if data["dry_run"] else "made"
@@ -105,11 +120,6 @@ def report_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"  kept out, though this shell sets them: {', '.join(env['masked'])}"
     if data["alias"]:
         yield f"  alias: {data['alias']}"
-    if data["next_steps"]:
-        yield "  next:"
-        yield from (f"    {step}" for step in data["next_steps"])
-    if data["dry_run"]:
-        yield "dry run: nothing was changed"
 
 
 def _grouped(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def connect_answer(done: ConnectResult, started: StartResult | None, place: Conn
         result.errors = list(failures) or [missing_step(place, started).problem]
         code = started.fleet.exit_code if started.fleet is not None else ExitCode.OK
         result.exit_code = code if code != ExitCode.OK else ExitCode.FAILED
-    return Answer(result, lambda: _lines(data, done, started))
+    return Answer(result, lambda: _lines(data))
 
 
 def _gateway_row(started: StartResult | None) -> dict[str, Any] | None:
@@ -56,20 +56,31 @@ def _next_steps(done: ConnectResult, started: StartResult | None) -> Iterator[st
         yield f"see its state: hermes-gateways status {done.profile}"
 
 
-def _lines(data: Mapping[str, Any], done: ConnectResult, started: StartResult | None) -> Iterator[str]:
+def account_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the account that a profile got, what was set for it, and whether it is connected."""
     who = data["name"] or data["account"] or "an account"
+    name, channel = data["profile"], data["channel"]
     verb = "would get" if data["dry_run"] else "has"
     checked = "" if data["checked"] else ", not checked at the platform"
     if not data["changed"]:
-        yield f"{done.profile} has {who} on {done.channel} already: nothing was changed"
+        yield f"{name} has {who} on {channel} already: nothing was changed"
     else:
-        yield f"{done.profile} {verb} {who} on {done.channel}{checked}"
+        yield f"{name} {verb} {who} on {channel}{checked}"
     if data["variables"] and data["changed"]:
         yield f"  set in .env: {', '.join(data['variables'])}"
     if data["to_trash"]:
         yield f"  to the trash: {', '.join(data['to_trash'])}"
-    if started is not None and started.is_connected:
+    if is_connected(data):
         yield f"connected as {who}"
+
+
+def is_connected(data: Mapping[str, Any]) -> bool:
+    """Return whether the gateway was started and its channel is connected."""
+    return data["gateway"] is not None and data["gateway"]["channel"] == "connected"
+
+
+def _lines(data: Mapping[str, Any]) -> Iterator[str]:
+    yield from account_lines(data)
     if data["next_steps"] and not data["dry_run"]:
         yield "  next:"
         yield from (f"    {step}" for step in data["next_steps"])

@@ -143,13 +143,13 @@ def test_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None
 
 
 @pytest.mark.parametrize(("channel", "typed", "lead"), [
-    ("telegram", "TELEGRAM_BOT_TOKEN=7200000001:CANARYmemberCANARYmember\n", "7100000001"),
+    ("telegram", "TELEGRAM_BOT_TOKEN=7200000001:CANARYmemberCANARYmemberCANARYmember\n", "7100000001"),
     ("slack", "SLACK_BOT_TOKEN=xoxb-CANARY-member\nSLACK_APP_TOKEN=xapp-CANARY-member\n", "CANARY-lead"),
     ("signal", "SIGNAL_HTTP_URL=http://127.0.0.1:9\nSIGNAL_ACCOUNT=+4915112345678\n", "CANARY-lead"),
 ])  # fmt: skip
 def test_members_on_other_channels(team: CommandRoot, channel: str, typed: str, lead: str) -> None:
     team.ok("team", "create", "second", "--channel", channel, "--members", "bare")
-    team.ok("team", "add", "dora", "--team", "second", "--allow", "42", typed=typed)
+    team.ok("team", "add", "dora", "--team", "second", "--allow", "42", "--offline", typed=typed)
     found = hermes_finds(team, "dora")
     assert set(found["platforms"]) == {channel} and lead not in json.dumps(found)
     assert hermes_finds(team, "bare")["platforms"] == {}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bot_api import BotApi
@@ -14,6 +16,7 @@ from command_root import TOKEN, CommandRoot
 from command_runner import assert_no_canary
 
 from hermes_profiles.accounts import platform_identity
+from hermes_profiles.model.errors import Refused
 
 OTHER = "7100000002:CANARYtelegramCANARYtelegramCANARY2"
 SLACK = "SLACK_BOT_TOKEN=xoxb-CANARY-slack-000000000001\nSLACK_APP_TOKEN=xapp-1-CANARY-slack-app-000001\n"
@@ -269,3 +272,79 @@ def test_env_set_names_the_variable_that_a_channel_still_needs(kid: CommandRoot)
     assert "it needs SLACK_BOT_TOKEN too" in message and "`hermes-profiles env set kid SLACK_BOT_TOKEN`" in hint
     assert _warned(kid, "SLACK_BOT_TOKEN", "xoxb-CANARY-slack-000000000001") == {}
     assert "slack" in kid.listed("kid")["channels"]
+
+
+# -- clone --connect
+
+
+def _clone(kid: CommandRoot, *more: str, **how: Any) -> Any:
+    return kid.call("clone", "default", "second", "--connect", "telegram", "--json", *more, **how)
+
+
+def test_clone_is_connected_and_both_changes_are_undone(kid: CommandRoot, platform: tuple[Platform, str]) -> None:
+    telegram, address = platform
+    telegram.answer = b'{"ok": true, "result": {"id": 7100000002, "username": "kid_bot"}}'
+    before = kid.picture(kid.root)
+    words = ("clone", "default", "second", "--connect", "telegram", "--api", f"{address}/bot", "--allow", "7")
+    dry = kid.unchanged_by(*words, "--dry-run", "--json", typed=OTHER).data
+    assert dry["connect"]["name"] == "@kid_bot" and dry["dry_run"] and dry["connect"]["dry_run"]
+    done = kid.ok(*words, typed=OTHER)
+    assert_no_canary(done.stdout + done.stderr, "the answer")
+    assert "second: made from default" in done.stdout and "second has @kid_bot on telegram" in done.stdout
+    assert "hermes-profiles connect second telegram" not in done.stdout, "that step is done"
+    assert "hermes-profiles connect second slack" in done.stdout
+    env, config = ((kid.home("second") / name).read_text() for name in (".env", "config.yaml"))
+    assert OTHER in env and "TELEGRAM_ALLOWED_USERS=7" in env and f"base_url: {address}/bot" in config
+    assert len(telegram.asked) == 2, "once for each command"
+    whole, _ = re.findall(r"`hermes-profiles (undo \S+)`", done.stdout)
+    kid.ok(*whole.split())
+    assert not kid.home("second").exists()
+    assert {path for path in before if "profiles" not in path} == {
+        path for path in kid.picture(kid.root) if "profiles" not in path
+    }
+    _, alone = re.findall(r"`hermes-profiles (undo \S+)`", kid.ok(*words, typed=OTHER).stdout)
+    kid.ok(*alone.split())
+    assert OTHER not in (kid.home("second") / ".env").read_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "more", "code", "problem"),
+    [
+        (TOKEN, ("--offline",), 6, "account-taken"),
+        ("7100000002:CANARY", ("--offline",), 2, "bad-token"),
+        ("", ("--offline",), 2, "no-value"),
+        (OTHER, ("--api", "http://127.0.0.1:1/bot"), 1, "not-reached"),
+    ],
+)
+def test_account_that_fails_a_check_makes_no_clone(
+    kid: CommandRoot, typed: str, more: tuple[str, ...], code: int, problem: str
+) -> None:
+    words = ("clone", "default", "second", "--connect", "telegram", "--json", *more)
+    done = kid.unchanged_by(*words, typed=typed, code=code)
+    assert done.problem["code"] == problem
+    assert_no_canary(done.stdout + done.stderr, "the answer")
+
+
+def test_clone_to_be_connected_is_refused_before_a_token_is_read(kid: CommandRoot) -> None:
+    assert (
+        kid.unchanged_by("clone", "default", "kid", "--connect", "telegram", "--json", code=6).problem["code"]
+        == "exists"
+    )
+    assert kid.unchanged_by("clone", "nobody", "second", "--connect", "telegram", "--json", code=5)
+    done = kid.unchanged_by("clone", "default", "second", "--connect", "whatsapp", "--json", code=6)
+    assert done.problem["code"] == "set-up-by-hermes"
+    done = kid.unchanged_by("clone", "default", "second", "--allow", "7", "--json", code=2)
+    assert "--connect" in done.problem["hint"]
+
+
+def test_clone_stays_where_its_account_cannot_be_written(kid: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hermes_profiles.operations import clone_connect
+
+    def taken(*_: object, **__: object) -> None:
+        raise Refused("the account is taken now", code="account-taken")
+
+    monkeypatch.setattr(clone_connect, "store_account", taken)
+    done = _clone(kid, "--offline", typed=OTHER)
+    assert done.code == 1 and done.problem["code"] == "account-taken"
+    assert "second was made" in done.problem["message"] and "connect second telegram" in done.problem["hint"]
+    assert kid.home("second").is_dir()

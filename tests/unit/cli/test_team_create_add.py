@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from bot_api import BotApi
 from command_root import TOKEN, CommandRoot, picture, strays
 from test_prompts import at_terminal
 
@@ -43,7 +44,7 @@ def account_of(world: CommandRoot, name: str, team: str = "family") -> str | Non
 def add(world: CommandRoot, *words: str, typed: str = WEIXIN, code: int = 0) -> dict[str, object]:
     """Run `team add`; returns its data or its error."""
     before = world.picture() if code or "--dry-run" in words else None
-    done = world.call("team", "add", *words, "--json", typed=typed)
+    done = world.call("team", "add", *words, "--offline", "--json", typed=typed)
     assert done.code == code, done
     assert before is None or world.picture() == before, "a refusal or a dry run changed something"
     return dict(done.problem if code else done.data)
@@ -88,6 +89,21 @@ def test_add_reads_variables_of_other_channel_from_lines(telegram: CommandRoot) 
     assert env["TELEGRAM_HOME_CHANNEL"] == "12345" and account_of(telegram, "eve", "tg") == "7200000001"
     add(telegram, "fred", typed="")
     assert account_of(telegram, "fred", "tg") is None
+
+
+def test_account_is_checked_as_by_connect(telegram: CommandRoot) -> None:
+    assert "does not have the form" in str(
+        add(telegram, "eve", typed="TELEGRAM_BOT_TOKEN=7:CANARY\n", code=2)["message"]
+    )
+    with BotApi() as api:
+        telegram.ok("config", "set", "ann", "platforms.telegram.extra.base_url", f"{api.url}/ann/bot")
+        words = ("team", "add", "ann", "--json")
+        api.modes["ann"] = "401"
+        refused = telegram.unchanged_by(*words, typed=f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n", code=2)
+        assert refused.problem["code"] == "token-refused"
+        api.modes.clear()
+        telegram.ok(*words, typed=f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n")
+    assert account_of(telegram, "ann", "tg") == "7200000001"
 
 
 @pytest.mark.parametrize(("typed", "says"), [
@@ -159,9 +175,11 @@ def test_token_prompt_does_not_echo(team: CommandRoot) -> None:
 
 
 def test_variable_prompt_with_empty_answer_is_refused(telegram: CommandRoot) -> None:
-    code, _ = at_terminal(telegram, "team", "add", "eve", typed=f"{TELEGRAM}\n".encode(), expect=b"TELEGRAM_BOT_TOKEN")
+    code, _ = at_terminal(
+        telegram, "team", "add", "eve", "--offline", typed=f"{TELEGRAM}\n".encode(), expect=b"TELEGRAM_BOT_TOKEN"
+    )
     assert code == 0 and env_of(telegram, "eve")["TELEGRAM_BOT_TOKEN"] == TELEGRAM
-    code, shown = at_terminal(telegram, "team", "add", "fred", typed=b"\n", expect=b"TELEGRAM_BOT_TOKEN")
+    code, shown = at_terminal(telegram, "team", "add", "fred", "--offline", typed=b"\n", expect=b"TELEGRAM_BOT_TOKEN")
     assert code == 0 and "no account yet" in shown
 
 

@@ -15,6 +15,7 @@ from hermes_profiles.cli.framework.prose import Block, Verbatim
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.outcomes import fleet_answer
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.text import first_names
@@ -27,7 +28,6 @@ from hermes_profiles.operations.install_services import (
     service_files,
     system_units,
 )
-from hermes_profiles.operations.run_fleet import SETTLE
 
 from .start_stop import confirm_whole
 

@@ -21,10 +21,10 @@ from hermes_profiles.cli.framework.options import (
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
-from hermes_profiles.fleet.protocols import RunOptions
+from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE, FleetRequest, WholeGateway, run_fleet
+from hermes_profiles.operations.run_fleet import FleetRequest, WholeGateway, run_fleet
 
 
 class StartOptions(NamedTuple):

@@ -12,37 +12,26 @@ from hermes_profiles.accounts.requirements import FORMS, SCANNED_HERE, needed_va
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.account_input import piped_values
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun, Timeout
+from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.connect import connect_answer
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.operations.connect import (
+    CheckedAccount,
     ConnectPlace,
     ConnectRequest,
     ConnectResult,
-    bind,
+    StartResult,
     connect_account,
     find_place,
     start_connected,
+    store_account,
 )
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.login import LoginPrompts, logged_in_alone
-from hermes_profiles.operations.run_fleet import SETTLE
 
-Allow = Annotated[
-    str | None,
-    typer.Option("--allow", metavar="IDS", help="Ids of the users who may talk to it, separated by commas."),
-]
-Offline = Annotated[bool, typer.Option("--offline", help="Do not ask the platform which account the token belongs to.")]
-Api = Annotated[
-    str | None,
-    typer.Option("--api", metavar="URL", help="Address of the platform's API, where it is not the public one."),
-]
-Start = Annotated[
-    bool | None,
-    typer.Option("--start/--no-start", help="Install and start its gateway, and wait until it is connected."),
-]
+from .connect_options import ConnectOptions
 
 
 @command(
@@ -59,11 +48,7 @@ def connect(
     session: FleetSession,
     profile: Annotated[str, typer.Argument(help="The profile that gets the account.")],
     channel: Annotated[str, typer.Argument(help="The channel, such as telegram; `catalog` lists them.")],
-    allow: Allow = None,
-    api: Api = None,
-    offline: Offline = False,
-    start: Start = None,
-    timeout: Timeout = SETTLE,
+    options: ConnectOptions,
     dry_run: DryRun = False,
 ) -> Answer:
     """Connect a profile to a channel with an account of its own.
@@ -73,29 +58,54 @@ def connect(
     itself. Token, allow-list and `enabled: true` are one change, with one undo.
     """
     place = find_place(session, profile, channel, dry_run=dry_run)
-    is_terminal = sys.stdin.isatty() and output.is_interactive()
-    allowed = tuple(allow.split(",")) if allow is not None else None
-    if channel in SCANNED_HERE and is_terminal and not dry_run:
-        done = _scanned(session, place, allowed)
+    if scans(place, dry_run=dry_run):
+        done = scanned_account(session, place, options)
     else:
-        values = _typed(place) if sys.stdin.isatty() else _piped(place)
-        if allowed is None and is_terminal and not place.has_allow_list:
-            allowed = _asked_users(place)
-        request = ConnectRequest({name: Secret(value) for name, value in values.items()}, allowed, api or "", offline)
-        done = connect_account(session, place, request, dry_run=dry_run)
+        done = connect_account(session, place, account_request(place, options, dry_run=dry_run), dry_run=dry_run)
+    return connect_answer(done, start_stored(session, place, options, dry_run=dry_run), place)
+
+
+def scans(place: ConnectPlace, *, dry_run: bool) -> bool:
+    """Return whether the account comes from a scan at this terminal."""
+    return place.channel.name in SCANNED_HERE and _is_terminal() and not dry_run
+
+
+def account_request(place: ConnectPlace, options: ConnectOptions, *, dry_run: bool) -> ConnectRequest:
+    """Return the account that a user types or pipes in, with the users who may talk to it."""
+    values = _typed(place) if sys.stdin.isatty() else _piped(place)
+    allowed = options.allowed
+    if allowed is None and _is_terminal() and not place.has_allow_list and not dry_run:
+        allowed = _asked_users(place)
+    secrets = {name: Secret(value) for name, value in values.items()}
+    return ConnectRequest(secrets, allowed, options.api or "", options.offline)
+
+
+def start_stored(
+    session: FleetSession, place: ConnectPlace, options: ConnectOptions, *, dry_run: bool
+) -> StartResult | None:
+    """Start the gateway of a profile whose account was stored, where that is wanted; None where it is not."""
+    profile, channel = place.profile, place.channel.name
+    start = options.start
     if start is None:
-        start = is_terminal and not dry_run and _agrees(f"install and start the gateway of {profile} now")
+        start = _is_terminal() and not dry_run and _agrees(f"install and start the gateway of {profile} now")
     if not start or dry_run:
-        return connect_answer(done, None, place)
-    output.note(f"starting the gateway of {profile}; waiting up to {timeout:g} s until {channel} is connected")
-    return connect_answer(done, start_connected(session, place, timeout=timeout), place)
+        return None
+    output.note(f"starting the gateway of {profile}; waiting up to {options.timeout:g} s until {channel} is connected")
+    return start_connected(session, place, timeout=options.timeout)
 
 
-def _scanned(session: FleetSession, place: ConnectPlace, allowed: tuple[str, ...] | None) -> ConnectResult:
-    prompts = LoginPrompts(output.note, output.ask)
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and output.is_interactive()
+
+
+def scanned_account(session: FleetSession, place: ConnectPlace, options: ConnectOptions) -> ConnectResult:
+    """Run the scan of a channel at this terminal, and store the account."""
+    prompts, allowed = LoginPrompts(output.note, output.ask), options.allowed
     with logged_in_alone(session, place.profile, place.channel.name, place.catalog, allowed or (), prompts) as login:
         request = ConnectRequest({}, allowed, offline=True)
-        return bind(session, place._replace(profile=login.member), login.account, request)
+        return store_account(
+            session, place._replace(profile=login.member), CheckedAccount(login.account, None), request
+        )
 
 
 def _typed(place: ConnectPlace) -> dict[str, str]:

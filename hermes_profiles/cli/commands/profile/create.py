@@ -1,4 +1,4 @@
-"""create and clone: new profiles, with or without a source."""
+"""create: a new profile, empty or as a clone; with the options that `clone` has too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.create_profile import CreateRequest, create_profile
+from hermes_profiles.operations.create_profile import CreatedProfile, CreateRequest, create_profile
 
 Exclude = Annotated[
     bool,
@@ -130,34 +130,20 @@ def create(
     if source is None and (clone_it or options.clone_all):
         source, why = session.chosen_profile()
         output.note(f"cloning {source} ({why})")
-    return _create(session, options.request(name, source, policy, "create"), dry_run=dry_run)
+    return created_answer(session, options.request(name, source, policy, "create"), dry_run=dry_run)
 
 
-@command(
-    "clone",
-    examples=(
-        "hermes-profiles clone default work",
-        "hermes-profiles clone default work --dry-run",
-        "hermes-profiles clone work night --clone-all --no-api-server",
-        "hermes-profiles clone default twin --clone-channels",
-    ),
-)
-def clone(
-    session: Session,
-    source: Annotated[str, typer.Argument(metavar="SRC", help="Profile to clone.")],
-    name: Annotated[str, typer.Argument(help="Name of the new profile.")],
-    options: CloneOptions,
-    dry_run: DryRun = False,
-) -> Answer:
-    """Clone a profile: models, tools, skills and persona; never a bot, an account or a device."""
-    return _create(session, options.request(name, source, options.policy(), "clone"), dry_run=dry_run)
-
-
-def _create(session: Session, request: CreateRequest, *, dry_run: bool) -> Answer:
-    progress = output.Progress(f"copying to {request.name}")
-    try:
-        done = create_profile(session, request, dry_run=dry_run, progress=progress)
-    finally:
-        progress.end()
+def created_answer(session: Session, request: CreateRequest, *, dry_run: bool) -> Answer:
+    """Create a profile and return the answer."""
+    done = created_profile(session, request, dry_run=dry_run)
     data = created_data(done)
     return Answer(Result(request.command, data, warnings=list(done.warnings)), lambda: report_lines(data))
+
+
+def created_profile(session: Session, request: CreateRequest, *, dry_run: bool) -> CreatedProfile:
+    """Create a profile, with the progress of the copy."""
+    progress = output.Progress(f"copying to {request.name}")
+    try:
+        return create_profile(session, request, dry_run=dry_run, progress=progress)
+    finally:
+        progress.end()

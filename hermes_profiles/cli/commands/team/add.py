@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from hermes_profiles.cli.commands.profile.connect_options import Offline
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun
@@ -64,10 +65,12 @@ def add(
     allow: Allow = None,
     login: Login = False,
     no_account: NoAccount = False,
+    offline: Offline = False,
     description: Description = None,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Add a member to a team, or give one its account. An account that another profile has is refused.
+    """Add a member to a team, or give one its account. It is checked as by `connect`: its form, that no other profile
+    has it, and at the platform itself.
 
     An existing profile joins: shared files replace its own files, which are moved to the trash.
 
@@ -79,7 +82,7 @@ def add(
     allowed = options.allowed if allow is not None else None
     if not login:
         account = typed_account(place.team, place.member, options, place.catalog)
-        request = MemberRequest(account, allowed, description)
+        request = MemberRequest(account, allowed, description, offline)
         return member_answer(add_member(session, place, request, dry_run=dry_run), session.home_option)
     check_login(place.team, place.member, options, dry_run=dry_run)
     if dry_run:
@@ -87,5 +90,6 @@ def add(
     with logged_in(session, place, allowed or (), LoginPrompts(output.note, output.ask)) as done:
         place = place._replace(member=done.member, warnings=(*place.warnings, *done.warnings))
         return member_answer(
-            add_member(session, place, MemberRequest(done.account, None, description)), session.home_option
+            add_member(session, place, MemberRequest(done.account, None, description, offline=True)),
+            session.home_option,
         )

@@ -10,10 +10,10 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Timeout
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.run_mode import result_answer, status_answer, switch_answer
+from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import SETTLE
 from hermes_profiles.operations.run_mode import RunMode
 
 
