@@ -12,8 +12,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --keep:text --drop:text --description:text --clone-from:profile --home:folder '
             arguments='text' ;;
         'clone')
-            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --dry-run --home --json --help'
-            values=' --keep:text --drop:text --description:text --home:folder '
+            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --connect --allow --api --offline --start --no-start --timeout --dry-run --home --json --help'
+            values=' --keep:text --drop:text --description:text --connect:channel --allow:text --api:text --timeout:text --home:folder '
             arguments='profile text' ;;
         'list')
             options='--names --wide --color --home --json --help'
@@ -107,7 +107,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --team:team --home:folder '
             arguments='named+' ;;
         'team add')
-            options='--team --account-id --base-url --user --allow --login --no-account --description --dry-run --home --json --help'
+            options='--team --account-id --base-url --user --allow --login --no-account --offline --description --dry-run --home --json --help'
             values=' --team:team --account-id:text --base-url:text --user:text --allow:text --description:text --home:folder '
             arguments='named' ;;
         'team import')

@@ -21,7 +21,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' create'
             set values --keep --drop --description --clone-from --home
         case ' clone'
-            set values --keep --drop --description --home
+            set values --keep --drop --description --connect --allow --api --timeout --home
         case ' list'
             set values --color --home
         case ' show'
@@ -447,6 +447,13 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l strict-shape
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-alias -d 'Create no alias command for the profile.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-skills -d 'Create it without skills; Hermes adds none.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l description -x -d 'What the profile is for, in a sentence or two.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l connect -x -k -a '(__hermes_profiles_channel)' -d 'Give the clone an account of its own on this channel, checked before the clone is made.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l allow -x -d 'Ids of the users who may talk to it, separated by commas.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l api -x -d 'Address of the platform\'s API, where it is not the public one.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l offline -d 'Do not ask the platform which account the token belongs to.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l start -d 'Install and start its gateway, and wait until it is connected.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-start -d 'Install and start its gateway, and wait until it is connected.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l json -d 'Print the answer as one JSON object.'
@@ -651,6 +658,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l user -x -
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l allow -x -d 'Ids of the users who may talk to it, separated by commas.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l login -d 'Run Hermes\' own set-up of the channel at this terminal, such as the scan of a code.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l no-account -d 'Ask for no account; it comes later.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l offline -d 'Do not ask the platform which account the token belongs to.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l description -x -d 'What the new member is for.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team add\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
