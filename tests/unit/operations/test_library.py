@@ -169,7 +169,8 @@ def test_gateways_start_with_progress_and_stop(fleet: GatewayRoot) -> None:
         on_outcome=seen.append,
         on_progress=lambda event: states.update(str(gateway.state) for gateway in event.gateways.values()),
     )
-    assert sorted(seen) == sorted(each._replace(remarks=()) for each in started.outcomes) and started.errors == () and "running" in states
+    assert sorted(seen) == sorted(each._replace(remarks=()) for each in started.outcomes)
+    assert started.errors == () and "running" in states
     status = root.status(["work"])
     assert [(each.profile, str(each.state), each.gateway.pid) for each in status.gateways] == [
         ("work", "running", fleet.pid("work"))
