@@ -130,6 +130,8 @@ class Walk:
 
     def _differences(self, truth: Truth, data: dict[str, Any], code: int) -> Iterable[str]:
         rows = {row["profile"]: row for row in data["gateways"]}
+        pids = list(truth.pids.values())
+        is_shared = any(not self._is_standalone(name) or pids.count(pid) > 1 for name, pid in truth.pids.items())
         if set(rows) != set(self.bots):
             yield f"rows {sorted(rows)}, profiles {sorted(self.bots)}"
         for name, row in rows.items():
@@ -145,8 +147,8 @@ class Walk:
                 yield f"{name}: our row says telegram {ours}, Hermes says {truth.telegram.get(name)}"
             if pid is None and ours not in ("off", "masked", None):
                 yield f"{name}: no gateway, our row says telegram {ours}"
-            if pid is None and truth.pids and not row["detail"]:
-                yield f"{name}: not served while a gateway runs, and our row gives no reason"
+            if pid is None and is_shared and not row["detail"]:
+                yield f"{name}: not served while a gateway for all runs, and our row gives no reason"
         health = self.newest.get(f"http://127.0.0.1:{API_PORT}/health")[0]
         if (health == 200) != ("default" in truth.pids):
             yield f"health {health}, default's gateway {truth.pids.get('default')}"
@@ -326,6 +328,10 @@ class Walk:
         if self._is_deleted(name):
             self.said[-1] += " (deleted)"
             self.bots = before
+
+    def _is_standalone(self, name: str) -> bool:
+        """Return whether a profile asks for a gateway that serves it alone; Hermes ignores that in default."""
+        return name != "default" and "standalone: true" in (self.newest.home(name) / "config.yaml").read_text()
 
     def _standalone(self, name: str, value: str) -> None:
         path = self.newest.home(name) / "config.yaml"
