@@ -10,10 +10,11 @@ import json
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
+
+from loopback_server import LoopbackServer
 
 _HOLD = 1.0  # seconds until an empty poll returns
 _HANG = 600.0  # seconds without an answer, unless the mode changes
@@ -21,7 +22,7 @@ _REFUSALS = {"401": (401, "Unauthorized"), "502": (502, "Bad Gateway")}
 NO_ANSWER = 0  # instead of a status: the connection is closed
 
 
-class BotApi:
+class BotApi(LoopbackServer):
     """The server, as a context manager; `url` is its address.
 
     `modes`: gateway → how its calls are answered: "401", "502", "409" (polls alone), "hang" or "refuse" (the
@@ -35,25 +36,7 @@ class BotApi:
         self.polls: Counter[str] = Counter()
         self.conflicts = 0
         self.most_at_once = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Return the address of the server."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> BotApi:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        super().__init__(_handler(self))
 
     def since(self, before: Counter[str]) -> dict[str, int]:
         """Return the number of polls of each gateway since an earlier copy of `polls`."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,16 @@ class MultiplexRoot(GatewayRoot):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({who: {"user_name": who, "approved_at": 1.5} for who in people}, indent=2))
         return path
+
+
+@contextmanager
+def updated_team(runner: Runner) -> Iterator[MultiplexRoot]:
+    """Yield three profiles with services of their own, written under 0.19.0; then Hermes was updated."""
+    world = MultiplexRoot(runner)
+    world.member("anna")
+    world.member("bob")
+    world.gok("install", "--start")
+    world.update_hermes()
+    yield world
+    left = world.end()
+    assert not left, f"processes of this test were left: {left}"

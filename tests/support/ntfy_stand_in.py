@@ -9,46 +9,22 @@ import contextlib
 import json
 import select
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 
+from loopback_server import LoopbackServer
 from process_polls import is_alive, pid_of_peer
 
 _KEEPALIVE = 1.0
 
 
-class TopicStreams:
+class TopicStreams(LoopbackServer):
     """The server, as a context manager; `doubles`: each time a second process subscribed to a topic."""
 
     def __init__(self) -> None:
         self.doubles: list[tuple[str, int, int]] = []
         self._lock = threading.Lock()
         self._streams: dict[str, list[int]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # killed gateways reset connections
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Return the address of the server."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def port(self) -> int:
-        """Return the port of the server."""
-        return int(self._server.server_address[1])
-
-    def __enter__(self) -> TopicStreams:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(10)
+        super().__init__(_handler(self))
 
     def opened(self, topic: str, pid: int) -> None:
         """Note a stream that was opened."""

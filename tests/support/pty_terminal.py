@@ -18,6 +18,21 @@ from command_runner import assert_no_canary
 _CODES = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][A-Z0-9]|[=>]|\][^\x07]*\x07)|\r")
 
 
+def read_to_end(side: int) -> bytes:
+    """Return what a program writes to the other side of a terminal until it ends; closes this side."""
+    output = b""
+    while True:
+        try:
+            part = os.read(side, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not part:
+            break
+        output += part
+    os.close(side)
+    return output
+
+
 class Terminal:
     """The terminal and its program, as a context manager. `stdout`: a file for the answer."""
 

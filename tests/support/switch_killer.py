@@ -1,6 +1,13 @@
-"""A program that runs one of our commands and kills itself before its n-th step: a file change or a manager call."""
+"""Runs one of our commands in a program that kills itself before its n-th step: a file change or a manager call."""
 
 from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from command_runner import REPOSITORY, Runner
 
 KILLER = """
 import os, signal, sys
@@ -28,3 +35,17 @@ from hermes_profiles.cli.profiles import main
 sys.argv[0] = "hermes-profiles"
 main()
 """
+
+
+def run_killed(runner: Runner, words: tuple[str, ...], at: int, folder: Path) -> bool:
+    """Run `hermes-profiles` with `words` and kill it before its n-th step; returns whether it was killed.
+
+    `folder`: where the program is written.
+    """
+    script = folder / "killer.py"
+    script.write_text(KILLER)
+    environment = {**runner.environment, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, str(script), str(at), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode in (0, -signal.SIGKILL), done
+    return done.returncode != 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import REPOSITORY
+from pty_terminal import read_to_end
 
 SCRIPT = """
 from hermes_profiles.cli.framework.output import LiveLines
@@ -27,16 +28,7 @@ def _on_a_terminal(script: str) -> str:
     environment = {"PYTHONPATH": str(REPOSITORY), "TERM": "xterm", "LINES": "24", "COLUMNS": "80"}
     done = subprocess.Popen([sys.executable, "-c", script], stderr=theirs, stdout=subprocess.DEVNULL, env=environment)
     os.close(theirs)
-    output = b""
-    while True:
-        try:
-            part = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        output += part
-    os.close(ours)
+    output = read_to_end(ours)
     assert done.wait(10) == 0
     return output.decode()
 

@@ -16,6 +16,7 @@ from command_runner import COMMAND
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from main_view import FOLDER, VIEWS, WIDTHS, golden, screen_text
+from pty_terminal import read_to_end
 
 from hermes_profiles.cli.framework.prose import Prose
 from hermes_profiles.cli.framework.screen import Screen
@@ -176,16 +177,7 @@ def _on_terminal(world: CommandRoot, *words: str, **environment: str) -> str:
         given.pop("NO_COLOR", None)
     process = subprocess.Popen((*COMMAND, *words), env=given, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    output = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # the other end is closed
-            break
-        if not part:
-            break
-        output += part
-    os.close(ours)
+    output = read_to_end(ours)
     process.wait(30)
     return output.decode().replace("\r\n", "\n")
 

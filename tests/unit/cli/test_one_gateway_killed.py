@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_runner import REPOSITORY, Runner
-from multiplex_root import MultiplexRoot
+from command_runner import Runner
+from multiplex_root import MultiplexRoot, updated_team
 from nightly import sample
-from switch_killer import KILLER
+from switch_killer import run_killed
 
 NAMES = ("default", "anna", "bob")
 APART = dict.fromkeys(NAMES, "running")
@@ -24,27 +21,9 @@ POINTS = (0, 1, 2, 3, 5, 7, 9, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 27, 30, 3
 
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
-    """Three profiles with services of their own, written under 0.19.0; then Hermes was updated."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexRoot(runner)
-    world.member("anna")
-    world.member("bob")
-    world.gok("install", "--start")
-    world.update_hermes()
-    yield world
-    left = world.end()
-    assert not left, f"processes of this test were left: {left}"
-
-
-def killed(team: MultiplexRoot, words: tuple[str, ...], at: int, tmp_path: Path) -> bool:
-    """Run the switch and kill it before its n-th step; returns whether it was killed."""
-    script = tmp_path / "killer.py"
-    script.write_text(KILLER)
-    environment = {**team.runner.environment, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, str(script), str(at), *words]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
-    assert done.returncode in (0, -signal.SIGKILL), done
-    return done.returncode != 0
+    with updated_team(runner) as world:
+        yield world
 
 
 def settled(team: MultiplexRoot, wanted: dict[str, str]) -> None:
@@ -70,7 +49,7 @@ def named_everywhere(team: MultiplexRoot, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("way", ["again", "back", "undo"])
 def test_killed_fold_is_finished_or_taken_back(team: MultiplexRoot, at: int, way: str, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
-    was_killed = killed(team, ("team", "run-mode", *FOLD, "--yes"), at, tmp_path)
+    was_killed = run_killed(team.runner, ("team", "run-mode", *FOLD, "--yes"), at, tmp_path)
     named_everywhere(team, FOLD)
     if way == "again":
         team.moded(*FOLD, "--yes")
@@ -90,7 +69,7 @@ def test_killed_fold_is_finished_or_taken_back(team: MultiplexRoot, at: int, way
 def test_killed_separation_is_finished_or_taken_back(team: MultiplexRoot, at: int, way: str, tmp_path: Path) -> None:
     team.moded(*FOLD)
     files, services = team.kept(), team.services()
-    killed(team, ("team", "run-mode", *SEPARATE, "--yes"), at, tmp_path)
+    run_killed(team.runner, ("team", "run-mode", *SEPARATE, "--yes"), at, tmp_path)
     named_everywhere(team, SEPARATE)
     unfinished = team.moded_or_unfinished()["unfinished"]
     if way == "again":
@@ -113,7 +92,7 @@ def test_killed_undo_is_finished_by_another_undo(
         team.moded(*FOLD)
     files, services = team.kept(), team.services()
     team.moded(*first, "--yes")
-    killed(team, ("undo",), at, tmp_path)
+    run_killed(team.runner, ("undo",), at, tmp_path)
     if not team.moded_or_unfinished()["unfinished"]:
         return
     done = team.call("undo", "--json")
@@ -126,7 +105,7 @@ def test_killed_undo_is_finished_by_another_undo(
 
 
 def test_separation_is_refused_during_an_unfinished_fold(team: MultiplexRoot, tmp_path: Path) -> None:
-    assert killed(team, ("team", "run-mode", *FOLD, "--yes"), 5, tmp_path)
+    assert run_killed(team.runner, ("team", "run-mode", *FOLD, "--yes"), 5, tmp_path)
     done = team.mode(*SEPARATE, "--json")
     assert (done.code, done.problem["code"]) == (6, "unfinished"), done
     assert team.moded("processes")["changed"]

@@ -7,23 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 from command_runner import Runner
-from multiplex_root import MultiplexRoot
+from multiplex_root import MultiplexRoot, updated_team
 
 NAMES = ("default", "anna", "bob")
 
 
 @pytest.fixture
 def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexRoot]:
-    """Three profiles with services of their own, written under 0.19.0; then Hermes was updated."""
     monkeypatch.setattr("hermes_profiles.fleet.executor.DWELL", 0.1)
-    world = MultiplexRoot(runner)
-    world.member("anna")
-    world.member("bob")
-    world.gok("install", "--start")
-    world.update_hermes()
-    yield world
-    left = world.end()
-    assert not left, f"processes of this test were left: {left}"
+    with updated_team(runner) as world:
+        yield world
 
 
 def test_services_of_their_own_are_shown_and_warned_about(team: MultiplexRoot) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_runner import REPOSITORY, Runner
+from command_runner import Runner
 from multiplex_root import MultiplexRoot
 from nightly import sample
-from switch_killer import KILLER
+from switch_killer import run_killed
 
 
 @pytest.fixture
@@ -32,17 +30,6 @@ def team(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[MultiplexR
     assert not left, f"processes of this test were left: {left}"
 
 
-def killed(team: MultiplexRoot, mode: str, at: int, tmp_path: Path) -> bool:
-    """Run the switch and kill it at its n-th step; returns whether it was killed."""
-    script = tmp_path / "killer.py"
-    script.write_text(KILLER)
-    environment = {**team.runner.environment, "PYTHONPATH": str(REPOSITORY)}
-    words = [sys.executable, str(script), str(at), "team", "run-mode", mode, "--yes"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=100)
-    assert done.returncode in (0, -signal.SIGKILL), done
-    return done.returncode != 0
-
-
 def settled(team: MultiplexRoot, wanted: dict[str, str]) -> None:
     deadline = time.monotonic() + 10
     while team.states() != wanted and time.monotonic() < deadline:
@@ -57,7 +44,7 @@ SERVED = {"default": "running", "anna": "served", "bob": "served"}
 @pytest.mark.parametrize("at", sample([0, 4, 2, 9, 6, 15, 12, 24, 19, 30], 2))
 def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
-    was_killed = killed(team, "multiplex", at, tmp_path)
+    was_killed = run_killed(team.runner, ("team", "run-mode", "multiplex", "--yes"), at, tmp_path)
     shown = team.mode("--json")
     if was_killed and shown.data["unfinished"]:
         assert shown.code == 3 and "team run-mode processes" in shown.problem["hint"]
@@ -76,7 +63,7 @@ def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int,
 def test_killed_switch_back_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     team.moded("multiplex")
-    killed(team, "processes", at, tmp_path)
+    run_killed(team.runner, ("team", "run-mode", "processes", "--yes"), at, tmp_path)
     if at % 2:
         team.moded("multiplex", "--yes")
         settled(team, SERVED)
