@@ -26,13 +26,16 @@ class BotApi(LoopbackServer):
     """The server, as a context manager; `url` is its address.
 
     `modes`: gateway → how its calls are answered: "401", "502", "409" (polls alone), "hang" or "refuse" (the
-    connection is closed). A gateway without a mode is served.
+    connection is closed). A gateway without a mode is served. `sent`: (gateway, text) of every message that a bot sent.
     """
 
     def __init__(self) -> None:
         self.modes: dict[str, str] = {}
         self._lock = threading.Lock()
         self._polling: dict[str, list[str]] = {}
+        self._inbox: dict[str, list[dict[str, Any]]] = {}
+        self._count = 0
+        self.sent: list[tuple[str, str]] = []
         self.polls: Counter[str] = Counter()
         self.conflicts = 0
         self.most_at_once = 0
@@ -42,6 +45,18 @@ class BotApi(LoopbackServer):
         """Return the number of polls of each gateway since an earlier copy of `polls`."""
         with self._lock:
             return dict(self.polls - before)
+
+    def send(self, gateway: str, user: int, text: str) -> None:
+        """Send a message of a user to the bot of a gateway."""
+        with self._lock:
+            self._count += 1
+            person = {"id": user, "is_bot": False, "first_name": "Ana"}
+            message = self._message(user, text) | {"from": person}
+            self._inbox.setdefault(gateway, []).append({"update_id": self._count, "message": message})
+
+    def _message(self, chat: int, text: str) -> dict[str, Any]:
+        place = {"id": chat, "type": "private", "first_name": "Ana"}
+        return {"message_id": self._count, "date": int(time.time()), "chat": place, "text": text}
 
     def answer(
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
@@ -68,6 +83,11 @@ class BotApi(LoopbackServer):
             return 200, {**bot, "can_join_groups": True, "supports_inline_queries": False}
         if method == "getUpdates":
             return self._poll(gateway, token, float(arguments.get("timeout") or 0))
+        if method in ("sendMessage", "editMessageText"):
+            with self._lock:
+                self._count += 1
+                self.sent.append((gateway, str(arguments.get("text"))))
+                return 200, self._message(int(arguments["chat_id"]), str(arguments.get("text")))
         if method == "getWebhookInfo":
             return 200, {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
         if method in ("getMyCommands", "getForumTopicIconStickers"):
@@ -88,8 +108,10 @@ class BotApi(LoopbackServer):
         try:
             if others:
                 return 409, "Conflict: terminated by other getUpdates request"
-            time.sleep(min(timeout, _HOLD))
-            return 200, []
+            end = time.monotonic() + min(timeout, _HOLD)
+            while not self._inbox.get(gateway) and time.monotonic() < end:
+                time.sleep(0.05)
+            return 200, self._inbox.pop(gateway, [])
         finally:
             with self._lock:
                 if gateway in self._polling[token]:

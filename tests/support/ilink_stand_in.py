@@ -4,6 +4,7 @@ A gateway uses it by WEIXIN_BASE_URL, its model by `model.base_url: <url>/v1`. A
 the bearer of every request; polls, received and sent messages are recorded for each account. The model's answer lists
 its input: `heard say-WORD · persona NAME · skills A,B · turns N`. For `use-tool NAME {…}` it first calls that tool of
 Hermes, and lists the skills in its result: `· tool A,B`. For `take-time` it waits for SLOW seconds.
+`auth.test` answers as Slack's API does.
 """
 
 from __future__ import annotations
@@ -147,6 +148,8 @@ class Ilink:
             return self._status(query.get("qrcode", [""])[0])
         if name == "completions":
             return self._complete(request)
+        if name == "auth.test":
+            return {"ok": True, "user": "work_bot", "team": "Home", "bot_id": "B2"}
         if name == "models":
             return {"object": "list", "data": [{"id": "stand-in", "object": "model", "context_length": 128000}]}
         with self._news:

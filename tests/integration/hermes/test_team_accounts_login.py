@@ -13,22 +13,11 @@ import pytest
 from accounts_root import AccountsRoot, account_id, eventually, friend, running_accounts, token
 from command_runner import COMMAND, REPOSITORY, Runner
 from ilink_stand_in import Scan
+from login_dialogue import aim_at_stand_in, answer_set_up
 from pty_terminal import Terminal
 from real_hermes import hermes_python
 
 pytestmark = pytest.mark.judge
-
-# WeChat's address is a constant of Hermes; tests replace it by the stand-in's.
-_AIMED = """
-import os
-if os.environ.get("ILINK_STAND_IN"):
-    try:
-        import gateway.platforms.weixin as weixin
-    except ImportError:
-        pass
-    else:
-        weixin.ILINK_BASE_URL = os.environ["ILINK_STAND_IN"]
-"""
 
 
 class LoginTeam:
@@ -36,9 +25,7 @@ class LoginTeam:
 
     def __init__(self, world: AccountsRoot) -> None:
         self.world = world
-        aimed = world.user / "aimed"
-        aimed.mkdir()
-        (aimed / "sitecustomize.py").write_text(_AIMED)
+        aimed = aim_at_stand_in(world.user)
         hermes = Path(hermes_python()).parent
         self.environment = {
             **world.environment, "PATH": f"{hermes}:/usr/bin:/bin", "ILINK_STAND_IN": world.ilink.url,
@@ -54,18 +41,7 @@ class LoginTeam:
         """Log a member in at the terminal; returns the exit code and the output."""
         words = [*COMMAND, "team", "add", member, "--team", "family", "--login", *more]
         with Terminal(words, self.environment, self.world.user) as terminal:
-            terminal.expect("Start QR login now?")
-            terminal.type("\n")
-            terminal.expect("https://example.invalid/code")
-            terminal.expect("direct messages be authorized")
-            terminal.type("\x1b[B\x1b[B\n" if choose == "allow" else "\n")
-            if choose == "allow":
-                terminal.expect("Allowed Weixin user IDs")
-                terminal.type("\n")
-            terminal.expect("group chats be handled")
-            terminal.type("\n")
-            terminal.expect("as the home channel?")
-            terminal.type("\n")
+            answer_set_up(terminal, choose)
             if answer is not None:
                 terminal.expect("; type '")
                 terminal.type(f"{answer}\n")
