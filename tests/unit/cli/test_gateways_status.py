@@ -107,6 +107,17 @@ def test_status_without_services_hints_install(fleet: GatewayRoot) -> None:
     assert begin not in fleet.gateways("status").stdout
 
 
+def test_full_disk_is_named(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def space(blocks: int) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 1000, blocks, blocks, 100, 100, 100, 0, 255))
+
+    for blocks, expected in ((1, ["disk-full"]), (1000, [])):
+        monkeypatch.setattr("hermes_profiles.operations.fleet_status.os.statvfs", lambda _, free=blocks: space(free))
+        done = fleet.gok("status", "--json")
+        assert [row["code"] for row in done.json["warnings"]] == expected
+        assert all(str(fleet.root) in row["message"] and "df -h" in row["hint"] for row in done.json["warnings"])
+
+
 def test_both_commands_and_all_views_agree(fleet: GatewayRoot) -> None:
     fleet.gok("install", "night", "work", "--start")
     fleet.gok("stop", "night")
