@@ -176,7 +176,7 @@ def _conflict(channel: str, name: str, first: str, second: str) -> Problem:
         "conflict",
         f"{channel}: {name} is held by {first} and by {second}; only one gateway can use it",
         second,
-        "give the clone its own, or run only one of the two gateways",
+        f"give {second} its own: `hermes-profiles connect {second} {channel}`; or run only one of the two gateways",
     )
 
 

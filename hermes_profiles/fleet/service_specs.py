@@ -200,7 +200,7 @@ def _variables(given: tuple[str, ...], home: Path) -> tuple[tuple[str, ...], tup
                 "the profile's own files",
                 target=name,
                 code="secret-in-service",
-                hint="set it in the profile's `.env`",
+                hint=f"set it in the profile's `.env`: `hermes-profiles env set PROFILE {name}`",
             )
         if equals:
             variables.append((name, value))

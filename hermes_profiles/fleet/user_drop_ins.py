@@ -33,7 +33,7 @@ def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> 
             "drop-in-unread",
             f"{profile}: the environment file {text} cannot be read, so its variables do not reach the gateway",
             text,
-            f"make it readable (`ls -l {quote(text)}`), then run `hermes-gateways install {profile}`",
+            f"create it, or make it readable, then run `hermes-gateways install {profile}`",
         )
     for path, keys in _by_file(found.without_effect):
         yield Problem(

@@ -187,7 +187,7 @@ def change_setting(
         warnings += setting_warnings(session, file, keys, after.raw)
         plan = plan_settings(("config", verb, name, path), f"{verb} {path} of {name}", [(name, step)])
     elif new is None:
-        warnings.append(Problem("not-set", f"{name} has no {path}: there is nothing to remove", path))
+        warnings.append(_nothing_set(name, path, f"config get {name}"))
     change = carry_out(session, plan, dry_run=dry_run)
     line = entry.line if entry else None
     return SettingChange(name, path, file.path, line, old, shown, secret, change, (*warnings, *session.problems))
@@ -272,7 +272,7 @@ def unset_variables(session: Session, target: VariableTarget, *, dry_run: bool =
     raw, gone = without_variables(file, target.names, session.catalog)
     absent = tuple(name for name in target.names if name not in gone)
     warnings = [*target.warnings]
-    warnings += [Problem("not-set", f"{profile} has no {name}: there is nothing to remove", name) for name in absent]
+    warnings += [_nothing_set(profile, name, f"env list {profile}") for name in absent]
     step = file.replaced(raw, private=True)
     plan = None
     if step is not None:
@@ -282,6 +282,11 @@ def unset_variables(session: Session, target: VariableTarget, *, dry_run: bool =
         )
     change = carry_out(session, plan, dry_run=dry_run)
     return VariablesRemoved(profile, file.path, tuple(gone), absent, change, (*warnings, *session.problems))
+
+
+def _nothing_set(profile: str, what: str, listing: str) -> Problem:
+    message = f"{profile} has no {what}: there is nothing to remove"
+    return Problem("not-set", message, what, f"see what is set with `hermes-profiles {listing}`")
 
 
 def compare_profiles(session: Session, a: str, b: str) -> ProfileDiff:

@@ -214,7 +214,7 @@ def _chosen_shells(session: Session, names: Sequence[str], *, setup: bool) -> tu
                 f"{name!r} is no shell that is known here",
                 target=name,
                 code="bad-shell",
-                hint=f"use one of {', '.join(SHELLS)}, or put the folder on PATH yourself",
+                hint=f"use {' or '.join(f'`--shell {each}`' for each in SHELLS)}, or put the folder on PATH yourself",
             )
     if names:
         return tuple(names)

@@ -58,7 +58,7 @@ def show_team(session: Session, name: str) -> TeamDetails:
                 "no-lead",
                 f"no profile leads the team {team.name} any more",
                 team.name,
-                "restore its lead with `hermes-profiles restore`; find it with `hermes-profiles trash list`",
+                "find its lead with `hermes-profiles trash list`, then restore it",
             )
         )
     return TeamDetails(team, members, tuple(warnings))

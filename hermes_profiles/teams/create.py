@@ -131,7 +131,7 @@ def check_channel(channel: str, catalog: Catalog) -> None:
             f"{channel!r} is not a channel",
             target="--channel",
             code="no-such-channel",
-            hint=f"did you mean {close[0]}?" if close else f"use one of {', '.join(sorted(catalog.channels))}",
+            hint=f"use `--channel {close[0]}`" if close else f"use one of {', '.join(sorted(catalog.channels))}",
         )
 
 

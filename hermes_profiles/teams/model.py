@@ -79,7 +79,7 @@ class Teams(NamedTuple):
                 f"there is no team {name!r}",
                 target=name,
                 code="no-such-team",
-                hint=f"use one of: {known}" if known else "create it with `hermes-profiles team create`",
+                hint=f"use one of: {known}" if known else f"create it with `hermes-profiles team create {name}`",
             )
         return found
 
@@ -175,7 +175,7 @@ def team_fault(team: Team, teams: Teams) -> Problem | None:
             "no-lead",
             f"the team {team.name} has no lead: what its members share is missing",
             team.name,
-            "restore its lead (`hermes-profiles restore`, `hermes-profiles trash list`), or keep the "
+            "find its lead with `hermes-profiles trash list` and restore it, or keep the "
             f"members as separate profiles: `hermes-profiles team remove --team {team.name} --all --keep-profile`",
         )
     if len(leads) > 1:

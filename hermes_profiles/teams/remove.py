@@ -5,7 +5,7 @@ The lead's pool is never changed: links are moved, removed or replaced, never fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import (
@@ -87,9 +87,15 @@ def require_members(teams: Teams, names: Sequence[str], team: str | None) -> tup
         raise Refused(
             f"the profiles are members of different teams: {members}",
             code="two-teams",
-            hint="remove them with one `hermes-profiles team remove` for each team",
+            hint=f"remove them team by team: {'; '.join(_removals(found))}",
         )
     return next(iter(found.values())), tuple(found)
+
+
+def _removals(found: Mapping[str, Team]) -> Iterator[str]:
+    for team in dict.fromkeys(of.name for of in found.values()):
+        names = " ".join(name for name, of in found.items() if of.name == team)
+        yield f"`hermes-profiles team remove {names} --team {team}`"
 
 
 def _is_lead(name: str, led: Sequence[Team]) -> Refused:

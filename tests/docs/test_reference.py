@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 from command_runner import REPOSITORY
 from error_codes import collect
+from error_hints import HINT_CASES, NO_COMMAND, NO_HINT, NOT_PROVOKED
 from pages import DOCS, text_of
 
 from hermes_profiles.cli.completion import program_trees
@@ -40,6 +41,15 @@ def test_error_codes_page_has_every_code_of_the_source_once() -> None:
 def test_collect_finds_codes_given_by_keyword_position_default_and_constant() -> None:
     used = collect()
     assert {"exists", "refused", "usage", "bad-fingerprint-key", "default-profile", "no-accounts"} <= set(used)
+
+
+def test_every_code_has_a_case_of_its_hint_or_a_reason() -> None:
+    """The cases are run by tests/unit/cli/test_hints_work.py."""
+    tried = [case.code for case in HINT_CASES]
+    without = [code for codes in (*NO_HINT.values(), *NOT_PROVOKED.values()) for code in codes]
+    assert len({*tried, *without}) == len(tried) + len(without), "a code twice"
+    assert sorted({*tried, *without}) == sorted(collect())
+    assert {code for codes in NO_COMMAND.values() for code in codes} <= {*tried}
 
 
 JSON = text_of("docs/reference/json.md")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hermes_profiles
@@ -15,6 +16,7 @@ _CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _OTHER = {"_deaf", "exit_meaning"}
 
 
+@cache
 def collect() -> dict[str, list[str]]:
     """Return code → `file:line` of every use."""
     trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}

@@ -103,6 +103,18 @@ def is_option(command: str) -> bool:
     return command.startswith("-")
 
 
+def is_run_here(command: str) -> bool:
+    """Return whether a line is run by the tests: it begins with a command of this package or a tool, starts nothing."""
+    first = parts_of(command)[0].split()
+    return (first[0] in PROGRAMS or first[0] in TOOLS) and not any(map(_starts_gateways, parts_of(command)))
+
+
+def _starts_gateways(part: str) -> bool:
+    words = part.split()
+    switches = words[1:3] == ["team", "run-mode"] and "--dry-run" not in words
+    return switches or (words[0] == HERMES_GATEWAYS.name and (words[1] in ("start", "restart") or "--start" in words))
+
+
 def changes_something(command: str) -> bool:
     """Return whether a command line, when it is run here, can change the state."""
     return any(_changes(part) for part in parts_of(command))
@@ -112,8 +124,8 @@ def _changes(part: str) -> bool:
     words = shlex.split(part.rpartition(" | ")[2])
     program = words[0]
     if program in PROGRAMS:
-        if "--fix" in words:
-            return True
+        if "--fix" in words or "--help" in words:
+            return "--fix" in words
         return not {words[1], " ".join(words[1:3])} & _SHOWING[program]
     return program in TOOLS - _LOOKING
 
@@ -129,6 +141,10 @@ def unknown_words(command: str) -> str | None:
 
 
 def _unknown(stage: str) -> str | None:
+    if re.fullmatch(r"[a-z][a-z0-9_-]*(?: .*)?", stage.lstrip('$"{')) is None:
+        return None  # a value, no command
+    if re.fullmatch(r"[a-z_]+", stage):
+        return None  # a name
     if is_ours(stage):
         return None if is_only_named(stage.partition(" <")[0]) else problem_of(stage)
     words = [word for word in shlex.split(stage) if not re.fullmatch(r"[A-Z_]+=\S*", word)]

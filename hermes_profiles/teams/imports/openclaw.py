@@ -39,6 +39,7 @@ from .openclaw_config import NO_ENTRIES, read_config
 from .read import folder_names, mode_warnings, path_exists, read_json, shell_quoted
 
 _BELOW = "state"  # some installations keep their files in ~/.openclaw/state, beside openclaw.json
+_STATE = ".openclaw"
 CHANNEL, INDEX = "openclaw-weixin", "accounts.json"
 SYNC, TOKENS = WEIXIN_SYNC_ENDING, WEIXIN_CONTEXT_ENDING
 _LOGIN = "hermes-profiles team add MEMBER --login"
@@ -83,7 +84,9 @@ def openclaw_paths(path: Path) -> OpenClawPaths:
         f"{path} {what}: neither {path / CHANNEL / INDEX} nor {path / INDEX} exists",
         target=str(path),
         code="no-accounts",
-        hint="use the state folder of OpenClaw: `hermes-profiles team import openclaw ~/.openclaw`",
+        hint="import the accounts from a table: `hermes-profiles team import csv FILE`"
+        if path.name == _STATE
+        else f"use the state folder of OpenClaw: `hermes-profiles team import openclaw ~/{_STATE}`",
     )
 
 

@@ -56,7 +56,10 @@ def run_mode(
     """
     if mode not in (None, MULTIPLEX, PROCESSES):
         raise UsageProblem(
-            f"{mode!r} is not a run mode", target=mode, code="bad-mode", hint=f"there are: {MULTIPLEX}, {PROCESSES}"
+            f"{mode!r} is not a run mode",
+            target=mode,
+            code="bad-mode",
+            hint="use " + " or ".join(f"`hermes-profiles team run-mode {each}`" for each in (MULTIPLEX, PROCESSES)),
         )
     switch = RunMode(session, timeout, yes=yes, install=install, standalone=standalone, dry_run=dry_run)
     if mode is None:

@@ -1,0 +1,101 @@
+"""The hint of each error code, followed as it is printed, leads on: the next state is better."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_runner import Done, Runner
+from doctor_root import DoctorRoot
+from error_hints import HINT_CASES, NO_COMMAND, NOT_RUN, HintCase
+from hints import (
+    changes_something,
+    commands_in,
+    filled,
+    is_option,
+    is_run_here,
+    run,
+    unknown_words,
+    without_questions,
+)
+
+
+@pytest.fixture
+def world(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> DoctorRoot:
+    """Return a user with three healthy profiles (default, work, family) and without a Hermes installation."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
+    )
+    return DoctorRoot(runner)
+
+
+@pytest.mark.parametrize("case", HINT_CASES, ids=lambda case: case.code)
+def test_hint_leads_on(world: DoctorRoot, case: HintCase) -> None:
+    planted = case.plant(world) if case.plant is not None else None
+    first = case.command.replace("{}", str(planted))
+    problem = provoked(world, case, first)
+    assert problem is not None, "the case does not provoke its code"
+    commands = [filled(command, case.names) for command in commands_in(problem["hint"] or "")]
+    assert commands or any(case.code in codes for codes in NO_COMMAND.values()), problem
+    for number, command in enumerate(commands):
+        assert unknown_words(command) is None, (command, unknown_words(command))
+        if is_option(command) and number:
+            assert unknown_words(f"{commands[number - 1]} {command}") is None, command
+        elif is_option(command) or (is_run_here(command) and case.code not in NOT_RUN):
+            with restored(world.user):
+                assert_better(world, case, first, problem, command)
+
+
+def provoked(world: DoctorRoot, case: HintCase, line: str) -> dict[str, Any] | None:
+    """Run the first command, and return its error or warning with the code of the case, None without one."""
+    done = answer(world, f"{line} --json", case.typed)
+    rows = (row for row in (*done.json["errors"], *done.json["warnings"]) if row["code"] == case.code)
+    return next((row | {"exit": done.code} for row in rows), None)
+
+
+def answer(world: DoctorRoot, line: str, typed: str) -> Done:
+    program, *words = shlex.split(line)
+    if program == "hermes-gateways":
+        return world.runner.gateways(*words, env=world.environment)
+    return world.runner.call(*words, env=world.environment, typed=typed)
+
+
+def assert_better(world: DoctorRoot, case: HintCase, first: str, problem: dict[str, Any], command: str) -> None:
+    """Follow a command of the hint: it succeeds, or has a hint of its own; what it mends does not come again."""
+    if is_option(command):
+        option = command.split()[0]
+        words = re.sub(rf"{re.escape(option)} \S+", "", first) if " " in command else first
+        again = provoked(world, case, f"{words} {command}")
+        assert again is None or again["message"] != problem["message"], f"{command} changes nothing"
+        return
+    answers = list(run(world.runner, without_questions(command), world.environment, case.answer))
+    if any(done.code not in (0, 3) for done in answers):
+        assert "hint: " in answers[-1].stderr and f"`{command}`" not in answers[-1].stderr, (command, answers[-1])
+    elif changes_something(command) and not _stands_in(command, first, problem):
+        again = provoked(world, case, first)
+        assert again is None or again["message"] != problem["message"], f"the same error after {command}"
+
+
+def _stands_in(command: str, first: str, problem: dict[str, Any]) -> bool:
+    """Return whether a command is run in place of the first one, or the first one has done its work already."""
+    return command.split()[:2] == first.split()[:2] or (problem["exit"] == 0 and changes_something(first))
+
+
+@contextmanager
+def restored(folder: Path) -> Iterator[None]:
+    """Restore a folder after the block: each command of a hint begins with the same state."""
+    copy = folder.with_name(f"{folder.name}-copy")
+    shutil.copytree(folder, copy, symlinks=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder)
+        copy.rename(folder)
