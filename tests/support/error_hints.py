@@ -509,7 +509,7 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
         "sudo", "supervisor", "system-service", "wsl", "wsl-without-systemd",
     ),
     "the file system or another process is in the way": (
-        "behind-a-link", "busy", "changed-meanwhile", "failed", "foreign-folder", "foreign-owner",
+        "behind-a-link", "busy", "changed-meanwhile", "disk-full", "failed", "foreign-folder", "foreign-owner",
         "mode-not-kept", "no-fingerprint-key", "no-space", "no-such-entry", "not-a-file", "not-recovered",
         "not-rolled-back", "os-error", "other-file-system", "unreadable-entry", "unreadable-folder",
         "unreadable-record", "unspeakable-path", "forgotten", "foreign-entry",
