@@ -107,7 +107,7 @@ def find_place(session: FleetSession, profile: str, channel: str, *, dry_run: bo
     warnings = session.recover(dry_run=dry_run)
     name = check_existing_name(profile)
     require(session.layout, name)
-    check_channel(channel, session.catalog)
+    check_channel(channel, session.catalog, f"hermes-profiles connect {name}")
     _check_can_connect(session.catalog.channels[channel], name)
     files = HomeFiles(session.layout.home(name), session.catalog.known_names)
     listed = files.environment().get(users_variable(channel), "")
@@ -116,7 +116,7 @@ def find_place(session: FleetSession, profile: str, channel: str, *, dry_run: bo
 
 def find_new_place(session: FleetSession, profile: str, channel: str) -> ConnectPlace:
     """Return the place of a profile that is to be made. Raises UsageProblem for an unknown channel, Refused."""
-    check_channel(channel, session.catalog)
+    check_channel(channel, session.catalog, "--connect")
     _check_can_connect(session.catalog.channels[channel], profile)
     return ConnectPlace(profile, session.catalog.channels[channel], session.catalog, has_allow_list=False, warnings=())
 

@@ -123,15 +123,15 @@ def build_members(
     return ChangePlan(command, summary, tuple(steps), profiles=profiles), tuple(reports)
 
 
-def check_channel(channel: str, catalog: Catalog) -> None:
-    """Raise UsageProblem for a channel that is not in the catalogue."""
+def check_channel(channel: str, catalog: Catalog, again: str = "--channel") -> None:
+    """Raise UsageProblem for a channel that is not in the catalogue. `again`: what is typed before its right name."""
     if channel not in catalog.channels:
         close = get_close_matches(channel.lower(), catalog.channels, n=1)
         raise UsageProblem(
             f"{channel!r} is not a channel",
             target="--channel",
             code="no-such-channel",
-            hint=f"use `--channel {close[0]}`" if close else f"use one of {', '.join(sorted(catalog.channels))}",
+            hint=f"use `{again} {close[0]}`" if close else f"use one of {', '.join(sorted(catalog.channels))}",
         )
 
 

@@ -128,7 +128,11 @@ def test_incomplete_account_names_what_is_missing(kid: CommandRoot) -> None:
 
 @pytest.mark.parametrize(
     ("channel", "code", "hint"),
-    [("telegramm", 2, "did you mean telegram?"), ("whatsapp", 6, "hermes -p kid whatsapp"), ("api_server", 0, "")],
+    [
+        ("telegramm", 2, "use `hermes-profiles connect kid telegram`"),
+        ("whatsapp", 6, "hermes -p kid whatsapp"),
+        ("api_server", 0, ""),
+    ],
 )
 def test_other_channels_say_how(kid: CommandRoot, channel: str, code: int, hint: str) -> None:
     done = kid.call("connect", "kid", channel, "--json", "--dry-run", typed="API_SERVER_KEY=CANARY0123456789abcd\n")
