@@ -92,7 +92,7 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
         if self._is_automatic:
             self.restarts += 1
         else:
-            self.restarts = self.failures = self.obeyed = 0
+            self.forget_failures()
         if self.pending is not None:
             self.redefine(self.pending)
         self.queued = False
@@ -111,6 +111,10 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
             except (ProcessLookupError, PermissionError):
                 pass
         return reason
+
+    def forget_failures(self) -> None:
+        """Count failures and restarts from now on: the user asked for a start."""
+        self.restarts = self.failures = self.obeyed = 0
 
     def forget(self) -> None:
         """Set that the gateway is not to run; a daemon that ends keeps its list."""

@@ -44,7 +44,10 @@ class FleetInterface:
         return json.dumps({"pid": os.getpid(), "programs": programs, "broken": self._options.broken})
 
     def start(self, request: str) -> str:
-        """Start programs that do not run, or wait for their next try; return reasons of failures."""
+        """Start programs that do not run, or wait for their next try; return reasons of failures.
+
+        The failures before that are forgotten, also those of a program that runs again.
+        """
         return self._each(request, self._start)
 
     def stop(self, request: str) -> str:
@@ -113,6 +116,8 @@ class FleetInterface:
         elif gateway.waits_for_retry or gateway.state in DOWN:
             gateway.spawn()
             return str(gateway.spawnerr) if gateway.spawnerr else None
+        else:  # it came up again by itself: its state is no crash loop any more
+            gateway.forget_failures()
         return None
 
     def _stop(self, name: str) -> str | None:

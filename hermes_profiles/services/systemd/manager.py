@@ -128,9 +128,7 @@ class SystemdManager(Manager):
             name = _file_name(service)
             is_link = not few and name in enabled
             answer[service.profile] = one = self._status(service, found.get(name), is_link, name in system)
-            self._has_fallen[name] = one.activity is Activity.FAILED or (
-                bool(one.restarts) and one.activity is not Activity.ACTIVE
-            )
+            self._has_fallen[name] = one.activity is Activity.FAILED or bool(one.restarts)
         return answer
 
     def _linked(self) -> set[str]:

@@ -23,6 +23,7 @@ from hermes_profiles.services.supervisor.client import choose_socket, daemon_id,
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.process import SupervisedGateway
 from hermes_profiles.services.supervisor.render import Delays
+from hermes_profiles.services.supervisor.rpc import FleetInterface
 
 
 def _manager(folder: Path, **environment: str) -> SupervisorManager:
@@ -240,6 +241,16 @@ def test_restarts_on_demand_do_not_count_as_failures(clock: SimpleNamespace) -> 
     assert [_run(gateway, clock, 1, 75 << 8) <= 0 for _ in range(6)] == [True] * 5 + [False]
     assert _run(gateway, clock, 1, 1 << 8) == 4
     assert _run(gateway, clock, 61, 75 << 8) <= 0  # a long run is forgiven here too
+
+
+def test_start_of_a_gateway_that_came_up_again_forgets_its_crashes(clock: SimpleNamespace) -> None:
+    gateway = _gateway(Delays())
+    for _ in range(4):
+        _run(gateway, clock, 0, 1 << 8)
+    gateway.state, gateway.restarts = ProcessStates.RUNNING, 4
+    fleet = FleetInterface(SimpleNamespace(gateway=lambda _: gateway, options=None))  # type: ignore[arg-type]
+    assert fleet._start("work") is None
+    assert (gateway.restarts, gateway.failures, gateway.state) == (0, 0, ProcessStates.RUNNING)
 
 
 @pytest.mark.parametrize("code", [0, 78])

@@ -273,7 +273,12 @@ def test_after_a_look_a_start_is_one_call(world: SystemdHome) -> None:
 
 @pytest.mark.parametrize("looked", [True, False])
 @pytest.mark.parametrize(
-    "state", [{"ActiveState": "failed", "Result": "start-limit-hit"}, {"ActiveState": "activating", "NRestarts": "4"}]
+    "state",
+    [
+        {"ActiveState": "failed", "Result": "start-limit-hit"},
+        {"ActiveState": "activating", "NRestarts": "4"},
+        {"ActiveState": "active", "SubState": "running", "NRestarts": "4"},  # it came up by itself
+    ],
 )
 def test_start_resets_only_failed_units_and_those_that_crashed(
     world: SystemdHome, looked: bool, state: dict[str, str]
