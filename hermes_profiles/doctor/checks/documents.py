@@ -65,6 +65,8 @@ def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
 def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hint: str | None) -> Finding:
     name = path.removeprefix(f"{profile.home}/")
     at = f" line {line}" if line is not None else ""
+    if reason.startswith(("is ", "has ")):  # a predicate of the file in the error of a reader
+        reason = f"it {reason}"
     return Finding(
         f"cannot parse {name}{at} of {profile_label(profile)}: {reason}",
         Fix(hint or "edit the file", shell_command('"${EDITOR:-vi}"', [path])),
