@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.hermes.service_names import UNIT
-from hermes_profiles.services.checksum import add_checksum, checksum_matches, has_mark
+from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, ServiceName
 from hermes_profiles.services.systemd.quoting import checked, command_line
@@ -139,16 +139,3 @@ def held_by_agent(content: bytes) -> tuple[str, ...]:
     words = parse_plist(content).get("ProgramArguments")
     given = words[words.index(HOLD) + 1 :] if isinstance(words, list) and HOLD in words else []
     return tuple(option.removeprefix("--") for option in given if option.removeprefix("--") in CAFFEINATE)
-
-
-def is_ours(content: bytes) -> bool:
-    """Return whether a file is ours, edited or not."""
-    return has_mark(content) or MARK.encode() in content
-
-
-def is_unchanged(content: bytes) -> bool:
-    """Return whether a file is ours and unedited. Raises Failed for a broken plist."""
-    if MARK.encode() in content:
-        job = parse_plist(content)
-        return job.get(MARK) == plist_mark(job)
-    return checksum_matches(content)

@@ -9,25 +9,23 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal, Status
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
+from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import Process, home_of
-from hermes_profiles.model.errors import Failed, Problem, Refused
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Service
 from hermes_profiles.services.naming import AWAKE_UNIT
+from hermes_profiles.services.own_files import is_ours, own_content, plan_no_own_files, plan_own_files
 from hermes_profiles.services.systemd.manager import SystemdManager
 
 from . import render
 from .caffeinate import asserting
 
 ON, OFF = ("awake", "on"), ("awake", "off")
-_HINT = "see it with `cat {}`; `hermes-gateways awake on --force` overwrites it"
 OLDER_FILES = "its service still has older files"
 
 
@@ -102,32 +100,7 @@ def plan_on(files: Iterable[tuple[Path, bytes]], *, force: bool = False) -> Chan
 
     Raises Refused for a file that is not ours, or was edited.
     """
-    steps: list[Step] = []
-    for path, content in files:
-        found = _content(path)
-        if found == content:
-            continue
-        if found is not None and not force:
-            _check_ours(path, found)
-        steps.append(ReplaceFile(path, Secret(content), 0o644, signature(path)))
-    return ChangePlan(ON, "awake on", tuple(steps)) if steps else None
-
-
-def _content(path: Path) -> bytes | None:
-    """Return the content of one of our files, None when it is missing; b"" for something unreadable."""
-    try:
-        return read_document(path)
-    except Failed:  # such as the link of `systemctl mask`
-        return b""
-
-
-def _check_ours(path: Path, found: bytes) -> None:
-    if not render.is_ours(found):
-        raise Refused(
-            f"{path} was not written by hermes-profiles", target=str(path), code="foreign-file", hint=_HINT.format(path)
-        )
-    if not render.is_unchanged(found):
-        raise Refused(f"{path} was changed by hand", target=str(path), code="hand-edited", hint=_HINT.format(path))
+    return plan_own_files(ON, files, force=force)
 
 
 def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple[Path, ...]]:
@@ -135,21 +108,8 @@ def plan_off(manager: Manager, layout: Layout) -> tuple[ChangePlan | None, tuple
 
     Without files of ours there is no change; foreign files stay.
     """
-    steps: list[Step] = []
-    foreign = []
-    for path in paths(manager):
-        found = _content(path)
-        if found is None:
-            continue
-        if render.is_ours(found):
-            steps.append(ReplaceFile(path, None, expected=signature(path)))
-        else:
-            foreign.append(path)
-    if not steps:
-        return None, tuple(foreign)
     folders = [path.parent for path in paths(manager)[1:]]
-    steps += [TidyFolder(folder) for folder in dict.fromkeys([*folders, *_made(layout)])]
-    return ChangePlan(OFF, "awake off", tuple(steps)), tuple(foreign)
+    return plan_no_own_files(OFF, paths(manager), (*folders, *_made(layout)))
 
 
 def _made(layout: Layout) -> list[Path]:
@@ -195,7 +155,7 @@ def _runs_older(world: SystemContext, service: Service) -> bool:
     """
     pid = world.manager.query([service])["awake"].pid if world.manager is not None else None
     process = world.processes.find(pid) if pid is not None else None
-    ways = render.held_by_unit(_content(service.path) or b"")
+    ways = render.held_by_unit(own_content(service.path) or b"")
     return process is not None and f"--what={':'.join(ways)}" not in process.argv
 
 
@@ -207,11 +167,11 @@ def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefu
     manager = world.manager
     if manager is None:
         return Wakefulness()
-    files = tuple(path for path in paths(manager) if (found := _content(path)) is not None and render.is_ours(found))
+    files = tuple(path for path in paths(manager) if (found := own_content(path)) is not None and is_ours(found))
     service = service_of(manager)
     if service.path not in files:
         return Wakefulness(files=files, broken=f"{service.path} is missing" if files else "")
-    content = _content(service.path) or b""
+    content = own_content(service.path) or b""
     lacking = [path for path in paths(manager) if path not in files]
     broken = f"{lacking[0]} is missing" if lacking else ""
     status = manager.query([service])["awake"]

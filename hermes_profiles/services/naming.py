@@ -30,6 +30,9 @@ from hermes_profiles.model.names import is_profile_folder_name
 # which restarts all of those after an update (`hermes_cli/main.py`).
 AWAKE_UNIT = "hermes-profiles-awake"
 AWAKE_LABEL = "ai.hermes.profiles-awake"
+# The service that watches the gateways of a root.
+WATCH_UNIT = "hermes-profiles-watch"
+WATCH_LABEL = "ai.hermes.profiles-watch"
 
 
 class ServiceName(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,6 +88,22 @@ def render_program(spec: ServiceSpec) -> bytes:
         "stdout_logfile_backups=3",
     ]
     return add_checksum(("\n".join(lines) + "\n").encode(), comment=";")
+
+
+def render_words(words: Sequence[str], variables: Sequence[tuple[str, str]], log: Path) -> tuple[str, ...]:
+    """Return the lines of command, variables and log for a program that is no gateway.
+
+    A variable that `environment=` cannot hold is set by env(1).
+    """
+    beyond = [f"{name}={text}" for name, text in variables if _quoted(text) is None]
+    command = ("/usr/bin/env", *beyond, *words) if beyond else words
+    pairs = [f"{name}={quoted}" for name, text in variables if (quoted := _quoted(text)) is not None]
+    return (
+        f"command={_value(' '.join(map(_word, command)))}",
+        f"environment={_value(','.join(pairs))}",
+        "redirect_stderr=true",
+        f"stdout_logfile={_value(str(log), times=2)}",
+    )
 
 
 def render_daemon(socket: Path, delays: Delays | None = None) -> bytes:

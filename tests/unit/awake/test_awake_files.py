@@ -11,6 +11,7 @@ import pytest
 
 from hermes_profiles.awake import render
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.services import own_files
 from hermes_profiles.services.launchd.render import MARK
 from hermes_profiles.services.systemd.unit_file import parse_unit
 
@@ -124,10 +125,10 @@ def test_a_path_that_no_file_can_hold_is_refused() -> None:
     ids=["unit", "drop-in", "agent"],
 )  # fmt: skip
 def test_is_ours_and_is_unchanged(made: bytes) -> None:
-    assert render.is_ours(made) and render.is_unchanged(made)
+    assert own_files.is_ours(made) and own_files.is_unchanged(made)
     changed = made.replace(b"awake", b"asleep")
-    assert render.is_ours(changed) and not render.is_unchanged(changed)
-    assert not render.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
+    assert own_files.is_ours(changed) and not own_files.is_unchanged(changed)
+    assert not own_files.is_ours(b"[Unit]\nWants=hermes-profiles-awake.service\n")
 
 
 def test_systemd_accepts_the_unit(tmp_path: Path, short_folder: Path) -> None:
