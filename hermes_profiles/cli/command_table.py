@@ -87,11 +87,13 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "enable": CommandEntry("gateway.enable_group:enable", "Include a profile in fleet commands again", _SELECTION),
     "disable": CommandEntry("gateway.enable_group:disable", "Exclude a profile from fleet commands", _SELECTION),
     "group": CommandEntry("gateway.enable_group:group", "List or change groups of profiles", _SELECTION),
+    "watch": CommandEntry("gateway.watch:watch", "Log each change of state, as a service", _SERVICES),
     "awake": CommandEntry("gateway.awake:awake", "Keep the computer awake for gateways", _SELECTION),
 }
 _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "prestart": CommandEntry("gateway.prestart:prestart", "", ""),
     "finish-restart": CommandEntry("gateway.finish_restart:finish_restart_command", "", ""),
+    "watch-run": CommandEntry("gateway.watch_run:watch_run", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
 _PROFILE_SYNONYMS: Mapping[str, str] = {
@@ -105,7 +107,7 @@ _PROFILE_SYNONYMS: Mapping[str, str] = {
 _GATEWAY_SYNONYMS: Mapping[str, str] = {
     "run": "start", "launch": "start", "kill": "stop", "halt": "stop", "shutdown": "stop", "reload": "restart",
     "bounce": "restart", "log": "logs", "tail": "logs", "journal": "logs", "add": "install", "remove": "uninstall",
-    "rm": "uninstall", "delete": "uninstall", "show": "status", "health": "status", "top": "status", "watch": "status",
+    "rm": "uninstall", "delete": "uninstall", "show": "status", "health": "status", "top": "status",
     "info": "status", "on": "enable", "off": "disable", "groups": "group", "cat": "print", "render": "print",
     "update-check": "upgrade-check", "reset-failed": "reset",
 }  # fmt: skip

@@ -9,8 +9,8 @@ from hermes_profiles.services.manager import Activity
 from .model import EventCause
 from .snapshot import Request, SeenGateway
 
-_STOPS = frozenset({"stop", "restart", "uninstall", "delete", "rename", "run-mode"})
-_STARTS = frozenset({"start", "restart", "install", "run-mode"})
+STOPS = frozenset({"stop", "restart", "uninstall", "delete", "rename", "run-mode"})
+STARTS = frozenset({"start", "restart", "install", "run-mode"})
 # Signals that end a program because of its own fault: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS.
 _OWN_FAULTS = frozenset({4, 5, 6, 7, 8, 11, 31})
 # The manager's terms for an end by the kernel or by a limit of its own.
@@ -19,7 +19,7 @@ _BY_SYSTEM = frozenset({"oom-kill", "signal", "core-dump", "watchdog", "timeout"
 
 def cause_of_end(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
     """Return the cause of the end of the process of `before`."""
-    if request is not None and request.verb in _STOPS:
+    if request is not None and request.verb in STOPS:
         return EventCause.COMMAND
     code = after.last_exit
     if code is not None and code < 0:
@@ -49,7 +49,7 @@ def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
 
 def cause_of_start(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
     """Return the cause of the start of the process of `after`."""
-    if request is not None and request.verb in _STARTS:
+    if request is not None and request.verb in STARTS:
         return EventCause.COMMAND
     if after.state == GatewayState.SERVED or after.activity in (Activity.ACTIVE, Activity.ACTIVATING):
         return EventCause.MANAGER

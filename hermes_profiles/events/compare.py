@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 
-from .causes import cause_of_end, cause_of_start
+from .causes import STARTS, STOPS, cause_of_end, cause_of_start
 from .model import EventCause, EventKind, FleetEvent
 from .reasons import channel_fault, end_kind, fault_kind
 from .snapshot import FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
@@ -21,7 +21,6 @@ _DOWN = frozenset({GatewayState.STOPPED, GatewayState.FAILED, GatewayState.STALE
 _WORKS = frozenset({CONNECTED, "served"})
 _BAD = LOST | {DEAF}
 _MASKED = "masked"
-ENDS_WITH_STOP = frozenset({"stop", "restart", "uninstall", "delete", "rename"})
 
 
 class _Step(NamedTuple):
@@ -58,15 +57,26 @@ def changes(before: FleetSnapshot, after: FleetSnapshot, *, reconstructed: bool 
 
 
 def unseen(requests: Sequence[Request], events: Sequence[FleetEvent]) -> tuple[Request, ...]:
-    """Return the requests whose effect is not among these events: a restart ends with the gateway up again."""
+    """Return the requests whose effect is not among these events.
+
+    A restart that was seen to stop its gateway is a start from then on: a later end is not its effect.
+    """
     kinds = {(event.profile, event.kind) for event in events if event.channel is None}
-    return tuple(
-        each
-        for each in requests
-        if (each.profile, EventKind.UP) not in kinds
-        and (each.profile, EventKind.RECOVERED) not in kinds
-        and not (each.verb in ENDS_WITH_STOP - {"restart"} and (each.profile, EventKind.DOWN) in kinds)
-    )
+    found = []
+    for each in requests:
+        if not kinds.isdisjoint({(each.profile, EventKind.UP), (each.profile, EventKind.RECOVERED)}):
+            continue
+        if (each.profile, EventKind.DOWN) not in kinds or each.verb not in STOPS:
+            found.append(each)
+        elif each.verb in STARTS:
+            found.append(each._replace(verb="start"))
+    return tuple(found)
+
+
+def unwritten(events: Sequence[FleetEvent], written: Iterable[FleetEvent]) -> list[FleetEvent]:
+    """Return the events that an earlier watcher did not write before it was killed."""
+    known = {(each.kind, each.subject, each.before, each.after, each.pid) for each in written}
+    return [each for each in events if (each.kind, each.subject, each.before, each.after, each.pid) not in known]
 
 
 def _of_gateway(step: _Step, *, reconstructed: bool) -> Iterator[FleetEvent]:

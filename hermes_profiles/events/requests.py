@@ -13,9 +13,6 @@ from .log import append_events
 from .model import EventCause, EventKind, FleetEvent
 from .snapshot import Request
 
-# Seconds after which the effect of a command is not expected any more: a gateway may drain for minutes.
-LIFETIME = 900.0
-
 
 def note_request(layout: Layout, profiles: Sequence[str], verb: str, *, program: str = "hermes-gateways") -> None:
     """Record that a command of ours was asked to act on gateways.
@@ -34,11 +31,11 @@ def _request(profile: str, verb: str, command: str, now: float, pid: int) -> Fle
     return event._replace(reason=f"`{command}` by process {pid}")
 
 
-def requests_in(events: Iterable[FleetEvent], now: float) -> tuple[Request, ...]:
-    """Return the commands of ours among events that may still have an effect, the newest one of each profile."""
+def requests_in(events: Iterable[FleetEvent]) -> tuple[Request, ...]:
+    """Return the commands of ours among events, the newest one of each profile."""
     found = {
         event.profile: Request(event.profile, event.command.rpartition(" ")[2], event.at, event.pid)
         for event in events
-        if event.kind is EventKind.REQUESTED and event.profile is not None and 0 <= now - event.at < LIFETIME
+        if event.kind is EventKind.REQUESTED and event.profile is not None
     }
     return tuple(found.values())

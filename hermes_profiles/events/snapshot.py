@@ -74,13 +74,18 @@ class Request(NamedTuple):
 
 
 class FleetSnapshot(NamedTuple):
-    """One look at a fleet. `at`: epoch seconds; `requests`: commands of ours whose effect was not seen so far."""
+    """One look at a fleet.
+
+    `at`: epoch seconds; `requests`: commands of ours whose effect was not seen so far; `number`: of the last event that
+    was written before it.
+    """
 
     at: float
     gateways: Mapping[str, SeenGateway] = {}
     conflicts: tuple[SeenConflict, ...] = ()
     faults: tuple[SeenFault, ...] = ()
     requests: tuple[Request, ...] = ()
+    number: int = 0
 
 
 NOTHING_SEEN = FleetSnapshot(0.0)
@@ -131,6 +136,19 @@ def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
     return after._replace(gateways=gateways)
 
 
+def merged(before: FleetSnapshot, after: FleetSnapshot, *, keep_living: bool = False) -> FleetSnapshot:
+    """Return a look at some gateways together with what was seen of the others before.
+
+    `keep_living`: the manager did not answer, so a process that is the same is in the state of before.
+    """
+    gateways = dict(before.gateways)
+    for name, gateway in after.gateways.items():
+        earlier = before.gateways.get(name)
+        is_same = earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid
+        gateways[name] = earlier if keep_living and is_same and earlier is not None else gateway
+    return after._replace(gateways=gateways)
+
+
 def snapshot_bytes(snapshot: FleetSnapshot) -> bytes:
     """Return a snapshot as the content of its file."""
     data = snapshot._asdict() | {
@@ -161,6 +179,7 @@ def parse_snapshot(content: bytes) -> FleetSnapshot | None:
             tuple(each._replace(profiles=tuple(each.profiles)) for each in conflicts),
             _all(SeenFault, data["faults"]),
             _all(Request, data["requests"]),
+            int(data["number"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.events.requests import note_request
 from hermes_profiles.fleet.backend import ServiceBackend
 from hermes_profiles.fleet.executor import POLL, FleetExecutor
 from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
@@ -33,6 +34,7 @@ from .fleet_result import FleetResult, fleet_result
 from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
 from .run_members import MemberRun, planned_members
+from .watch_service import keep_watching
 
 _STARTS = (Verb.START, Verb.RESTART)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
@@ -177,8 +179,11 @@ class _FleetRun:
             members.before(plan, off=session.disabled)
         backend = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, report)
         steps = lambda seen: session.on_progress(Event({}, steps=seen))  # noqa: E731
+        note_request(session.layout, (*plan.driven, *plan.members), str(request.verb))
         executor = FleetExecutor(request.verb, backend, options, session.on_outcome, steps)
         done = self._executed(executor, plan.driven, gateways)
+        if self._starts:
+            keep_watching(session)
         launch.end([outcome.profile for outcome in done if outcome.outcome not in _UP])
         if members is None:
             return done

@@ -1,0 +1,50 @@
+"""Faults of the machine that no gateway reports: a full disk, a service manager that is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from hermes_profiles.changes.lock import lock_holder
+from hermes_profiles.model.errors import HermesProfilesError
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.manager import ManagerKind
+from hermes_profiles.services.supervisor.client import DESIRED, LOCK, names_in
+
+from .model import EventKind
+from .snapshot import SeenFault
+
+# Bytes: a gateway writes its state, its session and its logs into less at its peril.
+LEAST_FREE = 64 * 1024 * 1024
+
+
+def fleet_faults(layout: Layout, manager: str | None, refusals: Sequence[str]) -> tuple[SeenFault, ...]:
+    """Return the faults of the machine; `refusals`: what the service manager answered instead of a status."""
+    return (*_disk(layout), *_manager(layout, manager, refusals))
+
+
+def _disk(layout: Layout) -> Iterator[SeenFault]:
+    try:
+        space = os.statvfs(layout.root)
+    except OSError:
+        return
+    free = space.f_bavail * space.f_frsize
+    if free < LEAST_FREE and space.f_blocks:
+        yield SeenFault(str(EventKind.DISK_FULL), f"less than {LEAST_FREE // 2**20} MB are free below {layout.root}")
+
+
+def _manager(layout: Layout, manager: str | None, refusals: Sequence[str]) -> Iterator[SeenFault]:
+    if refusals:
+        yield SeenFault(str(EventKind.SUPERVISOR_GONE), refusals[0])
+    elif manager == ManagerKind.SUPERVISOR and not is_daemon_back(layout):
+        ran = sorted(names_in(layout.state / "supervisor" / DESIRED))
+        if ran:
+            yield SeenFault(str(EventKind.SUPERVISOR_GONE), f"supervisord, which ran {', '.join(ran)}, no longer runs")
+
+
+def is_daemon_back(layout: Layout) -> bool:
+    """Return whether the supervisord of a root runs."""
+    try:
+        return lock_holder(layout.state / "supervisor" / LOCK) is not None
+    except HermesProfilesError:
+        return False
