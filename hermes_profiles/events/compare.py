@@ -190,8 +190,9 @@ def _of_channel(was: SeenChannel, now: SeenChannel) -> FleetEvent | None:
     if now.state not in _WORKS or was.state in _WORKS:
         return None
     if was.state == _MASKED:
-        return event._replace(kind=EventKind.UNMASKED)
-    return event._replace(kind=EventKind.RECOVERED if was.state in _BAD else EventKind.UP)
+        return event._replace(kind=EventKind.UNMASKED, cause=EventCause.HERMES)
+    kind = EventKind.RECOVERED if was.state in _BAD else EventKind.UP
+    return event._replace(kind=kind, cause=EventCause.HERMES)
 
 
 def _of_conflicts(before: Sequence[SeenConflict], after: Sequence[SeenConflict], at: float) -> Iterator[FleetEvent]:

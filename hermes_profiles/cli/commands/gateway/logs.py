@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.framework.streaming import streamed
 from hermes_profiles.cli.render.logs import LogView
 from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.logs.records import Level
-from hermes_profiles.model.errors import ExitCode, UsageProblem
-from hermes_profiles.model.text import system_reason
+from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.logs import LogReader, LogRequest
 
@@ -75,7 +73,7 @@ def logs(
     view = LogView(session.existing, as_json=session.as_json)
     reader = LogReader(session, LogRequest(targets.profiles or (), targets.excluded or (), targets.group, wanted), view)
     many = count if count is not None else None if wanted.since is not None else _COUNT
-    raise SystemExit(_streamed(lambda: reader.run(many, follow=follow)))
+    raise SystemExit(streamed(lambda: reader.run(many, follow=follow)))
 
 
 def _filter(
@@ -102,18 +100,3 @@ def _filter(
     if wanted.since is not None and wanted.until is not None and wanted.since > wanted.until:
         raise UsageProblem("--since is later than --until", target="--since", hint="swap them")
     return wanted
-
-
-def _streamed(show: Callable[[], None]) -> int:
-    """Run what prints as it goes, and return the exit code."""
-    try:
-        show()
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
-    except BrokenPipeError:  # `| head`
-        output.close_quietly()
-    except OSError as error:
-        output.silence()
-        output.note(f"error: cannot write the answer: {system_reason(error)}")
-        return int(ExitCode.FAILED)
-    return int(ExitCode.OK)
