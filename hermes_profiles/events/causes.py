@@ -7,7 +7,7 @@ from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.services.manager import Activity
 
 from .model import EventCause
-from .snapshot import Request, SeenGateway
+from .snapshot import SIGNALLED, Request, SeenGateway
 
 STOPS = frozenset({"stop", "restart", "uninstall", "delete", "rename", "run-mode"})
 STARTS = frozenset({"start", "restart", "install", "run-mode"})
@@ -31,7 +31,7 @@ def cause_of_end(before: SeenGateway, after: SeenGateway, request: Request | Non
     recorded = after.ended if after.ended_pid is not None and after.ended_pid == before.pid else ""
     if recorded == "startup_failed":
         return EventCause.CRASH
-    if recorded == "stopped":
+    if recorded in ("stopped", SIGNALLED):
         return _of_recorded_stop(after, code)
     if code is None:
         # Without a service a stale pid file is all that is left of a process that had no time to record its end.
@@ -49,6 +49,8 @@ def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
 
 def cause_of_start(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
     """Return the cause of the start of the process of `after`."""
+    if before.pid is not None and before.pid == after.pid:  # it recovered by itself, or was continued by a signal
+        return EventCause.SIGNAL if before.is_frozen else EventCause.HERMES
     if request is not None and request.verb in STARTS:
         return EventCause.COMMAND
     if after.state == GatewayState.SERVED or after.activity in (Activity.ACTIVE, Activity.ACTIVATING):

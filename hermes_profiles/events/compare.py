@@ -64,7 +64,8 @@ def unseen(requests: Sequence[Request], events: Sequence[FleetEvent]) -> tuple[R
     kinds = {(event.profile, event.kind) for event in events if event.channel is None}
     found = []
     for each in requests:
-        if not kinds.isdisjoint({(each.profile, EventKind.UP), (each.profile, EventKind.RECOVERED)}):
+        is_up = not kinds.isdisjoint({(each.profile, EventKind.UP), (each.profile, EventKind.RECOVERED)})
+        if is_up and (each.verb not in STOPS or (each.profile, EventKind.DOWN) in kinds):
             continue
         if (each.profile, EventKind.DOWN) not in kinds or each.verb not in STOPS:
             found.append(each)
@@ -138,7 +139,9 @@ def _end(step: _Step, *, reconstructed: bool) -> FleetEvent:
     if reconstructed:
         at = (epoch_of(now.ended_at) if is_recorded else None) or now.started or step.at
     event = _event(step, end_kind(now) if cause is not EventCause.COMMAND else EventKind.DOWN, was.state)
-    words = (exit_meaning(now.last_exit), recorded, now.trouble if now.trouble != "exit-code" else "", now.detail)
+    trouble = now.trouble if now.trouble not in ("exit-code", "signal") else ""
+    is_over = now.state in _DOWN and exit_meaning(now.last_exit) not in now.detail
+    words = (exit_meaning(now.last_exit), recorded, trouble, now.detail if is_over or now.last_exit is None else "")
     reason = "its profile was removed" if not now.state else "; ".join(dict.fromkeys(filter(None, words)))
     return event._replace(
         at=min(at, step.at),

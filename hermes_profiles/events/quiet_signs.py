@@ -6,7 +6,7 @@ import os
 import time
 from typing import NamedTuple
 
-from hermes_profiles.hermes.files import ERRORS_LOG, HEARTBEAT_FILE, LOGS_FOLDER, PID_FILE, STATE_FILE
+from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, HEARTBEAT_FILE, LOGS_FOLDER, PID_FILE, STATE_FILE
 
 # Seconds after which a heartbeat is missed: three intervals (gateways/resolve.py).
 _MISSED = 90.0
@@ -21,11 +21,15 @@ class QuietSigns(NamedTuple):
     process: str
 
 
-def quiet_signs(home: str, pid: int | None) -> QuietSigns:
-    """Return the signs of the gateway of a home; `pid`: its process, None where it has none."""
+def quiet_signs(home: str, pid: int | None, *, is_faulty: bool = False) -> QuietSigns:
+    """Return the signs of the gateway of a home; `pid`: its process, None where it has none.
+
+    `is_faulty`: a channel is lost, and its adapter logs that it is back in gateway.log alone, which is busy otherwise.
+    """
+    names = (*_FILES, f"{LOGS_FOLDER}/{GATEWAY_LOG}") if is_faulty else _FILES
     beat = _state(f"{home}/{HEARTBEAT_FILE}")
     is_silent = pid is not None and beat is not None and time.time() - beat[0] / 1e9 > _MISSED
-    return QuietSigns(tuple(_state(f"{home}/{name}") for name in _FILES), is_silent, _process(pid))
+    return QuietSigns(tuple(_state(f"{home}/{name}") for name in names), is_silent, _process(pid))
 
 
 def _state(path: str) -> tuple[int, int] | None:

@@ -6,9 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.hermes_files import StateRecord
+from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState, epoch_of
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.services.manager import Activity
+
+SIGNALLED = "signalled"
+# Seconds that a gateway may take to exit after it has closed its channels.
+_CLOSING = 20.0
 
 
 class SeenFault(NamedTuple):
@@ -41,8 +46,8 @@ class SeenGateway(NamedTuple):
 
     `started`: epoch seconds of its process; `expected`: it has a service and is not switched off; `waiting`: its
     manager waits before the next try; `trouble`: the manager's term for the last failure; `ended`, `ended_pid`,
-    `ended_at`, `ended_reason`: what Hermes recorded of the last end, "" or None where it recorded none; `is_frozen`: it
-    lives and does nothing.
+    `ended_at`, `ended_reason`: what Hermes recorded of the last end, "" or None where it recorded none, `signalled` for
+    an end by a signal without notice; `is_frozen`: it lives and does nothing; `is_ending`: it is being stopped.
     """
 
     profile: str
@@ -61,6 +66,7 @@ class SeenGateway(NamedTuple):
     ended_at: str = ""
     ended_reason: str = ""
     is_frozen: bool = False
+    is_ending: bool = False
     channels: tuple[SeenChannel, ...] = ()
 
 
@@ -94,8 +100,7 @@ NOTHING_SEEN = FleetSnapshot(0.0)
 def seen_gateway(gateway: Gateway, *, expected: bool) -> SeenGateway:
     """Return what a snapshot keeps of a gateway."""
     facts, service = gateway.observation, gateway.service
-    runtime = facts.runtime if facts is not None else None
-    has_ended = runtime is not None and runtime.state in states.ENDED
+    end = _recorded_end(facts)
     frozen = gateway.state in (GatewayState.DEGRADED, GatewayState.UNSUPERVISED) and any(
         words in gateway.detail for words in ("no heartbeat for", "suspended (SIGSTOP)")
     )
@@ -111,21 +116,73 @@ def seen_gateway(gateway: Gateway, *, expected: bool) -> SeenGateway:
         str(service.activity) if service is not None else "",
         service is not None and service.waiting,
         service.reason if service is not None and service.activity is not Activity.ACTIVE else "",
-        runtime.state if has_ended and runtime is not None else "",
-        runtime.pid if has_ended and runtime is not None else None,
-        runtime.updated if has_ended and runtime is not None else "",
-        runtime.reason if has_ended and runtime is not None else "",
+        end.state,
+        end.pid,
+        end.at,
+        end.reason,
         frozen,
+        _is_ending(gateway),
         tuple(SeenChannel(each.name, each.state, each.detail) for each in gateway.channels),
     )
 
 
+class _End(NamedTuple):
+    state: str = ""
+    pid: int | None = None
+    at: str = ""
+    reason: str = ""
+
+
+def _recorded_end(facts: GatewayFacts | None) -> _End:
+    """Return the end that Hermes recorded.
+
+    Ended by SIGTERM without its marker, Hermes 0.19.0 leaves "running", with every channel disconnected
+    (gateway/run.py; a container starts such a gateway again).
+    """
+    runtime = facts.runtime if facts is not None else None
+    if facts is None or runtime is None:
+        return _End()
+    if runtime.state in states.ENDED:
+        return _End(runtime.state, runtime.pid, runtime.updated, runtime.reason)
+    is_gone = facts.process is None or facts.process.pid != runtime.pid
+    return _End(SIGNALLED, runtime.pid, runtime.updated) if is_gone and _has_closed_channels(runtime) else _End()
+
+
+def _has_closed_channels(runtime: StateRecord) -> bool:
+    return bool(runtime.channels) and all(each.state == states.DISCONNECTED for each in runtime.channels)
+
+
+def _is_ending(gateway: Gateway) -> bool:
+    """Return whether a living gateway is being stopped: it closes its channels, which are no faults."""
+    facts, service, process = gateway.observation, gateway.service, gateway.process
+    if facts is None or process is None:
+        return False
+    if gateway.detail == "is being stopped" or (service is not None and service.activity is Activity.DEACTIVATING):
+        return True
+    runtime = facts.runtime
+    if runtime is None or runtime.pid != process.pid:
+        return False
+    if runtime.state == states.DRAINING:
+        return True
+    closed = [at for each in runtime.channels if (at := epoch_of(each.since or "")) is not None]
+    return _has_closed_channels(runtime) and bool(closed) and facts.now - max(closed) < _CLOSING
+
+
 def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
-    """Return a snapshot in which a channel that nothing is known of keeps the state that it had in the same process."""
+    """Return a snapshot with what a look cannot know kept from before, where the process is the same.
+
+    A channel of which nothing is known keeps its state; a gateway that is being stopped keeps the whole; one that
+    starts has no channels so far.
+    """
     gateways = {}
     for name, gateway in after.gateways.items():
         earlier = before.gateways.get(name)
-        if earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid:
+        is_same = earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid
+        if is_same and earlier is not None and gateway.is_ending:
+            gateway = earlier._replace(is_ending=True)
+        elif gateway.state == GatewayState.STARTING:
+            gateway = gateway._replace(channels=())
+        elif is_same and earlier is not None:
             known = {each.name: each for each in earlier.channels}
             gateway = gateway._replace(
                 channels=tuple(

@@ -15,10 +15,11 @@ from hermes_profiles.events.log import append_events, event_log, read_events
 from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.quiet_signs import QuietSigns, quiet_signs
 from hermes_profiles.events.requests import requests_in
-from hermes_profiles.events.snapshot import NOTHING_SEEN, FleetSnapshot, Request, merged, remembered
+from hermes_profiles.events.snapshot import NOTHING_SEEN, FleetSnapshot, Request, SeenGateway, merged, remembered
 from hermes_profiles.events.wakeups import Wakeups
 from hermes_profiles.events.watch_state import save_snapshot, saved_snapshot, take_watch_lock
 from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.files import CONFIG_FILE, PID_FILE, STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.profiles.listing import profile_names
@@ -29,7 +30,7 @@ from .fleet_snapshot import snapshot_of
 from .fleet_status import FleetStatus, fleet_status
 
 # Seconds: between two looks at signs, at gateways on their way, and at all gateways whatever the signs are.
-TICK, SOON, FULL = 10.0, 3.0, 60.0
+TICK, SOON, FULL = 5.0, 3.0, 60.0
 # Seconds after a jump of the clocks in which ages of files prove nothing: a heartbeat comes every 30 s.
 _SETTLING = 45.0
 # Seconds after the end of a command of ours in which its effect is still seen.
@@ -37,6 +38,7 @@ _AFTER_COMMAND = 20.0
 _LOCK_SECONDS = 30.0
 _ENDED = 128 + signal.SIGTERM
 _NAMES = frozenset({PID_FILE, STATE_FILE, CONFIG_FILE})
+_FAULTY = frozenset({GatewayState.DEGRADED, GatewayState.UNSUPERVISED, GatewayState.SERVED})
 _ON_ITS_WAY = frozenset({GatewayState.STARTING, GatewayState.UNKNOWN})
 
 
@@ -72,6 +74,7 @@ class EventWatch:
         self._gone: dict[int, float] = {}
         self._read_to = 0
         self._log_state: tuple[int, int] | None = None
+        self._code = _state(__file__)
         self._clocks = Clocks.now()
         self._calm_until = self._looked = self._saved = 0.0
         self._parent = os.getppid()
@@ -118,6 +121,8 @@ class EventWatch:
         jump = self._jump()
         if jump is not None:
             self._write([jump])
+        if _state(__file__) != self._code:
+            raise SystemExit(RESTART_ME)  # hermes-profiles was updated: its manager starts the new one
         if self._is_orphan and is_daemon_back(self._layout):
             raise SystemExit(0)
         status: FleetStatus | None = None
@@ -142,11 +147,7 @@ class EventWatch:
 
     def _on_its_way(self) -> tuple[str, ...]:
         """Return the gateways whose state changes within seconds without a sign."""
-        return tuple(
-            name
-            for name, each in self._seen.gateways.items()
-            if each.state in _ON_ITS_WAY or each.detail == "is being stopped"
-        )
+        return tuple(name for name, each in self._seen.gateways.items() if each.state in _ON_ITS_WAY or each.is_ending)
 
     def _look(
         self, names: tuple[str, ...] | None, *, reconstructed: bool = False
@@ -218,9 +219,11 @@ class EventWatch:
             self._looked = 0.0  # one ended since the look
 
     def _signs_of(self, names: Iterable[str]) -> dict[str, QuietSigns]:
-        known = self._seen.gateways
-        pids = {name: known[name].pid if name in known else None for name in names}
-        return {name: quiet_signs(str(self._layout.home(name)), pid) for name, pid in pids.items()}
+        known = {name: self._seen.gateways.get(name) or SeenGateway(name, "") for name in names}
+        return {
+            name: quiet_signs(str(self._layout.home(name)), each.pid, is_faulty=each.state in _FAULTY)
+            for name, each in known.items()
+        }
 
     def _current_requests(self) -> tuple[Request, ...]:
         """Return the commands of ours that may be behind a change: those that run, or have just ended."""

@@ -62,6 +62,9 @@ ROWS = [
     Row("kill of a person, its manager starts it again", UP,
         gateway("starting", last_exit=1, ended="stopped", ended_pid=42, waiting=True, activity="activating"),
         [(K.DOWN, C.SIGNAL), (K.STARTING, C.MANAGER)]),
+    Row("kill of a person, as Hermes records it without a marker", UP,
+        gateway("starting", last_exit=1, ended="signalled", ended_pid=42, waiting=True, activity="activating"),
+        [(K.DOWN, C.SIGNAL), (K.STARTING, C.MANAGER)]),
     Row("kill -9, back within one look", UP, up(pid=43, started=1003.0, last_exit=-9, restarts=1),
         [(K.DOWN, C.SIGNAL), (K.UP, C.MANAGER), (K.UP, C.HERMES)]),
     Row("a crash", UP, gateway("failed", last_exit=1, trouble="exit-code", activity="failed"), [(K.DOWN, C.CRASH)]),
@@ -85,7 +88,7 @@ ROWS = [
     Row("a restart of ours", UP, up(pid=43), [(K.DOWN, C.COMMAND), (K.UP, C.COMMAND), (K.UP, C.HERMES)], "restart"),
     Row("suspended", UP, up(state="degraded", detail="the process is suspended (SIGSTOP)", is_frozen=True,
                             channels=(channel("unknown"),)), [(K.HUNG, C.SIGNAL)]),
-    Row("continued", up(state="degraded", is_frozen=True), UP, [(K.RECOVERED, C.MANAGER)]),
+    Row("continued", up(state="degraded", is_frozen=True), UP, [(K.RECOVERED, C.SIGNAL)]),
     Row("a refused token", UP, up(state="degraded", detail="telegram has polled nothing (401 Unauthorized)",
                                   channels=(channel("deaf", "has polled nothing (401 Unauthorized)"),)),
         [(K.TOKEN_REFUSED, C.UNKNOWN), (K.TOKEN_REFUSED, C.UNKNOWN)]),
@@ -160,8 +163,12 @@ def test_silence_about_a_channel_keeps_its_state_in_the_same_process() -> None:
 def test_request_stays_until_its_effect_is_seen() -> None:
     stop, restart = Request("work", "stop", 1.0), Request("home", "restart", 1.0)
     down = [FleetEvent(2.0, K.DOWN, "work"), FleetEvent(2.0, K.DOWN, "home")]
-    assert unseen((stop, restart), down) == (restart,)
-    assert unseen((stop, restart), [FleetEvent(2.0, K.UP, "home")]) == (stop,)
+    start = restart._replace(verb="start")
+    assert unseen((stop, restart), down) == (start,)
+    assert unseen((stop, restart), [FleetEvent(2.0, K.RECOVERED, "home"), FleetEvent(2.0, K.UP, "work")]) == (
+        stop, restart,
+    )  # fmt: skip
+    assert unseen((start,), [FleetEvent(2.0, K.UP, "home")]) == ()
 
 
 def test_snapshot_survives_its_file() -> None:
@@ -182,3 +189,23 @@ def test_snapshot_of_a_resolved_gateway() -> None:
     assert (seen.state, seen.pid, seen.ended, seen.ended_pid, seen.ended_reason) == (
         "stopped", None, "stopped", 41, "SIGTERM",
     )  # fmt: skip
+
+
+def test_snapshot_of_a_gateway_that_was_ended_without_notice() -> None:
+    closed = wrote(telegram=("disconnected", "", 2.0))
+    ending = seen_gateway(resolve(facts(process=process(), runtime=closed)), expected=True)
+    assert (ending.state, ending.is_ending, ending.ended) == ("degraded", True, "")
+    assert remembered(look(BEFORE, UP), look(AFTER, ending)).gateways["work"] == UP._replace(is_ending=True)
+    gone = seen_gateway(resolve(facts(runtime=closed)), expected=True)
+    assert (gone.is_ending, gone.ended, gone.ended_pid) == (False, "signalled", 42)
+    lost = wrote(telegram=("disconnected", "", 120.0))
+    assert not seen_gateway(resolve(facts(process=process(), runtime=lost)), expected=True).is_ending
+
+
+def test_channels_of_a_gateway_that_starts_are_not_faults() -> None:
+    starting = up(state="starting", pid=43, channels=(channel("disconnected"),))
+    begun = remembered(look(BEFORE, UP), look(AFTER, starting))
+    assert [each.kind for each in changes(look(BEFORE, UP), begun)] == [K.DOWN, K.STARTING]
+    assert [(each.kind, each.channel) for each in changes(begun, look(AFTER, up(pid=43)))] == [
+        (K.UP, None), (K.UP, "telegram"),
+    ]  # fmt: skip
