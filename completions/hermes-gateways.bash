@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list upgrade-check logs install uninstall stage print reset enable disable group awake'
+            commands='start stop restart status list upgrade-check logs events history install uninstall stage print reset enable disable group watch awake'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -34,6 +34,14 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --color --home --json --help'
             values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --color:=auto,always,never --home:folder '
             arguments='gateway+' ;;
+        'events')
+            options='--except --group --follow --lines --since --color --manager --home --json --help'
+            values=' --except:gateway --group:group --lines:text -n:text --since:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
+        'history')
+            options='--since --color --manager --home --json --help'
+            values=' --since:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway' ;;
         'install')
             options='--except --group --memory --cpu --env --log-dir --python --start --enable --no-enable --boot-stagger --timeout --system --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --python:file --boot-stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
@@ -66,6 +74,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--remove --dry-run --home --json --help'
             values=' --remove:member --home:folder '
             arguments='group member+' ;;
+        'watch')
+            options='--force --dry-run --manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='=on,off,status' ;;
         'awake')
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '

@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' watch' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -32,6 +32,10 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --manager --home
         case ' logs'
             set values --except --group --lines -n --since --until --level --grep --color --home
+        case ' events'
+            set values --except --group --lines -n --since --color --manager --home
+        case ' history'
+            set values --since --color --manager --home
         case ' install'
             set values --except --group --memory --cpu --env --log-dir --python --boot-stagger --timeout --manager --home
         case ' uninstall'
@@ -48,6 +52,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --manager --home
         case ' group'
             set values --remove --home
+        case ' watch'
+            set values --manager --home
         case ' awake'
             set values --manager --home
     end
@@ -91,6 +97,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show 
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a upgrade-check -d 'Show which Hermes serves this root, what `hermes update` will do to its services, and what it left'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a events -d 'Show what happened to the gateways and their channels: when, from which state to which, why, and who asked for it'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a history -d 'Show what happened to one gateway: uptime of each day, restarts, the longest outage, and a plot of the hours'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write the service of every gateway and load it; a second run changes nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
@@ -99,6 +107,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Recove
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members; alone, list the groups'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a watch -d 'Watch the gateways: a service of its own logs each change of state for `events` and `history`'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -195,6 +204,26 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -s f -l follow -d 'Go on with what happens; Ctrl-C ends it.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -s n -l lines -x -d 'The last N events (50; with --since all of them).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l since -x -d 'From then on: 10m, 2h, 1d (ago), 2026-11-21T10:00 or 10:00.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l since -x -d 'From then on (7d): 12h, 30d (ago), 2026-11-21.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -s h -l help -d 'Show the help and exit.'
+
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
@@ -285,6 +314,14 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l dry-run -d '
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\' 0 0' -a 'on off status'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l force -d 'Write over a file that is not ours or was changed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\' 0 0' -a 'on off status'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l lid -d 'Linux: closing the lid does not send it to sleep either.'

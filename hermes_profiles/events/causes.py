@@ -49,7 +49,8 @@ def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
 
 def cause_of_start(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:
     """Return the cause of the start of the process of `after`."""
-    if before.pid is not None and before.pid == after.pid:  # it recovered by itself, or was continued by a signal
+    is_same = before.pid is not None and before.pid == after.pid
+    if is_same and before.state != GatewayState.STARTING:  # it recovered by itself, or was continued by a signal
         return EventCause.SIGNAL if before.is_frozen else EventCause.HERMES
     if request is not None and request.verb in STARTS:
         return EventCause.COMMAND

@@ -1,4 +1,4 @@
-"""The clocks of the machine: a watcher tells a suspended machine and a clock that was set from time that passed."""
+"""The clocks of the machine: they show whether it was suspended, or its clock set, since an earlier moment."""
 
 from __future__ import annotations
 

@@ -185,7 +185,9 @@ def _of_channels(step: _Step) -> Iterator[FleetEvent]:
 def _of_channel(was: SeenChannel, now: SeenChannel) -> FleetEvent | None:
     event = FleetEvent(0.0, EventKind.UP, None, now.name, was.state, now.state, now.detail)
     if now.state == _MASKED:
-        return event._replace(kind=EventKind.MASKED) if was.state != _MASKED else None
+        is_port = fault_kind(now.detail, EventKind.MASKED) is EventKind.PORT_LOST
+        kind = EventKind.PORT_LOST if is_port else EventKind.MASKED
+        return event._replace(kind=kind) if was.state != _MASKED else None
     if now.state in _BAD:
         kind = channel_fault(now)
         is_new = was.state not in _BAD or kind is not channel_fault(was)

@@ -12,6 +12,7 @@ from .snapshot import SeenChannel, SeenGateway
 _WORDS = (
     (EventKind.DISK_FULL, r"No space left on device|\[Errno 28\]|Disk quota exceeded"),
     (EventKind.TOKEN_REFUSED, r"\b401\b|Unauthorized|[Ii]nvalid (?:bot )?token|token (?:refused|rejected|revoked)"),
+    (EventKind.PORT_LOST, r"\bport \d+ (?:is )?already in use"),
     (EventKind.CONFLICT, r"\bConflict\b|\b409\b|already in use|other getUpdates|another (?:gateway|poller) "),
     (EventKind.PORT_LOST, r"could not listen|[Aa]ddress already in use|listens on port|API server does not answer"),
     (EventKind.CONFIGURATION_BROKEN, r"config(?:uration)?\b.*(?:invalid|broken|cannot work|cannot be parsed)|exit 78"),

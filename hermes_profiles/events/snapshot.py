@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.gateways.hermes_files import StateRecord
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState, epoch_of
+from hermes_profiles.gateways.resolve import CRASH_LOOP, START_GRACE
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.services.manager import Activity
 
@@ -47,7 +48,8 @@ class SeenGateway(NamedTuple):
     `started`: epoch seconds of its process; `expected`: it has a service and is not switched off; `waiting`: its
     manager waits before the next try; `trouble`: the manager's term for the last failure; `ended`, `ended_pid`,
     `ended_at`, `ended_reason`: what Hermes recorded of the last end, "" or None where it recorded none, `signalled` for
-    an end by a signal without notice; `is_frozen`: it lives and does nothing; `is_ending`: it is being stopped.
+    an end by a signal without notice; `is_frozen`: it lives and does nothing; `is_ending`: it is being stopped;
+    `calm_restarts`: the restarts when it last ran for a minute: its manager may count for weeks.
     """
 
     profile: str
@@ -67,6 +69,7 @@ class SeenGateway(NamedTuple):
     ended_reason: str = ""
     is_frozen: bool = False
     is_ending: bool = False
+    calm_restarts: int = 0
     channels: tuple[SeenChannel, ...] = ()
 
 
@@ -122,6 +125,7 @@ def seen_gateway(gateway: Gateway, *, expected: bool) -> SeenGateway:
         end.reason,
         frozen,
         _is_ending(gateway),
+        0,
         tuple(SeenChannel(each.name, each.state, each.detail) for each in gateway.channels),
     )
 
@@ -189,8 +193,18 @@ def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
                     known.get(each.name, each) if each.state == "unknown" else each for each in gateway.channels
                 )
             )
-        gateways[name] = gateway
+        gateways[name] = _with_crash_loop(gateway, earlier, after.at)
     return after._replace(gateways=gateways)
+
+
+def _with_crash_loop(gateway: SeenGateway, earlier: SeenGateway | None, at: float) -> SeenGateway:
+    """Return a gateway whose state is a crash loop only where it did not run for a minute since three restarts."""
+    calm = min(earlier.calm_restarts if earlier is not None else 0, gateway.restarts or 0)
+    if gateway.started is not None and at - gateway.started >= START_GRACE:
+        calm = gateway.restarts or 0
+    if gateway.state == GatewayState.CRASH_LOOPING and (gateway.restarts or 0) - calm < CRASH_LOOP:
+        gateway = gateway._replace(state=str(GatewayState.STARTING))
+    return gateway._replace(calm_restarts=calm)
 
 
 def merged(before: FleetSnapshot, after: FleetSnapshot, *, keep_living: bool = False) -> FleetSnapshot:
@@ -203,7 +217,8 @@ def merged(before: FleetSnapshot, after: FleetSnapshot, *, keep_living: bool = F
         earlier = before.gateways.get(name)
         is_same = earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid
         gateways[name] = earlier if keep_living and is_same and earlier is not None else gateway
-    return after._replace(gateways=gateways)
+    others = (each for each in before.faults if each.profile is not None and each.profile not in after.gateways)
+    return after._replace(gateways=gateways, faults=(*after.faults, *others))
 
 
 def snapshot_bytes(snapshot: FleetSnapshot) -> bytes:

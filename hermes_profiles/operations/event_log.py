@@ -60,7 +60,6 @@ def gateway_history(session: FleetSession, profile: str, since: float) -> tuple[
         raise NotFound(
             f"no profile {profile!r}, and no event of one",
             target=profile,
-            code="no-profile",
             hint="list the profiles with `hermes-profiles list`",
         )
     return history_of(profile, known.events, since, time.time()), known.warning
@@ -73,7 +72,7 @@ def _found_now(session: FleetSession, written: list[FleetEvent]) -> list[FleetEv
         status = fleet_status(session, session.existing, ask_api=False, accounts=False)
     except HermesProfilesError:
         return []
-    found = changes(before, snapshot_of(status, time.time()), reconstructed=True)
+    found = changes(before, snapshot_of(session.layout, status, time.time()), reconstructed=True)
     return unwritten(found, [event for event in written if event.number > before.number])
 
 

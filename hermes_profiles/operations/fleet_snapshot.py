@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from hermes_profiles.events.model import EventKind
+from hermes_profiles.events.model_key import refused_model_key
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, seen_gateway
+from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.layout import Layout
 
 from .fleet_status import FleetStatus
 
 
-def snapshot_of(status: FleetStatus, at: float, faults: tuple[SeenFault, ...] = ()) -> FleetSnapshot:
-    """Return the snapshot of a status; `at`: epoch seconds; `faults`: what a status does not know."""
+def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequence[SeenFault] = ()) -> FleetSnapshot:
+    """Return the snapshot of a status; `at`: epoch seconds; `machine`: faults that no status knows."""
     gateways = {}
     for each in status.gateways:
         facts = each.gateway.observation
@@ -16,4 +22,24 @@ def snapshot_of(status: FleetStatus, at: float, faults: tuple[SeenFault, ...] = 
         expected = not each.disabled and not parked and (each.service.installed or each.gateway.unserved)
         gateways[each.profile] = seen_gateway(each.gateway, expected=expected)
     conflicts = tuple(SeenConflict(each.channel, each.profiles, each.message) for each in status.conflicts)
+    faults = (*machine, *_broken_files(layout, status), *_model_keys(layout, status, at))
     return FleetSnapshot(at, gateways, conflicts, faults)
+
+
+def _broken_files(layout: Layout, status: FleetStatus) -> Iterator[SeenFault]:
+    """Yield the profiles with a file that cannot be parsed: Hermes starts with its defaults in place of it."""
+    homes = {str(layout.home(each.profile)): each.profile for each in status.gateways}
+    for problem in status.warnings:
+        folder = (problem.target or "").rpartition("/")[0]
+        if problem.code == DocumentError.default_code and folder in homes:
+            yield SeenFault(str(EventKind.CONFIGURATION_BROKEN), problem.message, homes[folder])
+
+
+def _model_keys(layout: Layout, status: FleetStatus, at: float) -> Iterator[SeenFault]:
+    for each in status.gateways:
+        facts = each.gateway.observation
+        if each.gateway.process is None or facts is None or facts.started_at is None:
+            continue
+        reason = refused_model_key(layout.home(each.profile), facts.started_at, at)
+        if reason:
+            yield SeenFault(str(EventKind.MODEL_KEY_REFUSED), reason, each.profile)

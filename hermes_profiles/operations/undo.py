@@ -33,6 +33,7 @@ from .fleet_context import FleetSession, other_managers
 from .fleet_exclusive import exclusively
 from .profile_identity import move_rows, purge_rows
 from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
+from .watch_service import follow_watch, is_watch_file
 
 if TYPE_CHECKING:
     from .run_mode import RunModeResult
@@ -221,6 +222,8 @@ class ServiceUndo:
             if not each.goes:
                 warnings += load_again(each.world, {each.profile: None if each.was_there else self._enabled(each)})
         warnings += self._switch()
+        if any(map(is_watch_file, self._files)):
+            self.errors += follow_watch(self._session)
         for world in self._awake:
             warnings += status.follow(world)
         back = {each.profile: each.world for each in self._affected if not each.goes}

@@ -29,7 +29,7 @@ from .fleet_context import FleetSession
 from .fleet_snapshot import snapshot_of
 from .fleet_status import FleetStatus, fleet_status
 
-# Seconds: between two looks at signs, at gateways on their way, and at all gateways whatever the signs are.
+# Seconds: between two looks at signs, at gateways on their way, and at all gateways without a sign.
 TICK, SOON, FULL = 5.0, 3.0, 60.0
 # Seconds after a jump of the clocks in which ages of files prove nothing: a heartbeat comes every 30 s.
 _SETTLING = 45.0
@@ -161,7 +161,7 @@ class EventWatch:
             self._complain(f"cannot look at the gateways: {error}")
             return None, ()
         faults = fleet_faults(self._layout, session.manager_kind, [each.message for each in status.errors])
-        after = snapshot_of(status, time.time(), faults)
+        after = snapshot_of(self._layout, status, time.time(), faults)
         is_whole = names is None
         if not is_whole or status.errors:
             after = merged(self._seen, after, keep_living=bool(status.errors))

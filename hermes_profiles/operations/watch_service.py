@@ -18,6 +18,7 @@ from hermes_profiles.events.watch_state import LOG_FILE, watcher_pid
 from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import ExitCode, Problem
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.naming import WATCH_LABEL, WATCH_UNIT
 from hermes_profiles.services.own_files import is_ours, own_content, plan_no_own_files, plan_own_files
 
 from .context import user_home
@@ -156,7 +157,7 @@ def is_watch_on(session: FleetSession) -> bool:
 
 
 def keep_watching(session: FleetSession) -> None:
-    """Start the watcher again where it is on and its manager, which was started anew, does not run it.
+    """Start the watcher again where it is on and its manager does not run it after a new start.
 
     Only the bundled supervisord starts nothing by itself. A failure of the watcher is no failure of a gateway.
     """
@@ -220,3 +221,19 @@ def _wait_until_gone(session: FleetSession) -> None:
     deadline = time.monotonic() + _UP_SECONDS
     while watcher_pid(session.layout) is not None and time.monotonic() < deadline:
         time.sleep(_POLL)
+
+
+def is_watch_file(path: Path) -> bool:
+    """Return whether a file has the name of a watcher's definition."""
+    return path.name.startswith((WATCH_UNIT, WATCH_LABEL))
+
+
+def follow_watch(session: FleetSession) -> list[Problem]:
+    """Make the manager follow a definition that an undo wrote or removed. Raises ManagerError."""
+    manager = session.require_manager()
+    service = _service(session, manager)
+    status = manager.query([service])[_PROFILE]
+    if is_watch_on(session):
+        return _restart(manager, service, status)
+    refused = {**manager.stop([service]), **manager.unload([service])}
+    return [_refused(manager, service, why) for why in refused.values()]

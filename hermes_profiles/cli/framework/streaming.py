@@ -1,4 +1,4 @@
-"""Commands that print as they go, such as `logs -f`: their exit code, whatever ends them."""
+"""Commands that print as they go, such as `logs -f`: their exit code, for each way in which they end."""
 
 from __future__ import annotations
 

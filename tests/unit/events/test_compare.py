@@ -209,3 +209,11 @@ def test_channels_of_a_gateway_that_starts_are_not_faults() -> None:
     assert [(each.kind, each.channel) for each in changes(begun, look(AFTER, up(pid=43)))] == [
         (K.UP, None), (K.UP, "telegram"),
     ]  # fmt: skip
+
+
+def test_third_crash_in_weeks_is_no_crash_loop() -> None:
+    calm = remembered(look(0.0), look(BEFORE, up(restarts=2)))  # it has run for longer than a minute
+    once = remembered(calm, look(AFTER, gateway("crash-looping", restarts=3, last_exit=1)))
+    assert [each.kind for each in changes(calm, once)] == [K.DOWN, K.STARTING]
+    loop = remembered(once, look(AFTER + 9, gateway("crash-looping", restarts=5, last_exit=1)))
+    assert [each.kind for each in changes(once, loop)] == [K.CRASH_LOOPING]
