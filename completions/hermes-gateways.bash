@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list upgrade-check logs events history install uninstall stage print reset enable disable group watch awake'
+            commands='start stop restart status list upgrade-check logs events history install uninstall stage print reset watch enable disable group awake'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -62,6 +62,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--except --group --timeout --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
+        'watch')
+            options='--force --dry-run --manager --home --json --help'
+            values=' --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='=on,off,status' ;;
         'enable')
             options='--dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
@@ -74,10 +78,6 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--remove --dry-run --home --json --help'
             values=' --remove:member --home:folder '
             arguments='group member+' ;;
-        'watch')
-            options='--force --dry-run --manager --home --json --help'
-            values=' --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='=on,off,status' ;;
         'awake')
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '

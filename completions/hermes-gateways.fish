@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' install' ' uninstall' ' stage' ' print' ' reset' ' enable' ' disable' ' group' ' watch' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -46,14 +46,14 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --memory --cpu --env --log-dir --python --manager --home
         case ' reset'
             set values --except --group --timeout --manager --home
+        case ' watch'
+            set values --manager --home
         case ' enable'
             set values --manager --home
         case ' disable'
             set values --manager --home
         case ' group'
             set values --remove --home
-        case ' watch'
-            set values --manager --home
         case ' awake'
             set values --manager --home
     end
@@ -104,10 +104,10 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'St
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Recover a stuck gateway: unload its service, end the old process, clear stale files, start again'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a watch -d 'Watch the gateways: a service of its own logs each change of state for `events` and `history`'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members; alone, list the groups'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a watch -d 'Watch the gateways: a service of its own logs each change of state for `events` and `history`'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -292,6 +292,14 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l home -x -a '
 complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\' 0 0' -a 'on off status'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l force -d 'Write over a file that is not ours or was changed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -s h -l help -d 'Show the help and exit.'
+
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' enable\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -314,14 +322,6 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l dry-run -d '
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' group\'' -s h -l help -d 'Show the help and exit.'
-
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\' 0 0' -a 'on off status'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l force -d 'Write over a file that is not ours or was changed.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l dry-run -d 'Show the plan; change nothing.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -l json -d 'Print the answer as one JSON object.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' watch\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\' 0 0' -a 'on off status'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l lid -d 'Linux: closing the lid does not send it to sleep either.'

@@ -39,10 +39,9 @@ def known_events(session: FleetSession) -> KnownEvents:
     return KnownEvents(tuple(sorted(found, key=lambda event: event.at)), _unwatched(session, written))
 
 
-def followed_events(session: FleetSession, is_closed: Callable[[], bool]) -> Iterator[FleetEvent]:
-    """Yield the events that are written from now on, until `is_closed` returns true."""
+def followed_events(session: FleetSession, last: int, is_closed: Callable[[], bool]) -> Iterator[FleetEvent]:
+    """Yield the events after the one with the number `last` as they are written, until `is_closed` returns true."""
     path, state = event_log(session.layout).path, None
-    last = max((event.number for event in read_events(session.layout)), default=0)
     while not is_closed():
         now = _state(os.fspath(path))
         if now != state:

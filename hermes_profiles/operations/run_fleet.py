@@ -179,7 +179,8 @@ class _FleetRun:
             members.before(plan, off=session.disabled)
         backend = _ReportingBackend(session.world, session.world.manager, launch.prepare, session.catalog, report)
         steps = lambda seen: session.on_progress(Event({}, steps=seen))  # noqa: E731
-        note_request(session.layout, (*plan.driven, *plan.members), str(request.verb))
+        moving = [name for name in (*plan.driven, *plan.members) if self._starts or _may_end(gateways.get(name))]
+        note_request(session.layout, moving, str(request.verb))
         executor = FleetExecutor(request.verb, backend, options, session.on_outcome, steps)
         done = self._executed(executor, plan.driven, gateways)
         if self._starts:
@@ -323,6 +324,11 @@ class _ReportingBackend(ServiceBackend):
         gateways = super().observe(profiles)
         self._report(gateways)
         return gateways
+
+
+def _may_end(gateway: Gateway | None) -> bool:
+    """Return whether a stop changes the state of a gateway."""
+    return gateway is None or gateway.is_alive or gateway.state is GatewayState.CRASH_LOOPING
 
 
 def _freed_channels(done: Sequence[Outcome], gateways: Mapping[str, Gateway]) -> Iterator[Problem]:

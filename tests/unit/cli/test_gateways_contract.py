@@ -28,17 +28,19 @@ SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 
 COMMANDS = HERMES_GATEWAYS.commands
 ALL = {name: load_command(HERMES_GATEWAYS, name) for name in COMMANDS}
-# `awake on` needs a systemd of the user, `--watch` a terminal, and `logs -f` does not end: test_awake_live.py,
-# test_status_watch.py and test_logs_command.py run them.
+# `awake on` needs a systemd of the user, `watch on` starts a process, `--watch` needs a terminal, `logs -f` and
+# `events -f` do not end: test_awake_live.py, test_events_command.py, test_status_watch.py and test_logs_command.py run
+# them.
 EXAMPLES = [
     (name, line) for name, function in ALL.items() for line in function.examples
-    if not line.startswith("hermes-gateways awake on") and "--watch" not in line and " -f" not in line
+    if not line.startswith(("hermes-gateways awake on", "hermes-gateways watch on"))
+    and "--watch" not in line and " -f" not in line
 ]  # fmt: skip
 
 
 def test_all_documented_gateway_commands_exist() -> None:
-    wanted = "awake disable enable group install list logs print reset restart stage start status stop uninstall"
-    assert " ".join(sorted(COMMANDS)) == f"{wanted} upgrade-check"
+    wanted = "awake disable enable events group history install list logs print reset restart stage start status stop"
+    assert " ".join(sorted(COMMANDS)) == f"{wanted} uninstall upgrade-check watch"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -47,7 +49,8 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
-    assert ("--dry-run" in done.stdout) == (name not in ("status", "list", "logs", "print", "upgrade-check"))
+    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history")
+    assert ("--dry-run" in done.stdout) == (name not in reading)
 
 
 def test_help_of_the_program_lists_commands_and_exit_codes(fleet: GatewayRoot) -> None:
@@ -74,7 +77,7 @@ def test_every_example_runs(fleet: GatewayRoot, name: str, line: str) -> None:
     words = shlex.split(line)[1:]
     _prepare(fleet, words[0])
     done = fleet.gateways(*words, "--json")
-    if name == "logs":  # an object per line; none exists yet
+    if name in ("logs", "events"):  # an object per line; none exists yet
         assert (done.code, done.stdout) == (0, "")
         return
     assert done.code == 0 and done.json["status"] == "success", done
@@ -118,6 +121,9 @@ def test_usage_error_with_json_is_json_and_exits_2(fleet: GatewayRoot, given: tu
     (("disable", "nobody"), 5, "not-found"),
     (("group", "family", "nobody"), 5, "not-found"),
     (("uninstall", "nobody"), 5, "not-found"),
+    (("watch",), 0, None),
+    (("watch", "off"), 0, None),
+    (("history", "nobody"), 5, "not-found"),
     (("awake",), 0, None),
     (("awake", "off"), 0, None),
     (("awake", "on"), 6, "supervisor"),

@@ -31,6 +31,8 @@ SECTIONS = ("NAME", "SYNOPSIS", "DESCRIPTION", "COMMON OPTIONS", "COMMANDS", "EX
 # Examples that need more than a folder and a fake manager: the test file that runs them, and its text.
 RUN_ELSEWHERE = {
     "hermes-gateways awake on": ("support/live_awake_script.py", 'awake("on"'),
+    "hermes-gateways watch on": ("unit/cli/test_events_command.py", '"watch", "on"'),
+    "hermes-gateways events -f": ("unit/cli/test_events_command.py", '"events", "-f"'),
     "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
     "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
 }

@@ -68,7 +68,8 @@ def events(
         many = count if count is not None else None if begin is not None else _COUNT
         view.show(chosen if many is None else chosen[len(chosen) - min(many, len(chosen)) :])
         if follow:
-            for event in followed_events(session, view.is_closed):
+            last = max((event.number for event in known.events), default=0)
+            for event in followed_events(session, last, view.is_closed):
                 if event.concerns(wanted) or not selection.named:
                     view.show((event,))
 
