@@ -484,7 +484,7 @@ NO_HINT: Mapping[str, tuple[str, ...]] = {
     "a note of the demo about itself": ("demo", "leak"),
     "the user interrupted it": ("interrupted",),
     "the message is the answer of Hermes or of a manager": (
-        "awake", "masked", "no-answer", "no-socket", "not-unloaded", "refused", "unsupported",
+        "awake", "watch", "masked", "no-answer", "no-socket", "not-unloaded", "refused", "unsupported",
     ),
     "an error of this program or of a release of Hermes": ("unserved", "unsettled"),
 }  # fmt: skip
@@ -503,6 +503,7 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     "remarks of `status` with the command of another code: tests/unit/fleet/test_listening.py": (
         "no-channel", "channel-masked",
     ),
+    "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "the machine, its manager or an administrator has to change": (
         "linger", "linger-off", "manager-timeout", "no-domain", "no-journal", "no-logind", "no-manager", "no-program",
         "no-supervisord", "no-user-bus", "not-allowed", "not-held", "old-systemd", "other-user", "service-left",
