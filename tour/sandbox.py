@@ -186,7 +186,8 @@ def write_accounts(sandbox: Sandbox, url: str) -> None:
     sandbox.write("SOUL.md", _SOURCE_FILES["SOUL.md"])
     sandbox.prepare("hermes-profiles team create family --channel telegram --members mum,dad")
     for number, name in enumerate(("mum", "dad"), start=3):
-        account = f"TELEGRAM_BOT_TOKEN=700000000{number}:{CANARY}-AAHk3q9Zx1-AAHk3q9Zx1-AAHk3q9Zx1\nTELEGRAM_ALLOWED_USERS=4200000042\n"
+        token = f"700000000{number}:{CANARY}-AAHk3q9Zx1AAHk3q9Zx1AAHk3q9"
+        account = f"TELEGRAM_BOT_TOKEN={token}\nTELEGRAM_ALLOWED_USERS=4200000042\n"
         sandbox.write_home("account.env", account)
         sandbox.prepare(f"hermes-profiles team add {name} --offline < account.env")
         path = "platforms.telegram.extra.base_url"

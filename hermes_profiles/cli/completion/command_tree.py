@@ -106,6 +106,7 @@ _BY_NAME = {
     "profiles": PROFILE,
     "member": NAMED,
     "channel": CHANNEL,
+    "--connect": CHANNEL,
     "--team": TEAM,
     "--home": FOLDER,
     "--log-dir": FOLDER,

@@ -347,3 +347,22 @@ def test_login_of_telegram_sets_its_variables(login: LoginTerminal) -> None:
     assert "GATEWAY_ALLOW_ALL_USERS" not in env
     done = login.world.ok("undo", "--json")
     assert done.code == 0 and "TELEGRAM_BOT_TOKEN" not in login.env("eve")
+
+
+# --- the scan of a profile outside of a team
+
+
+def test_clone_is_made_before_its_scan_and_stays_when_the_scan_fails(login: LoginTerminal) -> None:
+    words = [*COMMAND, "clone", "default", "eve", "--connect", "weixin", "--no-start"]
+    login.plan("leave 1")
+    with Terminal(words, login.environment, login.world.user) as terminal:
+        assert terminal.end() == 1, terminal.text
+        shown = " ".join(terminal.text.split())
+        assert "eve was made, and is not connected to weixin" in shown
+        assert "`hermes-profiles connect eve weixin`" in shown and "`hermes-profiles delete eve`" in shown
+    login.world.ok("delete", "eve", "--yes")
+    login.scans()
+    with Terminal(words, login.environment, login.world.user) as terminal:
+        assert terminal.end() == 0, terminal.text
+        assert "eve: made from default" in terminal.text and "to undo both" in terminal.text
+    assert login.env("eve")["WEIXIN_TOKEN"] == TOKEN and "weixin" in login.world.listed("eve")["channels"]

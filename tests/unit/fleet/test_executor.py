@@ -579,7 +579,7 @@ def test_outcome_data_matches_the_contract() -> None:
     outcome = Outcome("work", K.STARTED, "fine", 42, ("telegram",), ("a line",), "a hint")
     assert outcome.as_data() == {
         "profile": "work", "outcome": "started", "detail": "fine", "pid": 42, "masked_channels": ["telegram"],
-        "log": ["a line"],
+        "log": ["a line"], "remarks": [],
     }  # fmt: skip
 
 
