@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list upgrade-check logs events history install uninstall stage print reset watch enable disable group awake'
+            commands='start stop restart status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -42,6 +42,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--since --color --manager --home --json --help'
             values=' --since:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway' ;;
+        'metrics')
+            options='--except --group --doctor --quick --textfile --listen --manager --home --json --help'
+            values=' --except:gateway --group:group --textfile:file --listen:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
         'install')
             options='--except --group --memory --cpu --env --log-dir --python --start --enable --no-enable --boot-stagger --timeout --system --force --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --memory:text --cpu:text --env:text --log-dir:folder --python:file --boot-stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '

@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -36,6 +36,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --except --group --lines -n --since --color --manager --home
         case ' history'
             set values --since --color --manager --home
+        case ' metrics'
+            set values --except --group --textfile --listen --manager --home
         case ' install'
             set values --except --group --memory --cpu --env --log-dir --python --boot-stagger --timeout --manager --home
         case ' uninstall'
@@ -99,6 +101,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a upgrade-check -d
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a logs -d 'Show what gateways write, all profiles in order of time, without their secrets'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a events -d 'Show what happened to the gateways and their channels: when, from which state to which, why, and who asked for it'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a history -d 'Show what happened to one gateway: uptime of each day, restarts, the longest outage, and a plot of the hours'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a metrics -d 'Print the metrics of the fleet as OpenMetrics text: states, restarts, memory, CPU, channels, conflicts, disk'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Write the service of every gateway and load it; a second run changes nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
@@ -223,6 +226,18 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l manager -x
 complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' history\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l doctor -d 'With the findings of the doctor (served: of the last five minutes).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l quick -d 'Do not query the API servers.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l textfile -r -F -d 'Write them to this file for node_exporter; it ends in .prom.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l listen -x -d 'Serve /metrics and /healthz in the foreground; 127.0.0.1 without a host.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' metrics\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' install\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'

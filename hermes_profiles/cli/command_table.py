@@ -81,6 +81,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "logs": CommandEntry("gateway.logs:logs", "Show the logs of all as one stream", _RUN),
     "events": CommandEntry("gateway.events:events", "Show what happened to gateways", _RUN),
     "history": CommandEntry("gateway.events:history", "Show uptime and outages of one gateway", _RUN),
+    "metrics": CommandEntry("gateway.metrics:metrics", "Print metrics for Prometheus, or serve them", _RUN),
     "install": CommandEntry("gateway.services:install", "Install the services of all gateways", _SERVICES),
     "uninstall": CommandEntry("gateway.services:uninstall", "Stop gateways and remove their services", _SERVICES),
     "stage": CommandEntry("gateway.services:stage", "Write service files without loading them", _SERVICES),

@@ -45,7 +45,7 @@ class Process(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Resource usage of a process: bytes of memory, open files and their limit, seconds since the start.
+    """Resource usage of a process: bytes of memory, open files and their limit, seconds since the start, CPU seconds.
 
     A field is None where it cannot be read.
     """
@@ -54,6 +54,7 @@ class Usage(NamedTuple):
     open_files: int | None = None
     open_files_limit: int | None = None
     uptime: float | None = None
+    cpu: float | None = None
 
 
 class Processes(Protocol):
@@ -289,7 +290,12 @@ class LinuxProcesses:
         uptime = (_bytes(f"{self._proc}/uptime") or b"").split()
         alive = float(uptime[0]) - process.started / os.sysconf("SC_CLK_TCK") if uptime else None
         rss = int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if len(pages) > 1 else None
-        return Usage(rss, files, limit, max(alive, 0.0) if alive is not None else None)
+        return Usage(rss, files, limit, max(alive, 0.0) if alive is not None else None, self._cpu(place))
+
+    def _cpu(self, place: str) -> float | None:
+        """Return the CPU seconds of a process: fields 14 and 15 of its stat file (proc(5)), without its children."""
+        words = (_bytes(f"{place}/stat") or b"").rpartition(b")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK") if len(words) > 12 else None
 
     def epoch(self, process: Process) -> float | None:
         """Return the start of a process in epoch seconds."""
@@ -362,7 +368,8 @@ class PsutilProcesses:
 
         try:
             found = psutil.Process(process.pid)
-            return Usage(found.memory_info().rss, found.num_fds(), None, max(time.time() - found.create_time(), 0.0))
+            times, uptime = found.cpu_times(), max(time.time() - found.create_time(), 0.0)
+            return Usage(found.memory_info().rss, found.num_fds(), None, uptime, times.user + times.system)
         except (psutil.Error, OSError):
             return Usage()
 

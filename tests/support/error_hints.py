@@ -504,6 +504,9 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
         "no-channel", "channel-masked",
     ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
+    "a server, and a file outside the root: tests/unit/operations/test_metrics.py": (
+        "cannot-listen", "no-folder", "not-loopback", "textfile-name",
+    ),
     "the machine, its manager or an administrator has to change": (
         "linger", "linger-off", "manager-timeout", "no-domain", "no-journal", "no-logind", "no-manager", "no-program",
         "no-supervisord", "no-user-bus", "not-allowed", "not-held", "old-systemd", "other-user", "service-left",

@@ -66,6 +66,7 @@ _BY_METAVAR = {
             "URL",
             "PARTS",
             "MEMBER:KEY",
+            "[HOST:]PORT",
         ),
         TEXT,
     ),
@@ -111,6 +112,7 @@ _BY_NAME = {
     "--home": FOLDER,
     "--log-dir": FOLDER,
     "--python": FILE,
+    "--textfile": FILE,
 }
 _CHOICES = {
     "--manager": ("systemd", "launchd", "supervisor"),

@@ -28,19 +28,19 @@ SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 
 COMMANDS = HERMES_GATEWAYS.commands
 ALL = {name: load_command(HERMES_GATEWAYS, name) for name in COMMANDS}
-# `awake on` needs a systemd of the user, `watch on` starts a process, `--watch` needs a terminal, `logs -f` and
-# `events -f` do not end: test_awake_live.py, test_events_command.py, test_status_watch.py and test_logs_command.py run
-# them.
+# `awake on` needs a systemd of the user, `watch on` starts a process, `--watch` needs a terminal, `logs -f`,
+# `events -f` and `--listen` do not end: test_awake_live.py, test_events_command.py, test_status_watch.py,
+# test_logs_command.py and test_metrics.py run them.
 EXAMPLES = [
     (name, line) for name, function in ALL.items() for line in function.examples
     if not line.startswith(("hermes-gateways awake on", "hermes-gateways watch on"))
-    and "--watch" not in line and " -f" not in line
+    and "--watch" not in line and " -f" not in line and "--listen" not in line
 ]  # fmt: skip
 
 
 def test_all_documented_gateway_commands_exist() -> None:
-    wanted = "awake disable enable events group history install list logs print reset restart stage start status stop"
-    assert " ".join(sorted(COMMANDS)) == f"{wanted} uninstall upgrade-check watch"
+    wanted = "awake disable enable events group history install list logs metrics print reset restart stage start"
+    assert " ".join(sorted(COMMANDS)) == f"{wanted} status stop uninstall upgrade-check watch"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -49,7 +49,7 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
-    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history")
+    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics")
     assert ("--dry-run" in done.stdout) == (name not in reading)
 
 

@@ -1,0 +1,1 @@
+"""Metrics of a fleet for Prometheus: their names, their values, their text, and a server for them."""
