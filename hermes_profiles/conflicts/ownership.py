@@ -5,10 +5,12 @@ lose the whole channel, so that a Slack app and its bot token stay together. The
 
 1. `--owner CHANNEL=PROFILE`;
 2. the process of its gateway holds Hermes' lock now;
-3. its gateway runs with the channel connected, then its gateway runs;
+3. its gateway runs with the channel connected (of a port: default has it, its clients know that port);
 4. the channel is on, before a copy in a profile where it is off;
-5. the latest use (pairing, sessions, directory of chats, state files);
-6. the oldest profile: default first, it exists before any other.
+5. default: it exists before any other, and what follows is no certain evidence;
+6. its gateway runs;
+7. the latest use (pairing, sessions, directory of chats, state files);
+8. the oldest profile.
 
 The owner of a login is the root where it has it, else the profile with the latest refresh.
 """
@@ -128,14 +130,16 @@ def priority(
     if kind is SharedKind.LOGIN:  # profiles fall back to the root's login; a running gateway is no evidence for logins
         return (named, not known.first, used, known.created_at, position)
     runs = _uses_now(known)
+    is_known_port = kind is SharedKind.PORT and known.on and known.first
     return (
         named,
         not known.locked,
+        not (is_known_port or (kind is not SharedKind.PORT and runs and known.connected)),
+        not known.on,
+        not known.first,
         not (runs and known.connected),
         not runs,
-        not known.on,
         used,
-        not known.first,
         known.created_at,
         position,
     )
@@ -168,7 +172,7 @@ def _decision(
         for name in losers
         if rivalry.kind is not SharedKind.LOGIN and evidence[name].used_at > max(best.used_at - _RECENT, 0.0)
     ]
-    if confidence is Confidence.GUESS:
+    if confidence is Confidence.GUESS and not any(_uses_more(each, best) for each in others):
         caveats.append("no evidence of use was found")
     return Decision(
         rivalry.kind, rivalry.channel, rivalry.what, owner, losers, reason, confidence, tuple(caveats), parties
@@ -180,6 +184,8 @@ def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: Share
     if rivalry.kind is SharedKind.LOGIN and best.first:
         return "profiles without a login of their own use the root's", Confidence.LIKELY
     rivals = tuple(others)
+    if rivalry.kind is SharedKind.PORT and best.first and best.on:
+        return "it is the default profile, whose port clients know", Confidence.LIKELY
     for has, words in _SIGNS if rivalry.kind is not SharedKind.LOGIN else ():
         if has(best):
             equals = tuple(each for each in rivals if has(each))
@@ -198,14 +204,18 @@ def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: Share
     return "it comes first by name", Confidence.GUESS
 
 
+def _uses_more(known: UsageEvidence, best: UsageEvidence) -> bool:
+    return known.used_at > best.used_at or (_uses_now(known) and not _uses_now(best))
+
+
 def _uses_now(known: UsageEvidence) -> bool:
     return known.on and known.running
 
 
 _SIGNS: tuple[tuple[Callable[[UsageEvidence], bool], str], ...] = (
     (lambda known: _uses_now(known) and known.connected, "its gateway runs with it connected"),
-    (_uses_now, "its gateway runs"),
     (lambda known: known.on, "the channel is on there, and off in the others"),
+    (_uses_now, "its gateway runs"),
 )
 
 

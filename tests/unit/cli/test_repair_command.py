@@ -309,11 +309,9 @@ def test_running_gateway_keeps_its_bot_and_others_need_restart(fleet: GatewayRoo
     rows = {row["channel"]: row for row in done.data["shared"]}
     assert rows["telegram"]["owner"] == "night" and rows["telegram"]["sureness"] == "certain"
     assert "the gateway of work also runs with it" in rows["telegram"]["doubts"]
-    assert rows["slack"]["owner"] in ("work", "night") and set(rows["slack"]["losers"]) == {
-        "default",
-        "work",
-        "night",
-    } - {rows["slack"]["owner"]}
+    # That other gateways run is no certain evidence: default keeps its bot.
+    assert rows["slack"]["owner"] == "default" and set(rows["slack"]["losers"]) == {"work", "night"}
+    assert "the gateway of work runs with it" in rows["slack"]["doubts"]
     assert done.data["next_steps"][0].startswith("restart the gateways that lost a channel: hermes-gateways restart ")
     assert "work" in done.data["next_steps"][0] and "default" not in done.data["next_steps"][0]
 

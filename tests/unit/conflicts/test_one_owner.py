@@ -139,10 +139,16 @@ def test_latest_use_keeps_the_bot_unless_owner_is_given(tmp_path: Path) -> None:
         name: Generated({"telegram": 1}, frozenset(), {"telegram": days})
         for name, days in {"a": 1, "b": 3, "c": 2}.items()
     }
-    layout = make(tmp_path, {"default": Generated({"telegram": 1}, frozenset(), {}), **used})
-    assert masked_by_start(layout) == {(name, "telegram") for name in ("default", "a", "c")}
-    assert masked_by_start(layout, ("c",)) == {(name, "telegram") for name in ("default", "a", "b")}
+    layout = make(tmp_path, {"default": Generated({"discord": 1}, frozenset(), {}), **used})
+    assert masked_by_start(layout) == {(name, "telegram") for name in ("a", "c")}
+    assert masked_by_start(layout, ("c",)) == {(name, "telegram") for name in ("a", "b")}
     assert owned_by_repair(layout, {"telegram": ("c",)})[1] == masked_by_start(layout, ("c",))
+
+
+def test_default_keeps_the_bot_that_another_used_last(tmp_path: Path) -> None:
+    plain, used = Generated({"telegram": 1}, frozenset(), {}), Generated({"telegram": 1}, frozenset(), {"telegram": 1})
+    layout = make(tmp_path, {"a": used, "default": plain})
+    assert masked_by_start(layout) == {("a", "telegram")} == owned_by_repair(layout, {})[1]
 
 
 def test_default_keeps_the_bot_without_evidence(tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ def decide(evidence: Mapping[str, UsageEvidence], named: tuple[str, ...] = (), *
 STRENGTHS = [
     (UsageEvidence(locked=True, running=True, connected=True, created_at=9.0), Confidence.CERTAIN, "lock"),
     (UsageEvidence(running=True, connected=True, created_at=9.0), Confidence.LIKELY, "connected"),
+    (UsageEvidence(first=True, created_at=9.0), Confidence.GUESS, "default"),
     (UsageEvidence(running=True, created_at=9.0), Confidence.LIKELY, "its gateway runs"),
     (UsageEvidence(used_at=OLD + DAY, uses=("pairing",), created_at=9.0), Confidence.LIKELY, "(pairing)"),
     (UsageEvidence(used_at=OLD, uses=("sessions",), created_at=9.0), Confidence.LIKELY, "(sessions)"),
-    (UsageEvidence(first=True, created_at=9.0), Confidence.GUESS, "default"),
     (UsageEvidence(created_at=1.0), Confidence.GUESS, "oldest"),
     (UsageEvidence(created_at=2.0), None, ""),
     (UsageEvidence(on=False, used_at=OLD + 9 * DAY, first=True, running=True), None, ""),
@@ -80,6 +80,26 @@ def test_stronger_evidence_wins_in_any_order(place: int, turned: bool):
 def test_enabled_channel_beats_a_copy():
     decision = decide({"a": STRENGTHS[-1][0], "b": UsageEvidence(created_at=99.0)}, kind=SharedKind.COPY)
     assert decision.owner == "b" and "off in the others" in decision.reason and "a also used it" in decision.caveats[0]
+
+
+def test_default_keeps_what_it_has_unless_the_evidence_is_certain():
+    default, runs = UsageEvidence(first=True), UsageEvidence(running=True, used_at=OLD, uses=("sessions",))
+    decision = decide({"default": default, "b": runs})
+    assert decision.owner == "default" and decision.confidence is Confidence.GUESS
+    assert decision.caveats[0] == "the gateway of b runs with it" and "(sessions)" in decision.caveats[1]
+    assert "no evidence of use was found" not in decision.caveats
+    assert decide({"default": default, "b": runs._replace(locked=True)}).owner == "b"
+    assert decide({"default": default, "b": runs._replace(connected=True)}).owner == "b"
+    assert decide({"default": default._replace(on=False), "b": runs}).owner == "b"
+    assert decide({"default": default, "b": runs}, ("b",)).owner == "b"
+
+
+def test_default_keeps_its_port_although_another_listens_on_it():
+    default, other = UsageEvidence(first=True), UsageEvidence(running=True, connected=True)
+    decision = decide({"default": default, "b": other}, kind=SharedKind.PORT)
+    assert decision.owner == "default" and "clients" in decision.reason
+    assert decide({"default": default, "b": other}, ("b",), kind=SharedKind.PORT).owner == "b"
+    assert decide({"default": default._replace(on=False), "b": other}, kind=SharedKind.PORT).owner == "b"
 
 
 def test_owner_option_wins_and_caveats_are_reported():
