@@ -543,7 +543,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -l json -d 'Prin
 complete -c hermes-profiles -n '__hermes_profiles_at \' sync\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
-complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Fix what can be fixed safely; `undo` reverts it.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l fix -d 'Fix faults, on a terminal one by one; `undo` reverts it.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l only -x -k -a '(__hermes_profiles_check)' -d 'Only this check, or family of checks (repeatable).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l skip -x -k -a '(__hermes_profiles_check)' -d 'Not this check, or family of checks (repeatable).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l strict -d 'Exit 3 also for warnings.'

@@ -62,6 +62,15 @@ class UsageEvidence(NamedTuple):
     first: bool = False
 
 
+class DecisionKey(NamedTuple):
+    """What is decided, and between which profiles."""
+
+    kind: SharedKind
+    channel: str
+    what: str
+    holders: tuple[str, ...]
+
+
 class Decision(NamedTuple):
     """One owner, and the losers of what it keeps.
 
@@ -77,6 +86,11 @@ class Decision(NamedTuple):
     confidence: Confidence
     caveats: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> DecisionKey:
+        """Return what is decided and between which profiles: the same for another owner."""
+        return DecisionKey(self.kind, self.channel, self.what, tuple(sorted((self.owner, *self.losers))))
 
 
 class SharedIdentity(NamedTuple):

@@ -16,7 +16,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.shared_logins import shares_nous
 
-from .ownership import Decision, SharedIdentity, SharedKind, UsageEvidence, decide_owners
+from .ownership import Decision, DecisionKey, SharedIdentity, SharedKind, UsageEvidence, decide_owners
 from .shared_identities import ProfileIdentities, port_rivalries, possession, rivalries
 from .usage_evidence import created_at, evidence_of
 
@@ -41,12 +41,17 @@ class Asked(NamedTuple):
     """The options of a repair.
 
     `owners`: channel → profiles that keep it; `channels`: only these (None: all); `may_change`: the profiles that may
-    lose something.
+    lose something; `only`: the decisions that are carried out (None: all).
     """
 
     owners: Owners
     channels: frozenset[str] | None
     may_change: frozenset[str]
+    only: frozenset[DecisionKey] | None = None
+
+    def wants(self, decision: Decision) -> bool:
+        """Return whether a decision is to be carried out."""
+        return self.only is None or decision.key in self.only
 
 
 class Repair(NamedTuple):
@@ -66,7 +71,7 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
     if shares_nous(scene.layout, scene.environment):
         found = {name: each.without_login("nous") for name, each in found.items()}
     contested = [one for one in rivalries(found, scene.catalog) if _is_asked(one.channel, asked)]
-    decisions = [each for one in contested for each in _decided(one, scene, found, asked)]
+    decisions = [each for one in contested for each in _decided(one, scene, found, asked) if asked.wants(each)]
     gone: dict[str, set[str]] = {name: set() for name in found}
     for decision in decisions:
         if decision.kind in (SharedKind.IDENTITY, SharedKind.COPY):
@@ -74,7 +79,7 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
                 gone[loser].add(decision.channel)
     staying = {name: [one for one in each.held.ports if one.channel not in gone[name]] for name, each in found.items()}
     ports = [one for one in port_rivalries(staying) if any(_is_asked(c, asked) for c in one.channel.split(", "))]
-    decisions += [each for one in ports for each in _decided(one, scene, found, asked)]
+    decisions += [each for one in ports for each in _decided(one, scene, found, asked) if asked.wants(each)]
     _check_owners(asked.owners, [*contested, *ports])
     unread = dict.fromkeys(problem for each in found.values() for problem in each.problems)
     return Repair(tuple(decisions), dict(_wishes(decisions, found, asked)), tuple(unread))

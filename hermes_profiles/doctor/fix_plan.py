@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,14 +52,23 @@ class FixPlan(NamedTuple):
     run_mode: str | None = None
 
 
-def build_fix_plan(findings: Sequence[ReportedFinding], layout: Layout, *, trash_id: str, deleted_at: str) -> FixPlan:
+def build_fix_plan(
+    findings: Sequence[ReportedFinding],
+    layout: Layout,
+    *,
+    trash_id: str,
+    deleted_at: str,
+    before: Sequence[Step] = (),
+) -> FixPlan:
     """Return the plan that repairs these findings. `trash_id`: a new id (`Journal.fresh_id`); `deleted_at`: ISO time.
 
-    An ambiguous repair becomes a problem; the other repairs stay in the plan.
+    An ambiguous repair becomes a problem; the other repairs stay in the plan. `before`: steps of another plan that are
+    part of the change; what repairs edit in their files is added to them.
     """
     repairs = [repair for row in findings for repair in row.finding.repairs]
     problems: list[Problem] = []
-    steps = list(_steps(repairs, layout, problems, trash_id, deleted_at))
+    first = [_composed(step, repairs, problems) for step in before]
+    steps = [*first, *_steps(repairs, layout, problems, trash_id, deleted_at, first)]
     services = tuple(dict.fromkeys(repair for repair in repairs if isinstance(repair, ServiceRepair)))
     profiles = tuple(sorted({name for row in findings for name in row.finding.profiles}))
     count = sum(row.automatic for row in findings)
@@ -69,10 +79,15 @@ def build_fix_plan(findings: Sequence[ReportedFinding], layout: Layout, *, trash
 
 
 def _steps(
-    repairs: Sequence[Repair], layout: Layout, problems: list[Problem], trash_id: str, deleted_at: str
+    repairs: Sequence[Repair],
+    layout: Layout,
+    problems: list[Problem],
+    trash_id: str,
+    deleted_at: str,
+    before: Sequence[Step],
 ) -> Iterable[Step]:
     """Yield the steps: removals, then edits, then modes. A path gets steps of the first kind only."""
-    taken: list[Path] = []
+    taken = [path for step in before if (path := _changed_path(step)) is not None]
 
     def is_free(path: Path) -> bool:
         if any(path == other or other in path.parents for other in taken):
@@ -113,6 +128,27 @@ def _steps(
                 problems.append(Problem("changed-meanwhile", message, str(repair.path), "run the same command again"))
             else:
                 yield SetMode(repair.path, repair.mode, now)
+
+
+def _changed_path(step: Step) -> Path | None:
+    """Return the path that a step takes, None for a folder that is only removed when empty."""
+    if isinstance(step, MoveTree):
+        return step.source
+    return step.path if isinstance(step, ReplaceFile | SetMode) else None
+
+
+def _composed(step: Step, repairs: Sequence[Repair], problems: list[Problem]) -> Step:
+    """Return a step of another plan with the edits of its file added."""
+    if not isinstance(step, ReplaceFile) or step.content is None:
+        return step
+    content = step.content.reveal()
+    for repair in repairs:
+        if isinstance(repair, EditFile) and repair.path == step.path:
+            try:
+                content = repair.edit(content, str(step.path))
+            except Failed as error:
+                problems.append(error.problem)
+    return replace(step, content=Secret(content))
 
 
 def _identity(signature: Signature) -> tuple[int, int, int]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hermes_profiles.doctor.fix_plan import FixPlan
     from hermes_profiles.services.spec import ServiceSpec
 
+    from .chosen_fixes import FixOffer, FixOffers
     from .install_services import ServiceInstaller
     from .repair_services import ServiceRepairs
 
@@ -50,7 +51,8 @@ class Diagnosis(NamedTuple):
 class FixResult(NamedTuple):
     """The result of a fix. `steps`: what is done, in order; `diagnosis`: what is left, in a dry run what was found.
 
-    `fixed`: the findings that are gone; `changes`: the ids of the changes that were made.
+    `fixed`: the findings that are gone; `changes`: the ids of the changes that were made; `next_steps`: what is left to
+    do after a repair of what profiles shared.
     """
 
     diagnosis: Diagnosis
@@ -59,6 +61,7 @@ class FixResult(NamedTuple):
     fixed: tuple[ReportedFinding, ...] = ()
     changes: tuple[str, ...] = ()
     errors: tuple[Problem, ...] = ()
+    next_steps: tuple[str, ...] = ()
 
     def exit_code(self, *, strict: bool) -> ExitCode:
         """Return 1 when a fix failed, otherwise the exit code of what is left."""
@@ -136,6 +139,28 @@ class DoctorRun:
         fixed = tuple(finding for finding in findings if finding.fingerprint not in remaining)
         changes = tuple(made for made in (change, *services.changes, run_mode.change) if made is not None)
         return FixResult(self._diagnosis(left), steps, dry_run, fixed, changes, errors)
+
+    def converse(self, choose: Callable[[FixOffers], Sequence[FixOffer]]) -> FixResult:
+        """Fix what a user chooses finding by finding, as one change, and return what is left.
+
+        `choose` gets the offers and returns the accepted ones. Nothing is changed before it returns.
+        """
+        from .chosen_fixes import FixOffers
+
+        self._warnings += self._session.recover(dry_run=False)
+        findings = self._examine()
+        offers = FixOffers(self._session, findings)
+        chosen = choose(offers)
+        if not chosen:
+            return FixResult(self._diagnosis(findings), (), dry_run=False)
+        done = offers.apply(chosen)
+        self._forget_observations()
+        left = self._examine()
+        remaining = {finding.fingerprint for finding in left}
+        fixed = tuple(finding for finding in findings if finding.fingerprint not in remaining)
+        diagnosis = self._diagnosis(left)
+        made = FixResult(diagnosis, done.steps, dry_run=False, fixed=fixed, changes=done.changes)
+        return made._replace(errors=done.errors, next_steps=done.next_steps)
 
     def _forget_observations(self) -> None:
         """Forget what was read: files and services have changed."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, describe
+from hermes_profiles.changes.plan import ChangePlan, Step, describe
 from hermes_profiles.doctor.findings import InstallService, ReloadManager, RemoveService
 from hermes_profiles.doctor.fix_plan import ServiceRepair
 from hermes_profiles.doctor.probes.service_files import is_executable
@@ -27,9 +27,13 @@ from .install_services import ServiceInstaller
 
 
 class ServiceRepairs:
-    """The services among the repairs. `rows`: the steps, for a dry run; `changes`: the ids of their changes."""
+    """The services among the repairs. `rows`: the steps, for a dry run; `changes`: the ids of their changes.
 
-    def __init__(self, session: FleetSession, repairs: Sequence[ServiceRepair]) -> None:
+    `is_joined`: the caller puts `steps` into its own change, so that one undo is enough.
+    """
+
+    def __init__(self, session: FleetSession, repairs: Sequence[ServiceRepair], *, is_joined: bool = False) -> None:
+        self.is_joined = is_joined
         self._session = session
         self._removed = [each for each in repairs if isinstance(each, RemoveService)]
         self._written = [each.profile for each in repairs if isinstance(each, InstallService)]
@@ -49,6 +53,16 @@ class ServiceRepairs:
         loaded = [(str(self._session.due.kind), each.spec.name.unit) for each in self._due]
         loaded += [(kind, "changed definitions") for kind in self._reload]
         return rows + [{"kind": "load", "manager": kind, "target": target} for kind, target in loaded]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return the steps that write service files."""
+        return self._writing.steps if self._writing is not None else ()
+
+    @cached_property
+    def _new(self) -> frozenset[str]:
+        """Return the profiles whose service is not there yet: it starts with the manager, unless they are disabled."""
+        return frozenset(each.spec.profile for each in self._due if not each.files[0][0].exists())
 
     @cached_property
     def _due(self) -> list[ServiceInstallPlan]:
@@ -141,10 +155,19 @@ class ServiceRepairs:
     def _write(self) -> None:
         if self._writing is None:
             return
-        self.changes.append(apply(self._writing, layout=self._session.layout).change_id)
-        manager = self._session.require_manager()
-        services = [manager.service(each.spec.name, each.spec.profile) for each in self._due]
-        self._refused(manager.load(services, enable=None))
+        session = self._session
+        new = self._new - session.disabled
+        if not self.is_joined:
+            self.changes.append(apply(self._writing, layout=session.layout).change_id)
+        manager = session.require_manager()
+        for enable in (None, True):
+            services = [
+                manager.service(each.spec.name, each.spec.profile)
+                for each in self._due
+                if (each.spec.profile in new) is bool(enable)
+            ]
+            if services:
+                self._refused(manager.load(services, enable=enable))
 
     def _load_again(self) -> None:
         """Have managers read what changed on disk."""

@@ -18,7 +18,7 @@ from .plan import dry_run_lines, step_lines
 # At most so many places of a finding, and findings of a check, are shown; `--json` has all.
 _PLACES = 6
 _FINDINGS = 8
-_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+SEVERITY_STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
 
 
 def diagnosis_data(diagnosis: Diagnosis, home: str | None) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _summary(data: Mapping[str, Any], view: ReportView) -> Prose:
 def _group(severity: str, check: str, rows: Sequence[Mapping[str, Any]], view: ReportView) -> Iterator[Block]:
     """Yield the findings of one check; a fix that several share is shown once, below them."""
     title = f"{view.titles.get(check, check)}  [{check}]"
-    yield Prose(title, "bold", head=f"{severity}: ", head_style=_STYLES[Severity(severity)])
+    yield Prose(title, "bold", head=f"{severity}: ", head_style=SEVERITY_STYLES[Severity(severity)])
     order = list(dict.fromkeys(_fix_text(row["fix"], view) for row in rows))
     shown = sorted(rows, key=lambda row: order.index(_fix_text(row["fix"], view)))
     kept = [*shown] if view.verbose else shown[:_FINDINGS]
@@ -138,7 +138,7 @@ def _group(severity: str, check: str, rows: Sequence[Mapping[str, Any]], view: R
 
 
 def _places(row: Mapping[str, Any], view: ReportView) -> Iterator[str]:
-    places = list(dict.fromkeys(filter(None, map(_place, row["evidence"]))))
+    places = list(dict.fromkeys(filter(None, map(place_text, row["evidence"]))))
     yield from (f"    {view.short(place)}" for place in places[:_PLACES])
     if len(places) > _PLACES:
         yield f"    and {len(places) - _PLACES} more places"
@@ -157,7 +157,8 @@ def _fix_text(fix: Mapping[str, Any], view: ReportView) -> str:
     return f"`{command}`" if command.startswith("hermes-") and not view.verbose else f"{text}: `{command}`"
 
 
-def _place(evidence: Mapping[str, Any]) -> str:
+def place_text(evidence: Mapping[str, Any]) -> str:
+    """Return the place of a fault: file, line and key."""
     place = evidence["file"] or ""
     if evidence["line"] is not None:
         place += f":{evidence['line']}"

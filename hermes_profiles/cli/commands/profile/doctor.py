@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
+from hermes_profiles.cli.framework.pick import is_user_there
+from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.doctor import (
     ReportView,
@@ -45,7 +48,9 @@ def doctor(
         list[str] | None,
         typer.Argument(metavar="[PROFILE]...", help="Check only these profiles (default: all)."),
     ] = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Fix what can be fixed safely; `undo` reverts it.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Fix faults, on a terminal one by one; `undo` reverts it.")
+    ] = False,
     only: Annotated[
         Checks, typer.Option("--only", metavar="ID", help="Only this check, or family of checks (repeatable).")
     ] = None,
@@ -62,15 +67,25 @@ def doctor(
 ) -> Answer:
     """Find faults between profiles: shared bots and ports, readable secrets, broken files and services.
 
-    Exit 3 when errors are found.
+    Exit 3 when errors are found. On a terminal `--fix` goes through the findings, the worst first, and shows what each
+    fix writes: answer y, n, all, skip (no more of this kind), explain, or the profile that keeps a shared bot. All
+    chosen fixes are one change. With `--yes`, or without a terminal, it fixes only what needs no decision.
     """
     checks = select_checks(CHECKS, only or (), skip or ())
     if list_them:
         rows = [{"id": each.id, "severity": str(each.severity), "title": each.title} for each in checks]
         return Answer(Result(("doctor",), {"checks": rows}), lambda: check_lines(rows))
     doctor_run = DoctorRun(session, checks, profiles or ())
+    closing: Iterable[Block] = ()
     if fix:
-        fixed = doctor_run.fix(dry_run=dry_run, confirm=None if yes else _confirm)
+        if is_user_there() and not (yes or dry_run or session.as_json):
+            from .fix_conversation import FixConversation
+
+            talk = FixConversation({each.id: each.title for each in checks}, str(session.layout.root))
+            fixed = doctor_run.converse(talk.choose)
+            closing = talk.closing_lines(fixed)
+        else:
+            fixed = doctor_run.fix(dry_run=dry_run, confirm=None if yes else _confirm)
         data = fix_data(fixed, session.home_option)
         code, warnings, errors = fixed.exit_code(strict=strict), fixed.diagnosis.warnings, fixed.errors
     else:
@@ -83,7 +98,7 @@ def doctor(
         word for option, ids in (("--only", only), ("--skip", skip)) for each in ids or () for word in (option, each)
     ]
     view = ReportView(titles, profiles or (), session.home_option, choice, str(session.layout.root), verbose)
-    return Answer(result, lambda: report_lines(data, view))
+    return Answer(result, lambda: [*report_lines(data, view), *closing])
 
 
 def _confirm(fix: FixResult) -> bool:
