@@ -14,9 +14,12 @@ from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.doctor.findings import EditFile, Finding, Fix
 from hermes_profiles.doctor.fix_plan import build_fix_plan
 from hermes_profiles.doctor.registry import CHECKS
-from hermes_profiles.doctor.runner import ReportedFinding
+from hermes_profiles.doctor.runner import ReportedFinding, select_checks
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.operations import chosen_fixes
+from hermes_profiles.operations.doctor import DoctorRun
+from hermes_profiles.operations.fleet_context import FleetSession
 
 SHARED = {
     ".env": f"OPENAI_API_KEY={OPENAI}\nTELEGRAM_BOT_TOKEN={TOKEN}\n",
@@ -115,12 +118,16 @@ def test_service_is_part_of_the_one_change(fleet: GatewayRoot) -> None:
     assert fleet.program("work").read_bytes() == before and mode(fleet, "work") == 0o644
 
 
-def test_service_of_a_gateway_without_one_is_installed(fleet: GatewayRoot) -> None:
+def test_service_of_a_gateway_without_one_is_installed(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     fleet.gok("install", "night")
     process = fleet.by_hand("work")
+    session = FleetSession(environment=dict(fleet.runner.environment))
+    run = DoctorRun(session, select_checks(CHECKS, ["runtime.unsupervised"], ()), ())
     try:
-        shown = talk(fleet, "--only", "runtime.unsupervised", answers=("y",), code=0)
-        assert str(fleet.program("work").relative_to(fleet.root)) in shown and fleet.program("work").exists()
+        run.converse(lambda offers: pytest.fail("offered") if offers.offers else ())  # this test started the gateway
+        monkeypatch.setattr(chosen_fixes, "second_supervisor", lambda *_: None)
+        done = run.converse(lambda offers: [*offers.offers.values()])
+        assert len(done.changes) == 1 and not done.errors and done.diagnosis.findings
         assert fleet.rows()["work"]["service"]["enabled"] and fleet.pid("work") == process.pid
     finally:
         process.terminate()

@@ -37,6 +37,8 @@ class FixConversation:
     def choose(self, offers: FixOffers) -> Sequence[FixOffer]:
         """Return the offers that the user accepts."""
         count, findings = len(offers.offers), offers.findings
+        if not findings:
+            return []
         _show([Prose(f"{len(findings)} finding{'' if len(findings) == 1 else 's'}; {count} can be fixed here", "bold")])
         skipped: set[str] = set()
         decided: set[object] = set()
