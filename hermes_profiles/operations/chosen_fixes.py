@@ -54,7 +54,7 @@ class FixOffer(NamedTuple):
         return frozenset(each.decision.key for each in self.shared)
 
     def repaired(self) -> ReportedFinding:
-        """Return the finding with the repairs that it stands for."""
+        """Return the finding with the repairs of this offer."""
         repairs = (*self.finding.finding.repairs, *map(InstallService, self.installs))
         return self.finding._replace(finding=self.finding.finding._replace(repairs=repairs))
 
