@@ -20,7 +20,7 @@ _ANSWERS = {
 _QUESTION = "fix it? [y]es, [n]o, [a]ll that follow, [s]kip this kind, [e]xplain"
 
 
-class _Reply(NamedTuple):
+class _FixReply(NamedTuple):
     word: str
     offer: FixOffer
 
@@ -67,7 +67,7 @@ class FixConversation:
         _show(["", *self._end_lines()])
         return self._chosen
 
-    def _asked(self, head: str, offer: FixOffer, offers: FixOffers) -> _Reply:
+    def _asked(self, head: str, offer: FixOffer, offers: FixOffers) -> _FixReply:
         """Return what the user answers; an offer with another owner is shown again."""
         _show(["", *self._finding_lines(head, offer.finding)])
         self._show_preview(offer, offers.preview([offer]))
@@ -81,7 +81,7 @@ class FixConversation:
             elif word == "explain":
                 _show(self._explained(offer))
             elif word is not None:
-                return _Reply(word, offer)
+                return _FixReply(word, offer)
             else:
                 _show([f"{typed!r} is no answer"])
 
