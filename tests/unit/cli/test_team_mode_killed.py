@@ -41,7 +41,7 @@ RUNNING = {"default": "running", "anna": "running", "bob": "running"}
 SERVED = {"default": "running", "anna": "served", "bob": "served"}
 
 
-@pytest.mark.parametrize("at", sample([0, 4, 2, 9, 6, 15, 12, 24, 19, 30], 2))
+@pytest.mark.parametrize("at", sample([0, 4, 2, 9, 6, 15, 12, 24, 19, 30], 4))
 def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     was_killed = run_killed(team.runner, ("team", "run-mode", "multiplex", "--yes"), at, tmp_path)
@@ -59,7 +59,7 @@ def test_killed_switch_to_multiplexer_is_recovered(team: MultiplexRoot, at: int,
     assert team.moded()["unfinished"] is False
 
 
-@pytest.mark.parametrize("at", sample([0, 4, 2, 6, 11, 8, 18, 14, 23], 2))
+@pytest.mark.parametrize("at", sample([0, 4, 2, 6, 11, 8, 18, 14, 23], 4))
 def test_killed_switch_back_is_recovered(team: MultiplexRoot, at: int, tmp_path: Path) -> None:
     files, services = team.kept(), team.services()
     team.moded("multiplex")
