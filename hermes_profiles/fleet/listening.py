@@ -46,19 +46,19 @@ class Remark(NamedTuple):
         }
 
 
-class Ears(NamedTuple):
+class ChannelReach(NamedTuple):
     """The channels of a gateway: those that people reach it by, those that config.yaml switches off, the masked."""
 
-    heard: Collection[str] = ()
+    active: Collection[str] = ()
     off: Sequence[OffChannel] = ()
     masks: Sequence[Mask] = ()
 
 
-def ears_of(gateway: Gateway, on: Collection[str], off: Sequence[OffChannel]) -> Ears:
+def reach_of(gateway: Gateway, on: Collection[str], off: Sequence[OffChannel]) -> ChannelReach:
     """Return the channels of an observed gateway. `on`, `off`: by the files of its profile."""
     silent = {each.name for each in gateway.channels if each.state in _SILENT} if gateway.is_alive else set()
     named = {each.name for each in gateway.channels}
-    return Ears({*named, *on} - silent, off, gateway.masks)
+    return ChannelReach({*named, *on} - silent, off, gateway.masks)
 
 
 def is_wanted(gateway: Gateway, *, disabled: bool) -> bool:
@@ -68,27 +68,29 @@ def is_wanted(gateway: Gateway, *, disabled: bool) -> bool:
     return gateway.is_alive or (gateway.service is not None and gateway.service.installed)
 
 
-def listening_remarks(profile: str, ears: Ears, catalog: Catalog, *, shared: Collection[str] = ()) -> list[Remark]:
+def listening_remarks(
+    profile: str, reach: ChannelReach, catalog: Catalog, *, shared: Collection[str] = ()
+) -> list[Remark]:
     """Return the remarks on a gateway that is to be reached.
 
     `shared`: channels that are off and whose account another profile has as well.
     """
-    silent = [*_masked(profile, ears, catalog), *_off(profile, ears, catalog, shared)]
-    masked = {mask.channel for mask in ears.masks}
-    if {*ears.heard} - masked:
+    silent = [*_masked(profile, reach, catalog), *_off(profile, reach, catalog, shared)]
+    masked = {mask.channel for mask in reach.masks}
+    if {*reach.active} - masked:
         return silent
     if silent:
         return [Remark(NO_CHANNEL, "listens on no channel"), *silent]
-    channels = [each.channel for each in ears.off if can_connect(catalog.channels[each.channel])]
+    channels = [each.channel for each in reach.off if can_connect(catalog.channels[each.channel])]
     channel = catalog.channels[channels[0] if channels else _PROPOSED]
     command = set_up_command(channel, profile)
     message = "listens on no channel: no message reaches it"
     return [Remark(NO_CHANNEL, message, None, "give it an account of its own", command)]
 
 
-def _off(profile: str, ears: Ears, catalog: Catalog, shared: Collection[str]) -> Iterator[Remark]:
-    for each in ears.off:
-        if not each.is_set_up or each.channel in ears.heard:
+def _off(profile: str, reach: ChannelReach, catalog: Catalog, shared: Collection[str]) -> Iterator[Remark]:
+    for each in reach.off:
+        if not each.is_set_up or each.channel in reach.active:
             continue
         setting = path_text(each.path)
         message = f"{each.channel} is set up but off, by {setting} of config.yaml"
@@ -100,9 +102,9 @@ def _off(profile: str, ears: Ears, catalog: Catalog, shared: Collection[str]) ->
         yield Remark(CHANNEL_OFF, message, each.channel, advice, command)
 
 
-def _masked(profile: str, ears: Ears, catalog: Catalog) -> Iterator[Remark]:
+def _masked(profile: str, reach: ChannelReach, catalog: Catalog) -> Iterator[Remark]:
     restart = f"hermes-gateways restart {profile}"
-    for mask in ears.masks:
+    for mask in reach.masks:
         message = f"{mask.channel} is masked: {mask.reason}"
         if mask.is_free:
             message, advice, command = f"{message} then; it is free now", "take it over", restart

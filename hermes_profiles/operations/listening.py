@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from hermes_profiles.credentials.identities import OffChannel
-from hermes_profiles.fleet.listening import Ears, Remark, ears_of, is_wanted, listening_remarks
+from hermes_profiles.fleet.listening import ChannelReach, Remark, reach_of, is_wanted, listening_remarks
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway
@@ -14,7 +14,7 @@ from hermes_profiles.profiles.listing import profile_names
 
 from .context import Session, command_at
 
-_TO_BE_HEARD = frozenset({
+_RUNS_AFTER = frozenset({
     OutcomeKind.STARTED, OutcomeKind.RESTARTED, OutcomeKind.ALREADY_RUNNING, OutcomeKind.INSTALLED,
     OutcomeKind.ALREADY_INSTALLED, OutcomeKind.WOULD_START, OutcomeKind.WOULD_RESTART, OutcomeKind.WOULD_INSTALL,
 })  # fmt: skip
@@ -33,26 +33,26 @@ class ListeningReader:
         """Return the remarks on an observed gateway. `on`, `off`: channels by the files of its profile."""
         if not is_wanted(gateway, disabled=disabled):
             return ()
-        return self._remarks(gateway.profile, ears_of(gateway, on, off))
+        return self._remarks(gateway.profile, reach_of(gateway, on, off))
 
     def of_outcome(self, outcome: Outcome, masks: Sequence[Mask] = ()) -> Outcome:
         """Return an outcome with the remarks on a gateway that runs or is to run. `masks`: those of its run."""
-        if outcome.outcome not in _TO_BE_HEARD:
+        if outcome.outcome not in _RUNS_AFTER:
             return outcome
         held = self.held(outcome.profile)()
-        return outcome._replace(remarks=self._remarks(outcome.profile, Ears(held.channels, held.off, masks)))
+        return outcome._replace(remarks=self._remarks(outcome.profile, ChannelReach(held.channels, held.off, masks)))
 
     def held(self, profile: str) -> Callable[[], ClaimedResources]:
         """Return a reader of what the files of a profile claim."""
         return lambda: claimed_resources(self._session.layout.home(profile), catalog=self._session.catalog)
 
-    def _remarks(self, profile: str, ears: Ears) -> tuple[Remark, ...]:
-        channels = [each.channel for each in ears.off if each.is_set_up]
+    def _remarks(self, profile: str, reach: ChannelReach) -> tuple[Remark, ...]:
+        channels = [each.channel for each in reach.off if each.is_set_up]
         shared = [channel for channel in channels if self._is_shared(profile, channel)]
         home = self._session.home_option
         return tuple(
             each._replace(command=command_at(each.command, home))
-            for each in listening_remarks(profile, ears, self._session.catalog, shared=shared)
+            for each in listening_remarks(profile, reach, self._session.catalog, shared=shared)
         )
 
     def _is_shared(self, profile: str, channel: str) -> bool:
