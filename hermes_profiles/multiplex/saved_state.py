@@ -130,7 +130,7 @@ def read_saved_state(layout: Layout) -> SavedState | None:
             f"cannot parse {path}, the state before the multiplexer was enabled: {error}",
             target=str(path),
             code="unreadable-record",
-            hint=f"move it away and reinstall the services: `mv {path} /tmp/ && hermes-profiles team run-mode "
+            hint=f"move it away and reinstall the services: `mv {path} {path}.old && hermes-profiles team run-mode "
             "processes --install`",
         ) from error
 

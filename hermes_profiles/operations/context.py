@@ -166,5 +166,12 @@ def from_os_error(error: OSError) -> Problem:
         "os-error",
         f"{place}: {words}" if place else words,
         place,
-        f"look at it with `ls -ld {shlex.quote(place)}`" if place else None,
+        f"look at it with `ls -ld {shlex.quote(_nearest(place))}`" if place else None,
     )
+
+
+def _nearest(path: str) -> str:
+    """Return a path, or the nearest folder above it that exists: `ls` shows nothing of a missing one."""
+    while not os.path.lexists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path) or "."
+    return path

@@ -11,7 +11,7 @@ from doctor_root import DoctorRoot
 from fake_hermes import FakeHermes
 from finding_hints import TELEGRAM, _marker
 from hermes_release import write_release
-from service_cases import a_unit_changed_by_hand
+from service_cases import a_systemd_that_does_not_answer, a_unit_changed_by_hand, a_user_bus_that_is_gone
 from service_fakes import Systemd
 from team_cases import LEAD_TOKEN, healthy, two_leads
 
@@ -426,6 +426,89 @@ def switched_off(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
 
 
+def disabled_bot(world: DoctorRoot) -> None:
+    world.add("work", ".env", TELEGRAM_LINE)
+    world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
+
+
+def private_key(world: DoctorRoot) -> None:
+    world.write("default", "SOUL.md", f"-----BEGIN PRIVATE KEY-----\nCANARY{'A' * 60}\n-----END PRIVATE KEY-----\n")
+
+
+def file_for_root(world: DoctorRoot) -> None:
+    shutil.rmtree(world.root)
+    world.root.write_text("x")
+
+
+def hermes_before_the_shim(world: DoctorRoot) -> None:
+    world.runner.ok("shim", "install")
+    FakeHermes(world.user / "newest")
+    shim = world.user / ".local/share/hermes-profiles/shim"
+    world.environment.update(PATH=f"{world.user / 'newest/bin'}:{shim}:/usr/bin:/bin")
+
+
+def changed_shim(world: DoctorRoot) -> None:
+    world.runner.ok("shim", "install")
+    path = world.user / ".local/share/hermes-profiles/shim/hermes"
+    path.write_text(path.read_text() + "# x\n")
+
+
+def skills_in_a_member(world: DoctorRoot) -> None:
+    healthy(world)
+    place = world.home("ann") / "skills"
+    place.unlink()
+    (world.root / "skills").rename(place)
+    (world.root / "skills").symlink_to("profiles/ann/skills")
+
+
+def linked_home_with_own_persona(world: DoctorRoot) -> None:
+    healthy(world)
+    away = world.user / "ann"
+    world.home("ann").rename(away)
+    world.home("ann").symlink_to(away)
+    (away / "SOUL.md").unlink()
+    (away / "SOUL.md").write_text("mine\n")
+
+
+def two_managers(world: DoctorRoot) -> None:
+    systemd = services(world)
+    assert systemd.gateways("stage", "work", "--manager", "supervisor").code == 0
+
+
+def standalone(world: DoctorRoot) -> None:
+    newest(world)
+    world.add("work", "config.yaml", "gateway:\n  standalone: true\n")
+
+
+def unfinished_migration(world: DoctorRoot) -> None:
+    newest(world)
+    (world.root / "gateway_migration.json").write_text('{"secondaries": [{"profile": "work", "home": "x"}]}')
+
+
+def taken_accounts(world: DoctorRoot) -> None:
+    healthy(world)
+    table(world, f"account_id,token,name\nlead@im.bot,{LEAD_TOKEN},zed\n")
+
+
+def stored_account(world: DoctorRoot) -> None:
+    account = {"token": "CANARY-token-000000001", "base_url": ADDRESS, "user_id": "u", "saved_at": "2026"}
+    world.write("work", "weixin/accounts/z1@im.bot.json", json.dumps(account), mode=0o600)
+    world.runner.ok("team", "create", "friends", "--lead", "default", "--channel", "telegram")
+
+
+def hermes_of_next_year(world: DoctorRoot) -> None:
+    world.environment.update(FakeHermes(world.user / "newest", "0.99.0").environment)
+
+
+def no_systemctl(world: DoctorRoot) -> None:
+    world.environment.update(PATH=f"{services(world).python.parent}:/nowhere")
+
+
+def half_a_record(world: DoctorRoot) -> None:
+    world.state.mkdir()
+    (world.state / "runmode.json").write_text("{")
+
+
 IMPORT = "hermes-profiles team import csv accounts.csv --team crew --dry-run"
 FILE_CASES: tuple[HintCase, ...] = (
     HintCase("bad-fingerprint-key", "hermes-profiles env list work", damaged_key),
@@ -452,6 +535,25 @@ FILE_CASES: tuple[HintCase, ...] = (
     HintCase("edited-block", "hermes-profiles shim install --shell bash", edited_start_file),
     HintCase("secret-source", "hermes-profiles clone work kid", secrets_of_a_program),
     HintCase("channel-off", "hermes-profiles env set work TELEGRAM_BOT_TOKEN", switched_off, typed=TELEGRAM),
+    HintCase("switched-off", SWITCH, disabled_bot),
+    HintCase("named-shapes", "hermes-profiles clone default kid --strict-shapes", private_key),
+    HintCase("os-error", "hermes-profiles create fresh", file_for_root),
+    HintCase("shadowed", "hermes-profiles shim status", hermes_before_the_shim),
+    HintCase("other-text", "hermes-profiles shim status", changed_shim),
+    HintCase("pool-in-member", "hermes-profiles team sync", skills_in_a_member),
+    HintCase("home-is-link", "hermes-profiles team sync", linked_home_with_own_persona),
+    HintCase("another-manager", SWITCH, two_managers),
+    HintCase("standalone", "hermes-gateways install work", standalone),
+    HintCase("half-migrated", "hermes-gateways upgrade-check", unfinished_migration),
+    HintCase("nothing-imported", IMPORT, taken_accounts),
+    HintCase("other-channel", "hermes-profiles team import hermes work --team friends --dry-run", stored_account),
+    HintCase("newer-hermes", "hermes-gateways upgrade-check", hermes_of_next_year),
+    HintCase("no-user-bus", "hermes-gateways status", a_user_bus_that_is_gone),
+    HintCase("no-manager", "hermes-gateways status", a_systemd_that_does_not_answer),
+    HintCase("not-reached", "hermes-profiles connect work telegram --api http://127.0.0.1:9/bot", typed=TELEGRAM),
+    HintCase("supervisor", "hermes-gateways awake on"),
+    HintCase("no-program", "hermes-gateways status", no_systemctl),
+    HintCase("unreadable-record", "hermes-profiles team run-mode", half_a_record),
     HintCase("restart-interrupted", "hermes-gateways status", interrupted_restart),
     HintCase("named-twice", "hermes-profiles team create friends --members ann,ann"),
     HintCase("no-such-account", f"{IMPORT} --only q", accounts),
@@ -467,9 +569,10 @@ HINT_CASES = (*PROFILE_CASES, *TEAM_CASES, *RUN_MODE_CASES, *FILE_CASES)
 NO_COMMAND: Mapping[str, tuple[str, ...]] = {
     "the first command is run again with another argument": (
         "bad-allow", "named-twice", "no-such-account", "unknown-column", "nobody-allowed", "team-differs",
+        "nothing-imported",
     ),
     "a person edits a file": ("unreadable", "unreadable-document"),
-    "a person decides where secrets are kept": ("bitwarden", "secret-source"),
+    "a person decides where secrets are kept": ("bitwarden", "secret-source", "shadowed"),
 }  # fmt: skip
 # Codes without any hint: reason → codes.
 NO_HINT: Mapping[str, tuple[str, ...]] = {
@@ -493,12 +596,12 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     "live gateways have it: tests/unit/cli/test_gateways_run.py, test_one_gateway_verbs.py, test_team_mode.py": (
         "another-domain", "conflict-ignored", "gateway", "half-way", "identity-pending", "inside", "kept", "mask-free",
         "mask-takes-tool", "memory", "not-connected", "not-masked", "not-served", "not-started", "not-unserved",
-        "outside", "partial", "running", "served", "served-elsewhere", "service", "standalone", "still-shared",
+        "outside", "partial", "running", "served", "served-elsewhere", "service", "still-shared",
         "unfinished", "unknown-process", "unsupervised", "waiting", "whole-gateway",
     ),
     "an access of live members: tests/unit/multiplex/test_multiplex_access.py, test_multiplex_limits.py": (
-        "foreign-access", "foreign-environment", "inherited-access", "shared-ingress", "switched-off",
-        "unheard-meanwhile", "half-migrated", "another-manager", "unknown-manager",
+        "foreign-access", "foreign-environment", "inherited-access", "shared-ingress",
+        "unheard-meanwhile", "unknown-manager",
     ),
     "remarks of `status` with the command of another code: tests/unit/fleet/test_listening.py": (
         "no-channel", "channel-masked",
@@ -508,26 +611,26 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
         "cannot-listen", "no-folder", "not-loopback", "textfile-name",
     ),
     "the machine, its manager or an administrator has to change": (
-        "linger", "linger-off", "manager-timeout", "no-domain", "no-journal", "no-logind", "no-manager", "no-program",
-        "no-supervisord", "no-user-bus", "not-allowed", "not-held", "old-systemd", "other-user", "service-left",
-        "sudo", "supervisor", "system-service", "wsl", "wsl-without-systemd",
+        "linger", "linger-off", "manager-timeout", "no-domain", "no-journal", "no-logind",
+        "no-supervisord", "not-allowed", "not-held", "old-systemd", "other-user", "service-left",
+        "sudo", "system-service", "wsl", "wsl-without-systemd",
     ),
     "the file system or another process is in the way": (
         "behind-a-link", "busy", "changed-meanwhile", "disk-full", "failed", "foreign-folder", "foreign-owner",
         "mode-not-kept", "no-fingerprint-key", "no-space", "no-such-entry", "not-a-file", "not-recovered",
-        "not-rolled-back", "os-error", "other-file-system", "unreadable-entry", "unreadable-folder",
-        "unreadable-record", "unspeakable-path", "forgotten", "foreign-entry",
+        "not-rolled-back", "other-file-system", "unreadable-entry", "unreadable-folder",
+        "unspeakable-path", "forgotten", "foreign-entry",
     ),
     "a login at a platform, or its set-up in a terminal": (
-        "left-over", "no-login", "no-pairing", "no-setup", "not-reached", "token-refused",
+        "left-over", "no-login", "no-pairing", "no-setup", "token-refused",
     ),
     "what a person has to look for in own files": (
-        "bad-names", "in-the-way", "includes", "managed-ignored", "managed-unreadable", "name-clash", "named-shapes",
-        "not-searched", "older-scan", "other-channel", "pool-in-member", "home-is-link", "secret-source-dropped",
-        "nothing-imported", "hand-edited",
+        "bad-names", "in-the-way", "includes", "managed-ignored", "managed-unreadable", "name-clash",
+        "not-searched", "older-scan", "secret-source-dropped",
+        "hand-edited",
     ),
     "another program, or another release of this one": (
-        "hermes-launcher", "internal", "newer-hermes", "other-text", "shadowed",
+        "hermes-launcher", "internal",
     ),
 }  # fmt: skip
 # Hints that need more than input.
