@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError
@@ -169,9 +170,9 @@ class _Change:
                     f"nor taken back: {error_text(error)}",
                     target=path,
                     code="not-recovered",
-                    hint=f"put the entry aside: `mv {path} {path}.refused`"
+                    hint=f"put the entry aside: `mv {quote(str(path))} {quote(str(path))}.refused`"
                     if foreign
-                    else f"fix the cause and run the command again; see the steps: `cat {path}`",
+                    else f"fix the cause and run the command again; see the steps: `cat {quote(str(path))}`",
                 ) from error
         sweep(self._state, self.journal, self._files)
         return tuple(sentences)
@@ -214,7 +215,7 @@ class _Change:
                 target=self.journal.path(entry.id),
                 code="not-rolled-back",
                 hint=f"run any command that changes a profile to try again; see the steps with "
-                f"`cat {self.journal.path(entry.id)}`",
+                f"`cat {quote(str(self.journal.path(entry.id)))}`",
             ) from error
 
     def _roll_back(self, entry: ChangeEntry) -> None:

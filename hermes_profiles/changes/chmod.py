@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from shlex import quote
 
 from hermes_profiles.model.errors import Failed, Refused
 
@@ -26,14 +27,14 @@ def check_may_set(path: str, status: os.stat_result, *, privileged: bool) -> Non
             f"cannot set the mode of {path}: it is neither a file nor a folder",
             target=path,
             code="not-a-file",
-            hint=f"look at it with `ls -ld {path}`",
+            hint=f"look at it with `ls -ld {quote(str(path))}`",
         )
     if not privileged and status.st_uid != os.geteuid():
         raise Failed(
             f"cannot set the mode of {path}: it belongs to {user_name(status.st_uid)}",
             target=path,
             code="foreign-owner",
-            hint=f"change its owner with `sudo chown {user_name(os.geteuid())} {path}`",
+            hint=f"change its owner with `sudo chown {user_name(os.geteuid())} {quote(str(path))}`",
         )
 
 
@@ -92,7 +93,7 @@ def _check_kept(path: str, mode: int, fd: int) -> None:
             f"cannot set the mode of {path} to {mode_text(mode)}: the file system keeps {mode_text(kept)}",
             target=path,
             code="mode-not-kept",
-            hint=f"see the file system with `df -T {os.path.dirname(path)}`",
+            hint=f"see the file system with `df -T {quote(os.path.dirname(path))}`",
         )
 
 

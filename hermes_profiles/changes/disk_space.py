@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from shlex import quote
 
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
@@ -45,7 +46,7 @@ def _check_folder(folder: str, steps: list[Step], files: Files) -> None:
             f"not enough space in {folder}: {needed:,} bytes are needed and {free:,} are free",
             target=folder,
             code="no-space",
-            hint=f"free some space; see the use with `df -h {folder}`",
+            hint=f"free some space; see the use with `df -h {quote(str(folder))}`",
         )
     count = sum(len(step.entries) if isinstance(step, PublishTree) else 1 for step in steps)
     if space.f_files and count > space.f_favail:
@@ -53,7 +54,7 @@ def _check_folder(folder: str, steps: list[Step], files: Files) -> None:
             f"not enough inodes in {folder}: {count:,} files are needed and {space.f_favail:,} inodes are free",
             target=folder,
             code="no-space",
-            hint=f"remove some files; see the use with `df -i {folder}`",
+            hint=f"remove some files; see the use with `df -i {quote(str(folder))}`",
         )
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
@@ -29,7 +30,7 @@ def translated_errors() -> Iterator[None]:
         path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
         hint = _HINTS.get(error.errno or 0)
         if hint is None and path:
-            hint = f"see the path with `ls -ld {path}`, then run the command again"
+            hint = f"see the path with `ls -ld {quote(str(path))}`, then run the command again"
         raise Failed(f"nothing was changed: {error_text(error)}", target=path, hint=hint) from error
 
 
@@ -38,7 +39,7 @@ def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
     return ChangedMeanwhile(
         f"{path} {how} since this change was planned",
         target=path,
-        hint=f"see the path with `ls -ld {path}`, then run the command again",
+        hint=f"see the path with `ls -ld {quote(str(path))}`, then run the command again",
     )
 
 

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from shlex import quote
 
 from hermes_profiles.model.errors import Failed, Refused
 
@@ -134,7 +135,7 @@ class Files:
                 f"{path} is not a folder",
                 target=path,
                 code="bad-state",
-                hint=f"see the path with `ls -ld {path}`",
+                hint=f"see the path with `ls -ld {quote(str(path))}`",
             )
         if stat.S_IMODE(status.st_mode) != 0o700:
             self.operation("chmod", path)
@@ -382,7 +383,7 @@ def _elsewhere(source: str, target: str) -> Failed:
         f"{source} cannot be moved to {target}: it is a mount point, or on another file system",
         target=source,
         code="other-file-system",
-        hint=f"see its file system with `df {source}`",
+        hint=f"see its file system with `df {quote(str(source))}`",
     )
 
 
@@ -427,5 +428,5 @@ def _not_as_planned(path: str) -> ChangedMeanwhile:
     return ChangedMeanwhile(
         f"{path} was removed, or is not a regular file any more",
         target=path,
-        hint=f"see the path with `ls -ld {os.path.dirname(path) or path}`, then run the command again",
+        hint=f"see the path with `ls -ld {quote(os.path.dirname(path) or path)}`, then run the command again",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from shlex import quote
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 from hermes_profiles.model.layout import Layout
@@ -37,7 +38,7 @@ def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
                 f"cannot create the key of fingerprints: {error_text(error)}",
                 target=path,
                 code="no-fingerprint-key",
-                hint=f"see the folder with `ls -ld {os.path.dirname(path)}`",
+                hint=f"see the folder with `ls -ld {quote(os.path.dirname(path))}`",
             ) from error
         key = _read(path)
     return key
@@ -81,7 +82,7 @@ def _damaged(path: str, why: str) -> Failed:
         f"the key of fingerprints, {path}, {why}",
         target=path,
         code=_DAMAGED,
-        hint=f"move it away with `mv {path} {path}.old`: the next command creates another key",
+        hint=f"move it away with `mv {quote(str(path))} {quote(str(path))}.old`: the next command creates another key",
     )
 
 

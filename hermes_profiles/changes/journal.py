@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from hermes_profiles.model.errors import NotFound, Problem
@@ -336,7 +337,8 @@ def _unreadable(path: str, error: Exception) -> Problem:
         "unreadable-journal",
         f"the journal entry {path} cannot be read ({type(error).__name__})",
         path,
-        f"put it aside with `mv {path} {path}.unreadable`; the bytes from before its change stay in {path[:-5]}",
+        f"put it aside with `mv {quote(str(path))} {quote(str(path))}.unreadable`; the bytes from before its "
+        f"change stay in {path[:-5]}",
     )
 
 

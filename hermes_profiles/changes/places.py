@@ -9,6 +9,7 @@ import os
 import pwd
 from collections.abc import Iterator
 from enum import Enum
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
@@ -177,9 +178,9 @@ class _Checker:
             f"the change {entry.id} ({entry.summary}) cannot be undone or finished here: {path} {why}",
             target=path,
             code="foreign-entry",
-            hint=f"undo it in that root: `hermes-profiles undo {entry.id} --home {entry.root}`"
+            hint=f"undo it in that root: `hermes-profiles undo {entry.id} --home {quote(str(entry.root))}`"
             if elsewhere
-            else f"see the paths of the change: `cat {self._layout.state}/journal/{entry.id}.json`",
+            else f"see the paths of the change: `cat {quote(str(self._layout.state))}/journal/{entry.id}.json`",
         )
 
 

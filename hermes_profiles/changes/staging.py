@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from shlex import quote
 
 from hermes_profiles.model.errors import NotFound, Refused
 
@@ -80,7 +81,7 @@ def _draft(step: Step, name: str, state: str, files: Files, moves: list[Move]) -
                     f"{source} does not exist any more",
                     target=source,
                     code="gone",
-                    hint=f"see the folder with `ls -A {os.path.dirname(source)}`, then run the command again",
+                    hint=f"see the folder with `ls -A {quote(os.path.dirname(source))}`, then run the command again",
                 )
             _check_free(target, files, moves)
             made = _missing_parents(target, files, moves)
@@ -230,7 +231,7 @@ class Stager:
                 f"{place} is neither a file nor a link",
                 target=place,
                 code="not-a-file",
-                hint=f"see the path with `ls -ld {place}`",
+                hint=f"see the path with `ls -ld {quote(str(place))}`",
             )
         content, status = self._files.read(place)
         _check_expected(step, status)

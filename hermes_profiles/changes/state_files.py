@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.model.errors import Refused
 
@@ -60,7 +61,7 @@ def own_folder(path: Path, uid: int) -> None:
                 f"{path} is not a folder of user {uid}",
                 target=str(path),
                 code="foreign-folder",
-                hint=f"see the path with `ls -ld {path}`, and remove it or set XDG_RUNTIME_DIR",
+                hint=f"see the path with `ls -ld {quote(str(path))}`, and remove it or set XDG_RUNTIME_DIR",
             )
         files.private_folder(str(path))
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
@@ -40,7 +41,10 @@ def temporary_home(layout: Layout, name: str) -> Iterator[Path]:
     descriptor = acquire_lock(lock, wait=0.0)
     if descriptor is None:
         raise Refused(
-            f"another command does this for {name}", target=name, code="busy", hint=f"see its pid with `cat {lock}`"
+            f"another command does this for {name}",
+            target=name,
+            code="busy",
+            hint=f"see its pid with `cat {quote(str(lock))}`",
         )
     try:
         write_pid(descriptor, lock)

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, NotFound, Refused
@@ -163,7 +164,7 @@ def _check_no_link_above(home: Path, relative: str, files: Files) -> None:
                 f"{home / relative} is behind the link {home / above}, so other profiles may share it",
                 target=str(home / relative),
                 code="behind-a-link",
-                hint=f"see its target with `ls -ld {home / above}`",
+                hint=f"see its target with `ls -ld {quote(str(home / above))}`",
             )
 
 
@@ -189,7 +190,7 @@ def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = 
             f"{entry.folder / ABOUT} names no file in the trash, so no file can be restored",
             target=str(entry.folder),
             code="unreadable-entry",
-            hint=f"see the files with `ls -RA {entry.folder}`",
+            hint=f"see the files with `ls -RA {quote(str(entry.folder))}`",
         )
     for path in there:
         _check_no_link_above(home, path, files)
@@ -199,7 +200,7 @@ def steps_from_trash_files(entry: TrashEntry, home: Path, files: Files | None = 
                 f"{place} exists again, so {entry.id} cannot be restored",
                 target=str(place),
                 code="exists",
-                hint=f"move it away first: `mv {place} {place}.other`",
+                hint=f"move it away first: `mv {quote(str(place))} {quote(str(place))}.other`",
             )
     folders = {above for path in there for above in Path(path).parents}
     return (

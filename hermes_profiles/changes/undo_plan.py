@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.hermes.files import IDENTITY_FILES
 from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused
@@ -181,7 +182,7 @@ class _Undo:
                 f"{source} exists again, so {record.target} cannot be moved back",
                 target=source,
                 code="exists",
-                hint=f"move it away first: `mv {source} {source}.other`",
+                hint=f"move it away first: `mv {quote(str(source))} {quote(str(source))}.other`",
             )
         self.steps.append(MoveTree(Path(record.target), Path(source)))
 
@@ -233,7 +234,7 @@ class _Undo:
                 f"the mode of {path} was changed to {found} since, so {self._entry.id} cannot be undone",
                 target=path,
                 code="changed-since",
-                hint=f"restore the mode before the undo: run `chmod {mode_text(record.mode or 0)} {path}`",
+                hint=f"restore the mode before the undo: run `chmod {mode_text(record.mode or 0)} {quote(str(path))}`",
             )
         self.steps.append(SetMode(Path(path), old.mode, Signature.of(status)))
 
@@ -273,7 +274,7 @@ class _Undo:
             f"{path} {how}, so {self._entry.id} cannot be undone",
             target=path,
             code="changed-since",
-            hint=f"see the file with `ls -l {path}`, and move it away to undo without it",
+            hint=f"see the file with `ls -l {quote(str(path))}`, and move it away to undo without it",
         )
 
 

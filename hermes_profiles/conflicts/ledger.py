@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
@@ -401,7 +402,7 @@ def _check_maskable(layout: Layout, profile: str, own: ClaimedResources, masks: 
                 f"{home / LEGACY_CONFIG_FILE} enables it, and a mask needs a config.yaml that Hermes reads",
                 target=profile,
                 code="conflict",
-                hint=f"create or fix config.yaml: `touch {home / CONFIG_FILE}`",
+                hint=f"create or fix config.yaml: `touch {quote(str(home / CONFIG_FILE))}`",
             )
 
 
@@ -448,7 +449,7 @@ def _locked(layout: Layout) -> Iterator[None]:
             f"another start holds the ledger and did not finish within {_LOCK_WAIT:g} s",
             target=str(path),
             code="busy",
-            hint=f"see the process that holds it with `cat {path}`",
+            hint=f"see the process that holds it with `cat {quote(str(path))}`",
         )
     try:
         yield

@@ -12,6 +12,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
@@ -111,7 +112,7 @@ def _file(path: Path) -> bytes | None:
             f"cannot read {path}: {system_reason(error)}; its policy would be lost",
             target=str(path),
             code="managed-unreadable",
-            hint=f"look at it with `ls -l {path}`",
+            hint=f"look at it with `ls -l {quote(str(path))}`",
         ) from error
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
+from shlex import quote
 from typing import Any, NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
@@ -90,7 +91,7 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
             copies.setdefault(channel, {})[path] = digests
     except OSError as error:
         reason = system_reason(error)
-        hint = f"see its permissions with `ls -ld {home}`"
+        hint = f"see its permissions with `ls -ld {quote(str(home))}`"
         problems.append(Problem("unreadable", f"cannot list {home}: {reason}", str(home), hint))
     problems += files.problems[known:]
     logins = dict(_logins(files, profile, catalog))

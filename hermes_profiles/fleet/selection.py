@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -210,7 +211,8 @@ def _of_another_root(verb: Verb, gateway: Gateway, one: OneGateway | None, *, fo
         gateway.profile,
         OutcomeKind.REFUSED,
         f"the gateway of {rival.home} (PID {rival.process.pid}) is the one gateway of this account",
-        hint=f"stop it with `hermes-gateways stop --home {rival.home}`, or start a second one with `--force`",
+        hint=f"stop it with `hermes-gateways stop --home {quote(str(rival.home))}`, "
+        "or start a second one with `--force`",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from shlex import quote
 
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.decide import assign_channels, without
@@ -316,7 +317,8 @@ class StartGuard:
             return StartDecision(
                 refusal=(
                     f"{unmaskable[0].sentence('cannot be disabled for this run alone')}; it is in "
-                    f"{home / LEGACY_CONFIG_FILE}, and Hermes masks config.yaml only: `touch {home / CONFIG_FILE}`"
+                    f"{home / LEGACY_CONFIG_FILE}, and Hermes masks config.yaml only: "
+                    f"`touch {quote(str(home / CONFIG_FILE))}`"
                 )
             )
         if self._rule is ConflictRule.REFUSE:

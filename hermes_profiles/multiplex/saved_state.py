@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import Failed, Refused
@@ -130,8 +131,8 @@ def read_saved_state(layout: Layout) -> SavedState | None:
             f"cannot parse {path}, the state before the multiplexer was enabled: {error}",
             target=str(path),
             code="unreadable-record",
-            hint=f"move it away and reinstall the services: `mv {path} {path}.old && hermes-profiles team run-mode "
-            "processes --install`",
+            hint=f"move it away and reinstall the services: `mv {quote(str(path))} {quote(str(path))}.old && "
+            "hermes-profiles team run-mode processes --install`",
         ) from error
 
 
@@ -240,7 +241,7 @@ def switch_lock(layout: Layout) -> Iterator[None]:
             "another command is switching the run mode",
             target=str(path),
             code="busy",
-            hint=f"find its process: `cat {path}`",
+            hint=f"find its process: `cat {quote(str(path))}`",
         )
     try:
         write_pid(descriptor, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.awake import status as fleet_awake
@@ -130,7 +131,9 @@ class AwakeRun:
         plan, foreign = fleet_awake.plan_off(manager, self._session.layout)
         for path in foreign:
             message = f"{path} stays: hermes-profiles did not write it"
-            self._warnings.append(Problem("foreign-file", message, str(path), f"look at it with `cat {path}`"))
+            self._warnings.append(
+                Problem("foreign-file", message, str(path), f"look at it with `cat {quote(str(path))}`")
+            )
         if plan is None:
             return self._result(manager, Wakefulness(), "already-off", [])
         world = self._world(manager)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.hermes_install import find_installation
@@ -66,7 +67,7 @@ def run_setup(
             f"{python} cannot be run: {(error.strerror or '').lower()}",
             target=str(python),
             code="no-hermes",
-            hint=f"see what it is: `ls -l {python}`",
+            hint=f"see what it is: `ls -l {quote(str(python))}`",
         ) from None
     if code == _NO_SETUP:
         raise Failed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.alias import foreign_scripts
@@ -16,7 +18,7 @@ def script_warnings(session: Session, name: str) -> list[Problem]:
             "script-left",
             f"{path} starts {name} and is left alone: it is not in the form of an alias",
             name,
-            f"look at it with `cat {path}`",
+            f"look at it with `cat {quote(str(path))}`",
         )
         for path in foreign_scripts(session.layout, name)
     ]

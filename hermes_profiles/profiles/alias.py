@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
 from hermes_profiles.model.errors import NotFound, Refused, UsageProblem
@@ -142,7 +143,7 @@ def plan_remove_alias(layout: Layout, profile: str, alias: str | None) -> Change
             f"{foreign[0]} starts {profile}, but it is not in the form of an alias, so it is not removed",
             target=str(foreign[0]),
             code="not-an-alias",
-            hint=f"look at it with `cat {foreign[0]}`",
+            hint=f"look at it with `cat {quote(str(foreign[0]))}`",
         )
     if not paths:
         raise NotFound(

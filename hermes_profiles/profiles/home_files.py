@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
@@ -71,7 +72,7 @@ class HomeFiles:
         return None
 
     def _unreadable(self, path: str, message: str) -> None:
-        self.problems.append(Problem("unreadable", message, path, f"look at it: `ls -l {path}`"))
+        self.problems.append(Problem("unreadable", message, path, f"look at it: `ls -l {quote(str(path))}`"))
 
     def environment(self, names: Collection[str] = ENVIRONMENT_FILES) -> dict[str, str]:
         """Return the variables that a gateway reads at its start; a later file wins over an earlier one."""

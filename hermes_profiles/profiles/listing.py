@@ -11,6 +11,7 @@ import stat
 from collections.abc import Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import DELETED_FOLDER, IDENTITY_FILES
@@ -44,7 +45,7 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
         raise Failed(
             f"cannot list {layout.profiles}: permission denied",
             target=str(layout.profiles),
-            hint=f"look at it with `ls -ld {layout.profiles}`",
+            hint=f"look at it with `ls -ld {quote(str(layout.profiles))}`",
         ) from error
     return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(_without_faults(layout, named))
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.credentials.catalog.catalog import (
     Catalog,
@@ -96,7 +97,7 @@ def _text(path: Path) -> str | None:
         raise DocumentError(str(path), line, "is not UTF-8", hint="save it as UTF-8") from error
     except OSError as error:
         reason = f"cannot be read: {system_reason(error)}"
-        raise DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {path}`") from error
+        raise DocumentError(str(path), None, reason, hint=f"look at it with `ls -l {quote(str(path))}`") from error
 
 
 def installed_plugin_folders(layout: Layout) -> Iterator[Path]:

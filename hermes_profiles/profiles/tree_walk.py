@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.copy_file import data_segments, open_inside
@@ -122,7 +123,7 @@ def read_document(path: Path, *, limit: int = 16 * 1024 * 1024) -> bytes | None:
             f"cannot read {path}: {system_reason(error)}",
             target=str(path),
             code="unreadable",
-            hint=f"look at it with `ls -l {path}`",
+            hint=f"look at it with `ls -l {quote(str(path))}`",
         ) from error
     with os.fdopen(descriptor, "rb") as file:
         if status.st_size > limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
 from hermes_profiles.model.errors import Failed, Refused
@@ -77,7 +78,7 @@ def is_unchanged(content: bytes) -> bool:
 
 
 def _check_ours(path: Path, found: bytes, command: str) -> None:
-    hint = f"see it with `cat {path}`; `hermes-gateways {command} --force` overwrites it"
+    hint = f"see it with `cat {quote(str(path))}`; `hermes-gateways {command} --force` overwrites it"
     if not is_ours(found):
         raise Refused(f"{path} was not written by hermes-profiles", target=str(path), code="foreign-file", hint=hint)
     if not is_unchanged(found):

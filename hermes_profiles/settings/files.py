@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, signature
@@ -102,7 +103,7 @@ def check_may_write(layout: Layout, file: SettingsFile) -> None:
             target=str(link),
             code="shared-file",
             hint=f"change it there (`hermes-profiles config set {file.sharers[0]} KEY`), or make it a file of its own: "
-            f"`cp --remove-destination {file.path} {link}`",
+            f"`cp --remove-destination {quote(str(file.path))} {quote(str(link))}`",
         )
 
 

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Signature
@@ -97,7 +98,7 @@ def _check_no_circle(shared: Path, home: Path) -> None:
             f"{shared} points into the home of a member ({real}): the member's link would point to itself",
             target=str(shared),
             code="pool-in-member",
-            hint=f"move it to the lead: `rm {shared} && mv {real} {shared}`",
+            hint=f"move it to the lead: `rm {quote(str(shared))} && mv {quote(str(real))} {quote(str(shared))}`",
         )
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
@@ -301,7 +302,7 @@ class _Member:
                 f"cannot move {own_paths[0]} to the trash: the home of {self.name} is a link to {real}",
                 target=self.name,
                 code="home-is-link",
-                hint=f"move it away: `mv {own_paths[0]} {own_paths[0]}.own`",
+                hint=f"move it away: `mv {quote(str(own_paths[0]))} {quote(str(own_paths[0]))}.own`",
             )
         yield from steps_to_trash_files(
             self._layout,

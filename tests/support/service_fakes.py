@@ -63,7 +63,8 @@ def show(name):
         ActiveState="active" if is_there else "inactive", SubState="running" if is_there else "dead",
         Result="success", MainPID="0", ExecMainCode="0", ExecMainStatus="0", NRestarts="0",
         UnitFileState="enabled" if os.path.lexists(link(name)) else "disabled", NeedDaemonReload="no",
-        Environment=homes[-1] if homes else "", Job="", StateChangeTimestamp="",
+        Environment='"%s"' % homes[-1] if homes and " " in homes[-1] else "".join(homes[-1:]),
+        Job="", StateChangeTimestamp="",
     )
     found.update(state["units"].get(name, {{}}))
     print("\n".join("%s=%s" % pair for pair in found.items()), end="\n\n")

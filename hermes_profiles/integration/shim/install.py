@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder, signature
@@ -133,7 +134,7 @@ def _check_place(shim: Shim) -> None:
             f"{shim.path} exists and is not a shim of hermes-profiles",
             target=str(shim.path),
             code="foreign-file",
-            hint=f"move it away: `mv {shim.path} {shim.path}.other`",
+            hint=f"move it away: `mv {quote(str(shim.path))} {quote(str(shim.path))}.other`",
         )
 
 
@@ -169,8 +170,8 @@ def _check_unedited(file: StartFile) -> None:
             f"{file.path}: the lines between the marks of hermes-profiles were edited",
             target=str(file.path),
             code="edited-block",
-            hint=f"remove them with the marks (`grep -n 'hermes-profiles shim' {file.path}` finds them), then run "
-            "the command again",
+            hint="remove them with the marks "
+            f"(`grep -n 'hermes-profiles shim' {quote(str(file.path))}` finds them), then run the command again",
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.documents.json_document import JsonDocument
@@ -139,7 +140,9 @@ class _OpenClawReader:
         document = self._index()
         data = document.data()
         if not isinstance(data, list):
-            raise DocumentError(str(index), 1, "not a list of ids", hint=f"check the file with `cat {index}`")
+            raise DocumentError(
+                str(index), 1, "not a list of ids", hint=f"check the file with `cat {quote(str(index))}`"
+            )
         listed: list[tuple[str, str]] = []
         seen: dict[str, str] = {}
         for number, each in enumerate(data):

@@ -28,13 +28,15 @@ from hints import (
 
 
 @pytest.fixture
-def world(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> DoctorRoot:
-    """Return a user with three healthy profiles (default, work, family) and without a Hermes installation."""
+def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> DoctorRoot:
+    """Return a user with three healthy profiles, without a Hermes installation. The path of its home has a blank."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
     )
-    return DoctorRoot(runner)
+    home = isolated / "my home"
+    home.mkdir(mode=0o700)
+    return DoctorRoot(Runner(home))
 
 
 @pytest.mark.parametrize("case", HINT_CASES, ids=lambda case: case.code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def _demo(sandbox: Path, *, keep: bool, gateways: bool, show: Show) -> Answer:
     if fleet is None:
         show(no_fleet_lines(was_wanted=gateways))
     if keep:
-        show([f"The sandbox is kept: hermes-profiles --home {sandbox}/.hermes list"])
+        show([f"The sandbox is kept: `hermes-profiles list --home {shlex.quote(str(sandbox))}/.hermes`"])
     data: dict[str, Any] = {
         "fleet": fleet,
         "sandbox": str(sandbox) if keep else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -46,7 +47,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[Block]:
     yield from output.table(("id", "kind", "profile", "deleted"), cells)
     for row in rows:
         if row["kind"] == "files":
-            paths = row["files"] or [f"see `ls -RA {row['path']}`"]
+            paths = row["files"] or [f"see `ls -RA {quote(str(row['path']))}`"]
             why = f" ({row['reason']})" if row["reason"] else ""
             yield f"{row['id']}: {first_names(paths, 1)}{why}"
 
