@@ -91,12 +91,14 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "enable": CommandEntry("gateway.enable_group:enable", "Include a profile in fleet commands again", _SELECTION),
     "disable": CommandEntry("gateway.enable_group:disable", "Exclude a profile from fleet commands", _SELECTION),
     "group": CommandEntry("gateway.enable_group:group", "List or change groups of profiles", _SELECTION),
+    "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),
     "awake": CommandEntry("gateway.awake:awake", "Keep the computer awake for gateways", _SELECTION),
 }
 _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "prestart": CommandEntry("gateway.prestart:prestart", "", ""),
     "finish-restart": CommandEntry("gateway.finish_restart:finish_restart_command", "", ""),
     "watch-run": CommandEntry("gateway.watch_run:watch_run", "", ""),
+    "alert-send": CommandEntry("gateway.alert_send:alert_send", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
 _PROFILE_SYNONYMS: Mapping[str, str] = {

@@ -75,6 +75,18 @@ def moment_of(text: str, now: float, option: str) -> float:
         ) from None
 
 
+def seconds_of(text: str, option: str) -> float:
+    """Return the seconds of a time span: `90s`, `10m`, `2h`, `1d`, or `0`. Raises UsageProblem for anything else."""
+    span = _SPAN.fullmatch(text.strip())
+    if span is None and text.strip() != "0":
+        raise UsageProblem(
+            f"{option} {text!r} is not a time span",
+            target=option,
+            hint=f"use a number and a unit: `{option} 10m`, `2h`",
+        )
+    return float(span[1]) * _SECONDS[span[2].lower()] if span is not None else 0.0
+
+
 def level_of(text: str) -> Level:
     """Return the level of a name. Raises UsageProblem for an unknown one."""
     found = LEVELS.get(text.strip().upper())

@@ -146,6 +146,11 @@ class Layout(NamedTuple):
         return self.state / "events"
 
     @property
+    def alerts(self) -> Path:
+        """Return the folder of the destinations of alerts and of what is to be delivered to them."""
+        return self.state / "alerts"
+
+    @property
     def trash(self) -> Path:
         """Return the folder of deleted profiles and replaced files."""
         return self.state / "trash"
