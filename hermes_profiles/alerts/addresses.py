@@ -35,7 +35,8 @@ def fault_of(kind: DestinationKind, address: str) -> str:
         return ""
     try:
         parts = urlsplit(address)
-        parts.port  # noqa: B018  a wrong one raises
+        if kind is not DestinationKind.APPRISE:
+            parts.port  # noqa: B018  a wrong one raises
     except ValueError:
         return "it is not a URL"
     if kind is DestinationKind.APPRISE:

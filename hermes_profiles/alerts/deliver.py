@@ -28,7 +28,7 @@ from .files import (
     remove_tries,
     write_state,
 )  # fmt: skip
-from .model import AlertMessage, AlertState, Destination, DestinationKind, message_line
+from .model import AlertMessage, AlertState, Destination, DestinationKind, order_line
 from .rules import (
     due_messages,
     planned,
@@ -210,35 +210,35 @@ class AlertDelivery:
 
     def _start(self, message: AlertMessage) -> None:
         """Start the process that makes a try, unless one makes it already."""
-        import subprocess
-
         destination = self._destinations.get(message.destination)
         is_full = len(self._tries) >= _MOST_PROCESSES
         if destination is None or is_full or message.id in self._tries or is_sending(self._layout, message.id):
             return
         try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            process = self._popen(message, destination)
         except OSError as error:
             self._complain(f"cannot start the process that sends alerts: {error.strerror}")
             return
         self._tries[message.id] = _Try(process, message, LIMITS[destination.kind] + _PATIENCE)
-        self._hand_over(process, message)
 
-    def _hand_over(self, process: subprocess.Popen[bytes], message: AlertMessage) -> None:
-        """Write the message to the process. A pipe takes 64 KiB at once, so this never waits."""
-        if process.stdin is None:
-            return
+    def _popen(self, message: AlertMessage, destination: Destination) -> subprocess.Popen[bytes]:
+        """Start the process of a try and write the order to it. A pipe takes 64 KiB, so this never waits."""
+        import subprocess
+
+        process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            process.stdin.write(message_line(message))
-            process.stdin.close()
+            if process.stdin is not None:
+                process.stdin.write(order_line(message, destination))
+                process.stdin.close()
         except OSError:  # it has ended; its exit code says how
-            return
+            pass
+        return process
 
     def _beat(self, now: float) -> None:
         """Call the heartbeats that are due."""

@@ -118,9 +118,7 @@ class AlertState(NamedTuple):
 
 def destinations_bytes(destinations: Mapping[str, Destination]) -> bytes:
     """Return the content of the file of destinations, secrets included."""
-    rows = [
-        each._asdict() | {"kind": str(each.kind), "address": each.address.reveal()} for each in destinations.values()
-    ]
+    rows = [_destination_row(each) for each in destinations.values()]
     return json.dumps({"version": _VERSION, "destinations": rows}, indent=1).encode() + b"\n"
 
 
@@ -130,6 +128,10 @@ def parse_destinations(content: bytes) -> dict[str, Destination]:
         return {str(row["name"]): _destination(row) for row in json.loads(content)["destinations"]}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a file of destinations: {type(error).__name__}") from None
+
+
+def _destination_row(destination: Destination) -> dict[str, Any]:
+    return destination._asdict() | {"kind": str(destination.kind), "address": destination.address.reveal()}
 
 
 def _destination(row: Mapping[str, Any]) -> Destination:
@@ -167,7 +169,7 @@ def parse_state(content: bytes) -> AlertState | None:
             int(data["position"]),
             _by_key(data["faults"]),
             {name: _by_key(rows) for name, rows in data["sent"].items()},
-            tuple(_row(AlertMessage, row)._replace(items=tuple(map(_item, row["items"]))) for row in data["messages"]),
+            tuple(map(_message, data["messages"])),
             {name: tuple(map(float, times)) for name, times in data["times"].items()},
             {name: _row(DeliveryTrouble, row) for name, row in data["troubles"].items()},
             {name: float(at) for name, at in data["delivered"].items()},
@@ -176,20 +178,25 @@ def parse_state(content: bytes) -> AlertState | None:
         return None
 
 
-def message_line(message: AlertMessage) -> bytes:
-    """Return a message as the standard input of the process that sends it."""
-    return json.dumps(message._asdict() | {"items": [each._asdict() for each in message.items]}).encode()
+def order_line(message: AlertMessage, destination: Destination) -> bytes:
+    """Return a message and its destination as the standard input of the process that sends it, secrets included."""
+    data = message._asdict() | {"items": [each._asdict() for each in message.items]}
+    return json.dumps({"message": data, "destination": _destination_row(destination)}).encode()
 
 
-def message_of(content: bytes) -> AlertMessage:
-    """Return the message of `message_line`. Raises ValueError."""
-    row = json.loads(content)
-    message: AlertMessage = _row(AlertMessage, row)
-    return message._replace(items=tuple(map(_item, row["items"])))
+def order_of(content: bytes) -> tuple[AlertMessage, Destination]:
+    """Return what `order_line` was given. Raises ValueError."""
+    data = json.loads(content)
+    return _message(data["message"]), _destination(data["destination"])
 
 
 def _by_key(rows: Any) -> dict[str, AlertItem]:
     return {item.key: item for item in map(_item, rows)}
+
+
+def _message(row: Mapping[str, Any]) -> AlertMessage:
+    message: AlertMessage = _row(AlertMessage, row)
+    return message._replace(items=tuple(map(_item, row["items"])))
 
 
 def _item(row: Mapping[str, Any]) -> AlertItem:

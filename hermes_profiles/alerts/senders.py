@@ -80,6 +80,7 @@ def _reason(error: BaseException) -> str:
     from urllib.error import HTTPError, URLError
 
     if isinstance(error, HTTPError):
+        error.close()
         return f"HTTP status {error.code}"
     if isinstance(error, URLError) and isinstance(error.reason, BaseException):
         return _reason(error.reason)

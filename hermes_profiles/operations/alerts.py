@@ -199,13 +199,10 @@ def test_alerts(session: FleetSession, names: Sequence[str], *, dry_run: bool) -
     return _result(session, known, chosen, outcome, dry_run=dry_run, errors=errors)
 
 
-def try_message(session: FleetSession, message: AlertMessage) -> int:
-    """Make one try of a message of the watcher, and return the exit code of this process. Raises Failed."""
+def try_message(session: FleetSession, message: AlertMessage, destination: Destination) -> int:
+    """Make one try of a message of the watcher, and return the exit code of this process."""
     from hermes_profiles.logs.secrets import SecretCache
 
-    destination = read_destinations(session.layout).get(message.destination)
-    if destination is None:
-        return 0
     redact = SecretCache(session.layout, session.catalog).redactor.redact if message.items else str
     return send_once(session.layout, destination, message, wording(session, time.time()), redact, session.environment)
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from types import FrameType
 
-from hermes_profiles.alerts.model import message_of
+from hermes_profiles.alerts.model import order_of
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import ExitCode, Result
@@ -23,7 +23,7 @@ def alert_send(home: Home = None, json: Json = False) -> None:
     session = FleetSession(home, json)
 
     def body() -> Answer:
-        code = try_message(session, message_of(sys.stdin.buffer.read()))
+        code = try_message(session, *order_of(sys.stdin.buffer.read()))
         if code not in tuple(ExitCode):
             raise SystemExit(code)
         return Answer(Result(("alert-send",), {}, exit_code=ExitCode(code)), lambda: ())
