@@ -1,1 +1,1 @@
-"""Alerts: where the user is told of falls and recoveries of gateways, the rules of it, delivery without loss."""
+"""Alerts: where falls and recoveries of gateways are sent, the rules of it, delivery without loss."""

@@ -6,6 +6,7 @@ from hermes_profiles.doctor.runner import Check
 
 from .checks import (
     access,
+    alerts,
     cloned_state,
     conflicts,
     databases,
@@ -145,6 +146,9 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.journal-interrupted", _WARNING, "interrupted change", runtime.journal_interrupted),
     Check("runtime.restart-interrupted", _WARNING, "interrupted restart", runtime.restart_interrupted),
     Check("runtime.journal-unreadable", _WARNING, "unreadable journal entry", runtime.journal_unreadable),
+    Check("runtime.alert-failing", _WARNING, "alerts that do not arrive", alerts.failing_alert),
+    Check("runtime.alert-unwatched", _WARNING, "alerts without a watcher", alerts.unwatched_alert),
+    Check("runtime.no-alert", _INFO, "no alert is set up", alerts.no_alert),
     Check("runtime.unknown-release", _INFO, "Hermes newer than this program knows", runtime.unknown_release),
     Check("runtime.database-unchecked", _INFO, "unchecked database", databases.unchecked),
     Check("general.other-root", _INFO, "another root of this account", other_roots.other_root),

@@ -99,6 +99,12 @@ def add_alert(session: FleetSession, destination: Destination, *, dry_run: bool)
 
 
 def _check(session: FleetSession, destination: Destination) -> None:
+    if destination.name and re.fullmatch(PATTERN, destination.name) is None:
+        raise UsageProblem(
+            f"{destination.name!r} is not a name",
+            target=destination.name,
+            hint="use lower-case letters, digits, `-` and `_`",
+        )
     if destination.kind is DestinationKind.APPRISE:
         _check_apprise(destination)
     named = list(destination.profiles)
@@ -131,10 +137,6 @@ def _named(destination: Destination, known: Mapping[str, Destination]) -> Destin
     if not destination.name:
         names = [str(destination.kind), *(f"{destination.kind}-{number}" for number in range(2, len(known) + 3))]
         return destination._replace(name=next(name for name in names if name not in known))
-    if re.fullmatch(PATTERN, destination.name) is None:
-        raise UsageProblem(
-            f"{destination.name!r} is not a name", target=destination.name, hint="use letters, digits, `-` and `_`"
-        )
     if destination.name in known:
         raise Refused(
             f"an alert {destination.name} exists",
@@ -177,7 +179,7 @@ def mute_alerts(session: FleetSession, names: Sequence[str], until: float, *, dr
 
 
 def test_alerts(session: FleetSession, names: Sequence[str], *, dry_run: bool) -> AlertsResult:
-    """Send a test to destinations, all without names, now and whatever their hours are. Raises NotFound."""
+    """Send a test to destinations, all without names, now, also in their quiet hours. Raises NotFound."""
     known = read_destinations(session.layout)
     _require(names, known)
     chosen = tuple(names) or tuple(known)

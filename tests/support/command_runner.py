@@ -92,11 +92,11 @@ class Runner:
 
         return self._inside(run, arguments, env, typed)
 
-    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run `hermes-gateways` inside this process."""
+    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None, typed: str = "") -> Done:
+        """Run `hermes-gateways` inside this process. `typed` is its standard input."""
         from hermes_profiles.cli.gateways import run
 
-        return self._inside(run, arguments, env)
+        return self._inside(run, arguments, env, typed)
 
     def _inside(
         self, program: Callable[[Sequence[str]], None], arguments: Sequence[str], env: Mapping[str, str] | None,

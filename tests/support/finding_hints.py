@@ -116,6 +116,8 @@ REST: Mapping[str, tuple[str, ...]] = {
     ),
     "its fix is run in tests/unit/doctor/test_services_folders.py": ("services.unread-unit",),
     "its fix is run in tests/unit/doctor/test_services_repair.py": ("services.not-reloaded",),
+    "its fix is run in tests/unit/doctor/test_alert_checks.py": ("runtime.alert-failing",),
+    "its fix starts the watcher": ("runtime.alert-unwatched",),
     "its fix is run in tests/unit/doctor/test_failed_start.py": ("runtime.failed-start",),
     "the machine has it, and an administrator changes it": (
         "services.linger-off", "services.no-systemd", "runtime.disk", "runtime.inodes", "runtime.wal-filesystem",

@@ -119,13 +119,13 @@ class GatewayRoot(CommandRoot):
         hermes.chmod(0o755)
         self.runner.environment["PATH"] = f"{self.python.parent}:{self.runner.environment['PATH']}"
 
-    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
-        """Run `hermes-gateways` inside this process."""
-        return self.runner.gateways(*arguments, env=env)
+    def gateways(self, *arguments: str, env: Mapping[str, str] | None = None, typed: str = "") -> Done:
+        """Run `hermes-gateways` inside this process. `typed` is its standard input."""
+        return self.runner.gateways(*arguments, env=env, typed=typed)
 
-    def gok(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
+    def gok(self, *arguments: str, env: Mapping[str, str] | None = None, typed: str = "") -> Done:
         """Run `hermes-gateways`; it must succeed."""
-        done = self.gateways(*arguments, env=env)
+        done = self.gateways(*arguments, env=env, typed=typed)
         assert done.code == 0, done
         return done
 
@@ -136,7 +136,7 @@ class GatewayRoot(CommandRoot):
     def untouched_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
         """Run `hermes-gateways`, and assert that it changed no file of the user."""
         before = self.picture()
-        done = self.gateways(*arguments, env=env)
+        done = self.gateways(*arguments, env=env, typed=typed)
         after = self.picture()
         changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         assert not changed, f"{arguments} changed {changed}"

@@ -222,7 +222,14 @@ def services_that_hermes_wrote(world: DoctorRoot) -> None:
 
 
 ADOPT = frozenset({"services.not-adopted"})
+
+
+def a_fleet_that_alerts_nowhere(world: DoctorRoot) -> None:
+    everybody(world)
+
+
 SERVICE_CASES: tuple[Case, ...] = (
+    Case("runtime.no-alert", a_fleet_that_alerts_nowhere, (), severity="info"),
     Case("services.orphan", a_profile_gone_with_its_service_left, ("ghost",), fixed=True, severity="error"),
     Case("services.orphan", a_profile_gone_whose_service_loops, ("ghost",), fixed=True, severity="error"),
     Case("services.orphan", a_profile_gone_with_an_idle_service_left, ("ghost",), fixed=True, severity="warning"),

@@ -104,7 +104,8 @@ def _table(result: AlertsResult) -> Iterator[Block]:
     yield from output.table(("name", "kind", "address", "when", "state"), cells)
     for row in result.rows:
         if row.error:
-            yield f"{row.destination.name}: {row.tries} tries failed; the last: {row.error}"
+            tries = "1 failed try" if row.tries == 1 else f"{row.tries} failed tries"
+            yield f"{row.destination.name}: {tries}; the last: {row.error}"
 
 
 def _when(row: DestinationRow) -> str:

@@ -10,6 +10,7 @@ from hermes_profiles.fleet.outdated import InstalledCode
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.model.errors import Problem
 
+from .alerts import AlertFacts
 from .databases import DatabaseFacts
 from .machine import MachineFacts
 
@@ -73,3 +74,4 @@ class RuntimeFacts(NamedTuple):
     machine: MachineFacts = MachineFacts()
     failed_logs: Mapping[str, FailedLog] = {}
     restart: UnfinishedRestart | None = None
+    alerts: AlertFacts = AlertFacts()

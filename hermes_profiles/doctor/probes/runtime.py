@@ -24,6 +24,7 @@ from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.profiles.regular_file import read_regular
 
+from .alerts import probe_alerts
 from .databases import probe_databases
 from .failed_starts import read_failed_logs
 from .machine import probe_machine
@@ -54,6 +55,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         machine=probe_machine(context.layout, names, with_mounts=databases.in_wal_mode),
         failed_logs=read_failed_logs(context.layout, profiles),
         restart=_restart(context),
+        alerts=probe_alerts(context.layout),
     )
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
 
 import pytest
+import typer
 from gateway_root import TOKEN, GatewayRoot
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS
@@ -27,29 +29,43 @@ SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 
 
 COMMANDS = HERMES_GATEWAYS.commands
-ALL = {name: load_command(HERMES_GATEWAYS, name) for name in COMMANDS}
+
+
+def _functions() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in COMMANDS:
+        target = load_command(HERMES_GATEWAYS, name)
+        if isinstance(target, typer.Typer):
+            found |= {f"{name} {each.name}": each.callback for each in target.registered_commands}
+        else:
+            found[name] = target
+    return found
+
+
+ALL = _functions()
 # `awake on` needs a systemd of the user, `watch on` starts a process, `--watch` needs a terminal, `logs -f`,
-# `events -f` and `--listen` do not end: test_awake_live.py, test_events_command.py, test_status_watch.py,
-# test_logs_command.py and test_metrics.py run them.
+# `events -f` and `--listen` do not end, `<` needs a file: test_awake_live.py, test_events_command.py,
+# test_status_watch.py, test_logs_command.py, test_metrics.py and test_alert_command.py run them.
 EXAMPLES = [
     (name, line) for name, function in ALL.items() for line in function.examples
     if not line.startswith(("hermes-gateways awake on", "hermes-gateways watch on"))
-    and "--watch" not in line and " -f" not in line and "--listen" not in line
+    and "--watch" not in line and " -f" not in line and " < " not in line
+    and "--listen" not in line
 ]  # fmt: skip
 
 
 def test_all_documented_gateway_commands_exist() -> None:
-    wanted = "awake disable enable events group history install list logs metrics print reset restart stage start"
-    assert " ".join(sorted(COMMANDS)) == f"{wanted} status stop uninstall upgrade-check watch"
+    wanted = "alert awake disable enable events group history install list logs metrics print reset restart stage"
+    assert " ".join(sorted(COMMANDS)) == f"{wanted} start status stop uninstall upgrade-check watch"
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
-    done = fleet.gok(name, "--help")
+    done = fleet.gok(*name.split(), "--help")
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
-    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics")
+    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics", "alert list")
     assert ("--dry-run" in done.stdout) == (name not in reading)
 
 
@@ -69,6 +85,8 @@ def _prepare(fleet: GatewayRoot, name: str) -> None:
         fleet.gok("install", "work", "family")
     if name in ("restart", "stop", "reset"):
         fleet.gok("start", "work")
+    if name == "alert":
+        fleet.gok("alert", "add", "phone", "--exec", "true")
     fleet.gok("group", "family", "work")
 
 

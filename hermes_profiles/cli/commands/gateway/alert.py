@@ -1,4 +1,4 @@
-"""alert: where the user is told that a gateway is down, and when."""
+"""alert: where a message is sent when a gateway is down, and when."""
 
 from __future__ import annotations
 
