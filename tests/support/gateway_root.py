@@ -136,7 +136,7 @@ class GatewayRoot(CommandRoot):
     def untouched_by(self, *arguments: str, env: Mapping[str, str] | None = None) -> Done:
         """Run `hermes-gateways`, and assert that it changed no file of the user."""
         before = self.picture()
-        done = self.gateways(*arguments, env=env, typed=typed)
+        done = self.gateways(*arguments, env=env)
         after = self.picture()
         changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         assert not changed, f"{arguments} changed {changed}"
