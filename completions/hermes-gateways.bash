@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake'
+            commands='start stop restart status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake alert'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -86,6 +86,28 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
             arguments='=on,off,status' ;;
+        'alert')
+            commands='add list test mute remove'
+            options='--help' ;;
+        'alert add')
+            options='--webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --dry-run --home --json --help'
+            values=' --webhook:text --exec:text --apprise:text --hermes:text --heartbeat:text --after:text --quiet:text --limit:text --every:text --only:gateway --home:folder '
+            arguments='text' ;;
+        'alert list')
+            options='--home --json --help'
+            values=' --home:folder ' ;;
+        'alert test')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='text+' ;;
+        'alert mute')
+            options='--for --off --dry-run --home --json --help'
+            values=' --for:text --home:folder '
+            arguments='text+' ;;
+        'alert remove')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='text+' ;;
     esac
 }
 

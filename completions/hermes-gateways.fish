@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake'
+    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -58,6 +58,16 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --remove --home
         case ' awake'
             set values --manager --home
+        case ' alert add'
+            set values --webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --home
+        case ' alert list'
+            set values --home
+        case ' alert test'
+            set values --home
+        case ' alert mute'
+            set values --for --home
+        case ' alert remove'
+            set values --home
     end
     while set -q words[1]
         if contains -- $words[1] $values
@@ -112,6 +122,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Inclu
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members; alone, list the groups'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a alert -d 'Send a message when a gateway is down, and when it works again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
 
@@ -352,3 +363,46 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l manager -x -
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a add -d 'Send an alert when a gateway or channel is down, and one when it works again'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a list -d 'List where alerts are sent, and whether they arrive; a secret in an address is not shown'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a test -d 'Send a test message now, to all or to the named; exit 1 where one does not arrive'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a mute -d 'Send no alert for some time'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a remove -d 'Remove alerts, with what waits to be sent to them'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l webhook -x -d 'Send JSON to this URL; `-` reads the URL from stdin.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l exec -x -d 'Run this program; the text is its standard input.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l apprise -x -d 'A URL of Apprise: ntfy, Telegram, e-mail …; `-` reads it.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l hermes -x -d 'Send by `hermes send`, through this account.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l heartbeat -x -d 'Call this URL while the watcher lives; `-` reads it.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l after -x -d 'Send what lasts so long (1m); 30m for an escalation.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l quiet -x -d 'Send nothing in these hours; it is sent after.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l limit -x -d 'At most N messages an hour.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l every -x -d 'How often a heartbeat is called (5m).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l only -x -k -a '(__hermes_gateways_ask gateway 2)' -d 'Only about this profile.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l for -x -d 'How long: 30m, 2h, 1d.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l off -d 'Send again.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -s h -l help -d 'Show the help and exit.'

@@ -324,6 +324,9 @@ function __hermes_profiles_check
         runtime.journal-interrupted 'interrupted change' \
         runtime.restart-interrupted 'interrupted restart' \
         runtime.journal-unreadable 'unreadable journal entry' \
+        runtime.alert-failing 'alerts that do not arrive' \
+        runtime.alert-unwatched 'alerts without a watcher' \
+        runtime.no-alert 'no alert is set up' \
         runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.database-unchecked 'unchecked database' \
         general.other-root 'another root of this account' \

@@ -115,7 +115,6 @@ def _check(session: FleetSession, destination: Destination) -> None:
             raise NotFound(
                 f"no profile {name!r}",
                 target=name,
-                code="no-profile",
                 hint="list the profiles with `hermes-profiles list`",
             )
 

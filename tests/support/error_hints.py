@@ -554,6 +554,7 @@ FILE_CASES: tuple[HintCase, ...] = (
     HintCase("supervisor", "hermes-gateways awake on"),
     HintCase("no-program", "hermes-gateways status", no_systemctl),
     HintCase("unreadable-record", "hermes-profiles team run-mode", half_a_record),
+    HintCase("no-alert", "hermes-gateways alert remove phone"),
     HintCase("restart-interrupted", "hermes-gateways status", interrupted_restart),
     HintCase("named-twice", "hermes-profiles team create friends --members ann,ann"),
     HintCase("no-such-account", f"{IMPORT} --only q", accounts),
@@ -605,6 +606,9 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     ),
     "remarks of `status` with the command of another code: tests/unit/fleet/test_listening.py": (
         "no-channel", "channel-masked",
+    ),
+    "a destination, its network or its library has it: tests/unit/cli/test_alert_command.py": (
+        "not-delivered", "no-apprise", "not-alerted", "unencrypted",
     ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "a server, and a file outside the root: tests/unit/operations/test_metrics.py": (

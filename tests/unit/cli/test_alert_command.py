@@ -116,7 +116,7 @@ def test_wrong_options_of_add_are_usage_errors(fleet: GatewayRoot, given: tuple[
 def test_destination_of_an_unknown_profile_is_not_found(fleet: GatewayRoot) -> None:
     for words in (("--hermes", "nobody:telegram"), ("--exec", "true", "--only", "nobody")):
         done = fleet.untouched_by("alert", "add", *words, "--json")
-        assert (done.code, done.problem["code"]) == (5, "no-profile")
+        assert (done.code, done.problem["code"]) == (5, "not-found")
 
 
 def test_missing_library_is_named_with_its_install_command(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
