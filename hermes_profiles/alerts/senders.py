@@ -139,7 +139,7 @@ def _hermes_send(destination: Destination, text: OutgoingText, environment: Mapp
         raise _refusal(destination, "`hermes` is not on PATH")
     # Hermes takes a line `MEDIA:PATH` for a file to attach.
     whole = text.whole.replace("MEDIA:", "MEDIA :").replace("[[", "[ [")
-    _run(destination, (program, "-p", profile, "send", "--to", channel, "--file", "-", "--quiet"), whole, environment)
+    _run(destination, (program, "-p", profile, "send", "--to", channel, "--file", "-"), whole, environment)
 
 
 def _run(destination: Destination, words: Sequence[str], text: str, environment: Mapping[str, str]) -> None:

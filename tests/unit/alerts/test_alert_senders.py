@@ -143,7 +143,7 @@ def test_hermes_sends_through_the_account_of_a_profile_by_its_own_command(tmp_pa
     text = _text(FALL._replace(reason="MEDIA:/etc/passwd"))
     send(destination, text, {"PATH": f"{tmp_path}:/usr/bin:/bin"}, root="/srv/hermes")
     words = (tmp_path / "words").read_text().splitlines()
-    assert words[:2] == ["-p family send --to telegram:-100:7 --file - --quiet", "/srv/hermes"]
+    assert words[:2] == ["-p family send --to telegram:-100:7 --file -", "/srv/hermes"]
     assert "MEDIA:/etc" not in "".join(words) and words[2] == text.title
     with pytest.raises(Failed, match="`hermes` is not on PATH"):
         send(destination, text, {"PATH": "/no/such"}, root="/srv/hermes")
