@@ -23,7 +23,7 @@ _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Alerts, as `alert list` names them.")]
 
 
-class Address(NamedTuple):
+class AlertAddress(NamedTuple):
     """The options of which one says how an alert is sent."""
 
     webhook: Annotated[
@@ -82,7 +82,7 @@ class Address(NamedTuple):
 )
 def add(
     session: FleetSession,
-    address: Address,
+    address: AlertAddress,
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A name for it (default: its kind).")] = None,
     after: Annotated[
         str | None,
