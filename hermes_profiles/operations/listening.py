@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from hermes_profiles.credentials.identities import OffChannel
-from hermes_profiles.fleet.listening import ChannelReach, Remark, reach_of, is_wanted, listening_remarks
+from hermes_profiles.fleet.listening import ChannelReach, Remark, is_wanted, listening_remarks, reach_of
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway
