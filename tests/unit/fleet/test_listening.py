@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import OffChannel
-from hermes_profiles.fleet.listening import Ears, Remark, ears_of, is_wanted, listening_remarks
+from hermes_profiles.fleet.listening import ChannelReach, Remark, is_wanted, listening_remarks, reach_of
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState
 from hermes_profiles.profiles.channels import claimed_resources
@@ -20,8 +20,8 @@ PATH = ("platforms", "telegram", "enabled")
 MASK = Mask("telegram", MaskCause.TOKEN, ChannelOwner("default"))
 
 
-def remarks(*heard: str, shared: tuple[str, ...] = (), **ears: object) -> list[Remark]:
-    return listening_remarks("kid", Ears(heard, **ears), CATALOG, shared=shared)  # type: ignore[arg-type]
+def remarks(*active: str, shared: tuple[str, ...] = (), **reach: object) -> list[Remark]:
+    return listening_remarks("kid", ChannelReach(active, **reach), CATALOG, shared=shared)  # type: ignore[arg-type]
 
 
 def test_gateway_with_a_channel_has_no_remark() -> None:
@@ -62,12 +62,12 @@ def test_masked_channel_says_why_and_what_helps(mask: Mask, words: str, command:
     assert first.code == "no-channel" and second == remark
 
 
-def test_ears_are_what_a_live_gateway_reports_and_its_files_enable() -> None:
+def test_channels_are_what_a_live_gateway_reports_and_its_files_enable() -> None:
     channels = (GatewayChannel("slack", "masked"), GatewayChannel("webhook", "off"), GatewayChannel("email", "fatal"))
     live = Gateway("kid", GatewayState.SERVED, channels=channels)
-    assert ears_of(live, ("slack", "webhook", "irc"), ()).heard == {"email", "irc"}
+    assert reach_of(live, ("slack", "webhook", "irc"), ()).active == {"email", "irc"}
     stopped = live._replace(state=GatewayState.STOPPED)
-    assert "webhook" in ears_of(stopped, ("webhook",), ()).heard, "a stopped gateway has all channels off"
+    assert "webhook" in reach_of(stopped, ("webhook",), ()).active, "a stopped gateway has all channels off"
 
 
 def test_gateway_is_wanted_when_it_runs_or_has_a_service() -> None:
