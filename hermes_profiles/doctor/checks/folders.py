@@ -80,8 +80,7 @@ def real_default(facts: Facts) -> Iterator[Finding]:
     for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             yield Finding(
-                "the folder profiles/default is not the default profile: the default profile is the root itself, and"
-                " Hermes does not read this folder",
+                "Hermes does not read the folder profiles/default: the default profile is the root itself",
                 Fix(
                     "rename it, which makes it a separate profile",
                     shell_command("mv -n", [fact.path, fact.path.with_name("default-2")]),
@@ -185,8 +184,8 @@ def nested_home(facts: Facts) -> Iterator[Finding]:
     for name, homes in facts.tree.nested.items():
         for home in homes:
             yield Finding(
-                f"{home.path} is another Hermes home in the home of {profile_label(facts.profiles[name])}: a process"
-                " that uses it runs with the identities in it, and no command here reads it",
+                f"{home.path} in the home of {profile_label(facts.profiles[name])} is another Hermes home: a process"
+                " that uses it runs with the identities in it",
                 Fix(
                     "see what is in it, then move it out of the profile or delete it",
                     shell_command("ls -la", [home.path]),

@@ -200,8 +200,7 @@ def not_adopted(facts: Facts) -> Iterator[Finding]:
     if services:
         names = sorted(service.profile or "" for service in services)
         yield Finding(
-            f"the services of {', '.join(names)} are those of Hermes: they do not mask conflicts before a start and do "
-            "not remove variables of other profiles",
+            f"Hermes wrote the services of {', '.join(names)}: they mask no shared bot before a start",
             Fix("install the additions of hermes-profiles", f"hermes-gateways install {' '.join(names)}"),
             profiles=tuple(names),
             evidence=tuple(Evidence(service.profile, str(service.path)) for service in services),
@@ -251,9 +250,7 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
         first = next((program for program in needs if not program.fixed_by_reinstall), needs[0])
         path, place = ".".join(first.at), shlex.quote(first.found)
         yield Finding(
-            f"the service of {profile} does not find {', '.join(tools)}: the folder is on the PATH of "
-            "this shell, but not "
-            "on the PATH of the service",
+            f"the service of {profile} does not find {', '.join(tools)}: the folder is missing on its PATH",
             Fix("install the service again with the current PATH", f"hermes-gateways install {profile}")
             if fixed_by_reinstall
             else Fix(
