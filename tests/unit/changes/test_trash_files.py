@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 
 import pytest
 from sample_root import (
@@ -187,7 +188,7 @@ def test_a_path_that_exists_again_is_named_and_no_file_moves(state_files: Sample
     with pytest.raises(Refused) as caught:
         put_back(state_files, entry)
     assert caught.value.problem.target == str(place)
-    assert f"mv {place}" in (caught.value.problem.hint or "")
+    assert f"mv {quote(str(place))}" in (caught.value.problem.hint or "")
     assert state_files.picture() == before
     assert trash_entries(state_files.layout) == (entry,)
 
