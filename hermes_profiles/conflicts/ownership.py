@@ -198,7 +198,7 @@ def _by_use(best: UsageEvidence, others: Iterable[UsageEvidence], rivalry: Share
     if rivalry.kind is SharedKind.LOGIN and best.first:
         return "profiles without a login of their own use the root's", Confidence.LIKELY
     rivals = tuple(others)
-    if rivalry.kind is SharedKind.PORT and best.first and best.on:
+    if rivalry.kind is SharedKind.PORT and best.first and best.on and any(_uses_more(each, best) for each in rivals):
         return "it is the default profile, whose port clients know", Confidence.LIKELY
     for has, words in _SIGNS if rivalry.kind is not SharedKind.LOGIN else ():
         if has(best):
