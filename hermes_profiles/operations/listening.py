@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from hermes_profiles.credentials.identities import OffChannel
-from hermes_profiles.fleet.listening import ChannelReach, Remark, is_wanted, listening_remarks, reach_of
+from hermes_profiles.fleet.listening import NO_CHANNEL, ChannelReach, Remark, is_wanted, listening_remarks, reach_of
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway
+from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.hermes.behaviours import Behaviour
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 
@@ -50,10 +53,18 @@ class ListeningReader:
         channels = [each.channel for each in reach.off if each.is_set_up]
         shared = [channel for channel in channels if self._is_shared(profile, channel)]
         home = self._session.home_option
-        return tuple(
-            each._replace(command=command_at(each.command, home))
-            for each in listening_remarks(profile, reach, self._session.catalog, shared=shared)
-        )
+        found = listening_remarks(profile, reach, self._session.catalog, shared=shared)
+        if found and found[0].code == NO_CHANNEL and self._serves_others(profile):
+            del found[0]
+        return tuple(each._replace(command=command_at(each.command, home)) for each in found)
+
+    def _serves_others(self, profile: str) -> bool:
+        """Return whether the gateway of a profile is there for the channels of others too."""
+        layout = self._session.layout
+        if profile != DEFAULT or len(profile_names(layout)) < 2:
+            return False
+        is_one = multiplexing_asked(layout.home(DEFAULT), self._session.environment)
+        return is_one is not False and (is_one is True or layout.installed().has(Behaviour.ONE_GATEWAY))
 
     def _is_shared(self, profile: str, channel: str) -> bool:
         mine = self._account_keys(profile, channel)

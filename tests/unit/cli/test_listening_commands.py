@@ -82,3 +82,11 @@ def test_status_exits_3_for_a_degraded_gateway(fleet: GatewayRoot) -> None:
     fleet.gok("enable", "work")
     fleet.gok("stop", "work")
     assert fleet.gateways("status", "--ignore-degraded").code == 3, "it is down, not degraded"
+
+
+def test_gateway_that_serves_the_channels_of_others_needs_none(fleet: GatewayRoot) -> None:
+    (row,) = fleet.gok("install", "default", "--dry-run", "--json").data["outcomes"]
+    assert [each["code"] for each in row["remarks"]] == ["no-channel"]
+    fleet.profile("default", config_yaml="gateway: {multiplex_profiles: true}\n")
+    (row,) = fleet.gok("install", "default", "--dry-run", "--json").data["outcomes"]
+    assert row["remarks"] == []
