@@ -32,7 +32,7 @@ def install(user: User) -> None:
     user.run(f"pip install --no-index --no-deps --disable-pip-version-check {quoted(WHEEL)}", prints="Successfully")
     user.run("hermes-profiles --version", prints="hermes-profiles 0.")
     user.run("hermes-gateways --version", prints="hermes-gateways 0.")
-    user.run("hermes-profiles", code=2, prints="clone|doctor|undo|Examples:")
+    user.run("hermes-profiles", prints="hermes-gateways install --start|hermes-profiles clone default work|--help")
     for program in ("hermes-profiles", "hermes-gateways"):
         user.run(f"source <(hermes-profiles completion bash) && complete -p {program}", prints=program)
         assert (user.venv / f"share/man/man1/{program}.1").is_file()
