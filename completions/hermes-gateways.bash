@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake alert'
+            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake alert'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -19,6 +19,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --yes --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
+        'run')
+            options='--except --group --health --grace --owner --on-conflict --jobs --stagger --timeout --color --home --json --help'
+            values=' --except:gateway --group:group --health:text --grace:text --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --color:=auto,always,never --home:folder '
+            arguments='gateway+' ;;
         'status')
             options='--except --group --quick --ignore-degraded --watch --interval --wide --color --manager --home --json --help'
             values=' --except:gateway --group:group --interval:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '

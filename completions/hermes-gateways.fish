@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -24,6 +24,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --except --group --jobs --timeout --manager --home
         case ' restart'
             set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
+        case ' run'
+            set values --except --group --health --grace --owner --on-conflict --jobs --stagger --timeout --color --home
         case ' status'
             set values --except --group --interval --color --manager --home
         case ' list'
@@ -105,6 +107,7 @@ complete -c hermes-gateways -f
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a start -d 'Start gateways; one that runs is left alone'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stop -d 'Stop gateways; no manager restarts them, and none counts as failed'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a restart -d 'Restart the running gateways, all in parallel; a named one that is stopped is started'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a run -d 'Run gateways in the foreground under the bundled supervisord, with all their logs on stdout'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a status -d 'Show every gateway: state, process, memory, restarts, channels'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a list -d 'List the gateways: profile, state, process, service'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a upgrade-check -d 'Show which Hermes serves this root, what `hermes update` will do to its services, and what it left'
@@ -172,6 +175,21 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l manager -x
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l health -x -d 'Serve /healthz and /metrics; 127.0.0.1 without a host.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l grace -x -d 'How long a stop may take before gateways are killed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l owner -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'The profile that keeps a shared channel.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l on-conflict -x -a 'mask refuse ignore' -d 'Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start it, or start it all the same.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l jobs -x -d 'At most N at a time (default: all).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l stagger -x -d 'Seconds between two starts (default: by count).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'

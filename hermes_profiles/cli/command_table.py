@@ -73,6 +73,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "start": CommandEntry("gateway.start_stop:start", "Start gateways and wait until they are up", _RUN),
     "stop": CommandEntry("gateway.start_stop:stop", "Stop gateways; their services stay", _RUN),
     "restart": CommandEntry("gateway.start_stop:restart", "Restart gateways", _RUN),
+    "run": CommandEntry("gateway.run:run", "Run gateways in the foreground", _RUN),
     "status": CommandEntry("gateway.status:status", "Show state, channels and service of each", _RUN),
     "list": CommandEntry("gateway.status:list_gateways", "List all gateways and their states", _RUN),
     "upgrade-check": CommandEntry(
@@ -110,7 +111,7 @@ _PROFILE_SYNONYMS: Mapping[str, str] = {
     "compare": "diff", "login": "connect", "setup": "connect", "channels": "catalog", "why": "explain",
 }  # fmt: skip
 _GATEWAY_SYNONYMS: Mapping[str, str] = {
-    "run": "start", "launch": "start", "kill": "stop", "halt": "stop", "shutdown": "stop", "reload": "restart",
+    "launch": "start", "kill": "stop", "halt": "stop", "shutdown": "stop", "reload": "restart",
     "bounce": "restart", "log": "logs", "tail": "logs", "journal": "logs", "add": "install", "remove": "uninstall",
     "rm": "uninstall", "delete": "uninstall", "show": "status", "health": "status", "top": "status",
     "info": "status", "on": "enable", "off": "disable", "groups": "group", "cat": "print", "render": "print",

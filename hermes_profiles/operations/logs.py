@@ -39,7 +39,10 @@ _BATCH = 500
 
 
 class LogLine(NamedTuple):
-    """One record of a log. `time`: epoch seconds, None when unknown; `text`: its lines, secrets masked."""
+    """One record of a log; `profile`: "" for what concerns the whole fleet.
+
+    `time`: epoch seconds, None when unknown; `text`: its lines, secrets masked.
+    """
 
     profile: str
     source: str

@@ -611,6 +611,7 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
         "not-delivered", "no-apprise", "not-alerted", "unencrypted",
     ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
+    "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),
     "a server, and a file outside the root: tests/unit/operations/test_metrics.py": (
         "cannot-listen", "no-folder", "not-loopback", "textfile-name",
     ),

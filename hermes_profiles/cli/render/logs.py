@@ -81,7 +81,7 @@ class LogView:
 def _row(record: LogLine) -> dict[str, Any]:
     text = record.text
     return {
-        "profile": record.profile,
+        "profile": record.profile or None,
         "time": iso_time(record.time) if record.time is not None else None,
         "level": record.level.name.lower() if record.level is not None else None,
         "logger": record.logger,

@@ -171,6 +171,28 @@ class SupervisorManager(Manager):
 
     # -- the daemon
 
+    def is_gone(self) -> bool:
+        """Return whether no daemon runs."""
+        return lock_holder(self._folder / LOCK) is None
+
+    def end_if_idle(self) -> bool:
+        """End the daemon if none of its programs runs or is to be started; return whether it has ended."""
+        with StateLock(self._folder):
+            try:
+                if not self._ask("endIfIdle", ())["ends"]:
+                    return False
+            except DaemonNotRunning:
+                return True
+            return self._wait_for_end()
+
+    def _wait_for_end(self) -> bool:
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while not self.is_gone():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_POLL)
+        return True
+
     def _program(self, name: ServiceName) -> Path:
         return self._folder / PROGRAMS / f"{name.unit}.conf"
 
@@ -301,11 +323,8 @@ class SupervisorManager(Manager):
                 return False
         except DaemonNotRunning:
             pass
-        deadline = time.monotonic() + _ANSWER_SECONDS
-        while lock_holder(self._folder / LOCK) is not None:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_POLL)
+        if not self._wait_for_end():
+            return False
         for name in (CONF, SOCKET):
             remove_state_file(self._folder / name)
         self._drop(DESIRED, ())

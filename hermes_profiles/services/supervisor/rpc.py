@@ -73,6 +73,14 @@ class FleetInterface:
             self._options.mood = SupervisorStates.SHUTDOWN
         return json.dumps({"ends": ends})
 
+    def endIfIdle(self, request: str) -> str:
+        """End the daemon if no program runs or is to be started; return whether it ends."""
+        self._names(request, changes=True)
+        ends = not any(each.pid or each.queued or each.waits_for_retry for each in self._daemon.gateways())
+        if ends:
+            self._options.mood = SupervisorStates.SHUTDOWN
+        return json.dumps({"ends": ends})
+
     def _names(self, request: str, *, changes: bool = False) -> Iterable[str]:
         call = json.loads(request)
         if call["daemon"] != daemon_id(Path(self._options.here)):

@@ -34,6 +34,8 @@ RUN_ELSEWHERE = {
     "hermes-gateways watch on": ("unit/cli/test_events_command.py", '"watch", "on"'),
     "hermes-gateways events -f": ("unit/cli/test_events_command.py", '"events", "-f"'),
     "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
+    "hermes-gateways run": ("unit/operations/test_foreground_fleet.py", 'gateways_process("run"'),
+    "hermes-gateways metrics --listen": ("unit/operations/test_metrics.py", '"metrics", "--listen"'),
     "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
 }
 # Subscripts of these names read the environment of the program.

@@ -1,0 +1,169 @@
+"""`hermes-gateways run`: gateways in the foreground, its signals, its exit codes, its work as process 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from command_runner import REPOSITORY, assert_no_canary
+from gateway_root import TOKEN, GatewayRoot, is_gone, until
+
+
+class Run:
+    """A running `hermes-gateways run --json`, and the lines that it printed so far."""
+
+    def __init__(self, fleet: GatewayRoot, *arguments: str) -> None:
+        self.process = fleet.gateways_process("run", "--json", *arguments)
+        self.lines: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            assert_no_canary(line, "the stream of run")
+            self.lines.append(json.loads(line))
+
+    def own(self, text: str, profile: str | None = None) -> list[dict[str, Any]]:
+        """Return the lines of the command itself that begin with a text."""
+        seen = [each for each in self.lines if each["source"] == "run" and each["text"].startswith(text)]
+        return [each for each in seen if profile is None or each["profile"] == profile]
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, and return the exit code."""
+        self.process.send_signal(number)
+        return self.code()
+
+    def code(self) -> int:
+        """Wait for the end, and return the exit code."""
+        code = int(self.process.wait(60))
+        self._reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+@pytest.fixture
+def started(fleet: GatewayRoot) -> Iterator[list[Run]]:
+    """Yield a list of runs; those that still live are ended."""
+    runs: list[Run] = []
+    yield runs
+    for each in runs:
+        if each.process.poll() is None:
+            each.end()
+
+
+def get(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_run_starts_rereads_and_stops(fleet: GatewayRoot, started: list[Run]) -> None:
+    (fleet.home("work") / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    run = Run(fleet, "--health", "0", "--except", "night")
+    started.append(run)
+    until(lambda: run.own("started", "work") and run.own("started", "default"))
+    (serving,) = run.own("serving")
+    assert serving["profile"] is None
+    assert get(serving["text"].split()[1]) == 200
+    assert [each for each in run.lines if each["text"].startswith("hello from")], "the output of gateways is shown"
+    with (fleet.home("work") / "logs/gateway.log").open("a") as log:
+        log.write(f"2026-11-21 17:20:44,138 INFO gateway.run: the token is {TOKEN}\n")
+    until(lambda: [each for each in run.lines if each["text"].startswith("the token is <")])
+
+    second = fleet.gateways("run", "--json")
+    assert second.code == 6 and second.problem["code"] == "runs-in-foreground"
+
+    fleet.profile("extra")
+    run.process.send_signal(signal.SIGHUP)
+    until(lambda: run.own("started", "extra"))
+    fleet.gok("disable", "extra")
+    run.process.send_signal(signal.SIGHUP)
+    until(lambda: run.own("stopped", "extra"))
+    until(lambda: not fleet.program("extra").exists())
+
+    pids = [fleet.pid(name) for name in ("default", "work")]
+    assert run.end() == 0 and run.own("stopped, exit code 0")
+    assert all(pid is not None and is_gone(pid) for pid in pids)
+    assert fleet.daemon() is None and not fleet.program("work").exists(), "nothing stays behind"
+
+
+def test_gateway_that_gives_up_makes_exit_code_1_and_service_stays(fleet: GatewayRoot, started: list[Run]) -> None:
+    fleet.gok("install", "work")
+    (fleet.home("night") / "exits").write_text("78\n")
+    by_hand = fleet.by_hand("default")
+    try:
+        run = Run(fleet, "--timeout", "5")
+        started.append(run)
+        until(lambda: run.own("started", "work") and run.own("failed", "night") and run.own("not started", "default"))
+        assert run.end(signal.SIGINT) == 1
+        assert fleet.program("work").exists() and not fleet.program("night").exists()
+        assert not is_gone(by_hand.pid), "a gateway that this command did not start is left alone"
+    finally:
+        by_hand.kill()
+        by_hand.wait()
+
+
+def test_run_with_nothing_left_ends_by_itself(fleet: GatewayRoot, started: list[Run]) -> None:
+    by_hand = fleet.by_hand("work")
+    try:
+        run = Run(fleet, "work")
+        started.append(run)
+        assert run.code() == 6 and run.own("no gateway is left to run")
+    finally:
+        by_hand.kill()
+        by_hand.wait()
+
+
+# --- process 1 ---
+
+# A subreaper gets orphans as process 1 does. The child makes an orphan and waits until it has been reaped.
+INIT = """
+import ctypes, os, signal, sys, time
+from hermes_profiles.services.init_process import become_init
+assert ctypes.CDLL(None).prctl(36, 1, 0, 0, 0) == 0  # PR_SET_CHILD_SUBREAPER
+became = os.getpid()
+become_init()
+assert os.getppid() == became
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+reading, writing = os.pipe()
+if os.fork() == 0:
+    orphan = os.fork()
+    if orphan:
+        os.write(writing, str(orphan).encode())
+        os._exit(0)
+    while os.getppid() != became:
+        time.sleep(0.01)
+    os._exit(3)
+os.wait()
+orphan = int(os.read(reading, 20))
+deadline = time.monotonic() + 20
+while os.path.exists(f"/proc/{orphan}") and time.monotonic() < deadline:
+    time.sleep(0.01)
+print("reaped" if not os.path.exists(f"/proc/{orphan}") else "a zombie", flush=True)
+time.sleep(30)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="process 1 of a container is Linux")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 7), (signal.SIGUSR1, 128 + signal.SIGUSR1)])
+def test_init_passes_signals_on_and_reaps_orphans(number: int, code: int) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    script = textwrap.dedent(INIT)
+    with subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"reaped\n"
+        process.send_signal(number)
+        assert process.wait(20) == code
