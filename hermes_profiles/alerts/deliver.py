@@ -105,7 +105,7 @@ class AlertDelivery:
         state = before
         self._read_destinations()
         if self._has_changed(str(event_log(self._layout).path)):
-            state = with_events(state, read_events(self._layout, after=state.position), now)
+            state = self._with_new_events(state, now)
         if profiles is not None:
             state = without_profiles_gone(state, profiles, now)
         state = self._with_results(state, now)
@@ -121,6 +121,16 @@ class AlertDelivery:
         for message in due:
             self._start(message._replace(is_started=True))
         self._beat(now)
+
+    def _with_new_events(self, state: AlertState, now: float) -> AlertState:
+        """Return a state that counts the events since its position, or all of a log that was begun again."""
+        events = list(read_events(self._layout, after=state.position))
+        if not events and state.position:
+            events = list(read_events(self._layout))
+            if events and max(event.number for event in events) >= state.position:
+                return state
+            state = state._replace(position=0)
+        return with_events(state, events, now)
 
     def _first(self) -> AlertState:
         """Return the state that an earlier watcher kept."""

@@ -11,12 +11,13 @@ from loopback_server import LoopbackServer
 
 
 class AlertReceiver(LoopbackServer):
-    """The server, as a context manager. `mode`: `answer`, `refuse` (503) or `hang`; `got`: path, headers and body."""
+    """The server, as a context manager. `mode`: `answer`, `refuse` (503), `slow` (answers once `released`) or
+    `hang`; `got`: path, headers and body."""
 
     def __init__(self) -> None:
         self.mode = "answer"
         self.got: list[tuple[str, dict[str, str], bytes]] = []
-        self.released = threading.Event()
+        self.asked, self.released = threading.Event(), threading.Event()
         super().__init__(_handler(self))
 
     @property
@@ -29,8 +30,10 @@ def _handler(receiver: AlertReceiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if receiver.mode == "hang":
+            receiver.asked.set()
+            if receiver.mode in ("hang", "slow"):
                 receiver.released.wait(30)
+            if receiver.mode == "hang":
                 return
             is_refused = receiver.mode == "refuse"
             if not is_refused:

@@ -35,7 +35,7 @@ from hermes_profiles.alerts.model import AlertMessage, Destination, DestinationK
 from hermes_profiles.alerts.send_once import BUSY, DELIVERED, NOT_DELIVERED, send_once
 from hermes_profiles.alerts.text import AlertText
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.events.log import append_events
+from hermes_profiles.events.log import append_events, event_log
 from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
@@ -323,6 +323,19 @@ def test_broken_file_of_destinations_keeps_the_last_good_ones(layout: Layout, re
     append_events(layout, [FALL])
     delivery.finish(1060.0)
     assert len(receiver.got) == 1 and len(complaints) == 1 and "CANARY" not in complaints[0]
+
+
+def test_log_that_was_removed_and_begun_again_is_read_from_its_beginning(
+    layout: Layout, receiver: AlertReceiver
+) -> None:
+    _add(layout, _hook(receiver))
+    append_events(layout, [FleetEvent(900.0, EventKind.WATCH_STARTED)] * 50)
+    delivery = Forking(layout)
+    delivery.step(1000.0)
+    event_log(layout).path.unlink()
+    append_events(layout, [FALL])
+    delivery.finish(1060.0)
+    assert [each["kind"] for each in receiver.bodies] == ["alert"]
 
 
 def test_heartbeat_is_called_while_the_watcher_lives_and_again_soon_after_a_failure(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +14,14 @@ import pytest
 from alert_receiver import AlertReceiver
 from gateway_root import GatewayRoot
 
-from hermes_profiles.alerts.files import destinations_file, write_state
+from hermes_profiles.alerts.deliver import AlertDelivery
+from hermes_profiles.alerts.files import destinations_file, read_state, write_state
 from hermes_profiles.alerts.model import AlertState, DeliveryTrouble
 from hermes_profiles.cli.commands.gateway.alert import add
+from hermes_profiles.events.log import append_events
+from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.watch_run import EventWatch
 
 SECRET = "https://hooks.slack.com/services/T000/B000/CANARY000000"
 
@@ -123,3 +129,34 @@ def test_missing_library_is_named_with_its_install_command(fleet: GatewayRoot, m
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     done = fleet.untouched_by("alert", "add", "--apprise", "json://127.0.0.1:9", "--json")
     assert done.code == 1 and "pip install 'hermes-profiles[alerts]'" in done.problem["hint"]
+
+
+def test_process_of_a_try_ends_its_work_when_the_watcher_is_ended(fleet: GatewayRoot, receiver: AlertReceiver) -> None:
+    layout = Layout(fleet.root, fleet.user)
+    fleet.gok("alert", "add", "hook", "--webhook", f"{receiver.url}/hook")
+    append_events(layout, [FleetEvent(1000.0, EventKind.DOWN, "work", reason="exit 1", cause=EventCause.CRASH)])
+    receiver.mode = "slow"
+    delivery = AlertDelivery(layout)
+    delivery.step(1060.0)
+    assert receiver.asked.wait(30)
+    state = read_state(layout)
+    assert state is not None and state.messages[0].is_started
+    (attempt,) = delivery._tries.values()
+    attempt.process.send_signal(signal.SIGTERM)
+    receiver.released.set()
+    successor = AlertDelivery(layout)
+    for _ in range(500):
+        successor.step(1061.0)
+        state = read_state(layout)
+        if state is not None and not state.messages:
+            break
+        time.sleep(0.02)
+    (body,) = receiver.bodies
+    assert body["kind"] == "alert" and body["items"][0]["command"].startswith("hermes-gateways start work")
+
+
+def test_watcher_delivers_alerts(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(EventWatch, "run", lambda self: seen.extend(self._parts))
+    fleet.gok("watch-run")
+    assert any(isinstance(part, AlertDelivery) for part in seen)
