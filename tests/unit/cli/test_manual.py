@@ -33,6 +33,8 @@ RUN_ELSEWHERE = {
     "hermes-gateways awake on": ("support/live_awake_script.py", 'awake("on"'),
     "hermes-gateways watch on": ("unit/cli/test_events_command.py", '"watch", "on"'),
     "hermes-gateways events -f": ("unit/cli/test_events_command.py", '"events", "-f"'),
+    "hermes-gateways alert add phone --apprise -": ("unit/cli/test_alert_command.py", '" < " in line'),
+    "hermes-gateways alert add --heartbeat -": ("unit/cli/test_alert_command.py", '" < " in line'),
     "hermes-gateways status --watch": ("unit/cli/test_status_watch.py", '"status", "--watch"'),
     "hermes-gateways run": ("unit/operations/test_foreground_fleet.py", 'gateways_process("run"'),
     "hermes-gateways metrics --listen": ("unit/operations/test_metrics.py", '"metrics", "--listen"'),
