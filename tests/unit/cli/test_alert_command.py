@@ -144,6 +144,7 @@ def test_process_of_a_try_ends_its_work_when_the_watcher_is_ended(fleet: Gateway
     (attempt,) = delivery._tries.values()
     attempt.process.send_signal(signal.SIGTERM)
     receiver.released.set()
+    assert attempt.process.wait(30) == 0
     successor = AlertDelivery(layout)
     for _ in range(500):
         successor.step(1061.0)
