@@ -202,7 +202,30 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
             "ExecStopPost=",
             f"ExecStopPost=-{command_line(cleanup)}",
         ]
-    return lines
+    return [
+        *lines,
+        "# A gateway that is always revived never counts as failed, so an OnFailure= of yours would not be called. The",
+        "# third restart in a row calls it, and every tenth after that.",
+        f"ExecStopPost=-{_call_handlers()}",
+    ]
+
+
+def _call_handlers() -> str:
+    """Return the command that starts the units in OnFailure= where the gateway is in a crash loop.
+
+    systemd passes over OnFailure= of a unit that it starts again (`UNIT_NOTIFY_WILL_AUTO_RESTART`, systemd 252), and a
+    StartLimitBurst= would leave the gateway dead. A run of a minute is no part of a loop.
+    """
+    script = (
+        '[ "$SERVICE_RESULT" != success ] || exit 0; '
+        's() { systemctl --user show -p "$1" --value -- "$u"; }; u=$1; '
+        "case $(s NRestarts) in 3|*[0-9]3) ;; *) exit 0;; esac; "
+        "read -r now _ </proc/uptime; began=$(s ActiveEnterTimestampMonotonic); "
+        "[ $((${now%%.*} - ${began:-0} / 1000000)) -lt 60 ] || exit 0; "
+        'for each in $(s OnFailure); do systemctl --user start --no-block -- "$each"; done'
+    )
+    # `%n` is the name of the unit; it is an argument of its own, which systemd expands.
+    return f"{command_line(('/bin/sh', '-c', script, 'on-failure'))} %n"
 
 
 def _stop_mark(spec: ServiceSpec) -> str:
