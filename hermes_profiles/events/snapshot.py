@@ -12,6 +12,8 @@ from hermes_profiles.gateways.resolve import CRASH_LOOP, START_GRACE
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.services.manager import Activity
 
+from .model import FleetEvent
+
 SIGNALLED = "signalled"
 # Seconds that a gateway may take to exit after it has closed its channels.
 _CLOSING = 20.0
@@ -49,7 +51,8 @@ class SeenGateway(NamedTuple):
     manager waits before the next try; `trouble`: the manager's term for the last failure; `ended`, `ended_pid`,
     `ended_at`, `ended_reason`: what Hermes recorded of the last end, "" or None where it recorded none, `signalled` for
     an end by a signal without notice; `is_frozen`: it lives and does nothing; `is_ending`: it is being stopped;
-    `calm_restarts`: the restarts when it last ran for a minute: its manager may count for weeks.
+    `calm_restarts`: the restarts when it last ran for a minute: its manager may count for weeks;
+    `changed_at`, `change`, `was`, `change_cause`: time, kind, former state and cause of the last change of its state.
     """
 
     profile: str
@@ -71,6 +74,10 @@ class SeenGateway(NamedTuple):
     is_ending: bool = False
     calm_restarts: int = 0
     channels: tuple[SeenChannel, ...] = ()
+    changed_at: float | None = None
+    change: str = ""
+    was: str = ""
+    change_cause: str = ""
 
 
 class Request(NamedTuple):
@@ -205,6 +212,24 @@ def _with_crash_loop(gateway: SeenGateway, earlier: SeenGateway | None, at: floa
     if gateway.state == GatewayState.CRASH_LOOPING and (gateway.restarts or 0) - calm < CRASH_LOOP:
         gateway = gateway._replace(state=str(GatewayState.STARTING))
     return gateway._replace(calm_restarts=calm)
+
+
+def dated(before: FleetSnapshot, after: FleetSnapshot, events: Iterable[FleetEvent]) -> FleetSnapshot:
+    """Return a snapshot with the last change of each gateway: among these events, or as it was known before."""
+    last = {each.profile: each for each in events if each.channel is None and each.after}
+    gateways = {}
+    for name, gateway in after.gateways.items():
+        event, earlier = last.get(name), before.gateways.get(name)
+        if event is not None:
+            gateway = gateway._replace(
+                changed_at=event.at, change=str(event.kind), was=event.before, change_cause=str(event.cause)
+            )
+        elif earlier is not None:
+            gateway = gateway._replace(
+                changed_at=earlier.changed_at, change=earlier.change, was=earlier.was, change_cause=earlier.change_cause
+            )
+        gateways[name] = gateway
+    return after._replace(gateways=gateways)
 
 
 def merged(before: FleetSnapshot, after: FleetSnapshot, *, keep_living: bool = False) -> FleetSnapshot:

@@ -11,9 +11,9 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
 
+from .last_change import SNAPSHOT_FILE
 from .snapshot import FleetSnapshot, parse_snapshot, snapshot_bytes
 
-SNAPSHOT_FILE = "snapshot.json"
 LOCK_FILE = "watch.lock"
 LOG_FILE = "watch.log"  # what the watcher prints, under a manager without a journal
 _LARGEST = 16 * 1024 * 1024

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.events.last_change import LastChange, last_changes_of
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
@@ -61,7 +62,7 @@ class ReportedService(NamedTuple):
 class GatewayStatus(NamedTuple):
     """One gateway with its service, and what `disable` and `group` set for its profile.
 
-    `remarks`: what keeps people from reaching it.
+    `remarks`: what keeps people from reaching it; `last_change`: None where no watcher saw the state that it is in.
     """
 
     gateway: Gateway
@@ -69,6 +70,7 @@ class GatewayStatus(NamedTuple):
     disabled: bool
     groups: tuple[str, ...]
     remarks: tuple[Remark, ...] = ()
+    last_change: LastChange | None = None
 
     @property
     def profile(self) -> str:
@@ -133,12 +135,16 @@ def fleet_status(
         in_detail=in_detail,
     )
     reader = ListeningReader(session)
+    changes = last_changes_of(session.layout, inventory.gateways)
     return FleetStatus(
         inventory.serving,
         is_unfinished(session.layout),
         session.manager_kind,
         tuple(
-            _gateway_status(session, inventory.gateways[name], inventory.holdings[name], reader) for name in profiles
+            _gateway_status(session, inventory.gateways[name], inventory.holdings[name], reader)._replace(
+                last_change=changes.get(name)
+            )
+            for name in profiles
         ),
         tuple(inventory.conflicts),
         tuple(_accounts(session, inventory)) if accounts else (),

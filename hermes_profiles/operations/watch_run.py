@@ -15,7 +15,7 @@ from hermes_profiles.events.log import append_events, event_log, read_events
 from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.quiet_signs import QuietSigns, quiet_signs
 from hermes_profiles.events.requests import requests_in
-from hermes_profiles.events.snapshot import NOTHING_SEEN, FleetSnapshot, Request, SeenGateway, merged, remembered
+from hermes_profiles.events.snapshot import NOTHING_SEEN, FleetSnapshot, Request, SeenGateway, dated, merged, remembered
 from hermes_profiles.events.wakeups import Wakeups
 from hermes_profiles.events.watch_state import save_snapshot, saved_snapshot, take_watch_lock
 from hermes_profiles.gateways.model import GatewayState
@@ -184,7 +184,7 @@ class EventWatch:
             return ()  # the disk is full: the next look finds the same changes
         self._requests = unseen(requests, written)
         number = written[-1].number if written else self._seen.number
-        self._seen = after._replace(requests=self._requests, number=number)
+        self._seen = dated(self._seen, after._replace(requests=self._requests, number=number), written)
         self._watch()
         if written or reconstructed or time.monotonic() - self._saved >= FULL:
             self._save()

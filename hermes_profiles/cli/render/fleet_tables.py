@@ -5,12 +5,14 @@ Not beside the data of `gateways.py`: `--json` needs none of it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
 from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.framework.table import Column, Table
+from hermes_profiles.gateways.model import epoch_of
 from hermes_profiles.model.names import DEFAULT
 
 from .accounts import account_lines
@@ -33,10 +35,15 @@ _STATUS_COLUMNS = (
 )
 
 
+# Only where a watcher saw one.
+_CHANGED_COLUMN = Column("last change", rank=8)
+
+
 def gateway_lines(data: dict[str, Any]) -> Iterator[Block]:
     """Yield the verdict, the table of `status`, and a remark for all that is not as it should be."""
     yield verdict(data)
     yield ""
+    is_watched = any(row["last_change"] is not None for row in data["gateways"])
     cells = [
         (
             row["profile"] + (" (disabled)" if row["disabled"] else ""),
@@ -48,10 +55,12 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[Block]:
             dash(row["restarts"]),
             ", ".join(channel_text(each) for each in row["channels"]) or "-",
             _service(row),
+            *((_changed(row),) if is_watched else ()),
         )
         for row in trouble_first(data["gateways"])
     ]
-    yield Table(_STATUS_COLUMNS, cells, style=_style)
+    columns = (*_STATUS_COLUMNS, *((_CHANGED_COLUMN,) if is_watched else ()))
+    yield Table(columns, cells, style=_style)
     yield from account_lines(data)
     remarks = [*_remarks(data)]
     if remarks:
@@ -60,6 +69,13 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[Block]:
     if data["unfinished_switch"]:
         yield "a switch of the run mode was interrupted; see `hermes-profiles team run-mode`"
     yield from _topology_lines(data)
+
+
+def _changed(row: Mapping[str, Any]) -> str:
+    """Return the last change of a gateway and its age, such as "recovered 2h ago"."""
+    change = row["last_change"]
+    at = epoch_of(change["time"]) if change is not None else None
+    return f"{change['kind']} {span_text(max(0, round(time.time() - at)))} ago" if at is not None else "-"
 
 
 def _style(column: int, cell: str) -> str:

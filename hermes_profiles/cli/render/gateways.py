@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hermes_profiles.events.last_change import LastChange
+from hermes_profiles.events.model import utc_time
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayChannel, GatewayState
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
 
@@ -51,8 +53,15 @@ def gateway_row(status: GatewayStatus) -> dict[str, Any]:
         "masked_channels": [mask.channel for mask in gateway.masks],
         "api": gateway.api._asdict() if gateway.api is not None else None,
         "disagreement": list(gateway.disagreement),
+        "last_change": _last_change(status.last_change),
         "remarks": [each.as_data() for each in status.remarks],
     }
+
+
+def _last_change(change: LastChange | None) -> dict[str, Any] | None:
+    if change is None:
+        return None
+    return {"time": utc_time(change.at), "kind": change.kind, "from": change.before or None, "cause": change.cause}
 
 
 def _server(gateway: Gateway) -> str | None:

@@ -55,6 +55,10 @@ def test_watcher_logs_a_stop_of_ours_and_a_kill(fleet: GatewayRoot) -> None:
     until(lambda: ("down", "command") in kinds(fleet, "work"))
     fleet.gok("start", "work")
     until(lambda: kinds(fleet, "work")[-1] == ("up", "command"))
+    until(lambda: fleet.gok("status", "work", "--json").data["gateways"][0]["last_change"])
+    row = fleet.gok("status", "work", "--json").data["gateways"][0]
+    assert (row["last_change"]["kind"], row["last_change"]["cause"]) == ("up", "command")
+    assert "last change" in fleet.gok("status", "work").stdout
     os.kill(fleet.pid("work") or 0, signal.SIGKILL)
     until(lambda: ("down", "signal") in kinds(fleet, "work"))
     found = next(each for each in lines(fleet, "work") if each["cause"] == "signal")

@@ -17,6 +17,7 @@ from hermes_profiles.events.snapshot import (
     SeenConflict,
     SeenFault,
     SeenGateway,
+    dated,
     parse_snapshot,
     remembered,
     seen_gateway,
@@ -178,6 +179,13 @@ def test_snapshot_survives_its_file() -> None:
     )  # fmt: skip
     assert parse_snapshot(snapshot_bytes(snapshot)) == snapshot
     assert parse_snapshot(snapshot_bytes(snapshot)[:-9]) is None
+
+
+def test_last_change_of_a_gateway_is_kept_over_calm_looks() -> None:
+    stopped = look(BEFORE, STOPPED)
+    first = dated(stopped, look(AFTER, UP), changes(stopped, look(AFTER, UP)))
+    again = dated(first, look(AFTER + 5, UP), []).gateways["work"]
+    assert (again.changed_at, again.change, again.was, again.change_cause) == (AFTER, "up", "stopped", "manager")
 
 
 def test_snapshot_of_a_resolved_gateway() -> None:
