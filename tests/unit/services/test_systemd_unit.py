@@ -197,6 +197,9 @@ ExecStop=-/bin/sh -c "STOP" stop-mark ${MAINPID} /home/ada/.hermes/profiles/code
 KillMode=mixed
 # Busy agents are waited for (0 s), then half a minute is left to say goodbye.
 TimeoutStopSec=60
+# A gateway that is always revived never counts as failed, so an OnFailure= of yours would not be called. The
+# third restart in a row calls it, and every tenth after that.
+ExecStopPost=-/bin/sh -c "HANDLERS" on-failure %n
 """
 
 
@@ -208,6 +211,7 @@ def test_the_drop_in_of_a_profile() -> None:
     text = re.sub(r'(?<=/bin/sh -c ")for n in .* done;', "CLEAN", text)
     text = text.replace(" ".join(spec_of().pinned_command), "GATEWAY")
     text = re.sub(r'(?<=ExecStop=-/bin/sh -c ").*(?=" stop-mark)', "STOP", text)
+    text = re.sub(r'(?<=ExecStopPost=-/bin/sh -c ").*(?=" on-failure)', "HANDLERS", text)
     assert text == DROP_IN
 
 
