@@ -206,12 +206,12 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
         *lines,
         "# A gateway that is always revived never counts as failed, so an OnFailure= of yours would not be called. The",
         "# third restart in a row calls it, and every tenth after that.",
-        f"ExecStopPost=-{_call_handlers()}",
+        handlers_line(),
     ]
 
 
-def _call_handlers() -> str:
-    """Return the command that starts the units in OnFailure= where the gateway is in a crash loop.
+def handlers_line() -> str:
+    """Return the setting that starts the units in OnFailure= where the gateway is in a crash loop.
 
     systemd passes over OnFailure= of a unit that it starts again (`UNIT_NOTIFY_WILL_AUTO_RESTART`, systemd 252), and a
     StartLimitBurst= would leave the gateway dead. A run of a minute is no part of a loop.
@@ -225,7 +225,7 @@ def _call_handlers() -> str:
         'for each in $(s OnFailure); do systemctl --user start --no-block -- "$each"; done'
     )
     # `%n` is the name of the unit; it is an argument of its own, which systemd expands.
-    return f"{command_line(('/bin/sh', '-c', script, 'on-failure'))} %n"
+    return f"ExecStopPost=-{command_line(('/bin/sh', '-c', script, 'on-failure'))} %n"
 
 
 def _stop_mark(spec: ServiceSpec) -> str:
