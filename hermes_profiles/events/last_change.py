@@ -9,8 +9,7 @@ from typing import NamedTuple
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
 
-# Not imported from `watch_state`: most fleets are not watched, and `status` loads nothing for them.
-SNAPSHOT_FILE = "snapshot.json"
+from .model import SNAPSHOT_FILE
 
 
 class LastChange(NamedTuple):
@@ -26,7 +25,7 @@ def last_changes_of(layout: Layout, gateways: Mapping[str, Gateway]) -> dict[str
     """Return profile → its last change, without those whose present state no watcher saw."""
     if not os.path.exists(layout.events / SNAPSHOT_FILE):
         return {}
-    from .watch_state import saved_snapshot
+    from .watch_state import saved_snapshot  # most fleets are not watched
 
     snapshot = saved_snapshot(layout)
     seen = {name: snapshot.gateways.get(name) for name in gateways} if snapshot is not None else {}

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from hermes_profiles.gateways.model import epoch_of
 from hermes_profiles.model.errors import SCHEMA
 
+# In the folder of events: the last look of a watcher.
+SNAPSHOT_FILE = "snapshot.json"
+
 
 class EventKind(StrEnum):
     """What happened. `requested`: a command of ours was asked for it; its effect is an event of its own."""

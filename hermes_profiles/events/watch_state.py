@@ -11,7 +11,7 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
 
-from .last_change import SNAPSHOT_FILE
+from .model import SNAPSHOT_FILE
 from .snapshot import FleetSnapshot, parse_snapshot, snapshot_bytes
 
 LOCK_FILE = "watch.lock"
