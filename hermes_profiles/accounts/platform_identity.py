@@ -41,7 +41,7 @@ class _Platform(NamedTuple):
 
 
 def _telegram(values: Mapping[str, str], api: str) -> _Call:
-    return _Call(f"{api}{values['TELEGRAM_BOT_TOKEN']}/getMe")  # as python-telegram-bot joins them
+    return _Call(f"{api}{values['TELEGRAM_BOT_TOKEN']}/getMe")
 
 
 def _read_telegram(answer: Mapping[str, Any]) -> PlatformIdentity | None:
@@ -86,6 +86,7 @@ def _read_user(answer: Mapping[str, Any]) -> PlatformIdentity | None:
     return PlatformIdentity(found, name) if found or name else None
 
 
+_TELEGRAM_END = "/bot"  # python-telegram-bot joins the address, the token and the method
 _PLATFORMS: Mapping[str, tuple[tuple[str, ...], _Platform]] = {
     "telegram": (("TELEGRAM_BOT_TOKEN",), _Platform("https://api.telegram.org/bot", _telegram, _read_telegram)),
     "discord": (("DISCORD_BOT_TOKEN",), _Platform("https://discord.com/api/v10", _discord, _read_user)),
@@ -106,10 +107,13 @@ def identify(channel: str, values: Mapping[str, str], *, api: str = "") -> Platf
 
     `api`: address of the platform's API, "" for the public one.
 
-    Raises UsageProblem (code `token-refused`) where the platform refuses the values, Failed (code `not-reached`) where
+    Raises UsageProblem for an address that cannot be one, and (code `token-refused`) where the platform refuses the
+    values, Failed (code `not-reached`) where
     it does not answer. No message contains a value.
     """
     _, platform = _PLATFORMS[channel]
+    if api:
+        _check_address(channel, api)
     status, answer = _ask(channel, platform.call(values, api or platform.api))
     found = platform.read(answer) if status == 200 else None
     if found is not None:
@@ -122,6 +126,23 @@ def identify(channel: str, values: Mapping[str, str], *, api: str = "") -> Platf
             hint=f"make a new token, or check the variables: `hermes-profiles catalog {channel}`",
         )
     raise _unreached(channel, f"HTTP {status}")
+
+
+def _check_address(channel: str, api: str) -> None:
+    from urllib.parse import urlsplit
+
+    end = _TELEGRAM_END if channel == "telegram" else ""
+    try:
+        parts = urlsplit(api)
+        is_valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not is_valid or not api.endswith(end):
+        raise UsageProblem(
+            f"the address of the API of {channel} is not valid" + (f": it ends with {end}" if is_valid else ""),
+            target=channel,
+            hint=f"use `--api http://HOST:PORT{end}`, or leave the option out for the public address",
+        )
 
 
 def _ask(channel: str, call: _Call) -> tuple[int, Mapping[str, Any]]:

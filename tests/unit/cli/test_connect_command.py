@@ -173,9 +173,14 @@ def test_platform_without_an_answer_stops_unless_offline(
     assert_no_canary(done.stdout + done.stderr, "the answer")
 
 
-def test_broken_address_shows_no_token(kid: CommandRoot) -> None:
-    done = kid.unchanged_by("connect", "kid", "telegram", "--api", "127.0.0.1:1/bot", "--json", typed=OTHER, code=1)
-    assert_no_canary(done.stdout + done.stderr, "the answer")
+@pytest.mark.parametrize("address", ["127.0.0.1:1/bot", "http:///bot", "http://127.0.0.1:x/bot", "http://127.0.0.1:1"])
+def test_broken_address_is_refused_without_the_token(kid: CommandRoot, address: str) -> None:
+    done = kid.unchanged_by("connect", "kid", "telegram", "--api", address, "--json", typed=OTHER, code=2)
+    assert "address of the API of telegram is not valid" in done.problem["message"]
+    assert "http://HOST:PORT/bot" in done.problem["hint"] and OTHER not in done.stdout
+
+
+def test_address_without_an_answer_shows_no_token(kid: CommandRoot) -> None:
     closed = kid.unchanged_by("connect", "kid", "telegram", "--api", "http://127.0.0.1:1/bot", typed=OTHER, code=1)
     assert_no_canary(closed.stdout + closed.stderr, "the answer")
 
