@@ -89,6 +89,7 @@ ONLY_SHOWN: Mapping[str, tuple[str, ...]] = {
         "files.unknown-secret", "files.unreadable", "files.nested-home", "files.bad-folder", "files.orphan-alias",
         "services.name-clash", "services.hand-edited", "general.other-root", "conflicts.other-root",
     ),
+    "a person decides where alerts are sent": ("runtime.no-alert",),
     "Hermes does it": (
         "conflicts.shared-login", "conflicts.cron-twice", "conflicts.foreign-session", "files.old-schema",
         "files.newer-schema", "services.legacy-unit",

@@ -24,7 +24,7 @@ def test_changed_definition_is_reloaded_without_restart(world: DoctorRoot) -> No
     for name in ("work", "family"):
         systemd.set_properties(name, NeedDaemonReload="yes")
     before = world.picture()
-    (finding,) = world.findings()
+    (finding,) = world.findings("--skip", "runtime.no-alert")
     assert finding["check"] == "services.not-reloaded" and finding["profiles"] == ["family", "work"]
     assert finding["fix"] | {"text": ""} == {
         "text": "", "command": "systemctl --user daemon-reload", "automatic": True
@@ -85,14 +85,14 @@ def test_orphan_is_uninstalled_by_name(world: DoctorRoot) -> None:
     systemd = a_profile_gone_with_its_service_left_idle(world)
     systemd.link("ghost").symlink_to(systemd.unit("ghost"))
     before = world.picture()
-    (finding,) = world.findings()
+    (finding,) = world.findings("--skip", "runtime.no-alert")
     words = finding["fix"]["command"].split()
     assert words == ["hermes-gateways", "uninstall", "ghost"]
     dry = systemd.gateways(*words[1:], "--dry-run", "--json")
     assert len(dry.data["plan"]) == 4 and world.picture() == before
     done = systemd.gateways(*words[1:], "--json")
     assert [(row["profile"], row["outcome"]) for row in done.data["outcomes"]] == [("ghost", "uninstalled")]
-    assert world.findings() == []
+    assert world.findings("--skip", "runtime.no-alert") == []
     undo(world)
     assert world.picture() == before
 
@@ -119,9 +119,9 @@ def test_drifted_service_keeps_its_hermes(world: DoctorRoot) -> None:
     systemd = everybody(world)
     new = systemd.hermes("elsewhere")
     world.environment["PATH"] = f"{systemd.folder}:{new.parent}:/usr/bin:/bin"
-    assert world.findings() == []
+    assert world.findings("--skip", "runtime.no-alert") == []
     world.add("work", "config.yaml", "agent:\n  restart_drain_timeout: 300\n")
-    assert [row["check"] for row in world.findings()] == ["services.drifted"]
+    assert [row["check"] for row in world.findings("--skip", "runtime.no-alert")] == ["services.drifted"]
     done = fix(world, "services.drifted")
     assert done.data["findings"] == [] and len(done.data["changes"]) == 1
     text = systemd.unit("work").read_text() + systemd.drop_in("work").read_text()
@@ -153,6 +153,6 @@ def test_orphan_is_no_finding_after_profile_returns(world: DoctorRoot) -> None:
     world.profile("ghost")
     systemd.install("ghost")
     systemd.set_properties("ghost", ActiveState="active", SubState="running")
-    assert world.findings() == []
+    assert world.findings("--skip", "runtime.no-alert") == []
     shutil.rmtree(world.home("ghost"))
-    assert [row["check"] for row in world.findings()] == ["services.orphan"]
+    assert [row["check"] for row in world.findings("--skip", "runtime.no-alert")] == ["services.orphan"]
