@@ -132,7 +132,7 @@ class ForegroundFleet:
         """Stop the gateways, remove the definitions that were given, end supervisord; return the exit code of all."""
         codes = [ExitCode.OK, *self.bad.values()]
         try:
-            codes.append(self._stop(self.running))
+            codes.append(self._stop(self._with_own_gateway()))
             self._remove_given(tuple(self.given))
             self._manager(self._fresh()).end_if_idle()
         except HermesProfilesError as error:
@@ -142,6 +142,12 @@ class ForegroundFleet:
             os.close(self._held)
             self._held = None
         return gravest(*codes)
+
+    def _with_own_gateway(self) -> tuple[str, ...]:
+        """Return the profiles with a gateway of their own; the stop of one that another serves would park it."""
+        session = self._fresh()
+        seen = session.observe([name for name in self.running if name in session.existing])
+        return tuple(name for name, gateway in seen.items() if gateway.state is not GatewayState.SERVED)
 
     def _fresh(self) -> FleetSession:
         session = self.session.fresh(ManagerKind.SUPERVISOR)

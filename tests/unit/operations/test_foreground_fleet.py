@@ -12,11 +12,16 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from command_runner import REPOSITORY, assert_no_canary
 from gateway_root import TOKEN, GatewayRoot, is_gone, until
+
+from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.model.errors import ExitCode
+from hermes_profiles.operations.foreground_fleet import ForegroundFleet, ForegroundRequest
 
 
 class Run:
@@ -126,6 +131,19 @@ def test_run_with_nothing_left_ends_by_itself(fleet: GatewayRoot, started: list[
     finally:
         by_hand.kill()
         by_hand.wait()
+
+
+def test_end_stops_no_profile_that_another_gateway_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Hermes 0.21.4 and later the stop of a served profile parks it, and the next start would be without it."""
+    states = {"default": GatewayState.RUNNING, "work": GatewayState.SERVED, "night": GatewayState.FAILED}
+    session = SimpleNamespace(existing=(*states,), observe=lambda names: {n: Gateway(n, states[n]) for n in names})
+    run = ForegroundFleet(session, ForegroundRequest(), lambda *_: None, running=(*states, "gone"))  # type: ignore[arg-type]
+    stopped: list[tuple[str, ...]] = []
+    idle = SimpleNamespace(end_if_idle=lambda: True)
+    monkeypatch.setattr(run, "_fresh", lambda: session)
+    monkeypatch.setattr(run, "_manager", lambda _: idle)
+    monkeypatch.setattr(run, "_stop", lambda names: stopped.append(names) or ExitCode.OK)
+    assert run.stop() is ExitCode.OK and stopped == [("default", "night")]
 
 
 # --- process 1 ---
