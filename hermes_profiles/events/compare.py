@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 
-from .causes import STARTS, STOPS, cause_of_end, cause_of_start
+from .causes import PROFILES, STARTS, STOPS, cause_of_end, cause_of_start
 from .model import EventCause, EventKind, FleetEvent
 from .reasons import channel_fault, end_kind, fault_kind
 from .snapshot import FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
@@ -160,7 +160,9 @@ def _event(step: _Step, kind: EventKind, before: str) -> FleetEvent:
 
 
 def _command(step: _Step, cause: EventCause) -> str:
-    return f"hermes-gateways {step.request.verb}" if cause is EventCause.COMMAND and step.request is not None else ""
+    if cause is not EventCause.COMMAND or step.request is None:
+        return ""
+    return PROFILES if step.request.verb == PROFILES else f"hermes-gateways {step.request.verb}"
 
 
 def _of_channels(step: _Step) -> Iterator[FleetEvent]:

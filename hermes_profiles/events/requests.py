@@ -15,18 +15,18 @@ from .snapshot import Request
 
 
 def note_request(layout: Layout, profiles: Sequence[str], verb: str, *, program: str = "hermes-gateways") -> None:
-    """Record that a command of ours was asked to act on gateways.
+    """Record that a command of ours was asked to act on gateways; "" for a change of profiles that stops them.
 
     A log that cannot be written, as on a full disk, keeps no gateway from being stopped.
     """
     now, pid = time.time(), os.getpid()
     try:
-        append_events(layout, [_request(name, verb, f"{program} {verb}", now, pid) for name in profiles])
+        append_events(layout, [_request(name, f"{program} {verb}".rstrip(), now, pid) for name in profiles])
     except HermesProfilesError:
         return
 
 
-def _request(profile: str, verb: str, command: str, now: float, pid: int) -> FleetEvent:
+def _request(profile: str, command: str, now: float, pid: int) -> FleetEvent:
     event = FleetEvent(now, EventKind.REQUESTED, profile, pid=pid, cause=EventCause.COMMAND, command=command)
     return event._replace(reason=f"`{command}` by process {pid}")
 

@@ -16,6 +16,8 @@ from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
 from hermes_profiles.conflicts.overlay import managed_folder
+from hermes_profiles.events.causes import PROFILES
+from hermes_profiles.events.requests import note_request
 from hermes_profiles.fleet.attached_services import (
     Attached,
     attached_to,
@@ -195,6 +197,7 @@ class ProfileRename(ProfileRemoval):
 def stopped_during(session: FleetSession, found: Iterable[Attached]) -> Iterator[None]:
     """Stop gateways and disable services during the change inside; they are put back if it fails."""
     touched = list(found)
+    note_request(session.layout, sorted({each.profile for each in touched if each.is_up}), "", program=PROFILES)
     try:
         take_down(touched, session.catalog)
         yield

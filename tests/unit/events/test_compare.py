@@ -106,6 +106,7 @@ ROWS = [
     Row("its unit is removed", UP, up(state="unsupervised", detail="its service was removed"),
         [(K.UNSUPERVISED, C.UNKNOWN)]),
     Row("its profile is removed", UP, SeenGateway("work", ""), [(K.DOWN, C.UNKNOWN)]),
+    Row("its profile is deleted by our command", UP, SeenGateway("work", ""), [(K.DOWN, C.COMMAND)], "hermes-profiles"),
     Row("stopped, then its pid file is stale", STOPPED, gateway("stale"), []),
     Row("stopped by hand, then marked failed", STOPPED, gateway("failed", last_exit=200), [(K.DOWN, C.CRASH)]),
 ]  # fmt: skip
