@@ -205,3 +205,9 @@ def test_unencrypted_address_of_another_machine_is_known() -> None:
     assert is_plain_http(Destination("one", WEBHOOK, Secret("http://example.org/x")))
     for address in ("http://127.0.0.1:9/x", "http://localhost/x", "https://example.org/x"):
         assert not is_plain_http(Destination("one", WEBHOOK, Secret(address)))
+
+
+def test_error_text_of_a_library_loses_the_address() -> None:
+    url = "https://hooks.slack.com/services/T0/B0/CANARY000000"
+    error = senders._refusal(Destination("hook", WEBHOOK, Secret(url)), f"no route to {url}")
+    assert str(error) == "hook: no route to ***"
