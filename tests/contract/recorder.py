@@ -40,7 +40,7 @@ _UNSEEN = re.compile(
     r"(tmp|run|fake|pycache)(/.*)?|.*/supervisor/(supervisord\.log.*|supervisord\.pid|socket|daemon\.lock|lock)"
     r"|.*/gateway\.(lock|pid)|.*/gateway_state\.json|.*/starts|.*\.draft|.*/\.gateway-planned-stop\.json.*"
 )
-_OPAQUE = re.compile(r".*/logs/.*\.log|.*\.db|.*/lock|.*/profiles/\.hermes-profiles/fingerprint\.key")
+_OPAQUE = re.compile(r".*/logs/.*\.log|.*\.db|.*/lock|.*/profiles/\.hermes-profiles/(?:fingerprint\.key|events/.*)")
 _LARGEST = 6000
 _DEADLINE = 120.0
 
