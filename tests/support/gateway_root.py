@@ -5,6 +5,7 @@ The fake is one script with the externally visible behaviour of `hermes gateway 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -229,6 +230,15 @@ def is_gone(pid: int) -> bool:
             return file.read().rpartition(b")")[2].split()[0] == b"Z"
     except OSError:
         return True
+
+
+def end_processes_of(user: Path) -> None:
+    """End the processes of a user; a supervisord that a command started ends its gateways."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        for pid in processes_of(user):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sign)
+        until_none(lambda: processes_of(user))
 
 
 def processes_of(user: Path) -> list[int]:

@@ -15,6 +15,7 @@ import pytest
 from command_runner import Done, Runner
 from doctor_root import DoctorRoot
 from error_hints import HINT_CASES, NO_COMMAND, NOT_RUN, HintCase
+from gateway_root import end_processes_of
 from hints import (
     changes_something,
     commands_in,
@@ -28,15 +29,16 @@ from hints import (
 
 
 @pytest.fixture
-def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> DoctorRoot:
-    """Return a user with three healthy profiles, without a Hermes installation. The path of its home has a blank."""
+def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoctorRoot]:
+    """Yield a user with three healthy profiles, without a Hermes installation. The path of its home has a blank."""
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
     )
     home = isolated / "my home"
     home.mkdir(mode=0o700)
-    return DoctorRoot(Runner(home))
+    yield DoctorRoot(Runner(home))
+    end_processes_of(home)
 
 
 @pytest.mark.parametrize("case", HINT_CASES, ids=lambda case: case.code)
@@ -100,5 +102,6 @@ def restored(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        end_processes_of(folder)
         shutil.rmtree(folder)
         copy.rename(folder)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from command_runner import Runner
 from doctor_root import Case, DoctorRoot
 from finding_hints import ANSWERS, MORE_CASES, NOT_RUN, ONLY_SHOWN, REST
+from gateway_root import end_processes_of
 from hints import changes_something, commands_in, filled, run, unknown_words, without_questions
 from test_every_check import CASES, ELSEWHERE
 
@@ -25,6 +28,13 @@ def by_day(case: Case) -> Any:
 
 def reported(world: DoctorRoot, case: Case) -> list[dict[str, Any]]:
     return [row for row in world.findings("--only", case.check) if row["check"] == case.check]
+
+
+@pytest.fixture(autouse=True)
+def ended(runner: Runner) -> Iterator[None]:
+    """End what a fix started."""
+    yield
+    end_processes_of(runner.user_home)
 
 
 @pytest.mark.parametrize("case", [by_day(case) for case in ALL])
