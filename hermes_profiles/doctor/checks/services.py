@@ -251,7 +251,7 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
         path, place = ".".join(first.at), shlex.quote(first.found)
         yield Finding(
             f"the service of {profile} does not find {', '.join(tools)}: the folder is missing on its PATH",
-            Fix("install the service again with the current PATH", f"hermes-gateways install {profile}")
+            Fix("install the service again with the current PATH", f"hermes-gateways install {profile} --force")
             if fixed_by_reinstall
             else Fix(
                 "set the absolute path of the program",
@@ -260,7 +260,7 @@ def path_lacks(facts: Facts) -> Iterator[Finding]:
             if first.at[0] == "mcp_servers"
             else Fix(
                 f"link {first.found} into ~/.local/bin, then install the service again",
-                f"ln -s {place} ~/.local/bin/ && hermes-gateways install {profile}",
+                f"ln -s {place} ~/.local/bin/ && hermes-gateways install {profile} --force",
             ),
             profiles=(profile,),
             evidence=tuple(holder.at_path(program.at) for program in needs),

@@ -317,8 +317,8 @@ def test_program_found_after_reinstall_has_install_fix(world: DoctorRoot) -> Non
     world.add("work", "config.yaml", "mcp_servers:\n  files:\n    command: uvx\n")
     (finding,) = world.findings("--only", "services")
     assert finding["check"] == "services.path-lacks"
-    assert finding["fix"]["command"] == "hermes-gateways install work"
-    systemd.install("work")
+    assert finding["fix"]["command"] == "hermes-gateways install work --force"
+    systemd.install("work", "--force")
     assert checks(world) == []
 
 

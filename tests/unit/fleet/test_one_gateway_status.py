@@ -77,7 +77,7 @@ def row(profile: str, **more: Any) -> dict[str, Any]:
     plain = dict.fromkeys(("pid", "uptime_s", "rss_bytes", "open_files", "restarts", "served_by", "api"))
     service = {"installed": False}
     given = {"profile": profile, "state": "stopped", "detail": "", "disabled": False, "service": service}
-    empty: dict[str, list[Any]] = {"channels": [], "disagreement": [], "remarks": []}
+    empty: dict[str, Any] = {"channels": [], "disagreement": [], "remarks": [], "last_change": None}
     return {**plain, **given, **empty, "parked": False, "standalone": False, **more}
 
 
