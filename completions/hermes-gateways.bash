@@ -103,15 +103,15 @@ __hermes_gateways_at() { # PATH: set what can follow a command
         'alert test')
             options='--dry-run --home --json --help'
             values=' --home:folder '
-            arguments='text+' ;;
+            arguments='alert+' ;;
         'alert mute')
             options='--for --off --dry-run --home --json --help'
             values=' --for:text --home:folder '
-            arguments='text+' ;;
+            arguments='alert+' ;;
         'alert remove')
             options='--dry-run --home --json --help'
             values=' --home:folder '
-            arguments='text+' ;;
+            arguments='alert+' ;;
     esac
 }
 
@@ -205,7 +205,7 @@ _hermes_gateways() {
     case $kind in
         =*) kind=${kind#=}; __hermes_gateways_offer "${kind//,/ }" ;;
         file | folder) __hermes_gateways_path $kind ;;
-        gateway | group | member | running | stopped) __hermes_gateways_ask $kind ;;
+        alert | gateway | group | member | running | stopped) __hermes_gateways_ask $kind ;;
     esac
     return 0
 }

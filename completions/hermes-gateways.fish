@@ -408,11 +408,13 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l home -x
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\' 0 999' -k -a '(__hermes_gateways_ask alert 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\' 0 999' -k -a '(__hermes_gateways_ask alert 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l for -x -d 'How long: 30m, 2h, 1d.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l off -d 'Send again.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l dry-run -d 'Show the plan; change nothing.'
@@ -420,6 +422,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l home -x
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\' 0 999' -k -a '(__hermes_gateways_ask alert 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l json -d 'Print the answer as one JSON object.'

@@ -89,10 +89,10 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "print": CommandEntry("gateway.services:print_service", "Print the files of a profile's service", _SERVICES),
     "reset": CommandEntry("gateway.enable_group:reset", "Clear the failed state of services", _SERVICES),
     "watch": CommandEntry("gateway.watch:watch", "Log each change of state, as a service", _SERVICES),
+    "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),
     "enable": CommandEntry("gateway.enable_group:enable", "Include a profile in fleet commands again", _SELECTION),
     "disable": CommandEntry("gateway.enable_group:disable", "Exclude a profile from fleet commands", _SELECTION),
     "group": CommandEntry("gateway.enable_group:group", "List or change groups of profiles", _SELECTION),
-    "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),
     "awake": CommandEntry("gateway.awake:awake", "Keep the computer awake for gateways", _SELECTION),
 }
 _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {

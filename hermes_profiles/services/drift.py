@@ -12,7 +12,7 @@ from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_SUPERVISED_CH
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.systemd.quoting import unspecified
-from hermes_profiles.services.systemd.render import render_unit, render_unit_unquoted
+from hermes_profiles.services.systemd.render import handlers_line, render_unit, render_unit_unquoted
 from hermes_profiles.services.systemd.unit_file import UnitDocument, logical_lines, meaning_of, parse_unit
 
 from .checksum import checksum_matches, digest, has_mark
@@ -252,7 +252,10 @@ def _marked(kind: ManagerKind, content: bytes, wanted: bytes, spec: ServiceSpec)
 
 
 def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[str, ...]:
-    """Return the keys and the names of variables that differ; comments do not count."""
+    """Return the keys and the names of variables that differ; comments do not count.
+
+    A drop-in of before may lack the line that calls OnFailure= units: the gateway runs as well without it.
+    """
     variables, ours = document.environment(), wanted.environment()
     names = {name for name in variables.keys() | ours.keys() if variables.get(name) != ours.get(name)}
     if _is_path_with_more(variables.get(_PATH, ""), ours.get(_PATH, "")):
@@ -260,9 +263,19 @@ def _differing_settings(document: UnitDocument, wanted: UnitDocument) -> tuple[s
     keys = {key for _, key in document.names() | wanted.names() if key != "Environment"}
     sections = {setting.section for setting in document.settings + wanted.settings}
     differing = {
-        key for key in keys if any(document.listed(key, section) != wanted.listed(key, section) for section in sections)
+        key
+        for key in keys
+        if any(
+            document.listed(key, section) not in (wanted.listed(key, section), _without_handlers(wanted, key, section))
+            for section in sections
+        )
     }
     return (*sorted(differing), *sorted(names))
+
+
+def _without_handlers(document: UnitDocument, key: str, section: str) -> tuple[str, ...]:
+    handlers = handlers_line().partition("=")[2]
+    return tuple(value for value in document.listed(key, section) if value != handlers)
 
 
 def _plist(content: bytes, wanted: bytes, spec: ServiceSpec) -> _DriftVerdict:

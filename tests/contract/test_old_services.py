@@ -113,7 +113,7 @@ def test_supervised_services_start_and_stop(old: Old) -> None:
     outcomes = old.run("g stop")["outcomes"]
     assert {row["outcome"] for row in outcomes} == {"stopped"}
     assert not any(old.gateway_pid(name) for name in pids)
-    assert {row["outcome"] for row in old.run("g uninstall")["outcomes"]} == {"uninstalled"}
+    assert {row["outcome"] for row in old.run("g uninstall --yes")["outcomes"]} == {"uninstalled"}
 
 
 def test_daemon_started_by_its_old_path_with_its_old_configuration_runs_gateways(old: Old) -> None:

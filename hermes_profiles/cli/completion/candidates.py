@@ -217,6 +217,13 @@ def _teams(request: CompletionRequest) -> list[Word]:
     return [(name, f"led by {teams[name].lead}") for name in sorted(teams) if teams[name].lead]
 
 
+def _alerts(request: CompletionRequest) -> list[Word]:
+    """Return the destinations of alerts and what each of them is."""
+    from hermes_profiles.alerts.files import read_destinations
+
+    return [(name, str(each.kind)) for name, each in sorted(read_destinations(request.layout).items())]
+
+
 def _channels(_: CompletionRequest) -> list[Word]:
     """Return the channels of the user's catalog.toml; the others are in the script."""
     from hermes_profiles.profiles.plugin_channels import user_additions
@@ -278,6 +285,7 @@ _KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     STOPPED: _stopped,
     "group": _groups,
     "team": _teams,
+    "alert": _alerts,
     "channel": _channels,
     "login": _channels,
     "trash": _trash,
@@ -285,4 +293,4 @@ _KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     "change": _changes,
 }
 # The kinds whose candidates or descriptions people choose freely, so that they can be a secret.
-_FREE = frozenset({"group", "team", "channel", "login", "change"})
+_FREE = frozenset({"alert", "group", "team", "channel", "login", "change"})

@@ -25,13 +25,16 @@ CHECK = "check"
 TRASHED = "trashed"  # what `restore` takes: a name, or the id of an entry
 TRASH = "trash"  # the id of an entry
 CHANGE = "change"
+ALERT = "alert"  # the name of a destination of alerts
 FOLDER = "folder"
 FILE = "file"
 TEXT = "text"  # only the user knows it
 # Names of profiles that are there.
 ONE_PROFILE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED})
 # Names from the disk: candidates.py returns them.
-LIVE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE})
+LIVE = frozenset(
+    {PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE, ALERT}
+)
 
 _BY_METAVAR = {
     "PROFILE": PROFILE,
@@ -67,6 +70,9 @@ _BY_METAVAR = {
             "PARTS",
             "MEMBER:KEY",
             "[HOST:]PORT",
+            "COMMAND",
+            "PROFILE:CHANNEL",
+            "HH:MM-HH:MM",
         ),
         TEXT,
     ),
@@ -95,6 +101,8 @@ _BY_PLACE = {
     ("explain", "--profile"): PROFILE,
     ("group", "profiles"): MEMBER,
     ("group", "--remove"): MEMBER,
+    ("alert add", "name"): TEXT,
+    **dict.fromkeys((("alert test", "names"), ("alert mute", "names"), ("alert remove", "names")), ALERT),
     ("team create", "name"): TEXT,
     ("team sync", "name"): TEAM,
     ("team check", "name"): TEAM,

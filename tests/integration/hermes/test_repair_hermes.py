@@ -98,17 +98,21 @@ def test_repair_leaves_each_identity_in_one_profile(cloned: CommandRoot, tmp_pat
     assert {name: picture(cloned.home(name)) for name in before} == before
 
 
-def test_repair_keeps_bot_of_used_copy(cloned: CommandRoot, tmp_path: Path) -> None:
-    """Files of a clone's running gateway make it the owner, although default is older."""
+def test_default_keeps_a_bot_that_a_copy_used_unless_the_user_says_otherwise(
+    cloned: CommandRoot, tmp_path: Path
+) -> None:
+    """Files of a clone's gateway that has ended are no certain evidence."""
     state = {
         "pid": 1,
         "gateway_state": "stopped",
         "platforms": {"telegram": {"state": "connected", "updated_at": "2026-11-20T10:00:00+00:00"}},
     }
     (cloned.home("family") / "gateway_state.json").write_text(json.dumps(state))
-    done = cloned.ok("repair", "--channel", "telegram", "--yes", "--json")
+    (row,) = cloned.ok("repair", "--channel", "telegram", "--dry-run", "--json").data["shared"]
+    assert row["owner"] == "default" and any("2026-11-20" in doubt for doubt in row["doubts"])
+    done = cloned.ok("repair", "--channel", "telegram", "--owner", "telegram=family", "--yes", "--json")
     (row,) = done.data["shared"]
-    assert row["owner"] == "family" and "2026-11-20" in row["reason"] and set(row["losers"]) == {"default", "work"}
+    assert row["owner"] == "family" and set(row["losers"]) == {"default", "work"}
     after = verdicts(cloned, tmp_path / "after")
     assert [name for name in after if "telegram" in after[name].connected] == ["family"]
     assert all("slack" in after[name].connected for name in after), "only telegram was selected"

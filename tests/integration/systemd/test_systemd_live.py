@@ -61,9 +61,9 @@ def test_killed_service_is_restarted_and_counted(life: dict[str, Any]) -> None:
     assert revived.activity == "active" and revived.pid != status(life["running"]).pid and revived.restarts == 1
 
 
-def test_start_keeps_running_service(life: dict[str, Any]) -> None:
+def test_start_keeps_running_service_and_forgets_its_restarts(life: dict[str, Any]) -> None:
     again = status(life["again"])
-    assert (again.pid, again.restarts) == (status(life["revived"]).pid, 1)
+    assert (again.pid, again.restarts) == (status(life["revived"]).pid, 0)
 
 
 def test_stopped_service_stays_stopped(life: dict[str, Any]) -> None:

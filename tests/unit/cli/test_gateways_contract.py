@@ -23,7 +23,7 @@ STATUS = {"topology", "server", "alone", "standalone_reason", "manager", "gatewa
 ROW = {
     "profile", "state", "detail", "pid", "uptime_s", "rss_bytes", "open_files", "open_files_limit", "restarts",
     "last_exit", "disabled", "groups", "service", "channels", "masked_channels", "api", "disagreement",
-    "served_by", "parked", "standalone", "unserved", "remarks",
+    "served_by", "parked", "standalone", "unserved", "remarks", "last_change",
 }  # fmt: skip
 SERVICE = {"manager", "name", "path", "scope", "installed", "enabled", "active"}
 

@@ -249,12 +249,25 @@ def test_env_set_of_shared_variable_warns_about_sync(world: CommandRoot) -> None
     assert codes(world, "env", "unset", "bert", "OPENAI_API_KEY", "WEIXIN_TOKEN") == ["shared-in-team"]
 
 
+BOT = "7100000009:CANARYtelegramCANARYtelegramCANARY9\n"
+
+
 def test_change_of_lead_hints_sync_of_members(world: CommandRoot) -> None:
     done = world.ok("config", "set", "default", "model", "gpt-6", "--json")
     (warning,) = done.json["warnings"]
     assert warning["code"] == "team-follows" and "anna, bert" in warning["message"]
     assert codes(world, "env", "set", "default", "OPENAI_API_KEY", typed="CANARY-new\n") == ["team-follows"]
-    assert codes(world, "env", "set", "default", "TELEGRAM_BOT_TOKEN", typed="CANARY-new-token\n") == []
+    assert (
+        codes(
+            world,
+            "env",
+            "set",
+            "default",
+            "TELEGRAM_BOT_TOKEN",
+            typed="7100000009:CANARYtelegramCANARYtelegramCANARY9\n",
+        )
+        == []
+    )
     assert codes(world, "config", "set", "default", "platforms.telegram.enabled", "false") == []
 
 
