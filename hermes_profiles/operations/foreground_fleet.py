@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ class ForegroundFleet:
     session: FleetSession
     request: ForegroundRequest
     report: Report
+    interruptible: Callable[[], AbstractContextManager[None]] = nullcontext
     given: dict[str, Service] = field(default_factory=dict)
     running: tuple[str, ...] = ()
     bad: dict[str, ExitCode] = field(default_factory=dict)
@@ -97,7 +99,7 @@ class ForegroundFleet:
         wanted = tuple(name for name in selection.profiles if name not in off)
         self._stop(tuple(name for name in self.running if name not in wanted))
         self.bad = {}
-        with session.exclusive():
+        with session.exclusive(), self.interruptible():
             self._define(session, wanted)
             ready = tuple(name for name in wanted if name not in self.bad)
             self.running = ready

@@ -6,7 +6,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -96,6 +97,7 @@ class _Loop:
         self._fleet, self._stream = fleet, stream
         self._wake = threading.Event()
         self._ended = self._reload = self._may_interrupt = False
+        fleet.interruptible = self._interruptible
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._hang_up)
@@ -115,7 +117,6 @@ class _Loop:
         except HermesProfilesError as error:
             failed = error
             self._stream.report("", Level.ERROR, error.problem.message)
-        self._may_interrupt = False
         self._stream.report("", Level.INFO, "stopping")
         code = self._fleet.stop()
         self._stream.report("", Level.INFO, f"stopped, exit code {int(code)}")
@@ -133,12 +134,18 @@ class _Loop:
 
     def _start(self) -> None:
         """Start gateways; a signal interrupts it."""
-        self._may_interrupt = not self._ended
-        try:
+        with suppress(KeyboardInterrupt):
             if not self._ended:
                 self._fleet.start()
-        except KeyboardInterrupt:
-            pass
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        """Let a signal that ends this command interrupt the block."""
+        try:
+            self._may_interrupt = True
+            if self._ended:
+                raise KeyboardInterrupt
+            yield
         finally:
             self._may_interrupt = False
 
