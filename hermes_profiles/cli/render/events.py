@@ -115,11 +115,16 @@ def _share(uptime: float | None) -> float | None:
     return round(uptime, 4) if uptime is not None else None
 
 
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
 def history_lines(history: GatewayHistory) -> Iterator[str]:
     """Yield the text of a history."""
     begin = time.strftime("%Y-%m-%d %H:%M", time.localtime(history.begin))
     share = _percent(history.uptime)
-    yield f"{history.profile} since {begin}: up {share}, {history.restarts} restarts, {history.crashes} crashes"
+    restarts = _counted(history.restarts, "restart", "restarts")
+    yield f"{history.profile} since {begin}: up {share}, {restarts}, {_counted(history.crashes, 'crash', 'crashes')}"
     outage = history.longest_outage
     if outage is not None:
         first, last = (time.strftime("%Y-%m-%d %H:%M", time.localtime(each)) for each in (outage.begin, outage.end))

@@ -115,5 +115,5 @@ def test_history_counts_outages_and_not_stops_on_purpose(fleet: GatewayRoot) -> 
     total = {key: sum(day[key] for day in data["days"]) for key in ("up_s", "degraded_s", "down_s", "stopped_s")}
     assert total["stopped_s"] >= 17 * HOUR and (total["down_s"], total["degraded_s"]) == (2 * HOUR, HOUR)
     text = fleet.gok("history", "work", "--since", "50h").stdout
-    assert "up 90.9 %" in text and "longest outage: 2 h" in text and "█" in text and "░" in text
+    assert "up 90.9 %, 2 restarts, 1 crash\n" in text and "longest outage: 2 h" in text and "█" in text and "░" in text
     assert fleet.gateways("history", "absent").code == 5
