@@ -44,13 +44,13 @@ def shared_identity(facts: Facts) -> Iterator[Finding]:
         what = identity_label(channel, identities[0].noun)
         severity, circumstances = _circumstances(facts, profiles)
         parts = [f"{len(profiles)} profiles have the same {what}: {join_names(profiles)}", *circumstances]
-        fix = repair_fix(channel, "keep it in one profile and remove it from the others")
+        fix = repair_fix(channel, "keep the account in one profile, and remove it from the others")
         if evidence and all(place.profile is None for place in evidence):
             file = evidence[0].file or ""
             parts[0] = (
                 f"the managed file {file} sets the same {what} for {len(profiles)} profiles: {join_names(profiles)}"
             )
-            fix = Fix("move it from the managed file into the .env of one profile", _edit(facts, file))
+            fix = Fix("move the account from the managed file into the .env of one profile", _edit(facts, file))
         parts += current_holders(facts, channel, profiles, identities)
         yield Finding(
             "; ".join(parts),
@@ -270,7 +270,7 @@ def _inherited(
     )
     alone = len(inheriting) == 1 and not owners
     fix = Fix(
-        "restart it from a clean environment, or set the variable in its .env (empty disables the channel)",
+        "restart the gateway from a clean environment, or set the variable in its .env (empty disables the channel)",
         f"hermes-gateways restart {quote(first)}",
     )
     return Finding(
@@ -292,8 +292,8 @@ def free_mask(facts: Facts) -> Iterator[Finding]:
         free = [mask for mask in gateway.masks if mask.is_free] if gateway is not None and gateway.process else []
         for mask in free:
             yield Finding(
-                f"{name} runs without {mask.channel}, and nothing has it any more: {mask.owner} had it",
-                Fix(f"let {name} take it over", f"hermes-gateways restart {name}"),
+                f"{name} runs without {mask.channel}, which is free again: {mask.owner} had it",
+                Fix(f"let {name} take over {mask.channel}", f"hermes-gateways restart {name}"),
                 (name,),
                 mask.channel,
             )

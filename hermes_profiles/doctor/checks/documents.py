@@ -134,7 +134,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     f"{channel} of {profile_label(profile)} is disabled by `enabled: false` in config.yaml, although"
                     f" {join_names(names)} would enable it",
                     Fix(
-                        "leave it if the channel is disabled on purpose; this command enables it",
+                        "leave the setting if the channel is disabled on purpose; this command enables the channel",
                         shell_command("hermes-profiles config set", [profile.name, ".".join(place), "true"]),
                     ),
                     (profile.name,),

@@ -68,7 +68,7 @@ def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFact
     server = observed.server if gateway.state is GatewayState.SERVED else name
     detail = f"{channel.name} {channel.detail}" if lost is not None else f"{channel.name}: {channel.detail}"
     restart = f"hermes-gateways restart {server}"
-    fix = Fix(f"the gateway keeps trying; read its log (`hermes-gateways logs {name}`), or restart it", restart)
+    fix = Fix(f"read the log of the gateway (`hermes-gateways logs {name}`), or restart the gateway", restart)
     if lost is None:
         fix = Fix("stop the process that listens there, or set another port; then restart the gateway", restart)
     elif REFUSED_TOKEN in lost.reason:
@@ -77,7 +77,7 @@ def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFact
     elif SECOND_POLLER in lost.reason:
         fix = Fix("stop the other program that polls with this token; the gateway then reconnects by itself", restart)
     elif lost.ended:
-        fix = Fix("fix the error in its log, then restart it: the gateway has stopped trying", restart)
+        fix = Fix("fix the error in the log, then restart the gateway, which has stopped trying", restart)
     return Finding(
         f"the gateway of {server} runs and calls {channel.name}{'' if server == name else f' of {name}'} connected, "
         f"but {detail}",
@@ -92,18 +92,18 @@ def _channel_finding(facts: Facts, profile: ProfileFacts, observed: GatewayFacts
     name, code = profile.name, _code(observed, channel)
     message = f"the gateway of {name} runs, but its {channel.name} is {channel.state}{_since(channel)}"
     fix = Fix(
-        f"fix the error in its log (`hermes-gateways logs {name} --level warning`), then restart it",
+        f"fix the error in the log (`hermes-gateways logs {name} --level warning`), then restart the gateway",
         f"hermes-gateways restart {name}",
     )
     if channel.state == PAUSED:
-        fix = Fix(f"send `/platform resume {channel.name}` to it, or restart it", fix.command)
+        fix = Fix(f"send `/platform resume {channel.name}` to the gateway, or restart the gateway", fix.command)
     elif code.endswith(LOCK_CODE):
         holder, pid = _holder(facts, profile, channel)
         message += f": {holder} holds the lock of its bot"
         fix = Fix("set up a separate bot for each profile", f"hermes-profiles connect {name} {channel.name}")
         if pid is None:
             message = f"{message.rpartition(': ')[0]}: {holder} held the lock of its bot, which is free now"
-            fix = Fix("restart it", f"hermes-gateways restart {name}")
+            fix = Fix("restart the gateway", f"hermes-gateways restart {name}")
     elif code:
         message += f" ({code})"
     return Finding(
@@ -156,8 +156,8 @@ def silent(facts: Facts) -> Iterator[Finding]:
         evidence = (profile.at(HEARTBEAT_FILE),)
         if _is_suspended(gateway):
             yield Finding(
-                f"the gateway of {name} is suspended (process {process.pid}, SIGSTOP): it does not answer messages",
-                Fix("resume it", f"kill -CONT {process.pid}"),
+                f"the gateway of {name} is suspended (process {process.pid}, SIGSTOP) and does not answer messages",
+                Fix("resume the process", f"kill -CONT {process.pid}"),
                 profiles=(name,),
                 evidence=evidence,
             )
@@ -167,7 +167,7 @@ def silent(facts: Facts) -> Iterator[Finding]:
         if at is not None and observed.now - at > HEARTBEAT_AGE:
             yield Finding(
                 f"the gateway of {name} (process {process.pid}) has had no heartbeat for {span(observed.now - at)}",
-                Fix("restart it", f"hermes-gateways restart {name}"),
+                Fix("restart the gateway", f"hermes-gateways restart {name}"),
                 profiles=(name,),
                 evidence=evidence,
             )
@@ -183,8 +183,8 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
         if observed.others and gateway.process is not None:
             pids = ", ".join(str(pid) for pid in sorted((gateway.process.pid, *observed.others)))
             yield Finding(
-                f"{profile.name} has {len(observed.others) + 1} gateways (processes {pids}): they compete for its bots",
-                Fix("stop all of them, then start one", f"hermes-gateways stop {profile.name}"),
+                f"{profile.name} has {len(observed.others) + 1} gateways (processes {pids}) that compete for its bots",
+                Fix("stop all gateways of the profile, then start one", f"hermes-gateways stop {profile.name}"),
                 profiles=(profile.name,),
                 evidence=(Evidence(profile.name, str(profile.home)),),
             )
@@ -194,9 +194,9 @@ def _service_fix(facts: Facts, name: str) -> Fix:
     """Return the fix for a gateway without a service; a named profile gets none on a Hermes with one gateway."""
     own = name == DEFAULT or name in facts.update.settings.standalone
     if own or not facts.update.hermes.has(Behaviour.ONE_GATEWAY):
-        return Fix("install a service for it", f"hermes-gateways install {name}")
+        return Fix("install a service for the gateway", f"hermes-gateways install {name}")
     commands = f"hermes-gateways stop {name} --yes && hermes-gateways install {DEFAULT} --start"
-    return Fix(f"stop it, and have a service of {DEFAULT} serve all profiles", commands)
+    return Fix(f"stop the gateway, and have a service of {DEFAULT} serve all profiles", commands)
 
 
 def unsupervised(facts: Facts) -> Iterator[Finding]:
@@ -205,7 +205,9 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
         name, service = profile.name, gateway.service
         if gateway.state is not GatewayState.UNSUPERVISED or service is None:  # no manager, no service
             continue
-        message = f"the gateway of {name} was started by hand: it is not restarted after a crash or a reboot"
+        message = (
+            f"the gateway of {name} was started by hand: no manager restarts the gateway after a crash or a reboot"
+        )
         fix = _service_fix(facts, name)
         is_gone = is_without_definition(service)
         if is_gone:
@@ -214,8 +216,8 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
             if service.reason == MASKED:
                 fix = unmasked(name)
         elif service.installed:
-            message = f"the gateway of {name} runs outside its service: it is not restarted after a crash"
-            fix = Fix("restart it under its service", f"hermes-gateways restart {name}")
+            message = f"the gateway of {name} runs outside its service: no manager restarts the gateway after a crash"
+            fix = Fix("restart the gateway under its service", f"hermes-gateways restart {name}")
         yield Finding(
             message,
             fix,
@@ -229,8 +231,8 @@ def old_code(facts: Facts) -> Iterator[Finding]:
     """Find gateways that were started before an update of their code."""
     for name, code in facts.runtime.newer_code.items():
         yield Finding(
-            f"the gateway of {name} was started before {code.change}: it runs the old code",
-            Fix("restart it", f"hermes-gateways restart {name}"),
+            f"the gateway of {name} runs the code of before {code.change}",
+            Fix("restart the gateway", f"hermes-gateways restart {name}"),
             profiles=(name,),
             evidence=(Evidence(name, str(facts.profiles[name].home)),),
         )
@@ -243,7 +245,10 @@ def open_files(facts: Facts) -> Iterator[Finding]:
         if count is not None and limit and count >= _NEARLY_ALL * limit:
             yield Finding(
                 f"the gateway of {profile.name} has {count} of at most {limit} files open",
-                Fix("restart it; report a leak if the number grows again", f"hermes-gateways restart {profile.name}"),
+                Fix(
+                    "restart the gateway, and report a leak if the number grows again",
+                    f"hermes-gateways restart {profile.name}",
+                ),
                 profiles=(profile.name,),
                 evidence=(Evidence(profile.name, str(profile.home)),),
             )
@@ -258,7 +263,7 @@ def memory(facts: Facts) -> Iterator[Finding]:
             compared = f", other gateways {_mb(usual)} MB" if usual else ""
             yield Finding(
                 f"the gateway of {name} uses {_mb(size)} MB of memory{compared}",
-                Fix("restart it", f"hermes-gateways restart {name}"),
+                Fix("restart the gateway", f"hermes-gateways restart {name}"),
                 profiles=(name,),
                 evidence=(Evidence(name, str(facts.profiles[name].home)),),
             )

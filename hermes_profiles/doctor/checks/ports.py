@@ -58,7 +58,7 @@ def _shared(facts: Facts, locator: SettingLocator, port: int, claims: Claims) ->
     ]
     return Finding(
         "; ".join(parts),
-        repair_fix(channels[0], "set a separate port for each of them"),
+        repair_fix(channels[0], "set a separate port for each profile"),
         profiles,
         channels[0] if len(channels) == 1 else None,
         tuple(dict.fromkeys(evidence)),
@@ -104,7 +104,7 @@ def port_twice(facts: Facts) -> Iterator[Finding]:
             command = f"hermes-profiles env set {quote(name)} {variable}" if variable else ""
             yield Finding(
                 message,
-                Fix("set another port for one of them", command),
+                Fix("set another port for one channel", command),
                 (name,),
                 None,
                 tuple(place for found in places.values() for place in found),

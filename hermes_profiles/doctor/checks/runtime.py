@@ -136,12 +136,13 @@ def _pid_finding(profile: ProfileFacts, file: FileFact, message: str) -> Finding
 
 def _remove_fix(profile: ProfileFacts) -> Fix:
     return Fix(
-        "remove it; the next start of the gateway creates a new one", f"hermes-profiles doctor {profile.name} --fix"
+        "remove the file; the next start of the gateway creates a new one",
+        f"hermes-profiles doctor {profile.name} --fix",
     )
 
 
 def _restart(profile: ProfileFacts, file: FileFact, message: str) -> Finding:
-    fix = Fix("restart the gateway, which writes it again", f"hermes-gateways restart {profile.name}")
+    fix = Fix("restart the gateway, which writes the file again", f"hermes-gateways restart {profile.name}")
     return Finding(message, fix, profiles=(profile.name,), evidence=(profile.at(file.path.name),))
 
 
@@ -181,7 +182,7 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
         names = tuple(sorted({name for holders in wanted.values() for name, _ in holders}))
         yield Finding(
             f"this user cannot write to {locks.path}, the lock folder of Hermes: no gateway can lock a channel",
-            Fix("change its owner to this user", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
+            Fix("change the owner of the folder to this user", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
             profiles=names,
             evidence=(Evidence(None, str(locks.path)),),
         )
@@ -226,7 +227,7 @@ def _leftovers(facts: Facts, profile: ProfileFacts) -> Iterator[Finding]:
     names = ", ".join(file.path.name for file in files)
     yield Finding(
         f"{profile.name} has leftover files of an ended gateway: {names}{f'; {effect_text}' if effect_text else ''}",
-        Fix("remove them", f"hermes-profiles doctor {profile.name} --fix"),
+        Fix("remove the files", f"hermes-profiles doctor {profile.name} --fix"),
         profiles=(profile.name,),
         evidence=tuple(profile.at(file.path.name) for file in files),
         repairs=tuple(_removal(profile, file) for file in files),
@@ -254,7 +255,7 @@ def start_storm(facts: Facts) -> Iterator[Finding]:
                 f"the gateway of {name} was started {count} times in two minutes: "
                 "Hermes delays each further start by up to five minutes",
                 Fix(
-                    f"stop it, fix the error in its log (`hermes-gateways logs {name}`), then start it once",
+                    f"stop the gateway, fix the error in the log (`hermes-gateways logs {name}`), then start it once",
                     f"hermes-gateways stop {name}",
                 ),
                 profiles=(name,),
@@ -267,12 +268,14 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
     for change in facts.runtime.interrupted:
         place = (Evidence(None, change.file),)
         if not change.id:
-            fix = Fix("make it readable; until then no command can make a change", f"ls -la {quote(change.file)}")
+            fix = Fix(
+                "make the entry readable; until then no command can make a change", f"ls -la {quote(change.file)}"
+            )
             yield Finding(f"cannot read the journal of changes: {change.summary}", fix, evidence=place)
             continue
         yield Finding(
             f"a change was interrupted: {change.summary} ({change.id})",
-            Fix("complete or revert it", "hermes-profiles doctor --fix"),
+            Fix("complete or revert the change", "hermes-profiles doctor --fix"),
             evidence=place,
         )
 
@@ -285,8 +288,8 @@ def restart_interrupted(facts: Facts) -> Iterator[Finding]:
     names = [name for name in restart.profiles if facts.is_profile(name)]
     age = max(0.0, facts.now - restart.begun_at)
     yield Finding(
-        f"a restart was interrupted {span(age)} ago, its process is gone: {join_names(restart.profiles)} may be down",
-        Fix("complete it: this starts the gateways that it stopped", shell_command("hermes-gateways start", names)),
+        f"a restart was interrupted {span(age)} ago: {join_names(restart.profiles)} may be down",
+        Fix("start the gateways that the restart stopped", shell_command("hermes-gateways start", names)),
         profiles=tuple(names),
         evidence=(Evidence(None, restart.file),),
     )
@@ -311,11 +314,11 @@ def unknown_release(facts: Facts) -> Iterator[Finding]:
     if facts.code is None or not facts.code.facts.is_newer_than_known:
         return
     known = ".".join(map(str, NEWEST_KNOWN))
-    message = f"Hermes {facts.code.version} is newer than every release this program knows: it is treated like {known}"
+    message = f"Hermes {facts.code.version} is newer than every release this program knows, and is treated like {known}"
     if facts.code.unseen:
         message += f", though its code does not show {len(facts.code.unseen)} of that release's behaviours"
     yield Finding(
         message,
-        Fix("update hermes-profiles when there is a release that knows it", "pip install --upgrade hermes-profiles"),
+        Fix("update hermes-profiles when a release knows this Hermes", "pip install --upgrade hermes-profiles"),
         evidence=(Evidence(None, str(facts.code.folder)),),
     )

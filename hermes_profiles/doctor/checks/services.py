@@ -169,7 +169,10 @@ def drifted(facts: Facts) -> Iterator[Finding]:
         if service.is_ours:
             yield Finding(
                 f"the service of {service.profile} is outdated: {details}",
-                Fix("install it again; a running gateway uses it after its next start", _install_command(service)),
+                Fix(
+                    "install the service again; a running gateway uses the service after its next start",
+                    _install_command(service),
+                ),
                 profiles=(service.profile or "",),
                 evidence=(Evidence(service.profile, str(service.path)),),
                 repairs=_reinstall(facts, service),
@@ -233,8 +236,8 @@ def not_reloaded(facts: Facts) -> Iterator[Finding]:
             else f"hermes-gateways install {' '.join(names)}"
         )
         yield Finding(
-            f"{manager} has not reloaded the changed service of {', '.join(names)}: it uses the old one",
-            Fix("reload it", command),
+            f"{manager} has not reloaded the changed service of {', '.join(names)}, and uses the old one",
+            Fix("reload the service", command),
             profiles=tuple(names),
             evidence=tuple(Evidence(service.profile, str(service.path)) for service in services),
             repairs=(ReloadManager(str(manager)),),
@@ -276,7 +279,7 @@ def sticky_redirect(facts: Facts) -> Iterator[Finding]:
             f"the service {service.unit} of the default profile starts the gateway of {facts.active}, "
             "the sticky profile: "
             f"{facts.active} has two gateways, default has none",
-            Fix("install it again for the default profile", _install_command(service)),
+            Fix("install the service again for the default profile", _install_command(service)),
             profiles=tuple(sorted(name for name in {DEFAULT, facts.active} if facts.is_profile(name))),
             evidence=(
                 Evidence(DEFAULT, str(facts.layout.active_profile)),

@@ -150,7 +150,7 @@ def unknown_secret(facts: Facts) -> Iterator[Finding]:
             "the catalogue: a clone"
             " would copy it",
             Fix(
-                "add it to catalog.toml if it is a credential; this command explains it",
+                "add the variable to catalog.toml if it is a credential; this command explains the variable",
                 shell_command("hermes-profiles explain", [name, "--profile", owners[0]]),
             ),
             owners,
