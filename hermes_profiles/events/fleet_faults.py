@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
+from hermes_profiles.changes.disk_space import FULL, is_full
 from hermes_profiles.changes.lock import lock_holder
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.layout import Layout
@@ -14,9 +14,6 @@ from hermes_profiles.services.supervisor.client import DESIRED, LOCK, names_in
 from .model import EventKind
 from .snapshot import SeenFault
 
-# Bytes: a gateway writes its state, its session and its logs into less at its peril.
-LEAST_FREE = 64 * 1024 * 1024
-
 
 def fleet_faults(layout: Layout, manager: str | None, refusals: Sequence[str]) -> tuple[SeenFault, ...]:
     """Return the faults of the machine; `refusals`: what the service manager answered instead of a status."""
@@ -24,13 +21,8 @@ def fleet_faults(layout: Layout, manager: str | None, refusals: Sequence[str]) -
 
 
 def _disk(layout: Layout) -> Iterator[SeenFault]:
-    try:
-        space = os.statvfs(layout.root)
-    except OSError:
-        return
-    free = space.f_bavail * space.f_frsize
-    if free < LEAST_FREE and space.f_blocks:
-        yield SeenFault(str(EventKind.DISK_FULL), f"less than {LEAST_FREE // 2**20} MB are free below {layout.root}")
+    if is_full(layout.root):
+        yield SeenFault(str(EventKind.DISK_FULL), f"less than {FULL // 2**20} MB are free below {layout.root}")
 
 
 def _manager(layout: Layout, manager: str | None, refusals: Sequence[str]) -> Iterator[SeenFault]:

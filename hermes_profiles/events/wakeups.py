@@ -37,7 +37,7 @@ class Wakeups:
             self._poll.register(self._names, select.POLLIN)
 
     @property
-    def hears_ends(self) -> bool:
+    def sees_ends(self) -> bool:
         """Return whether the end of a process wakes the watcher at once."""
         return hasattr(os, "pidfd_open")
 
@@ -54,7 +54,7 @@ class Wakeups:
         for pid in set(self._ends) - wanted:
             self._forget(pid)
         gone = set()
-        for pid in wanted - set(self._ends) if self.hears_ends else ():
+        for pid in wanted - set(self._ends) if self.sees_ends else ():
             try:
                 self._ends[pid] = os.pidfd_open(pid)
             except ProcessLookupError:

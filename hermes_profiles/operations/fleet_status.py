@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
+from hermes_profiles.changes.disk_space import FULL, is_full
 from hermes_profiles.events.last_change import LastChange, last_changes_of
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.listening import Remark
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from hermes_profiles.fleet.restart_record import RestartRecord
 
 _LARGEST = 1024 * 1024
-# Free bytes below which a disk counts as full: a record of a start takes one block or two.
-_LEAST_SPACE = 16 * 1024
 _UP = (
     GatewayState.RUNNING,
     GatewayState.STARTING,
@@ -162,12 +160,14 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             restart.profiles[0] if restart.profiles else None,
             f"complete it with `hermes-gateways start {' '.join(restart.profiles)}`",
         )
-    if full := _full_disk(session.layout):
+    root = session.layout.root
+    if is_full(root):
         yield Problem(
             "disk-full",
-            f"the disk of {full} is full: a start cannot be recorded, and a gateway that shares a bot waits for that",
-            full,
-            f"free some space; see its use with `df -h {quote(full)}`",
+            f"the disk of {root} has less than {FULL // 2**20} MB left: gateways lose settings and sessions there, "
+            "and one that shares a bot waits where its start cannot be recorded",
+            str(root),
+            f"free some space; see its use with `df -h {quote(str(root))}`",
         )
     if any(name in session.environment for name in (API_SERVER_KEY, API_SERVER_ENABLED)):
         from .inherited_api import inherited_api_warnings
@@ -186,17 +186,6 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             str(first.root),
             f"see them with `hermes-gateways status --home {quote(str(first.root))}`",
         )
-
-
-def _full_disk(layout: Layout) -> str | None:
-    """Return the folder of our records, or the root before the first one, where its disk is full; else None."""
-    for folder in (layout.state, layout.root):
-        try:
-            space = os.statvfs(folder)
-        except OSError:
-            continue
-        return str(folder) if space.f_blocks and space.f_bavail * space.f_frsize < _LEAST_SPACE else None
-    return None
 
 
 def _restart(session: FleetSession) -> RestartRecord | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
+from hermes_profiles.changes.disk_space import FULL
 from hermes_profiles.doctor.facts.machine import Disk, Mount
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
@@ -12,7 +13,7 @@ from hermes_profiles.doctor.wording import join_names, plural
 
 _MB, _GB = 1024**2, 1024**3
 _ONE_LOG, _ALL_LOGS = 50 * _MB, 100 * _MB
-_FULL, _NEARLY_FULL, _ROOMY = 100 * _MB, _GB, 10 * _GB
+_NEARLY_FULL, _ROOMY = _GB, 10 * _GB
 _SHARE = 0.05
 _NO_INODES, _FEW_INODES = 100, 10_000
 # Source: https://www.sqlite.org/wal.html ("does not work over a network filesystem"); Hermes 0.19.0, hermes_state.py.
@@ -80,7 +81,7 @@ def disk_space(facts: Facts) -> Iterator[Finding]:
                 disk,
                 f"the disk of {disk.place} has {free} left of {max(disk.size // _GB, 1)} GB",
                 Fix("free space: logs, caches and the trash grow most", f"du -xsh {quote(disk.place)}/*"),
-                is_full=disk.free < _FULL,
+                is_full=disk.free < FULL,
             )
 
 
