@@ -68,7 +68,7 @@ def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFact
     server = observed.server if gateway.state is GatewayState.SERVED else name
     detail = f"{channel.name} {channel.detail}" if lost is not None else f"{channel.name}: {channel.detail}"
     restart = f"hermes-gateways restart {server}"
-    fix = Fix(f"read the log of the gateway (`hermes-gateways logs {name}`), or restart the gateway", restart)
+    fix = Fix(f"the gateway keeps trying: read its log (`hermes-gateways logs {name}`), or restart it", restart)
     if lost is None:
         fix = Fix("stop the process that listens there, or set another port; then restart the gateway", restart)
     elif REFUSED_TOKEN in lost.reason:
