@@ -17,6 +17,7 @@ from hermes_profiles.events.snapshot import FleetSnapshot
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.layout import Layout
 
+from . import rules
 from .files import (
     FAILED,
     SENT,
@@ -29,17 +30,7 @@ from .files import (
     write_state,
 )  # fmt: skip
 from .model import AlertMessage, AlertState, Destination, DestinationKind, order_line
-from .rules import (
-    due_messages,
-    planned,
-    with_events,
-    with_failure,
-    with_start,
-    with_success,
-    with_trouble,
-    without_profiles_gone,
-)  # fmt: skip
-from .send_once import BUSY
+from .send_once import BUSY, DELIVERED
 from .senders import LIMITS
 
 if TYPE_CHECKING:
@@ -107,15 +98,15 @@ class AlertDelivery:
         if self._has_changed(str(event_log(self._layout).path)):
             state = self._with_new_events(state, now)
         if profiles is not None:
-            state = without_profiles_gone(state, profiles, now)
+            state = rules.without_profiles_gone(state, profiles, now)
         state = self._with_results(state, now)
         clock = time.localtime(now)
         minute = clock.tm_hour * 60 + clock.tm_min
-        state = planned(state, self._destinations, now, minute, lambda: os.urandom(8).hex())
-        due = due_messages(state, self._destinations, now, minute)
+        state = rules.planned(state, self._destinations, now, minute, lambda: os.urandom(8).hex())
+        due = rules.due_messages(state, self._destinations, now, minute)
         for message in due:
             if not message.is_started:
-                state = with_start(state, message)
+                state = rules.with_start(state, message)
         self._keep(before, state)
         self._clean(state)
         for message in due:
@@ -130,7 +121,7 @@ class AlertDelivery:
             if events and max(event.number for event in events) >= state.position:
                 return state
             state = state._replace(position=0)
-        return with_events(state, events, now)
+        return rules.with_events(state, events, now)
 
     def _first(self) -> AlertState:
         """Return the state that an earlier watcher kept."""
@@ -176,12 +167,16 @@ class AlertDelivery:
             record = read_record(self._layout, message.id)
             code = ended.get(message.id)
             if record is not None and record.state == SENT:
-                state = with_success(state, message, now)
+                state = rules.with_success(state, message, now)
             elif record is not None and record.state == FAILED and record.number > message.tries:
-                state = with_failure(state, message, record.error, now)
+                state = rules.with_failure(state, message, record.error, now)
             elif code is not None and code != BUSY:  # without a record: on a full disk, or killed
                 why = f"{message.destination}: the process that sends it ended with {code}"
-                state = with_success(state, message, now) if code == 0 else with_failure(state, message, why, now)
+                state = (
+                    rules.with_success(state, message, now)
+                    if code == DELIVERED
+                    else rules.with_failure(state, message, why, now)
+                )
         for identity, code in ended.items():
             if identity.startswith(_HEARTBEAT):
                 state = self._with_beat(state, identity, code, now)
@@ -196,11 +191,11 @@ class AlertDelivery:
 
     def _with_beat(self, state: AlertState, identity: str, code: int, now: float) -> AlertState:
         name = identity.removeprefix(_HEARTBEAT)
-        if code == 0:
-            return with_success(state, AlertMessage(identity, name, (), now), now)
+        if code == DELIVERED:
+            return rules.with_success(state, AlertMessage(identity, name, (), now), now)
         self._beats[name] = now - self._every(name) + _RETRY
         record = read_record(self._layout, identity)
-        return with_trouble(state, name, record.error if record is not None else f"{name}: no answer", now)
+        return rules.with_trouble(state, name, record.error if record is not None else f"{name}: no answer", now)
 
     def _every(self, name: str) -> float:
         return self._destinations[name].every if name in self._destinations else 0.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from shlex import quote
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from hermes_profiles.awake import status as fleet_awake
 from hermes_profiles.awake.status import Programs, Wakefulness
@@ -13,37 +12,28 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of
-from hermes_profiles.model.errors import ExitCode, Problem, Refused
+from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.profiles.alias import find_command
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 
 from .fleet_context import FleetSession, manager_of
+from .own_service import OwnServiceResult, foreign_file
+
+NOT_AWAKE = Wakefulness()
 
 
-class AwakeResult(NamedTuple):
-    """Whether the machine is kept awake. `outcome`: None for a status; `linger`: whether services outlive the session.
+@dataclass(frozen=True, kw_only=True)
+class AwakeResult(OwnServiceResult):
+    """Whether the machine is kept awake. `linger`: whether services outlive the session."""
 
-    `plan`: the file changes of a dry run; `change`: the id of the change that was made.
-    """
-
-    manager: ManagerKind
-    wakefulness: Wakefulness = Wakefulness()
+    wakefulness: Wakefulness = NOT_AWAKE
     linger: bool | None = None
-    outcome: str | None = None
-    dry_run: bool = False
-    plan: ChangePlan | None = None
-    change: str | None = None
-    warnings: tuple[Problem, ...] = ()
-    errors: tuple[Problem, ...] = ()
 
     @property
-    def exit_code(self) -> ExitCode:
-        """Return 1 for errors; of a status 3 when it is on, a gateway runs and nothing is held."""
-        if self.errors:
-            return ExitCode.FAILED
-        is_bad = self.outcome is None and (self.wakefulness.is_missing or bool(self.wakefulness.broken))
-        return ExitCode.NEGATIVE if is_bad else ExitCode.OK
+    def is_working(self) -> bool:
+        """Return false when it is on, a gateway runs and nothing is held."""
+        return not self.wakefulness.is_missing and not self.wakefulness.broken
 
 
 class AwakeRun:
@@ -129,24 +119,20 @@ class AwakeRun:
         self._warnings += self._session.recover(dry_run=self._dry_run)
         manager = self._own
         plan, foreign = fleet_awake.plan_off(manager, self._session.layout)
-        for path in foreign:
-            message = f"{path} stays: hermes-profiles did not write it"
-            self._warnings.append(
-                Problem("foreign-file", message, str(path), f"look at it with `cat {quote(str(path))}`")
-            )
+        self._warnings += map(foreign_file, foreign)
         if plan is None:
-            return self._result(manager, Wakefulness(), "already-off", [])
+            return self._result(manager, NOT_AWAKE, "already-off", [])
         world = self._world(manager)
         if self._dry_run:
             return self._planned("off", plan)
         change = apply(plan, layout=self._session.layout).change_id
-        return self._result(manager, Wakefulness(), "off", fleet_awake.follow(world), change)
+        return self._result(manager, NOT_AWAKE, "off", fleet_awake.follow(world), change)
 
     def status(self) -> AwakeResult:
         """Return whether wakefulness is on, and for which gateways."""
         manager = self._own
         if not self._has_files(manager):  # nothing was written: no manager is queried
-            return self._result(self.due, Wakefulness(), None, [])
+            return self._result(self.due, NOT_AWAKE, None, [])
         found = self._observe(self._world(manager))
         return self._result(manager, found, None, [])
 
@@ -161,7 +147,9 @@ class AwakeRun:
 
     def _planned(self, action: str, plan: ChangePlan | None) -> AwakeResult:
         outcome = f"would-be-{action}" if plan is not None else f"already-{action}"
-        return AwakeResult(self.due.kind, outcome=outcome, dry_run=True, plan=plan, warnings=tuple(self._warnings))
+        return AwakeResult(
+            manager=self.due.kind, outcome=outcome, dry_run=True, plan=plan, warnings=tuple(self._warnings)
+        )
 
     def _result(
         self,
@@ -172,10 +160,10 @@ class AwakeRun:
         change: str | None = None,
     ) -> AwakeResult:
         return AwakeResult(
-            manager.kind,
-            found,
-            manager.linger(),
-            outcome,
+            manager=manager.kind,
+            wakefulness=found,
+            linger=manager.linger(),
+            outcome=outcome,
             change=change,
             warnings=tuple(self._warnings),
             errors=tuple(errors),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
@@ -16,26 +16,24 @@ from hermes_profiles.events.model import EventKind
 from hermes_profiles.events.watch_service import WatchName, render_watch, watch_command, watch_name, watch_variables
 from hermes_profiles.events.watch_state import LOG_FILE, watcher_pid
 from hermes_profiles.gateways.processes import processes_of
-from hermes_profiles.model.errors import ExitCode, Problem
+from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import WATCH_LABEL, WATCH_UNIT
 from hermes_profiles.services.own_files import is_ours, own_content, plan_no_own_files, plan_own_files
 
 from .context import user_home
 from .fleet_context import FleetSession
+from .own_service import OwnServiceResult, foreign_file
 
 ON, OFF = ("watch", "on"), ("watch", "off")
 _PROFILE = "watch"  # the key of the service in the answers of a manager
 _UP_SECONDS, _POLL = 15.0, 0.1
 
 
-class WatchResult(NamedTuple):
-    """Whether a root is watched. `outcome`: None for a status; `since`: epoch seconds of its start.
+@dataclass(frozen=True, kw_only=True)
+class WatchResult(OwnServiceResult):
+    """Whether a root is watched. `since`: epoch seconds of its start; `events`: in the log."""
 
-    `plan`: the file changes of a dry run; `change`: the id of the change that was made; `events`: in the log.
-    """
-
-    manager: ManagerKind
     service: str
     path: Path
     log: Path
@@ -44,19 +42,11 @@ class WatchResult(NamedTuple):
     since: float | None = None
     rss: int | None = None
     events: int = 0
-    outcome: str | None = None
-    dry_run: bool = False
-    plan: ChangePlan | None = None
-    change: str | None = None
-    warnings: tuple[Problem, ...] = ()
-    errors: tuple[Problem, ...] = ()
 
     @property
-    def exit_code(self) -> ExitCode:
-        """Return 1 for errors; of a status 3 when it is on and no process watches."""
-        if self.errors:
-            return ExitCode.FAILED
-        return ExitCode.NEGATIVE if self.outcome is None and self.is_on and self.pid is None else ExitCode.OK
+    def is_working(self) -> bool:
+        """Return false when it is on and no process watches."""
+        return not self.is_on or self.pid is not None
 
 
 class WatchSwitch:
@@ -97,9 +87,7 @@ class WatchSwitch:
         manager = session.due
         service = _service(session, manager)
         plan, foreign = plan_no_own_files(OFF, [service.path])
-        for path in foreign:
-            message = f"{path} stays: hermes-profiles did not write it"
-            self._warnings.append(Problem("foreign-file", message, str(path), f"look at it with `cat {path}`"))
+        self._warnings += map(foreign_file, foreign)
         if plan is None or self._dry_run:
             outcome = "already-off" if plan is None else "would-be-off"
             return self._result(outcome, plan=plan)
@@ -129,21 +117,21 @@ class WatchSwitch:
         processes = processes_of(sys.platform)
         process = processes.find(pid) if pid is not None else None
         return WatchResult(
-            manager.kind,
-            service.name.label if manager.kind is ManagerKind.LAUNCHD else service.name.unit,
-            service.path,
-            event_log(session.layout).path,
-            is_watch_on(session),
-            pid,
-            processes.epoch(process) if process is not None else None,
-            processes.usage(process).rss if process is not None else None,
-            sum(1 for event in read_events(session.layout) if event.kind is not EventKind.REQUESTED),
-            outcome,
-            self._dry_run and outcome is not None,
-            plan,
-            change,
-            tuple(dict.fromkeys(self._warnings)),
-            tuple(errors or ()),
+            manager=manager.kind,
+            service=service.name.label if manager.kind is ManagerKind.LAUNCHD else service.name.unit,
+            path=service.path,
+            log=event_log(session.layout).path,
+            is_on=is_watch_on(session),
+            pid=pid,
+            since=processes.epoch(process) if process is not None else None,
+            rss=processes.usage(process).rss if process is not None else None,
+            events=sum(1 for event in read_events(session.layout) if event.kind is not EventKind.REQUESTED),
+            outcome=outcome,
+            dry_run=self._dry_run and outcome is not None,
+            plan=plan,
+            change=change,
+            warnings=tuple(dict.fromkeys(self._warnings)),
+            errors=tuple(errors or ()),
         )
 
 

@@ -56,6 +56,10 @@ Owner = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it although it would be refused for safety.")]
 
+# Of commands that switch a service of ours.
+SWITCH_ACTIONS = ("on", "off", "status")
+SwitchAction = Annotated[str, typer.Argument(metavar="[on|off|status]", help="What to do.")]
+
 
 class Targets(NamedTuple):
     """The profiles that a command about gateways acts on."""

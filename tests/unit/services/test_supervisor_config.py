@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from supervisor.options import ServerOptions, UnhosedConfigParser
+from service_readers import supervisor_program
+from supervisor.options import ServerOptions
 
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.services.checksum import checksum_matches
@@ -38,19 +39,6 @@ def _spec(home: Path, **changed: Any) -> ServiceSpec:
     return spec._replace(**changed)
 
 
-def _read(content: bytes, here: str = "/here") -> Any:
-    """Return the program as supervisord's own code reads it."""
-    options = ServerOptions()
-    options.here = here
-    parser = UnhosedConfigParser()
-    parser.expansions = options.environ_expansions
-    parser.read_string(content.decode())
-    parser.expand_here(here)
-    (group,) = options.process_groups_from_parser(parser)
-    (program,) = group.process_configs
-    return program
-
-
 # Characters that mean something to supervisord, to a shell or to Python's reader, and some that do not.
 _TEXTS = st.text(
     st.one_of(
@@ -69,7 +57,7 @@ def test_supervisord_reads_back_every_path_and_word(home: str, log: str, python:
         variables=(("EXTRA", text),), prestart=("refresh", before),
     )  # fmt: skip
     content = render_program(spec)
-    program = _read(content)
+    program = supervisor_program(content)
     assert program.name == "hermes-gateway-work"
     assert program.directory == f"/srv/{home}"
     assert program.stdout_logfile == log_of(content) == f"/tmp/{log}"
@@ -91,7 +79,7 @@ def test_the_gateway_is_given_every_byte(tmp_path: Path, home: str, text: str, p
         Path("/srv") / home, program=Program(str(shown), None, ("/usr/bin", "/bin", f"/{path}")),
         variables=(("EXTRA", text),), prestart=prestart,
     )  # fmt: skip
-    program = _read(render_program(spec))
+    program = supervisor_program(render_program(spec))
     given_by_daemon = {"TELEGRAM_BOT_TOKEN": "foreign", "SUPERVISOR_ENABLED": "1", "LANG": "C.UTF-8"}
     done = subprocess.run(
         shlex.split(program.command), env=given_by_daemon | program.environment, capture_output=True, check=True
@@ -106,7 +94,7 @@ def test_the_gateway_is_given_every_byte(tmp_path: Path, home: str, text: str, p
 
 
 def test_the_rules_of_a_gateway_stand_in_its_file(tmp_path: Path) -> None:
-    program = _read(render_program(_spec(tmp_path / AWKWARD, drain=90)))
+    program = supervisor_program(render_program(_spec(tmp_path / AWKWARD, drain=90)))
     assert program.directory == str(tmp_path / AWKWARD)
     assert (program.autostart, program.startsecs, program.exitcodes) == (False, 0, [0, 78])
     assert (program.stopsignal, program.stopwaitsecs) == (15, 120)
@@ -137,7 +125,7 @@ def test_what_is_no_name_of_a_variable_is_refused(changed: dict[str, Any]) -> No
 def test_inherited_names_are_read_back_and_kept_by_the_gateway() -> None:
     content = render_program(_spec(Path("/srv/home"), inherited=("OPENAI_API_KEY", "AWS_*")))
     assert inherited_of(content) == ("OPENAI_API_KEY", "AWS_*")
-    assert "|OPENAI_API_KEY|AWS_*)" in _read(content).command
+    assert "|OPENAI_API_KEY|AWS_*)" in supervisor_program(content).command
     assert inherited_of(b"nothing") == () and log_of(b"nothing") is None
 
 

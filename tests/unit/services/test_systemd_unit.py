@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
+from service_readers import verify_units
 from systemd_live import run_under_systemd
 
 from hermes_profiles.model.errors import UsageProblem
@@ -375,31 +374,19 @@ def _runnable(path: Path) -> None:
     path.chmod(0o755)
 
 
-def _verify(units: list[Path], runtime: Path) -> str:
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("NO SYSTEMD: systemd-analyze is not installed; no unit was checked")
-    done = subprocess.run(
-        [program, "verify", "--user", "--man=no", "--recursive-errors=one", *map(str, units)],
-        env={"PATH": os.environ["PATH"], "HOME": str(runtime), "XDG_RUNTIME_DIR": str(runtime)},
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    return done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("name", ["plain", *AWKWARD])
 def test_systemd_accepts_units_with_awkward_paths(tmp_path: Path, short_folder: Path, name: str) -> None:
     spec = awkward_spec(name, tmp_path.resolve())._replace(limits=Limits(2**29, 50), watchdog=30)
     for program in (spec.program.python, spec.prestart[0]):
         _runnable(Path(program))
-    assert _verify([_installed(tmp_path / "units", spec)], short_folder) == ""
+    assert verify_units([_installed(tmp_path / "units", spec)], short_folder) == ""
 
 
 def test_systemd_complains_about_unit_without_quotes(tmp_path: Path, short_folder: Path) -> None:
     spec = awkward_spec('quo"ted', tmp_path.resolve())
     unit = tmp_path / "hermes-gateway.service"
     unit.write_bytes(render_unit_unquoted(spec))
-    assert _verify([unit], short_folder) != ""
+    assert verify_units([unit], short_folder) != ""
 
 
 # A gateway that records its arguments and variables, and ends on TERM as Hermes does: cleanly if the stop was planned.

@@ -8,15 +8,13 @@ import typer
 
 from hermes_profiles.awake.render import CAFFEINATE, LID, WHAT
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.options import SWITCH_ACTIONS, DryRun, SwitchAction
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.awake import awake_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.awake import AwakeRun
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.services.manager import Manager, ManagerKind
-
-ACTIONS = ("on", "off", "status")
 
 Idle = Annotated[bool, typer.Option("--idle/--no-idle", help="macOS: no idle sleep (caffeinate -i); the default.")]
 Display = Annotated[bool, typer.Option("--display", help="macOS: also keep the display on (caffeinate -d).")]
@@ -36,7 +34,7 @@ System = Annotated[bool, typer.Option("--system", help="macOS: no sleep at all o
 )
 def awake(
     session: FleetSession,
-    action: Annotated[str, typer.Argument(metavar="[on|off|status]", help="What to do.")] = "status",
+    action: SwitchAction = "status",
     lid: Annotated[
         bool, typer.Option("--lid", help="Linux: closing the lid does not send it to sleep either.")
     ] = False,
@@ -53,7 +51,7 @@ def awake(
     """Keep this machine awake while gateways run: it ends when the last one stops. Exit 3 of `status`: it is on, a
     gateway runs, and nothing is held."""
     given = {"idle": idle, "display": display, "disk": disk, "system": system}
-    if action not in ACTIONS:
+    if action not in SWITCH_ACTIONS:
         raise UsageProblem(
             f"{action!r} is not an action", target=action, hint="use `hermes-gateways awake on`, `off` or `status`"
         )

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.options import SWITCH_ACTIONS, DryRun, SwitchAction
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.watch_service import watch_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.watch_service import WatchSwitch
 
-ACTIONS = ("on", "off", "status")
+ForceFile = Annotated[bool, typer.Option("--force", help="Write over a file that is not ours or was changed.")]
 
 
 @command(
@@ -24,13 +24,13 @@ ACTIONS = ("on", "off", "status")
 )
 def watch(
     session: FleetSession,
-    action: Annotated[str, typer.Argument(metavar="[on|off|status]", help="What to do.")] = "status",
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is not ours or was changed.")] = False,
+    action: SwitchAction = "status",
+    force: ForceFile = False,
     dry_run: DryRun = False,
 ) -> Answer:
     """Watch the gateways: a service of its own logs each change of state for `events` and `history`. Exit 3 of
     `status`: it is on and does not run."""
-    if action not in ACTIONS:
+    if action not in SWITCH_ACTIONS:
         raise UsageProblem(
             f"{action!r} is not an action",
             target=action,

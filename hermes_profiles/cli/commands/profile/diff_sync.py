@@ -24,6 +24,15 @@ from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.diff import Difference
 from hermes_profiles.settings.sync import TargetSync
 
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keys",
+        metavar="PATHS",
+        help="With --all, only these settings or variables, with commas between, and all below them.",
+    ),
+]
+
 
 @command(
     "diff",
@@ -40,14 +49,7 @@ def diff(
     a: Annotated[str | None, typer.Argument(metavar="A", help="Name of a profile.")] = None,
     b: Annotated[str | None, typer.Argument(metavar="B", help="Name of the other one.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Compare all profiles: where which one differs.")] = False,
-    keys: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--keys",
-            metavar="PATHS",
-            help="With --all, only these settings or variables, with commas between, and all below them.",
-        ),
-    ] = None,
+    keys: Keys = None,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 3 when they differ in anything but their identities.")
     ] = False,
