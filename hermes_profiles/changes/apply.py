@@ -18,6 +18,7 @@ from typing import NamedTuple
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
 
+from .allowed_paths import check_entry
 from .cleanup import sweep
 from .disk_space import check_space, check_space_at
 from .errors import error_text, translated_errors
@@ -25,7 +26,6 @@ from .executor import Steps
 from .filesystem import Files
 from .journal import KEEP, ChangeEntry, Journal, Status, ended, iso
 from .lock import StateLock
-from .places import check_entry
 from .plan import ChangePlan
 from .staging import Stager, draft
 

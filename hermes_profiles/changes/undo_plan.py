@@ -14,10 +14,10 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 
+from .allowed_paths import check_entry
 from .deletion_marker import set_marker
 from .filesystem import Files
 from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
-from .places import check_entry
 from .plan import (
     ChangePlan,
     MoveTree,

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.awake import status
+from hermes_profiles.changes.allowed_paths import check_entry
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import ChangeEntry, Journal, Status
-from hermes_profiles.changes.places import check_entry
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.changes.undo_plan import obstacle, plan_undo, select_change
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again

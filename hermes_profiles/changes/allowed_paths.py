@@ -1,4 +1,4 @@
-"""The places that an entry of the journal may name: its root, and known files of the user outside the root.
+"""The paths that an entry of the journal may name: its root, and known files of the user outside the root.
 
 A journal can come with a copied or damaged root, or from another user. Its paths are therefore checked before use.
 """
@@ -54,8 +54,8 @@ def origin_of(entry: ChangeEntry, layout: Layout) -> EntryOrigin:
 def check_entry(entry: ChangeEntry, layout: Layout) -> None:
     """Raise Refused (code `foreign-entry`) for an entry with a path that this root must not change.
 
-    The paths of an entry must be in the root or known files of the user, and its staged files in our own places. An
-    entry of a copied root must not change a file that the other root has as well.
+    The paths of an entry must be in the root or known files of the user, and its staged files in our own staging
+    folders. An entry of a copied root must not change a file that the other root has as well.
     """
     origin = origin_of(entry, layout)
     checker = _Checker(entry, layout, origin)
