@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print reset watch enable disable group awake alert'
+            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake alert'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -65,6 +65,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
         'print')
             options='--memory --cpu --env --log-dir --python --manager --home --json --help'
             values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway' ;;
+        'move')
+            options='--source-is-dead --dry-run --manager --home --json --help'
+            values=' --source-is-dead:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway' ;;
         'reset')
             options='--except --group --timeout --dry-run --manager --home --json --help'

@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -48,6 +48,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --except --group --memory --cpu --env --log-dir --python --boot-stagger --manager --home
         case ' print'
             set values --memory --cpu --env --log-dir --python --manager --home
+        case ' move'
+            set values --source-is-dead --manager --home
         case ' reset'
             set values --except --group --timeout --manager --home
         case ' watch'
@@ -119,6 +121,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Writ
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a move -d 'Make a copy the profile, where the place in which it lives is gone for good'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Recover a stuck gateway: unload its service, end the old process, clear stale files, start again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a watch -d 'Watch the gateways: a service of its own logs each change of state for `events` and `history`'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
@@ -325,6 +328,14 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l manager -x -
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l source-is-dead -x -d 'The place where the profile lives is gone for good: make the copy here the profile. Type the name again.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' reset\' 0 999' -k -a '(__hermes_gateways_ask running 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' reset\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'

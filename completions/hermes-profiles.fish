@@ -231,6 +231,7 @@ function __hermes_profiles_check
         conflicts.port-twice 'port claimed twice by one profile' \
         conflicts.port-taken 'port used by another process' \
         conflicts.held-elsewhere 'bot used by a gateway outside this root' \
+        conflicts.moved 'profile that lives in another place' \
         conflicts.other-root 'bot shared with another root' \
         conflicts.copied-credential 'copied credential' \
         conflicts.free-mask 'mask whose conflict is over' \

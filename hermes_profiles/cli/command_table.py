@@ -87,6 +87,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "uninstall": CommandEntry("gateway.services:uninstall", "Stop gateways and remove their services", _SERVICES),
     "stage": CommandEntry("gateway.services:stage", "Write service files without loading them", _SERVICES),
     "print": CommandEntry("gateway.services:print_service", "Print the files of a profile's service", _SERVICES),
+    "move": CommandEntry("gateway.move:move", "Take a profile to another place", _SERVICES),
     "reset": CommandEntry("gateway.enable_group:reset", "Clear the failed state of services", _SERVICES),
     "watch": CommandEntry("gateway.watch:watch", "Log each change of state, as a service", _SERVICES),
     "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),

@@ -50,6 +50,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import NO_SKILLS_NOTE, describe_profile, new_env
+from hermes_profiles.profiles.placement import with_placement
 from hermes_profiles.profiles.plugin_channels import unread_registrations
 from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
@@ -325,12 +326,13 @@ class _CloneBuilder:
             self.entries[NO_SKILLS_MARKER] = WriteFile(NO_SKILLS_MARKER, Secret(NO_SKILLS_NOTE))
 
     def _add_about(self) -> None:
-        """Add profile.yaml: a clone is in no team and leads none."""
+        """Add profile.yaml: a clone is in no team, leads none, and is not the profile that moved between places."""
         name, entry = PROFILE_FILE, self.entries.pop(PROFILE_FILE, None)
         own = entry.content.reveal() if isinstance(entry, WriteFile) else None
         before = own if own is not None or entry is None else read_document(self.source.home / name)
         try:
             content = without_teams(before or b"", path=str(self.source.home / name))
+            content = with_placement(content, None, path=str(self.source.home / name))
             if self.request.description is not None:
                 content = describe_profile(content, self.request.description)
         except DocumentError as error:

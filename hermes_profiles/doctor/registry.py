@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     Check("conflicts.port-twice", _ERROR, "port claimed twice by one profile", ports.port_twice),
     Check("conflicts.port-taken", _WARNING, "port used by another process", ports.port_taken),
     Check("conflicts.held-elsewhere", _WARNING, "bot used by a gateway outside this root", conflicts.held_elsewhere),
+    Check("conflicts.moved", _ERROR, "profile that lives in another place", supervision.moved),
     Check("conflicts.other-root", _ERROR, "bot shared with another root", other_roots.shared_with_other_root),
     Check("conflicts.copied-credential", _WARNING, "copied credential", conflicts.copied_credential),
     Check("conflicts.free-mask", _WARNING, "mask whose conflict is over", conflicts.free_mask),

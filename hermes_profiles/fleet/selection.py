@@ -10,6 +10,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.resolve import MASKED
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.profiles.placement import Elsewhere
 from hermes_profiles.services.manager import Activity
 
 from .foreign import refusal
@@ -128,6 +129,22 @@ def sort_out(
     if one is None:
         return plan
     return _with_members(verb, selection, gateways, plan, one, off=off, force=force, start_stopped=start_stopped)
+
+
+def without_elsewhere(
+    verb: Verb, selection: Selection, elsewhere: Mapping[str, Elsewhere]
+) -> tuple[Selection, tuple[Outcome, ...]]:
+    """Return the selection without profiles that live in another place, and their outcomes; a stop takes them all."""
+    if verb is Verb.STOP or not elsewhere:
+        return selection, ()
+    away = [elsewhere[name] for name in selection.profiles if name in elsewhere]
+    here = selection._replace(profiles=tuple(name for name in selection.profiles if name not in elsewhere))
+    return here, tuple(_lives_elsewhere(each, named=selection.named) for each in away)
+
+
+def _lives_elsewhere(found: Elsewhere, *, named: bool) -> Outcome:
+    kind = OutcomeKind.REFUSED if named else OutcomeKind.SKIPPED
+    return Outcome(found.profile, kind, found.reason, hint=found.hint)
 
 
 def _with_members(

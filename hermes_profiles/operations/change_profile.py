@@ -19,9 +19,11 @@ from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require, require_folder
+from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.teams.links import follower_steps, relink_restored
 
 from . import team_warnings
+from .adopt_copy import settle_restored
 from .apply import ChangeResult, carry_out
 from .context import Session
 from .fleet_context import FleetSession
@@ -150,6 +152,7 @@ def restore_profile(
     if entry.kind == "files":
         return _restore_files(session, entry, name or entry.name, warnings, dry_run=dry_run)
     target = check_new_name(entry.name if name is None else name)
+    require_here(layout, target, "restore it", catalog=lambda: session.catalog, home=entry.home)
     plan, no_alias = lifecycle.plan_restore(
         layout,
         entry,
@@ -162,6 +165,7 @@ def restore_profile(
         warnings.append(no_alias_warning(no_alias, target))
     change = carry_out(session, plan, dry_run=dry_run)
     if not dry_run:
+        settle_restored(session, target)
         warnings += team_warnings.back_warnings(layout, target)
         warnings += unserved_warning(session, target)
     warnings += _service_warning(layout, entry, target)

@@ -24,6 +24,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.channels import ClaimedResources
+from hermes_profiles.profiles.placement import Elsewhere, all_elsewhere
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
 from hermes_profiles.services.naming import unit_folders
@@ -133,22 +134,40 @@ def fleet_status(
         in_detail=in_detail,
     )
     reader = ListeningReader(session)
+    away = all_elsewhere(session.layout, profiles, catalog=lambda: session.catalog)
+    gateways = {name: _with_place(gateway, away.get(name)) for name, gateway in inventory.gateways.items()}
     changes = last_changes_of(session.layout, inventory.gateways)
     return FleetStatus(
         inventory.serving,
         is_unfinished(session.layout),
         session.manager_kind,
         tuple(
-            _gateway_status(session, inventory.gateways[name], inventory.holdings[name], reader)._replace(
+            _gateway_status(session, gateways[name], inventory.holdings[name], reader)._replace(
                 last_change=changes.get(name)
             )
             for name in profiles
         ),
         tuple(inventory.conflicts),
         tuple(_accounts(session, inventory)) if accounts else (),
-        tuple(dict.fromkeys([*session.problems, *inventory.warnings, *_remarks(session, inventory.gateways)])),
+        tuple(
+            dict.fromkeys(
+                [
+                    *session.problems,
+                    *inventory.warnings,
+                    *(each.problem for each in away.values()),
+                    *_remarks(session, inventory.gateways),
+                ]
+            )
+        ),
         tuple(dict.fromkeys(session.manager_problems)),
     )
+
+
+def _with_place(gateway: Gateway, away: Elsewhere | None) -> Gateway:
+    """Return a gateway whose row says that its profile lives in another place."""
+    if away is None:
+        return gateway
+    return gateway._replace(disagreement=(*gateway.disagreement, away.reason))
 
 
 def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator[Problem]:

@@ -34,6 +34,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.update_settings import fold_warning
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
+from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
@@ -374,6 +375,7 @@ class ServiceInstaller:
         return Outcome(profile, OutcomeKind.SKIPPED, detail, one.pid)
 
     def _plan_one(self, command: str, profile: str, number: int, manager: Manager) -> None:
+        require_here(self._session.layout, profile, "install its service", catalog=lambda: self._session.catalog)
         spec = self.spec(profile, number)
         if not self._force and (second := second_supervisor(self._session, profile, spec.name.unit)) is not None:
             self._outcomes[profile] = second

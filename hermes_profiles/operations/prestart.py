@@ -20,6 +20,7 @@ from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.profiles.channels import claimed_resources
+from hermes_profiles.profiles.placement import elsewhere
 
 from .fleet_context import FleetSession
 
@@ -58,12 +59,28 @@ def prepare_start(
     if boot_delay > 0 and _manager_age() < _YOUNG:
         on_wait(name)
         time.sleep(boot_delay)
+    _wait_while_elsewhere(session, name, on_refusal)
     served = _wait_while_served(session, name)
     found = _resolved(session, name, managed, on_refusal)
     warnings = [*session.problems, *session.manager_problems, *found.problems]
     warnings += [served] if served is not None else []
     warnings += [Problem("masked", mask.sentence(), name) for mask in found.masks]
     return PreparedStart(name, tuple(found.masks), tuple(warnings))
+
+
+def _wait_while_elsewhere(session: FleetSession, name: str, on_refusal: Callable[[str], None]) -> None:
+    """Do not end while the profile lives in another place, where its bot is in use; see `_resolved`.
+
+    A failed step would not do: the manager starts the gateway all the same.
+    """
+    parent, shown = os.getppid(), -_REMIND
+    while (found := elsewhere(session.layout, name, catalog=lambda: session.catalog)) is not None:
+        if os.getppid() != parent:
+            raise found.refusal("start it")
+        if time.monotonic() - shown >= _REMIND:
+            shown = time.monotonic()
+            on_refusal(f"{name} does not start: {found.reason}; {found.hint}")
+        time.sleep(_RETRY)
 
 
 def _resolved(

@@ -29,6 +29,7 @@ from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 
 from .context import from_os_error
@@ -285,9 +286,13 @@ def repair_request(
 ) -> Asked:
     """Return the request to repair these profiles (none: all) and channels or logins (none: all).
 
-    `owners`: (channel, profile) pairs, in the order given. Raises UsageProblem and NotFound.
+    `owners`: (channel, profile) pairs, in the order given. A profile that lives in another place is left as it is.
+    Raises UsageProblem, NotFound, and Refused where such a profile is named.
     """
     named = session.selection(profiles, (), None).profiles if profiles else session.existing
+    away = all_elsewhere(session.layout, named, catalog=lambda: session.catalog)
+    if profiles and away:
+        raise next(iter(away.values())).refusal("repair it")
     chosen = frozenset(_known_channel(name, session.catalog, "--channel") for name in channels) if channels else None
     by_channel: dict[str, tuple[str, ...]] = {}
     for channel, profile in owners:
@@ -295,7 +300,7 @@ def repair_request(
         require(session.layout, name)
         known = _known_channel(channel, session.catalog, "--owner")
         by_channel[known] = (*by_channel.get(known, ()), name)
-    return Asked(by_channel, chosen, frozenset(named))
+    return Asked(by_channel, chosen, frozenset(named) - away.keys())
 
 
 def _known_channel(name: str, catalog: Catalog, option: str) -> str:

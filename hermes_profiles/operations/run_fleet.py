@@ -17,7 +17,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions, StartDecision
 from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
-from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
+from hermes_profiles.fleet.selection import Selection, Sorted, sort_out, without_elsewhere
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.masks import Mask
@@ -25,6 +25,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
+from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.services.manager import Manager
 
 from .events import Event
@@ -132,6 +133,8 @@ class _FleetRun:
         session, request = self._session, self._request
         rule = _conflict_rule(request.on_conflict)
         session.require_manager()
+        away = all_elsewhere(session.layout, session.existing, catalog=lambda: session.catalog)
+        selection, elsewhere = without_elsewhere(request.verb, selection, away)
         launch = StartGuard(session.world, session.existing, session.catalog, session.environment, rule, request.owners)
         gateways = self._observe(launch, selection)
         one = launch.one
@@ -147,6 +150,7 @@ class _FleetRun:
             start_stopped=request.start_stopped,
             one=one,
         )
+        plan = plan._replace(outcomes=(*elsewhere, *plan.outcomes))
         reasons: Mapping[str, str] = {}
         if request.only_old_code:
             plan, reasons = only_old_code(plan, gateways)
@@ -162,7 +166,12 @@ class _FleetRun:
         for outcome in plan.outcomes:
             session.on_outcome(outcome)
         done = self._carry_out(launch, plan, gateways)
-        order = (*((one.server,) if one is not None else ()), *selection.profiles, *session.existing)
+        order = (
+            *(each.profile for each in elsewhere),
+            *((one.server,) if one is not None else ()),
+            *selection.profiles,
+            *session.existing,
+        )
         outcomes = _in_order((*plan.outcomes, *done), tuple(dict.fromkeys(order)))
         freed = _freed_channels(done, launch.gateways) if request.verb is Verb.STOP else ()
         outcomes = self._with_remarks(outcomes, launch, launch.masks)

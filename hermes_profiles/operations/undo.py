@@ -23,6 +23,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_mode_switch, is_unfinished, note_renamed
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in
@@ -84,6 +85,7 @@ def undo_change(
 
         return undo_switch(session, entry, dry_run=dry_run)
     plan = plan_undo(entry, layout)
+    _check_place(session, plan)
     services = ServiceUndo(session, plan, entry.profiles, ran=entry.running)
     if dry_run:
         return UndoResult(entry, services.data, ChangeResult(plan, dry_run=True), tuple(dict.fromkeys(warnings)))
@@ -93,6 +95,15 @@ def undo_change(
     warnings += services.finish()
     change_result = ChangeResult(plan, dry_run, made)
     return UndoResult(entry, data, change_result, tuple(dict.fromkeys(warnings)), tuple(services.errors))
+
+
+def _check_place(session: FleetSession, plan: ChangePlan) -> None:
+    """Raise Refused where an undo would bring back a profile that lives in another place."""
+    layout = session.layout
+    for step in plan.steps:
+        if isinstance(step, MoveTree) and step.target.parent == layout.profiles:
+            name = step.target.name
+            require_here(layout, name, "undo it", catalog=lambda: session.catalog, home=step.source)
 
 
 class AffectedService(NamedTuple):

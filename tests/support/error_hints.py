@@ -594,6 +594,7 @@ NO_HINT: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # Codes with a hint that no case provokes: reason → codes.
 NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
+    "profiles of other places: tests/unit/profiles/test_placement.py": ("bad-placements", "moved", "not-moved"),
     "live gateways have it: tests/unit/cli/test_gateways_run.py, test_one_gateway_verbs.py, test_team_mode.py": (
         "another-domain", "conflict-ignored", "gateway", "half-way", "identity-pending", "inside", "kept", "mask-free",
         "mask-takes-tool", "memory", "not-connected", "not-masked", "not-served", "not-started", "not-unserved",

@@ -123,6 +123,7 @@ REST: Mapping[str, tuple[str, ...]] = {
     "the machine has it, and an administrator changes it": (
         "services.linger-off", "services.no-systemd", "runtime.disk", "runtime.inodes", "runtime.wal-filesystem",
     ),
+    "its fix is run in tests/unit/profiles/test_placement.py": ("conflicts.moved",),
     "its fix reports a fault of this program": ("general.check-failed", "general.unseen"),
     "its fix runs a program of others for minutes": ("runtime.unknown-release", "runtime.database-unchecked"),
 }  # fmt: skip

@@ -86,6 +86,7 @@ _BY_PLACE = {
     ("delete", "profile"): NAMED,
     ("restore", "profile"): TRASHED,
     ("restore", "--as"): TEXT,
+    ("move", "--source-is-dead"): TEXT,
     ("diff", "a"): PROFILE,
     ("diff", "b"): PROFILE,
     ("undo", "change"): CHANGE,

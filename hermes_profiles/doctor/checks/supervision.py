@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
@@ -162,6 +163,22 @@ def not_running(facts: Facts) -> Iterator[Finding]:
             ),
             profiles=(profile.name,),
             evidence=_place(facts, profile),
+        )
+
+
+def moved(facts: Facts) -> Iterator[Finding]:
+    """Find homes of profiles that live in another place, whether their gateways run or not."""
+    gateways = facts.inventory.gateways if facts.inventory is not None else {}
+    for name, away in facts.runtime.elsewhere.items():
+        gateway = gateways.get(name)
+        pid = gateway.pid if gateway is not None and gateway.is_alive else None
+        runs = f", and its gateway runs (PID {pid}): the bot can be in use twice" if pid is not None else ""
+        stop = Fix(f"stop it; {away.hint}", f"hermes-gateways stop {quote(name)}")
+        yield Finding(
+            f"{away.reason}{runs}",
+            stop if pid is not None else Fix(away.hint, f"hermes-profiles delete {quote(name)}"),
+            profiles=(name,),
+            evidence=(Evidence(name, str(facts.layout.home(name) / PROFILE_FILE)),),
         )
 
 

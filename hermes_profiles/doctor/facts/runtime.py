@@ -9,6 +9,7 @@ from typing import NamedTuple
 from hermes_profiles.fleet.outdated import InstalledCode
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.profiles.placement import Elsewhere
 
 from .alerts import AlertFacts
 from .databases import DatabaseFacts
@@ -60,7 +61,7 @@ class RuntimeFacts(NamedTuple):
     `drains`: profile → whether its drain request is in effect; `starts`: profile → number of starts of its gateway in
     the last two minutes, 0 left out; `newer_code`: profile → code changed after its gateway started; `live_locks`: read
     only when a gateway reports a token in use; `failed_logs`: of profiles without a service; `restart`: one that was
-    cut short.
+    cut short; `elsewhere`: profiles that live in another place, with homes here.
     """
 
     drains: Mapping[str, bool] = {}
@@ -74,4 +75,5 @@ class RuntimeFacts(NamedTuple):
     machine: MachineFacts = MachineFacts()
     failed_logs: Mapping[str, FailedLog] = {}
     restart: UnfinishedRestart | None = None
+    elsewhere: Mapping[str, Elsewhere] = {}
     alerts: AlertFacts = AlertFacts()

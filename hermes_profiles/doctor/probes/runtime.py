@@ -22,6 +22,7 @@ from hermes_profiles.gateways.lock_files import live_locks, lock_folder
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.hermes.files import DRAIN_REQUEST_FILE, STARTS_FILE
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .alerts import probe_alerts
@@ -55,6 +56,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         machine=probe_machine(context.layout, names, with_mounts=databases.in_wal_mode),
         failed_logs=read_failed_logs(context.layout, profiles),
         restart=_restart(context),
+        elsewhere=all_elsewhere(context.layout, profiles, catalog=lambda: context.catalog),
         alerts=probe_alerts(context.layout),
     )
 

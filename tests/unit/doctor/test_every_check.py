@@ -23,6 +23,7 @@ CASES = (
 # Checks that need a live manager, a real gateway or a broken check, with the tests that cover them.
 ELSEWHERE: dict[str, str] = {
     "conflicts.held-elsewhere": "test_conflicts_live.py",
+    "conflicts.moved": "../profiles/test_placement.py",
     "conflicts.inherited-identity": "test_conflicts_live.py",
     "conflicts.inherited-api": "test_redirects.py",
     "conflicts.free-mask": "test_cut_short.py",
