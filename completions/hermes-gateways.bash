@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake alert'
+            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake render alert'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -20,11 +20,11 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'run')
-            options='--except --group --health --grace --owner --on-conflict --jobs --stagger --timeout --color --home --json --help'
-            values=' --except:gateway --group:group --health:text --grace:text --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --color:=auto,always,never --home:folder '
+            options='--except --group --health --grace --inherit --owner --on-conflict --jobs --stagger --timeout --color --home --json --help'
+            values=' --except:gateway --group:group --health:text --grace:text --inherit:text --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --color:=auto,always,never --home:folder '
             arguments='gateway+' ;;
         'status')
-            options='--except --group --quick --ignore-degraded --watch --interval --wide --color --manager --home --json --help'
+            options='--except --group --quick --ignore-degraded --watch --interval --check --wide --color --manager --home --json --help'
             values=' --except:gateway --group:group --interval:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'list')
@@ -94,6 +94,12 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--lid --idle --no-idle --display --disk --system --linger --force --dry-run --manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder '
             arguments='=on,off,status' ;;
+        'render')
+            commands='kubernetes'
+            options='--help' ;;
+        'render kubernetes')
+            options='--image --output --from --name --namespace --timezone --memory --storage --storage-class --access-mode --env-secret --group --force --dry-run --home --json --help'
+            values=' --image:text --output:folder -o:folder --from:text --name:text --namespace:text --timezone:text --memory:text --storage:text --storage-class:text --access-mode:=ReadWriteOncePod,ReadWriteOnce --env-secret:text --group:group --home:folder ' ;;
         'alert')
             commands='add list test mute remove'
             options='--help' ;;

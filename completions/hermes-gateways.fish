@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -25,7 +25,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' restart'
             set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
         case ' run'
-            set values --except --group --health --grace --owner --on-conflict --jobs --stagger --timeout --color --home
+            set values --except --group --health --grace --inherit --owner --on-conflict --jobs --stagger --timeout --color --home
         case ' status'
             set values --except --group --interval --color --manager --home
         case ' list'
@@ -62,6 +62,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --remove --home
         case ' awake'
             set values --manager --home
+        case ' render kubernetes'
+            set values --image --output -o --from --name --namespace --timezone --memory --storage --storage-class --access-mode --env-secret --group --home
         case ' alert add'
             set values --webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --home
         case ' alert list'
@@ -128,6 +130,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Inclu
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a disable -d 'Exclude profiles from fleet commands without deleting them; they do not start at boot'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put profiles into a group for `--group`; without profiles, show its members; alone, list the groups'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a render -d 'Write the files of a root for another engine'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a alert -d 'Send a message when a gateway is down, and when it works again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
@@ -184,6 +187,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l except -x -k -
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l health -x -d 'Serve /healthz and /metrics; 127.0.0.1 without a host.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l grace -x -d 'How long a stop may take before gateways are killed.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l inherit -x -d 'Pass this variable on to the gateways; `PREFIX*` and `*` for many.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l owner -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'The profile that keeps a shared channel.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l on-conflict -x -a 'mask refuse ignore' -d 'Where two profiles hold one identity or port: switch the channel off in the later one, refuse to start it, or start it all the same.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' run\'' -l jobs -x -d 'At most N at a time (default: all).'
@@ -201,6 +205,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l quick -d 'D
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l ignore-degraded -d 'Exit 0 also when a gateway runs without one of its channels.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live until q is pressed.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two updates (2).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l check -d 'Only ask whether the bundled supervisord answers: for probes of pods.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l wide -d 'Show all columns, however narrow the terminal is.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -392,6 +397,27 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l manager -x -
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' awake\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' render\' 0' -a kubernetes -d 'Write a Kustomize base and a Dockerfile for a pod that runs all gateways of this root, or of a group'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l image -x -d 'The image that the pod runs, with its digest.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -s o -l output -x -a '(__hermes_gateways_folders)' -d 'The folder of the files.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l from -x -d 'What the Dockerfile builds on (default: the image of Hermes).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l name -x -d 'Name of the objects (default: of the group or root).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l namespace -x -d 'Namespace (default: of kubectl\'s context).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l timezone -x -d 'Time zone of timed jobs (default: of this machine).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l memory -x -d 'Request for one gateway (384Mi; 256Mi without channel SDKs).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l storage -x -d 'Size of the volume.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l storage-class -x -d 'Storage class (default: of the cluster).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l access-mode -x -a 'ReadWriteOncePod ReadWriteOnce' -d 'The second where the storage class has no first.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l env-secret -x -d 'A Secret of the cluster whose keys become variables.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l group -x -k -a '(__hermes_gateways_ask group 2)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l force -d 'Overwrite a file that is not ours or was changed by hand.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' render kubernetes\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a add -d 'Send an alert when a gateway or channel is down, and one when it works again'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert\' 0' -a list -d 'List where alerts are sent, and whether they arrive; a secret in an address is not shown'

@@ -28,7 +28,7 @@ NAME = "hermes_profiles"
 ROOMS = (
     "hermes", "model", "documents", "changes", "credentials", "accounts", "profiles", "services", "clone", "settings",
     "gateways", "teams", "integration", "awake", "logs", "conflicts", "fleet", "events", "alerts", "multiplex",
-    "doctor", "operations", "cli",
+    "kubernetes", "doctor", "operations", "cli",
 )  # fmt: skip
 # `credentials` and `changes` do not import each other.
 FORBIDDEN_PAIRS = {("credentials", "changes"), ("changes", "credentials"), ("changes", "documents")}

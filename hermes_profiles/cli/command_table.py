@@ -88,6 +88,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "stage": CommandEntry("gateway.services:stage", "Write service files without loading them", _SERVICES),
     "print": CommandEntry("gateway.services:print_service", "Print the files of a profile's service", _SERVICES),
     "move": CommandEntry("gateway.move:move", "Take a profile to another place", _SERVICES),
+    "render": CommandEntry("gateway.render:app", "Write the files of a root for Kubernetes", _SERVICES),
     "reset": CommandEntry("gateway.enable_group:reset", "Clear the failed state of services", _SERVICES),
     "watch": CommandEntry("gateway.watch:watch", "Log each change of state, as a service", _SERVICES),
     "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),
@@ -115,7 +116,7 @@ _GATEWAY_SYNONYMS: Mapping[str, str] = {
     "launch": "start", "kill": "stop", "halt": "stop", "shutdown": "stop", "reload": "restart",
     "bounce": "restart", "log": "logs", "tail": "logs", "journal": "logs", "add": "install", "remove": "uninstall",
     "rm": "uninstall", "delete": "uninstall", "show": "status", "health": "status", "top": "status",
-    "info": "status", "on": "enable", "off": "disable", "groups": "group", "cat": "print", "render": "print",
+    "info": "status", "on": "enable", "off": "disable", "groups": "group", "cat": "print",
     "update-check": "upgrade-check", "reset-failed": "reset",
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ HERMES_MANAGED = "HERMES_MANAGED"  # hermes_cli/config.py
 HERMES_CONTAINER = "HERMES_CONTAINER"  # hermes_cli/config.py
 HERMES_SKIP_CHMOD = "HERMES_SKIP_CHMOD"  # hermes_cli/config.py
 HERMES_DISABLE_LAZY_INSTALLS = "HERMES_DISABLE_LAZY_INSTALLS"  # tools/lazy_deps.py
+HERMES_TIMEZONE = "HERMES_TIMEZONE"  # hermes_time.py: before `timezone` of config.yaml
 HERMES_S6_SUPERVISED_CHILD = "HERMES_S6_SUPERVISED_CHILD"  # gateway/restart.py, hermes_cli/gateway.py
 HERMES_SUPERVISED_CHILD = "HERMES_SUPERVISED_CHILD"  # in units of later releases
 HERMES_GATEWAY_EXTERNAL_SUPERVISOR = "HERMES_GATEWAY_EXTERNAL_SUPERVISOR"  # gateway/restart.py

@@ -16,9 +16,13 @@ from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.model import ALIVE, Gateway, GatewayState
+from hermes_profiles.hermes.environment import HERMES_TIMEZONE
+from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.logs.records import Level
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused
+from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.services.manager import ManagerKind, Service
+from hermes_profiles.services.spec import ServiceSpec, matches_name
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 
 from .events import Event
@@ -38,7 +42,10 @@ Report = Callable[[str, Level, str], None]
 
 
 class ForegroundRequest(NamedTuple):
-    """Which gateways run, and how they start and stop; see `FleetRequest`. `grace`: seconds that a stop may take."""
+    """Which gateways run, and how they start and stop; see `FleetRequest`.
+
+    `grace`: seconds that a stop may take; `inherit`: names and `PREFIX*` patterns of variables that gateways get.
+    """
 
     names: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
@@ -49,6 +56,7 @@ class ForegroundRequest(NamedTuple):
     stagger: float | None = None
     settle: float = SETTLE
     grace: float | None = None
+    inherit: tuple[str, ...] = ()
 
 
 @dataclass
@@ -176,7 +184,7 @@ class ForegroundFleet:
                 self._refuse(name, f"{other.detail}; {other.hint}" if other.hint else other.detail, ExitCode.REFUSED)
                 continue
             try:
-                spec = installer.spec(name)
+                spec = self._inheriting(installer.spec(name))
             except HermesProfilesError as error:
                 if len(names) == 1:
                     raise
@@ -189,6 +197,22 @@ class ForegroundFleet:
             new[name] = service
         for name, reason in manager.load(tuple(new.values()), enable=None).items():
             self._refuse(name, reason, ExitCode.FAILED)
+
+    def _inheriting(self, spec: ServiceSpec) -> ServiceSpec:
+        """Return the service with the variables that the user passes on; what the service sets itself comes first.
+
+        The time zone of all is not for a profile with one in config.yaml, which the variable would overrule.
+        """
+        patterns = self.request.inherit
+        own = {name for name, _ in spec.environment}
+        if patterns and str(read_sections(spec.home / CONFIG_FILE, ("timezone",)).get("timezone") or "").strip():
+            own.add(HERMES_TIMEZONE)
+        names = [
+            name
+            for name in sorted(self.session.environment)
+            if name not in own and name.isascii() and name.isidentifier() and matches_name(name, patterns)
+        ]
+        return spec._replace(inherited=tuple(dict.fromkeys((*spec.inherited, *names))))
 
     def _stop(self, names: Sequence[str]) -> ExitCode:
         """Stop gateways and remove the definitions that were given."""

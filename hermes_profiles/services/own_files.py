@@ -28,7 +28,7 @@ def plan_own_files(
         if found == content:
             continue
         if found is not None and not force:
-            _check_ours(path, found, " ".join(command))
+            check_ours(path, found, " ".join(command))
         steps.append(ReplaceFile(path, Secret(content), mode, signature(path)))
     return ChangePlan(command, " ".join(command), tuple(steps)) if steps else None
 
@@ -77,7 +77,8 @@ def is_unchanged(content: bytes) -> bool:
     return checksum_matches(content)
 
 
-def _check_ours(path: Path, found: bytes, command: str) -> None:
+def check_ours(path: Path, found: bytes, command: str) -> None:
+    """Raise Refused for a file that is not ours or was edited; `command`: of hermes-gateways, for the hint."""
     hint = f"see it with `cat {quote(str(path))}`; `hermes-gateways {command} --force` overwrites it"
     if not is_ours(found):
         raise Refused(f"{path} was not written by hermes-profiles", target=str(path), code="foreign-file", hint=hint)

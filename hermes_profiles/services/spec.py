@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -185,6 +186,11 @@ class ServiceSpec(NamedTuple):
         manager are unknown when the unit is written. The shell execs the gateway, so the pid is the gateway's.
         """
         return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.pinned_command)
+
+
+def matches_name(name: str, patterns: Collection[str]) -> bool:
+    """Return whether a variable is one of these names, or begins like one of these `PREFIX*` patterns."""
+    return any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in patterns)
 
 
 def stop_limit(drain: int, cron_drain: int) -> int:

@@ -613,6 +613,9 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),
+    "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (
+        "image-without-digest", "image-without-hermes-profiles", "large-pod", "not-a-folder", "unknown-time-zone",
+    ),
     "a server, and a file outside the root: tests/unit/operations/test_metrics.py": (
         "cannot-listen", "no-folder", "not-loopback", "textfile-name",
     ),

@@ -73,6 +73,9 @@ _BY_METAVAR = {
             "COMMAND",
             "PROFILE:CHANNEL",
             "HH:MM-HH:MM",
+            "VARIABLE",
+            "REF",
+            "ZONE",
         ),
         TEXT,
     ),
@@ -109,6 +112,9 @@ _BY_PLACE = {
     ("team check", "name"): TEAM,
     ("team import", "source"): FILE,
     ("team import", "--names"): FILE,
+    **dict.fromkeys(
+        (("render kubernetes", name) for name in ("--name", "--namespace", "--storage-class", "--env-secret")), TEXT
+    ),
 }
 # In every command.
 _BY_NAME = {
@@ -120,10 +126,12 @@ _BY_NAME = {
     "--team": TEAM,
     "--home": FOLDER,
     "--log-dir": FOLDER,
+    "--output": FOLDER,
     "--python": FILE,
     "--textfile": FILE,
 }
 _CHOICES = {
+    "--access-mode": ("ReadWriteOncePod", "ReadWriteOnce"),
     "--manager": ("systemd", "launchd", "supervisor"),
     "--shell": ("bash", "zsh", "fish"),
     "--level": ("debug", "info", "warning", "error", "critical"),

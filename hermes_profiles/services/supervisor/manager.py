@@ -21,7 +21,7 @@ from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.last_lines import last_lines
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
-from hermes_profiles.services.spec import INHERITED, ServiceSpec
+from hermes_profiles.services.spec import INHERITED, ServiceSpec, matches_name
 
 from .client import (
     CONF,
@@ -296,7 +296,7 @@ class SupervisorManager(Manager):
             wanted.update(inherited_of(_bytes_of(folder / name) or b""))
         found = {"PATH": _PATH}
         for name, text in self._environment.items():
-            if _fits(name, wanted) and not _fits(name, _OF_ANOTHER_MANAGER):
+            if matches_name(name, wanted) and not matches_name(name, _OF_ANOTHER_MANAGER):
                 found[name] = text
         return found
 
@@ -364,10 +364,6 @@ def _status_of(
 
 def _by_profile(services: Sequence[Service], reasons: Mapping[str, str]) -> dict[str, str]:
     return {service.profile: reasons[service.name.unit] for service in services if service.name.unit in reasons}
-
-
-def _fits(name: str, patterns: Sequence[str] | set[str]) -> bool:
-    return any(name == pattern or (pattern.endswith("*") and name.startswith(pattern[:-1])) for pattern in patterns)
 
 
 def _bytes_of(path: Path) -> bytes | None:

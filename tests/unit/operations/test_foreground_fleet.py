@@ -11,7 +11,7 @@ import textwrap
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,8 +27,8 @@ from hermes_profiles.operations.foreground_fleet import ForegroundFleet, Foregro
 class Run:
     """A running `hermes-gateways run --json`, and the lines that it printed so far."""
 
-    def __init__(self, fleet: GatewayRoot, *arguments: str) -> None:
-        self.process = fleet.gateways_process("run", "--json", *arguments)
+    def __init__(self, fleet: GatewayRoot, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.process = fleet.gateways_process("run", "--json", *arguments, env=env)
         self.lines: list[dict[str, Any]] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -78,9 +78,26 @@ def get(url: str) -> int:
 
 def test_run_starts_rereads_and_stops(fleet: GatewayRoot, started: list[Run]) -> None:
     (fleet.home("work") / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
-    run = Run(fleet, "--health", "0", "--except", "night")
+    (fleet.home("work") / "config.yaml").write_text("timezone: Asia/Tokyo\n")
+    assert fleet.gateways("status", "--check").code == 3
+    given = {
+        "HERMES_TIMEZONE": "Europe/Berlin",
+        "CHAT_PROXY": "one",
+        "OTHER_TOKEN": "two",
+        "HERMES_HOME": str(fleet.root),
+    }
+    run = Run(
+        fleet, "--health", "0", "--except", "night", "--inherit", "HERMES_*", "--inherit", "CHAT_PROXY", env=given
+    )
     started.append(run)
     until(lambda: run.own("started", "work") and run.own("started", "default"))
+    answers = fleet.gateways("status", "--check", "--json")
+    assert answers.code == 0 and answers.data["supervisor"]["pid"] == fleet.daemon()
+    (own, shared) = (fleet.starts(name)[0][2] for name in ("work", "default"))
+    assert own["CHAT_PROXY"] == shared["CHAT_PROXY"] == "one" and "OTHER_TOKEN" not in shared
+    assert shared["HERMES_TIMEZONE"] == "Europe/Berlin", "the zone of the container"
+    assert "HERMES_TIMEZONE" not in own, "its own config.yaml has a zone"
+    assert own["HERMES_HOME"] == str(fleet.home("work")), "what the service sets itself is not overruled"
     (serving,) = run.own("serving")
     assert serving["profile"] is None
     assert get(serving["text"].split()[1]) == 200

@@ -33,12 +33,21 @@ _LAST_LINES = 1.0  # seconds for what gateways wrote while they ended
 _SOURCE, _LOGGER = "run", "hermes-gateways"
 
 
+Inherit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inherit", metavar="VARIABLE", help="Pass this variable on to the gateways; `PREFIX*` and `*` for many."
+    ),
+]
+
+
 @command(
     "run",
     examples=(
         "hermes-gateways run",
         "hermes-gateways run work family --health 127.0.0.1:9188",
         "hermes-gateways run --json --grace 8",
+        "hermes-gateways run --inherit '*'",
     ),
     view=("color",),
 )
@@ -53,6 +62,7 @@ def run(
         float | None,
         typer.Option("--grace", min=1, metavar="SECONDS", help="How long a stop may take before gateways are killed."),
     ] = None,
+    inherit: Inherit = None,
     owner: Owner = None,
     on_conflict: OnConflict = "mask",
     jobs: Jobs = None,
@@ -71,9 +81,8 @@ def run(
         become_init()
     names, excluded = tuple(targets.profiles or ()), tuple(targets.excluded or ())
     session.selection(names, excluded, targets.group)
-    request = ForegroundRequest(
-        names, excluded, targets.group, tuple(owner or ()), on_conflict, jobs, stagger, timeout, grace
-    )
+    starting = (tuple(owner or ()), on_conflict, jobs, stagger, timeout)
+    request = ForegroundRequest(names, excluded, targets.group, *starting, grace, tuple(inherit or ()))
     stream = _FleetStream(session)
     fleet = ForegroundFleet(session, request, stream.report)
     fleet.acquire()

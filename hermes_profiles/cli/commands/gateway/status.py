@@ -16,6 +16,7 @@ from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
+from hermes_profiles.operations.supervisor_check import supervisor_pid
 
 if TYPE_CHECKING:
     from hermes_profiles.cli.framework.prose import Block
@@ -32,6 +33,7 @@ _FEW = 5
         "hermes-gateways status --json",
         "hermes-gateways status --quick --ignore-degraded",
         "hermes-gateways status --watch",
+        "hermes-gateways status --check",
     ),
     manager=True,
     view=("wide", "color"),
@@ -47,12 +49,18 @@ def status(
     interval: Annotated[
         float | None, typer.Option("--interval", metavar="SECONDS", help="Seconds between two updates (2).")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only ask whether the bundled supervisord answers: for probes of pods.")
+    ] = False,
 ) -> Answer:
     """Show every gateway: state, process, memory, restarts, channels.
 
     Exit 3 when a gateway with a service is not running, or when one is degraded: it runs without one of its channels.
+    `--check` reads no channel and no profile: exit 3 when supervisord does not answer.
     """
-
+    if check:
+        _refuse_beside_check(targets, quick, ignore_degraded, watch, interval is not None)
+        return _supervisor_answer(session)
     selection = targets.selected(session)
 
     def look(session: FleetSession, only: Sequence[str] | None) -> FleetStatus:
@@ -76,6 +84,26 @@ def status(
     from hermes_profiles.cli.render.watch import watch_fleet
 
     return watch_fleet(session, look, answer, 2.0 if interval is None else interval)
+
+
+def _refuse_beside_check(targets: Targets, *given: bool) -> None:
+    if any((*given, targets.profiles, targets.excluded, targets.group)):
+        raise UsageProblem(
+            "`--check` takes no profiles and no other option", target="--check", hint="use `hermes-gateways status`"
+        )
+
+
+def _supervisor_answer(session: FleetSession) -> Answer:
+    """Return whether supervisord answers, without reading profiles."""
+    pid, reason = supervisor_pid(session)
+    data = {"supervisor": {"answers": pid is not None, "pid": pid, "detail": reason or None}}
+    code = ExitCode.OK if pid is not None else ExitCode.NEGATIVE
+    return Answer(
+        Result(("status",), data, exit_code=code),
+        lambda: [
+            f"supervisord answers, process {pid}" if pid is not None else f"supervisord does not answer: {reason}"
+        ],
+    )
 
 
 @command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True, view=("wide", "color"))

@@ -1,0 +1,1 @@
+"""A root as a Kubernetes place: the rendered files, and the pod behind them."""
