@@ -5,7 +5,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake render alert'
+            commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake render alert place'
             options='--version --help' ;;
         'start')
             options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
@@ -122,6 +122,24 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             options='--dry-run --home --json --help'
             values=' --home:folder '
             arguments='alert+' ;;
+        'place')
+            commands='add list show remove'
+            options='--help' ;;
+        'place add')
+            options='--ssh --kubernetes --local --context --root --dry-run --home --json --help'
+            values=' --ssh:text --kubernetes:text --local:folder --context:text --root:folder --home:folder '
+            arguments='text' ;;
+        'place list')
+            options='--home --json --help'
+            values=' --home:folder ' ;;
+        'place show')
+            options='--home --json --help'
+            values=' --home:folder '
+            arguments='place' ;;
+        'place remove')
+            options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='place+' ;;
     esac
 }
 
@@ -215,7 +233,7 @@ _hermes_gateways() {
     case $kind in
         =*) kind=${kind#=}; __hermes_gateways_offer "${kind//,/ }" ;;
         file | folder) __hermes_gateways_path $kind ;;
-        alert | gateway | group | member | running | stopped) __hermes_gateways_ask $kind ;;
+        alert | gateway | group | member | place | running | stopped) __hermes_gateways_ask $kind ;;
     esac
     return 0
 }

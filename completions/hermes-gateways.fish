@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove' ' place' ' place add' ' place list' ' place show' ' place remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -74,6 +74,14 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
             set values --for --home
         case ' alert remove'
             set values --home
+        case ' place add'
+            set values --ssh --kubernetes --local --context --root --home
+        case ' place list'
+            set values --home
+        case ' place show'
+            set values --home
+        case ' place remove'
+            set values --home
     end
     while set -q words[1]
         if contains -- $words[1] $values
@@ -132,6 +140,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a group -d 'Put pr
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a awake -d 'Keep this machine awake while gateways run: it ends when the last one stops'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a render -d 'Write the files of a root for another engine'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a alert -d 'Send a message when a gateway is down, and when it works again'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a place -d 'Hermes roots on other hosts, in clusters and in other folders'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -l version -d 'Print the version and exit.'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\'' -s h -l help -d 'Show the help and exit.'
 
@@ -464,3 +473,34 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l dry-r
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a add -d 'Add a place: a Hermes root on another host, in a cluster, or in another folder'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a list -d 'List the places; `local` is the root of this command'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a show -d 'Show one place, and the command that reaches it'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a remove -d 'Remove places from the list'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l ssh -x -d 'A host, or a name of ~/.ssh/config.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l kubernetes -x -d 'The StatefulSet of a root in a cluster.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l local -x -a '(__hermes_gateways_folders)' -d 'Another root on this machine.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l context -x -d 'Of kubectl (default: its current one).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l root -x -a '(__hermes_gateways_folders)' -d 'The Hermes root there (default: the usual one).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place show\' 0 0' -k -a '(__hermes_gateways_ask place 2)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\' 0 999' -k -a '(__hermes_gateways_ask place 2)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -s h -l help -d 'Show the help and exit.'

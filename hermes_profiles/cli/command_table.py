@@ -92,6 +92,7 @@ _GATEWAY_COMMANDS: Mapping[str, CommandEntry] = {
     "reset": CommandEntry("gateway.enable_group:reset", "Clear the failed state of services", _SERVICES),
     "watch": CommandEntry("gateway.watch:watch", "Log each change of state, as a service", _SERVICES),
     "alert": CommandEntry("gateway.alert:app", "Send a message when a gateway is down", _SERVICES),
+    "place": CommandEntry("gateway.place:app", "Roots on other hosts and in clusters", _SELECTION),
     "enable": CommandEntry("gateway.enable_group:enable", "Include a profile in fleet commands again", _SELECTION),
     "disable": CommandEntry("gateway.enable_group:disable", "Exclude a profile from fleet commands", _SELECTION),
     "group": CommandEntry("gateway.enable_group:group", "List or change groups of profiles", _SELECTION),

@@ -24,6 +24,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import system_reason
 
 from .regular_file import read_regular
+from .user_config import user_config_folder
 
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024
@@ -65,18 +66,8 @@ def catalog_for(
 
 
 def user_catalog_path(environment: Mapping[str, str]) -> Path:
-    """Return the path of the user's additions, in the configuration folder of this program.
-
-    On Linux platformdirs uses the XDG rule, repeated here without the library because every command needs the path.
-    """
-    if sys.platform == "linux":
-        home = Path(environment.get("HOME") or os.path.expanduser("~"))
-        return (
-            Path(environment.get("XDG_CONFIG_HOME", "").strip() or home / ".config") / "hermes-profiles" / USER_CATALOG
-        )
-    import platformdirs
-
-    return Path(platformdirs.user_config_dir("hermes-profiles", appauthor=False)) / USER_CATALOG
+    """Return the path of the user's additions, in the configuration folder of this program."""
+    return user_config_folder(environment) / USER_CATALOG
 
 
 def user_additions(environment: Mapping[str, str]) -> UserAdditions | None:

@@ -555,6 +555,8 @@ FILE_CASES: tuple[HintCase, ...] = (
     HintCase("no-program", "hermes-gateways status", no_systemctl),
     HintCase("unreadable-record", "hermes-profiles team run-mode", half_a_record),
     HintCase("no-alert", "hermes-gateways alert remove phone"),
+    HintCase("no-place", "hermes-gateways place show vps"),
+    HintCase("bad-address", "hermes-gateways place add vps --ssh=-x"),
     HintCase("restart-interrupted", "hermes-gateways status", interrupted_restart),
     HintCase("named-twice", "hermes-profiles team create friends --members ann,ann"),
     HintCase("no-such-account", f"{IMPORT} --only q", accounts),
@@ -610,6 +612,9 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     ),
     "a destination, its network or its library has it: tests/unit/cli/test_alert_command.py": (
         "not-delivered", "no-apprise", "not-alerted", "unencrypted",
+    ),
+    "a host or a cluster has it: tests/unit/places/test_transport.py": (
+        "no-client", "no-program-there", "place-silent",
     ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),

@@ -224,6 +224,18 @@ def _alerts(request: CompletionRequest) -> list[Word]:
     return [(name, str(each.kind)) for name, each in sorted(read_destinations(request.layout).items())]
 
 
+def _places(request: CompletionRequest) -> list[Word]:
+    """Return the places that were added and what each of them is."""
+    from hermes_profiles.places.file import read_places
+
+    found = sorted(read_places(os.environ).items())
+    return [(name, f"{each.kind}, {each.address}") for name, each in found if name not in request.before]
+
+
+def _all_places(request: CompletionRequest) -> list[Word]:
+    return [("all", ""), ("local", ""), *_places(request)]
+
+
 def _channels(_: CompletionRequest) -> list[Word]:
     """Return the channels of the user's catalog.toml; the others are in the script."""
     from hermes_profiles.profiles.plugin_channels import user_additions
@@ -286,6 +298,8 @@ _KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     "group": _groups,
     "team": _teams,
     "alert": _alerts,
+    "place": _places,
+    "places": _all_places,
     "channel": _channels,
     "login": _channels,
     "trash": _trash,
@@ -293,4 +307,4 @@ _KINDS: dict[str, Callable[[CompletionRequest], list[Word]]] = {
     "change": _changes,
 }
 # The kinds whose candidates or descriptions people choose freely, so that they can be a secret.
-_FREE = frozenset({"alert", "group", "team", "channel", "login", "change"})
+_FREE = frozenset({"alert", "place", "places", "group", "team", "channel", "login", "change"})

@@ -26,6 +26,8 @@ TRASHED = "trashed"  # what `restore` takes: a name, or the id of an entry
 TRASH = "trash"  # the id of an entry
 CHANGE = "change"
 ALERT = "alert"  # the name of a destination of alerts
+PLACE = "place"  # the name of a place
+PLACES = "places"  # a place, or all of them
 FOLDER = "folder"
 FILE = "file"
 TEXT = "text"  # only the user knows it
@@ -33,7 +35,23 @@ TEXT = "text"  # only the user knows it
 ONE_PROFILE = frozenset({PROFILE, NAMED, GATEWAY, RUNNING, STOPPED})
 # Names from the disk: candidates.py returns them.
 LIVE = frozenset(
-    {PROFILE, NAMED, GATEWAY, RUNNING, STOPPED, MEMBER, PROFILES, GROUP, TEAM, TRASHED, TRASH, CHANGE, ALERT}
+    {
+        PROFILE,
+        NAMED,
+        GATEWAY,
+        RUNNING,
+        STOPPED,
+        MEMBER,
+        PROFILES,
+        GROUP,
+        TEAM,
+        TRASHED,
+        TRASH,
+        CHANGE,
+        ALERT,
+        PLACE,
+        PLACES,
+    }
 )
 
 _BY_METAVAR = {
@@ -76,6 +94,9 @@ _BY_METAVAR = {
             "VARIABLE",
             "REF",
             "ZONE",
+            "[USER@]HOST",
+            "NAMESPACE/NAME",
+            "CONTEXT",
         ),
         TEXT,
     ),
@@ -107,6 +128,9 @@ _BY_PLACE = {
     ("group", "--remove"): MEMBER,
     ("alert add", "name"): TEXT,
     **dict.fromkeys((("alert test", "names"), ("alert mute", "names"), ("alert remove", "names")), ALERT),
+    ("place add", "name"): TEXT,
+    ("place show", "name"): PLACE,
+    ("place remove", "names"): PLACE,
     ("team create", "name"): TEXT,
     ("team sync", "name"): TEAM,
     ("team check", "name"): TEAM,
@@ -125,6 +149,9 @@ _BY_NAME = {
     "--connect": CHANNEL,
     "--team": TEAM,
     "--home": FOLDER,
+    "--local": FOLDER,
+    "--root": FOLDER,
+    "--place": PLACES,
     "--log-dir": FOLDER,
     "--output": FOLDER,
     "--python": FILE,

@@ -1,0 +1,119 @@
+"""place: the roots that `--place` reaches, on this machine, by ssh and in clusters."""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+import typer
+
+from hermes_profiles.cli.framework.command import command, command_group
+from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.run import Answer
+from hermes_profiles.cli.render.places import changed_lines, place_lines, place_row
+from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.operations import places as operations
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind
+
+_ADD = "hermes-gateways place add vps --ssh USER@HOST"
+
+
+class PlaceAddress(NamedTuple):
+    """The options of which one says how a place is reached."""
+
+    ssh: Annotated[
+        str | None, typer.Option("--ssh", metavar="[USER@]HOST", help="A host, or a name of ~/.ssh/config.")
+    ] = None
+    kubernetes: Annotated[
+        str | None,
+        typer.Option("--kubernetes", metavar="NAMESPACE/NAME", help="The StatefulSet of a root in a cluster."),
+    ] = None
+    local: Annotated[str | None, typer.Option("--local", metavar="PATH", help="Another root on this machine.")] = None
+    context: Annotated[
+        str | None, typer.Option("--context", metavar="CONTEXT", help="Of kubectl (default: its current one).")
+    ] = None
+    root: Annotated[
+        str | None, typer.Option("--root", metavar="PATH", help="The Hermes root there (default: the usual one).")
+    ] = None
+
+    def place(self, name: str) -> Place:
+        """Return the place. Raises UsageProblem unless one address is given."""
+        if sum(each is not None for each in self[:3]) != 1:
+            raise UsageProblem("a place needs one of --ssh, --kubernetes, --local", hint=f"use `{_ADD}`")
+        if self.context is not None and self.kubernetes is None:
+            raise UsageProblem("--context needs --kubernetes", target="--context", hint="remove --context")
+        if self.local is not None:
+            if self.root is not None:
+                raise UsageProblem("--root and --local exclude each other", target="--root", hint="use `--local PATH`")
+            return Place(name, PlaceKind.LOCAL, root=self.local)
+        if self.ssh is not None:
+            return Place(name, PlaceKind.SSH, host=self.ssh, root=self.root or "")
+        namespace, _, stateful_set = (self.kubernetes or "").partition("/")
+        target = KubernetesTarget(namespace, stateful_set, self.context or "")
+        return Place(name, PlaceKind.KUBERNETES, root=self.root or "", kubernetes=target)
+
+
+@command(
+    "place",
+    "add",
+    examples=(
+        "hermes-gateways place add vps --ssh ada@vps",
+        "hermes-gateways place add work --local /srv/hermes",
+        "hermes-gateways place add prod --kubernetes agents/hermes-family --context prod",
+    ),
+)
+def add(
+    session: FleetSession,
+    address: PlaceAddress,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name for it.")],
+    dry_run: DryRun = False,
+) -> Answer:
+    """Add a place: a Hermes root on another host, in a cluster, or in another folder."""
+    done = operations.add_place(session, address.place(name), dry_run=dry_run)
+    data = {"places": [place_row(place) for place in done.places], "outcome": done.outcome, "dry_run": dry_run}
+    return Answer(
+        Result(("place", "add"), data), lambda: changed_lines(done.places, done.outcome or "", dry_run=dry_run)
+    )
+
+
+@command("place", "list", examples=("hermes-gateways place list", "hermes-gateways place list --json"))
+def list_places(session: FleetSession) -> Answer:
+    """List the places; `local` is the root of this command."""
+    found = operations.list_places(session).places
+    return Answer(
+        Result(("place", "list"), {"places": [place_row(place) for place in found]}), lambda: place_lines(found)
+    )
+
+
+@command("place", "show", examples=("hermes-gateways place show vps",))
+def show(session: FleetSession, name: Annotated[str, typer.Argument(metavar="NAME", help="The place.")]) -> Answer:
+    """Show one place, and the command that reaches it."""
+    place = operations.show_place(session, name)
+    data = place_row(place) | {"command": operations.shown_command(session, place)}
+    lines = [
+        *(f"{key.replace('_', ' ') + ':':14}{text}" for key, text in data.items() if text is not None),
+    ]
+    return Answer(Result(("place", "show"), data), lambda: lines)
+
+
+@command(
+    "place",
+    "remove",
+    examples=("hermes-gateways place remove vps", "hermes-gateways place remove vps --dry-run"),
+)
+def remove(
+    session: FleetSession,
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Places, as `place list` names them.")],
+    dry_run: DryRun = False,
+) -> Answer:
+    """Remove places from the list. Nothing is changed in them: their gateways run on."""
+    gone = operations.remove_places(session, names, dry_run=dry_run)
+    outcome = "would-be-removed" if dry_run else "removed"
+    data = {"places": [place_row(place) for place in gone], "outcome": outcome, "dry_run": dry_run}
+    return Answer(Result(("place", "remove"), data), lambda: changed_lines(gone, outcome, dry_run=dry_run))
+
+
+app = command_group(
+    "Hermes roots on other hosts, in clusters and in other folders.",
+    {"add": add, "list": list_places, "show": show, "remove": remove},
+)
