@@ -63,7 +63,7 @@ def remove_places(session: Session, names: Sequence[str], *, dry_run: bool) -> t
     with PlacesFile(session.environment) as file:
         gone = _required(names, read_places(session.environment))
         for place in gone:
-            file.remove(place.name)
+            file.drop(place.name)
     return gone
 
 

@@ -77,7 +77,7 @@ class PlacesFile:
         begin = text if text.endswith("\n") or not text else text + "\n"
         self._write((begin or _HEAD) + "\n" + place_table(place), before | {place.name: place})
 
-    def remove(self, name: str) -> None:
+    def drop(self, name: str) -> None:
         """Remove the table of a place. Raises Failed, DocumentError."""
         text = _text(self._path)
         left = _parsed(text, str(self._path))

@@ -35,10 +35,10 @@ def test_removed_place_takes_its_lines_and_no_comment_of_another(environment: di
     path.parent.mkdir(parents=True)
     path.write_text('# mine\n[vps] # the first\nssh = "ada@vps"\n\n# of two\n["two"]\nssh = "two"\n')
     with PlacesFile(environment) as file:
-        file.remove("vps")
+        file.drop("vps")
     assert path.read_text() == '# mine\n# of two\n["two"]\nssh = "two"\n'
     with PlacesFile(environment) as file:
-        file.remove("two")
+        file.drop("two")
     assert read_places(environment) == {}
 
 
@@ -47,7 +47,7 @@ def test_table_written_otherwise_is_not_edited(environment: dict[str, str]) -> N
     path.parent.mkdir(parents=True)
     path.write_text(before := 'vps = { ssh = "ada@vps" }\n')
     with PlacesFile(environment) as file, pytest.raises(DocumentError, match="with certainty"):
-        file.remove("vps")
+        file.drop("vps")
     assert path.read_text() == before
 
 
