@@ -112,7 +112,7 @@ def place_table(place: Place) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # of printable text: a basic string of TOML, too
+    return json.dumps(text, ensure_ascii=False)  # of printable text: also a basic string of TOML
 
 
 def _without_table(text: str, name: str) -> str:
