@@ -23,7 +23,7 @@ from .model import LOCAL, KubernetesTarget, Place, PlaceKind, check_place
 _LARGEST = 4 * 1024 * 1024
 _WAIT = 10.0
 _ROOT = "root"
-_HEAD = "# Places of `hermes-gateways --place`: see `hermes-gateways place add --help`.\n"
+_HEAD = "# The places of the option --place; `hermes-gateways place add --help` shows the kinds.\n"
 
 
 def places_file(environment: Mapping[str, str]) -> Path:
