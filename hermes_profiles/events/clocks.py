@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 # Seconds: less is the slewing of NTP.
 _LEAST = 5.0
+# Seconds between two looks at the clocks in which a watcher that runs looks at them many times. A virtual machine that
+# was paused, or a group of processes that was stopped, shows in no clock.
+STOOD_STILL = 45.0
 
 
 class Clocks(NamedTuple):
@@ -31,4 +34,7 @@ class Clocks(NamedTuple):
         shift = (self.wall - before.wall) - (self.boot - before.boot)
         if abs(shift) > _LEAST:
             return f"the clock was set {'forward' if shift > 0 else 'back'} by {abs(shift):.0f} s"
+        still = self.awake - before.awake
+        if still > STOOD_STILL:
+            return f"nothing ran for {still:.0f} s: the machine was suspended, or overloaded"
         return ""

@@ -21,6 +21,9 @@ _DOWN = frozenset({GatewayState.STOPPED, GatewayState.FAILED, GatewayState.STALE
 _WORKS = frozenset({CONNECTED, "served"})
 _BAD = LOST | {DEAF}
 _MASKED = "masked"
+_SIGKILL = -9
+# Seconds between the end of a process and the look that shows it.
+_JUST_NOW = 10.0
 
 
 class _Step(NamedTuple):
@@ -30,6 +33,7 @@ class _Step(NamedTuple):
     after: SeenGateway
     at: float
     request: Request | None
+    memory_killed_at: float = 0.0
 
     @property
     def has_new_process(self) -> bool:
@@ -48,7 +52,7 @@ def changes(before: FleetSnapshot, after: FleetSnapshot, *, reconstructed: bool 
     for name in dict.fromkeys((*before.gateways, *after.gateways)):
         was = before.gateways.get(name) or SeenGateway(name, "")
         now = after.gateways.get(name) or SeenGateway(name, "")
-        step = _Step(was, now, after.at, requests.get(name))
+        step = _Step(was, now, after.at, requests.get(name), after.memory_killed_at)
         events += [*_of_gateway(step, reconstructed=reconstructed), *_of_channels(step)]
     events += _of_conflicts(before.conflicts, after.conflicts, after.at)
     events += _of_faults(before.faults, after.faults, after.at)
@@ -141,7 +145,10 @@ def _end(step: _Step, *, reconstructed: bool) -> FleetEvent:
     event = _event(step, end_kind(now) if cause is not EventCause.COMMAND else EventKind.DOWN, was.state)
     trouble = now.trouble if now.trouble not in ("exit-code", "signal") else ""
     is_over = now.state in _DOWN and exit_meaning(now.last_exit) not in now.detail
-    words = (exit_meaning(now.last_exit), recorded, trouble, now.detail if is_over or now.last_exit is None else "")
+    is_killed = now.last_exit == _SIGKILL and step.at - step.memory_killed_at < _JUST_NOW
+    memory = "the kernel ended a process just then, because memory ran out" if is_killed else ""
+    details = now.detail if is_over or now.last_exit is None else ""
+    words = (exit_meaning(now.last_exit), memory, recorded, trouble, details)
     reason = "its profile was removed" if not now.state else "; ".join(dict.fromkeys(filter(None, words)))
     return event._replace(
         at=min(at, step.at),

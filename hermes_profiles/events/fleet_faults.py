@@ -20,6 +20,15 @@ def fleet_faults(layout: Layout, manager: str | None, refusals: Sequence[str]) -
     return (*_disk(layout), *_manager(layout, manager, refusals))
 
 
+def memory_kills() -> int:
+    """Return how many processes the kernel has ended since the boot because memory ran out; 0 where it does not say."""
+    try:
+        with open("/proc/vmstat", "rb") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith(b"oom_kill ")), 0)
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def _disk(layout: Layout) -> Iterator[SeenFault]:
     if is_full(layout.root):
         yield SeenFault(str(EventKind.DISK_FULL), f"less than {FULL // 2**20} MB are free below {layout.root}")

@@ -93,7 +93,8 @@ class FleetSnapshot(NamedTuple):
     """One look at a fleet.
 
     `at`: epoch seconds; `requests`: commands of ours whose effect was not seen so far; `number`: of the last event that
-    was written before it.
+    was written before it; `memory_kills`: processes that the kernel has ended since the boot because memory ran out,
+    `memory_killed_at`: when that number was last seen to rise.
     """
 
     at: float
@@ -102,6 +103,8 @@ class FleetSnapshot(NamedTuple):
     faults: tuple[SeenFault, ...] = ()
     requests: tuple[Request, ...] = ()
     number: int = 0
+    memory_kills: int = 0
+    memory_killed_at: float = 0.0
 
 
 NOTHING_SEEN = FleetSnapshot(0.0)
@@ -201,7 +204,9 @@ def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
                 )
             )
         gateways[name] = _with_crash_loop(gateway, earlier, after.at)
-    return after._replace(gateways=gateways)
+    has_killed = before.at and after.memory_kills > before.memory_kills
+    killed_at = after.at if has_killed else before.memory_killed_at
+    return after._replace(gateways=gateways, memory_killed_at=killed_at)
 
 
 def _with_crash_loop(gateway: SeenGateway, earlier: SeenGateway | None, at: float) -> SeenGateway:
@@ -277,6 +282,8 @@ def parse_snapshot(content: bytes) -> FleetSnapshot | None:
             _all(SeenFault, data["faults"]),
             _all(Request, data["requests"]),
             int(data["number"]),
+            int(data.get("memory_kills", 0)),
+            float(data.get("memory_killed_at", 0.0)),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

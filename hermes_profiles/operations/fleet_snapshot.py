@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hermes_profiles.events.fleet_faults import memory_kills
 from hermes_profiles.events.model import EventKind
 from hermes_profiles.events.model_key import refused_model_key
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, seen_gateway
@@ -23,7 +24,7 @@ def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequenc
         gateways[each.profile] = seen_gateway(each.gateway, expected=expected)
     conflicts = tuple(SeenConflict(each.channel, each.profiles, each.message) for each in status.conflicts)
     faults = (*machine, *_broken_files(layout, status), *_model_keys(layout, status, at))
-    return FleetSnapshot(at, gateways, conflicts, faults)
+    return FleetSnapshot(at, gateways, conflicts, faults, memory_kills=memory_kills())
 
 
 def _broken_files(layout: Layout, status: FleetStatus) -> Iterator[SeenFault]:

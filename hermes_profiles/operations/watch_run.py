@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from hermes_profiles.events.clocks import Clocks
+from hermes_profiles.events.clocks import STOOD_STILL, Clocks
 from hermes_profiles.events.compare import changes, unseen, unwritten
 from hermes_profiles.events.fleet_faults import fleet_faults, is_daemon_back
 from hermes_profiles.events.log import append_events, event_log, read_events
@@ -153,13 +153,15 @@ class EventWatch:
         self, names: tuple[str, ...] | None, *, reconstructed: bool = False
     ) -> tuple[FleetStatus | None, tuple[FleetEvent, ...]]:
         """Look at these gateways, or at all; return the status of a look at all, and the events, which are written."""
-        session = self._session.fresh()
+        session, began = self._session.fresh(), time.monotonic()
         try:
             existing = profile_names(self._layout)
             status = fleet_status(session, existing if names is None else names, accounts=False)
         except (HermesProfilesError, OSError) as error:
             self._complain(f"cannot look at the gateways: {error}")
             return None, ()
+        if time.monotonic() - began > STOOD_STILL:
+            return None, ()  # this process stood still: ages of files prove nothing
         faults = fleet_faults(self._layout, session.manager_kind, [each.message for each in status.errors])
         after = snapshot_of(self._layout, status, time.time(), faults)
         is_whole = names is None

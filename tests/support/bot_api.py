@@ -18,14 +18,18 @@ from loopback_server import LoopbackServer
 
 _HOLD = 1.0  # seconds until an empty poll returns
 _HANG = 600.0  # seconds without an answer, unless the mode changes
-_REFUSALS = {"401": (401, "Unauthorized"), "502": (502, "Bad Gateway")}
+_REFUSALS = {
+    "401": (401, "Unauthorized"),
+    "429": (429, "Too Many Requests: retry after 5"),
+    "502": (502, "Bad Gateway"),
+}
 NO_ANSWER = 0  # instead of a status: the connection is closed
 
 
 class BotApi(LoopbackServer):
     """The server, as a context manager; `url` is its address.
 
-    `modes`: gateway → how its calls are answered: "401", "502", "409" (polls alone), "hang" or "refuse" (the
+    `modes`: gateway → how its calls are answered: "401", "429", "502", "409" (polls alone), "hang" or "refuse" (the
     connection is closed). A gateway without a mode is served. `sent`: (gateway, text) of every message that a bot sent.
     """
 
@@ -62,17 +66,9 @@ class BotApi(LoopbackServer):
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
     ) -> tuple[int, Any]:
         """Return (status, result) of one call; `peer`: what `caller` returned for its connection."""
-        mode = self.modes.get(gateway)
-        if mode in _REFUSALS:
-            return _REFUSALS[mode]
-        if mode == "hang":
-            end = time.monotonic() + _HANG
-            while self.modes.get(gateway) == mode and time.monotonic() < end:
-                time.sleep(0.2)
-        if mode in ("hang", "refuse"):
-            return NO_ANSWER, None
-        if mode == "409" and method == "getUpdates":
-            return 409, "Conflict: terminated by other getUpdates request"
+        refused = self.refusal(gateway, method)
+        if refused is not None:
+            return refused
         if method == "getMe":
             bot = {
                 "id": int(token.partition(":")[0]),
@@ -93,6 +89,21 @@ class BotApi(LoopbackServer):
         if method in ("getMyCommands", "getForumTopicIconStickers"):
             return 200, []
         return 200, True
+
+    def refusal(self, gateway: str, method: str) -> tuple[int, Any] | None:
+        """Return (status, result) of a call that the mode of its gateway refuses, None where it is served."""
+        mode = self.modes.get(gateway)
+        if mode in _REFUSALS:
+            return _REFUSALS[mode]
+        if mode == "hang":
+            end = time.monotonic() + _HANG
+            while self.modes.get(gateway) == mode and time.monotonic() < end:
+                time.sleep(0.2)
+        if mode in ("hang", "refuse"):
+            return NO_ANSWER, None
+        if mode == "409" and method == "getUpdates":
+            return 409, "Conflict: terminated by other getUpdates request"
+        return None
 
     def caller(self, port: int) -> int:
         """Return a number for the caller of a new connection; `port`: its own port."""
@@ -144,6 +155,8 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
                 return
             answer: dict[str, Any] = {"ok": status == 200}
             answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
+            if status == 429:
+                answer["parameters"] = {"retry_after": 5}
             content = json.dumps(answer).encode()
             try:
                 self.send_response(status)

@@ -36,25 +36,34 @@ def walk(manager: str, steps: int, gateways: int = 10, seconds: int = 20_000) ->
     """
     seed = int(os.environ.get(SEED) or random.randrange(10**6))
     steps = int(os.environ.get(STEPS) or steps)
+    return run_fleet(manager, _PROGRAM, str(seed), str(steps), str(gateways), str(seconds), label=f"seed {seed}")
+
+
+def run_fleet(manager: str, program: Path, *arguments: str, label: str) -> dict[str, Any]:
+    """Return the JSON in the last line of a program that drives real gateways under a manager.
+
+    Its arguments are the Python of real Hermes, the manager and `arguments`. HOME is a small file system. Skips where
+    it cannot be set up; `label`: names the run where it fails.
+    """
     python = hermes_python()
     if os.geteuid() != 0:
-        pytest.skip("NO NAMESPACES: the walk needs a file system and namespaces of its own")
-    given = [python, str(_PROGRAM), python, manager, str(seed), str(steps), str(gateways), str(seconds)]
+        pytest.skip("NO NAMESPACES: the fleet needs a file system and namespaces of its own")
+    given = [python, str(program), python, manager, *arguments]
     with live_home() as home:
         if manager == "systemd":
             before = ["unshare", "--net", "--mount", "--fork", "--kill-child"]
             given = [str(launcher()), "-H", str(home), "--", *given]
         else:
             before = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
-        command = [*before, "bash", "-c", _SCRIPT, "walk", str(home), sys.executable, *given]
+        command = [*before, "bash", "-c", _SCRIPT, "fleet", str(home), sys.executable, *given]
         last = ""
         with subprocess.Popen(command, env=_environment(home), stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             for last in process.stdout:
                 print(last, end="", flush=True)
         if process.returncode == 125:
-            pytest.skip("NO NAMESPACES: the walk could not be set up here")
-        assert process.returncode == 0, f"seed {seed}: exit {process.returncode}: {last}"
+            pytest.skip("NO NAMESPACES: the fleet could not be set up here")
+        assert process.returncode == 0, f"{label}: exit {process.returncode}: {last}"
         result: dict[str, Any] = json.loads(last)
         return result
 

@@ -23,7 +23,7 @@ from process_polls import is_alive
 
 HOME = Path(os.environ["HOME"])
 ROOT = HOME / ".hermes"
-NAMES = ("default", "ada", "bert", "cleo", "dora", "emil", "fay", "gus", "hal", "ines")
+NAMES = ("default", "ada", "bert", "cleo", "dora", "emil", "fay", "gus", "hal", "ines", "jan", "kim")
 GROUP = "some"
 CHANNELS = ("telegram", "ntfy")
 PATIENCE = 2.0  # seconds until a status has to be true

@@ -51,6 +51,9 @@ class ProcessPolls(BotApi):
         self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
     ) -> tuple[int, Any]:
         """Return (status, result) of one call; the gateway of a poll is its process."""
+        refused = self.refusal(gateway, method)
+        if refused is not None:
+            return refused
         if method == "getUpdates":
             pid, gateway = peer, str(peer)
             with self._lock:

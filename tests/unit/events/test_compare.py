@@ -176,7 +176,8 @@ def test_request_stays_until_its_effect_is_seen() -> None:
 def test_snapshot_survives_its_file() -> None:
     snapshot = look(
         AFTER, up(trouble="oom-kill"), conflicts=(SeenConflict("telegram", ("a", "b"), "both"),),
-        faults=(SeenFault("disk-full", "none"),), requests=(Request("work", "stop", 1.0, 2),),
+        faults=(SeenFault("disk-full", "none"),), requests=(Request("work", "stop", 1.0, 2),), memory_kills=3,
+        memory_killed_at=AFTER,
     )  # fmt: skip
     assert parse_snapshot(snapshot_bytes(snapshot)) == snapshot
     assert parse_snapshot(snapshot_bytes(snapshot)[:-9]) is None
@@ -226,3 +227,14 @@ def test_third_crash_in_weeks_is_no_crash_loop() -> None:
     assert [each.kind for each in changes(calm, once)] == [K.DOWN, K.STARTING]
     loop = remembered(once, look(AFTER + 9, gateway("crash-looping", restarts=5, last_exit=1)))
     assert [each.kind for each in changes(once, loop)] == [K.CRASH_LOOPING]
+
+
+def test_killed_gateway_tells_of_memory_that_ran_out_just_then() -> None:
+    killed = gateway("failed", last_exit=-9, activity="failed")
+    calm = look(BEFORE, UP, memory_kills=7)
+    (event,) = changes(calm, remembered(calm, look(AFTER, killed, memory_kills=8)))
+    assert event.reason == "killed by signal 9; the kernel ended a process just then, because memory ran out"
+    later = remembered(remembered(calm, look(AFTER, UP, memory_kills=8)), look(AFTER + 60, killed, memory_kills=8))
+    assert changes(calm, later)[0].reason == "killed by signal 9"
+    first = look(AFTER, killed, memory_kills=8)  # of an earlier boot, nothing is known
+    assert remembered(FleetSnapshot(0.0), first).memory_killed_at == 0.0
