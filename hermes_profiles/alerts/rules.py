@@ -114,10 +114,15 @@ def is_silent(destination: Destination, now: float, minute: int) -> bool:
 
 def _with_message(state: AlertState, destination: Destination, now: float, new_id: Callable[[], str]) -> AlertState:
     sent = dict(state.sent.get(destination.name, {}))
+    lost = {(each.profile, each.kind) for each in state.faults.values() if each.until is None and each.channel}
     open_faults = [
         each
         for key, each in state.faults.items()
-        if each.until is None and key not in sent and destination.is_about(each.profile, each.also)
+        if each.until is None
+        and key not in sent
+        and destination.is_about(each.profile, each.also)
+        # The gateway has the fault of its channel: that one says more.
+        and (each.channel is not None or each.fault or (each.profile, each.kind) not in lost)
     ]
     over = []
     for key, known in sent.items():

@@ -27,6 +27,7 @@ _WORDS = {
     EventKind.MODEL_KEY_REFUSED: "has a model key that the provider refuses",
     EventKind.CONFIGURATION_BROKEN: "has a broken configuration",
     EventKind.SUPERVISOR_GONE: "have no service manager: it is gone",
+    EventKind.OLD_CODE: "run older code than the installed Hermes",
 }
 _COMMANDS = {
     EventKind.DOWN: "hermes-gateways start {profile}",
@@ -36,6 +37,7 @@ _COMMANDS = {
     EventKind.DISK_FULL: "df -h {root}",
     EventKind.TOKEN_REFUSED: "hermes-profiles connect {profile} {channel}",
     EventKind.SUPERVISOR_GONE: "hermes-gateways start",
+    EventKind.OLD_CODE: "hermes-gateways restart --stale",
     EventKind.DEGRADED: "hermes-gateways status {profile}",
 }
 _OF_FLEET = "the gateways"
@@ -56,7 +58,7 @@ class AlertText:
         if not items:
             return f"{self._host}: a test, nothing has happened"
         if len(items) == 1:
-            return f"{self._host}: {_subject(items[0])} {_state(items[0])}"
+            return f"{self._host}: {_sentence(items[0])}"
         names = dict.fromkeys(_owner(each) for each in (falls or items))
         over = len(items) - len(falls)
         parts = [f"{len(falls)} new faults"] if len(falls) > 1 else ["1 new fault"] if falls else []
@@ -105,11 +107,11 @@ class AlertText:
     def _lines(self, item: AlertItem) -> list[str]:
         if item.until is not None:
             span = _span(item.until - item.since)
-            return [f"{_subject(item)} {_state(item)}, after {span} ({_clock(item.since)} to {_clock(item.until)})"]
+            return [f"{_sentence(item)}, after {span} ({_clock(item.since)} to {_clock(item.until)})"]
         age = _span(self._now - item.since)
         why = f": {item.reason[:_LONGEST]}" if item.reason else ""
         return [
-            f"{_subject(item)} {_state(item)} since {_clock(item.since)} ({age}){why}", f"  run: {self.command(item)}",
+            f"{_sentence(item)} since {_clock(item.since)} ({age}){why}", f"  run: {self.command(item)}",
         ]  # fmt: skip
 
     def command(self, item: AlertItem) -> str:
@@ -141,6 +143,11 @@ def _subject(item: AlertItem) -> str:
 
 def _owner(item: AlertItem) -> str:
     return item.profile or _OF_FLEET
+
+
+def _sentence(item: AlertItem) -> str:
+    """Return what a gateway has, or what is over."""
+    return f"{_subject(item)}{'' if item.until is not None and item.fault else ' '}{_state(item)}"
 
 
 def _state(item: AlertItem) -> str:

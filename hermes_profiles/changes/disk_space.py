@@ -18,13 +18,13 @@ FULL = 100 * 1024 * 1024
 _RESERVE = 256 * 1024
 
 
-def is_full(folder: Path) -> bool:
-    """Return whether the disk of a folder is full; a folder that cannot be looked at is not."""
+def is_full(folder: Path, least: float = FULL) -> bool:
+    """Return whether less than `least` bytes are free for a folder; one that cannot be looked at is not full."""
     try:
         space = os.statvfs(folder)
     except OSError:
         return False
-    return bool(space.f_blocks) and space.f_bavail * space.f_frsize < FULL
+    return bool(space.f_blocks) and space.f_bavail * space.f_frsize < least
 
 
 def check_space(plan: ChangePlan, layout: Layout, files: Files | None = None) -> int:

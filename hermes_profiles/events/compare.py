@@ -179,7 +179,7 @@ def _of_channels(step: _Step) -> Iterator[FleetEvent]:
     known = {each.name: each for each in step.before.channels} if not step.has_new_process else {}
     for channel in step.after.channels:
         was = known.get(channel.name) or SeenChannel(channel.name, "")
-        event = _of_channel(was, channel)
+        event = _of_channel(was, channel, is_asked=step.request is not None)
         if event is not None:
             yield event._replace(at=step.at, profile=step.after.profile, pid=step.after.pid)
     present = {each.name for each in step.after.channels}
@@ -191,11 +191,14 @@ def _of_channels(step: _Step) -> Iterator[FleetEvent]:
             )  # fmt: skip
 
 
-def _of_channel(was: SeenChannel, now: SeenChannel) -> FleetEvent | None:
+def _of_channel(was: SeenChannel, now: SeenChannel, *, is_asked: bool) -> FleetEvent | None:
+    """Return the event of a channel; `is_asked`: a command of ours acts on its gateway, and says what is masked."""
     event = FleetEvent(0.0, EventKind.UP, None, now.name, was.state, now.state, now.detail)
     if now.state == _MASKED:
-        is_port = fault_kind(now.detail, EventKind.MASKED) is EventKind.PORT_LOST
-        kind = EventKind.PORT_LOST if is_port else EventKind.MASKED
+        kind = fault_kind(now.detail, EventKind.MASKED)
+        kind = (
+            kind if kind is EventKind.PORT_LOST or (kind is EventKind.CONFLICT and not is_asked) else EventKind.MASKED
+        )
         return event._replace(kind=kind) if was.state != _MASKED else None
     if now.state in _BAD:
         kind = channel_fault(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hermes_profiles.changes.disk_space import FULL, is_full
 from hermes_profiles.changes.lock import lock_holder
@@ -14,10 +14,18 @@ from hermes_profiles.services.supervisor.client import DESIRED, LOCK, names_in
 from .model import EventKind
 from .snapshot import SeenFault
 
+# A full disk is one until so much more is free: at the limit it would be full and not full by turns.
+_MORE = 1.25
 
-def fleet_faults(layout: Layout, manager: str | None, refusals: Sequence[str]) -> tuple[SeenFault, ...]:
-    """Return the faults of the machine; `refusals`: what the service manager answered instead of a status."""
-    return (*_disk(layout), *_manager(layout, manager, refusals))
+
+def fleet_faults(
+    layout: Layout, manager: str | None, refusals: Sequence[str], before: Iterable[SeenFault] = ()
+) -> tuple[SeenFault, ...]:
+    """Return the faults of the machine.
+
+    `refusals`: what the service manager answered instead of a status; `before`: the faults of an earlier look.
+    """
+    return (*disk_fault(layout, before), *_manager(layout, manager, refusals))
 
 
 def memory_kills() -> int:
@@ -29,9 +37,17 @@ def memory_kills() -> int:
         return 0
 
 
-def _disk(layout: Layout) -> Iterator[SeenFault]:
-    if is_full(layout.root):
-        yield SeenFault(str(EventKind.DISK_FULL), f"less than {FULL // 2**20} MB are free below {layout.root}")
+def disk_fault(layout: Layout, before: Iterable[SeenFault]) -> tuple[SeenFault, ...]:
+    """Return the fault of a full disk, () for one with space."""
+    was_full = any(map(is_of_disk, before))
+    if not is_full(layout.root, FULL * (_MORE if was_full else 1.0)):
+        return ()
+    return (SeenFault(str(EventKind.DISK_FULL), f"less than {FULL // 2**20} MB are free below {layout.root}"),)
+
+
+def is_of_disk(fault: SeenFault) -> bool:
+    """Return whether a fault is that of a full disk of the root."""
+    return fault.kind == EventKind.DISK_FULL and fault.profile is None
 
 
 def _manager(layout: Layout, manager: str | None, refusals: Sequence[str]) -> Iterator[SeenFault]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 
 from hermes_profiles.changes.append_log import LogPlace, append_lines, log_lines
+from hermes_profiles.changes.errors import translated_errors
 from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 
 from .model import KEPT, FleetEvent, event_line, parse_event
 
 LOG_FILE = "log.ndjson"
+RESERVE_FILE = "reserve"
+# Bytes of the file that is given up for events on a full disk: some hundred of them.
+_RESERVE = 64 * 1024
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def event_log(layout: Layout) -> LogPlace:
@@ -21,7 +29,8 @@ def event_log(layout: Layout) -> LogPlace:
 def append_events(layout: Layout, events: Sequence[FleetEvent], *, files: Files | None = None) -> list[FleetEvent]:
     """Append events and return them with their numbers, in the order of the log.
 
-    Faults and their ends are on the disk afterwards. All are written, or none. Raises Failed.
+    Faults and their ends are on the disk afterwards. All are written, or none. On a full disk the reserve is given up
+    for them. Raises Failed.
     """
     written: list[FleetEvent] = []
 
@@ -31,9 +40,40 @@ def append_events(layout: Layout, events: Sequence[FleetEvent], *, files: Files 
         written[:] = [event._replace(number=first + place) for place, event in enumerate(events)]
         return [event_line(event) for event in written]
 
-    if events:
-        append_lines(event_log(layout), lines, sync=any(event.kind in KEPT for event in events), files=files)
+    if not events:
+        return written
+    is_kept = any(event.kind in KEPT for event in events)
+    try:
+        append_lines(event_log(layout), lines, sync=is_kept, files=files)
+    except Failed as failure:
+        if getattr(failure.__cause__, "errno", None) not in _FULL or not _give_up_reserve(layout, files or Files()):
+            raise
+        append_lines(event_log(layout), lines, sync=is_kept, files=files)
     return written
+
+
+def keep_reserve(layout: Layout, *, files: Files | None = None) -> None:
+    """Write the reserve, unless it is there. Raises Failed, on a full disk for example."""
+    files, path = files or Files(), str(layout.events / RESERVE_FILE)
+    status = files.lstat(path)
+    if status is not None and status.st_size >= _RESERVE:
+        return
+    with translated_errors():
+        files.private_folder(os.path.dirname(path))
+        if status is not None:
+            files.unlink(path)
+        # Not zeros: a file system can store those without a block.
+        files.append(path, os.urandom(_RESERVE), mode=0o600, owner=files.owner_below(str(layout.events)), sync=True)
+
+
+def _give_up_reserve(layout: Layout, files: Files) -> bool:
+    """Remove the reserve; return whether there was one."""
+    try:
+        os.stat(layout.events / RESERVE_FILE)
+        files.unlink(str(layout.events / RESERVE_FILE))
+    except OSError:
+        return False
+    return True
 
 
 def read_events(layout: Layout, *, after: int = 0, since: float | None = None) -> Iterator[FleetEvent]:

@@ -35,6 +35,7 @@ class EventKind(StrEnum):
     MODEL_KEY_REFUSED = "model-key-refused"
     CONFIGURATION_BROKEN = "configuration-broken"
     SUPERVISOR_GONE = "supervisor-gone"
+    OLD_CODE = "old-code"
     CLOCK_CHANGED = "clock-changed"
     REQUESTED = "requested"
     WATCH_STARTED = "watch-started"
@@ -56,7 +57,7 @@ class EventCause(StrEnum):
 FAULTS = frozenset({
     EventKind.DOWN, EventKind.DEGRADED, EventKind.CRASH_LOOPING, EventKind.UNSUPERVISED, EventKind.CONFLICT,
     EventKind.PORT_LOST, EventKind.HUNG, EventKind.DISK_FULL, EventKind.TOKEN_REFUSED, EventKind.MODEL_KEY_REFUSED,
-    EventKind.CONFIGURATION_BROKEN, EventKind.SUPERVISOR_GONE,
+    EventKind.CONFIGURATION_BROKEN, EventKind.SUPERVISOR_GONE, EventKind.OLD_CODE,
 })  # fmt: skip
 # An event of these kinds ends every fault of its subject.
 ENDS = frozenset({EventKind.UP, EventKind.RECOVERED, EventKind.UNMASKED})

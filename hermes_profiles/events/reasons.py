@@ -18,17 +18,20 @@ _WORDS = (
     (EventKind.CONFIGURATION_BROKEN, r"config(?:uration)?\b.*(?:invalid|broken|cannot work|cannot be parsed)|exit 78"),
 )
 _API_SERVER = "api_server"
+_SLOW = "did not answer in time"  # it has its port (gateways/health.py)
 
 
 def fault_kind(text: str, otherwise: EventKind) -> EventKind:
     """Return the kind of a fault with this description."""
+    if _SLOW in text and re.search(r"API server does not answer", text):
+        return otherwise
     return next((kind for kind, pattern in _WORDS if re.search(pattern, text)), otherwise)
 
 
 def channel_fault(channel: SeenChannel) -> EventKind:
     """Return the kind of the fault of a channel that its gateway does not serve."""
     kind = fault_kind(channel.detail, EventKind.DEGRADED)
-    if channel.name == _API_SERVER and kind in (EventKind.DEGRADED, EventKind.CONFLICT):
+    if channel.name == _API_SERVER and _SLOW not in channel.detail and kind in (EventKind.DEGRADED, EventKind.CONFLICT):
         return EventKind.PORT_LOST
     return kind
 

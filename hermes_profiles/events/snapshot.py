@@ -12,7 +12,7 @@ from hermes_profiles.gateways.resolve import CRASH_LOOP, START_GRACE
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.services.manager import Activity
 
-from .model import FleetEvent
+from .model import EventKind, FleetEvent
 
 SIGNALLED = "signalled"
 # Seconds that a gateway may take to exit after it has closed its channels.
@@ -185,8 +185,8 @@ def _is_ending(gateway: Gateway) -> bool:
 def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
     """Return a snapshot with what a look cannot know kept from before, where the process is the same.
 
-    A channel of which nothing is known keeps its state; a gateway that is being stopped keeps the whole; one that
-    starts has no channels so far.
+    A channel of which nothing is known keeps its state, and so do all of a gateway that is frozen; a gateway that is
+    being stopped keeps the whole; one that starts has no channels so far.
     """
     gateways = {}
     for name, gateway in after.gateways.items():
@@ -200,7 +200,8 @@ def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
             known = {each.name: each for each in earlier.channels}
             gateway = gateway._replace(
                 channels=tuple(
-                    known.get(each.name, each) if each.state == "unknown" else each for each in gateway.channels
+                    known.get(each.name, each) if gateway.is_frozen or each.state == "unknown" else each
+                    for each in gateway.channels
                 )
             )
         gateways[name] = _with_crash_loop(gateway, earlier, after.at)
@@ -247,7 +248,11 @@ def merged(before: FleetSnapshot, after: FleetSnapshot, *, keep_living: bool = F
         earlier = before.gateways.get(name)
         is_same = earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid
         gateways[name] = earlier if keep_living and is_same and earlier is not None else gateway
-    others = (each for each in before.faults if each.profile is not None and each.profile not in after.gateways)
+    others = (
+        each
+        for each in before.faults
+        if each.kind == EventKind.OLD_CODE or (each.profile is not None and each.profile not in after.gateways)
+    )
     return after._replace(gateways=gateways, faults=(*after.faults, *others))
 
 

@@ -8,8 +8,10 @@ from hermes_profiles.events.fleet_faults import memory_kills
 from hermes_profiles.events.model import EventKind
 from hermes_profiles.events.model_key import refused_model_key
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, seen_gateway
+from hermes_profiles.fleet.outdated import code_ages
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.text import first_names
 
 from .fleet_status import FleetStatus
 
@@ -25,6 +27,19 @@ def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequenc
     conflicts = tuple(SeenConflict(each.channel, each.profiles, each.message) for each in status.conflicts)
     faults = (*machine, *_broken_files(layout, status), *_model_keys(layout, status, at))
     return FleetSnapshot(at, gateways, conflicts, faults, memory_kills=memory_kills())
+
+
+def old_code(status: FleetStatus) -> tuple[SeenFault, ...]:
+    """Return the fault of gateways that run the code of before an update of Hermes; `status`: of all gateways."""
+    ages = code_ages(each.gateway for each in status.gateways)
+    old = {name: age.newer for name, age in ages.items() if age.newer is not None}
+    if not old:
+        return ()
+    change = next(iter(old.values())).change
+    reason = (
+        f"{change} after the start of {first_names([*old], 5)}: they load the rest of their code from the new release"
+    )
+    return (SeenFault(str(EventKind.OLD_CODE), reason),)
 
 
 def _broken_files(layout: Layout, status: FleetStatus) -> Iterator[SeenFault]:

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from hermes_profiles.events.clocks import STOOD_STILL, Clocks
 from hermes_profiles.events.compare import changes, unseen, unwritten
-from hermes_profiles.events.fleet_faults import fleet_faults, is_daemon_back
-from hermes_profiles.events.log import append_events, event_log, read_events
+from hermes_profiles.events.fleet_faults import disk_fault, fleet_faults, is_daemon_back, is_of_disk
+from hermes_profiles.events.log import append_events, event_log, keep_reserve, read_events
 from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.quiet_signs import QuietSigns, quiet_signs
 from hermes_profiles.events.requests import requests_in
@@ -23,10 +23,10 @@ from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.files import CONFIG_FILE, PID_FILE, STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.services.manager import ManagerKind
+from hermes_profiles.services.manager import Activity, ManagerKind
 
 from .fleet_context import FleetSession
-from .fleet_snapshot import snapshot_of
+from .fleet_snapshot import old_code, snapshot_of
 from .fleet_status import FleetStatus, fleet_status
 
 # Seconds: between two looks at signs, at gateways on their way, and at all gateways without a sign.
@@ -137,6 +137,7 @@ class EventWatch:
     ) -> tuple[FleetStatus | None, tuple[FleetEvent, ...]]:
         names = profile_names(self._layout)
         is_full = has_ended or time.monotonic() - self._looked >= FULL or set(names) != set(self._seen.gateways)
+        is_full = is_full or self._is_disk_news()
         homes = {str(self._layout.home(name)): name for name in names}
         if is_full or any(folder not in homes for folder in moved):
             return self._look(None)
@@ -145,9 +146,13 @@ class EventWatch:
         due |= {homes[folder] for folder in moved}
         return self._look(tuple(name for name in names if name in due)) if due else (None, ())
 
+    def _is_disk_news(self) -> bool:
+        """Return whether the disk is full since the last look, or no longer."""
+        return bool(disk_fault(self._layout, self._seen.faults)) is not any(map(is_of_disk, self._seen.faults))
+
     def _on_its_way(self) -> tuple[str, ...]:
         """Return the gateways whose state changes within seconds without a sign."""
-        return tuple(name for name, each in self._seen.gateways.items() if each.state in _ON_ITS_WAY or each.is_ending)
+        return tuple(name for name, each in self._seen.gateways.items() if is_on_its_way(each))
 
     def _look(
         self, names: tuple[str, ...] | None, *, reconstructed: bool = False
@@ -162,9 +167,12 @@ class EventWatch:
             return None, ()
         if time.monotonic() - began > STOOD_STILL:
             return None, ()  # this process stood still: ages of files prove nothing
-        faults = fleet_faults(self._layout, session.manager_kind, [each.message for each in status.errors])
-        after = snapshot_of(self._layout, status, time.time(), faults)
+        refusals = [each.message for each in status.errors]
+        faults = fleet_faults(self._layout, session.manager_kind, refusals, self._seen.faults)
         is_whole = names is None
+        if is_whole:
+            faults = (*faults, *old_code(status))
+        after = snapshot_of(self._layout, status, time.time(), faults)
         if not is_whole or status.errors:
             after = merged(self._seen, after, keep_living=bool(status.errors))
             after = after._replace(conflicts=self._seen.conflicts if not is_whole else after.conflicts)
@@ -204,6 +212,7 @@ class EventWatch:
 
     def _save(self) -> None:
         try:
+            keep_reserve(self._layout)
             save_snapshot(self._layout, self._seen)
             self._saved = time.monotonic()
         except Failed as error:
@@ -264,6 +273,14 @@ class EventWatch:
         if text != self._trouble:
             self._report(text)
         self._trouble = text
+
+
+def is_on_its_way(gateway: SeenGateway) -> bool:
+    """Return whether the state of a gateway changes within seconds: also one that its manager is about to restart."""
+    if gateway.state in _ON_ITS_WAY or gateway.is_ending:
+        return True
+    is_between = gateway.activity in (Activity.ACTIVATING, Activity.DEACTIVATING) and gateway.pid is None
+    return is_between and gateway.state != GatewayState.CRASH_LOOPING
 
 
 def _state(path: str) -> tuple[int, int] | None:

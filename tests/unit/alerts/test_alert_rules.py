@@ -118,6 +118,18 @@ def test_restart_with_the_same_fault_afterwards_sends_nothing() -> None:
     assert [world.at(now) for now in (313.0, 340.0, 900.0)] == [[], [], []]
 
 
+def test_gateway_with_the_fault_of_its_channel_is_not_sent_beside_it() -> None:
+    world = Clocked()
+    for channel in (None, "telegram"):
+        world.event(100.0, EventKind.TOKEN_REFUSED, channel=channel)
+    world.event(100.0, EventKind.DEGRADED, "home")
+    world.event(100.0, EventKind.CONFLICT, "home", channel="telegram")
+    assert world.at(160.0) == [("hook", ["-work/telegram", "-home", "-home/telegram"])]
+    for channel in (None, "telegram"):
+        world.event(170.0, EventKind.RECOVERED, channel=channel)
+    assert world.at(300.0) == [("hook", ["+work/telegram"])] and world.at(900.0) == []
+
+
 def test_channel_that_is_masked_is_over() -> None:
     world = Clocked()
     world.event(100.0, EventKind.DEGRADED, channel="slack")

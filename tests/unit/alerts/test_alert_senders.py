@@ -54,6 +54,7 @@ def test_text_says_what_since_when_why_and_the_command() -> None:
     over = _text(RISE)
     assert over.body == "home works again, after 5 min (2027-01-15 08:00 UTC to 2027-01-15 08:05 UTC)"
     assert over.kind == "recovery" and over.data["items"][0]["command"] is None
+    assert _text(RISE._replace(channel=None, fault="conflict")).title == "box: home: conflict is over"
     both = _text(FALL, RISE)
     assert both.title == "box: 1 new fault and 1 over (work)" and both.kind == "digest"
     assert len(_text(*[FALL] * 30).body.splitlines()) == 42 and "and 10 more" in _text(*[FALL] * 30).body

@@ -18,6 +18,7 @@ from hermes_profiles.events.snapshot import (
     SeenFault,
     SeenGateway,
     dated,
+    merged,
     parse_snapshot,
     remembered,
     seen_gateway,
@@ -100,9 +101,19 @@ ROWS = [
         up(channels=(channel("fatal", "Unauthorized"),)), [(K.TOKEN_REFUSED, C.UNKNOWN)]),
     Row("a channel is back", up(channels=(channel("deaf"),)), UP, [(K.RECOVERED, C.HERMES)]),
     Row("masked", up(channels=()), up(channels=(channel("masked", "home has it"),)), [(K.MASKED, C.UNKNOWN)]),
+    Row("masked after a crash", up(channels=()), up(pid=43, last_exit=-9, channels=(
+        channel("masked", "token already in use by profile 'home'"),)),
+        [(K.DOWN, C.SIGNAL), (K.UP, C.MANAGER), (K.CONFLICT, C.UNKNOWN)]),
+    Row("masked at a start of ours, which says so", STOPPED, up(channels=(
+        channel("masked", "token already in use by profile 'home'"),)), [(K.UP, C.COMMAND), (K.MASKED, C.UNKNOWN)],
+        "start"),
     Row("unmasked", up(channels=(channel("masked"),)), UP, [(K.UNMASKED, C.HERMES)]),
     Row("its port is lost", up(channels=(channel("connected", name="api_server"),)),
         up(channels=(channel("fatal", "could not listen", name="api_server"),)), [(K.PORT_LOST, C.UNKNOWN)]),
+    Row("its API server is slow", up(channels=(channel("connected", name="api_server"),)),
+        up(state="degraded", detail="the API server does not answer: 127.0.0.1:8642 did not answer in time",
+           channels=(channel("deaf", "127.0.0.1:8642 did not answer in time", name="api_server"),)),
+        [(K.DEGRADED, C.UNKNOWN), (K.DEGRADED, C.UNKNOWN)]),
     Row("its unit is removed", UP, up(state="unsupervised", detail="its service was removed"),
         [(K.UNSUPERVISED, C.UNKNOWN)]),
     Row("its profile is removed", UP, SeenGateway("work", ""), [(K.DOWN, C.UNKNOWN)]),
@@ -160,6 +171,14 @@ def test_silence_about_a_channel_keeps_its_state_in_the_same_process() -> None:
     assert remembered(look(BEFORE, UP), look(AFTER, silent._replace(pid=43))).gateways["work"].channels[0].state == (
         "unknown"
     )
+
+
+def test_channels_of_a_frozen_gateway_keep_their_states() -> None:
+    deaf = channel("deaf", "127.0.0.1:8642 did not answer in time", name="api_server")
+    served = up(channels=(deaf._replace(state="connected", detail=""),))
+    frozen = served._replace(state="degraded", detail="the process is suspended (SIGSTOP)", is_frozen=True)
+    after = remembered(look(BEFORE, served), look(AFTER, frozen._replace(channels=(deaf,))))
+    assert [(each.kind, each.channel) for each in changes(look(BEFORE, served), after)] == [(K.HUNG, None)]
 
 
 def test_request_stays_until_its_effect_is_seen() -> None:
@@ -238,3 +257,9 @@ def test_killed_gateway_tells_of_memory_that_ran_out_just_then() -> None:
     assert changes(calm, later)[0].reason == "killed by signal 9"
     first = look(AFTER, killed, memory_kills=8)  # of an earlier boot, nothing is known
     assert remembered(FleetSnapshot(0.0), first).memory_killed_at == 0.0
+
+
+def test_old_code_is_known_from_looks_at_all_gateways_alone() -> None:
+    old, key = SeenFault("old-code", "Hermes was updated"), SeenFault("model-key-refused", "401", "work")
+    kept = merged(look(BEFORE, UP, faults=(old, key)), look(AFTER, UP))
+    assert kept.faults == (old,)

@@ -13,7 +13,7 @@ import pytest
 
 from hermes_profiles.changes.append_log import LogPlace, append_lines, log_lines
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.events.log import append_events, event_log, last_changes, read_events
+from hermes_profiles.events.log import append_events, event_log, keep_reserve, last_changes, read_events
 from hermes_profiles.events.model import EventCause, EventKind, FleetEvent, event_data, event_line, parse_event
 from hermes_profiles.events.requests import note_request, requests_in
 from hermes_profiles.model.errors import Failed
@@ -80,6 +80,31 @@ def test_failed_write_leaves_the_log_as_it_was(layout: Layout) -> None:
         append_events(layout, [FULL], files=_Full())
     assert event_log(layout).path.read_bytes() == before
     append_events(layout, [FleetEvent(0.0, EventKind.STARTING)], files=_Full())  # such an event may be lost
+
+
+class _FullUntilFreed(Files):
+    freed = False
+
+    def operation(self, name: str, path: str) -> None:
+        self.freed = self.freed or name == "unlink"
+        if name == "write" and not self.freed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+
+def test_event_is_written_into_the_reserve_of_a_full_disk(layout: Layout) -> None:
+    keep_reserve(layout)
+    reserve = layout.events / "reserve"
+    status = reserve.stat()
+    assert (status.st_size, stat.S_IMODE(status.st_mode)) == (64 * 1024, 0o600)
+    keep_reserve(layout)
+    assert reserve.stat().st_ino == status.st_ino
+    append_events(layout, [FULL], files=_FullUntilFreed())
+    assert [each.number for each in read_events(layout)] == [1] and not reserve.exists()
+    with pytest.raises(Failed, match="no space left"):
+        append_events(layout, [FULL], files=_FullUntilFreed())
+    reserve.write_bytes(b"cut")
+    keep_reserve(layout)
+    assert reserve.stat().st_size == 64 * 1024
 
 
 def _write(root: str) -> None:

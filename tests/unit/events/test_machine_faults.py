@@ -16,6 +16,7 @@ from hermes_profiles.events.compare import unwritten
 from hermes_profiles.events.fleet_faults import fleet_faults
 from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.model_key import refused_model_key
+from hermes_profiles.events.snapshot import SeenFault
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.supervisor.client import DESIRED, LOCK
 
@@ -32,11 +33,12 @@ def layout(tmp_path: Path) -> Layout:
 @pytest.mark.parametrize(
     ("passed", "text"),
     [
-        ((60.0, 60.0, 60.0), ""),
-        ((62.0, 60.0, 60.0), ""),
-        ((660.0, 660.0, 60.0), "the machine was suspended for 600 s"),
-        ((3660.0, 60.0, 60.0), "the clock was set forward by 3600 s"),
-        ((-3540.0, 60.0, 60.0), "the clock was set back by 3600 s"),
+        ((40.0, 40.0, 40.0), ""),
+        ((42.0, 40.0, 40.0), ""),
+        ((100.0, 100.0, 100.0), "nothing ran for 100 s: the machine was suspended, or overloaded"),
+        ((630.0, 630.0, 30.0), "the machine was suspended for 600 s"),
+        ((3630.0, 30.0, 30.0), "the clock was set forward by 3600 s"),
+        ((-3570.0, 30.0, 30.0), "the clock was set back by 3600 s"),
     ],
 )
 def test_jump_of_the_clocks_is_named(passed: tuple[float, float, float], text: str) -> None:
@@ -44,12 +46,23 @@ def test_jump_of_the_clocks_is_named(passed: tuple[float, float, float], text: s
     assert after.jump_since(BEFORE) == text
 
 
-@pytest.mark.parametrize(("free", "kinds"), [(FULL - 4096, ["disk-full"]), (FULL, [])])
-def test_full_disk_is_a_fault(layout: Layout, monkeypatch: pytest.MonkeyPatch, free: int, kinds: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("free", "was_full", "kinds"),
+    [
+        (FULL - 4096, False, ["disk-full"]),
+        (FULL, False, []),
+        (FULL + 4096, True, ["disk-full"]),  # at the limit it is not full and not full by turns
+        (FULL * 2, True, []),
+    ],
+)
+def test_full_disk_is_a_fault(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, free: int, was_full: bool, kinds: list[str]
+) -> None:
     blocks = free // 4096
     space = os.statvfs_result((4096, 4096, 10**6, blocks, blocks, 1, 1, 1, 0, 255))
     monkeypatch.setattr("hermes_profiles.changes.disk_space.os.statvfs", lambda _: space)
-    assert [fault.kind for fault in fleet_faults(layout, "systemd", ())] == kinds
+    before = (SeenFault("disk-full", "full"),) if was_full else ()
+    assert [fault.kind for fault in fleet_faults(layout, "systemd", (), before)] == kinds
 
 
 def test_supervisord_that_ran_gateways_and_is_gone_is_a_fault(layout: Layout) -> None:
