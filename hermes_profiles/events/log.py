@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterator, Sequence
 
 from hermes_profiles.changes.append_log import LogPlace, append_lines, log_lines
-from hermes_profiles.changes.errors import translated_errors
 from hermes_profiles.changes.filesystem import Files
+from hermes_profiles.changes.reserve import free_reserve, make_reserve
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 
@@ -46,34 +45,17 @@ def append_events(layout: Layout, events: Sequence[FleetEvent], *, files: Files 
     try:
         append_lines(event_log(layout), lines, sync=is_kept, files=files)
     except Failed as failure:
-        if getattr(failure.__cause__, "errno", None) not in _FULL or not _give_up_reserve(layout, files or Files()):
+        if getattr(failure.__cause__, "errno", None) not in _FULL or not free_reserve(
+            layout.events / RESERVE_FILE, files
+        ):
             raise
         append_lines(event_log(layout), lines, sync=is_kept, files=files)
     return written
 
 
-def keep_reserve(layout: Layout, *, files: Files | None = None) -> None:
+def keep_reserve(layout: Layout) -> None:
     """Write the reserve, unless it is there. Raises Failed, on a full disk for example."""
-    files, path = files or Files(), str(layout.events / RESERVE_FILE)
-    status = files.lstat(path)
-    if status is not None and status.st_size >= _RESERVE:
-        return
-    with translated_errors():
-        files.private_folder(os.path.dirname(path))
-        if status is not None:
-            files.unlink(path)
-        # Not zeros: a file system can store those without a block.
-        files.append(path, os.urandom(_RESERVE), mode=0o600, owner=files.owner_below(str(layout.events)), sync=True)
-
-
-def _give_up_reserve(layout: Layout, files: Files) -> bool:
-    """Remove the reserve; return whether there was one."""
-    try:
-        os.stat(layout.events / RESERVE_FILE)
-        files.unlink(str(layout.events / RESERVE_FILE))
-    except OSError:
-        return False
-    return True
+    make_reserve(layout.events / RESERVE_FILE, _RESERVE)
 
 
 def read_events(layout: Layout, *, after: int = 0, since: float | None = None) -> Iterator[FleetEvent]:
