@@ -180,6 +180,8 @@ def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, 
         return GatewayState.STARTING, f"process {process.pid} has written no pid file after {uptime:.0f} s: {reason}"
     if runtime is not None and is_current(facts, runtime) and runtime.state in states.ENDED:
         return GatewayState.DEGRADED, "it recorded a stop, but its process is alive"
+    if facts.record is None and runtime is None:
+        return GatewayState.DEGRADED, f"it has no files after {uptime:.0f} s: they were removed, or it hangs"
     return GatewayState.DEGRADED, f"still starting after {uptime:.0f} s{_colon(slow)}"
 
 

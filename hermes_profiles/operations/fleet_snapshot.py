@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from hermes_profiles.events.fleet_faults import memory_kills
 from hermes_profiles.events.model import EventKind
 from hermes_profiles.events.model_key import refused_model_key
-from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, seen_gateway
+from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, SeenGateway, seen_gateway
 from hermes_profiles.fleet.outdated import code_ages
+from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.hermes.files import LOGS_FOLDER
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import first_names
 
 from .fleet_status import FleetStatus
+
+_NOT_UP = frozenset({GatewayState.CRASH_LOOPING, GatewayState.FAILED, GatewayState.STALE, GatewayState.STARTING})
 
 
 def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequence[SeenFault] = ()) -> FleetSnapshot:
@@ -23,10 +29,24 @@ def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequenc
         facts = each.gateway.observation
         parked = facts is not None and facts.parked
         expected = not each.disabled and not parked and (each.service.installed or each.gateway.unserved)
-        gateways[each.profile] = seen_gateway(each.gateway, expected=expected)
+        seen = seen_gateway(each.gateway, expected=expected)
+        gateways[each.profile] = with_reason(seen, unwritable_logs(layout.home(each.profile)))
     conflicts = tuple(SeenConflict(each.channel, each.profiles, each.message) for each in status.conflicts)
     faults = (*machine, *_broken_files(layout, status), *_model_keys(layout, status, at))
     return FleetSnapshot(at, gateways, conflicts, faults, memory_kills=memory_kills())
+
+
+def unwritable_logs(home: Path) -> str:
+    """Return why a gateway of a home cannot start, "" where its logs can be written or do not exist."""
+    logs = home / LOGS_FOLDER
+    return f"its logs cannot be written: {logs}" if logs.exists() and not os.access(logs, os.W_OK) else ""
+
+
+def with_reason(gateway: SeenGateway, reason: str) -> SeenGateway:
+    """Return a gateway that does not come up, with what keeps it from that."""
+    if not reason or gateway.state not in _NOT_UP:
+        return gateway
+    return gateway._replace(detail="; ".join(filter(None, (reason, gateway.detail))))
 
 
 def old_code(status: FleetStatus) -> tuple[SeenFault, ...]:

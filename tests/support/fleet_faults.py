@@ -415,37 +415,37 @@ class FaultyFleet(JudgedFleet):
         )  # fmt: skip
 
     def out_of_memory(self, name: str) -> Injected:
-        """A gateway in a memory cgroup of its own that is too small for it; without one SIGKILL stands for that."""
-        groups = Path("/run/hermes-oom")
+        """The service manager gets a small memory cgroup while it starts a gateway, which the kernel then ends.
+
+        Without memory cgroups of version 1 SIGKILL stands for that.
+        """
+        groups = HOME / "groups"
+        small = groups / f"hermes-small-{os.getpid()}-{int(time.time())}"
 
         def inject() -> float:
+            self.command("stop", "--yes", name)
             groups.mkdir(exist_ok=True)
-            pid, group = self.pid(name), groups / "small"
-            done = subprocess.run(["mount", "-t", "cgroup", "-o", "memory", "none", str(groups)], check=False)
-            if done.returncode:
-                return self.kill(name)
-            group.mkdir(exist_ok=True)
+            subprocess.run(["mount", "-t", "cgroup", "-o", "memory", "none", str(groups)], check=False)
+            try:
+                small.mkdir()
+                (small / "memory.limit_in_bytes").write_text("64M")
+                for pid in managers(self.judge.daemons()):
+                    (small / "cgroup.procs").write_text(str(pid))
+            except OSError as error:
+                print(f"    no memory cgroup: {error}; SIGKILL", flush=True)
             began = time.monotonic()
-            with contextlib.suppress(OSError):
-                (group / "memory.move_charge_at_immigrate").write_text("3")
-            (group / "cgroup.procs").write_text(str(pid))
-            for size in ("60M", "20M", "8M", "2M"):
-                with contextlib.suppress(OSError):
-                    (group / "memory.limit_in_bytes").write_text(size)
-                began = time.monotonic()
-                time.sleep(1)
-                if self.pid(name) != pid:
-                    print("    ended by the kernel, out of memory", flush=True)
-                    return began
-            print("    the kernel did not end it; SIGKILL", flush=True)
-            return self.kill(name)
+            threading.Thread(target=self.run, args=("start", name)).start()
+            return began
 
         def mend() -> None:
             with contextlib.suppress(OSError):
-                (groups / "small").rmdir()
+                for line in (small / "cgroup.procs").read_text().split():
+                    with contextlib.suppress(OSError):
+                        (groups / "cgroup.procs").write_text(line)
+                small.rmdir()
             subprocess.run(["umount", str(groups)], check=False)
 
-        return Injected("out of memory", name, ("down",), "memory", inject, mend)
+        return Injected("out of memory", name, ("down",), "memory ran out", inject, mend)
 
     def definition(self, name: str) -> Path:
         """Return the file that defines a service."""
@@ -493,18 +493,15 @@ class FaultyFleet(JudgedFleet):
 
         def inject() -> float:
             subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", str(logs)], check=True)
-            old = self.pid(name)
-            self.kill(name)
-            self.new_pid(name, old)
+            old = self.signal(name, signal.SIGUSR1) and self.pid(name)
+            _until(lambda: self.pid(name) != old, 60)
             return time.monotonic()
 
         def mend() -> None:
             subprocess.run(["umount", str(logs)], check=True)
             self.command("restart", "--yes", "--start-stopped", name)
 
-        return Injected(
-            "log not writable", name, ("degraded", "crash-looping", "down"), "log|[Rr]ead-only", inject, mend
-        )
+        return Injected("log not writable", name, ("degraded", "crash-looping", "down"), "logs cannot", inject, mend)
 
     def profile_deleted(self, name: str) -> Injected:
         def inject() -> float:
@@ -612,6 +609,14 @@ class FaultyFleet(JudgedFleet):
             "supervisord killed", "", ("supervisor-gone",), "supervisord", inject, lambda: self.command("start"),
             is_fleet=True,
         )  # fmt: skip
+
+
+def managers(daemons: list[int]) -> list[int]:
+    """Return the processes that start gateways: supervisord, or else the user manager of systemd."""
+    if daemons:
+        return daemons
+    words = {int(entry): _text(Path(f"/proc/{entry}/cmdline")) for entry in filter(str.isdecimal, os.listdir("/proc"))}
+    return [pid for pid, text in words.items() if text.startswith("/lib/systemd/systemd\0--user")]
 
 
 def watchers() -> list[int]:

@@ -138,6 +138,8 @@ DEGRADED = [
     Row("stopped-after-its-last-heartbeat",
         facts(process=P, runtime=wrote("stopped")._replace(updated=at(40)), heartbeat=Heartbeat(42, at(45))),
         S.DEGRADED, "it recorded a stop, but its process is alive", pid=42),
+    Row("its-home-was-removed", facts(400, process=P, record=None, runtime=None), S.DEGRADED,
+        "it has no files after 400 s: they were removed, or it hangs", pid=42),
     Row("starts-for-ever", facts(400, process=P, runtime=wrote("starting")), S.DEGRADED, "still starting after 400 s",
         pid=42),
     Row("takes-its-time-but-has-its-pid-file",
