@@ -27,6 +27,7 @@ _WORDS = {
     EventKind.MODEL_KEY_REFUSED: "has a model key that the provider refuses",
     EventKind.CONFIGURATION_BROKEN: "has a broken configuration",
     EventKind.SUPERVISOR_GONE: "have no service manager: it is gone",
+    EventKind.LOG_LOST: "cannot write its logs",
     EventKind.OLD_CODE: "run older code than the installed Hermes",
 }
 _COMMANDS = {

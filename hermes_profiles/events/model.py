@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     CONFIGURATION_BROKEN = "configuration-broken"
     SUPERVISOR_GONE = "supervisor-gone"
     OLD_CODE = "old-code"
+    LOG_LOST = "log-lost"
     CLOCK_CHANGED = "clock-changed"
     REQUESTED = "requested"
     WATCH_STARTED = "watch-started"
@@ -58,6 +59,7 @@ FAULTS = frozenset({
     EventKind.DOWN, EventKind.DEGRADED, EventKind.CRASH_LOOPING, EventKind.UNSUPERVISED, EventKind.CONFLICT,
     EventKind.PORT_LOST, EventKind.HUNG, EventKind.DISK_FULL, EventKind.TOKEN_REFUSED, EventKind.MODEL_KEY_REFUSED,
     EventKind.CONFIGURATION_BROKEN, EventKind.SUPERVISOR_GONE, EventKind.OLD_CODE,
+    EventKind.LOG_LOST,
 })  # fmt: skip
 # An event of these kinds ends every fault of its subject.
 ENDS = frozenset({EventKind.UP, EventKind.RECOVERED, EventKind.UNMASKED})

@@ -12,7 +12,7 @@ from hermes_profiles.events.model_key import refused_model_key
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenConflict, SeenFault, SeenGateway, seen_gateway
 from hermes_profiles.fleet.outdated import code_ages
 from hermes_profiles.gateways.model import GatewayState
-from hermes_profiles.hermes.files import LOGS_FOLDER
+from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, LOGS_FOLDER
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import first_names
@@ -24,22 +24,31 @@ _NOT_UP = frozenset({GatewayState.CRASH_LOOPING, GatewayState.FAILED, GatewaySta
 
 def snapshot_of(layout: Layout, status: FleetStatus, at: float, machine: Sequence[SeenFault] = ()) -> FleetSnapshot:
     """Return the snapshot of a status; `at`: epoch seconds; `machine`: faults that no status knows."""
-    gateways = {}
+    gateways, faults = {}, [*machine]
     for each in status.gateways:
         facts = each.gateway.observation
         parked = facts is not None and facts.parked
         expected = not each.disabled and not parked and (each.service.installed or each.gateway.unserved)
         seen = seen_gateway(each.gateway, expected=expected)
-        gateways[each.profile] = with_reason(seen, unwritable_logs(layout.home(each.profile)))
+        unwritable = unwritable_logs(layout.home(each.profile))
+        gateways[each.profile] = with_reason(seen, unwritable)
+        if unwritable and (expected or seen.pid is not None):
+            faults.append(SeenFault(str(EventKind.LOG_LOST), unwritable, each.profile))
     conflicts = tuple(SeenConflict(each.channel, each.profiles, each.message) for each in status.conflicts)
-    faults = (*machine, *_broken_files(layout, status), *_model_keys(layout, status, at))
-    return FleetSnapshot(at, gateways, conflicts, faults, memory_kills=memory_kills())
+    faults += (*_broken_files(layout, status), *_model_keys(layout, status, at))
+    return FleetSnapshot(at, gateways, conflicts, tuple(faults), memory_kills=memory_kills())
 
 
 def unwritable_logs(home: Path) -> str:
-    """Return why a gateway of a home cannot start, "" where its logs can be written or do not exist."""
+    """Return which log of a home cannot be written, "" where all can be or none exists.
+
+    A gateway under systemd runs on without it, and nothing shows a lost channel. Under supervisord it does not start.
+    """
     logs = home / LOGS_FOLDER
-    return f"its logs cannot be written: {logs}" if logs.exists() and not os.access(logs, os.W_OK) else ""
+    for path in (logs, logs / GATEWAY_LOG, logs / ERRORS_LOG):
+        if not os.access(path, os.W_OK) and path.exists():
+            return f"its logs cannot be written: {path}"
+    return ""
 
 
 def with_reason(gateway: SeenGateway, reason: str) -> SeenGateway:

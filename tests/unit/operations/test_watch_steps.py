@@ -39,6 +39,9 @@ def test_gateway_that_cannot_write_its_logs_says_so(tmp_path: Path, monkeypatch:
     assert reason == f"its logs cannot be written: {tmp_path}/logs"
     looping = SeenGateway("work", "crash-looping", "restarted 3 times")
     assert with_reason(looping, reason).detail == f"{reason}; restarted 3 times"
+    (tmp_path / "logs" / "errors.log").touch()
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "errors.log")
+    assert unwritable_logs(tmp_path) == f"{reason}/errors.log"
     running = SeenGateway("work", "running")
     assert (with_reason(running, reason), with_reason(looping, "")) == (running, looping)
 
