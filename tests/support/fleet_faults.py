@@ -501,8 +501,46 @@ class FaultyFleet(JudgedFleet):
             subprocess.run(["umount", str(logs)], check=True)
             self.command("restart", "--yes", "--start-stopped", name)
 
+        return Injected("log not writable", name, ("log-lost",), "logs cannot", inject, mend, LOOK + SOON)
+
+    def profile_deleted(self, name: str) -> Injected:
+        def inject() -> float:
+            shutil.rmtree(self.home(name), ignore_errors=True)
+            shutil.rmtree(self.home(name), ignore_errors=True)
+            return time.monotonic()
+
+        def mend() -> None:
+            if pid := self.pid(name):
+                print(f"    the gateway of the deleted profile runs: {pid}", flush=True)
+                send_signal(pid, signal.SIGKILL)
+                time.sleep(1)
+            shutil.rmtree(self.home(name), ignore_errors=True)
+            self.write(name)
+            self.command("install", "--force", "--start", "--python", self.hermes, name)
+
+        return Injected("profile deleted by hand", name, ("down",), "profile", inject, mend)
+
+    def hermes_updated(self, name: str) -> Injected:
+        """The dist-info of the environment says a later version, as an update under a running gateway leaves it."""
+        packages = packages_of(HOME / "agent")
+        old, new = packages / "hermes_agent-0.19.0.dist-info", packages / "hermes_agent-0.19.1.dist-info"
+
+        def swap(one: Path, other: Path, version: str) -> None:
+            text = (one / "METADATA").read_text()
+            (one / "METADATA").write_text(re.sub(r"(?m)^Version: .*", f"Version: {version}", text))
+            one.rename(other)
+
+        def inject() -> float:
+            swap(old, new, "0.19.1")
+            os.utime(new)
+            return time.monotonic()
+
+        def mend() -> None:
+            self.command("restart", "--yes", "--stale")
+
         return Injected(
-            "log not writable", name, ("log-lost",), "logs cannot", inject, mend, LOOK + SOON
+            "Hermes updated under it", name, ("old-code",), "0.19.1 was installed", inject, mend, LOOK + SOON,
+            is_fleet=True,
         )  # fmt: skip
 
     def clock_set(self) -> Injected:
