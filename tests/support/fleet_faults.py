@@ -29,7 +29,7 @@ from judged_fleet import HOME, NAMES, ROOT, JudgedFleet, send_signal
 from loopback_server import LoopbackServer
 from thin_venv import checkout_venv, linked_venv, packages_of
 
-_OUTBOX = HOME / "outbox"
+OUTBOX = HOME / "outbox"
 _LOG = ROOT / "profiles/.hermes-profiles/events/log.ndjson"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 # An alert goes out at once, and nothing holds it back.
@@ -124,7 +124,7 @@ class FaultyFleet(JudgedFleet):
 
     def begin(self, words: tuple[str, ...]) -> subprocess.Popen[str]:
         """Start a command of ours, without --json for one that has no such answer."""
-        module = "hermes_profiles.cli" if words[0] == "doctor" else "hermes_profiles.cli.gateways"
+        module = "hermes_profiles.cli" if words[0] in ("doctor", "config") else "hermes_profiles.cli.gateways"
         return subprocess.Popen(
             [self.ours_python, "-I", "-m", module, *words, "--json"], env=self.ours, cwd=HOME,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -146,17 +146,17 @@ class FaultyFleet(JudgedFleet):
 
     def prepare(self) -> None:
         """Make the fleet, the watcher and an alert that is sent at once."""
-        _OUTBOX.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(_OUTBOX)], check=True)
-        (_OUTBOX / "record").write_text(_RECORD)
-        (_OUTBOX / "record").chmod(0o755)
+        OUTBOX.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(OUTBOX)], check=True)
+        (OUTBOX / "record").write_text(_RECORD)
+        (OUTBOX / "record").chmod(0o755)
         super().prepare()
         self.command("watch", "on")
         self.add_alert("whole")
         self.rest()
 
     def add_alert(self, name: str) -> None:
-        self.command("alert", "add", name, "--exec", f"{_OUTBOX}/record {_OUTBOX}/{name}", *_AT_ONCE)
+        self.command("alert", "add", name, "--exec", f"{OUTBOX}/record {OUTBOX}/{name}", *_AT_ONCE)
 
     def command(self, *words: str) -> None:
         """Run a command of ours that must succeed."""
@@ -633,7 +633,7 @@ def watchers() -> list[int]:
 def sent_by(name: str) -> list[Sent]:
     """Return the messages that an alert got."""
     found = []
-    for block in _text(_OUTBOX / name).split("--end--\n")[:-1]:
+    for block in _text(OUTBOX / name).split("--end--\n")[:-1]:
         at, kind, *lines = block.splitlines()
         falls = [line for line, following in itertools.pairwise(lines) if following.startswith("  run: ")]
         overs = [line for line in lines if _OVER.search(line)]
