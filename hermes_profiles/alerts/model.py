@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.model.secret import Secret
 
+# The reason of a fault that is over because its profile does not exist any more.
+PROFILE_GONE = "its profile is gone"
 AFTER, LIMIT, EVERY = 60.0, 30, 300.0
 _VERSION = 1
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from hermes_profiles.events.model import EventKind, FleetEvent
+from hermes_profiles.events.model import PROFILE_REMOVED, EventKind, FleetEvent
 
-from .model import AlertItem, AlertMessage, AlertState, DeliveryTrouble, Destination
+from .model import PROFILE_GONE, AlertItem, AlertMessage, AlertState, DeliveryTrouble, Destination
 
 # Seconds after which a fault that is over is an end, and not a moment between two restarts.
 SETTLED = 30.0
@@ -19,7 +19,7 @@ SETTLED = 30.0
 _AHEAD = 30.0
 # Seconds between two messages to one destination; what falls due between them is one message.
 _BETWEEN = 60.0
-_HOUR = 3600.0
+_HOUR, _DAY = 3600.0, 86400.0
 _MOST_ITEMS, _LONGEST_REASON = 80, 300
 _FIRST_RETRY, _LONGEST_RETRY = 15.0, 1800.0
 
@@ -56,12 +56,21 @@ def _end(faults: dict[str, AlertItem], keys: Iterable[str], at: float) -> None:
 
 
 def without_profiles_gone(state: AlertState, profiles: frozenset[str], now: float) -> AlertState:
-    """Return a state in which the faults of profiles that do not exist are over."""
-    faults = dict(state.faults)
-    _end(
-        faults, [key for key, each in faults.items() if each.profile is not None and each.profile not in profiles], now
-    )
-    return state._replace(faults=faults)
+    """Return a state in which the faults of profiles that do not exist are over.
+
+    That a profile was removed by hand is a fault itself: for a day, or until it is back.
+    """
+    faults, sent = dict(state.faults), state.sent
+    for key, each in state.faults.items():
+        if each.profile is None or each.profile in profiles:
+            continue
+        if each.reason != PROFILE_REMOVED:
+            _end(faults, [key], now)
+            faults[key] = faults[key]._replace(reason=PROFILE_GONE)
+        elif each.until is None and now - each.since > _DAY:
+            del faults[key]
+            sent = {name: {k: one for k, one in known.items() if k != key} for name, known in sent.items()}
+    return state._replace(faults=faults, sent=sent)
 
 
 def planned(
@@ -129,7 +138,8 @@ def _with_message(state: AlertState, destination: Destination, now: float, new_i
         fault = state.faults.get(key)
         if fault is None or _is_over(fault, now):
             end = fault.until if fault is not None and fault.until is not None else now
-            over.append(known._replace(until=end, kind=str(EventKind.RECOVERED)))
+            reason = fault.reason if fault is not None else known.reason
+            over.append(known._replace(until=end, kind=str(EventKind.RECOVERED), reason=reason))
     ahead = min(_AHEAD, destination.after / 2)
     due = [each for each in open_faults if now - each.since >= destination.after - ahead]
     if not over and not any(now - each.since >= destination.after for each in due):

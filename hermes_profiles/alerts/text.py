@@ -11,7 +11,7 @@ from hermes_profiles.events.model import EventKind, utc_time
 from hermes_profiles.model.errors import SCHEMA
 from hermes_profiles.model.text import first_names
 
-from .model import AlertItem
+from .model import PROFILE_GONE, AlertItem
 
 _MOST, _LONGEST = 20, 300
 _WORDS = {
@@ -148,6 +148,8 @@ def _owner(item: AlertItem) -> str:
 
 def _sentence(item: AlertItem) -> str:
     """Return what a gateway has, or what is over."""
+    if item.until is not None and item.reason == PROFILE_GONE:
+        return f"{_subject(item)}: {PROFILE_GONE}"
     return f"{_subject(item)}{'' if item.until is not None and item.fault else ' '}{_state(item)}"
 
 

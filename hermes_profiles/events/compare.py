@@ -9,7 +9,7 @@ from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_me
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 
 from .causes import PROFILES, STARTS, STOPS, cause_of_end, cause_of_start
-from .model import EventCause, EventKind, FleetEvent
+from .model import PROFILE_REMOVED, EventCause, EventKind, FleetEvent
 from .reasons import channel_fault, end_kind, fault_kind
 from .snapshot import FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
 
@@ -149,7 +149,7 @@ def _end(step: _Step, *, reconstructed: bool) -> FleetEvent:
     memory = "the kernel ended a process just then, because memory ran out" if is_killed else ""
     details = now.detail if is_over or now.last_exit is None else ""
     words = (exit_meaning(now.last_exit), memory, recorded, trouble, details)
-    reason = "its profile was removed" if not now.state else "; ".join(dict.fromkeys(filter(None, words)))
+    reason = PROFILE_REMOVED if not now.state else "; ".join(dict.fromkeys(filter(None, words)))
     return event._replace(
         at=min(at, step.at),
         after=str(GatewayState.STOPPED) if now.pid is not None and step.has_new_process else now.state,

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 from hermes_profiles.gateways.model import epoch_of
 from hermes_profiles.model.errors import SCHEMA
 
+# The reason of the end of a gateway whose home is gone, without a command of ours.
+PROFILE_REMOVED = "its profile was removed"
 # In the folder of events: the last look of a watcher.
 SNAPSHOT_FILE = "snapshot.json"
 

@@ -8,6 +8,7 @@ from itertools import count
 import pytest
 
 from hermes_profiles.alerts.model import (
+    PROFILE_GONE,
     AlertItem,
     AlertMessage,
     AlertState,
@@ -263,10 +264,24 @@ def test_removed_destination_and_profile_leave_nothing_behind() -> None:
     world.event(100.0, EventKind.CRASH_LOOPING)
     world.at(160.0, deliver=False)
     world.state = without_profiles_gone(world.state, frozenset({"home"}), 200.0)
-    assert world.at(230.0) == [("hook", ["+work"])]
+    assert world.at(230.0, deliver=False) == [("hook", ["+work"])]
+    assert world.state.messages[-1].items[0].reason == PROFILE_GONE
+    world.state = world.state._replace(messages=())
     world.destinations = {}
     world.at(300.0)
     assert world.state._replace(position=0) == AlertState()
+
+
+def test_profile_that_was_removed_by_hand_is_a_fault_until_it_is_back() -> None:
+    world = Clocked()
+    for name in ("work", "home"):
+        world.event(100.0, EventKind.DOWN, name, reason="its profile was removed")
+    world.state = without_profiles_gone(world.state, frozenset(), 105.0)
+    assert world.at(160.0) == [("hook", ["-work", "-home"])]
+    world.event(200.0, EventKind.UP, "home")
+    assert world.at(300.0) == [("hook", ["+home"])]
+    world.state = without_profiles_gone(world.state, frozenset({"home"}), 90_000.0)
+    assert world.at(90_000.0) == [] and not world.state.faults and not world.state.sent["hook"]
 
 
 def test_new_destination_is_sent_what_is_down_already() -> None:

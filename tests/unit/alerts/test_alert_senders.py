@@ -12,7 +12,7 @@ from alert_receiver import AlertReceiver
 
 from hermes_profiles.alerts import senders
 from hermes_profiles.alerts.addresses import fault_of, has_secret, is_plain_http, shown_address, without_address
-from hermes_profiles.alerts.model import AlertItem, Destination, DestinationKind
+from hermes_profiles.alerts.model import PROFILE_GONE, AlertItem, Destination, DestinationKind
 from hermes_profiles.alerts.send_once import outgoing
 from hermes_profiles.alerts.senders import OutgoingText, send
 from hermes_profiles.alerts.text import AlertText
@@ -55,6 +55,7 @@ def test_text_says_what_since_when_why_and_the_command() -> None:
     assert over.body == "home works again, after 5 min (2027-01-15 08:00 UTC to 2027-01-15 08:05 UTC)"
     assert over.kind == "recovery" and over.data["items"][0]["command"] is None
     assert _text(RISE._replace(channel=None, fault="conflict")).title == "box: home: conflict is over"
+    assert _text(RISE._replace(reason=PROFILE_GONE)).title == "box: home: its profile is gone"
     both = _text(FALL, RISE)
     assert both.title == "box: 1 new fault and 1 over (work)" and both.kind == "digest"
     assert len(_text(*[FALL] * 30).body.splitlines()) == 42 and "and 10 more" in _text(*[FALL] * 30).body
