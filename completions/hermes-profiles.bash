@@ -5,7 +5,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='create clone list show use connect rename delete restore alias diff sync doctor repair undo explain catalog completion demo trash team config env shim'
+            commands='create clone list show use connect rename delete restore alias export import diff sync doctor repair undo explain catalog completion demo trash team config env shim'
             options='--version --help' ;;
         'create')
             options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --clone --clone-from --dry-run --home --json --help'
@@ -46,6 +46,14 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--name --remove --dry-run --home --json --help'
             values=' --name:text --home:folder '
             arguments='profile' ;;
+        'export')
+            options='--output --with-keys --with-identities --recipient --passphrase --passphrase-stdin --gzip --dry-run --home --json --help'
+            values=' --output:file -o:file --recipient:text --home:folder '
+            arguments='profile+' ;;
+        'import')
+            options='--as --key --passphrase-stdin --no-alias --dry-run --home --json --help'
+            values=' --as:text --key:file --home:folder '
+            arguments='file' ;;
         'diff')
             options='--all --keys --check --wide --color --home --json --help'
             values=' --keys:text --color:=auto,always,never --home:folder '

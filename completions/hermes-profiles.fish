@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' connect' ' rename' ' delete' ' restore' ' alias' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' connect' ' rename' ' delete' ' restore' ' alias' ' export' ' import' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -38,6 +38,10 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
             set values --as --home
         case ' alias'
             set values --name --home
+        case ' export'
+            set values --output -o --recipient --home
+        case ' import'
+            set values --as --key --home
         case ' diff'
             set values --keys --color --home
         case ' sync'
@@ -398,6 +402,8 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a rename -d 'Renam
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a delete -d 'Stop a profile\'s gateway, remove its service and move it to the trash'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a restore -d 'Bring a deleted profile back from the trash, or put files back into theirs (by the id of their entry)'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a alias -d 'Make or remove the command that starts a profile, in ~/.local/bin'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a export -d 'Write profiles into one file that `import` takes in, here or on another machine'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a import -d 'Take in the profiles of a file; nothing is changed before every file in it is checked'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a diff -d 'Show the settings, variables, skills and persona in which two profiles differ'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry named settings from one profile to others; comments stay, identities never travel'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find faults between profiles: shared bots and ports, readable secrets, broken files and services'
@@ -524,6 +530,29 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l dry-run -d '
 complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' alias\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\' 0 999' -k -a '(__hermes_profiles_ask profile 1)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -s o -l output -r -F -d 'File to write (default: NAME-TIME.tar.zst here).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l with-keys -d 'Add the keys and logins of models and tools; encrypted only.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l with-identities -d 'Add everything: bots, accounts, keys, conversations, jobs; encrypted only.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l recipient -x -d 'Encrypt for this age key or ssh public key.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l passphrase -d 'Encrypt with a passphrase, which is asked for without echo.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l passphrase-stdin -d 'Read the passphrase from the first line of standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l gzip -d 'Compress with gzip instead of zstd.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' export\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\' 0 0' -F
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l as -x -d 'Name of the profile, instead of the one it has.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l key -r -F -d 'File with the age key that opens the file.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l passphrase-stdin -d 'Read the passphrase from the first line of standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l no-alias -d 'Create no alias command for the profile.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' import\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 0 0' -k -a '(__hermes_profiles_ask profile 1)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' diff\' 1 1' -k -a '(__hermes_profiles_ask profile 1)'

@@ -115,6 +115,15 @@ class Files:
         self.operation("chmod", path)
         os.chmod(path, mode)
 
+    def finish_folder(self, path: str, mode: int | None, mtime_ns: int | None) -> None:
+        """Give a folder of a staged tree its mode and time, after its entries are written."""
+        self.operation("chmod", path)
+        if mode is not None:
+            os.chmod(path, mode)
+        if mtime_ns is not None:
+            self.operation("utime", path)
+            os.utime(path, ns=(mtime_ns, mtime_ns))
+
     def make_folders(self, path: str) -> None:
         """Create a folder and its missing parents, each 0700 and with the owner of the folder above it."""
         if self.lstat(path) is not None:
@@ -191,6 +200,10 @@ class Files:
         finally:
             os.close(fd)
 
+    def create(self, path: str) -> int:
+        """Return the descriptor of a new file, 0600. Raises FileExistsError."""
+        return self._create(path, 0o600, None)
+
     def make_link(self, path: str, target: str, owner: Owner | None, mtime_ns: int | None = None) -> os.stat_result:
         """Create a symbolic link and return its status."""
         self.operation("symlink", path)
@@ -209,7 +222,8 @@ class Files:
         A source that differs from the plan is copied as it is now, if `screen` finds no value in it. Raises
         ChangedMeanwhile if it finds one, if the source is not a regular file, or if it changes during every copy.
         """
-        out = self._create(path, 0o700 if entry.executable else 0o600, owner)
+        usual = 0o700 if entry.executable else 0o600
+        out = self._create(path, usual if entry.mode is None else entry.mode, owner)
         try:
             for attempt in range(_TRIES):
                 self.operation("copy", path)
@@ -240,7 +254,8 @@ class Files:
                 )
             if Signature.of(os.fstat(source)) != Signature.of(before):
                 return False
-            os.utime(out, ns=(before.st_mtime_ns, before.st_mtime_ns))
+            time = before.st_mtime_ns if entry.mtime_ns is None else entry.mtime_ns
+            os.utime(out, ns=(time, time))
         except OSError as error:
             raise named(error, path) from error
         else:

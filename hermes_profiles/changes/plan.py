@@ -58,6 +58,8 @@ class MakeFolder(NamedTuple):
     """A folder (0700) of a tree; the parents of other entries are created without one."""
 
     path: str
+    mode: int | None = None
+    mtime_ns: int | None = None
 
 
 class WriteFile(NamedTuple):
@@ -70,12 +72,17 @@ class WriteFile(NamedTuple):
 
 
 class CopyFile(NamedTuple):
-    """A copy of the file `source`, which had `signature` when the plan was made."""
+    """A copy of the file `source`, which had `signature` when the plan was made.
+
+    `mode` and `mtime_ns`: None for 0600 (0700 if executable), and for the time of the source.
+    """
 
     path: str
     source: Path
     signature: Signature
     executable: bool
+    mode: int | None = None
+    mtime_ns: int | None = None
 
 
 class MakeLink(NamedTuple):
@@ -83,6 +90,7 @@ class MakeLink(NamedTuple):
 
     path: str
     target: str
+    mtime_ns: int | None = None
 
 
 TreeEntry = MakeFolder | WriteFile | CopyFile | MakeLink

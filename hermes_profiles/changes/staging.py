@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from shlex import quote
 
 from hermes_profiles.model.errors import NotFound, Refused
 
 from .chmod import check_may_set
-from .errors import changed
+from .errors import changed, translated_errors
 from .filesystem import Files, Owner, taken
 from .journal import FileIdentity, Old, StepKind, StepRecord
 from .plan import (
@@ -140,6 +141,23 @@ def _staging_place(target: str, name: str, state: str, files: Files) -> str:
     return f"{state}/staging/{name}"
 
 
+def write_tree(place: Path, tree: PublishTree, files: Files | None = None) -> None:
+    """Write a tree into a private temporary folder, which must not exist. Raises what `apply` raises."""
+    files = files or Files()
+    with translated_errors():
+        files.make_folder(str(place), None)
+        Stager(files, "", "", lambda _: None).fill(str(place), tree, None)
+
+
+def write_links(place: Path, links: Mapping[str, str]) -> None:
+    """Make symbolic links (path → target) in a private temporary folder. Raises Failed."""
+    files = Files()
+    with translated_errors():
+        for path, target in links.items():
+            files.make_folders(os.path.dirname(f"{place}/{path}"))
+            files.make_link(f"{place}/{path}", target, None)
+
+
 class Stager:
     """The staging of one change: trees, temporary files and the old bytes for an undo."""
 
@@ -170,12 +188,13 @@ class Stager:
             self._files.private_folder(f"{self._state}/staging")
         owner = self._files.owner_below(os.path.dirname(record.target))
         self._files.make_folder(place, owner)
-        self._fill(place, step, owner)
+        self.fill(place, step, owner)
         self._files.sync_folder(place)
         status = self._files.lstat(place)
         return record._replace(new=None if status is None else FileIdentity.of(status))
 
-    def _fill(self, root: str, step: PublishTree, owner: Owner | None) -> None:
+    def fill(self, root: str, step: PublishTree, owner: Owner | None) -> None:
+        """Write the entries of a tree below an existing folder."""
         made = {""}
         for entry in step.entries:
             folder = entry.path if isinstance(entry, MakeFolder) else entry.path.rpartition("/")[0]
@@ -191,7 +210,11 @@ class Stager:
                     self._files.write_new(path, content, mode=mode, owner=owner, mtime_ns=entry.mtime_ns)
                     self._count(len(content))
                 case MakeLink():
-                    self._files.make_link(path, entry.target, owner)
+                    self._files.make_link(path, entry.target, owner, entry.mtime_ns)
+        # The time of a folder changes with each entry, and a folder may be read-only: the deepest one first.
+        for entry in reversed(step.entries):
+            if isinstance(entry, MakeFolder) and (entry.mode is not None or entry.mtime_ns is not None):
+                self._files.finish_folder(f"{root}/{entry.path}", entry.mode, entry.mtime_ns)
 
     def _make_inside(self, root: str, folder: str, made: set[str], owner: Owner | None) -> None:
         if folder in made:

@@ -54,6 +54,8 @@ _PROFILE_COMMANDS: Mapping[str, CommandEntry] = {
     "restore": CommandEntry("profile.manage:restore", "Restore a profile or files from the trash", _PROFILES),
     "trash": CommandEntry("profile.trash:app", "List or empty the trash", _PROFILES),
     "alias": CommandEntry("profile.manage:alias", "Add or remove the command of a profile", _PROFILES),
+    "export": CommandEntry("profile.archive:export", "Write profiles into one file", _PROFILES),
+    "import": CommandEntry("profile.archive:import_archive", "Take in profiles from a file", _PROFILES),
     "team": CommandEntry("team.app:app", "Many accounts that share one agent", _PROFILES),
     "config": CommandEntry("profile.config:app", "Show or change a setting of config.yaml", _SETTINGS),
     "env": CommandEntry("profile.env:app", "Show or change keys of .env", _SETTINGS),

@@ -616,6 +616,10 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     "a host or a cluster has it: tests/unit/places/test_transport.py": (
         "no-client", "no-program-there", "place-silent",
     ),
+    "a file of `export`, its passphrase or a library: tests/unit/cli/test_archive_commands.py, tests/unit/archives": (
+        "bad-archive", "newer-format", "holds-identities", "too-large", "locked", "no-age", "no-zstd", "link-out",
+        "no-such-file", "database",
+    ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),
     "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (

@@ -110,14 +110,16 @@ def test_the_package_imports_only_the_model_and_light_modules() -> None:
         "__future__", "collections", "contextlib", "ctypes", "dataclasses", "datetime", "enum", "errno", "fcntl",
         "functools", "json", "os", "pathlib", "pwd", "shlex", "stat", "sys", "time", "types", "typing",
     }  # fmt: skip
+    of_databases = {"sqlite3", "urllib"}  # only a copy of a database imports that module
     for path in Path(room.__file__).parent.glob("*.py"):
+        known = allowed | of_databases if path.name == "database_copy.py" else allowed
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
-                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+                assert {alias.name.split(".")[0] for alias in node.names} <= known, path
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 module = node.module or ""
                 of_ours = module.startswith(("hermes_profiles.model", "hermes_profiles.hermes"))
-                assert of_ours or module.split(".")[0] in allowed, path
+                assert of_ours or module.split(".")[0] in known, path
             elif isinstance(node, ast.ImportFrom):
                 assert node.level == 1, path
     assert sys.modules["hermes_profiles.changes"] is room
