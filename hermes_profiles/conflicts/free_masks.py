@@ -10,7 +10,8 @@ from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.proof import process_in
 from hermes_profiles.profiles.channels import ClaimedResources
 
-from .ledger import Claim, listening_now, read_ledger
+from .claims import Claim, read_ledger
+from .ledger import listening_now
 
 
 def with_free_masks(

@@ -8,21 +8,19 @@ decision of `hermes-gateways start`.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
-from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause, masks_from
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
@@ -30,43 +28,17 @@ from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, starting_resources
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.profiles.regular_file import read_regular
 
+from .claims import Claim, read_ledger, was_edited_at_start, write_ledger
 from .decide import assign_channels, without
 from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
 from .usage_evidence import evidence_of
 
 OnConflict = Literal["mask", "refuse", "ignore"]
-# Seconds that a decision of `hermes-gateways start` stays valid for its start (staggered starts take time).
-FRESH = 300.0
 # These listen through a helper process. Hermes ends a left-over helper before it starts another.
 _HELPERS = frozenset({"whatsapp", "photon"})
 _LOCK_WAIT = 60.0
-_LARGEST = 16 * 1024 * 1024
-_VERSION = 1
-
-
-class Claim(NamedTuple):
-    """What a profile got at its last start.
-
-    `source`: `start` for a decision whose start is pending, else `service`; `recorded_at`: epoch seconds.
-    """
-
-    identities: tuple[Identity, ...]
-    ports: tuple[PortClaim, ...]
-    masks: tuple[Mask, ...]
-    recorded_at: float
-    source: str
-
-    def is_waiting(self, now: float) -> bool:
-        """Return whether this is a valid decision of `hermes-gateways start` whose start is pending."""
-        return self.source == "start" and 0 <= now - self.recorded_at < FRESH
-
-    @property
-    def held(self) -> ClaimedResources:
-        """Return the claimed identities and ports; masked channels are not among them."""
-        return ClaimedResources(self.identities, self.ports)
 
 
 class Refreshed(NamedTuple):
@@ -99,11 +71,11 @@ def resolve_at_start(
     be masked.
     """
     with _locked(layout):
-        ledger = read_ledger(layout)
-        names = profile_names(layout)
+        ledger, names = read_ledger(layout), profile_names(layout)
         claims = {name: ledger[name] for name in names if name in ledger and name != profile}
         try:
             values = managed_values(managed, catalog)
+            claims |= _edited_claims(layout, claims, catalog, values)
             own = starting_resources(layout.home(profile), profile, catalog=catalog, managed=values)
             met = _met_by(own, claims, unclaimed([name for name in names if name not in claims and name != profile]))
             states = live((profile, *met))
@@ -134,8 +106,17 @@ def resolve_at_start(
             problems += _write_overlay(layout, profile, own, masks, catalog, managed, now)
             claims[profile] = _claim(own, masks, now, "service")
         finally:
-            _write(layout, claims)  # a refused start has no claim
+            write_ledger(layout, claims)  # a refused start has no claim
     return Refreshed(masks, tuple(problems))
+
+
+def _edited_claims(layout: Layout, claims: Mapping[str, Claim], catalog: Catalog, managed: Managed) -> dict[str, Claim]:
+    """Return the claims whose profiles were edited while they started, with what their files claim now as well."""
+    return {
+        name: claim.with_files(claimed_resources(layout.home(name), catalog=catalog, managed=managed))
+        for name, claim in claims.items()
+        if was_edited_at_start(layout.home(name), claim)
+    }
 
 
 def save_decision(
@@ -167,7 +148,7 @@ def save_decision(
             final[profile] += _claimed_since(wanted[profile], others, states)
         for profile, decided in final.items():
             claims[profile] = _claim(held.get(profile, ClaimedResources()), decided, now, "start")
-        _write(layout, claims)
+        write_ledger(layout, claims)
     return final
 
 
@@ -202,21 +183,13 @@ def _claimed_since(
     return tuple(found.values())
 
 
-def held_by_process(held: ClaimedResources, claim: Claim | None) -> ClaimedResources:
-    """Return what a running gateway holds: what it started with, although its files have changed since.
-
-    `claim`: that of its pre-start step, None for a gateway that was started without it: then its files count.
-    """
-    if claim is None or claim.source != "service":
-        return held
-    return held._replace(identities=claim.identities, ports=claim.ports)
-
-
 def drop_pending(layout: Layout, profiles: Collection[str]) -> None:
     """Remove pending decisions of `save_decision` whose start did not happen."""
     with _locked(layout):
         ledger = read_ledger(layout)
-        _write(layout, {name: one for name, one in ledger.items() if name not in profiles or one.source != "start"})
+        write_ledger(
+            layout, {name: one for name, one in ledger.items() if name not in profiles or one.source != "start"}
+        )
 
 
 class _LedgerContext(NamedTuple):
@@ -455,41 +428,3 @@ def _locked(layout: Layout) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _path(layout: Layout) -> Path:
-    return layout.state / "claims.json"
-
-
-def read_ledger(layout: Layout) -> dict[str, Claim]:
-    """Return the ledger; {} where it cannot be read: then files and locks of running gateways decide."""
-    try:
-        data = json.loads(read_regular(_path(layout), _LARGEST))
-        return {str(name): _parsed(row) for name, row in data["profiles"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _parsed(row: Mapping[str, Any]) -> Claim:
-    return Claim(
-        tuple(Identity(channel, key, noun) for channel, key, noun in row["identities"]),
-        tuple(PortClaim(channel, int(port), bind) for channel, port, bind in row["ports"]),
-        tuple(masks_from(row["masks"])),
-        float(row["at"]),
-        str(row["by"]),
-    )
-
-
-def _write(layout: Layout, claims: Mapping[str, Claim]) -> None:
-    rows = {
-        name: {
-            "identities": [list(one) for one in claim.identities],
-            "ports": [list(one) for one in claim.ports],
-            "masks": [mask.as_data() for mask in claim.masks],
-            "at": claim.recorded_at,
-            "by": claim.source,
-        }
-        for name, claim in claims.items()
-    }
-    text = json.dumps({"version": _VERSION, "profiles": rows}, separators=(",", ":")) + "\n"
-    write_state_file(_path(layout), text.encode(), 0o600)

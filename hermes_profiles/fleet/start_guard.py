@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from shlex import quote
 
-from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts import claims, ledger
 from hermes_profiles.conflicts.decide import assign_channels, without
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
@@ -174,11 +174,12 @@ class StartGuard:
 
     def _use_claims(self, running: Sequence[str]) -> None:
         """Take for running gateways what they started with: a token that was edited since belongs to the process."""
-        claims = ledger.read_ledger(self._world.layout) if running else {}
+        known = claims.read_ledger(self._world.layout) if running else {}
         for name in running:
             process = self._gateways[name].process
             if process is not None and has_overlay(self._world.layout, name, process):
-                self._held[name] = ledger.held_by_process(self._held[name], claims.get(name))
+                home = self._world.layout.home(name)
+                self._held[name] = claims.held_by_process(self._held[name], known.get(name), home)
 
     def _with_holder(self, name: str, mask: Mask) -> Mask:
         """Return a mask whose owner is the profile that has the identity, where one process serves several."""

@@ -19,15 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from hermes_profiles.conflicts.claims import FRESH, read_ledger
 from hermes_profiles.conflicts.decide import assign_channels
-from hermes_profiles.conflicts.ledger import (
-    FRESH,
-    Refreshed,
-    drop_pending,
-    read_ledger,
-    resolve_at_start,
-    save_decision,
-)
+from hermes_profiles.conflicts.ledger import Refreshed, drop_pending, resolve_at_start, save_decision
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
@@ -88,6 +82,27 @@ class Fleet:
 @pytest.fixture
 def pair(tmp_path: Path) -> Fleet:
     return Fleet(tmp_path, {"a": "1", "b": "1"})
+
+
+@pytest.mark.parametrize(("seconds", "masked"), [(3.0, ("telegram",)), (-1.0, ()), (3600.0, ())])
+def test_token_that_was_edited_during_a_start_may_be_held(pair: Fleet, seconds: float, masked: tuple[str, ...]) -> None:
+    pair.write("b", "TELEGRAM_BOT_TOKEN=72:CANARY-token\n")
+    pair.write("c", "TELEGRAM_BOT_TOKEN=72:CANARY-token\n")
+    pair.start("a", 1)
+    pair.write("a", "TELEGRAM_BOT_TOKEN=72:CANARY-token\n")
+    for name in (".env", "config.yaml"):
+        os.utime(pair.layout.home("a") / name, (pair.now + seconds, pair.now + seconds))
+    assert pair.start("b", 2) == masked, "a may have read its token before or after the edit"
+    pair.write("c", "TELEGRAM_BOT_TOKEN=71:CANARY-token\n")
+    assert pair.start("c", 3) == ("telegram",), "the token from before the edit counts as well"
+
+
+def test_masked_channel_stays_masked_when_its_gateway_writes_its_files_at_a_start(pair: Fleet) -> None:
+    pair.start("a", 1)
+    assert pair.start("b", 2) == ("telegram",)
+    os.utime(pair.layout.home("b") / "config.yaml", (pair.now + 1, pair.now + 1))
+    del pair.states["a"]
+    assert pair.start("a", 3) == (), "b does not hold what it was started without"
 
 
 def test_second_start_is_masked_in_its_overlay(pair: Fleet) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from hermes_profiles.conflicts.claims import held_by_process, read_ledger
 from hermes_profiles.conflicts.decide import assign_channels
-from hermes_profiles.conflicts.ledger import held_by_process, read_ledger, resolve_at_start, save_decision
+from hermes_profiles.conflicts.ledger import resolve_at_start, save_decision
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import LiveGateway
@@ -46,7 +47,7 @@ class SharedTopic:
         time.sleep(pauses[0])
         seen = self.live(NAMES)
         ledger = read_ledger(self.layout)
-        holdings = {each: held_by_process(self.held(each), ledger.get(each)) for each in NAMES}
+        holdings = {each: held_by_process(self.held(each), ledger.get(each), self.layout.home(each)) for each in NAMES}
         masks = assign_channels(starting=[name], holdings=holdings, live=seen)
         time.sleep(pauses[1])
         save_decision(
@@ -99,8 +100,8 @@ def test_edited_token_belongs_to_the_process_that_started_with_it(tmp_path: Path
     fleet.by_itself("aa", (0.0,))
     (fleet.layout.home("aa") / ".env").write_text("NTFY_TOPIC=CANARY-another\n")
     claim = read_ledger(fleet.layout)["aa"]
-    held = held_by_process(fleet.held("aa"), claim)
+    held = held_by_process(fleet.held("aa"), claim, fleet.layout.home("aa"))
     assert held.identities == claim.identities != fleet.held("aa").identities
     masks = assign_channels(starting=["bb"], holdings={"aa": held, "bb": fleet.held("bb")}, live=fleet.live(NAMES))
     assert [mask.channel for mask in masks["bb"]] == ["ntfy"]
-    assert held_by_process(fleet.held("aa"), None) == fleet.held("aa")
+    assert held_by_process(fleet.held("aa"), None, fleet.layout.home("aa")) == fleet.held("aa")

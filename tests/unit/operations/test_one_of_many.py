@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from work_count import Work, work_of
 
-from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts import claims, ledger
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.operations import fleet_context
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -75,4 +75,4 @@ def test_start_keeps_claims_that_it_does_not_meet_and_checks_the_others(
     )
     assert prepare_start(session.fresh(), "p02", None, 0.0, lambda _: None).masks == ()
     assert observed == [("p02", "p01")]
-    assert set(ledger.read_ledger(session.layout)) == {"p00", "p02"}, "p01 claims the bot, and does not run"
+    assert set(claims.read_ledger(session.layout)) == {"p00", "p02"}, "p01 claims the bot, and does not run"
