@@ -160,7 +160,7 @@ class AlertDelivery:
 
     def _with_results(self, state: AlertState, now: float) -> AlertState:
         """Return the state with what tries have recorded, those of an earlier watcher included."""
-        ended = self._ended()
+        ended, waiting = self._ended(), len(state.messages)
         for message in state.messages:
             if not message.is_started or message.id in self._tries:
                 continue
@@ -180,7 +180,7 @@ class AlertDelivery:
         for identity, code in ended.items():
             if identity.startswith(_HEARTBEAT):
                 state = self._with_beat(state, identity, code, now)
-        self._has_leftovers |= bool(ended)
+        self._has_leftovers |= bool(ended) or len(state.messages) < waiting
         return state
 
     def _clean(self, state: AlertState) -> None:

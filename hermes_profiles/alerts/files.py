@@ -23,11 +23,15 @@ BEGUN, SENT, FAILED = "begun", "sent", "failed"
 
 
 class SendRecord(NamedTuple):
-    """What is recorded of the last try of a message: its number, `begun`, `sent` or `failed`, and the error."""
+    """What is recorded of the last try of a message: its number, `begun`, `sent` or `failed`, and the error.
+
+    `is_unsure`: this try or one before may have arrived, although it failed.
+    """
 
     number: int
     state: str
     error: str = ""
+    is_unsure: bool = False
 
 
 def destinations_file(layout: Layout) -> Path:
@@ -117,7 +121,7 @@ def read_record(layout: Layout, message: str) -> SendRecord | None:
     """Return what is recorded of the last try of a message, None without a record."""
     try:
         data = json.loads(read_regular(_tries(layout) / f"{message}.json", _LARGEST))
-        return SendRecord(int(data["number"]), str(data["state"]), str(data["error"]))
+        return SendRecord(int(data["number"]), str(data["state"]), str(data["error"]), data.get("is_unsure") is True)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

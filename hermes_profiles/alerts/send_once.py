@@ -1,8 +1,9 @@
 """One try of one message, in a process of its own that outlives the watcher: it records what it did.
 
 The order is what keeps a message from being lost or sent twice: the lock of the message, `begun` on the disk, the
-sending, `sent` or `failed` on the disk. A kill of the watcher changes none of it. Only a kill of this process between
-the sending and its record leaves `begun`: then the message is sent again, and says so.
+sending, `sent` or `failed` on the disk. A kill of the watcher changes none of it. A message can arrive twice where this
+process is killed between the sending and its record, which leaves `begun`, or where the answer of the destination is
+lost. It is sent again then with the same id, and says that it may be the second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from hermes_profiles.model.layout import Layout
 
 from .files import BEGUN, FAILED, SENT, SendRecord, lock_try, read_record, write_record
 from .model import AlertItem, AlertMessage, Destination, DestinationKind
-from .senders import OutgoingText, send
+from .senders import OutgoingText, Unanswered, send
 from .text import AlertText, kind_of
 
 Redact = Callable[[str], str]
@@ -45,7 +46,7 @@ def send_once(
         is_done = known is not None and known.state == FAILED and known.number > message.tries
         if known is not None and (known.state == SENT or is_done):
             return DELIVERED if known.state == SENT else NOT_DELIVERED
-        repeated = known is not None and known.state == BEGUN
+        repeated = known is not None and (known.state == BEGUN or known.is_unsure)
         return _send_and_record(layout, destination, message, wording, redact, environment, repeated=repeated)
     finally:
         os.close(lock)
@@ -63,11 +64,12 @@ def _send_and_record(
 ) -> int:
     number = message.tries + 1
     text = outgoing(message.id, message.items, wording, redact, repeated=repeated)
-    _record(layout, message.id, SendRecord(number, BEGUN))
+    _record(layout, message.id, SendRecord(number, BEGUN, is_unsure=repeated))
     try:
         send(destination, text, environment, root=str(layout.root))
     except Failed as error:
-        _record(layout, message.id, SendRecord(number, FAILED, redact(error.problem.message)))
+        is_unsure = repeated or isinstance(error, Unanswered)
+        _record(layout, message.id, SendRecord(number, FAILED, redact(error.problem.message), is_unsure))
         return NOT_DELIVERED
     _record(layout, message.id, SendRecord(number, SENT))
     return DELIVERED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -25,7 +26,14 @@ LIMITS = {
     DestinationKind.HERMES: 90.0,
 }
 _LONGEST_ERROR = 200
+# In the log of Apprise: a connection that was lost, unless it never was one.
+_LOST = re.compile(r"Socket Exception: (?!.*(?:ConnectTimeout|Failed to establish)).*(?:closed|reset|abort|time)", re.I)
+_NEVER = "Connection error while submitting"
 INSTALL = "pip install 'hermes-profiles[alerts]'"
+
+
+class Unanswered(Failed):
+    """A failure after which the message may have arrived all the same."""
 
 
 class OutgoingText(NamedTuple):
@@ -62,16 +70,25 @@ def send(destination: Destination, text: OutgoingText, environment: Mapping[str,
     thread.start()
     thread.join(limit + 1.0)
     if thread.is_alive():
-        raise _refusal(destination, f"no answer within {limit:g} s")
+        raise _refusal(destination, f"no answer within {limit:g} s", is_unsure=True)
     for failure in failures:
         if isinstance(failure, Failed):
             raise failure
-        raise _refusal(destination, _reason(failure)) from None
+        raise _refusal(destination, _reason(failure), is_unsure=_is_unsure(failure)) from None
 
 
-def _refusal(destination: Destination, reason: str) -> Failed:
+def _refusal(destination: Destination, reason: str, *, is_unsure: bool = False) -> Failed:
     text = without_address(" ".join(reason.split()), destination)[:_LONGEST_ERROR]
-    return Failed(f"{destination.name}: {text}", target=destination.name, code="not-delivered")
+    kind = Unanswered if is_unsure else Failed
+    return kind(f"{destination.name}: {text}", target=destination.name, code="not-delivered")
+
+
+def _is_unsure(error: BaseException) -> bool:
+    """Return whether a request may have arrived: urllib gives what fails before the answer as URLError."""
+    from http.client import HTTPException
+    from urllib.error import URLError
+
+    return isinstance(error, OSError | HTTPException) and not isinstance(error, URLError)
 
 
 def _reason(error: BaseException) -> str:
@@ -159,7 +176,8 @@ def _run(destination: Destination, words: Sequence[str], text: str, environment:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise _refusal(destination, f"{words[0]} did not end within {LIMITS[destination.kind]:g} s") from None
+        text = f"{words[0]} did not end within {LIMITS[destination.kind]:g} s"
+        raise _refusal(destination, text, is_unsure=True) from None
     except OSError as error:
         raise _refusal(destination, f"{words[0]}: {system_reason(error)}") from None
     if done.returncode:
@@ -175,11 +193,21 @@ def _notify(destination: Destination, text: OutgoingText, _environment: Mapping[
         raise _refusal(destination, "Apprise does not know such a URL")
     kind = apprise.NotifyType.SUCCESS if text.kind == "recovery" else apprise.NotifyType.FAILURE
     kind = apprise.NotifyType.INFO if text.kind == "test" else kind
-    with apprise.LogCapture(level=apprise.logging.WARNING, fmt="%(message)s") as log:
-        is_sent = service.notify(title=text.title, body=text.body, notify_type=kind, body_format="text")
-        lines = log.getvalue().splitlines()
+    logger = apprise.logging.getLogger("apprise")
+    propagates, logger.propagate = logger.propagate, False  # its words name secrets: no other log gets them
+    try:
+        # Its words for users do not say whether there was a connection; those for developers do.
+        with apprise.LogCapture(level=apprise.logging.DEBUG, fmt="%(levelname)s:%(message)s") as log:
+            is_sent = service.notify(title=text.title, body=text.body, notify_type=kind, body_format="text")
+            output = log.getvalue()
+    finally:
+        logger.propagate = propagates
     if not is_sent:
-        raise _refusal(destination, f"Apprise could not send it{': ' + lines[0] if lines else ''}")
+        warning = re.search(r"^(?:WARNING|ERROR):(.*)", output, re.MULTILINE)
+        is_unsure = _LOST.search(output) is not None and _NEVER not in output
+        raise _refusal(
+            destination, f"Apprise could not send it{': ' + warning[1] if warning else ''}", is_unsure=is_unsure
+        )
 
 
 def apprise_library(name: str) -> Any:

@@ -75,7 +75,7 @@ class AlertText:
         if len(items) > _MOST:
             lines += [f"and {len(items) - _MOST} more", f"run: {self._at_root('hermes-gateways status')}"]
         if repeated:
-            lines.append("(This may be here for the second time: its sender was killed while it sent it.)")
+            lines.append("(This may be here for the second time: nothing shows whether the first one arrived.)")
         return "\n".join(lines)
 
     def data(self, message: str, items: Sequence[AlertItem], *, repeated: bool = False) -> dict[str, Any]:

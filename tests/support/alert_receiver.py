@@ -11,8 +11,8 @@ from loopback_server import LoopbackServer
 
 
 class AlertReceiver(LoopbackServer):
-    """The server, as a context manager. `mode`: `answer`, `refuse` (503), `slow` (answers once `released`) or
-    `hang`; `got`: path, headers and body."""
+    """The server, as a context manager. `mode`: `answer`, `refuse` (503), `slow` (answers once `released`), `hang`, or
+    `lose` (takes it and closes without an answer); `got`: path, headers and body."""
 
     def __init__(self) -> None:
         self.mode = "answer"
@@ -38,6 +38,8 @@ def _handler(receiver: AlertReceiver) -> type[BaseHTTPRequestHandler]:
             is_refused = receiver.mode == "refuse"
             if not is_refused:
                 receiver.got.append((self.path, dict(self.headers), body))
+            if receiver.mode == "lose":
+                return
             self.send_response(503 if is_refused else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()

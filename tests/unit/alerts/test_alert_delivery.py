@@ -9,11 +9,11 @@ import os
 import signal
 import stat
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from alert_receiver import AlertReceiver
+from forked_delivery import FALL, RISE, Fork, Forking, add_destinations, counted, hook, killing, make_try
 from nightly import up_to
 from sample_root import run_killed
 
@@ -22,120 +22,21 @@ from hermes_profiles.alerts.deliver import AlertDelivery
 from hermes_profiles.alerts.files import (
     BEGUN,
     SENT,
-    DestinationsLock,
     SendRecord,
     destinations_file,
     lock_try,
-    read_destinations,
     read_record,
     read_state,
     write_record,
 )  # fmt: skip
-from hermes_profiles.alerts.model import AlertMessage, Destination, DestinationKind, order_line, order_of
-from hermes_profiles.alerts.send_once import BUSY, DELIVERED, NOT_DELIVERED, send_once
-from hermes_profiles.alerts.text import AlertText
+from hermes_profiles.alerts.model import AlertMessage, Destination, DestinationKind
+from hermes_profiles.alerts.send_once import BUSY, DELIVERED, NOT_DELIVERED
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.events.log import append_events, event_log
-from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
+from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-
-FALL = FleetEvent(1000.0, EventKind.DOWN, "work", cause=EventCause.CRASH, reason="exit 1")
-RISE = FleetEvent(2000.0, EventKind.UP, "work")
-NO_OPERATION = Files.operation
-
-
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    (tmp_path / "profiles").mkdir()
-    return Layout(tmp_path, tmp_path)
-
-
-@pytest.fixture
-def receiver() -> Iterator[AlertReceiver]:
-    with AlertReceiver() as server:
-        yield server
-        server.released.set()
-
-
-def _killing(at: int) -> Callable[[Files, str, str], None]:
-    """Return a replacement of `Files.operation` that kills this process at its nth call, whatever object is used."""
-    left = [at]
-
-    def operation(_files: Files, _name: str, _path: str) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return operation
-
-
-def _hook(receiver: AlertReceiver, name: str = "hook") -> Destination:
-    return Destination(name, DestinationKind.WEBHOOK, Secret(f"{receiver.url}/CANARY-{name}"))
-
-
-def _add(layout: Layout, *destinations: Destination) -> None:
-    with DestinationsLock(layout) as lock:
-        lock.write({each.name: each for each in destinations})
-
-
-def _try(layout: Layout, message: AlertMessage, destination: Destination | None = None) -> int:
-    destination = destination or read_destinations(layout)[message.destination]
-    wording = AlertText("here", str(layout.root), needs_home=False, now=1060.0)
-    return send_once(layout, destination, message, wording, str, {})
-
-
-class _Fork:
-    """A forked process that makes a try, with the interface of Popen that the delivery uses."""
-
-    stdin = None
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._code: int | None = None
-
-    def poll(self) -> int | None:
-        if self._code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._code = os.waitstatus_to_exitcode(status) if pid else None
-        return self._code
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-    def wait(self) -> None:
-        while self.poll() is None:
-            time.sleep(0.01)
-
-
-class Forking(AlertDelivery):
-    """A delivery whose tries are forks; `kill_try`: at which file operation the process of the first try is killed."""
-
-    kill_try = 0
-
-    def _popen(self, message: AlertMessage, destination: Destination) -> _Fork:  # type: ignore[override]
-        pid = os.fork()
-        if pid == 0:
-            Files.operation = _killing(self.kill_try) if self.kill_try else NO_OPERATION  # type: ignore[method-assign]
-            try:
-                os._exit(_try(self._layout, *order_of(order_line(message, destination))))
-            finally:
-                os._exit(9)
-        self.kill_try = 0
-        return _Fork(pid)
-
-    def finish(self, now: float) -> None:
-        """Do steps until no try is under way and nothing is due."""
-        for _ in range(400):
-            self.step(now)
-            if not self._tries and not any(each.is_started for each in (read_state(self._layout) or _NONE).messages):
-                return
-            time.sleep(0.01)
-        raise AssertionError(read_state(self._layout))
-
-
-_NONE = deliver.AlertState()
 
 
 def _story(layout: Layout) -> None:
@@ -160,39 +61,24 @@ def _resumed(layout: Layout) -> None:
         delivery.finish(now)
 
 
-def _counted(job: Callable[[], None]) -> int:
-    """Return how many file operations a job does in this process."""
-    count = [0]
-
-    def operation(self: Files, name: str, path: str) -> None:
-        count[0] += 1
-
-    Files.operation = operation  # type: ignore[method-assign]
-    try:
-        job()
-    finally:
-        Files.operation = NO_OPERATION  # type: ignore[method-assign]
-    return count[0]
-
-
 def test_kill_of_the_watcher_at_any_point_loses_nothing_and_sends_nothing_twice(
     tmp_path: Path, receiver: AlertReceiver
 ) -> None:
     def prepared(name: str) -> Layout:
         layout = Layout(tmp_path / name, tmp_path)
         (tmp_path / name / "profiles").mkdir(parents=True)
-        _add(layout, _hook(receiver))
+        add_destinations(layout, hook(receiver))
         return layout
 
     layout = prepared("whole")
-    points = _counted(lambda: _story(layout))
+    points = counted(lambda: _story(layout))
     assert [each["kind"] for each in receiver.bodies] == ["alert", "recovery"] and points > 40
-    for at in up_to(points, 5, 1):
+    for at in up_to(points, 9, 1):
         receiver.got.clear()
         layout = prepared(str(at))
 
         def killed(layout: Layout = layout, at: int = at) -> None:
-            Files.operation = _killing(at)  # type: ignore[method-assign]
+            Files.operation = killing(at)  # type: ignore[method-assign]
             _story(layout)
 
         run_killed(killed)
@@ -207,7 +93,7 @@ def test_kill_of_the_watcher_at_any_point_loses_nothing_and_sends_nothing_twice(
 
 
 def test_kill_of_the_sender_loses_nothing_and_a_repetition_says_so(layout: Layout, receiver: AlertReceiver) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FALL])
     seen = []
     for at in range(1, 40):
@@ -228,11 +114,11 @@ def test_kill_of_the_sender_loses_nothing_and_a_repetition_says_so(layout: Layou
 
 
 def test_sender_that_outlives_the_watcher_is_waited_for(layout: Layout, receiver: AlertReceiver) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FALL])
     delivery = Forking(layout)
     started: list[AlertMessage] = []
-    delivery._popen = lambda message, _: started.append(message) or _Fork(os.getpid())  # type: ignore
+    delivery._popen = lambda message, _: started.append(message) or Fork(os.getpid())  # type: ignore
     delivery.step(1060.0)
     (message,) = started
     lock = lock_try(layout, message.id)
@@ -242,10 +128,10 @@ def test_sender_that_outlives_the_watcher_is_waited_for(layout: Layout, receiver
     for now in (1061.0, 1500.0):
         successor.step(now)
         assert not successor._tries
-    assert _try(layout, message) == BUSY
+    assert make_try(layout, message) == BUSY
     write_record(layout, message.id, SendRecord(1, SENT))
     os.close(lock)
-    assert _try(layout, message) == DELIVERED
+    assert make_try(layout, message) == DELIVERED
     successor.finish(1501.0)
     assert receiver.got == []
 
@@ -254,7 +140,7 @@ def test_refused_message_is_tried_again_by_the_next_watcher_when_it_is_due(
     layout: Layout, receiver: AlertReceiver
 ) -> None:
     receiver.mode = "refuse"
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FALL])
     Forking(layout).finish(1060.0)
     state = read_state(layout)
@@ -272,7 +158,7 @@ def test_refused_message_is_tried_again_by_the_next_watcher_when_it_is_due(
 def test_destination_that_hangs_holds_neither_the_watcher_nor_another(layout: Layout, receiver: AlertReceiver) -> None:
     with AlertReceiver() as other:
         receiver.mode = "hang"
-        _add(layout, _hook(receiver, "slow"), _hook(other, "quick"))
+        add_destinations(layout, hook(receiver, "slow"), hook(other, "quick"))
         append_events(layout, [FALL])
         delivery = Forking(layout)
         delivery.step(1060.0)
@@ -296,7 +182,7 @@ def test_full_disk_does_not_hold_the_alert_of_it(
     def full(*_: object) -> None:
         raise Failed("no space left on device")
 
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FALL])
     monkeypatch.setattr(deliver, "write_state", full)
     complaints: list[str] = []
@@ -315,7 +201,7 @@ def test_full_disk_does_not_hold_the_alert_of_it(
 
 
 def test_broken_file_of_destinations_keeps_the_last_good_ones(layout: Layout, receiver: AlertReceiver) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     complaints: list[str] = []
     delivery = Forking(layout, complaints.append)
     delivery.step(1000.0)
@@ -328,7 +214,7 @@ def test_broken_file_of_destinations_keeps_the_last_good_ones(layout: Layout, re
 def test_log_that_was_removed_and_begun_again_is_read_from_its_beginning(
     layout: Layout, receiver: AlertReceiver
 ) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FleetEvent(900.0, EventKind.WATCH_STARTED)] * 50)
     delivery = Forking(layout)
     delivery.step(1000.0)
@@ -342,7 +228,7 @@ def test_heartbeat_is_called_while_the_watcher_lives_and_again_soon_after_a_fail
     layout: Layout, receiver: AlertReceiver
 ) -> None:
     beat = Destination("beat", DestinationKind.HEARTBEAT, Secret(f"{receiver.url}/CANARY-ping"), every=300.0)
-    _add(layout, beat)
+    add_destinations(layout, beat)
     append_events(layout, [FALL])
     delivery = Forking(layout)
     for now in (1000.0, 1299.0, 1300.0):
@@ -369,14 +255,14 @@ def _until_idle(delivery: AlertDelivery, now: float) -> None:
 
 
 def test_idle_step_reads_and_writes_nothing(layout: Layout, receiver: AlertReceiver) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     delivery = Forking(layout)
     delivery.step(1000.0)
-    assert _counted(lambda: [delivery.step(1000.0 + number) for number in range(50)] and None) == 0
+    assert counted(lambda: [delivery.step(1000.0 + number) for number in range(50)] and None) == 0
 
 
 def test_files_are_private_and_a_try_has_no_secret_in_its_arguments(layout: Layout, receiver: AlertReceiver) -> None:
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     append_events(layout, [FALL])
     Forking(layout).finish(1060.0)
     files = [path for path in layout.alerts.rglob("*") if path.is_file()]
@@ -387,12 +273,12 @@ def test_files_are_private_and_a_try_has_no_secret_in_its_arguments(layout: Layo
 
 def test_try_that_failed_before_is_not_made_twice(layout: Layout, receiver: AlertReceiver) -> None:
     receiver.mode = "refuse"
-    _add(layout, _hook(receiver))
+    add_destinations(layout, hook(receiver))
     message = AlertMessage("m1", "hook", (), 1000.0)
-    assert _try(layout, message) == NOT_DELIVERED
+    assert make_try(layout, message) == NOT_DELIVERED
     receiver.mode = "answer"
-    assert _try(layout, message) == NOT_DELIVERED and receiver.got == []
-    assert _try(layout, message._replace(tries=1)) == DELIVERED and len(receiver.got) == 1
-    assert _try(layout, message._replace(tries=2)) == DELIVERED and len(receiver.got) == 1
+    assert make_try(layout, message) == NOT_DELIVERED and receiver.got == []
+    assert make_try(layout, message._replace(tries=1)) == DELIVERED and len(receiver.got) == 1
+    assert make_try(layout, message._replace(tries=2)) == DELIVERED and len(receiver.got) == 1
     record = read_record(layout, "m1")
     assert record == SendRecord(2, SENT)

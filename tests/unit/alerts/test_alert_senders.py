@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,13 +33,6 @@ def _redact(text: str) -> str:
 
 def _text(*items: AlertItem) -> OutgoingText:
     return outgoing("id-1", items, WORDING, _redact)
-
-
-@pytest.fixture
-def receiver() -> Iterator[AlertReceiver]:
-    with AlertReceiver() as server:
-        yield server
-        server.released.set()
 
 
 def test_text_says_what_since_when_why_and_the_command() -> None:
