@@ -333,6 +333,7 @@ function __hermes_profiles_check
         runtime.alert-unwatched 'alerts without a watcher' \
         runtime.no-alert 'no alert is set up' \
         runtime.unknown-release 'Hermes newer than this program knows' \
+        runtime.unused-sdk 'library of a channel that no profile uses' \
         runtime.database-unchecked 'unchecked database' \
         general.other-root 'another root of this account' \
         general.unseen 'failed probe' \

@@ -20,6 +20,7 @@ from hermes_profiles.doctor.probes.files import probe_files
 from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.gateways.hermes_install import installed_code
+from hermes_profiles.gateways.hermes_libraries import installed_libraries
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
@@ -119,6 +120,7 @@ class FactCollector:
             update,
             scope.others,
             others,
+            self._probe("the libraries of Hermes", lambda: installed_libraries(layout, context.environment), None),
         )
 
     def _scope(

@@ -344,12 +344,18 @@ def _wsl_folders(environment: Mapping[str, str]) -> Iterator[str]:
             yield folder
 
 
-def installed_code(layout: Layout, environment: Mapping[str, str]) -> HermesCode | None:
-    """Return the code of the Hermes that serves this root, None where none is installed or it cannot be read."""
+def installation(layout: Layout, environment: Mapping[str, str]) -> HermesInstall | None:
+    """Return the installation that serves this root, with its code, None where none can be read; nothing is run."""
     for found in _candidates(layout, environment):
         if isinstance(found, HermesInstall) and found.code is not None and (found.code / PACKAGE).is_dir():
-            return read_code(found.code)
+            return found
     return None
+
+
+def installed_code(layout: Layout, environment: Mapping[str, str]) -> HermesCode | None:
+    """Return the code of the Hermes that serves this root, None where none is installed or it cannot be read."""
+    found = installation(layout, environment)
+    return read_code(found.code) if found is not None and found.code is not None else None
 
 
 def installed_facts(layout: Layout, environment: Mapping[str, str]) -> HermesFacts:

@@ -125,5 +125,7 @@ REST: Mapping[str, tuple[str, ...]] = {
     ),
     "its fix is run in tests/unit/profiles/test_placement.py": ("conflicts.moved",),
     "its fix reports a fault of this program": ("general.check-failed", "general.unseen"),
-    "its fix runs a program of others for minutes": ("runtime.unknown-release", "runtime.database-unchecked"),
+    "its fix runs a program of others for minutes": (
+        "runtime.unknown-release", "runtime.database-unchecked", "runtime.unused-sdk",
+    ),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.status import Inventory
 from hermes_profiles.gateways.hermes_code import HermesCode
+from hermes_profiles.gateways.hermes_libraries import HermesLibraries
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import Managed
@@ -35,7 +36,7 @@ class Facts(NamedTuple):
 
     `uid`: of the user; `now`: epoch seconds; `active`: the sticky profile; `managed`: settings of the machine-wide
     managed folder; `inventory`: None when the fleet could not be observed; `code`: of the installed Hermes, None where
-    none is installed; `others`: the profiles that are not examined, with their documents alone.
+    none is installed; `libraries`: beside it; `others`: the profiles that are not examined, with their documents alone.
     """
 
     layout: Layout
@@ -57,6 +58,7 @@ class Facts(NamedTuple):
     update: UpdateFacts = UpdateFacts()
     others: Mapping[str, ProfileFacts] = {}
     other_roots: tuple[OtherRootFacts, ...] = ()
+    libraries: HermesLibraries | None = None
 
     def is_profile(self, name: str | None) -> bool:
         """Return whether the root has this profile, examined or not."""

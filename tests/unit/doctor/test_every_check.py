@@ -59,6 +59,7 @@ ELSEWHERE: dict[str, str] = {
     "runtime.wal-filesystem": "test_runtime_machine.py",
     "runtime.restart-interrupted": "test_cut_short.py",
     "runtime.unknown-release": "test_newer_release.py",
+    "runtime.unused-sdk": "test_unused_sdk.py",
     "runtime.database-unchecked": "test_runtime_databases.py",
 }
 
