@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,8 +73,8 @@ def lost_links(home: Path, connected: Mapping[str, float], now: float) -> dict[s
     folder = home / LOGS_FOLDER
     if _changed_at(folder / ERRORS_LOG) < min(connected.values()) - _LATE:
         return {}
-    texts = [text for name in _PARSED if (text := _tail(folder / name)) is not None]
-    events = sorted(event for changed, text in texts for event in _events(text, changed, connected))
+    channels = frozenset(connected)
+    events = sorted(event for name in _PARSED for event in _events_in(folder / name, _state(folder / name), channels))
     return {name: lost for name, since in connected.items() if (lost := _lost(name, events, since, now)) is not None}
 
 
@@ -102,7 +103,15 @@ def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> 
     return LostLink(first, REASONS.get(reason, reason), ended)
 
 
-def _events(text: str, changed: float, channels: Mapping[str, float]) -> Iterator[_Logged]:
+# A process that looks at a fleet again and again, such as the watcher, parses a log once until it changes.
+@lru_cache(maxsize=256)
+def _events_in(path: Path, _state: tuple[int, ...], channels: frozenset[str]) -> tuple[_Logged, ...]:
+    """Return the events of these channels in a log; `_state`: its identity, size and time of the last change."""
+    tail = _tail(path)
+    return tuple(_events(tail[1], tail[0], channels)) if tail is not None else ()
+
+
+def _events(text: str, changed: float, channels: frozenset[str]) -> Iterator[_Logged]:
     """Yield the events of these channels in a log; `changed`: epoch seconds at which it was written last."""
     zone = _zone(text, changed)
     for match in _RECORD.finditer(text):
@@ -139,6 +148,14 @@ def _changed_at(path: Path) -> float:
         return os.stat(path).st_mtime
     except OSError:
         return 0.0
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _tail(path: Path) -> tuple[float, str] | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import Any
 
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
@@ -162,13 +164,20 @@ def sections_in(raw: bytes, path: str, wanted: Collection[str], problems: list[P
     sections = read_simple_sections(raw, wanted)
     if sections is not None:
         return sections
-    from hermes_profiles.documents.sealed import check_not_sealed
-    from hermes_profiles.documents.yaml.document import YamlDocument
-
     try:
-        check_not_sealed(raw, path)
-        data = YamlDocument.parse(raw, path=path).data()
+        return _parsed(raw, path)
     except DocumentError as error:
         problems.append(error.problem)
         return {}
-    return data if isinstance(data, Mapping) else {}
+
+
+# A process that looks at a fleet again and again, such as the watcher, parses a file once until it changes.
+@lru_cache(maxsize=128)
+def _parsed(raw: bytes, path: str) -> Mapping[str, Any]:
+    """Return the content of a YAML file, {} where it is no mapping. Raises DocumentError."""
+    from hermes_profiles.documents.sealed import check_not_sealed
+    from hermes_profiles.documents.yaml.document import YamlDocument
+
+    check_not_sealed(raw, path)
+    data = YamlDocument.parse(raw, path=path).data()
+    return MappingProxyType(dict(data)) if isinstance(data, Mapping) else {}

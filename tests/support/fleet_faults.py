@@ -41,6 +41,8 @@ _OVER = re.compile(r", after \d+ (?:s|min|h|d) \(")
 # Seconds: until a fault must be in the log; where only a look can see it; until an alert and a recovery must be out.
 SOON, LOOK, _SENT, _CALM, _SEEN = 10.0, 60.0, 25.0, 240.0, 150.0
 _SUSPENDED = 100.0
+# Seconds after which Hermes notices that its polls hang.
+_HERMES = 100.0
 
 
 class Sent(NamedTuple):
@@ -205,6 +207,19 @@ class FaultyFleet(JudgedFleet):
             time.sleep(0.1)
         return 0
 
+    def came_up(self, name: str, pid: int) -> float:
+        """Return when a process reported that it runs (monotonic)."""
+        path = self.home(name) / "gateway_state.json"
+
+        def is_up() -> bool:
+            with contextlib.suppress(ValueError):
+                state = json.loads(_text(path) or "{}")
+                return state.get("pid") == pid and state.get("gateway_state") in ("running", "degraded")
+            return False
+
+        _until(is_up, LOOK)
+        return time.monotonic()
+
     # -- one fault
 
     def try_fault(self, number: int, fault: Injected) -> None:
@@ -345,7 +360,7 @@ class FaultyFleet(JudgedFleet):
             if mode == "401":
                 self.command("restart", "--yes", name)
 
-        limit = LOOK + SOON if mode == "hang" else SOON  # the time limit of Hermes for a poll
+        limit = _HERMES if mode == "hang" else SOON
         return Injected(what, name, kinds, reason, inject, mend, limit)
 
     def conflict_lost(self, name: str, of: str) -> Injected:
@@ -354,8 +369,7 @@ class FaultyFleet(JudgedFleet):
             self.write(name)
             old = self.pid(name)
             self.signal(name, signal.SIGUSR1)  # Hermes asks its manager for a restart
-            self.new_pid(name, old)
-            return time.monotonic()
+            return self.came_up(name, self.new_pid(name, old))
 
         def mend() -> None:
             self.holds["telegram"][name] = name
@@ -377,9 +391,8 @@ class FaultyFleet(JudgedFleet):
                 time.sleep(0.02)
             thief.listen()
             self.closed.append(thief)
-            began = time.monotonic()
-            self.run("start", name)
-            return began
+            threading.Thread(target=self.run, args=("start", name)).start()
+            return self.came_up(name, self.new_pid(name, 0))
 
         def mend() -> None:
             self.closed.pop().close()
