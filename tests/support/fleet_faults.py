@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 import judged_fleet
 from judged_fleet import HOME, NAMES, ROOT, JudgedFleet, send_signal
 from loopback_server import LoopbackServer
+from process_polls import is_alive
 from thin_venv import checkout_venv, linked_venv, packages_of
 
 OUTBOX = HOME / "outbox"
@@ -284,7 +285,7 @@ class FaultyFleet(JudgedFleet):
         while time.monotonic() < deadline:
             for event in self.events(position):
                 is_about = fault.is_fleet or event["profile"] == fault.profile
-                if is_about and event["kind"] in fault.kinds:
+                if is_about and event["kind"] in fault.kinds and event["cause"] != "command":
                     return event
             time.sleep(0.1)
         return None
@@ -446,9 +447,12 @@ class FaultyFleet(JudgedFleet):
                     (small / "cgroup.procs").write_text(str(pid))
             except OSError as error:
                 print(f"    no memory cgroup: {error}; SIGKILL", flush=True)
-            began = time.monotonic()
             threading.Thread(target=self.run, args=("start", name)).start()
-            return began
+            pid = self.new_pid(name, 0)
+            if not small.exists():
+                return self.kill(name)
+            _until(lambda: not is_alive(pid), LOOK)
+            return time.monotonic()
 
         def mend() -> None:
             with contextlib.suppress(OSError):
