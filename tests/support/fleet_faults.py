@@ -510,9 +510,10 @@ class FaultyFleet(JudgedFleet):
 
         def inject() -> float:
             subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", str(logs)], check=True)
-            old = self.signal(name, signal.SIGUSR1) and self.pid(name)
-            _until(lambda: self.pid(name) != old, 60)
-            return time.monotonic()
+            began, old = time.monotonic(), self.pid(name)
+            self.signal(name, signal.SIGUSR1)
+            _until(lambda: self.pid(name) != old, LOOK)
+            return began
 
         def mend() -> None:
             subprocess.run(["umount", str(logs)], check=True)
