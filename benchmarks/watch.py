@@ -1,6 +1,6 @@
 """Measure what the watcher of many real gateways costs: its processor time and memory, from /proc.
 
-Run with the Python that has hermes-profiles and hermes-agent 0.19.0 installed:
+Run with the Python that has hermes-agent 0.19.0 and what hermes-profiles needs; the code is that of this checkout:
 
     python benchmarks/watch.py [--profiles 30] [--seconds 600] [--kills 0]
 
@@ -28,9 +28,9 @@ sys.path[:0] = [str(_TESTS), str(_TESTS / "support")]
 
 from bot_api import BotApi  # noqa: E402
 from free_ports import free_port  # noqa: E402
+from thin_venv import checkout_venv  # noqa: E402
 
 WARM = 90.0
-GATEWAYS = (sys.executable, "-m", "hermes_profiles.cli.gateways")
 
 
 class Fleet:
@@ -38,6 +38,7 @@ class Fleet:
 
     def __init__(self, home: Path, api: BotApi, count: int) -> None:
         self.home, self.root = home, home / ".hermes"
+        self._ours = checkout_venv(home / "ours", _TESTS.parent)
         self.names = ("default", *(f"p{number:02}" for number in range(1, count)))
         self.environment = {
             "HOME": str(home), "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8",
@@ -59,8 +60,9 @@ class Fleet:
     def run(self, *words: str) -> str:
         """Run a command that must succeed, and return its output."""
         done = subprocess.run(
-            [*GATEWAYS, *words], env=self.environment, cwd=self.home, capture_output=True, text=True, check=False
-        )
+            [self._ours, "-m", "hermes_profiles.cli.gateways", *words],
+            env=self.environment, cwd=self.home, capture_output=True, text=True, check=False,
+        )  # fmt: skip
         if done.returncode:
             raise SystemExit(f"{words} ended with {done.returncode}\n{done.stdout}{done.stderr}")
         return done.stdout
@@ -117,7 +119,7 @@ def main() -> None:
     with BotApi() as api:
         fleet = Fleet(home, api, options.profiles)
         try:
-            fleet.run("install", "--start", "--timeout", "300")
+            fleet.run("install", "--start", "--timeout", "300", "--python", sys.executable)
             plain = fleet.status_seconds()
             fleet.run("watch", "on")
             fleet.run("alert", "add", "--exec", "/bin/true")

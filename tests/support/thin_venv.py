@@ -36,14 +36,16 @@ def _made(folder: Path) -> tuple[str, Path]:
     return str(folder / "bin" / "python"), packages
 
 
-def checkout_venv(folder: Path, checkout: Path, home: Path) -> str:
+def checkout_venv(folder: Path, checkout: Path, home: Path | None = None) -> str:
     """Return a Python that runs the code of a checkout, also with `-I`.
 
     Its `time.time` is ahead by the seconds in the file `clock-shift` of `home`.
     """
     python, packages = _made(folder)
-    (packages / "shifted_clock.py").write_text(_CLOCK.format(home=str(home)))
-    lines = (str(checkout), sysconfig.get_paths()["purelib"], "import shifted_clock")
+    lines = [str(checkout), sysconfig.get_paths()["purelib"]]
+    if home is not None:
+        (packages / "shifted_clock.py").write_text(_CLOCK.format(home=str(home)))
+        lines.append("import shifted_clock")
     (packages / "checkout.pth").write_text("\n".join(lines) + "\n")
     return python
 
