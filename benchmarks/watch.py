@@ -119,7 +119,7 @@ def main() -> None:
     with BotApi() as api:
         fleet = Fleet(home, api, options.profiles)
         try:
-            fleet.run("install", "--start", "--timeout", "300", "--python", sys.executable)
+            fleet.run("install", "--start", "--timeout", "600", "--python", sys.executable)
             plain = fleet.status_seconds()
             fleet.run("watch", "on")
             fleet.run("alert", "add", "--exec", "/bin/true")

@@ -231,7 +231,9 @@ class FaultyFleet(JudgedFleet):
         position, wrong = self.last_number(), []
         began = fault.inject()
         event = self.wait_for(fault, position) if fault.kinds else None
-        after = max(_epoch(event) - (time.time() - time.monotonic() + began), 0.0) if event is not None else None
+        seen, began_at = time.monotonic(), time.time() - time.monotonic() + began
+        # The clock of an event can be a set one, and it can be older than the end of the injection.
+        after = max(min(_epoch(event) - began_at, seen - began), 0.0) if event is not None else None
         sent: list[Sent] = []
         alert_after = None
         if fault.alerts:
