@@ -74,7 +74,9 @@ def lost_links(home: Path, connected: Mapping[str, float], now: float) -> dict[s
     if _changed_at(folder / ERRORS_LOG) < min(connected.values()) - _LATE:
         return {}
     channels = frozenset(connected)
-    events = sorted(event for name in _PARSED for event in _events_in(folder / name, _state(folder / name), channels))
+    found = [event for name in _PARSED for event in _events_in(folder / name, _state(folder / name), channels)]
+    # Of two records of one moment the one that says more of the next try comes last.
+    events = sorted(found, key=lambda event: (event.time, -event.rule.lasts, event))
     return {name: lost for name, since in connected.items() if (lost := _lost(name, events, since, now)) is not None}
 
 

@@ -82,6 +82,9 @@ LINK_RECORDS = (
                660.0),
     LinkRecord("weixin", _B, r"\] Connected account=", _WEIXIN, "Connected account=%s"),
     LinkRecord("ntfy", _L, r"Stream error: ?(.*)", _NTFY, "Stream error: %s"),
+    # It logs no success. A try that fails is logged within the pause and its 15 s to connect: silence after it is one.
+    *(LinkRecord("ntfy", _L, rf"Reconnecting in {pause}s\.\.\.", _NTFY, "Reconnecting in %ds...", pause + 20.0)
+      for pause in (2, 5, 10, 30, 60)),
     LinkRecord("signal", _L, r"Signal SSE: (?:HTTP )?error: ?(.*) \(reconnecting", _SIGNAL,
                "Signal SSE: HTTP error: %s"),
     LinkRecord("signal", _L, r"Signal: health check (?:error|failed)[ :(]*(.*?)\)?, forcing", _SIGNAL,

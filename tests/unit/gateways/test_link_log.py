@@ -121,6 +121,19 @@ def test_error_without_a_newer_one_expires(tmp_path: Path) -> None:
     assert lost(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("pause", "ago", "is_lost"), [(2, 10.0, True), (2, 30.0, False), (60, 70.0, True), (60, 90.0, False)]
+)
+def test_stream_is_back_when_the_try_after_its_pause_logs_no_error(
+    tmp_path: Path, pause: int, ago: float, is_lost: bool
+) -> None:
+    ntfy = "hermes_plugins.ntfy_platform.adapter"
+    error, again = "[Ntfy] Stream error: httpx.ReadTimeout", f"[Ntfy] Reconnecting in {pause}s..."
+    write_both(tmp_path, CONNECTED, (ago, "WARNING", ntfy, error), (ago, "INFO", ntfy, again))
+    link = lost(tmp_path, "ntfy")
+    assert (link.reason if link is not None else None) == ("ReadTimeout" if is_lost else None)
+
+
 @pytest.mark.parametrize("zone", [-8 * 3600.0, 5.5 * 3600, 13 * 3600])
 def test_log_in_another_time_zone(tmp_path: Path, zone: float) -> None:
     write_both(tmp_path, CONNECTED, (60.0, "WARNING", OLD, NETWORK.format(1, REFUSED)), zone=zone)
