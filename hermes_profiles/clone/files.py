@@ -17,7 +17,7 @@ from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_b
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text
+from hermes_profiles.credentials.spellings import as_text, in_utf8
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -198,10 +198,10 @@ class FileCopier:
             by_form = values_by_form(as_text(content), self._known)
             new = {kind: [each for each in found if each not in values.values] for kind, found in by_form.items()}
             values = values.joined(ValueIndex(new)) if any(new.values()) else values
-        if self._may_mention is None or not self._may_mention(content):
+        if self._may_mention is None or not self._may_mention(in_utf8(content)):
             return values
         parts: dict[str, list[str]] = {}
-        for mention in mentions_in_code(content.decode("utf-8", "replace"), self._rules.catalog):
+        for mention in mentions_in_code(in_utf8(content).decode("utf-8", "replace"), self._rules.catalog):
             name = mention.fact.name
             ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
             if not ruling.keeps:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .shapes import Sighting, may_hold_identity, sightings
-from .spellings import as_text, decoded
+from .spellings import as_text, decoded, in_utf8
 
 # Escapes and joints that take a run of letters apart.
 _ESCAPED = (
@@ -52,6 +52,7 @@ class KnownValues(NamedTuple):
 
 def may_have_form(data: bytes) -> bool:
     """Return False when no part of these bytes, escaped or not, has the form of a credential; errs towards True."""
+    data = in_utf8(data)
     if may_hold_identity(data):
         return True
     for mark, pattern in _ESCAPED:  # a bare loop: this runs once a file

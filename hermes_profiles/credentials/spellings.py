@@ -17,22 +17,22 @@ from hermes_profiles.model.patterns import lazy_pattern
 
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
 _ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
-_BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|\r?\n[ \t]*|[!-/:-@\[-`{-~])"
+_BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|(?:\r\n?|\n)[ \t]*|[!-/:-@\[-`{-~])"
 _NO_WIDTH = "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+"
 _ESCAPES = lazy_pattern(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_NO_WIDTH}")
 # `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`.
 _QUOTED = lazy_pattern(
-    r"[\"'`][ \t]*(?:[+.&][ \t]*|\\?\r?\n[ \t]*(?:[+.&][ \t]*)?|[+.&][ \t]*\\?\r?\n[ \t]*)?[$]?[\"'`]"
+    r"[\"'`][ \t]*(?:[+.&][ \t]*|\\?(?:\r\n?|\n)[ \t]*(?:[+.&][ \t]*)?|[+.&][ \t]*\\?(?:\r\n?|\n)[ \t]*)?[$]?[\"'`]"
     r"|(?<=[\w:.-])[\"'`](?=[\w:.-])"
 )
-_PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*\r?\n")
-_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
+_PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
+_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{16,}(?:(?:\r\n?|\n)[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
 _BREAK = lazy_pattern(r"[\s>]+")
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
 _LEFT_OUT = b"\\'\"` \t\r\n+=.&>$"
 _SHORTEST_BARE = 8
-_MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad")
+_MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\r", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad")
 _LINE_MARKS = (
     (b"\\", lazy_pattern(rb"\\[xuU0-7]")),
     (b"&", lazy_pattern(rb"&#?[0-9A-Za-z]{2,8};")),
@@ -189,6 +189,7 @@ class SpelledValues:
         """Return the names of the keys whose value is in these bytes in another spelling than its own."""
         if not self._owners:
             return set()
+        data = in_utf8(data)
         bare = data.translate(None, _LEFT_OUT)
         for needle, _ in self._bare:
             if needle in bare:
@@ -218,6 +219,13 @@ def as_text(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return data.decode("utf-16", "replace")
     return (data.replace(b"\x00", b"") if b"\x00" in data else data).decode("utf-8", "surrogateescape")
+
+
+def in_utf8(data: bytes) -> bytes:
+    """Return the bytes of a text in UTF-8 where it is UTF-16; other bytes as they are."""
+    if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data
+    return data.decode("utf-16", "replace").encode("utf-8", "surrogatepass")
 
 
 def _escaped_lines(data: bytes) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .spellings import SpelledValues
+from .spellings import SpelledValues, in_utf8
 
 # Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
 SHORTEST = 8
@@ -359,12 +359,16 @@ def _shown(name: str, parts: Iterable[str]) -> str:
 
 
 def _views(data: bytes) -> Iterator[bytes]:
-    """Yield the bytes, then the bytes with percent signs decoded, then without the line breaks of base64."""
+    """Yield the bytes, those of UTF-16 in UTF-8, then with percent signs decoded, then without the breaks of base64."""
     yield data
+    text = in_utf8(data)
+    if text is not data:
+        yield text
+        data = text
     if _PERCENT.search(data):
         # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
         yield unquote_to_bytes(b"\n".join(line for line in data.split(b"\n") if b"%" in line))
-    unix = data.replace(b"\r\n", b"\n") if b"\r\n" in data else data
+    unix = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
     if _BASE64_BREAK.search(unix):
         yield _BASE64_BREAK.sub(b"", unix)
 

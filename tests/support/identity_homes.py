@@ -44,6 +44,18 @@ SPELLINGS: Mapping[str, Callable[[str], str]] = {
         textwrap.wrap(base64.b64encode(f"{'kx' * 30} {value} {'yz' * 20}".encode()).decode(), 64)
     ),
 }
+# Encoding → how a file is written; the last ones are for files that Hermes does not read.
+ENCODINGS: Mapping[str, Callable[[str], bytes]] = {
+    "UTF-8": lambda text: text.encode(),
+    "CRLF": lambda text: text.replace("\n", "\r\n").encode(),
+    "BOM": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "UTF-16 LE": lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
+    "UTF-16 BE": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    "no newline at the end": lambda text: text.removesuffix("\n").encode(),
+    "Latin-1": lambda text: b"caf\xe9\n" + text.encode("latin-1", "replace"),
+    "CR": lambda text: text.replace("\n", "\r").encode(),
+}
+_OF_ENV, _OF_CONFIG = [*ENCODINGS][:-2], ["UTF-8", "CRLF", "no newline at the end"]
 # Path → the ways a text stands in that file. The first line is fixed.
 PLACES: Mapping[str, tuple[str, ...]] = {
     ".env": ("# old: {}\n", "#{}\n", "OLD_{n}='{}'\n", "export MINE_{n}={}\n", "W_{n}={}\n", "# O_{n}={} words\n"),
@@ -72,6 +84,20 @@ class PlantedHome:
     files: dict[str, str] = field(default_factory=dict)
     planted: list[tuple[str, str, str, bool]] = field(default_factory=list)
     spelled: list[str] = field(default_factory=list)
+    encodings: dict[str, str] = field(default_factory=dict)
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the files as bytes, each in its encoding."""
+        return {path: ENCODINGS[self.encodings[path]](text) for path, text in self.files.items()}
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of a file in any of these encodings, with `\\n` at the end of each line."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+    else:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def planted_home(seed: int) -> PlantedHome:
@@ -109,6 +135,12 @@ def planted_home(seed: int) -> PlantedHome:
         files[path] = files.get(path, "Text\n" if path.endswith(".md") else "# text\n") + way.replace("{}", shown)
         made.planted.append((path, text, kind, certain))
         made.spelled.append(name)
+    allowed = {".env": _OF_ENV, "config.yaml": _OF_CONFIG}
+    made.encodings = {path: chance.choice(allowed.get(path, [*ENCODINGS])) for path in files}
+    for path, text in files.items():
+        # A zero-width space is no character of Latin-1.
+        if made.encodings[path] == "Latin-1" and not text.isascii():
+            made.encodings[path] = "UTF-8"
     return made
 
 
