@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from hermes_profiles.gateways.model import Gateway
+if TYPE_CHECKING:
+    from hermes_profiles.gateways.model import Gateway
 
 # Seconds within which a started gateway has to be up and settled, unless the user says otherwise.
 SETTLE = 90.0

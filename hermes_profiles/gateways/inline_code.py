@@ -6,7 +6,6 @@ restarts a gateway carries the command line of a gateway, and is not a gateway.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 
 from hermes_profiles.hermes.cli import (
@@ -86,6 +85,8 @@ def _arguments(code: str, given: Sequence[str]) -> Sequence[str] | None:
 
 def _literal(text: str) -> object:
     """Return the Python literal at the beginning of a text, up to a semicolon; None for other text."""
+    import ast
+
     at = text.find(";")
     while at >= 0:
         try:
