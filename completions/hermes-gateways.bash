@@ -8,39 +8,39 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             commands='start stop restart run status list upgrade-check logs events history metrics install uninstall stage print move reset watch enable disable group awake render alert place'
             options='--version --help' ;;
         'start')
-            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --dry-run --place --manager --home --json --help'
+            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --place:places --manager:=systemd,launchd,supervisor --home:folder '
             arguments='stopped+' ;;
         'stop')
-            options='--except --group --jobs --timeout --force --yes --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --jobs:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --jobs --timeout --force --yes --dry-run --place --manager --home --json --help'
+            values=' --except:gateway --group:group --jobs:text --timeout:text --place:places --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'restart')
-            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --yes --dry-run --manager --home --json --help'
-            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --owner --on-conflict --jobs --stagger --timeout --force --rolling --start-stopped --stale --yes --dry-run --place --manager --home --json --help'
+            values=' --except:gateway --group:group --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --place:places --manager:=systemd,launchd,supervisor --home:folder '
             arguments='running+' ;;
         'run')
             options='--except --group --health --grace --inherit --owner --on-conflict --jobs --stagger --timeout --color --home --json --help'
             values=' --except:gateway --group:group --health:text --grace:text --inherit:text --owner:gateway --on-conflict:=mask,refuse,ignore --jobs:text --stagger:text --timeout:text --color:=auto,always,never --home:folder '
             arguments='gateway+' ;;
         'status')
-            options='--except --group --quick --ignore-degraded --watch --interval --check --wide --color --manager --home --json --help'
-            values=' --except:gateway --group:group --interval:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --quick --ignore-degraded --watch --interval --check --place --wide --color --manager --home --json --help'
+            values=' --except:gateway --group:group --interval:text --place:places --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'list')
-            options='--except --group --wide --color --manager --home --json --help'
-            values=' --except:gateway --group:group --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --place --wide --color --manager --home --json --help'
+            values=' --except:gateway --group:group --place:places --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'upgrade-check')
             options='--manager --home --json --help'
             values=' --manager:=systemd,launchd,supervisor --home:folder ' ;;
         'logs')
-            options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --color --home --json --help'
-            values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --color:=auto,always,never --home:folder '
+            options='--except --group --follow --lines --since --until --level --error --grep --ignore-case --place --color --home --json --help'
+            values=' --except:gateway --group:group --lines:text -n:text --since:text --until:text --level:=debug,info,warning,error,critical --grep:text --place:places --color:=auto,always,never --home:folder '
             arguments='gateway+' ;;
         'events')
-            options='--except --group --follow --lines --since --color --manager --home --json --help'
-            values=' --except:gateway --group:group --lines:text -n:text --since:text --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            options='--except --group --follow --lines --since --place --color --manager --home --json --help'
+            values=' --except:gateway --group:group --lines:text -n:text --since:text --place:places --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'history')
             options='--since --color --manager --home --json --help'
@@ -104,29 +104,29 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             commands='add list test mute remove'
             options='--help' ;;
         'alert add')
-            options='--webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --dry-run --home --json --help'
-            values=' --webhook:text --exec:text --apprise:text --hermes:text --heartbeat:text --after:text --quiet:text --limit:text --every:text --only:gateway --home:folder '
+            options='--webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --dry-run --place --home --json --help'
+            values=' --webhook:text --exec:text --apprise:text --hermes:text --heartbeat:text --after:text --quiet:text --limit:text --every:text --only:gateway --place:places --home:folder '
             arguments='text' ;;
         'alert list')
-            options='--home --json --help'
-            values=' --home:folder ' ;;
+            options='--place --home --json --help'
+            values=' --place:places --home:folder ' ;;
         'alert test')
-            options='--dry-run --home --json --help'
-            values=' --home:folder '
+            options='--dry-run --place --home --json --help'
+            values=' --place:places --home:folder '
             arguments='alert+' ;;
         'alert mute')
-            options='--for --off --dry-run --home --json --help'
-            values=' --for:text --home:folder '
+            options='--for --off --dry-run --place --home --json --help'
+            values=' --for:text --place:places --home:folder '
             arguments='alert+' ;;
         'alert remove')
-            options='--dry-run --home --json --help'
-            values=' --home:folder '
+            options='--dry-run --place --home --json --help'
+            values=' --place:places --home:folder '
             arguments='alert+' ;;
         'place')
-            commands='add list show remove'
+            commands='add list show check share-key remove'
             options='--help' ;;
         'place add')
-            options='--ssh --kubernetes --local --context --root --dry-run --home --json --help'
+            options='--ssh --kubernetes --local --context --root --replace-key --dry-run --home --json --help'
             values=' --ssh:text --kubernetes:text --local:folder --context:text --root:folder --home:folder '
             arguments='text' ;;
         'place list')
@@ -134,6 +134,14 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --home:folder ' ;;
         'place show')
             options='--home --json --help'
+            values=' --home:folder '
+            arguments='place' ;;
+        'place check')
+            options='--timeout --home --json --help'
+            values=' --timeout:text --home:folder '
+            arguments='place+' ;;
+        'place share-key')
+            options='--dry-run --home --json --help'
             values=' --home:folder '
             arguments='place' ;;
         'place remove')
@@ -233,7 +241,7 @@ _hermes_gateways() {
     case $kind in
         =*) kind=${kind#=}; __hermes_gateways_offer "${kind//,/ }" ;;
         file | folder) __hermes_gateways_path $kind ;;
-        alert | gateway | group | member | place | running | stopped) __hermes_gateways_ask $kind ;;
+        alert | gateway | group | member | place | places | running | stopped) __hermes_gateways_ask $kind ;;
     esac
     return 0
 }

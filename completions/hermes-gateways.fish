@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove' ' place' ' place add' ' place list' ' place show' ' place remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove' ' place' ' place add' ' place list' ' place show' ' place check' ' place share-key' ' place remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -19,23 +19,23 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l values
     switch $path
         case ' start'
-            set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
+            set values --except --group --owner --on-conflict --jobs --stagger --timeout --place --manager --home
         case ' stop'
-            set values --except --group --jobs --timeout --manager --home
+            set values --except --group --jobs --timeout --place --manager --home
         case ' restart'
-            set values --except --group --owner --on-conflict --jobs --stagger --timeout --manager --home
+            set values --except --group --owner --on-conflict --jobs --stagger --timeout --place --manager --home
         case ' run'
             set values --except --group --health --grace --inherit --owner --on-conflict --jobs --stagger --timeout --color --home
         case ' status'
-            set values --except --group --interval --color --manager --home
+            set values --except --group --interval --place --color --manager --home
         case ' list'
-            set values --except --group --color --manager --home
+            set values --except --group --place --color --manager --home
         case ' upgrade-check'
             set values --manager --home
         case ' logs'
-            set values --except --group --lines -n --since --until --level --grep --color --home
+            set values --except --group --lines -n --since --until --level --grep --place --color --home
         case ' events'
-            set values --except --group --lines -n --since --color --manager --home
+            set values --except --group --lines -n --since --place --color --manager --home
         case ' history'
             set values --since --color --manager --home
         case ' metrics'
@@ -65,20 +65,24 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' render kubernetes'
             set values --image --output -o --from --name --namespace --timezone --memory --storage --storage-class --access-mode --env-secret --group --home
         case ' alert add'
-            set values --webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --home
+            set values --webhook --exec --apprise --hermes --heartbeat --after --quiet --limit --every --only --place --home
         case ' alert list'
-            set values --home
+            set values --place --home
         case ' alert test'
-            set values --home
+            set values --place --home
         case ' alert mute'
-            set values --for --home
+            set values --for --place --home
         case ' alert remove'
-            set values --home
+            set values --place --home
         case ' place add'
             set values --ssh --kubernetes --local --context --root --home
         case ' place list'
             set values --home
         case ' place show'
+            set values --home
+        case ' place check'
+            set values --timeout --home
+        case ' place share-key'
             set values --home
         case ' place remove'
             set values --home
@@ -154,6 +158,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l stagger -x -
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l force -d 'Do it although it would be refused for safety.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' start\'' -l json -d 'Print the answer as one JSON object.'
@@ -167,6 +172,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l timeout -x -d
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l force -d 'Do it although it would be refused for safety.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' stop\'' -l json -d 'Print the answer as one JSON object.'
@@ -186,6 +192,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l start-stop
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l stale -d 'Only those that run older code than the installed Hermes, as after an update.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' restart\'' -l json -d 'Print the answer as one JSON object.'
@@ -215,6 +222,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l ignore-degr
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s w -l watch -d 'Show it live until q is pressed.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l interval -x -d 'Seconds between two updates (2).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l check -d 'Only ask whether the bundled supervisord answers: for probes of pods.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l wide -d 'Show all columns, however narrow the terminal is.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -225,6 +233,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' status\'' -s h -l help -
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l except -x -k -a '(__hermes_gateways_ask gateway 1)' -d 'Leave this profile out.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l wide -d 'Show all columns, however narrow the terminal is.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' list\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
@@ -248,6 +257,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l level -x -a '
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l error -d 'Errors alone, wherever they were written: short for --level error.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l grep -x -d 'Records whose text or logger matches.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -s i -l ignore-case -d 'Ignore case in --grep.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' logs\'' -l json -d 'Print the answer as one JSON object.'
@@ -259,6 +269,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l group -x -k
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -s f -l follow -d 'Go on with what happens; Ctrl-C ends it.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -s n -l lines -x -d 'The last N events (50; with --since all of them).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l since -x -d 'From then on: 10m, 2h, 1d (ago), 2026-11-21T10:00 or 10:00.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l place -x -k -a '(__hermes_gateways_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' events\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
@@ -446,16 +457,19 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l limit -x
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l every -x -d 'How often a heartbeat is called (5m).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l only -x -k -a '(__hermes_gateways_ask gateway 2)' -d 'Only about this profile.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l place -x -k -a '(__hermes_gateways_ask places 2)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert add\'' -s h -l help -d 'Show the help and exit.'
 
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l place -x -k -a '(__hermes_gateways_ask places 2)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert list\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\' 0 999' -k -a '(__hermes_gateways_ask alert 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l place -x -k -a '(__hermes_gateways_ask places 2)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert test\'' -s h -l help -d 'Show the help and exit.'
@@ -464,12 +478,14 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\' 0 999' -k -
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l for -x -d 'How long: 30m, 2h, 1d.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l off -d 'Send again.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l place -x -k -a '(__hermes_gateways_ask places 2)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert mute\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\' 0 999' -k -a '(__hermes_gateways_ask alert 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l place -x -k -a '(__hermes_gateways_ask places 2)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -s h -l help -d 'Show the help and exit.'
@@ -477,6 +493,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' alert remove\'' -s h -l 
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a add -d 'Add a place: a Hermes root on another host, in a cluster, or in another folder'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a list -d 'List the places; `local` is the root of this command'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a show -d 'Show one place, and the command that reaches it'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a check -d 'Check places: do they answer, versions, file system, clock, linger; each fault with what fixes it'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a share-key -d 'Give a place the key of the fleet again, as after a reinstallation: fingerprints are equal then'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a remove -d 'Remove places from the list'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\'' -s h -l help -d 'Show the help and exit.'
 
@@ -485,6 +503,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l kubernet
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l local -x -a '(__hermes_gateways_folders)' -d 'Another root on this machine.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l context -x -d 'Of kubectl (default: its current one).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l root -x -a '(__hermes_gateways_folders)' -d 'The Hermes root there (default: the usual one).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l replace-key -d 'Give it our key of fingerprints, where it has that of another fleet.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place add\'' -l json -d 'Print the answer as one JSON object.'
@@ -498,6 +517,18 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' place show\' 0 0' -k -a 
 complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\' 0 999' -k -a '(__hermes_gateways_ask place 2)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l timeout -x -d 'How long a place may take to answer.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\' 0 0' -k -a '(__hermes_gateways_ask place 2)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\' 0 999' -k -a '(__hermes_gateways_ask place 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -16,8 +16,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --keep:text --drop:text --description:text --connect:channel --allow:text --api:text --timeout:text --home:folder '
             arguments='profile text' ;;
         'list')
-            options='--names --wide --color --home --json --help'
-            values=' --color:=auto,always,never --home:folder ' ;;
+            options='--names --place --wide --color --home --json --help'
+            values=' --place:places --color:=auto,always,never --home:folder ' ;;
         'show')
             options='--wide --color --home --json --help'
             values=' --color:=auto,always,never --home:folder '
@@ -62,8 +62,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--from --to --keys --env --exact --dry-run --home --json --help'
             values=' --from:profile --to:profiles --keys:text --env:text --home:folder ' ;;
         'doctor')
-            options='--fix --only --skip --strict --verbose --list --yes --dry-run --color --manager --home --json --help'
-            values=' --only:check --skip:check --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
+            options='--fix --only --skip --strict --verbose --list --yes --dry-run --place --color --manager --home --json --help'
+            values=' --only:check --skip:check --place:places --color:=auto,always,never --manager:=systemd,launchd,supervisor --home:folder '
             arguments='profile+' ;;
         'repair')
             options='--owner --channel --yes --dry-run --manager --home --json --help'
@@ -282,7 +282,7 @@ _hermes_profiles() {
                 __hermes_profiles_offer 'telegram= discord= slack= whatsapp= whatsapp_cloud= signal= weixin= feishu= qqbot= wecom= wecom_callback= yuanbao= bluebubbles= dingtalk= email= google_chat= homeassistant= irc= line= matrix= mattermost= ntfy= photon= raft= simplex= sms= teams= msgraph_webhook= webhook= api_server= relay= buzz= a2a= onebot= nous= openai-codex= xai-oauth= minimax-oauth= anthropic= spotify= MCP= servers= with= OAuth= honcho= google= workspace= skill='
             fi ;;
         file | folder) __hermes_profiles_path $kind ;;
-        change | named | profile | profiles | team | trash | trashed) __hermes_profiles_ask $kind ;;
+        change | named | places | profile | profiles | team | trash | trashed) __hermes_profiles_ask $kind ;;
     esac
     return 0
 }

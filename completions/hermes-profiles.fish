@@ -23,7 +23,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' clone'
             set values --keep --drop --description --connect --allow --api --timeout --home
         case ' list'
-            set values --color --home
+            set values --place --color --home
         case ' show'
             set values --color --home
         case ' use'
@@ -47,7 +47,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' sync'
             set values --from --to --keys --env --home
         case ' doctor'
-            set values --only --skip --color --manager --home
+            set values --only --skip --place --color --manager --home
         case ' repair'
             set values --owner --channel --manager --home
         case ' undo'
@@ -471,6 +471,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l json -d 'Pri
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l names -d 'Only the names, one on a line.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l place -x -k -a '(__hermes_profiles_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l wide -d 'Show all columns, however narrow the terminal is.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
@@ -585,6 +586,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s v -l verbos
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l list -d 'List the checks instead.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -s y -l yes -d 'Do not ask.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l place -x -k -a '(__hermes_profiles_ask places 1)' -d 'In this place (see `place list`), or in all of them at once.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l color -x -a 'auto always never' -d 'Colour the states (auto: on a terminal).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' doctor\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'

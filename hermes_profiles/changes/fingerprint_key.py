@@ -1,4 +1,4 @@
-"""The random key of fingerprints, one per root."""
+"""The random key of fingerprints, one per root, and the key of the fleet that answers use where there is one."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ def fingerprint_key(layout: Layout, *, make: bool) -> bytes | None:
             ) from error
         key = _read(path)
     return key
+
+
+def fleet_key(layout: Layout) -> bytes | None:
+    """Return the key of the fleet that the root belongs to, None without one. Raises Failed for a damaged file."""
+    return _read(str(layout.fleet_key))
+
+
+def answer_key(layout: Layout) -> bytes:
+    """Return the key for fingerprints in answers: of the fleet where there is one, else `any_key`.
+
+    Fingerprints that are kept and compared later use `any_key`: the key of the fleet can change. Raises Failed.
+    """
+    return fleet_key(layout) or any_key(layout)
 
 
 def any_key(layout: Layout) -> bytes:

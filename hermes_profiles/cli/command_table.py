@@ -105,6 +105,8 @@ _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "finish-restart": CommandEntry("gateway.finish_restart:finish_restart_command", "", ""),
     "watch-run": CommandEntry("gateway.watch_run:watch_run", "", ""),
     "alert-send": CommandEntry("gateway.alert_send:alert_send", "", ""),
+    "place-facts": CommandEntry("gateway.place_remote:place_facts", "", ""),
+    "place-key": CommandEntry("gateway.place_remote:place_key", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
 }
 _PROFILE_SYNONYMS: Mapping[str, str] = {

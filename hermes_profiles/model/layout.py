@@ -159,3 +159,8 @@ class Layout(NamedTuple):
     def fingerprint_key(self) -> Path:
         """Return the file with the random key of fingerprints (0600)."""
         return self.state / "fingerprint.key"
+
+    @property
+    def fleet_key(self) -> Path:
+        """Return the file with the key that all places of a fleet share (0600)."""
+        return self.state / "fleet.key"

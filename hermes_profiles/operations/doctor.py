@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hermes_profiles.changes.fingerprint_key import any_key
+from hermes_profiles.changes.fingerprint_key import answer_key
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.findings import Severity
@@ -91,7 +91,7 @@ class DoctorRun:
 
     def _fingerprint_key(self) -> bytes:
         try:
-            return any_key(self._session.layout)
+            return answer_key(self._session.layout)
         except HermesProfilesError as error:  # a damaged key does not prevent a diagnosis
             self._warnings.append(error.problem)
             return os.urandom(32)

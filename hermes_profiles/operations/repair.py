@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.changes.apply import apply, utc_now
-from hermes_profiles.changes.fingerprint_key import fingerprint_key
+from hermes_profiles.changes.fingerprint_key import fingerprint_key, fleet_key
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, Step
 from hermes_profiles.changes.trash import trash_entries
@@ -108,7 +108,7 @@ class RepairRun:
         repair = self._plan()
         removals = {name: removal for name, removal in self._removals(repair.wishes).items() if removal.steps}
         steps: tuple[Step, ...] = tuple(step for removal in removals.values() for step in removal.steps)
-        key = fingerprint_key(session.layout, make=bool(steps) and not dry_run)
+        key = fleet_key(session.layout) or fingerprint_key(session.layout, make=bool(steps) and not dry_run)
         result = RepairResult(
             tuple(self._shared(decision, key) for decision in repair.decisions),
             tuple(removal.report for removal in removals.values()),

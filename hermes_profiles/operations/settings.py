@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.fingerprint_key import any_key
+from hermes_profiles.changes.fingerprint_key import answer_key
 from hermes_profiles.credentials.catalog.catalog import KeyClass
 from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.dotenv.document import EnvEntry
@@ -155,7 +155,7 @@ def get_setting(session: Session, profile: str, path: str | None = None, *, reve
     value = found_value(file, document, keys)
     shown, secret = (value, False) if reveal else masked(value, keys, session)
     entry = document.get(keys) if keys else None
-    mark = fingerprint(value.text, any_key(session.layout)) if secret and value.kind == "scalar" else None
+    mark = fingerprint(value.text, answer_key(session.layout)) if secret and value.kind == "scalar" else None
     return SettingValue(name, path_text(keys), file.path, entry.line if entry else None, shown, secret, mark)
 
 
@@ -198,7 +198,7 @@ def list_variables(session: Session, profile: str) -> VariableList:
     file = settings_file(session.layout, check_existing_name(profile), ENV_FILE)
     document = file.env(session.catalog)
     entries = variables(document)
-    key = any_key(session.layout) if any(entry.value for entry in entries) else b""
+    key = answer_key(session.layout) if any(entry.value for entry in entries) else b""
     return VariableList(
         file.profile,
         file.path,
@@ -234,7 +234,7 @@ def set_variable(session: Session, target: VariableTarget, value: str, *, dry_ru
     after = file._replace(raw=raw).env(session.catalog)
     entry = after.get(name)
     role = role_of_name(name, session.catalog)
-    mark = fingerprint(value, any_key(session.layout)) if value else None
+    mark = fingerprint(value, answer_key(session.layout)) if value else None
     warnings, plan = [*target.warnings], None
     if step is not None:
         number = int(value) if name.endswith("PORT") and value.isdecimal() and len(value) < 6 else None

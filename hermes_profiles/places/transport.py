@@ -25,7 +25,7 @@ LIMIT = 30.0
 _LONGEST = 85
 # Programs that pipx and pip install for a user are below ~/.local/bin, which a shell without login does not search.
 _SCRIPT = 'PATH="$PATH:$HOME/.local/bin"; export PATH; exec "$@"'
-_PROGRAMS = {"hermes-gateways": "hermes_profiles.cli.gateways", "hermes-profiles": "hermes_profiles.cli.profiles"}
+_PROGRAMS = {"hermes-gateways": "hermes_profiles.cli.gateways", "hermes-profiles": "hermes_profiles.cli"}
 _SILENT_SSH = 255
 _NO_PROGRAM = 127
 _MARK_OF_KUBECTL = "command terminated with exit code"
@@ -146,11 +146,11 @@ def run_in_place(
 
 def checked_output(place: Place, program: str, code: int, out: bytes, err: bytes) -> PlaceOutput:
     """Return how a command ended. Raises PlaceSilent where it was not the command that answered."""
-    said = err.decode("utf-8", "replace")
-    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
+    text = err.decode("utf-8", "replace")
+    last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
     if place.kind is PlaceKind.SSH and code == _SILENT_SSH and not out:
         raise silent(place, last or "ssh ended without a message")
-    if place.kind is PlaceKind.KUBERNETES and code and not out and _MARK_OF_KUBECTL not in said:
+    if place.kind is PlaceKind.KUBERNETES and code and not out and _MARK_OF_KUBECTL not in text:
         raise silent(place, last or "kubectl ended without a message")
     if code == _NO_PROGRAM and not out:
         raise PlaceSilent(
@@ -159,7 +159,7 @@ def checked_output(place: Place, program: str, code: int, out: bytes, err: bytes
             code="no-program-there",
             hint=f"install it with {install_hint(place)}",
         )
-    return PlaceOutput(code, out, said)
+    return PlaceOutput(code, out, text)
 
 
 def install_hint(place: Place) -> str:

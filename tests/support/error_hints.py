@@ -620,6 +620,10 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
         "bad-archive", "newer-format", "holds-identities", "too-large", "locked", "no-age", "no-zstd", "link-out",
         "no-such-file", "database",
     ),
+    "another host has it: tests/unit/cli/test_in_places.py": (
+        "bad-answer", "bad-fleet-key", "other-fleet", "other-version-there", "place-clock", "place-file-system",
+        "place-key", "place-linger", "place-no-hermes", "place-version",
+    ),
     "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
     "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),
     "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (

@@ -6,6 +6,8 @@ The words after the host are one text for a shell, as for the real program. File
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,7 +30,7 @@ export HOME="$here" PATH="$here/bin:/usr/bin:/bin" XDG_RUNTIME_DIR="$here/run"
 cd "$here" && exec /bin/sh -c "$*"
 """
 _PROGRAM = """#!/bin/sh
-exec {python} -m hermes_profiles.cli.{module} "$@"
+exec {python} -m hermes_profiles.cli{module} "$@"
 """
 
 
@@ -49,13 +51,18 @@ class PlaceHosts:
         folder = self.folder / name
         (folder / "bin").mkdir(parents=True)
         if has_program:
-            for program, module in (("hermes-gateways", "gateways"), ("hermes-profiles", "profiles")):
+            for program, module in (("hermes-gateways", ".gateways"), ("hermes-profiles", "")):
                 _script(folder / "bin" / program, _PROGRAM.format(python=sys.executable, module=module))
         for home in (folder / ".hermes", *(folder / ".hermes/profiles" / profile for profile in profiles)):
             home.mkdir(parents=True)
             (home / "config.yaml").write_text("model:\n  default: gpt-5\n")
             (home / ".env").write_text("")
         return folder
+
+    def run_there(self, name: str, *words: str) -> str:
+        """Return the standard output of a command on a host."""
+        line = [str(self.bin / "ssh"), name, "--", shlex.join(words)]
+        return subprocess.run(line, env=self.runner.environment, capture_output=True, text=True, check=True).stdout
 
     @property
     def arguments(self) -> list[str]:

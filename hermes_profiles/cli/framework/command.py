@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_type_hints
 import typer
 
 from .options import Color, Home, Json, ManagerName, Wide
+from .place_option import PLACE, InPlaces, InPlacesCall
 from .run import Answer, run
 
 _SESSION = "session"
@@ -37,13 +38,14 @@ def command(
     home: bool = True,
     manager: bool = False,
     view: tuple[str, ...] = (),
+    places: InPlaces | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., None]]:
     """Return a decorator that makes a Typer command of a function from a session and options to an `Answer`.
 
     The command gets `--json`, and `--home` and `--manager` as given here. It runs the function, prints its answer and
     exits with its code. `view`: which of `--wide` and `--color` it takes. `examples`: whole command lines, the simplest
     first. A parameter whose type is a NamedTuple is
-    a bundle of options: Typer gets its fields, the function gets the tuple.
+    a bundle of options: Typer gets its fields, the function gets the tuple. `places`: it takes `--place`.
     """
 
     def decorate(body: Callable[..., Answer]) -> Callable[..., None]:
@@ -57,27 +59,23 @@ def command(
         def run_command(**values: Any) -> None:
             look = {name: values.pop(name) for name in view}
             settings = {option.field: values.pop(name) for name, option in shared.items()}
+            session = session_type(**settings)
+            if places is not None and (place := values.pop("place")) is not None:
+                from .in_places import forwarded
+
+                call = InPlacesCall(path, places, place, tuple(own), values)
+                run(path, session, lambda: forwarded(session, call), **look)
             for name, bundle in bundles.items():
                 values[name] = bundle(*(values.pop(field) for field in bundle._fields))
-            session = session_type(**settings)
             run(path, session, lambda: body(session, **values), **look)
 
-        parameters: list[inspect.Parameter] = []
+        own: list[inspect.Parameter] = []
         for name, parameter in inspect.signature(body).parameters.items():
             if name in bundles:
-                parameters += _fields_of(bundles[name])
+                own += _fields_of(bundles[name])
             elif name != _SESSION:
-                parameters.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-        parameters += [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=_VIEW[name][1], annotation=_VIEW[name][0])
-            for name in view
-        ]
-        parameters += [
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation
-            )
-            for name, option in shared.items()
-        ]
+                own.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+        parameters = [*own, *([PLACE] if places is not None else ()), *_shared_parameters(view, shared)]
         run_command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run_command.__annotations__ = {each.name: each.annotation for each in parameters}
         run_command.__name__, run_command.__doc__, run_command.__module__ = body.__name__, body.__doc__, body.__module__
@@ -85,6 +83,17 @@ def command(
         return run_command
 
     return decorate
+
+
+def _shared_parameters(view: tuple[str, ...], shared: Mapping[str, _SharedOption]) -> list[inspect.Parameter]:
+    """Return the parameters of the options that many commands share."""
+    found = {name: _VIEW[name] for name in view} | {
+        name: (option.annotation, option.default) for name, option in shared.items()
+    }
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in found.items()
+    ]
 
 
 def _fields_of(bundle: Any) -> list[inspect.Parameter]:

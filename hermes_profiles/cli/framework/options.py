@@ -20,6 +20,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan; change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
+Place = Annotated[
+    str | None,
+    typer.Option("--place", metavar="NAME|all", help="In this place (see `place list`), or in all of them at once."),
+]
+
 # Of commands that show a table.
 Wide = Annotated[bool, typer.Option("--wide", help="Show all columns, however narrow the terminal is.")]
 Color = Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
+from hermes_profiles.operations.check_places import CheckedPlace
 from hermes_profiles.places.model import Place
 
 from .outcomes import DRY_RUN
@@ -16,6 +17,8 @@ _DONE = {
     "would-be-added": "would be added",
     "removed": "removed",
     "would-be-removed": "would be removed",
+    "shared": "has the key of the fleet",
+    "would-be-shared": "would get the key of the fleet",
 }
 
 
@@ -45,3 +48,45 @@ def changed_lines(places: Iterable[Place], outcome: str, *, dry_run: bool) -> It
         yield DRY_RUN
     for place in places:
         yield f"{place.name}: {_DONE[outcome]} ({place.kind}, {place.address})"
+
+
+def checked_row(checked: CheckedPlace) -> dict[str, Any]:
+    """Return a place after a check as the command contract has it."""
+    facts = checked.facts
+    return place_row(checked.place) | {
+        "reachable": facts is not None,
+        "version": facts.version if facts is not None else None,
+        "hermes_version": facts.hermes_version or None if facts is not None else None,
+        "root": facts.root if facts is not None else checked.place.root or None,
+        "profiles": len(facts.profiles) if facts is not None else None,
+        "manager": facts.manager or None if facts is not None else None,
+        "file_system": facts.file_system or None if facts is not None else None,
+        "linger": facts.linger if facts is not None else None,
+        "clock_offset_s": round(facts.offset or 0.0, 1) if facts is not None else None,
+        "zone": facts.zone if facts is not None else None,
+        "key": facts.key_id or None if facts is not None else None,
+        "faults": [fault.as_dict() for fault in checked.faults],
+    }
+
+
+def checked_lines(checked: Iterable[CheckedPlace]) -> list[Block]:
+    """Return the table of places after a check."""
+    cells = []
+    for each in checked:
+        row = checked_row(each)
+        linger = {True: "on", False: "off", None: "-"}[row["linger"]]
+        state = "no answer" if not row["reachable"] else "ok" if not each.faults else f"{len(each.faults)} faults"
+        cells.append(
+            (
+                row["name"],
+                state,
+                row["version"] or "-",
+                row["hermes_version"] or "-",
+                row["manager"] or "-",
+                row["file_system"] or "-",
+                linger,
+                f"{row['clock_offset_s']:+.0f} s" if row["clock_offset_s"] else "-",
+            )
+        )
+    titles = ("place", "state", "hermes-profiles", "Hermes", "manager", "file system", "linger", "clock")
+    return output.table(titles, cells)

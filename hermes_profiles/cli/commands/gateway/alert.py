@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from hermes_profiles.alerts.model import AFTER, EVERY, LIMIT, DestinationKind
 from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.alerts import alerts_answer
@@ -20,6 +21,7 @@ from hermes_profiles.operations import alerts as operations
 from hermes_profiles.operations.fleet_context import FleetSession
 
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
+_PLACES = InPlaces("hermes-gateways", "alerts", limit=120.0)
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Alerts, as `alert list` names them.")]
 
 
@@ -69,6 +71,25 @@ class AlertAddress(NamedTuple):
         return found[0]
 
 
+def _read_address(address: AlertAddress) -> tuple[DestinationKind, str, bool]:
+    """Return the kind, the address, and whether it was typed or piped. Raises UsageProblem."""
+    kind, text = address.given()
+    is_argument = text != "-"
+    if not is_argument:
+        if kind is DestinationKind.EXEC or kind is DestinationKind.HERMES:
+            raise UsageProblem(f"--{kind} takes no `-`", target=f"--{kind}", hint=f"use `--{kind} VALUE`")
+        how = f"pipe it in: `hermes-gateways alert add --{kind} - < FILE`"
+        text = read_value(f"the URL of --{kind}", secret=True, hint=how).strip()
+    operations.check_address(kind, text, is_argument=is_argument)
+    return kind, text, not is_argument
+
+
+def _address_for_a_place(values: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Return the values for a place, and the address as its standard input if it was typed or piped here."""
+    _, text, is_typed = _read_address(AlertAddress(*(values[name] for name in AlertAddress._fields)))
+    return values, f"{text}\n".encode() if is_typed else b""
+
+
 @command(
     "alert",
     "add",
@@ -79,6 +100,7 @@ class AlertAddress(NamedTuple):
         "hermes-gateways alert add --hermes default:telegram --quiet 23:00-07:00",
         "hermes-gateways alert add --heartbeat - --every 5m < ping-url.txt",
     ),
+    places=_PLACES._replace(prepare=_address_for_a_place),
 )
 def add(
     session: FleetSession,
@@ -105,14 +127,7 @@ def add(
 
     A URL that holds a password, a token or an id is typed or piped (`-`), never an argument.
     """
-    kind, text = address.given()
-    is_argument = text != "-"
-    if not is_argument:
-        if kind is DestinationKind.EXEC or kind is DestinationKind.HERMES:
-            raise UsageProblem(f"--{kind} takes no `-`", target=f"--{kind}", hint=f"use `--{kind} VALUE`")
-        how = f"pipe it in: `hermes-gateways alert add --{kind} - < FILE`"
-        text = read_value(f"the URL of --{kind}", secret=True, hint=how).strip()
-    operations.check_address(kind, text, is_argument=is_argument)
+    kind, text, _ = _read_address(address)
     destination = operations.made_destination(
         name,
         kind,
@@ -137,13 +152,18 @@ def _hours(text: str) -> tuple[int, int]:
     return hours[0] * 60 + hours[1], (hours[2] * 60 + hours[3]) % (24 * 60)
 
 
-@command("alert", "list", examples=("hermes-gateways alert list", "hermes-gateways alert list --json"))
+@command("alert", "list", examples=("hermes-gateways alert list", "hermes-gateways alert list --json"), places=_PLACES)
 def list_destinations(session: FleetSession) -> Answer:
     """List where alerts are sent, and whether they arrive; a secret in an address is not shown."""
     return alerts_answer("list", operations.list_alerts(session))
 
 
-@command("alert", "test", examples=("hermes-gateways alert test", "hermes-gateways alert test phone"))
+@command(
+    "alert",
+    "test",
+    examples=("hermes-gateways alert test", "hermes-gateways alert test phone"),
+    places=_PLACES,
+)
 def test(session: FleetSession, names: Names = None, dry_run: DryRun = False) -> Answer:
     """Send a test message now, to all or to the named; exit 1 where one does not arrive."""
     return alerts_answer("test", operations.test_alerts(session, names or (), dry_run=dry_run))
@@ -157,6 +177,7 @@ def test(session: FleetSession, names: Names = None, dry_run: DryRun = False) ->
         "hermes-gateways alert mute phone",
         "hermes-gateways alert mute --off",
     ),
+    places=_PLACES,
 )
 def mute(
     session: FleetSession,
@@ -171,7 +192,10 @@ def mute(
 
 
 @command(
-    "alert", "remove", examples=("hermes-gateways alert remove phone", "hermes-gateways alert remove phone --dry-run")
+    "alert",
+    "remove",
+    examples=("hermes-gateways alert remove phone", "hermes-gateways alert remove phone --dry-run"),
+    places=_PLACES,
 )
 def remove(
     session: FleetSession,

@@ -10,6 +10,7 @@ import typer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.streaming import streamed
 from hermes_profiles.cli.render.events import EventView, history_data, history_lines
@@ -32,6 +33,7 @@ _WEEK = 7 * 86400.0
     ),
     manager=True,
     view=("color",),
+    places=InPlaces("hermes-gateways", ""),
 )
 def events(
     session: FleetSession,

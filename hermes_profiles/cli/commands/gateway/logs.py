@@ -9,6 +9,7 @@ import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.streaming import streamed
 from hermes_profiles.cli.render.logs import LogView
@@ -30,6 +31,7 @@ _COUNT = 50
         "hermes-gateways logs --grep 'token|login' -n 20",
     ),
     view=("color",),
+    places=InPlaces("hermes-gateways", ""),
 )
 def logs(
     session: FleetSession,

@@ -9,7 +9,7 @@ import typer
 from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.places import changed_lines, place_lines, place_row
+from hermes_profiles.cli.render.places import changed_lines, checked_lines, checked_row, place_lines, place_row
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations import places as operations
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -66,14 +66,20 @@ def add(
     session: FleetSession,
     address: PlaceAddress,
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name for it.")],
+    replace_key: Annotated[
+        bool, typer.Option("--replace-key", help="Give it our key of fingerprints, where it has that of another fleet.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Add a place: a Hermes root on another host, in a cluster, or in another folder."""
-    done = operations.add_place(session, address.place(name), dry_run=dry_run)
+    """Add a place: a Hermes root on another host, in a cluster, or in another folder.
+
+    It has to answer. It gets the key of the fleet through the same connection, so that fingerprints are equal in all
+    places.
+    """
+    done = operations.add_place(session, address.place(name), dry_run=dry_run, replaces_key=replace_key)
     data = {"places": [place_row(place) for place in done.places], "outcome": done.outcome, "dry_run": dry_run}
-    return Answer(
-        Result(("place", "add"), data), lambda: changed_lines(done.places, done.outcome or "", dry_run=dry_run)
-    )
+    result = Result(("place", "add"), data, list(done.warnings))
+    return Answer(result, lambda: changed_lines(done.places, done.outcome or "", dry_run=dry_run))
 
 
 @command("place", "list", examples=("hermes-gateways place list", "hermes-gateways place list --json"))
@@ -98,6 +104,49 @@ def show(session: FleetSession, name: Annotated[str, typer.Argument(metavar="NAM
 
 @command(
     "place",
+    "check",
+    examples=("hermes-gateways place check", "hermes-gateways place check vps --json"),
+)
+def check(
+    session: FleetSession,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Places (default: all).")] = None,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long a place may take to answer.")
+    ] = 30.0,
+) -> Answer:
+    """Check places: do they answer, versions, file system, clock, linger; each fault with what fixes it.
+
+    Exit 3 where a place has a fault, 4 where one does not answer.
+    """
+    from hermes_profiles.operations.check_places import check_code, check_places
+
+    checked = check_places(session, names or (), limit=timeout)
+    faults = [fault for each in checked for fault in each.faults]
+    silent = [fault for each in checked if each.facts is None for fault in each.faults]
+    warnings = [fault for fault in faults if fault not in silent]
+    result = Result(
+        ("place", "check"), {"places": [checked_row(each) for each in checked]}, warnings, silent, check_code(checked)
+    )
+    return Answer(result, lambda: checked_lines(checked))
+
+
+@command("place", "share-key", examples=("hermes-gateways place share-key vps",))
+def share_key(
+    session: FleetSession,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The place.")],
+    dry_run: DryRun = False,
+) -> Answer:
+    """Give a place the key of the fleet again, as after a reinstallation: fingerprints are equal then."""
+    place = operations.show_place(session, name)
+    if not dry_run:
+        operations.share_key(session, place, replaces=True)
+    outcome = "would-be-shared" if dry_run else "shared"
+    data = {"places": [place_row(place)], "outcome": outcome, "dry_run": dry_run}
+    return Answer(Result(("place", "share-key"), data), lambda: changed_lines((place,), outcome, dry_run=dry_run))
+
+
+@command(
+    "place",
     "remove",
     examples=("hermes-gateways place remove vps", "hermes-gateways place remove vps --dry-run"),
 )
@@ -115,5 +164,5 @@ def remove(
 
 app = command_group(
     "Hermes roots on other hosts, in clusters and in other folders.",
-    {"add": add, "list": list_places, "show": show, "remove": remove},
+    {"add": add, "list": list_places, "show": show, "check": check, "share-key": share_key, "remove": remove},
 )

@@ -18,6 +18,7 @@ from hermes_profiles.cli.framework.options import (
     Timeout,
     Yes,
 )
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
@@ -25,6 +26,9 @@ from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import FleetRequest, WholeGateway, run_fleet
+
+# A start waits for each gateway; many of them take minutes.
+_PLACES = InPlaces("hermes-gateways", "outcomes", limit=1800.0)
 
 
 class StartOptions(NamedTuple):
@@ -52,6 +56,7 @@ class StartOptions(NamedTuple):
         "hermes-gateways start --dry-run",
     ),
     manager=True,
+    places=_PLACES,
 )
 def start(
     session: FleetSession,
@@ -71,6 +76,7 @@ def start(
     "stop",
     examples=("hermes-gateways stop", "hermes-gateways stop work", "hermes-gateways stop --except default"),
     manager=True,
+    places=_PLACES,
 )
 def stop(
     session: FleetSession,
@@ -105,6 +111,7 @@ def stop(
         "hermes-gateways restart --stale",
     ),
     manager=True,
+    places=_PLACES,
 )
 def restart(
     session: FleetSession,

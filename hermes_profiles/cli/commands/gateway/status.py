@@ -9,6 +9,7 @@ import typer
 
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.gateways.topology import Topology
@@ -33,10 +34,12 @@ _FEW = 5
         "hermes-gateways status --json",
         "hermes-gateways status --quick --ignore-degraded",
         "hermes-gateways status --watch",
+        "hermes-gateways status --place all",
         "hermes-gateways status --check",
     ),
     manager=True,
     view=("wide", "color"),
+    places=InPlaces("hermes-gateways", "gateways", alone=("watch", "interval")),
 )
 def status(
     session: FleetSession,
@@ -106,7 +109,13 @@ def _supervisor_answer(session: FleetSession) -> Answer:
     )
 
 
-@command("list", examples=("hermes-gateways list", "hermes-gateways list --json"), manager=True, view=("wide", "color"))
+@command(
+    "list",
+    examples=("hermes-gateways list", "hermes-gateways list --json", "hermes-gateways list --place all"),
+    manager=True,
+    view=("wide", "color"),
+    places=InPlaces("hermes-gateways", "gateways"),
+)
 def list_gateways(
     session: FleetSession,
     targets: Targets,

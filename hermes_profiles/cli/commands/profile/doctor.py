@@ -11,6 +11,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Yes
 from hermes_profiles.cli.framework.pick import is_user_there
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.doctor import (
@@ -38,9 +39,11 @@ Checks = list[str] | None
         "hermes-profiles doctor work -v",
         "hermes-profiles doctor --fix --dry-run",
         "hermes-profiles doctor --only conflicts --json",
+        "hermes-profiles doctor --place all",
     ),
     manager=True,
     view=("color",),
+    places=InPlaces("hermes-profiles", "findings", limit=300.0, alone=("list_them",)),
 )
 def doctor(
     session: FleetSession,

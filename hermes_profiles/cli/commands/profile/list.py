@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hermes_profiles.cli.framework.command import command
+from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.profiles import profile_row
 from hermes_profiles.model.errors import Result
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     "list",
     examples=("hermes-profiles list", "hermes-profiles list --names", "hermes-profiles list --json"),
     view=("wide", "color"),
+    places=InPlaces("hermes-profiles", "profiles", alone=("names",)),
 )
 def list_profiles(
     session: FleetSession,
