@@ -24,10 +24,8 @@ def cause_of_end(before: SeenGateway, after: SeenGateway, request: Request | Non
     if request is not None and request.verb in STOPS:
         return EventCause.COMMAND
     code = after.last_exit
-    if code is not None and code < 0:
-        return EventCause.CRASH if -code in _OWN_FAULTS else EventCause.SIGNAL
-    if code in (RESTART_ME, FATAL_CONFIGURATION):
-        return EventCause.HERMES
+    if code is not None and (code < 0 or code in (RESTART_ME, FATAL_CONFIGURATION)):
+        return cause_of_exit(code)
     if after.trouble in _BY_SYSTEM:
         return EventCause.SIGNAL
     recorded = after.ended if after.ended_pid is not None and after.ended_pid == before.pid else ""
@@ -38,6 +36,15 @@ def cause_of_end(before: SeenGateway, after: SeenGateway, request: Request | Non
     if code is None:
         # Without a service a stale pid file is all that is left of a process that had no time to record its end.
         return EventCause.CRASH if after.state == GatewayState.STALE else EventCause.UNKNOWN
+    return cause_of_exit(code)
+
+
+def cause_of_exit(code: int | None) -> EventCause:
+    """Return the cause of an end of which nothing but the exit code is known."""
+    if code is not None and code < 0:
+        return EventCause.CRASH if -code in _OWN_FAULTS else EventCause.SIGNAL
+    if code in (RESTART_ME, FATAL_CONFIGURATION):
+        return EventCause.HERMES
     return EventCause.CRASH if code else EventCause.UNKNOWN
 
 

@@ -94,7 +94,8 @@ class FleetSnapshot(NamedTuple):
 
     `at`: epoch seconds; `requests`: commands of ours whose effect was not seen so far; `number`: of the last event that
     was written before it; `memory_kills`: processes that the kernel has ended since the boot because memory ran out,
-    `memory_killed_at`: when that number was last seen to rise.
+    `memory_killed_at`: when that number was last seen to rise; `cursor`: the place in the journal of systemd up to
+    which it was read, "" without one.
     """
 
     at: float
@@ -105,6 +106,7 @@ class FleetSnapshot(NamedTuple):
     number: int = 0
     memory_kills: int = 0
     memory_killed_at: float = 0.0
+    cursor: str = ""
 
 
 NOTHING_SEEN = FleetSnapshot(0.0)
@@ -289,6 +291,7 @@ def parse_snapshot(content: bytes) -> FleetSnapshot | None:
             int(data["number"]),
             int(data.get("memory_kills", 0)),
             float(data.get("memory_killed_at", 0.0)),
+            str(data.get("cursor") or ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -14,6 +14,7 @@ from hermes_profiles.events.fleet_faults import disk_fault, fleet_faults, is_dae
 from hermes_profiles.events.log import append_events, event_log, keep_reserve, read_events
 from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.quiet_signs import QuietSigns, quiet_signs
+from hermes_profiles.events.reconstruct import with_unit_history
 from hermes_profiles.events.requests import requests_in
 from hermes_profiles.events.snapshot import NOTHING_SEEN, FleetSnapshot, Request, SeenGateway, dated, merged, remembered
 from hermes_profiles.events.wakeups import Wakeups
@@ -23,7 +24,8 @@ from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.files import CONFIG_FILE, PID_FILE, STATE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.profiles.listing import profile_names
-from hermes_profiles.services.manager import Activity, ManagerKind
+from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind
+from hermes_profiles.services.systemd.unit_history import UnitMoment, read_unit_history
 
 from .fleet_context import FleetSession
 from .fleet_snapshot import old_code, snapshot_of
@@ -36,6 +38,8 @@ _SETTLING = 45.0
 # Seconds after the end of a command of ours in which its effect is still seen.
 _AFTER_COMMAND = 20.0
 _LOCK_SECONDS = 30.0
+# Seconds between two looks for the end of the journal.
+_JOURNAL = 3600.0
 _ENDED = 128 + signal.SIGTERM
 _NAMES = frozenset({PID_FILE, STATE_FILE, CONFIG_FILE})
 _FAULTY = frozenset({GatewayState.DEGRADED, GatewayState.UNSUPERVISED, GatewayState.SERVED})
@@ -80,6 +84,8 @@ class EventWatch:
         self._parent = os.getppid()
         self._is_orphan = False
         self._trouble = ""
+        self._moments: dict[str, list[UnitMoment]] = {}
+        self._journal_at = 0.0
 
     def run(self) -> None:
         """Watch until a signal ends this process. Raises Refused where another watcher runs, SystemExit at the end."""
@@ -113,8 +119,32 @@ class EventWatch:
         earlier = saved_snapshot(self._layout)
         self._seen = earlier or NOTHING_SEEN
         self._requests, self._read_to = self._seen.requests, self._seen.number
-        self._write([FleetEvent(time.time(), EventKind.WATCH_STARTED, pid=os.getpid())])
+        trouble = self._read_journal() if self._session.manager_kind == ManagerKind.SYSTEMD else ""
+        self._write([FleetEvent(time.time(), EventKind.WATCH_STARTED, pid=os.getpid(), reason=trouble)])
         self._look(None, reconstructed=True)
+        self._moments = {}
+
+    def _read_journal(self) -> str:
+        """Read what systemd did since the last look; return why it cannot be read, "" where it can.
+
+        The first watcher of a root reads nothing: it only takes the place in the journal.
+        """
+        seen, self._journal_at = self._seen, time.monotonic()
+        services = self._session.world.services(tuple(seen.gateways) or profile_names(self._layout))
+        profiles = {each.name.unit: each.profile for each in services if each.profile in seen.gateways}
+        units = [each.name.unit for each in services]
+        try:
+            history = read_unit_history(
+                units, self._session.environment, cursor=seen.cursor, since=seen.at or time.time()
+            )
+        except ManagerError as error:
+            self._seen = seen._replace(cursor="")
+            return f"{error.problem.message}; what happened before is known from files and processes alone"
+        for each in history.moments:
+            if each.unit in profiles:
+                self._moments.setdefault(profiles[each.unit], []).append(each)
+        self._seen = seen._replace(cursor=history.cursor)
+        return ""
 
     def _step(self) -> None:
         ended, moved = self._wakeups.wait(SOON if self._on_its_way() else TICK)
@@ -185,10 +215,14 @@ class EventWatch:
     def _advance(self, after: FleetSnapshot, *, reconstructed: bool) -> tuple[FleetEvent, ...]:
         """Write the events between the last snapshot and this one, which becomes the last one."""
         requests = self._current_requests()
-        after = remembered(self._seen, after._replace(requests=requests, number=self._seen.number))
-        events = changes(self._seen, after, reconstructed=reconstructed)
+        seen = self._seen
+        after = remembered(seen, after._replace(requests=requests, number=seen.number, cursor=seen.cursor))
+        events = changes(seen, after, reconstructed=reconstructed)
+        if self._moments:
+            asked = [each for each in read_events(self._layout, since=seen.at) if each.kind is EventKind.REQUESTED]
+            events = with_unit_history(events, self._moments, asked, seen.at, after.at)
         if reconstructed and events:
-            events = unwritten(events, read_events(self._layout, after=self._seen.number))
+            events = unwritten(events, read_events(self._layout, after=seen.number))
         written = self._write(events)
         if written is None:
             return ()  # the disk is full: the next look finds the same changes
@@ -211,6 +245,9 @@ class EventWatch:
         return written
 
     def _save(self) -> None:
+        is_due = bool(self._journal_at) and time.monotonic() - self._journal_at >= _JOURNAL
+        if is_due and not self._read_journal():
+            self._moments = {}  # what it has was seen as it happened: the next watcher reads from here on
         try:
             keep_reserve(self._layout)
             save_snapshot(self._layout, self._seen)

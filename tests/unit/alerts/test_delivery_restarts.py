@@ -134,7 +134,7 @@ class _Watch(EventWatch):
 
     def __init__(self, layout: Layout) -> None:
         due = SimpleNamespace(folders=tuple)
-        super().__init__(SimpleNamespace(layout=layout, due=due, manager_name=None))  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(layout=layout, due=due, manager_name=None, manager_kind=None))  # type: ignore[arg-type]
 
     def _look(
         self, names: tuple[str, ...] | None, *, reconstructed: bool = False

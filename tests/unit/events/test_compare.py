@@ -196,7 +196,7 @@ def test_snapshot_survives_its_file() -> None:
     snapshot = look(
         AFTER, up(trouble="oom-kill"), conflicts=(SeenConflict("telegram", ("a", "b"), "both"),),
         faults=(SeenFault("disk-full", "none"),), requests=(Request("work", "stop", 1.0, 2),), memory_kills=3,
-        memory_killed_at=AFTER,
+        memory_killed_at=AFTER, cursor="s=1",
     )  # fmt: skip
     assert parse_snapshot(snapshot_bytes(snapshot)) == snapshot
     assert parse_snapshot(snapshot_bytes(snapshot)[:-9]) is None
