@@ -52,7 +52,9 @@ def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
     """Return who asked for a stop that Hermes recorded: exit 0 is planned, exit 1 a SIGTERM without notice."""
     if code == 0:
         return EventCause.HERMES
-    is_stopped_by_manager = after.activity in (Activity.INACTIVE, Activity.DEACTIVATING) and not after.waiting
+    is_at_rest = after.activity in (Activity.INACTIVE, Activity.DEACTIVATING) and not after.waiting
+    # A manager that was killed, and is back without the gateway, has not stopped it.
+    is_stopped_by_manager = is_at_rest and after.state != GatewayState.FAILED
     return EventCause.MANAGER if is_stopped_by_manager else EventCause.SIGNAL
 
 

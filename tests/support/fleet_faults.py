@@ -625,10 +625,11 @@ class FaultyFleet(JudgedFleet):
                 send_signal(pid, signal.SIGKILL)
             return time.monotonic()
 
-        return Injected(
-            "supervisord killed", "", ("supervisor-gone",), "supervisord", inject, lambda: self.command("start"),
-            is_fleet=True,
-        )  # fmt: skip
+        def mend() -> None:
+            _until(lambda: not self.judge.gateways(), LOOK)  # they end without their supervisord
+            self.command("start")
+
+        return Injected("supervisord killed", "", ("supervisor-gone",), "supervisord", inject, mend, is_fleet=True)
 
 
 def managers(daemons: list[int]) -> list[int]:

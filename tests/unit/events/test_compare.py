@@ -61,6 +61,9 @@ ROWS = [
     Row("a stop of ours", UP, STOPPED._replace(last_exit=0), [(K.DOWN, C.COMMAND)], "stop"),
     Row("hermes gateway stop", UP, STOPPED._replace(last_exit=0, ended="stopped", ended_pid=42), [(K.DOWN, C.HERMES)]),
     Row("systemctl stop", UP, STOPPED._replace(last_exit=1, ended="stopped", ended_pid=42), [(K.DOWN, C.MANAGER)]),
+    Row("lost by a supervisord that was killed", up(state="unsupervised"), gateway(
+        "failed", ended="signalled", ended_pid=42, activity="inactive", detail="supervisord ended while it ran"),
+        [(K.DOWN, C.SIGNAL)]),
     Row("kill of a person, its manager starts it again", UP,
         gateway("starting", last_exit=1, ended="stopped", ended_pid=42, waiting=True, activity="activating"),
         [(K.DOWN, C.SIGNAL), (K.STARTING, C.MANAGER)]),
