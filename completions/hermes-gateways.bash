@@ -67,9 +67,9 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway' ;;
         'move')
-            options='--source-is-dead --dry-run --manager --home --json --help'
-            values=' --source-is-dead:text --manager:=systemd,launchd,supervisor --home:folder '
-            arguments='gateway' ;;
+            options='--to --from --group --team --take-back --source-is-dead --timeout --dry-run --manager --home --json --help'
+            values=' --to:text --from:text --group:group --team:team --source-is-dead:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            arguments='gateway+' ;;
         'reset')
             options='--except --group --timeout --dry-run --manager --home --json --help'
             values=' --except:gateway --group:group --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
@@ -241,7 +241,7 @@ _hermes_gateways() {
     case $kind in
         =*) kind=${kind#=}; __hermes_gateways_offer "${kind//,/ }" ;;
         file | folder) __hermes_gateways_path $kind ;;
-        alert | gateway | group | member | place | places | running | stopped) __hermes_gateways_ask $kind ;;
+        alert | gateway | group | member | place | places | running | stopped | team) __hermes_gateways_ask $kind ;;
     esac
     return 0
 }

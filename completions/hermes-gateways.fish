@@ -49,7 +49,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' print'
             set values --memory --cpu --env --log-dir --python --manager --home
         case ' move'
-            set values --source-is-dead --manager --home
+            set values --to --from --group --team --source-is-dead --timeout --manager --home
         case ' reset'
             set values --except --group --timeout --manager --home
         case ' watch'
@@ -135,7 +135,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a install -d 'Writ
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a uninstall -d 'Stop gateways and remove their services; the profiles stay'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a stage -d 'Write the services\' files and load nothing'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a print -d 'Print the files of a profile\'s service, for any manager, on any platform'
-complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a move -d 'Make a copy the profile, where the place in which it lives is gone for good'
+complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a move -d 'Move profiles to another place: stop, copy, compare, start there, and see them connected; or all back'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a reset -d 'Recover a stuck gateway: unload its service, end the old process, clear stale files, start again'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a watch -d 'Watch the gateways: a service of its own logs each change of state for `events` and `history`'
 complete -c hermes-gateways -n '__hermes_gateways_at \'\' 0' -a enable -d 'Include profiles in fleet commands again, and start them at boot or login'
@@ -354,8 +354,14 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l home -x -a '
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
 
-complete -c hermes-gateways -n '__hermes_gateways_at \' move\' 0 0' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l to -x -d 'The place that gets them; `local` is this root.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l from -x -d 'The place where they live (default: this root, or where they moved to).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l team -x -k -a '(__hermes_gateways_ask team 1)' -d 'A team: its lead and its members.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l take-back -d 'End an unfinished move: the profiles live here again.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l source-is-dead -x -d 'The place where the profile lives is gone for good: make the copy here the profile. Type the name again.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l timeout -x -d 'How long one gateway may take to come up.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'

@@ -28,7 +28,7 @@ NAME = "hermes_profiles"
 ROOMS = (
     "hermes", "model", "documents", "changes", "credentials", "accounts", "profiles", "services", "clone", "settings",
     "gateways", "teams", "archives", "integration", "awake", "logs", "conflicts", "fleet", "events", "alerts",
-    "places", "multiplex", "kubernetes", "doctor", "operations", "cli",
+    "places", "multiplex", "kubernetes", "doctor", "moves", "operations", "cli",
 )  # fmt: skip
 # `credentials` and `changes` do not import each other.
 FORBIDDEN_PAIRS = {("credentials", "changes"), ("changes", "credentials"), ("changes", "documents")}

@@ -108,6 +108,7 @@ _CALLED_BY_SERVICES: Mapping[str, CommandEntry] = {
     "place-facts": CommandEntry("gateway.place_remote:place_facts", "", ""),
     "place-key": CommandEntry("gateway.place_remote:place_key", "", ""),
     "awake-hold": CommandEntry("gateway.awake_hold:awake_hold", "", ""),
+    "move-side": CommandEntry("gateway.move_side:move_side", "", ""),
 }
 _PROFILE_SYNONYMS: Mapping[str, str] = {
     "remove": "delete", "del": "delete", "destroy": "delete", "add": "create", "new": "create", "init": "create",

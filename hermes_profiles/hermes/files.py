@@ -16,6 +16,8 @@ INSTALL_STAMP_FILE = "install-stamp.json"  # beside the code: what was built (he
 # Modules of the code that this program reads as text.
 CONFIG_MODULE = "hermes_cli/config.py"
 CONFIG_DEFAULTS_MODULE = "hermes_cli/config_defaults.py"  # from 0.21
+# Modules with the schema of state.db, `SCHEMA_VERSION = 22` (0.19.0), 31 (0.22.2).
+STATE_MODULES = ("hermes_state.py", "hermes_state_common.py")
 DELETED_FOLDER = ".deleted"  # in profiles/, from 0.21: one file for each deleted name (hermes_constants.py)
 DELETED_CONTENT = b"deleted\n"  # of such a file; only its existence counts
 # Folders of a fresh profile (hermes_cli/profiles.py, `_PROFILE_DIRS`).

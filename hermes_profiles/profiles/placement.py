@@ -104,11 +104,19 @@ class Elsewhere(NamedTuple):
     @property
     def hint(self) -> str:
         """Return the way on."""
-        name = quote(self.profile)
+        name, place = quote(self.profile), quote(self.record.place)
         dead = f"`hermes-gateways move {name} --source-is-dead {name}`"
-        if self.record.state is PlaceState.HERE:
-            return f"if this copy shall be the profile: {dead}"
-        return f"only if the place {self.record.place} is gone for good, take this copy with {dead}"
+        match self.record.state:
+            case PlaceState.LEAVING | PlaceState.HANDED_OVER:
+                finish = f"finish that with `hermes-gateways move {name} --to {place}`"
+                return f"{finish}, or end it with `hermes-gateways move {name} --take-back`"
+            case PlaceState.ARRIVING:
+                return f"finish that with the command that began it; only if {place} is gone for good: {dead}"
+            case PlaceState.HERE:
+                return f"if this copy shall be the profile: {dead}"
+            case _:
+                back = f"bring it back with `hermes-gateways move {quote(self.record.name)} --to local`"
+                return f"{back}; only if the place {place} is gone for good, take this copy with {dead}"
 
     @property
     def problem(self) -> Problem:
@@ -228,8 +236,11 @@ def with_placement(raw: bytes, placement: Placement | None, *, path: str) -> byt
 def bots_of(layout: Layout, home: Path, catalog: Catalog, *, make: bool = False) -> tuple[str, ...]:
     """Return the fingerprints of the bots and accounts of a home, by the key of the root; () without a key."""
     key = fingerprint_key(layout, make=make)
-    if key is None:
-        return ()
+    return bots_in(home, catalog, key) if key is not None else ()
+
+
+def bots_in(home: Path, catalog: Catalog, key: bytes) -> tuple[str, ...]:
+    """Return the fingerprints of the bots and accounts of a home, by any key."""
     held = claimed_resources(home, catalog=catalog).identities
     return tuple(sorted({fingerprint(json.dumps(each.place), key) for each in held}))
 

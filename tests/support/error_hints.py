@@ -597,6 +597,11 @@ NO_HINT: Mapping[str, tuple[str, ...]] = {
 # Codes with a hint that no case provokes: reason → codes.
 NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     "profiles of other places: tests/unit/profiles/test_placement.py": ("bad-placements", "moved", "not-moved"),
+    "moves between places: tests/unit/moves/, tests/unit/cli/test_move_command.py": (
+        "bot-elsewhere", "broken-stream", "foreign-manager", "given-back", "handed-over", "links-out",
+        "move-taken-over", "move-unclear", "move-unfinished", "not-arriving", "not-committed", "not-handed-over",
+        "not-moving", "older-hermes", "taken-back", "target-unfit", "team-apart", "unclear-gateway", "unreadable-file",
+    ),
     "live gateways have it: tests/unit/cli/test_gateways_run.py, test_one_gateway_verbs.py, test_team_mode.py": (
         "another-domain", "conflict-ignored", "gateway", "half-way", "identity-pending", "inside", "kept", "mask-free",
         "mask-takes-tool", "memory", "not-connected", "not-masked", "not-served", "not-started", "not-unserved",

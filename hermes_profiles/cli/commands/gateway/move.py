@@ -1,36 +1,136 @@
-"""move: take profiles to another place."""
+"""move: take profiles to another place, and bring them back."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
 
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.options import DryRun, Group, Timeout
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.model.errors import Result
+from hermes_profiles.fleet.protocols import SETTLE
+from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.adopt_copy import adopt_copy
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.move import MoveRequest, MoveResult, move_profiles, take_back
+
+_DOING = {
+    "freeze": "stops",
+    "copy": "is copied",
+    "verify": "is compared",
+    "adopt": "arrives",
+    "hand-over": "is handed over",
+    "arm": "may start there",
+    "start": "starts there",
+    "commit": "goes to the trash here",
+}
 
 
-@command("move", examples=("hermes-gateways move family --source-is-dead family",), manager=True)
+@command(
+    "move",
+    examples=(
+        "hermes-gateways move family --to vps --dry-run",
+        "hermes-gateways move family --to vps",
+        "hermes-gateways move --team kin --to vps",
+        "hermes-gateways move family --to local",
+        "hermes-gateways move family --take-back",
+    ),
+    manager=True,
+)
 def move(
     session: FleetSession,
-    profile: Annotated[str, typer.Argument(help="Name of the profile.")],
+    profiles: Annotated[list[str] | None, typer.Argument(metavar="[PROFILE]...", help="Profiles to move.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="PLACE", help="The place that gets them; `local` is this root."),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PLACE", help="The place where they live (default: this root, or where they moved to)."
+        ),
+    ] = None,
+    group: Group = None,
+    team: Annotated[
+        str | None, typer.Option("--team", metavar="TEAM", help="A team: its lead and its members.")
+    ] = None,
+    back: Annotated[
+        bool, typer.Option("--take-back", help="End an unfinished move: the profiles live here again.")
+    ] = False,
     source_is_dead: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source-is-dead",
             metavar="NAME",
             help="The place where the profile lives is gone for good: make the copy here the profile. "
             "Type the name again.",
         ),
-    ],
+    ] = None,
+    timeout: Timeout = SETTLE,
     dry_run: DryRun = False,
 ) -> Answer:
-    """Make a copy the profile, where the place in which it lives is gone for good."""
-    done = adopt_copy(session, profile, source_is_dead, dry_run=dry_run)
+    """Move profiles to another place: stop, copy, compare, start there, and see them connected; or all back.
+
+    The copy here goes to the trash only after that. At no time two gateways of one bot can start. When it was cut off,
+    the same words finish it.
+    """
+    names = tuple(profiles or ())
+    if sum((to is not None, back, source_is_dead is not None)) != 1:
+        raise UsageProblem(
+            "say where they go",
+            target="move",
+            hint="use one of `--to PLACE`, `--take-back`, `--source-is-dead NAME`",
+        )
+    if source_is_dead is not None:
+        return _adopted(session, names, source_is_dead, dry_run=dry_run)
+    if back:
+        if not names or dry_run:
+            raise UsageProblem("`--take-back` needs names, and has no dry run", target="--take-back")
+        return _answer(take_back(session, names))
+    request = MoveRequest(names, group, team, to or "", source, timeout, dry_run)
+    return _answer(move_profiles(session, request, _tell if not session.as_json else lambda *_: None))
+
+
+def _tell(name: str, step: str) -> None:
+    output.note(f"{name} {_DOING[step]}")
+
+
+def _answer(done: MoveResult) -> Answer:
+    rows: list[dict[str, Any]] = [
+        {
+            "profile": each.name,
+            "outcome": each.outcome,
+            "bytes": each.bytes,
+            "running": each.running,
+            "assigned": [{"name": name, "value": value} for name, value in each.assigned.items()],
+        }
+        for each in done.profiles
+    ]
+    data = {"from": done.source, "to": done.target, "dry_run": done.dry_run, "profiles": rows}
+    result = Result(("move",), data, list(done.warnings), list(done.problems), done.exit_code)
+
+    def text() -> Iterator[str]:
+        for each in done.profiles:
+            size = f", {each.bytes:,} bytes" if each.bytes else ""
+            yield f"{each.name}: {each.outcome} ({done.source} to {done.target}{size})"
+            for name, value in each.assigned.items():
+                yield f"  {name}={value} there"
+
+    return Answer(result, text)
+
+
+def _adopted(session: FleetSession, names: tuple[str, ...], typed: str, *, dry_run: bool) -> Answer:
+    """Make the copy of one profile the profile itself."""
+    if len(names) != 1:
+        raise UsageProblem(
+            "`--source-is-dead` is for one profile",
+            target="--source-is-dead",
+            hint="use `hermes-gateways move NAME --source-is-dead NAME`",
+        )
+    done = adopt_copy(session, names[0], typed, dry_run=dry_run)
     data = {
         "profile": done.profile,
         "lost_place": done.place,
@@ -40,12 +140,13 @@ def move(
         "change": done.change.change,
     }
 
-    def text() -> list[str]:
+    def text() -> Iterator[str]:
         would = "would be" if dry_run else "is"
         if done.is_awaited:
             then = f"bring it back with `hermes-profiles restore {done.profile}`, or from a backup"
-            return [f"{done.profile} {would} awaited here, no longer in {done.place}: {then}"]
-        then = f"start it with `hermes-gateways start {done.profile}`"
-        return [f"the copy here {would} {done.profile}, with epoch {done.epoch}: {then}"]
+            yield f"{done.profile} {would} awaited here, no longer in {done.place}: {then}"
+        else:
+            then = f"start it with `hermes-gateways start {done.profile}`"
+            yield f"the copy here {would} {done.profile}, with epoch {done.epoch}: {then}"
 
     return Answer(Result(("move",), data, list(done.warnings)), text)

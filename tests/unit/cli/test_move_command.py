@@ -1,0 +1,89 @@
+"""`hermes-gateways move` between two roots with gateways under supervisord: the words, the refusals, the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_runner import Runner
+from gateway_root import GatewayRoot, end_processes_of
+
+TOKEN = "7100000078:CANARYmovecmdCANARYmovecmdCANARYmovecmd"
+FAMILY = {
+    ".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n",
+    "config.yaml": "model: gpt-5\n",
+    "SOUL.md": "kind\n",
+    "memories/MEMORY.md": "Rex\n",
+    "platforms": json.dumps({"telegram": {"state": "connected"}}),
+}
+
+
+@pytest.fixture
+def world(runner: Runner) -> Iterator[GatewayRoot]:
+    found = GatewayRoot(runner)
+    found.make("default", {"config.yaml": "model: gpt-5\n", ".env": ""})
+    found.make("family", FAMILY)
+    other = found.user / "v" / ".hermes"
+    other.mkdir(parents=True)
+    (other / "config.yaml").write_text("model: gpt-5\n")
+    (other / ".env").write_text("")
+    found.gok("place", "add", "vps", "--local", str(other))
+    yield found
+    end_processes_of(found.user)
+
+
+def there(world: GatewayRoot) -> Path:
+    return world.user / "v" / ".hermes" / "profiles" / "family"
+
+
+def test_move_and_way_back_with_running_gateways(world: GatewayRoot) -> None:
+    world.gok("install", "family", "--start")
+    planned = world.untouched_by("move", "family", "--to", "vps", "--dry-run", "--json")
+    (row,) = planned.data["profiles"]
+    assert (planned.code, row["outcome"], row["running"]) == (0, "would-move", True)
+    done = world.gateways("move", "family", "--to", "vps", "--json")
+    (row,) = done.data["profiles"]
+    assert done.code == 0, done
+    assert (row["outcome"], row["running"]) == ("moved", True) and row["bytes"] > 50
+    assert not world.home("family").exists() and (there(world) / "memories/MEMORY.md").read_text() == "Rex\n"
+    pid = json.loads((there(world) / "gateway.pid").read_text())["pid"]
+    assert Path(f"/proc/{pid}").exists(), "it runs there"
+    refused = world.call("restore", "family", "--json")
+    assert (refused.code, refused.problem["code"]) == (6, "moved")
+    assert world.gateways("move", "family", "--to", "vps", "--json").data["profiles"][0]["outcome"] == "already-moved"
+    back = world.gateways("move", "family", "--to", "local", "--json")
+    assert back.code == 0, back
+    assert world.pid("family") is not None and not there(world).exists()
+    assert world.rows()["family"]["service"]["installed"]
+
+
+def test_refusals_come_before_anything_is_touched(world: GatewayRoot) -> None:
+    (world.home("family") / "skills").symlink_to(world.user)
+    there(world).mkdir(parents=True)
+    (there(world) / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    (there(world) / "config.yaml").write_text("model: x\n")
+    done = world.untouched_by("move", "family", "--to", "vps", "--json")
+    assert done.code == 6
+    assert {each["code"] for each in done.json["errors"]} == {"links-out", "exists", "bot-elsewhere"}
+    assert [each["outcome"] for each in done.data["profiles"]] == ["refused"]
+    assert world.untouched_by("move", "default", "--to", "vps", "--json").problem["code"] == "default-profile"
+    assert world.untouched_by("move", "family", "--to", "nowhere", "--json").code == 5
+    assert world.untouched_by("move", "nobody", "--to", "vps", "--json").code == 5
+    assert world.untouched_by("move", "family", "--json").code == 2
+    assert world.untouched_by("move", "family", "--to", "local", "--json").code in (2, 5)
+
+
+def test_gateway_that_does_not_connect_there_runs_here_again(world: GatewayRoot) -> None:
+    world.gok("install", "family", "--start")
+    (world.user / "v" / ".hermes" / "stop-it").write_text("")
+    # The fake gateway copies `platforms` into its state: there it is not what the source saw connected.
+    state = json.loads((world.home("family") / "gateway_state.json").read_text())
+    assert state["platforms"]["telegram"]["state"] == "connected"
+    (world.home("family") / "platforms").write_text(json.dumps({"telegram": {"state": "retrying"}}))
+    done = world.gateways("move", "family", "--to", "vps", "--timeout", "3", "--json")
+    assert done.code == 1 and "did not connect" in done.json["errors"][0]["message"], done
+    assert world.pid("family") is not None and not there(world).exists()
+    assert world.rows()["family"]["service"]["enabled"]
+    assert world.gateways("move", "family", "--take-back", "--json").data["profiles"][0]["outcome"] == "taken-back"

@@ -1,0 +1,60 @@
+"""Why profiles cannot move: each reason from what both sides say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hermes_profiles.moves.model import SourceLook, TargetLook, parsed
+from hermes_profiles.moves.refusals import refusals
+
+FAMILY = SourceLook("family", exists=True, size=1000, schema=22, hermes="0.19.0", bots=("aa",), root="/h/.hermes")
+VPS = TargetLook(("default",), ("bb default",), (), "0.19.0", 22, "ext4", True, 10_000, "UTC", "/v/.hermes")
+
+
+def codes(look: SourceLook = FAMILY, target: TargetLook = VPS, held: dict[str, str] | None = None) -> list[str]:
+    return [problem.code for problem in refusals([look], target, "vps", held or {})]
+
+
+def test_nothing_is_in_the_way() -> None:
+    assert codes() == []
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    ({"name": "default"}, "default-profile"),
+    ({"team": ("lead", "family")}, "team-apart"),
+    ({"links_out": ("skills/x",)}, "links-out"),
+    ({"problem": "another gateway serves it"}, "gateway"),
+    ({"schema": 31}, "older-hermes"),
+    ({"schema": 0, "hermes": "0.22.2"}, "older-hermes"),
+    ({"size": 5001}, "no-space"),
+    ({"bots": ("bb",)}, "bot-elsewhere"),
+    ({"state": "leaving", "place": "other"}, "move-unfinished"),
+])  # fmt: skip
+def test_profile_that_cannot_move(change: dict[str, Any], code: str) -> None:
+    assert codes(FAMILY._replace(**change)) == [code]
+
+
+@pytest.mark.parametrize(("change", "code"), [
+    ({"taken": ("family",)}, "exists"),
+    ({"is_fit": False, "file_system": "nfs4"}, "target-unfit"),
+    ({"problem": "no service manager"}, "target-unfit"),
+    ({"free": 1999}, "no-space"),
+    ({"schema": 21}, "older-hermes"),
+])  # fmt: skip
+def test_target_that_is_unfit(change: dict[str, Any], code: str) -> None:
+    assert codes(target=VPS._replace(**change)) == [code]
+
+
+def test_bot_in_a_third_place() -> None:
+    assert codes(held={"aa": "shop in server"}) == ["bot-elsewhere"]
+
+
+def test_unfinished_move_to_the_same_place_goes_on() -> None:
+    assert codes(FAMILY._replace(state="handed-over", place="vps"), VPS._replace(taken=("family",), free=0)) == []
+
+
+def test_answer_of_another_version_is_read() -> None:
+    data = {**VPS._asdict(), "taken": ["default"], "from_later": 1}
+    assert parsed(TargetLook, data) == VPS
