@@ -1,0 +1,197 @@
+"""Three real gateways move to another root and one comes back, while a stand-in of Telegram counts pollers.
+
+Run as a program with the Python of real Hermes as argument. HOME belongs to the story. Every step asserts; the last
+printed line is `told`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from free_ports import free_port
+from process_polls import ProcessPolls, is_alive
+
+HERMES = sys.argv[1]
+HOME = Path(os.environ["HOME"])
+ROOT, OTHER = HOME / ".hermes", HOME / "vps" / ".hermes"
+NAMES = ("kid", "mum", "shop")
+KEPT = ("memories/MEMORY.md", "skills/notes/SKILL.md", "sessions/old.jsonl", "SOUL.md")
+
+
+class CountingBotApi(ProcessPolls):
+    """A stand-in that keeps messages until their offset is confirmed, and sees two polls of one bot at once."""
+
+    def __init__(self) -> None:
+        self.delivered: Counter[tuple[str, int]] = Counter()
+        self.offsets: dict[str, list[int]] = {}
+        self._open: dict[str, list[int]] = {}
+        self._waiting: dict[str, list[dict[str, Any]]] = {}
+        self._guard = threading.Lock()
+        super().__init__()
+
+    def send(self, gateway: str, user: int, text: str) -> None:
+        with self._guard:
+            self._count += 1
+            person = {"id": user, "is_bot": False, "first_name": "Ana"}
+            message = self._message(user, text) | {"from": person}
+            self._waiting.setdefault(gateway, []).append({"update_id": self._count, "message": message})
+
+    def answer(
+        self, gateway: str, token: str, method: str, arguments: dict[str, Any], peer: int = 0
+    ) -> tuple[int, Any]:
+        if method != "getUpdates":
+            return super().answer(gateway, token, method, arguments, peer)
+        offset = int(arguments.get("offset") or 0)
+        with self._guard:
+            polling = self._open.setdefault(gateway, [])
+            self.doubles += [(gateway, peer, pid) for pid in polling if peer and pid not in (0, peer) and is_alive(pid)]
+            polling.append(peer)
+            self.polls[gateway] += 1
+            self.offsets.setdefault(gateway, []).append(offset)
+            waiting = [each for each in self._waiting.get(gateway, []) if each["update_id"] >= offset]
+            self._waiting[gateway] = waiting
+        try:
+            end = time.monotonic() + min(float(arguments.get("timeout") or 0), 0.5)
+            while not self._waiting[gateway] and time.monotonic() < end:
+                time.sleep(0.05)
+            with self._guard:
+                found = list(self._waiting[gateway])
+                for each in found:
+                    self.delivered[gateway, each["update_id"]] += 1
+            return 200, found
+        finally:
+            with self._guard:
+                polling.remove(peer)
+
+
+def command(*words: str, root: Path = ROOT, program: str = "gateways", code: int = 0) -> Any:
+    module = "hermes_profiles.cli.gateways" if program == "gateways" else "hermes_profiles.cli"
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words, "--home", str(root), "--json"], capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {words}"
+    assert done.returncode == code, f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
+def eventually(check: Any, what: str, patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not check():
+        assert time.monotonic() < deadline, f"never happened: {what}"
+        time.sleep(0.1)
+
+
+def write_profile(name: str, number: int, port: int, url: str) -> None:
+    home = ROOT / "profiles" / name
+    for path in KEPT:
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text(f"{path} of {name}\n")
+    lines = ["HERMES_DISABLE_LAZY_INSTALLS=1", "API_SERVER_ENABLED=true", "API_SERVER_HOST=127.0.0.1"]
+    lines += [f"API_SERVER_KEY=CANARY-{name}-0123456789abcdef", f"API_SERVER_PORT={port}"]
+    lines += [f"TELEGRAM_BOT_TOKEN=700000009{number}:CANARY-telegram-of-{name}-000000000000", "NO_PROXY=*"]
+    lines += ["TELEGRAM_FALLBACK_IPS=149.154.167.220", "HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1"]
+    config = {
+        "model": {"default": "none/none"},
+        "platforms": {"telegram": {"extra": {"base_url": f"{url}/{name}/bot"}}},
+    }
+    (home / ".env").write_text("\n".join(lines) + "\n")
+    (home / "config.yaml").write_text(json.dumps(config) + "\n")
+
+
+def digests(root: Path, name: str) -> dict[str, str]:
+    home = root / "profiles" / name
+    return {path: hashlib.sha256((home / path).read_bytes()).hexdigest() for path in KEPT}
+
+
+def arguments_of_all() -> str:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                found.append((entry / "cmdline").read_text(errors="replace"))
+            except OSError:
+                continue
+    return "\n".join(found)
+
+
+def main() -> None:
+    for root in (ROOT, OTHER):
+        root.mkdir(parents=True)
+        (root / "config.yaml").write_text("model: none/none\n")
+        (root / ".env").write_text("HERMES_DISABLE_LAZY_INSTALLS=1\n")
+    with CountingBotApi() as api:
+        port = free_port()
+        (OTHER / ".env").write_text(f"API_SERVER_PORT={port}\n")
+        for number, name in enumerate(NAMES):
+            write_profile(name, number, port if name == "mum" else free_port(), api.url)
+        try:
+            move_all(api, port)
+        finally:
+            for root in (ROOT, OTHER):
+                subprocess.run(
+                    [sys.executable, "-m", "hermes_profiles.cli.gateways", "uninstall", "--yes", "--home", str(root)],
+                    capture_output=True, timeout=120, check=False,
+                )  # fmt: skip
+    print("told")
+
+
+def move_all(api: CountingBotApi, port: int) -> None:
+    command("install", *NAMES, "--start")
+    command("place", "add", "vps", "--local", str(OTHER))
+    eventually(lambda: all(api.polls[name] for name in NAMES), "all poll")
+    before = {name: digests(ROOT, name) for name in NAMES}
+    seen: list[str] = []
+    done = threading.Event()
+
+    def look_and_write() -> None:
+        while not done.is_set():
+            seen.append(arguments_of_all())
+            for name in NAMES:
+                api.send(name, 42, "hello")
+            done.wait(1.0)
+
+    watcher = threading.Thread(target=look_and_write)
+    watcher.start()
+    begin = time.monotonic()
+    try:
+        moved = command("move", *NAMES, "--to", "vps")["data"]["profiles"]
+    finally:
+        done.set()
+        watcher.join()
+    print(f"moved three in {time.monotonic() - begin:.1f} s", [each["outcome"] for each in moved])
+    assert [each["outcome"] for each in moved] == ["moved"] * 3 and all(each["running"] for each in moved)
+    assert not [text for text in seen if "CANARY" in text], "a secret was among the arguments of a program"
+    for name in NAMES:
+        assert digests(OTHER, name) == before[name] and not (ROOT / "profiles" / name).exists()
+        polls = api.polls[name]
+        eventually(lambda name=name, polls=polls: api.polls[name] > polls + 2, f"{name} polls there")
+    (assigned,) = [each["assigned"] for each in moved if each["profile"] == "mum"]
+    assert assigned and assigned[0]["name"] == "API_SERVER_PORT" and assigned[0]["value"] != str(port)
+    eventually(lambda: not any(api._waiting[name] for name in NAMES), "all messages are confirmed")
+    assert api.doubles == [], "two pollers of one bot"
+    assert set(api.delivered.values()) == {1}, "a message was delivered twice"
+    for name in NAMES:
+        offsets = [each for each in api.offsets[name] if each > 0]
+        assert offsets == sorted(offsets), f"the offsets of {name} go back"
+    refused = command("restore", "kid", program="profiles", code=6)
+    assert refused["errors"][0]["code"] == "moved"
+    back = command("move", "kid", "--to", "local")["data"]["profiles"]
+    assert back[0]["outcome"] == "moved" and digests(ROOT, "kid") == before["kid"]
+    polls = api.polls["kid"]
+    eventually(lambda: api.polls["kid"] > polls + 2, "kid polls here again")
+    assert api.doubles == []
+    print("messages", sum(api.delivered.values()), "polls", dict(api.polls))
+
+
+if __name__ == "__main__":
+    main()
