@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.awake import status
@@ -85,7 +86,7 @@ def undo_change(
 
         return undo_switch(session, entry, dry_run=dry_run)
     plan = plan_undo(entry, layout)
-    _check_place(session, plan)
+    _check_place(session, entry, plan)
     services = ServiceUndo(session, plan, entry.profiles, ran=entry.running)
     if dry_run:
         return UndoResult(entry, services.data, ChangeResult(plan, dry_run=True), tuple(dict.fromkeys(warnings)))
@@ -97,9 +98,17 @@ def undo_change(
     return UndoResult(entry, data, change_result, tuple(dict.fromkeys(warnings)), tuple(services.errors))
 
 
-def _check_place(session: FleetSession, plan: ChangePlan) -> None:
-    """Raise Refused where an undo would bring back a profile that lives in another place."""
+def _check_place(session: FleetSession, entry: ChangeEntry, plan: ChangePlan) -> None:
+    """Raise Refused where an undo would bring back a profile that lives in another place, or is a part of a move."""
     layout = session.layout
+    if entry.command[:1] == ("move",):
+        name = entry.profiles[0] if entry.profiles else ""
+        raise Refused(
+            f"{entry.summary}: a move is not undone",
+            target=name,
+            code="moved",
+            hint=f"move it back: `hermes-gateways move {quote(name)} --to PLACE`",
+        )
     for step in plan.steps:
         if isinstance(step, MoveTree) and step.target.parent == layout.profiles:
             name = step.target.name

@@ -85,6 +85,11 @@ class Elsewhere(NamedTuple):
     epoch: int
 
     @property
+    def is_under_way(self) -> bool:
+        """Return whether a move is not finished, so that this may be the only copy."""
+        return self.record.state in (PlaceState.LEAVING, PlaceState.HANDED_OVER, PlaceState.ARRIVING)
+
+    @property
     def reason(self) -> str:
         """Return why it must not start, as a part of a sentence."""
         record = self.record

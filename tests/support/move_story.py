@@ -33,6 +33,7 @@ class CountingBotApi(ProcessPolls):
     def __init__(self) -> None:
         self.delivered: Counter[tuple[str, int]] = Counter()
         self.offsets: dict[str, list[int]] = {}
+        self._latest: dict[str, int] = {}
         self._open: dict[str, list[int]] = {}
         self._waiting: dict[str, list[dict[str, Any]]] = {}
         self._guard = threading.Lock()
@@ -55,6 +56,7 @@ class CountingBotApi(ProcessPolls):
             polling = self._open.setdefault(gateway, [])
             self.doubles += [(gateway, peer, pid) for pid in polling if peer and pid not in (0, peer) and is_alive(pid)]
             polling.append(peer)
+            self._latest[gateway] = number = self._latest.get(gateway, 0) + 1
             self.polls[gateway] += 1
             self.offsets.setdefault(gateway, []).append(offset)
             waiting = [each for each in self._waiting.get(gateway, []) if each["update_id"] >= offset]
@@ -64,6 +66,8 @@ class CountingBotApi(ProcessPolls):
             while not self._waiting[gateway] and time.monotonic() < end:
                 time.sleep(0.05)
             with self._guard:
+                if self._latest[gateway] != number:  # as at Telegram, a later poll ends this one
+                    return 409, "Conflict: terminated by other getUpdates request"
                 found = list(self._waiting[gateway])
                 for each in found:
                     self.delivered[gateway, each["update_id"]] += 1

@@ -174,9 +174,12 @@ def moved(facts: Facts) -> Iterator[Finding]:
         pid = gateway.pid if gateway is not None and gateway.is_alive else None
         runs = f", and its gateway runs (PID {pid}): the bot can be in use twice" if pid is not None else ""
         stop = Fix(f"stop it; {away.hint}", f"hermes-gateways stop {quote(name)}")
+        place = quote(away.record.place)
+        finish = Fix(away.hint, f"hermes-gateways move {quote(name)} --to {place}")
+        remove = Fix(away.hint, f"hermes-profiles delete {quote(name)}")
         yield Finding(
             f"{away.reason}{runs}",
-            stop if pid is not None else Fix(away.hint, f"hermes-profiles delete {quote(name)}"),
+            stop if pid is not None else finish if away.is_under_way else remove,
             profiles=(name,),
             evidence=(Evidence(name, str(facts.layout.home(name) / PROFILE_FILE)),),
         )

@@ -50,6 +50,11 @@ def test_move_and_way_back_with_running_gateways(world: GatewayRoot) -> None:
     assert not world.home("family").exists() and (there(world) / "memories/MEMORY.md").read_text() == "Rex\n"
     pid = json.loads((there(world) / "gateway.pid").read_text())["pid"]
     assert Path(f"/proc/{pid}").exists(), "it runs there"
+    other = {"HERMES_HOME": str(there(world).parent.parent)}
+    changes = world.call("undo", "--list", "--json", env=other).data["changes"]
+    (arrival,) = [each["id"] for each in changes if each["summary"].startswith("family moved here")]
+    refused = world.call("undo", arrival, "--json", env=other)
+    assert (refused.code, refused.problem["code"]) == (6, "moved")
     refused = world.call("restore", "family", "--json")
     assert (refused.code, refused.problem["code"]) == (6, "moved")
     assert world.gateways("move", "family", "--to", "vps", "--json").data["profiles"][0]["outcome"] == "already-moved"
@@ -77,7 +82,6 @@ def test_refusals_come_before_anything_is_touched(world: GatewayRoot) -> None:
 
 def test_gateway_that_does_not_connect_there_runs_here_again(world: GatewayRoot) -> None:
     world.gok("install", "family", "--start")
-    (world.user / "v" / ".hermes" / "stop-it").write_text("")
     # The fake gateway copies `platforms` into its state: there it is not what the source saw connected.
     state = json.loads((world.home("family") / "gateway_state.json").read_text())
     assert state["platforms"]["telegram"]["state"] == "connected"

@@ -236,3 +236,11 @@ def test_trash_gives_it_back_where_its_place_is_gone(world: GatewayRoot) -> None
     world.ok("restore", "family")
     assert read_placement(world.home("family")) == Placement(ID, 3)
     assert read_records(layout_of(world))[ID].state is PlaceState.HERE and judged(world) is None
+
+
+def test_doctor_does_not_advise_to_delete_what_is_being_moved(world: GatewayRoot) -> None:
+    place(world, 1)
+    write_record(layout_of(world), record(world, PlaceState.LEAVING))
+    (finding,) = world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"]
+    assert finding["fix"]["command"] == "hermes-gateways move family --to vps"
+    assert "--take-back" in finding["fix"]["text"]
