@@ -21,8 +21,10 @@ RUN = ("hermes-gateways", "run", "--inherit", "*")
 PROBE = ("hermes-gateways", "status", "--check")
 # Files of the base, in the order in which they are applied.
 OBJECTS = ("pvc.yaml", "service.yaml", "networkpolicy.yaml", "statefulset.yaml")
+LOADER = "loader.yaml"
 _HEADER = "# Written by hermes-profiles: `hermes-gateways render kubernetes`; changes belong in an overlay."
 _DATA, _TMP = "data", "tmp"
+_LOADER_SECONDS = 24 * 60 * 60
 _VENV = "/opt/hermes-profiles"
 
 
@@ -35,6 +37,7 @@ def render(place: KubernetesPlace) -> tuple[tuple[str, bytes], ...]:
         ("service.yaml", _yaml(_service(place))),
         ("networkpolicy.yaml", _yaml(_policy(place))),
         ("statefulset.yaml", _yaml(_stateful_set(place), _about(place))),
+        (LOADER, _yaml(_loader(place), ["# A pod that holds the volume while it is filled; not a part of the base."])),
         ("Dockerfile", _dockerfile(place)),
     )
 
@@ -106,6 +109,21 @@ def _stateful_set(place: KubernetesPlace) -> dict[str, Any]:
             "template": {"metadata": {"labels": {**labels(place.name), **MANAGED_BY}}, "spec": _pod(place)},
         },
     }
+
+
+def _loader(place: KubernetesPlace) -> dict[str, Any]:
+    """Return a pod without gateways on the same volume; its labels are those of no selector."""
+    name = f"{place.name}-loader"
+    container = _container(place)
+    kept = {key: container[key] for key in ("image", "workingDir", "securityContext", "volumeMounts")}
+    spec = {
+        **_pod(place),
+        "terminationGracePeriodSeconds": 0,
+        "restartPolicy": "Never",
+        "activeDeadlineSeconds": _LOADER_SECONDS,
+        "containers": [{"name": "loader", "command": ["sleep", str(_LOADER_SECONDS)], **kept}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": _meta(name), "spec": spec}
 
 
 def _pod(place: KubernetesPlace) -> dict[str, Any]:

@@ -12,12 +12,13 @@ WORDS = ("render", "kubernetes", "--json", "--image", IMAGE, "--from", BASE, "--
 def test_render_writes_once_and_refuses_files_of_others(world: CommandRoot) -> None:
     gateways, folder = world.runner.gateways, world.user / "deploy" / "family"
     planned = gateways(*WORDS, "-o", "deploy/family", "--dry-run")
-    assert planned.code == 0 and not folder.exists() and len(planned.data["files"]) == 6
+    assert planned.code == 0 and not folder.exists() and len(planned.data["files"]) == 7
     first = gateways(*WORDS, "-o", "deploy/family")
     assert first.code == 0 and first.json["warnings"] == []
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert set(before) == {
-        "Dockerfile", "kustomization.yaml", "networkpolicy.yaml", "pvc.yaml", "service.yaml", "statefulset.yaml"
+        "Dockerfile", "kustomization.yaml", "loader.yaml", "networkpolicy.yaml", "pvc.yaml", "service.yaml",
+        "statefulset.yaml",
     }  # fmt: skip
     assert all(b"CANARY" not in content for content in before.values())
 
@@ -56,4 +57,5 @@ def test_render_text_names_the_next_commands(world: CommandRoot) -> None:
     done = world.runner.gateways(*(word for word in WORDS if word != "--json"), "-o", "my deploy")
     assert "new        statefulset.yaml" in done.stdout
     assert "kubectl apply --server-side -k 'my deploy'" in done.stdout
+    assert "kubectl apply -f 'my deploy/pvc.yaml' -f 'my deploy/loader.yaml'" in done.stdout
     assert "docker build -t registry.example.org/hermes:1 'my deploy'" in done.stdout

@@ -13,6 +13,7 @@ from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun, Group
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.kubernetes.model import ACCESS_MODES, LIMIT, is_official
+from hermes_profiles.kubernetes.render import LOADER
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.render_kubernetes import RenderRequest, RenderResult
@@ -136,8 +137,10 @@ def _lines(result: RenderResult, output: Path) -> Iterator[str]:
         yield "dry run: nothing was changed"
         return
     yield "next:"
-    folder = shlex.quote(str(output))
+    folder, volume, loader = (shlex.quote(str(output / name)) for name in ("", "pvc.yaml", LOADER))
     if not is_official(place.image):
         yield f"  docker build -t {place.image.partition('@')[0]} {folder}"
+    namespace = f" -n {place.namespace}" if place.namespace else ""
+    yield f"  kubectl apply{namespace} -f {volume} -f {loader}   # then fill the volume, and delete the loader"
     yield f"  kubectl diff -k {folder}"
     yield f"  kubectl apply --server-side -k {folder}"
