@@ -80,7 +80,12 @@ def send(destination: Destination, text: OutgoingText, environment: Mapping[str,
 def _refusal(destination: Destination, reason: str, *, is_unsure: bool = False) -> Failed:
     text = without_address(" ".join(reason.split()), destination)[:_LONGEST_ERROR]
     kind = Unanswered if is_unsure else Failed
-    return kind(f"{destination.name}: {text}", target=destination.name, code="not-delivered")
+    return kind(
+        f"{destination.name}: {text}",
+        target=destination.name,
+        code="not-delivered",
+        hint="see the address and what is waiting for it with `hermes-gateways alert list`",
+    )
 
 
 def _is_unsure(error: BaseException) -> bool:

@@ -237,7 +237,7 @@ class Files:
         raise ChangedMeanwhile(
             f"{entry.source} changed during each of {_TRIES} copies",
             target=str(entry.source),
-            hint="stop the gateway with `hermes -p PROFILE gateway stop`, or run the command again",
+            hint="stop the gateway with `hermes-gateways stop PROFILE`, or run the command again",
         )
 
     def _copy_once(self, out: int, entry: CopyFile, screen: SecretScreen | None) -> bool:
@@ -250,7 +250,7 @@ class Files:
                 raise ChangedMeanwhile(
                     f"{path} changed during the copy and now contains a value that must not be copied",
                     target=path,
-                    hint="stop the gateway with `hermes -p PROFILE gateway stop`, or run the command again",
+                    hint="stop the gateway with `hermes-gateways stop PROFILE`, or run the command again",
                 )
             if Signature.of(os.fstat(source)) != Signature.of(before):
                 return False

@@ -249,15 +249,14 @@ class _Undo:
         content = None
         if old is not None and old.link is None:
             path = f"{self._backups}/{os.path.basename(old.backup or '')}"
-            try:
-                content = Secret(self._files.read(path)[0])
-            except FileNotFoundError:
+            if self._files.lstat(path) is None:
                 raise Refused(
                     f"the old content of {record.target} is deleted: the trash of its profile was emptied",
                     target=record.target,
                     code="forgotten",
                     hint=OTHER_CHANGES,
-                ) from None
+                )
+            content = Secret(self._files.read(path)[0])
         self.steps.append(
             ReplaceFile(
                 Path(record.target),

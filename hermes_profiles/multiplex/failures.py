@@ -47,7 +47,7 @@ def raise_failed(outcomes: Sequence[Outcome], what: str) -> None:
             f"{bad[0].profile} {what}: {bad[0].detail or bad[0].outcome}",
             target=bad[0].profile,
             code="gateway",
-            hint=bad[0].hint,
+            hint=bad[0].hint or f"read its log with `hermes-gateways logs {bad[0].profile}`",
         )
 
 

@@ -130,7 +130,12 @@ class StandaloneSwitch(RunModeSwitch):
         for name in wanted.profiles:
             gateway = gateways[name]
             if gateway.process is None or gateway.state is GatewayState.SERVED:
-                raise Failed(f"{name} runs no gateway of its own: {gateway.detail}", target=name, code="gateway")
+                raise Failed(
+                    f"{name} runs no gateway of its own: {gateway.detail}",
+                    target=name,
+                    code="gateway",
+                    hint=f"read its log with `hermes-gateways logs {name}`",
+                )
         return tuple(outcomes)
 
     def _take_back_after(self, record: SavedState, error: BaseException) -> None:

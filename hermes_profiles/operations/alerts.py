@@ -281,9 +281,11 @@ def _warnings(session: FleetSession, known: Mapping[str, Destination]) -> list[P
     for name, each in known.items():
         if is_plain_http(each):
             text = f"{name} sends alerts unencrypted to another machine"
-            warnings.append(Problem("unencrypted", text, name, "use an address that begins with https://"))
+            warnings.append(Problem("unencrypted", text, name, _encrypted(name)))
         if each.kind is DestinationKind.APPRISE and find_spec("apprise") is None:
-            warnings.append(Problem("no-apprise", f"{name}: Apprise is not installed", name, f"use `{INSTALL}`"))
+            warnings.append(
+                Problem("no-apprise", f"{name}: Apprise is not installed", name, f"install it with `{INSTALL}`")
+            )
     return warnings
 
 
@@ -295,7 +297,12 @@ def _blind_spots(session: FleetSession, known: Mapping[str, Destination], added:
     if not unseen:
         return []
     names = ", ".join(unseen)
-    return [Problem("not-alerted", f"no alert is sent about {names}", None, "add a second one, such as a webhook")]
+    hint = "add a second one, such as `hermes-gateways alert add --webhook URL`"
+    return [Problem("not-alerted", f"no alert is sent about {names}", None, hint)]
+
+
+def _encrypted(name: str) -> str:
+    return f"remove it with `hermes-gateways alert remove {name}`, and add its address with https://"
 
 
 def made_destination(

@@ -41,11 +41,13 @@ def run_setup(
     *,
     channel: str,
     like: str,
-    member: str,
+    by_variables: str,
     place: Path,
     catalog: Catalog,
 ) -> tuple[int, bool]:
     """Run the set-up of a channel with `place` as its home; return its exit code and whether Ctrl-C was pressed.
+
+    `by_variables`: the command that takes the variables of an account in place of a set-up.
 
     It gets what the `.env` of the profile `like` sets and belongs to no channel (a proxy, say); an account that the
     shell exports stays unseen. Raises NotFound without Hermes, Failed when this Hermes has no such set-up.
@@ -74,6 +76,6 @@ def run_setup(
             f"the Hermes of {python} has no set-up for {channel} that can be run by itself",
             target=channel,
             code="no-setup",
-            hint=f"give its variables: `hermes-profiles team add {member} < FILE`, one NAME=VALUE on a line",
+            hint=f"give its variables: `{by_variables} < FILE`, one NAME=VALUE on a line",
         )
     return code, pressed

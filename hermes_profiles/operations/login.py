@@ -79,7 +79,7 @@ def logged_in(
             session.environment,
             channel=team.channel,
             like=like,
-            member=member,
+            by_variables=work.command(member),
             place=folder,
             catalog=catalog,
         )
@@ -93,7 +93,9 @@ def logged_in(
         target = work.agreed(login, account, verdict)
         if target != member:
             account = rebind_account(account, session.layout, target, catalog)
-        yield LoggedIn(target, account, (*warnings, *_policy_warnings(session, target, account, login)))
+        yield LoggedIn(
+            target, account, (*warnings, *_policy_warnings(session, target, account, login, work.command(target)))
+        )
 
 
 def logged_in_alone(
@@ -173,11 +175,15 @@ class _LoginRun:
             return holder.profile
         raise self._refused(login, f"{what}; {self._member} does not get it", "account-taken", holder.profile)
 
-    def _command(self, profile: str) -> str:
-        """Return the command that logs a profile in."""
+    def command(self, profile: str) -> str:
+        """Return the command that gives a profile an account."""
         if not self._team.name:
             return f"hermes-profiles connect {profile} {self._team.channel}"
-        return f"hermes-profiles team add {profile} --team {self._team.name} --login"
+        return f"hermes-profiles team add {profile} --team {self._team.name}"
+
+    def _command(self, profile: str) -> str:
+        """Return the command that logs a profile in."""
+        return f"{self.command(profile)} --login" if self._team.name else self.command(profile)
 
     def _says(self, login: NewLogin, question: str) -> str:
         try:
@@ -240,10 +246,12 @@ def _meanwhile(found: tuple[tuple[str, str], ...]) -> Iterator[Problem]:
         )
 
 
-def _policy_warnings(session: Session, member: str, account: Account, login: NewLogin) -> Iterator[Problem]:
-    """Yield warnings about the users who can talk to a member."""
+def _policy_warnings(
+    session: Session, member: str, account: Account, login: NewLogin, command: str
+) -> Iterator[Problem]:
+    """Yield warnings about the users who can talk to a member; `command` gives it an account."""
     policy = account.policies.get("dm_policy", "")
-    hint = f"set the users who may talk: `hermes-profiles team add {member} --allow {account.user or 'ID'}`"
+    hint = f"set the users who may talk: `{command} --allow {account.user or 'ID'}`"
     if policy == "open":
         yield Problem("open-policy", f"every user who writes to {member} is answered, at your expense", member, hint)
     if policy == "pairing" and _is_multiplexed(session) and not _reads_own_approvals(session):

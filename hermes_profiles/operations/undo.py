@@ -324,4 +324,5 @@ class ServiceUndo:
                 manager = each.world.manager
                 if manager is not None and each.is_installed and each.service is not None:
                     refused = manager.enable((each.service,), enabled=not now)
-                    yield from (Problem("service", f"{who}: {why}", who) for who, why in refused.items())
+                    for who, why in refused.items():
+                        yield Problem("service", f"{who}: {why}", who, f"see `hermes-gateways status {who}`")

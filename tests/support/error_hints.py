@@ -2,29 +2,189 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+import pytest
 from doctor_root import DoctorRoot
-from fake_hermes import FakeHermes
-from finding_hints import TELEGRAM, _marker
-from hermes_release import write_release
-from service_cases import a_systemd_that_does_not_answer, a_unit_changed_by_hand, a_user_bus_that_is_gone
+from finding_hints import TELEGRAM
+from hint_worlds_live import (
+    a_broken_managed_config,
+    a_channel_that_stays_off,
+    a_defect,
+    a_gateway_of_the_system,
+    a_gateway_that_fails,
+    a_gateway_without_a_service,
+    a_managed_folder_for_a_file,
+    a_mask_for_all_profiles,
+    a_mask_of_a_tool,
+    a_mask_that_is_ignored,
+    a_multiplexer_that_holds_on,
+    a_multiplexer_without_a_service,
+    a_process_that_may_be_the_gateway,
+    a_repair_that_did_not_help,
+    a_server_for_all,
+    a_service_beside_a_multiplexer,
+    a_service_that_is_refused,
+    a_switch_of_new_members,
+    a_switch_that_stays_half_way,
+    alerts,
+    alerts_in_clear,
+    an_edited_watcher,
+    an_unknown_process,
+    little_memory,
+    no_apprise,
+    no_such_entry,
+    no_waiting,
+    port_in_use,
+    rows_that_stay,
+    run_in_the_foreground,
+    this_gateway,
+)
+from hint_worlds_machine import (
+    a_daemon_that_does_not_start,
+    a_disk_without_modes,
+    a_file_for_a_folder_of_accounts,
+    a_file_for_the_folder_of_sockets,
+    a_file_of_bob,
+    a_file_replaced_meanwhile,
+    a_link_in_place_of_a_file,
+    a_manager_that_hangs,
+    a_path_with_a_line_break,
+    a_system_service,
+    an_old_systemd,
+    another_file_system,
+    full_disk,
+    no_domain_of_launchd,
+    no_inodes,
+    no_journalctl,
+    no_logind,
+    no_manager_without_linger,
+    no_patience,
+    no_place_for_the_key,
+    polkit_that_refuses,
+    root_by_sudo,
+    root_on_the_home_of_bob,
+    root_that_cannot_become_bob,
+    services_that_end_with_the_session,
+    wakefulness_without_a_lock,
+    wsl,
+    wsl_without_systemd,
+)
+from hint_worlds_profiles import (
+    api_servers,
+    bitwarden,
+    bot_for_all,
+    bot_named_by_a_tool,
+    bot_of_default,
+    change_of_another_place,
+    change_of_the_original,
+    changed_after,
+    cut_change_of_another_place,
+    damaged_key,
+    deleted_and_emptied,
+    empty_folder,
+    file_for_root,
+    file_for_state,
+    foreign_command,
+    ghost,
+    half_an_entry,
+    identity_of_a_program,
+    left_name,
+    no_profiles,
+    no_way_back,
+    no_writing,
+    old_bytes_gone,
+    other_root,
+    path_into_the_source,
+    private_key,
+    redirected,
+    script_that_starts,
+    secrets_of_a_program,
+    shared_config,
+    sticky_of_a_ghost,
+    switched_off,
+    trash_of_a_linked_folder,
+    trash_without_its_files,
+    undone,
+    unread_variables,
+    used,
+    variable_twice,
+)
+from hint_worlds_services import (
+    bypassed_shim,
+    changed_shim,
+    drop_in_after_ours,
+    drop_in_before_ours,
+    drop_in_unread,
+    edited_start_file,
+    folded_by_an_update,
+    foreign_shim,
+    hermes_before_the_shim,
+    hermes_in_a_container,
+    hermes_of_next_year,
+    interrupted_restart,
+    key_of_the_environment,
+    newest,
+    no_systemctl,
+    profile_with_a_later_service,
+    standalone,
+    unfinished_migration,
+    unmanageable,
+)
+from hint_worlds_teams import (
+    ADDRESS,
+    accounts,
+    accounts_with_another_column,
+    allowed_by_the_process,
+    api_server,
+    broken_config,
+    chats_of_groups,
+    claw,
+    disabled_bot,
+    disabled_default,
+    group_of_a_member,
+    half_a_record,
+    job,
+    linked_home_with_own_persona,
+    listener_of_newest,
+    mail_of_default,
+    names_of_others,
+    one_account,
+    open_to_everyone,
+    other_lead,
+    overruled,
+    relay_of_a_member,
+    scanned_again,
+    skills_in_a_member,
+    stored_account,
+    taken_accounts,
+    team,
+    token_of_a_vault,
+    two_managers,
+    two_teams,
+    value_in_the_way,
+    weixin,
+    without_lead,
+)
+from service_cases import (
+    a_systemd_that_does_not_answer,
+    a_unit_changed_by_hand,
+    a_user_bus_that_is_gone,
+)
 from service_fakes import Systemd
 from team_cases import LEAD_TOKEN, healthy, two_leads
 
-KEY = "CANARY-api-key-0123456789abcdef"
-ADDRESS = "https://bot.example.org"
-SWITCH = "hermes-profiles team run-mode multiplex --dry-run"
+from hermes_profiles.model.errors import Problem
+from hermes_profiles.multiplex.model import Issue
 
 
 class HintCase(NamedTuple):
     """One way to get an error code.
 
     `command`: what is run; `plant`: prepares the sandbox; `typed`: input of the command; `answer`: input of the hint;
-    `names`: values of the placeholders in the hint.
+    `names`: values of the placeholders in the hint. `patch`: changes what the machine answers to the first command.
+    `told`: returns the problem in place of the command, which then has the place of the one that a user typed.
     """
 
     code: str
@@ -33,131 +193,15 @@ class HintCase(NamedTuple):
     typed: str = ""
     answer: str = ""
     names: Mapping[str, str] = {}
+    patch: Callable[[pytest.MonkeyPatch], object] | None = None
+    told: Callable[[DoctorRoot], Iterable[Problem | Issue]] | None = None
 
 
-def no_profiles(world: DoctorRoot) -> None:
-    shutil.rmtree(world.root)
-
-
-def bot_of_default(world: DoctorRoot) -> None:
-    world.add("default", ".env", f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n")
-    world.add("default", "config.yaml", "platforms:\n  telegram:\n    enabled: true\n")
-
-
-def bot_named_by_a_tool(world: DoctorRoot) -> None:
-    bot_of_default(world)
-    world.add("default", "config.yaml", "mcp_servers:\n  chat:\n    env:\n      T: ${TELEGRAM_BOT_TOKEN}\n")
-
-
-def path_into_the_source(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", f"terminal:\n  cwd: {world.home('work')}/desk\n")
-
-
-def variable_twice(world: DoctorRoot) -> None:
-    world.add("work", ".env", "NOTES=a\nNOTES=b\n")
-
-
-def foreign_command(world: DoctorRoot) -> None:
-    folder = world.user / ".local/bin"
-    folder.mkdir(parents=True)
-    (folder / "work").write_text("#!/bin/sh\n")
-
-
-def deleted_and_emptied(world: DoctorRoot) -> None:
-    world.runner.ok("delete", "work", "--yes")
-    world.runner.ok("trash", "empty", "--yes")
-
-
-def deleted(world: DoctorRoot) -> None:
-    world.runner.ok("delete", "work", "--yes")
-
-
-def deleted_and_made_again(world: DoctorRoot) -> None:
-    deleted(world)
-    world.profile("work")
-
-
-def shared_config(world: DoctorRoot) -> None:
-    (world.home("work") / "config.yaml").unlink()
-    (world.home("work") / "config.yaml").symlink_to("../../config.yaml")
-
-
-def redirected(world: DoctorRoot) -> None:
-    world.add("work", ".env", f"HERMES_HOME={world.root}\n")
-
-
-def lead_as_member(world: DoctorRoot) -> None:
-    healthy(world)
-    world.write("work", "profile.yaml", "teams: {other: {channel: telegram}}\n", mode=0o600)
-
-
-def without_lead(world: DoctorRoot) -> None:
-    healthy(world)
-    world.write("default", "profile.yaml", "description: x\n", mode=0o600)
-
-
-def half_an_entry(world: DoctorRoot) -> None:
-    world.runner.ok("use", "work")
-    folder = world.state / "journal"
-    (folder / "29990101T000000Z-abcd.json").write_text("{")
-
-
-def empty_folder(world: DoctorRoot) -> None:
-    world.home("empty").mkdir()
-
-
-def sticky_of_a_ghost(world: DoctorRoot) -> None:
-    (world.root / "active_profile").write_text("ghost\n")
-
-
-def left_name(world: DoctorRoot) -> None:
-    world.home("left").mkdir()
-    (world.home("left") / ".env").write_text("A=1\n")
-    _marker(world, "left")
-
-
-def ghost(world: DoctorRoot) -> None:
-    world.environment.update(FakeHermes(world.user / "newest").environment)
-    (world.home("ghost") / "cron").mkdir(parents=True)
-
-
-def other_root(world: DoctorRoot) -> None:
-    (world.user / ".hermes-work").mkdir()
-    (world.user / ".hermes-work/.env").write_text("A=1\n")
-
-
-def services(world: DoctorRoot) -> Systemd:
-    return Systemd(world, "work")
-
-
-def profile_with_a_later_service(world: DoctorRoot) -> str:
-    systemd = Systemd(world)
-    change = world.runner.ok("create", "fresh", "--json", env=world.environment).data["change"]
-    systemd.install("fresh")
-    return str(change)
-
-
-def api_servers(world: DoctorRoot) -> None:
-    for name in ("work", "family"):
-        world.add(name, ".env", f"API_SERVER_KEY={KEY}-{name}\nAPI_SERVER_PORT=87{len(name):02}\n")
-
-
-def undone(world: DoctorRoot) -> str:
-    change = world.runner.ok("use", "work", "--json").data["change"]
-    world.runner.ok("undo")
-    return str(change)
-
-
-def other_lead(world: DoctorRoot) -> None:
-    world.runner.ok("team", "create", "friends", "--lead", "work", "--channel", "telegram")
-
-
-def two_teams(world: DoctorRoot) -> None:
-    healthy(world)
-    world.runner.ok("team", "create", "friends", "--lead", "work", "--channel", "telegram", "--members", "cid")
-
-
-PROFILE_CASES: tuple[HintCase, ...] = (
+SWITCH = "hermes-profiles team run-mode multiplex --dry-run"
+IMPORT = "hermes-profiles team import csv accounts.csv --team crew --dry-run"
+CLAW = "hermes-profiles team import openclaw .openclaw --team crew --dry-run"
+HINT_CASES: tuple[HintCase, ...] = (
+    # profiles, settings, clones
     HintCase("not-found", "hermes-profiles show ghost"),
     HintCase("bad-name", "hermes-profiles show 'My Bot'"),
     HintCase("exists", "hermes-profiles create work"),
@@ -200,10 +244,7 @@ PROFILE_CASES: tuple[HintCase, ...] = (
     HintCase("no-group", "hermes-gateways list --group friends"),
     HintCase("no-service", "hermes-gateways start work", Systemd),
     HintCase("has-service", "hermes-profiles undo {}", profile_with_a_later_service),
-)  # fmt: skip
-
-
-TEAM_CASES: tuple[HintCase, ...] = (
+    # teams
     HintCase("no-such-team", "hermes-profiles team show friends"),
     HintCase("team-exists", "hermes-profiles team create crew", healthy),
     HintCase("no-such-channel", "hermes-profiles team create friends --channel telegramm"),
@@ -230,73 +271,7 @@ TEAM_CASES: tuple[HintCase, ...] = (
     HintCase("no-accounts", "hermes-profiles team import openclaw nowhere"),
     HintCase("bad-mode", "hermes-profiles team run-mode all", healthy),
     HintCase("needs-address", SWITCH, healthy, answer=ADDRESS),
-)  # fmt: skip
-
-
-# --- run modes: what a switch refuses, with the command that mends it ---
-
-URLS = "WEIXIN_BASE_URL=https://bot.example.org\nWEIXIN_CDN_BASE_URL=https://bot.example.org\n"
-TELEGRAM_LINE = f"TELEGRAM_BOT_TOKEN={TELEGRAM}\n"
-
-
-def team(world: DoctorRoot) -> None:
-    """Create a team whose switch is refused only because default has an account too."""
-    healthy(world)
-    world.add("default", ".env", URLS)
-
-
-def disabled_default(world: DoctorRoot) -> None:
-    team(world)
-    world.write("default", "profile.yaml", "disabled: true\n" + (world.root / "profile.yaml").read_text(), mode=0o600)
-
-
-def api_server(world: DoctorRoot) -> None:
-    world.add("work", ".env", f"API_SERVER_KEY={KEY}\n")
-
-
-def overruled(world: DoctorRoot) -> None:
-    world.add("default", ".env", "GATEWAY_MULTIPLEX_PROFILES=false\n")
-
-
-def token_of_a_vault(world: DoctorRoot) -> None:
-    world.write("work", ".op.env", TELEGRAM_LINE, mode=0o600)
-
-
-def one_account(world: DoctorRoot) -> None:
-    world.add("work", ".env", TELEGRAM_LINE)
-    world.add("family", ".env", TELEGRAM_LINE)
-
-
-def broken_config(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", "a: [\n")
-
-
-def listener_of_newest(world: DoctorRoot) -> None:
-    world.environment.update(FakeHermes(world.user / "newest").environment)
-    world.add("work", ".env", f"API_SERVER_KEY={KEY}\n")
-
-
-def newest(world: DoctorRoot) -> None:
-    world.environment.update(FakeHermes(world.user / "newest").environment)
-
-
-def job(world: DoctorRoot) -> None:
-    world.write("work", "cron/jobs.json", '{"jobs": [{"id": "a", "enabled": true, "state": "scheduled"}]}')
-
-
-def weixin(world: DoctorRoot, more: str = "") -> None:
-    world.add("work", ".env", f"WEIXIN_TOKEN={LEAD_TOKEN}\nWEIXIN_ACCOUNT_ID=work@im.bot\n{URLS}{more}")
-
-
-def open_to_everyone(world: DoctorRoot) -> None:
-    weixin(world, "WEIXIN_DM_POLICY=open\n")
-
-
-def chats_of_groups(world: DoctorRoot) -> None:
-    world.add("work", ".env", f"{TELEGRAM_LINE}TELEGRAM_ALLOWED_USERS=7\nTELEGRAM_GROUP_ALLOWED_CHATS=7\n")
-
-
-RUN_MODE_CASES: tuple[HintCase, ...] = (
+    # run modes: what a switch refuses, with the command that mends it
     HintCase("answers-for-others", SWITCH, team, names={"NAME": "cid"}),
     HintCase("disabled", SWITCH, disabled_default),
     HintCase("port-binding", SWITCH, api_server),
@@ -312,205 +287,7 @@ RUN_MODE_CASES: tuple[HintCase, ...] = (
     HintCase("conversations", SWITCH, weixin),
     HintCase("unread-access", SWITCH, chats_of_groups),
     HintCase("two-leads", "hermes-profiles team sync", two_leads),
-)  # fmt: skip
-
-
-# --- files and services ---
-
-
-def damaged_key(world: DoctorRoot) -> None:
-    world.runner.ok("use", "work")
-    world.runner.ok("doctor")
-    (world.state / "fingerprint.key").write_bytes(b"x")
-
-
-def file_for_state(world: DoctorRoot) -> None:
-    world.state.write_text("x")
-
-
-def foreign_shim(world: DoctorRoot) -> None:
-    place = world.user / ".local/share/hermes-profiles/shim/hermes"
-    place.parent.mkdir(parents=True)
-    place.write_text("#!/bin/sh\n")
-
-
-def changed_after(world: DoctorRoot) -> None:
-    world.runner.ok("config", "set", "work", "model.default", "x")
-    world.add("work", "config.yaml", "# mine\n")
-
-
-def script_that_starts(world: DoctorRoot) -> None:
-    folder = world.user / ".local/bin"
-    folder.mkdir(parents=True)
-    (folder / "nightly").write_text("#!/bin/sh\ncd /tmp\nhermes -p work chat -q report\n")
-    (folder / "work").write_text("#!/bin/sh\ncd /tmp\nhermes -p work chat\n")
-
-
-def bitwarden(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", "secrets:\n  bitwarden:\n    enabled: true\n")
-
-
-def unmanageable(world: DoctorRoot) -> None:
-    world.environment.update(HERMES_PROFILES_MANAGER="systemd")
-
-
-def drop_in(world: DoctorRoot, name: str, text: str) -> None:
-    systemd = services(world)
-    systemd.drop_in("work").with_name(name).write_text(f"[Service]\n{text}\n")
-
-
-def drop_in_unread(world: DoctorRoot) -> None:
-    drop_in(world, "60-mine.conf", "EnvironmentFile=/nowhere/env")
-
-
-def drop_in_before_ours(world: DoctorRoot) -> None:
-    drop_in(world, "10-mine.conf", "TimeoutStopSec=7")
-
-
-def drop_in_after_ours(world: DoctorRoot) -> None:
-    drop_in(world, "60-mine.conf", "TimeoutStopSec=7")
-
-
-def interrupted_restart(world: DoctorRoot) -> None:
-    world.state.mkdir(exist_ok=True)
-    data = {"profiles": ["work"], "pid": 4194303, "begun_at": 1.0, "owners": [], "on_conflict": "mask"}
-    (world.state / "restart.json").write_text(json.dumps(data))
-
-
-def table(world: DoctorRoot, text: str) -> None:
-    (world.user / "accounts.csv").write_text(text)
-
-
-def accounts(world: DoctorRoot) -> None:
-    healthy(world)
-    table(world, "account_id,token,name\nz1@im.bot,CANARY-token-of-zed-000001,zed\n")
-
-
-def accounts_with_another_column(world: DoctorRoot) -> None:
-    healthy(world)
-    table(world, "account_id,token,name,allow,shoe\nz1@im.bot,CANARY-token-of-zed-000001,zed,me,7\n")
-
-
-def folded_by_an_update(world: DoctorRoot) -> None:
-    systemd = Systemd(world, "default", "work")
-    write_release(systemd.python.parent.parent.parent, (0, 21, 3))
-
-
-def key_of_the_environment(world: DoctorRoot) -> None:
-    world.environment.update(API_SERVER_KEY=KEY)
-
-
-def bot_for_all(world: DoctorRoot) -> None:
-    folder = world.user / "managed"
-    folder.mkdir()
-    (folder / ".env").write_text(TELEGRAM_LINE)
-    world.environment.update(HERMES_MANAGED_DIR=str(folder))
-
-
-def bypassed_shim(world: DoctorRoot) -> None:
-    world.runner.ok("shim", "install")
-    world.environment.update(HERMES_PROFILES_SHIM="off")
-
-
-def edited_start_file(world: DoctorRoot) -> None:
-    world.runner.ok("shim", "install", "--shell", "bash")
-    path = world.user / ".bashrc"
-    path.write_text(path.read_text().replace("export", "EXPORT"))
-
-
-def secrets_of_a_program(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", "secrets:\n  command:\n    enabled: true\n    command: x\n")
-
-
-def switched_off(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", "platforms:\n  telegram:\n    enabled: false\n")
-
-
-def disabled_bot(world: DoctorRoot) -> None:
-    world.add("work", ".env", TELEGRAM_LINE)
-    world.write("work", "profile.yaml", "disabled: true\n", mode=0o600)
-
-
-def private_key(world: DoctorRoot) -> None:
-    world.write("default", "SOUL.md", f"-----BEGIN PRIVATE KEY-----\nCANARY{'A' * 60}\n-----END PRIVATE KEY-----\n")
-
-
-def file_for_root(world: DoctorRoot) -> None:
-    shutil.rmtree(world.root)
-    world.root.write_text("x")
-
-
-def hermes_before_the_shim(world: DoctorRoot) -> None:
-    world.runner.ok("shim", "install")
-    FakeHermes(world.user / "newest")
-    shim = world.user / ".local/share/hermes-profiles/shim"
-    world.environment.update(PATH=f"{world.user / 'newest/bin'}:{shim}:/usr/bin:/bin")
-
-
-def changed_shim(world: DoctorRoot) -> None:
-    world.runner.ok("shim", "install")
-    path = world.user / ".local/share/hermes-profiles/shim/hermes"
-    path.write_text(path.read_text() + "# x\n")
-
-
-def skills_in_a_member(world: DoctorRoot) -> None:
-    healthy(world)
-    place = world.home("ann") / "skills"
-    place.unlink()
-    (world.root / "skills").rename(place)
-    (world.root / "skills").symlink_to("profiles/ann/skills")
-
-
-def linked_home_with_own_persona(world: DoctorRoot) -> None:
-    healthy(world)
-    away = world.user / "ann"
-    world.home("ann").rename(away)
-    world.home("ann").symlink_to(away)
-    (away / "SOUL.md").unlink()
-    (away / "SOUL.md").write_text("mine\n")
-
-
-def two_managers(world: DoctorRoot) -> None:
-    systemd = services(world)
-    assert systemd.gateways("stage", "work", "--manager", "supervisor").code == 0
-
-
-def standalone(world: DoctorRoot) -> None:
-    newest(world)
-    world.add("work", "config.yaml", "gateway:\n  standalone: true\n")
-
-
-def unfinished_migration(world: DoctorRoot) -> None:
-    newest(world)
-    (world.root / "gateway_migration.json").write_text('{"secondaries": [{"profile": "work", "home": "x"}]}')
-
-
-def taken_accounts(world: DoctorRoot) -> None:
-    healthy(world)
-    table(world, f"account_id,token,name\nlead@im.bot,{LEAD_TOKEN},zed\n")
-
-
-def stored_account(world: DoctorRoot) -> None:
-    account = {"token": "CANARY-token-000000001", "base_url": ADDRESS, "user_id": "u", "saved_at": "2026"}
-    world.write("work", "weixin/accounts/z1@im.bot.json", json.dumps(account), mode=0o600)
-    world.runner.ok("team", "create", "friends", "--lead", "default", "--channel", "telegram")
-
-
-def hermes_of_next_year(world: DoctorRoot) -> None:
-    world.environment.update(FakeHermes(world.user / "newest", "0.99.0").environment)
-
-
-def no_systemctl(world: DoctorRoot) -> None:
-    world.environment.update(PATH=f"{services(world).python.parent}:/nowhere")
-
-
-def half_a_record(world: DoctorRoot) -> None:
-    world.state.mkdir()
-    (world.state / "runmode.json").write_text("{")
-
-
-IMPORT = "hermes-profiles team import csv accounts.csv --team crew --dry-run"
-FILE_CASES: tuple[HintCase, ...] = (
+    # files, services, imports
     HintCase("bad-fingerprint-key", "hermes-profiles env list work", damaged_key),
     HintCase("bad-state", "hermes-profiles use work", file_for_state),
     HintCase("bad-shell", "hermes-profiles shim install --shell tcsh"),
@@ -565,100 +342,94 @@ FILE_CASES: tuple[HintCase, ...] = (
     HintCase("team-differs", f"{IMPORT} --lead work", accounts),
     HintCase("readable-by-others", IMPORT, accounts),
     HintCase("unreadable-document", "hermes-profiles config get work model", broken_config),
+    # the machine, its managers, its disk
+    HintCase("linger", "hermes-gateways install work", Systemd, patch=services_that_end_with_the_session),
+    HintCase("linger-off", "hermes-gateways status", told=no_manager_without_linger),
+    HintCase("sudo", "hermes-gateways status", told=root_by_sudo),
+    HintCase("wsl-without-systemd", "hermes-gateways status", told=wsl_without_systemd),
+    HintCase("wsl", "hermes-gateways awake on", wsl),
+    HintCase("manager-timeout", "hermes-gateways status", told=a_manager_that_hangs),
+    HintCase("no-domain", "hermes-gateways status", told=no_domain_of_launchd),
+    HintCase("no-journal", "hermes-gateways logs", told=no_journalctl),
+    HintCase("no-supervisord", "hermes-gateways install work --start --manager supervisor", Systemd,
+             patch=a_daemon_that_does_not_start),
+    HintCase("service-left", "hermes-profiles delete work", told=a_system_service),
+    HintCase("no-logind", "hermes-gateways awake on", told=no_logind),
+    HintCase("not-allowed", "hermes-gateways awake on", told=polkit_that_refuses),
+    HintCase("old-systemd", "hermes-gateways awake on", told=an_old_systemd),
+    HintCase("not-held", "hermes-gateways awake on", told=wakefulness_without_a_lock),
+    HintCase("other-user", "hermes-profiles list", told=root_on_the_home_of_bob),
+    HintCase("other-user", "hermes-profiles list", told=root_that_cannot_become_bob),
+    HintCase("disk-full", "hermes-gateways status", patch=full_disk),
+    HintCase("no-space", "hermes-profiles create fresh", patch=full_disk),
+    HintCase("no-space", "hermes-profiles create fresh", patch=no_inodes),
+    HintCase("other-file-system", "hermes-profiles delete work --yes", patch=another_file_system),
+    HintCase("not-a-file", "hermes-profiles doctor --fix", told=a_link_in_place_of_a_file),
+    HintCase("foreign-owner", "hermes-profiles doctor --fix", told=a_file_of_bob),
+    HintCase("mode-not-kept", "hermes-profiles doctor --fix", told=a_disk_without_modes),
+    HintCase("changed-meanwhile", "hermes-profiles env unset work OPENAI_API_KEY", told=a_file_replaced_meanwhile),
+    HintCase("no-fingerprint-key", "hermes-profiles env list work", told=no_place_for_the_key),
+    HintCase("foreign-folder", "hermes-gateways start", told=a_file_for_the_folder_of_sockets),
+    HintCase("unreadable-folder", "hermes-profiles team import openclaw", told=a_file_for_a_folder_of_accounts),
+    HintCase("unspeakable-path", "hermes-gateways install", told=a_path_with_a_line_break),
+    HintCase("busy", "hermes-profiles use default", used, patch=no_patience),
+    # gateways and the multiplexer
+    HintCase("inside", SWITCH, told=this_gateway),
+    HintCase("unknown-process", SWITCH, told=an_unknown_process),
+    HintCase("unsupervised", SWITCH, told=a_gateway_without_a_service),
+    HintCase("system-service", SWITCH, told=a_gateway_of_the_system),
+    HintCase("running", "hermes-profiles delete work", told=a_process_that_may_be_the_gateway),
+    HintCase("gateway", SWITCH, told=a_gateway_that_fails),
+    HintCase("service", SWITCH, told=a_service_that_is_refused),
+    HintCase("half-way", SWITCH, told=a_switch_that_stays_half_way),
+    HintCase("partial", "hermes-profiles undo", told=a_switch_of_new_members),
+    HintCase("identity-pending", "hermes-profiles rename work office", rows_that_stay),
+    HintCase("memory", "hermes-gateways start", told=little_memory),
+    HintCase("not-connected", "hermes-profiles connect work telegram", told=a_channel_that_stays_off),
+    HintCase("conflict-ignored", "hermes-gateways start --on-conflict ignore", told=a_mask_that_is_ignored),
+    HintCase("not-masked", "hermes-gateways start", told=a_mask_for_all_profiles),
+    HintCase("mask-takes-tool", "hermes-gateways start", told=a_mask_of_a_tool),
+    HintCase("still-shared", "hermes-profiles repair", told=a_repair_that_did_not_help),
+    HintCase("served", "hermes-profiles rename work office", told=a_multiplexer_without_a_service),
+    HintCase("served-elsewhere", "hermes-gateways start work", told=a_service_beside_a_multiplexer),
+    HintCase("not-unserved", "hermes-profiles delete work", told=a_multiplexer_that_holds_on),
+    HintCase("managed-ignored", "hermes-gateways start", told=a_broken_managed_config),
+    HintCase("managed-unreadable", "hermes-gateways start", told=a_managed_folder_for_a_file),
+    HintCase("foreign-access", SWITCH, allowed_by_the_process),
+    HintCase("inherited-access", SWITCH, group_of_a_member),
+    HintCase("foreign-environment", SWITCH, mail_of_default),
+    HintCase("shared-ingress", SWITCH, relay_of_a_member),
+    HintCase("no-channel", "hermes-gateways install work", Systemd, answer=TELEGRAM),
+    # watchers, alerts, servers
+    HintCase("not-watching", "hermes-gateways watch on", Systemd, patch=no_waiting),
+    HintCase("hand-edited", "hermes-gateways watch on", an_edited_watcher),
+    HintCase("not-watched", "hermes-gateways alert list", alerts),
+    HintCase("not-delivered", "hermes-gateways alert test phone", alerts),
+    HintCase("not-alerted", "hermes-gateways alert add phone --exec true --only work"),
+    HintCase("unencrypted", "hermes-gateways alert list", alerts_in_clear),
+    HintCase("no-apprise", "hermes-gateways alert add phone --apprise -", typed="ntfy://CANARYtopic", patch=no_apprise),
+    HintCase("runs-in-foreground", "hermes-gateways run", run_in_the_foreground),
+    HintCase("cannot-listen", "hermes-gateways metrics --listen 127.0.0.1:9188", told=port_in_use),
+    HintCase("not-loopback", "hermes-gateways metrics --listen 0.0.0.0:9188", told=a_server_for_all),
+    HintCase("no-folder", "hermes-gateways metrics --textfile node/hermes.prom"),
+    HintCase("textfile-name", "hermes-gateways metrics --textfile hermes.txt"),
+    # the trash, the journal, defects
+    HintCase("no-such-entry", "hermes-profiles trash empty nope --yes", told=no_such_entry),
+    HintCase("unreadable-entry", "hermes-profiles restore {}", trash_without_its_files),
+    HintCase("behind-a-link", "hermes-profiles restore {}", trash_of_a_linked_folder),
+    HintCase("forgotten", "hermes-profiles undo", old_bytes_gone),
+    HintCase("foreign-entry", "hermes-profiles undo", change_of_another_place),
+    HintCase("foreign-entry", "hermes-profiles undo --home sandbox", change_of_the_original),
+    HintCase("not-recovered", "hermes-profiles use family", cut_change_of_another_place),
+    HintCase("not-rolled-back", "hermes-profiles use work", patch=no_way_back),
+    HintCase("failed", "hermes-profiles use work", patch=no_writing),
+    HintCase("internal", "hermes-profiles list", told=a_defect),
+    # clones, launchers, imports
+    HintCase("secret-source-dropped", "hermes-profiles clone work kid", identity_of_a_program),
+    HintCase("not-searched", "hermes-profiles clone work kid --skip-unreadable", unread_variables),
+    HintCase("hermes-launcher", "hermes-gateways install work", hermes_in_a_container),
+    HintCase("bad-names", f"{IMPORT} --names names.txt", names_of_others),
+    HintCase("in-the-way", "hermes-profiles team sync", value_in_the_way),
+    HintCase("includes", CLAW, claw),
+    HintCase("older-scan", CLAW, scanned_again),
 )  # fmt: skip
-
-HINT_CASES = (*PROFILE_CASES, *TEAM_CASES, *RUN_MODE_CASES, *FILE_CASES)
-# Hints without a command, of codes with a case: reason → codes.
-NO_COMMAND: Mapping[str, tuple[str, ...]] = {
-    "the first command is run again with another argument": (
-        "bad-allow", "named-twice", "no-such-account", "unknown-column", "nobody-allowed", "team-differs",
-        "nothing-imported",
-    ),
-    "a person edits a file": ("unreadable", "unreadable-document"),
-    "a person decides where secrets are kept": ("bitwarden", "secret-source", "shadowed"),
-}  # fmt: skip
-# Codes without any hint: reason → codes.
-NO_HINT: Mapping[str, tuple[str, ...]] = {
-    "a note about what was done or kept; nothing is left to do": (
-        "approvals-kept", "bound-agent", "comment", "drop-in-kept", "jobs-kept", "left-behind", "left-out",
-        "link-replaced", "moved-address", "parts", "recovered", "redacted", "restart-finished", "service-options",
-        "sticky-reset", "temporary",
-    ),
-    "a note about an entry of a foreign file that is ignored": (
-        "bad-user", "listed-twice", "no-id", "older-file", "other-token", "outside-link",
-    ),
-    "a note of the demo about itself": ("demo", "leak"),
-    "the user interrupted it": ("interrupted",),
-    "the message is the answer of Hermes or of a manager": (
-        "awake", "watch", "masked", "no-answer", "no-socket", "not-unloaded", "refused", "unsupported",
-    ),
-    "an error of this program or of a release of Hermes": ("unserved", "unsettled"),
-}  # fmt: skip
-# Codes with a hint that no case provokes: reason → codes.
-NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
-    "profiles of other places: tests/unit/profiles/test_placement.py": ("bad-placements", "moved", "not-moved"),
-    "moves between places: tests/unit/moves/, tests/unit/cli/test_move_command.py": (
-        "bot-elsewhere", "broken-stream", "foreign-manager", "given-back", "handed-over", "links-out",
-        "move-taken-over", "move-unclear", "move-unfinished", "not-arriving", "not-committed", "not-handed-over",
-        "not-moving", "older-hermes", "taken-back", "target-unfit", "team-apart", "unclear-gateway", "unreadable-file",
-    ),
-    "live gateways have it: tests/unit/cli/test_gateways_run.py, test_one_gateway_verbs.py, test_team_mode.py": (
-        "another-domain", "conflict-ignored", "gateway", "half-way", "identity-pending", "inside", "kept", "mask-free",
-        "mask-takes-tool", "memory", "not-connected", "not-masked", "not-served", "not-started", "not-unserved",
-        "outside", "partial", "running", "served", "served-elsewhere", "service", "still-shared",
-        "unfinished", "unknown-process", "unsupervised", "waiting", "whole-gateway",
-    ),
-    "an access of live members: tests/unit/multiplex/test_multiplex_access.py, test_multiplex_limits.py": (
-        "foreign-access", "foreign-environment", "inherited-access", "shared-ingress",
-        "unheard-meanwhile", "unknown-manager",
-    ),
-    "remarks of `status` with the command of another code: tests/unit/fleet/test_listening.py": (
-        "no-channel", "channel-masked",
-    ),
-    "a destination, its network or its library has it: tests/unit/cli/test_alert_command.py": (
-        "not-delivered", "no-apprise", "not-alerted", "unencrypted",
-    ),
-    "a host or a cluster has it: tests/unit/places/test_transport.py": (
-        "no-client", "no-program-there", "place-silent",
-    ),
-    "a file of `export`, its passphrase or a library: tests/unit/cli/test_archive_commands.py, tests/unit/archives": (
-        "bad-archive", "newer-format", "holds-identities", "too-large", "locked", "no-age", "no-zstd", "link-out",
-        "no-such-file", "database",
-    ),
-    "another host has it: tests/unit/cli/test_in_places.py": (
-        "bad-answer", "bad-fleet-key", "other-fleet", "other-version-there", "place-clock", "place-file-system",
-        "place-key", "place-linger", "place-no-hermes", "place-version",
-    ),
-    "a watcher starts as a service: tests/unit/cli/test_events_command.py": ("not-watched", "not-watching"),
-    "a command that does not end: tests/unit/operations/test_foreground_fleet.py": ("runs-in-foreground",),
-    "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (
-        "image-without-digest", "image-without-hermes-profiles", "large-pod", "not-a-folder", "unknown-time-zone",
-    ),
-    "a server, and a file outside the root: tests/unit/operations/test_metrics.py": (
-        "cannot-listen", "no-folder", "not-loopback", "textfile-name",
-    ),
-    "the machine, its manager or an administrator has to change": (
-        "linger", "linger-off", "manager-timeout", "no-domain", "no-journal", "no-logind",
-        "no-supervisord", "not-allowed", "not-held", "old-systemd", "other-user", "service-left",
-        "sudo", "system-service", "wsl", "wsl-without-systemd",
-    ),
-    "the file system or another process is in the way": (
-        "behind-a-link", "busy", "changed-meanwhile", "disk-full", "failed", "foreign-folder", "foreign-owner",
-        "mode-not-kept", "no-fingerprint-key", "no-space", "no-such-entry", "not-a-file", "not-recovered",
-        "not-rolled-back", "other-file-system", "unreadable-entry", "unreadable-folder",
-        "unspeakable-path", "forgotten", "foreign-entry",
-    ),
-    "a login at a platform, or its set-up in a terminal": (
-        "left-over", "no-login", "no-pairing", "no-setup", "token-refused",
-    ),
-    "what a person has to look for in own files": (
-        "bad-names", "in-the-way", "includes", "managed-ignored", "managed-unreadable", "name-clash",
-        "not-searched", "older-scan", "secret-source-dropped",
-        "hand-edited",
-    ),
-    "another program, or another release of this one": (
-        "hermes-launcher", "internal",
-    ),
-}  # fmt: skip
-# Hints that need more than input.
-NOT_RUN: Mapping[str, str] = {"no-terminal": "it needs a terminal"}

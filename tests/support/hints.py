@@ -20,7 +20,7 @@ from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 
 PROGRAMS = {each.name: each for each in (HERMES_PROFILES, HERMES_GATEWAYS)}
 # Run for real: they change or show files of the sandbox.
-TOOLS = frozenset({"cat", "chmod", "cp", "grep", "ln", "ls", "mkdir", "mv", "rm", "touch", "truncate"})
+TOOLS = frozenset({"cat", "chmod", "cp", "grep", "ln", "ls", "mkdir", "mv", "rm", "tail", "touch", "truncate"})
 # Only looked up: they need a person, an administrator, the machine or a live process.
 OTHERS = frozenset({
     "${EDITOR:-vi}", "ansible-vault", "command", "df", "du", "export", "kill", "less", "loginctl", "pip", "pipx",
@@ -32,12 +32,12 @@ HERMES: Mapping[str, frozenset[str]] = {
     "chat": frozenset(),
     "config": frozenset({"migrate", "set"}),
     "cron": frozenset({"list", "remove"}),
-    "gateway": frozenset({"migrate", "migrate-legacy", "setup", "stop"}),
+    "gateway": frozenset({"migrate", "migrate-legacy", "run", "setup", "stop"}),
     "honcho": frozenset({"setup"}),
     "mcp": frozenset({"reauth"}),
     "memory": frozenset({"setup"}),
     "pairing": frozenset({"approve"}),
-    "profile": frozenset(PROFILE_COMMANDS),
+    "profile": frozenset({*PROFILE_COMMANDS, "migrate-identity", "purge-identity"}),  # the last two since 0.22
     "sessions": frozenset({"list", "repair"}),
     "uninstall": frozenset(),
     "update": frozenset(),
@@ -56,7 +56,7 @@ _SHOWING = {
     }),
     "hermes-gateways": frozenset({"status", "list", "logs", "print", "upgrade-check", "group"}),
 }  # fmt: skip
-_LOOKING = frozenset({"cat", "grep", "ls"})
+_LOOKING = frozenset({"cat", "grep", "ls", "tail"})
 
 
 class World(Protocol):
@@ -112,7 +112,8 @@ def is_run_here(command: str) -> bool:
 def _starts_gateways(part: str) -> bool:
     words = part.split()
     switches = words[1:3] == ["team", "run-mode"] and "--dry-run" not in words
-    return switches or (words[0] == HERMES_GATEWAYS.name and (words[1] in ("start", "restart") or "--start" in words))
+    starts = words[1] in ("start", "restart", "run") or "--start" in words or "--listen" in words
+    return switches or (words[0] == HERMES_GATEWAYS.name and starts)
 
 
 def changes_something(command: str) -> bool:

@@ -115,7 +115,7 @@ def internal_fault(error: Exception) -> Problem:
         "internal",
         f"a fault of this program: {type(error).__name__}",
         None,
-        f"run again with {DEBUG}=1 and report what it prints",
+        f"report what the command prints after `export {DEBUG}=1`",
     )
 
 

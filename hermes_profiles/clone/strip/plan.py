@@ -236,7 +236,8 @@ class _StripPlanner:
                 secrets, reason = state_secrets(place, place.lstat().st_size)
                 if reason:
                     message = f"{path}: {reason}, so its secrets were not searched for in other files"
-                    self.report.warnings.append(Problem("not-searched", message, path))
+                    hint = "search skills and memories for pasted tokens"
+                    self.report.warnings.append(Problem("not-searched", message, path, hint))
                 yield path, secrets
 
     # shared variables

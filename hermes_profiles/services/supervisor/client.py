@@ -72,6 +72,13 @@ def names_in(path: Path) -> set[str]:
     return {name for name in found if isinstance(name, str)} if isinstance(found, list) else set()
 
 
+def log_hint(folder: Path) -> str:
+    """Return the hint to read the log of the daemon."""
+    from shlex import quote
+
+    return f"read its log with `tail -n 50 {quote(str(folder / LOG))}`"
+
+
 def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     """Return the result of `fleet.<method>` of the daemon of `folder`.
 
@@ -100,7 +107,7 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
             f"supervisord did not answer within {_SECONDS:g} s on {path}",
             target=path,
             code="manager-timeout",
-            hint=f"read {folder / LOG}",
+            hint=log_hint(folder),
         ) from error
     except OSError as error:
         raise ManagerError(f"cannot reach supervisord on {path}: {error.strerror or error}", target=path) from error
@@ -126,11 +133,17 @@ def _answer(head: str, body: str, folder: Path) -> Any:
         raise DaemonNotRunning
     if " 200 " not in head.partition("\r\n")[0] + " " or begin < 0 or end < 0:
         raise ManagerError(
-            f"supervisord failed: {head.partition(chr(13))[0]}", target=str(folder), hint=f"read {folder / LOG}"
+            f"supervisord failed: {head.partition(chr(13))[0]}",
+            target=str(folder),
+            hint=log_hint(folder),
         )
     text = body[begin + len("<string>") : end].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     if "<fault>" in body:
         if any(f"<int>{code}</int>" in body for code in (_WRONG_DAEMON, _SHUTDOWN)):
             raise DaemonNotRunning
-        raise ManagerError(f"supervisord refused: {text}", target=str(folder), hint=f"read {folder / LOG}")
+        raise ManagerError(
+            f"supervisord refused: {text}",
+            target=str(folder),
+            hint=log_hint(folder),
+        )
     return json.loads(text)

@@ -34,6 +34,7 @@ from .client import (
     DaemonNotRunning,
     call,
     choose_socket,
+    log_hint,
     names_in,
 )
 from .render import Delays, inherited_of, log_of, render_daemon, render_program
@@ -224,7 +225,7 @@ class SupervisorManager(Manager):
                     f"supervisord (process {pid or 'unknown'}) runs for {self._folder}, but cannot be reached",
                     target=str(self._folder),
                     code="manager-timeout",
-                    hint=f"read {self._folder / LOG}" + (f"; `kill {pid}` ends it and its gateways" if pid else ""),
+                    hint=log_hint(self._folder) + (f"; `kill {pid}` ends it and its gateways" if pid else ""),
                 )
             time.sleep(_POLL)
 
@@ -286,7 +287,7 @@ class SupervisorManager(Manager):
             f"supervisord does not start: {reason}{tail}",
             target=str(self._folder),
             code="no-supervisord",
-            hint=f"read {log}",
+            hint=log_hint(self._folder) if log.exists() else "look for the cause with `hermes-profiles doctor`",
         )
 
     def _daemon_environment(self) -> dict[str, str]:

@@ -135,7 +135,7 @@ def apply_names(
 
 
 def _unmatched(named: NameEntry, reason: str) -> Problem:
-    hint = "list the ids with `--dry-run`, without `--names`"
+    hint = "list the ids without `--names`, with `--dry-run`"
     return Problem("bad-names", f"{named.place}: {reason}", named.place, hint)
 
 

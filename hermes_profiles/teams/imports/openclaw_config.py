@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError, Problem
@@ -77,7 +78,7 @@ def _config(text: str, path: str, notes: list[Problem]) -> OpenClawConfig:
     blocks = _below(section, "accounts")
     if any("$include" in each for each in (_mapping(data), _below(data, _SECTION[0]), section, blocks)):
         message = f"{path} includes other files, which are not read: their account settings are unknown"
-        notes.append(Problem("includes", message, path, "list them with `grep -n include`"))
+        notes.append(Problem("includes", message, path, f"list them with `grep -n include {quote(path)}`"))
 
     def entry(block: Mapping[str, object], key: str) -> AccountEntry:
         name = text_at(block, "name")

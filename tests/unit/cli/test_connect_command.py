@@ -156,6 +156,7 @@ def test_refused_token_is_not_written(kid: CommandRoot, platform: tuple[Platform
     telegram.status, telegram.answer = 401, b'{"ok": false}'
     done = kid.unchanged_by("connect", "kid", "telegram", "--api", f"{address}/bot", "--json", typed=OTHER, code=2)
     assert done.problem["code"] == "token-refused" and "HTTP 401" in done.problem["message"]
+    assert "`hermes-profiles catalog telegram`" in done.problem["hint"]
     assert_no_canary(done.stdout + done.stderr, "the answer")
 
 

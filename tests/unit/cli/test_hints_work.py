@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from command_runner import Done, Runner
 from doctor_root import DoctorRoot
-from error_hints import HINT_CASES, NO_COMMAND, NOT_RUN, HintCase
+from error_hints import HINT_CASES, HintCase
 from gateway_root import end_processes_of
+from hint_reasons import NO_COMMAND, NOT_RUN
 from hints import (
     changes_something,
     commands_in,
@@ -27,6 +28,8 @@ from hints import (
     without_questions,
 )
 
+from hermes_profiles.operations import watch_service
+
 
 @pytest.fixture
 def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoctorRoot]:
@@ -35,6 +38,7 @@ def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoctorRoo
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "hermes_cli" else find(name, *more)
     )
+    monkeypatch.setattr(watch_service, "_UP_SECONDS", 2.0)
     home = isolated / "my home"
     home.mkdir(mode=0o700)
     yield DoctorRoot(Runner(home))
@@ -42,10 +46,13 @@ def world(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DoctorRoo
 
 
 @pytest.mark.parametrize("case", HINT_CASES, ids=lambda case: case.code)
-def test_hint_leads_on(world: DoctorRoot, case: HintCase) -> None:
+def test_hint_leads_on(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch, case: HintCase) -> None:
     planted = case.plant(world) if case.plant is not None else None
     first = case.command.replace("{}", str(planted))
-    problem = provoked(world, case, first)
+    with monkeypatch.context() as machine:
+        if case.patch is not None:
+            case.patch(machine)
+        problem = provoked(world, case, first)
     assert problem is not None, "the case does not provoke its code"
     commands = [filled(command, case.names) for command in commands_in(problem["hint"] or "")]
     assert commands or any(case.code in codes for codes in NO_COMMAND.values()), problem
@@ -59,16 +66,22 @@ def test_hint_leads_on(world: DoctorRoot, case: HintCase) -> None:
 
 
 def provoked(world: DoctorRoot, case: HintCase, line: str) -> dict[str, Any] | None:
-    """Run the first command, and return its error or warning with the code of the case, None without one."""
+    """Run the first command, and return its error, warning or remark with the code of the case, None without one."""
+    if case.told is not None:
+        found = next((each for each in case.told(world) if each.code == case.code), None)
+        return found and {"message": found.message, "hint": found.hint, "exit": 1}
     done = answer(world, f"{line} --json", case.typed)
-    rows = (row for row in (*done.json["errors"], *done.json["warnings"]) if row["code"] == case.code)
+    found = done.json
+    profiles = found["data"].get("gateways", found["data"].get("outcomes", ())) if found["data"] else ()
+    remarks = (remark for each in profiles for remark in each.get("remarks", ()))
+    rows = (row for row in (*found["errors"], *found["warnings"], *remarks) if row["code"] == case.code)
     return next((row | {"exit": done.code} for row in rows), None)
 
 
 def answer(world: DoctorRoot, line: str, typed: str) -> Done:
     program, *words = shlex.split(line)
     if program == "hermes-gateways":
-        return world.runner.gateways(*words, env=world.environment)
+        return world.runner.gateways(*words, env=world.environment, typed=typed)
     return world.runner.call(*words, env=world.environment, typed=typed)
 
 
@@ -77,14 +90,18 @@ def assert_better(world: DoctorRoot, case: HintCase, first: str, problem: dict[s
     if is_option(command):
         option = command.split()[0]
         words = re.sub(rf"{re.escape(option)} \S+", "", first) if " " in command else first
+        if case.told is not None:
+            assert answer(world, f"{first} {command}", "").code in (0, 3), f"{command} does not help"
+            return
         is_left_out = f"without `{command}`" in problem["hint"]
-        again = provoked(world, case, first.replace(command, "") if is_left_out else f"{words} {command}")
+        rest = re.sub(rf"{re.escape(option)}( [^-\s]\S*)?", "", first)
+        again = provoked(world, case, rest if is_left_out else f"{words} {command}")
         assert again is None or again["message"] != problem["message"], f"{command} changes nothing"
         return
     answers = list(run(world.runner, without_questions(command), world.environment, case.answer))
     if any(done.code not in (0, 3) for done in answers):
         assert "hint: " in answers[-1].stderr and f"`{command}`" not in answers[-1].stderr, (command, answers[-1])
-    elif changes_something(command) and not _stands_in(command, first, problem):
+    elif case.told is None and changes_something(command) and not _stands_in(command, first, problem):
         again = provoked(world, case, first)
         assert again is None or again["message"] != problem["message"], f"the same error after {command}"
 

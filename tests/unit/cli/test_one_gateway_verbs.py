@@ -77,6 +77,7 @@ def test_uninstall_of_the_server_asks_and_names_the_others(host: MultiplexRoot) 
     assert host.pid("default") == before and host.program("default").exists()
     (warning,) = host.untouched_by("uninstall", "default", "--dry-run", "--json").json["warnings"]
     assert warning["code"] == "whole-gateway" and "anna, bob: this also stops them" in warning["message"]
+    assert "`hermes-gateways stop anna`" in warning["hint"] and host.untouched_by("stop", "anna", "--dry-run").code == 0
     done = host.gok("uninstall", "default", "--yes", "--json")
     assert host.outcomes(done) == {"default": "uninstalled"} and host.pid("default") is None
     assert [each["code"] for each in done.json["warnings"]] == ["whole-gateway"]

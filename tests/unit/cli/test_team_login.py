@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -150,7 +151,8 @@ def test_failed_login_changes_nothing(login: LoginTerminal) -> None:
     for plan in ([], ["leave 3"], ["kill 9"], ["show nothing"], [f"env WEIXIN_ACCOUNT_ID={ID}"], ["env OTHER=1"]):
         login.plan(*plan)
         code, shown = login.log_in("ann")
-        assert code == 1 and "ann is as it was" in shown and "team add ann --team family --login" in shown, shown
+        assert code == 1 and "ann is as it was" in shown, shown
+        assert "`hermes-profiles team add ann --team family --login`" in shown, "no-login has another hint"
         assert login.homes() == before
     assert "(signal 9)" in [login.plan("kill 9"), login.log_in("ann")][1][1]
     assert "(exit 3)" in [login.plan("leave 3"), login.log_in("ann")][1][1]
@@ -161,6 +163,8 @@ def test_login_with_hermes_without_setup_is_error(login: LoginTerminal, plan: st
     login.plan(plan)
     code, shown = login.log_in("ann")
     assert code == 1 and "has no set-up for weixin" in shown
+    # no-setup
+    assert "`hermes-profiles team add ann --team family < FILE`" in shown
 
 
 @pytest.mark.skipif((Path(sys.executable).parent / "hermes").exists(), reason="a Hermes beside this program is found")
@@ -190,6 +194,8 @@ def test_killed_login_is_cleaned_up_by_next_command(login: LoginTerminal) -> Non
     code, shown = login.log_in("ann")
     assert code == 0 and "did not come to its end is in the trash now" in shown, shown
     assert len(login.in_trash()) == 1 and login.env("ann")["WEIXIN_ACCOUNT_ID"] == "another00001@im.bot"
+    (entry,) = set(re.findall(r"`hermes-profiles restore (\S+)`", shown))  # left-over
+    login.world.ok("restore", entry, "--dry-run")
 
 
 def test_second_concurrent_login_of_member_is_refused(login: LoginTerminal) -> None:
@@ -281,7 +287,10 @@ def test_pairing_under_multiplexer_is_warned_about(login: LoginTerminal, multipl
     login.scans()
     code, shown = login.log_in("ann")
     assert code == 0 and ("gets a code that cannot be approved" in shown) is multiplex
-    assert (f"team add ann --allow {USER}" in shown) is multiplex
+    assert (f"`hermes-profiles team add ann --team family --allow {USER}`" in shown) is multiplex  # no-pairing
+    if multiplex:
+        login.world.ok("team", "add", "ann", "--team", "family", "--allow", USER)
+        assert "dm_policy: allowlist" in (login.world.home("ann") / "config.yaml").read_text()
 
 
 def test_setup_that_changes_another_profile_is_reported(login: LoginTerminal) -> None:

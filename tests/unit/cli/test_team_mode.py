@@ -269,7 +269,8 @@ def test_switch_back_keeps_user_changes(team: MultiplexRoot) -> None:
     assert env.read_bytes() == files["profiles/bob/.env"] + b"MY_OWN=1\n"
     assert config.read_bytes() == files["config.yaml"] + b"mine: 2\n"
     assert "WEIXIN_ALLOWED_USERS=somebody" in anna.read_text(), "a user allowed by hand stays allowed"
-    assert any(each["code"] == "kept" for each in done.json["warnings"])
+    (kept,) = [each for each in done.json["warnings"] if each["code"] == "kept"]
+    assert kept["hint"] == "show the settings: `hermes-profiles show anna`"
 
 
 def test_undo_of_run_mode_restores_services(team: MultiplexRoot) -> None:

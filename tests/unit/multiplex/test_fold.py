@@ -102,6 +102,7 @@ def test_other_scope_blocks(fleet: Fleet) -> None:
     found = fleet.forecast()
     assert found.outcome is FoldOutcome.BLOCKED and found.blockers[0].code == "another-domain"
     assert "bob" in found.blockers[0].message
+    assert found.blockers[0].hint == "see its services with `hermes-profiles doctor bob`"
 
 
 def test_two_services_of_one_profile_block(fleet: Fleet) -> None:
@@ -112,7 +113,10 @@ def test_two_services_of_one_profile_block(fleet: Fleet) -> None:
 def test_home_outside_the_root_blocks(fleet: Fleet, tmp_path: Path) -> None:
     fleet.services = [each for each in fleet.services if each.profile != "bob"]
     fleet.service("bob", home=str(tmp_path / "elsewhere"))
-    assert [each.code for each in fleet.forecast().blockers] == ["outside"]
+    (blocker,) = fleet.forecast().blockers
+    assert blocker.code == "outside" and "config set bob gateway.standalone true" in str(blocker.hint)
+    fleet.add("bob", config="gateway: {standalone: true}\n")
+    assert fleet.forecast().blockers == ()
 
 
 def test_unfinished_migration_is_resumed_whatever_blocks(fleet: Fleet) -> None:
@@ -127,7 +131,10 @@ def test_supervisord_is_unknown_to_hermes(tmp_path: Path) -> None:
         fleet.service(name, ManagerKind.SUPERVISOR)
     found = fleet.forecast()
     assert found.outcome is FoldOutcome.FOLDS
-    assert [each.code for each in found.consequences if each.code != "approvals-kept"] == ["unknown-manager"]
+    (issue,) = [each for each in found.consequences if each.code != "approvals-kept"]
+    assert issue.code == "unknown-manager" and "gateway.auto_multiplex_migration false" in str(issue.hint)
+    fleet.add("default", config="gateway: {auto_multiplex_migration: false}\n")
+    assert fleet.forecast().outcome is FoldOutcome.OFF
 
 
 def test_consequences_name_addresses_jobs_approvals_and_lost_variables(fleet: Fleet) -> None:

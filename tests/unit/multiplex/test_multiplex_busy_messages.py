@@ -75,6 +75,8 @@ def test_many_members_are_one_issue() -> None:
     facts = {one.name: one for one in (profile("default"), *members)}
     (limit,) = [each for each in limit_issues(facts, CATALOG) if each.code == "unheard-meanwhile"]
     assert "m0, m1, m2 and 27 more" in limit.message and "mum" not in limit.message
+    assert limit.hint == "list every allowed user: `hermes-profiles env set m0 WEIXIN_ALLOWED_USERS`"
+    assert told(profile("default"), profile("m0", "weixin", config, WEIXIN_ALLOWED_USERS="mum")) == []
 
 
 def heard(one: MultiplexFacts, *others: MultiplexFacts) -> str | None:

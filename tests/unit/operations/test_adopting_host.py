@@ -124,7 +124,9 @@ def test_wait_is_announced_and_ends(session: Session, host: FakeHost) -> None:
     session.on_progress = events.append
     (problem,) = have_adopted(session, ("other",)) or ()
     assert problem.code == "not-served" and "other" in problem.message
-    assert [event.warning.code for event in events if event.warning] == ["waiting"]
+    (warning,) = [event.warning for event in events if event.warning]
+    assert warning.code == "waiting"
+    assert "`hermes-gateways status default`" in str(warning.hint) and "status default" in str(problem.hint)
 
 
 def test_parked_profile_is_not_waited_for(session: Session, host: FakeHost) -> None:

@@ -1,0 +1,83 @@
+"""Codes whose hint is not run by the test of hints, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# Hints without a command, of codes with a case: reason → codes.
+NO_COMMAND: Mapping[str, tuple[str, ...]] = {
+    "the first command is run again with another argument": (
+        "bad-allow", "named-twice", "no-such-account", "unknown-column", "nobody-allowed", "team-differs",
+        "nothing-imported",
+    ),
+    "a person edits a file, or names a folder": (
+        "unreadable", "unreadable-document", "unspeakable-path", "managed-ignored",
+    ),
+    "an administrator, or another user of the machine, does it": ("not-allowed", "sudo"),
+    "the same command is run at another place": ("inside",),
+    "a person looks for what could not be judged": ("not-searched", "secret-source-dropped"),
+    "a person decides where secrets are kept": ("bitwarden", "secret-source", "shadowed"),
+}  # fmt: skip
+# Codes without any hint: reason → codes.
+NO_HINT: Mapping[str, tuple[str, ...]] = {
+    "a note about what was done or kept; nothing is left to do": (
+        "approvals-kept", "bound-agent", "comment", "drop-in-kept", "jobs-kept", "left-behind", "left-out",
+        "link-replaced", "moved-address", "parts", "recovered", "redacted", "restart-finished", "service-options",
+        "sticky-reset", "temporary",
+    ),
+    "a note about an entry of a foreign file that is ignored": (
+        "bad-user", "listed-twice", "no-id", "older-file", "other-token", "outside-link",
+    ),
+    "a note of the demo about itself": ("demo", "leak"),
+    "the user interrupted it": ("interrupted",),
+    "the message is the answer of Hermes or of a manager": (
+        "awake", "watch", "masked", "no-answer", "no-socket", "not-unloaded", "refused", "unsupported",
+    ),
+    "an error of this program or of a release of Hermes": ("unserved", "unsettled"),
+}  # fmt: skip
+# Codes that another test provokes, with their hint: code → file below tests/unit, and name of the test.
+TRIED_ELSEWHERE: Mapping[str, str] = {
+    "another-domain": "multiplex/test_fold.py::test_other_scope_blocks",
+    "outside": "multiplex/test_fold.py::test_home_outside_the_root_blocks",
+    "unknown-manager": "multiplex/test_fold.py::test_supervisord_is_unknown_to_hermes",
+    "unheard-meanwhile": "multiplex/test_multiplex_busy_messages.py::test_many_members_are_one_issue",
+    "channel-masked": "fleet/test_listening.py::test_masked_channel_says_why_and_what_helps",
+    "mask-free": "doctor/test_cut_short.py::test_profile_that_can_take_over_is_named_when_the_owner_goes",
+    "not-served": "operations/test_adopting_host.py::test_wait_is_announced_and_ends",
+    "waiting": "operations/test_adopting_host.py::test_wait_is_announced_and_ends",
+    "whole-gateway": "cli/test_one_gateway_verbs.py::test_uninstall_of_the_server_asks_and_names_the_others",
+    "not-started": "cli/test_gateways_profile_changes.py::test_manually_started_gateway_is_stopped_and_reported",
+    "unfinished": "cli/test_team_mode_killed.py::test_killed_switch_to_multiplexer_is_recovered",
+    "kept": "cli/test_team_mode.py::test_switch_back_keeps_user_changes",
+    "left-over": "cli/test_team_login.py::test_killed_login_is_cleaned_up_by_next_command",
+    "no-login": "cli/test_team_login.py::test_failed_login_changes_nothing",
+    "no-pairing": "cli/test_team_login.py::test_pairing_under_multiplexer_is_warned_about",
+    "no-setup": "cli/test_team_login.py::test_login_with_hermes_without_setup_is_error",
+    "token-refused": "cli/test_connect_command.py::test_refused_token_is_not_written",
+}
+# Codes with a hint that no test here provokes: reason → codes.
+NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
+    "`install` reports it as the outcome `refused`; the finding services.name-clash has its fix": ("name-clash",),
+    "profiles of other places: tests/unit/profiles/test_placement.py": ("bad-placements", "moved", "not-moved"),
+    "moves between places: tests/unit/moves/, tests/unit/cli/test_move_command.py": (
+        "bot-elsewhere", "broken-stream", "foreign-manager", "given-back", "handed-over", "links-out",
+        "move-taken-over", "move-unclear", "move-unfinished", "not-arriving", "not-committed", "not-handed-over",
+        "not-moving", "older-hermes", "taken-back", "target-unfit", "team-apart", "unclear-gateway", "unreadable-file",
+    ),
+    "another host has it: tests/unit/cli/test_in_places.py": (
+        "bad-answer", "bad-fleet-key", "other-fleet", "other-version-there", "place-clock", "place-file-system",
+        "place-key", "place-linger", "place-no-hermes", "place-version",
+    ),
+    "a host or a cluster has it: tests/unit/places/test_transport.py": (
+        "no-client", "no-program-there", "place-silent",
+    ),
+    "a file of `export`, its passphrase or a library: tests/unit/cli/test_archive_commands.py, tests/unit/archives": (
+        "bad-archive", "newer-format", "holds-identities", "too-large", "locked", "no-age", "no-zstd", "link-out",
+        "no-such-file", "database",
+    ),
+    "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (
+        "image-without-digest", "image-without-hermes-profiles", "large-pod", "not-a-folder", "unknown-time-zone",
+    ),
+}  # fmt: skip
+# Hints that need more than input.
+NOT_RUN: Mapping[str, str] = {"no-terminal": "it needs a terminal"}
