@@ -12,8 +12,8 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             values=' --keep:text --drop:text --description:text --clone-from:profile --home:folder '
             arguments='text' ;;
         'clone')
-            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --connect --allow --api --offline --start --no-start --timeout --dry-run --home --json --help'
-            values=' --keep:text --drop:text --description:text --connect:channel --allow:text --api:text --timeout:text --home:folder '
+            options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --connect --allow --api --offline --start --no-start --timeout --manager --dry-run --home --json --help'
+            values=' --keep:text --drop:text --description:text --connect:channel --allow:text --api:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='profile text' ;;
         'list')
             options='--names --place --wide --color --home --json --help'

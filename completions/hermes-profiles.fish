@@ -21,7 +21,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
         case ' create'
             set values --keep --drop --description --clone-from --home
         case ' clone'
-            set values --keep --drop --description --connect --allow --api --timeout --home
+            set values --keep --drop --description --connect --allow --api --timeout --manager --home
         case ' list'
             set values --place --color --home
         case ' show'
@@ -465,6 +465,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l offline -d '
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l start -d 'Install and start its gateway, and wait until it is connected.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l no-start -d 'Install and start its gateway, and wait until it is connected.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l timeout -x -d 'How long one gateway may take to come up.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l manager -x -a 'systemd launchd supervisor' -d 'systemd, launchd or supervisor instead of the one found.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' clone\'' -l json -d 'Print the answer as one JSON object.'

@@ -53,8 +53,11 @@ class FleetSession(Session):
         )
 
     @classmethod
-    def of(cls, session: Session) -> FleetSession:
-        """Return a session on gateways for the same root, which reports to the same caller."""
+    def of(cls, session: Session, manager: str | None = None) -> FleetSession:
+        """Return a session on gateways for the same root, which reports to the same caller.
+
+        `manager`: as `--manager`.
+        """
         return cls(
             session.home_option,
             session.as_json,
@@ -62,6 +65,7 @@ class FleetSession(Session):
             session.problems,
             session.on_outcome,
             session.on_progress,
+            manager,
         )
 
     @contextmanager

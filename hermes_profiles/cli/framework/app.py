@@ -34,7 +34,7 @@ def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
 
 
 def _exit_code(program: CliProgram, given: Sequence[str]) -> object:
-    """Run a command and return its exit code; a profile that is missing is asked for, once."""
+    """Run a command and return its exit code; a missing argument is asked for where a user is there."""
     called = next((word for word in given if not word.startswith("-")), "")
     try:
         return typer_app(program, only=called)(args=[*given], standalone_mode=False, prog_name=program.name)
@@ -43,9 +43,9 @@ def _exit_code(program: CliProgram, given: Sequence[str]) -> object:
             if is_debugging():
                 raise
             return _deliver(Result((called,), errors=[internal_fault(error)], exit_code=ExitCode.FAILED), given)
-        from .usage import picked_profile
+        from .usage import asked_argument
 
-        chosen = picked_profile(error, given, lambda: _profiles(given))
+        chosen = asked_argument(error, given, lambda: _profiles(given))
         return _exit_code(program, [*given, chosen]) if chosen is not None else _usage_error(program, given, error)
 
 

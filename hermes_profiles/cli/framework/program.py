@@ -20,9 +20,10 @@ _OPTIONS = (("--version", "Print the version and exit."), ("-h, --help", "Show t
 
 def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
     """Run a program with these arguments. Always ends with SystemExit."""
-    if not arguments:
+    home = home_alone(arguments)
+    if not arguments or home is not None:
         place, _, function = program.overview.partition(":")
-        getattr(importlib.import_module(f"hermes_profiles.cli.commands.{place}"), function)()
+        getattr(importlib.import_module(f"hermes_profiles.cli.commands.{place}"), function)(home)
     if arguments[0] == "help":
         arguments = (*arguments[1:], HELP[-1])
     if arguments[0] in HELP:
@@ -34,6 +35,15 @@ def run_program(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
 
         app.main(program, (program.aliases.get(arguments[0], arguments[0]), *arguments[1:]))
     raise SystemExit(output.deliver(Result(()), as_json=False, lines=lines))
+
+
+def home_alone(arguments: Sequence[str]) -> str | None:
+    """Return the value of `--home` where nothing else is given, None for other arguments."""
+    if len(arguments) == 2 and arguments[0] == "--home":
+        return arguments[1]
+    if len(arguments) == 1 and arguments[0].startswith("--home="):
+        return arguments[0].partition("=")[2] or None
+    return None
 
 
 def help_lines(program: CliProgram) -> Iterator[str]:

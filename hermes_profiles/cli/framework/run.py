@@ -106,7 +106,7 @@ def _at_home(text: str | None, home: str) -> str | None:
     if text is None or "`hermes-" not in text:
         return text
     option = f" --home {shlex.quote(home)}`"
-    return _COMMAND.sub(lambda match: match[0] if "--home" in match[0] else match[0][:-1] + option, text)
+    return _COMMAND.sub(lambda match: match[0] if "--h" in match[0] else match[0][:-1] + option, text)  # --home, --help
 
 
 def internal_fault(error: Exception) -> Problem:

@@ -6,13 +6,27 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hermes_profiles.cli.completion.command_tree import MEMBER, NAMED, ONE_PROFILE, TEXT, Argument, Command, command_of
+from hermes_profiles.cli.completion.command_tree import (
+    CHANNEL,
+    MEMBER,
+    NAMED,
+    ONE_PROFILE,
+    TEXT,
+    Argument,
+    Command,
+    command_of,
+)
 from hermes_profiles.model.names import DEFAULT
 
-from .pick import is_user_there, pick_profile
+from . import output
+from .pick import is_user_there, pick_one, pick_profile
 
 # Their profile can be a new one.
 _MAY_BE_NEW = (("team", "add"),)
+# The usual channels, to choose from; any other may be typed.
+_CHANNELS = ("telegram", "discord", "slack", "weixin", "whatsapp", "signal", "matrix", "email")
+# Arguments that are the name of a new profile, and what is asked.
+_NEW_NAMES = {("rename", "new"): "its new name", ("clone", "name"): "name of the new profile"}
 
 
 def usage_hint(context: Any, names: Sequence[str]) -> str:
@@ -81,19 +95,36 @@ def _places(arguments: Sequence[Argument]) -> Iterator[str | None]:
             yield argument.kind
 
 
-def picked_profile(error: Any, given: Sequence[str], names: Callable[[], Sequence[str]]) -> str | None:
-    """Return the profile that a user picks where it is the one argument that is missing; None where none is asked for.
+def asked_argument(error: Any, given: Sequence[str], names: Callable[[], Sequence[str]]) -> str | None:
+    """Return what a user chooses for the argument that is missing; None where none is asked for.
 
-    A user has to be there: all three streams are terminals, and the answer is not for a program.
+    A user has to be there: all three streams are terminals, and the answer is not for a program. Nothing is asked where
+    another missing argument cannot be asked for.
     """
     context, missing = getattr(error, "ctx", None), getattr(error, "param", None)
     if context is None or missing is None or "--json" in given or not is_user_there():
         return None
     command = _command_of(context)
     required = [argument for argument in command.arguments if argument.required]
-    if [argument.name for argument in required] != [missing.name] or required[0].kind not in ONE_PROFILE:
-        return None
-    if command.path in _MAY_BE_NEW:
-        return None
-    choices = [name for name in names() if name != DEFAULT or required[0].kind != NAMED]
-    return pick_profile(choices)
+    names_of = [argument.name for argument in required]
+    left = required[names_of.index(missing.name) :] if missing.name in names_of else []
+    questions = [_question(command, argument, names) for argument in left]
+    return questions[0]() if questions and None not in questions else None
+
+
+def _question(
+    command: Command, argument: Argument, names: Callable[[], Sequence[str]]
+) -> Callable[[], str | None] | None:
+    """Return what asks for an argument, None for one that is not asked for."""
+    if argument.kind in ONE_PROFILE:
+        may_be_new = command.path in _MAY_BE_NEW
+
+        def choose() -> str | None:
+            choices = [name for name in names() if name != DEFAULT or argument.kind != NAMED]
+            return pick_profile(choices, may_be_new=may_be_new)
+
+        return choose
+    if argument.kind == CHANNEL:
+        return lambda: pick_one(_CHANNELS, "which channel", is_open=True)
+    asked = _NEW_NAMES.get((*command.path, argument.name))
+    return (lambda: output.ask(f"{asked}: ") or None) if asked is not None else None

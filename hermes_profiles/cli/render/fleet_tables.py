@@ -6,7 +6,7 @@ Not beside the data of `gateways.py`: `--json` needs none of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
@@ -62,7 +62,7 @@ def gateway_lines(data: dict[str, Any]) -> Iterator[Block]:
     columns = (*_STATUS_COLUMNS, *((_CHANGED_COLUMN,) if is_watched else ()))
     yield Table(columns, cells, style=_style)
     yield from account_lines(data)
-    remarks = [*_remarks(data)]
+    remarks = [*fleet_remarks(data["gateways"], data["conflicts"])]
     if remarks:
         yield ""
         yield from remarks
@@ -98,8 +98,9 @@ def _topology_lines(data: dict[str, Any]) -> Iterator[str]:
         yield f"the gateway of {name} {serves} {name} alone: {data['standalone_reason']}"
 
 
-def _remarks(data: dict[str, Any]) -> Iterator[Block]:
-    for row in trouble_first(data["gateways"]):
+def fleet_remarks(rows: Iterable[Mapping[str, Any]], conflicts: Iterable[Mapping[str, Any]]) -> Iterator[Prose]:
+    """Yield a line for all that is not as it should be, as `status` and its live table show it."""
+    for row in trouble_first(rows):
         name, style = f"{row['profile']}: ", state_style(row["state"])
         if row["detail"] and (row["state"] != "served" or is_faulty(row)):
             yield Prose(row["detail"], head=name, head_style=style)
@@ -108,7 +109,7 @@ def _remarks(data: dict[str, Any]) -> Iterator[Block]:
         if row["api"] is not None and row["api"]["detail"]:
             yield Prose(f"API server, {row['api']['detail']}", head=name, head_style=style)
         yield from remark_lines(row["profile"], row["remarks"], style)
-    for conflict in data["conflicts"]:
+    for conflict in conflicts:
         yield Prose(conflict["message"], head="conflict: ", head_style="bold red")
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.operations.context import command_at
 
 from .fleet_tables import list_lines, short_lines
 
@@ -26,8 +27,9 @@ class NextCommand(NamedTuple):
     purpose: str
 
 
+_DEMO = NextCommand("hermes-profiles demo", "see it all in a sandbox")
 _BEGIN = (
-    NextCommand("hermes-profiles demo", "see it all in a sandbox"),
+    _DEMO,
     NextCommand("hermes-profiles create work", "make a profile named work"),
     NextCommand("hermes-profiles connect work telegram", "give it a bot, and start its gateway"),
 )
@@ -36,24 +38,24 @@ _STATUS = NextCommand("hermes-gateways status", "show state and channels of each
 _DOCTOR = NextCommand("hermes-profiles doctor", "find and fix faults")
 
 
-def empty_lines(root: str, program: str) -> Iterator[Block]:
-    """Yield the answer in a home without profiles: how to begin."""
+def empty_lines(root: str, program: str, home: str | None = None) -> Iterator[Block]:
+    """Yield the answer in a home without profiles: how to begin; `home`: the value of `--home`."""
     yield Prose(f"no profiles in {root}", "bold")
-    yield from _next_lines("begin with", _BEGIN, program)
+    yield from _next_lines("begin with", _BEGIN, program, home)
 
 
-def profiles_overview(rows: list[dict[str, Any]]) -> Iterator[Block]:
+def profiles_overview(rows: list[dict[str, Any]], home: str | None = None) -> Iterator[Block]:
     """Yield the answer of `hermes-profiles` for rows of `list`."""
     yield from list_lines(rows, ROWS)
     yield from _more(len(rows), "hermes-profiles list")
-    yield from _next_lines("next", profile_commands(rows), "hermes-profiles")
+    yield from _next_lines("next", profile_commands(rows), "hermes-profiles", home)
 
 
-def gateways_overview(data: dict[str, Any]) -> Iterator[Block]:
+def gateways_overview(data: dict[str, Any], home: str | None = None) -> Iterator[Block]:
     """Yield the answer of `hermes-gateways` for the data of `list`."""
     yield from short_lines(data, ROWS)
     yield from _more(len(data["gateways"]), "hermes-gateways list")
-    yield from _next_lines("next", gateway_commands(data["gateways"]), "hermes-gateways")
+    yield from _next_lines("next", gateway_commands(data["gateways"]), "hermes-gateways", home)
 
 
 def _more(count: int, command: str) -> Iterator[Block]:
@@ -61,9 +63,10 @@ def _more(count: int, command: str) -> Iterator[Block]:
         yield f"and {count - ROWS} more: `{command}`"
 
 
-def _next_lines(title: str, commands: Sequence[NextCommand], program: str) -> Iterator[Block]:
+def _next_lines(title: str, commands: Sequence[NextCommand], program: str, home: str | None) -> Iterator[Block]:
     yield ""
-    yield Table((Column(title), Column("to")), commands, style=lambda column, _: "" if column else "cyan")
+    here = [each if each == _DEMO else each._replace(command=command_at(each.command, home)) for each in commands]
+    yield Table((Column(title), Column("to")), here, style=lambda column, _: "" if column else "cyan")
     yield ""
     yield f"`{program} --help` lists all commands"
 

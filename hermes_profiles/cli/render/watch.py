@@ -21,7 +21,8 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_signature import FleetSignature, FleetSigner
 from hermes_profiles.operations.fleet_status import FleetStatus
 
-from .gateways import channel_text, gateway_row, is_faulty
+from .fleet_tables import fleet_remarks
+from .gateways import channel_text, gateway_row
 from .verdict import fleet_verdict, trouble_first
 
 # Returns the status of these profiles, None for all that were selected.
@@ -149,10 +150,8 @@ def _cells(row: Mapping[str, Any], line: str) -> tuple[str, ...]:
 
 def _notes(status: FleetStatus, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     yield from (_line("error", each) for each in status.errors)
-    yield from (f"conflict: {each.message}" for each in status.conflicts)
-    for row in rows:
-        if row["detail"] and (row["state"] not in ("running", "served") or is_faulty(row)):
-            yield f"{row['profile']}: {row['detail']}"
+    conflicts = [each.as_data() for each in status.conflicts]
+    yield from (f"{line.head}{line.text}" for line in fleet_remarks(rows, conflicts))
 
 
 def _line(kind: str, problem: Problem) -> str:

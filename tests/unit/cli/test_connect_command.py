@@ -16,6 +16,7 @@ from command_root import TOKEN, CommandRoot
 from command_runner import assert_no_canary
 
 from hermes_profiles.accounts import platform_identity
+from hermes_profiles.cli.commands.profile import connect as connect_module
 from hermes_profiles.model.errors import Refused
 
 OTHER = "7100000002:CANARYtelegramCANARYtelegramCANARY2"
@@ -358,3 +359,13 @@ def test_clone_stays_where_its_account_cannot_be_written(kid: CommandRoot, monke
     assert done.code == 1 and done.problem["code"] == "account-taken"
     assert "second was made" in done.problem["message"] and "connect second telegram" in done.problem["hint"]
     assert kid.home("second").is_dir()
+
+
+def test_clone_starts_its_gateway_under_the_chosen_manager(kid: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+    monkeypatch.setattr(connect_module, "start_stored", lambda fleet, *_, **__: seen.append(fleet.manager_option))
+    words = ("clone", "default", "eve", "--connect", "telegram", "--offline", "--manager", "supervisor")
+    kid.ok(*words, typed=OTHER)
+    assert seen == ["supervisor"]
+    refused = kid.call("clone", "default", "una", "--manager", "supervisor", "--json")
+    assert refused.code == 2 and refused.problem["target"] == "--manager"

@@ -55,6 +55,19 @@ def test_many_profiles_are_counted(world: CommandRoot) -> None:
 
 
 @PROGRAMS
+def test_home_alone_answers_for_that_home(world: CommandRoot, module: str) -> None:
+    other = world.user / "other"
+    call = world.call if module == "profiles" else world.runner.gateways
+    for words in (("--home", str(other)), (f"--home={other}",)):
+        done = call(*words)
+        assert done.code == 0 and done.stdout.startswith(f"no profiles in {other}\n"), done
+        assert f"hermes-profiles create work --home {other} " in done.stdout, "its next steps are for that home too"
+    shown = call("--home", str(world.root)).stdout
+    assert shown.splitlines()[0] == call().stdout.splitlines()[0] and shown.count(f"--home {world.root}") == 3
+    assert call("--home").code == 2
+
+
+@PROGRAMS
 def test_overview_imports_no_typer(world: CommandRoot, runner: Runner, module: str) -> None:
     script = (
         f"import sys\nfrom hermes_profiles.cli.{module} import run\n"

@@ -77,8 +77,29 @@ def test_missing_profile_is_chosen_from_a_list(world: CommandRoot) -> None:
         assert terminal.end() == 0
 
 
+@pytest.mark.parametrize(("words", "typed", "done"), [
+    (("rename", "--dry-run"), ("which profile", "ann\n", "its new name: ", "anna\n"), "anna"),
+    (("rename", "ann", "--dry-run"), ("its new name: ", "anna\n"), "anna"),
+    (("clone", "--dry-run"), ("which profile", "1\n", "name of the new profile: ", "kid\n"), "kid"),
+    (("team", "add", "--no-account", "--dry-run"), ("which profile, or a new one", "kid\n"), "kid"),
+    (("connect", "--dry-run"), ("which profile", "ann\n", "which channel", "whatsapp\n"), "hermes -p ann whatsapp"),
+    (("connect", "ann", "--dry-run"), ("which channel", "5\n"), "hermes -p ann whatsapp"),
+])  # fmt: skip
+def test_each_missing_argument_is_asked_for(
+    world: CommandRoot, words: tuple[str, ...], typed: tuple[str, ...], done: str
+) -> None:
+    world.make("ann", {"config.yaml": ""})
+    world.ok("team", "create", "crew", "--lead", "default", "--channel", "telegram")
+    with Terminal([*COMMAND, *words], world.runner.environment, world.user) as terminal:
+        for question, answer in zip(typed[::2], typed[1::2], strict=True):
+            terminal.expect(question)
+            terminal.type(answer)
+        code = terminal.end()
+        assert code in (0, 6) and done in terminal.text, terminal.text
+
+
 def test_nothing_is_asked_for_a_program_or_for_more_than_the_profile(world: CommandRoot) -> None:
-    for words in (("show", "--json"), ("rename",), ("team", "add")):
+    for words in (("show", "--json"), ("config", "set"), ("team", "add", "--json")):
         with Terminal([*COMMAND, *words], world.runner.environment, world.user) as terminal:
             assert terminal.end() == 2
             assert "which profile" not in terminal.text

@@ -13,17 +13,17 @@ from hermes_profiles.operations.fleet_status import fleet_status
 from hermes_profiles.profiles.listing import profile_names
 
 
-def overview() -> NoReturn:
-    """Print which gateways run, what is wrong with the others, and what to do next."""
-    session = FleetSession()
+def overview(home: str | None = None) -> NoReturn:
+    """Print which gateways run, what is wrong with the others, and what to do next; `home`: the value of `--home`."""
+    session = FleetSession(home)
 
     def body() -> Answer:
         names = profile_names(session.layout)
         if not names:
-            return Answer(Result(()), lambda: empty_lines(str(session.layout.root), "hermes-gateways"))
+            return Answer(Result(()), lambda: empty_lines(str(session.layout.root), "hermes-gateways", home))
         status = fleet_status(session, names, ask_api=False, accounts=False)
         # What a manager that does not answer leaves unknown is a warning: no command was asked to do anything.
         result = Result((), warnings=[*status.warnings, *status.errors])
-        return Answer(result, lambda: gateways_overview(status_data(status, accounts=False)))
+        return Answer(result, lambda: gateways_overview(status_data(status, accounts=False), home))
 
     run((), session, body)

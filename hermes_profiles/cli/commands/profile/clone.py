@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.cli.framework.command import command
-from hermes_profiles.cli.framework.options import DryRun
+from hermes_profiles.cli.framework.options import DryRun, ManagerName
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.context import Session
@@ -44,6 +44,7 @@ def clone(
     options: CloneOptions,
     connect: Connect = None,
     connection: ConnectOptions = ConnectOptions(),  # noqa: B008  Typer gets its fields
+    manager: ManagerName = None,
     dry_run: DryRun = False,
 ) -> Answer:
     """Clone a profile: models, tools, skills and persona; never a bot, an account or a device.
@@ -53,8 +54,8 @@ def clone(
     """
     request = options.request(name, source, options.policy(), "clone")
     if connect is not None:
-        return _connected(session, request, connect, connection, dry_run=dry_run)
-    if (option := connection.used()) is not None:
+        return _connected(session, request, connect, connection, manager, dry_run=dry_run)
+    if (option := connection.used() or ("--manager" if manager is not None else None)) is not None:
         raise UsageProblem(
             f"{option} is for the account of a clone, and none was asked for",
             target=option,
@@ -64,7 +65,13 @@ def clone(
 
 
 def _connected(
-    session: Session, request: CreateRequest, channel: str, options: ConnectOptions, *, dry_run: bool
+    session: Session,
+    request: CreateRequest,
+    channel: str,
+    options: ConnectOptions,
+    manager: str | None,
+    *,
+    dry_run: bool,
 ) -> Answer:
     from hermes_profiles.cli.render.clone_connect import connected_clone_answer, planned_clone_answer
     from hermes_profiles.operations.clone_connect import clone_connected, connect_clone
@@ -74,7 +81,7 @@ def _connected(
     from .connect import account_request, scanned_account, scans, start_stored
 
     check_can_clone(session, request)
-    fleet = FleetSession.of(session)
+    fleet = FleetSession.of(session, manager)
     place = find_new_place(fleet, request.name, channel)
     if scans(place, dry_run=dry_run):
         created = created_profile(session, request, dry_run=False)

@@ -12,15 +12,15 @@ from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.list_profiles import list_profiles
 
 
-def overview() -> NoReturn:
-    """Print which profiles there are, what is wrong with them, and what to do next."""
-    session = FleetSession()
+def overview(home: str | None = None) -> NoReturn:
+    """Print which profiles there are, what is wrong with them, and what to do next; `home`: the value of `--home`."""
+    session = FleetSession(home)
 
     def body() -> Answer:
         found = list_profiles(session)
         result = Result((), warnings=list(found.warnings))
         if not found.profiles:
-            return Answer(result, lambda: empty_lines(str(session.layout.root), "hermes-profiles"))
-        return Answer(result, lambda: profiles_overview([profile_row(each) for each in found.profiles]))
+            return Answer(result, lambda: empty_lines(str(session.layout.root), "hermes-profiles", home))
+        return Answer(result, lambda: profiles_overview([profile_row(each) for each in found.profiles], home))
 
     run((), session, body)
