@@ -115,7 +115,7 @@ def internal_fault(error: Exception) -> Problem:
         "internal",
         f"a fault of this program: {type(error).__name__}",
         None,
-        f"report what the command prints after `export {DEBUG}=1`",
+        f"run it again with `{DEBUG}=1` in front, and report what it prints",
     )
 
 

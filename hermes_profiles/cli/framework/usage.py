@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.completion.command_tree import (
@@ -26,7 +26,10 @@ _MAY_BE_NEW = (("team", "add"),)
 # The usual channels, to choose from; any other may be typed.
 _CHANNELS = ("telegram", "discord", "slack", "weixin", "whatsapp", "signal", "matrix", "email")
 # Arguments that are the name of a new profile, and what is asked.
-_NEW_NAMES = {("rename", "new"): "its new name", ("clone", "name"): "name of the new profile"}
+_NEW_NAMES: Mapping[tuple[str, ...], str] = {
+    ("rename", "new"): "its new name",
+    ("clone", "name"): "name of the new profile",
+}
 
 
 def usage_hint(context: Any, names: Sequence[str]) -> str:
@@ -109,7 +112,8 @@ def asked_argument(error: Any, given: Sequence[str], names: Callable[[], Sequenc
     names_of = [argument.name for argument in required]
     left = required[names_of.index(missing.name) :] if missing.name in names_of else []
     questions = [_question(command, argument, names) for argument in left]
-    return questions[0]() if questions and None not in questions else None
+    first = questions[0] if questions and None not in questions else None
+    return first() if first is not None else None
 
 
 def _question(
