@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_runner import Runner
 from gateway_root import GatewayRoot, end_processes_of
+from place_hosts import PlaceHosts
 
 TOKEN = "7100000078:CANARYmovecmdCANARYmovecmdCANARYmovecmd"
 FAMILY = {
@@ -91,3 +92,20 @@ def test_gateway_that_does_not_connect_there_runs_here_again(world: GatewayRoot)
     assert world.pid("family") is not None and not there(world).exists()
     assert world.rows()["family"]["service"]["enabled"]
     assert world.gateways("move", "family", "--take-back", "--json").data["profiles"][0]["outcome"] == "taken-back"
+
+
+def test_move_over_ssh_has_no_secret_in_its_words(world: GatewayRoot) -> None:
+    hosts = PlaceHosts(world.runner)
+    folder = hosts.host("server")
+    (folder / "run").mkdir(mode=0o700)
+    (folder / "bin" / "hermes").symlink_to(world.python.parent / "hermes")
+    world.gok("place", "add", "server", "--ssh", "ada@server")
+    done = world.gateways("move", "family", "--to", "server", "--json")
+    assert done.code == 0, done
+    arrived = folder / ".hermes" / "profiles" / "family"
+    assert TOKEN in (arrived / ".env").read_text() and not world.home("family").exists()
+    words = (hosts.folder / "arguments").read_text()
+    assert "move-side" in words and "CANARY" not in words
+    back = world.gateways("move", "family", "--to", "local", "--json")
+    assert back.code == 0 and (world.home("family") / "memories/MEMORY.md").read_text() == "Rex\n", back
+    assert "CANARY" not in (hosts.folder / "arguments").read_text()
