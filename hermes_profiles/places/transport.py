@@ -21,6 +21,7 @@ from .model import Place, PlaceKind
 CONNECT = 10
 # Seconds in which a command that only reads must answer.
 LIMIT = 30.0
+_LONG = 60.0
 # sun_path has 103 bytes on macOS; ssh binds a name with 17 more bytes first.
 _LONGEST = 85
 # Programs that pipx and pip install for a user are below ~/.local/bin, which a shell without login does not search.
@@ -50,10 +51,11 @@ class PlaceOutput(NamedTuple):
         return f"PlaceOutput(code={self.code})"
 
 
-def place_words(place: Place, words: Sequence[str], *, control: str | None = None, is_bulk: bool = False) -> list[str]:
+def place_words(place: Place, words: Sequence[str], *, control: str | None = None, is_long: bool = False) -> list[str]:
     """Return the command line that runs words in a place. `words[0]`: one of our programs, or any other.
 
-    `control`: the socket of a shared connection; `is_bulk`: for a long stream, which gets a connection of its own.
+    `control`: the socket of a shared connection; `is_long`: it takes long, or is a long stream, and gets a patient
+    connection of its own.
     Nothing secret may be in the words: every user of both machines can see them.
     """
     if place.kind is PlaceKind.LOCAL:
@@ -66,16 +68,19 @@ def place_words(place: Place, words: Sequence[str], *, control: str | None = Non
         target = place.kubernetes
         context = ["--context", target.context] if target.context else []
         return ["kubectl", *context, "-n", target.namespace, "exec", "-i", target.pod, "--", *there]
-    return [*_ssh_options(control, is_bulk=is_bulk), place.host, "--", shlex.join(["exec", *there])]
+    return [*_ssh_options(control, is_long=is_long), place.host, "--", shlex.join(["exec", *there])]
 
 
-def _ssh_options(control: str | None, *, is_bulk: bool) -> list[str]:
-    alive = (15, 4) if is_bulk else (3, 2)
+def _ssh_options(control: str | None, *, is_long: bool) -> list[str]:
+    is_shared = control is not None and not is_long
+    alive = (15, 4) if is_long else (2, 2)
+    # Where the link of an open connection is gone, ssh sees that after some seconds and connects once more.
+    connect = CONNECT // 2 if is_shared and control is not None and os.path.lexists(control) else CONNECT
     shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={control}", "-o", "ControlPersist=60"]
     return [
-        "ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT}",
+        "ssh", "-T", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={connect}",
         "-o", f"ServerAliveInterval={alive[0]}", "-o", f"ServerAliveCountMax={alive[1]}",
-        *(shared if control is not None and not is_bulk else ["-o", "ControlPath=none"]),
+        *(shared if is_shared else ["-o", "ControlPath=none"]),
     ]  # fmt: skip
 
 
@@ -123,7 +128,8 @@ def run_in_place(
 
     Raises PlaceSilent where the place cannot be reached or does not answer in time, or has no such program.
     """
-    line = place_words(place, words, control=control_socket(place, environment))
+    is_long = limit > _LONG
+    line = place_words(place, words, control=control_socket(place, environment), is_long=is_long)
     try:
         process = subprocess.Popen(
             line,
@@ -202,7 +208,7 @@ class PlaceStream:
         """Start it. `stdin`, `stdout`: a descriptor or file, None for a pipe. Raises PlaceSilent."""
         self.place, self._program = place, words[0]
         control = None if is_bulk else control_socket(place, environment)
-        line = place_words(place, words, control=control, is_bulk=is_bulk)
+        line = place_words(place, words, control=control, is_long=is_bulk)
         try:
             self.process = subprocess.Popen(
                 line,

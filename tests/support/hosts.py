@@ -1,0 +1,258 @@
+"""Booted hosts on one machine: Debian 13 with systemd, logind and sshd, each in namespaces of its own, on one bridge.
+
+The root file system is made once by debootstrap and kept in a cache: HERMES_PROFILES_HOSTS_CACHE, by default a folder
+of /var/cache. A host gets an overlay of it, the package of this repository as a copy, and the account `ada` with
+lingering. `HostBed` ends and removes everything it made. It needs root, debootstrap, iproute2 and an ssh client.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from command_runner import REPOSITORY
+
+CACHE = Path(os.environ.get("HERMES_PROFILES_HOSTS_CACHE") or "/var/cache/hp-bed")
+PACKAGES = (
+    "systemd,dbus,dbus-user-session,libpam-systemd,openssh-server,openssh-client,python3-venv,python3-minimal,iproute2,"
+    "procps,zstd,e2fsprogs"
+)
+LIBRARIES = (
+    "typer>=0.26,<0.29", "rich", "ruamel.yaml", "python-dotenv", "platformdirs", "psutil", "json5",
+    "prometheus_client", "supervisor", "setuptools<81",
+)  # fmt: skip
+_BOOT = Path(__file__).with_name("boot_host.sh")
+_PROGRAM = '#!/bin/sh\nPYTHONPATH=/opt/hp exec python3 -m hermes_profiles.cli{module} "$@"\n'
+_NEEDED = ("debootstrap", "ip", "unshare", "nsenter", "ssh", "ssh-keygen")
+BOOT_LIMIT, MAKE_LIMIT = 90.0, 900.0
+
+
+def missing_reason() -> str | None:
+    """Return why no host can be booted here, None if one can."""
+    if os.geteuid() != 0:
+        return "hosts are booted by root alone"
+    missing = [program for program in _NEEDED if shutil.which(program) is None]
+    if missing:
+        return f"missing: {', '.join(missing)}"
+    tried = subprocess.run(
+        ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--net", "true"], capture_output=True, check=False
+    )
+    if tried.returncode:
+        return "namespaces cannot be made here"
+    return None
+
+
+def host_root() -> Path:
+    """Return the root file system of all hosts; it is made at the first call. Skips the test where it cannot be."""
+    root = CACHE / "root"
+    if not (root / "opt/hp").is_dir():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        if not root.is_dir():
+            draft = CACHE / f"draft-{os.getpid()}"
+            done = subprocess.run(
+                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(draft)],
+                capture_output=True, text=True, timeout=MAKE_LIMIT, check=False,
+            )  # fmt: skip
+            if done.returncode:
+                shutil.rmtree(draft, ignore_errors=True)
+                pytest.skip(f"debootstrap failed: {done.stdout.splitlines()[-1:]}")
+            draft.rename(root)
+        libraries = CACHE / f"libraries-{os.getpid()}"
+        words = [sys.executable, "-m", "pip", "install", "-q", "--target", str(libraries), "--python-version", "3.13"]
+        done = subprocess.run(
+            [*words, "--only-binary=:all:", *LIBRARIES], capture_output=True, text=True, timeout=300, check=False
+        )
+        if done.returncode:
+            shutil.rmtree(libraries, ignore_errors=True)
+            pytest.skip(f"the libraries cannot be had: {done.stderr[-200:]}")
+        (root / "opt").mkdir(exist_ok=True)
+        libraries.rename(root / "opt/hp")
+    return root
+
+
+class BootedHost:
+    """One host: its address, its layer on this machine, its first process."""
+
+    def __init__(self, bed: HostBed, name: str, number: int) -> None:
+        self.bed, self.name = bed, name
+        self.address = f"10.77.0.{number}"
+        self.netns = f"hp{bed.id}-{name}"
+        self.link = f"v{bed.id}{number}"
+        self.layer = bed.folder / name
+        self.group = bed.groups / f"hp{bed.id}-{name}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Make its network and what its layer has besides the root file system."""
+        ip = self.bed.ip
+        _run("ip", "netns", "add", self.netns)
+        ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
+        ip("link", "set", self.link, "master", "hpb", "up")
+        for words in (
+            ("addr", "add", f"{self.address}/24", "dev", "eth0"),
+            ("link", "set", "eth0", "up"),
+            ("link", "set", "lo", "up"),
+        ):
+            _run("ip", "-n", self.netns, *words)
+        up = self.layer / "up"
+        (up / "opt/hp").mkdir(parents=True)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / "hermes_profiles", up / "opt/hp/hermes_profiles", ignore=ignored)
+        (up / "usr/local/bin").mkdir(parents=True)
+        for program, module in (("hermes-gateways", ".gateways"), ("hermes-profiles", "")):
+            (up / "usr/local/bin" / program).write_text(_PROGRAM.format(module=module))
+            (up / "usr/local/bin" / program).chmod(0o755)
+        etc = up / "etc"
+        etc.mkdir()
+        for name, line in (
+            ("passwd", "ada:x:1000:1000::/home/ada:/bin/bash"),
+            ("group", "ada:x:1000:"),
+            ("shadow", "ada:*:19000::::::"),
+        ):
+            text = (self.bed.root / "etc" / name).read_text()
+            (etc / name).write_text(f"{text}{line}\n")
+        (etc / "shadow").chmod(0o640)
+        (etc / "hosts").write_text("127.0.0.1 localhost\n")
+        (up / "var/lib/systemd/linger").mkdir(parents=True)
+        (up / "var/lib/systemd/linger/ada").touch()
+        home = up / "home/ada"
+        (home / ".ssh").mkdir(parents=True)
+        (home / ".ssh/authorized_keys").write_text((self.bed.folder / "id.pub").read_text())
+        for path in (home, home / ".ssh", home / ".ssh/authorized_keys"):
+            os.chown(path, 1000, 1000)
+        (home / ".ssh").chmod(0o700)
+
+    def boot(self) -> None:
+        """Start it; `wait` returns when it answers."""
+        words = [str(_BOOT), self.name, str(self.bed.root), str(self.layer), self.netns, str(self.group)]
+        with (self.layer / "console").open("wb") as console:
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=console, start_new_session=True
+            )
+
+    def wait(self) -> None:
+        """Wait until the account can be used by ssh and its user manager runs."""
+        deadline = time.monotonic() + BOOT_LIMIT
+        while time.monotonic() < deadline:
+            done = self.run("systemctl --user is-system-running; true", check=False)
+            if done.stdout.strip() in ("running", "degraded"):
+                return
+            time.sleep(0.5)
+        raise AssertionError(f"{self.name} did not boot: {(self.layer / 'console').read_bytes()[-2000:]!r}")
+
+    def run(self, line: str, *, check: bool = True, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a line of shell as `ada`."""
+        words = [str(self.bed.client / "ssh"), self.name, line]
+        return self.bed.call(words, check=check, typed=typed)
+
+    def cut(self) -> None:
+        """Take its link down."""
+        self.bed.ip("link", "set", self.link, "down")
+
+    def heal(self) -> None:
+        """Bring its link up again."""
+        self.bed.ip("link", "set", self.link, "up")
+
+    def end(self) -> None:
+        """Kill its processes and remove what belongs to it."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGKILL)  # --kill-child: the kernel ends the whole pid namespace
+            self.process.wait(10)
+        for _ in range(50):
+            try:
+                _remove_groups(self.group)
+                break
+            except OSError:
+                time.sleep(0.1)
+        subprocess.run(["ip", "netns", "del", self.netns], capture_output=True, check=False)
+
+
+class HostBed:
+    """Booted hosts and a client on one network, as a context manager; `client` has an `ssh` that reaches them."""
+
+    def __init__(self, folder: Path, *names: str) -> None:
+        self.folder, self.id = folder, str(os.getpid() % 10000)
+        self.root = host_root()
+        self.lab = f"hp{self.id}-lab"
+        self.client = folder / "client"
+        self.groups = Path("/sys/fs/cgroup")
+        if not (self.groups / "cgroup.procs").exists():
+            self.groups = folder / "groups"
+        self.hosts = [BootedHost(self, name, number) for number, name in enumerate(names, 11)]
+
+    def __enter__(self) -> HostBed:
+        try:
+            self._begin()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __getitem__(self, name: str) -> BootedHost:
+        return next(host for host in self.hosts if host.name == name)
+
+    def __exit__(self, *_: object) -> None:
+        for host in self.hosts:
+            host.end()
+        subprocess.run(["ip", "netns", "del", self.lab], capture_output=True, check=False)
+        if self.groups == self.folder / "groups" and os.path.ismount(self.groups):
+            _run("umount", str(self.groups))
+        for host in self.hosts:
+            assert not os.path.ismount(host.layer / "m"), "its mounts end with its mount namespace"
+            shutil.rmtree(host.layer, ignore_errors=True)
+
+    def _begin(self) -> None:
+        self.client.mkdir()
+        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / "id"))
+        config = self.folder / "config"
+        hosts = "".join(f"Host {host.name}\n  HostName {host.address}\n" for host in self.hosts)
+        config.write_text(
+            f"{hosts}Host *\n  User ada\n  IdentityFile {self.folder / 'id'}\n  IdentitiesOnly yes\n"
+            f"  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
+        )
+        (self.client / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
+        (self.client / "ssh").chmod(0o755)
+        if self.groups == self.folder / "groups":
+            self.groups.mkdir()
+            _run("mount", "-t", "cgroup2", "none", str(self.groups))
+        _run("ip", "netns", "add", self.lab)
+        self.ip("link", "add", "hpb", "type", "bridge")
+        self.ip("addr", "add", "10.77.0.1/24", "dev", "hpb")
+        self.ip("link", "set", "hpb", "up")
+        self.ip("link", "set", "lo", "up")
+        for host in self.hosts:
+            host.prepare()
+            host.boot()
+        for host in self.hosts:
+            host.wait()
+
+    def ip(self, *words: str) -> None:
+        """Run `ip` in the network of the client."""
+        _run("ip", "-n", self.lab, *words)
+
+    def call(
+        self, words: Sequence[str], *, check: bool = True, typed: str = "", env: Mapping[str, str] | None = None,
+        limit: float = 120.0,
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run a command in the network of the client."""
+        return subprocess.run(
+            ["ip", "netns", "exec", self.lab, *words], input=typed, capture_output=True, text=True, check=check,
+            timeout=limit, env=dict(env) if env is not None else None,
+        )  # fmt: skip
+
+
+def _run(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (words, done.stderr)
+
+
+def _remove_groups(group: Path) -> None:
+    for folder, _, _ in os.walk(group, topdown=False):
+        os.rmdir(folder)
