@@ -17,9 +17,6 @@ from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.compare import TITLES
 from hermes_profiles.places.model import Place, PlaceKind
 
-from .gateways import channel_text
-from .verdict import state_style, verdict
-
 Row = Mapping[str, Any]
 _UNKNOWN = "unknown"
 _COMMAND = re.compile(r"`(hermes-(?:profiles|gateways) [^`]*)`")
@@ -138,6 +135,9 @@ def _named(row: Row, key: str = "profile") -> str:
 
 
 def _gateway_lines(rows: Sequence[Row], _data: Row) -> Iterator[Block]:
+    from .gateways import channel_text
+    from .verdict import state_style, verdict
+
     yield verdict({"gateways": [{**row, "profile": _named(row)} for row in rows], "conflicts": []})
     yield ""
     columns = (
@@ -169,6 +169,8 @@ def _gateway_lines(rows: Sequence[Row], _data: Row) -> Iterator[Block]:
 
 
 def _profile_lines(rows: Sequence[Row], _data: Row) -> Iterator[Block]:
+    from .verdict import state_style
+
     columns = (
         Column("place"), Column("profile"), Column("model", rank=3), Column("gateway"),
         Column("channels", rank=1, fewest=18),

@@ -11,17 +11,17 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import Targets
 from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.gateways import status_data
-from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
 from hermes_profiles.operations.supervisor_check import supervisor_pid
 
+# The modules that read and render a status are imported where it is read: `--place` needs none of them.
 if TYPE_CHECKING:
     from hermes_profiles.cli.framework.prose import Block
+    from hermes_profiles.operations.fleet_status import FleetStatus
 
+_MULTIPLEX = "multiplex"
 # Up to so many gateways, named one by one, are also asked for details.
 _FEW = 5
 
@@ -64,6 +64,9 @@ def status(
     if check:
         _refuse_beside_check(targets, quick, ignore_degraded, watch, interval is not None)
         return _supervisor_answer(session)
+    from hermes_profiles.cli.render.gateways import status_data
+    from hermes_profiles.operations.fleet_status import fleet_status
+
     selection = targets.selected(session)
 
     def look(session: FleetSession, only: Sequence[str] | None) -> FleetStatus:
@@ -121,6 +124,9 @@ def list_gateways(
     targets: Targets,
 ) -> Answer:
     """List the gateways: profile, state, process, service."""
+    from hermes_profiles.cli.render.gateways import status_data
+    from hermes_profiles.operations.fleet_status import fleet_status
+
     selection = targets.selected(session)
     status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)
     data = status_data(status, accounts=False)
@@ -151,5 +157,5 @@ def _first_step(data: dict[str, Any], home: str | None) -> Iterator[str]:
     if rows and all(row["state"] == "stopped" and not row["service"]["installed"] for row in rows):
         yield ""
         command = command_at("hermes-gateways install --start", home)
-        whose = "for all profiles" if data["topology"] == Topology.MULTIPLEX else "for every profile"
+        whose = "for all profiles" if data["topology"] == _MULTIPLEX else "for every profile"
         yield f"no profile has a service; `{command}` installs and starts one {whose}"
