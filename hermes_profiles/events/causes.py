@@ -7,12 +7,11 @@ from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.services.manager import Activity
 
 from .model import EventCause
-from .snapshot import SIGNALLED, Request, SeenGateway
+from .snapshot import SIGNALLED, STARTS, Request, SeenGateway
 
 # A change of profiles by `hermes-profiles`, such as `delete`, also stops gateways.
 PROFILES = "hermes-profiles"
 STOPS = frozenset({PROFILES, "stop", "restart", "uninstall", "delete", "rename", "run-mode"})
-STARTS = frozenset({"start", "restart", "install", "run-mode"})
 # Signals that end a program because of its own fault: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS.
 _OWN_FAULTS = frozenset({4, 5, 6, 7, 8, 11, 31})
 # The manager's terms for an end by the kernel or by a limit of its own.

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 
-from .causes import PROFILES, STARTS, STOPS, cause_of_end, cause_of_start
+from .causes import PROFILES, STOPS, cause_of_end, cause_of_start
 from .model import PROFILE_REMOVED, EventCause, EventKind, FleetEvent
 from .reasons import channel_fault, end_kind, fault_kind
-from .snapshot import FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
+from .snapshot import STARTS, FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
 
 _UP = frozenset({GatewayState.RUNNING, GatewayState.SERVED})
 _AILING = frozenset({GatewayState.DEGRADED, GatewayState.CRASH_LOOPING, GatewayState.UNSUPERVISED})

@@ -15,6 +15,9 @@ from hermes_profiles.services.manager import Activity
 from .model import EventKind, FleetEvent
 
 SIGNALLED = "signalled"
+# The commands of ours that start gateways, and report one that does not come up.
+STARTS = frozenset({"start", "restart", "install", "run-mode"})
+_SLOW_START = "still starting after"  # gateways/resolve.py
 # Seconds that a gateway may take to exit after it has closed its channels.
 _CLOSING = 20.0
 
@@ -188,12 +191,15 @@ def remembered(before: FleetSnapshot, after: FleetSnapshot) -> FleetSnapshot:
     """Return a snapshot with what a look cannot know kept from before, where the process is the same.
 
     A channel of which nothing is known keeps its state, and so do all of a gateway that is frozen; a gateway that is
-    being stopped keeps the whole; one that starts has no channels so far.
+    being stopped keeps the whole; one that starts has no channels so far. A start that takes long is no fault while the
+    command of ours that asked for it waits.
     """
-    gateways = {}
+    gateways, asked = {}, {each.profile for each in after.requests if each.verb in STARTS}
     for name, gateway in after.gateways.items():
         earlier = before.gateways.get(name)
         is_same = earlier is not None and earlier.pid is not None and earlier.pid == gateway.pid
+        if name in asked and gateway.detail.startswith(_SLOW_START):
+            gateway = gateway._replace(state=str(GatewayState.STARTING))
         if is_same and earlier is not None and gateway.is_ending:
             gateway = earlier._replace(is_ending=True)
         elif gateway.state == GatewayState.STARTING:

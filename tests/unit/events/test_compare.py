@@ -266,3 +266,10 @@ def test_old_code_is_known_from_looks_at_all_gateways_alone() -> None:
     old, key = SeenFault("old-code", "Hermes was updated"), SeenFault("model-key-refused", "401", "work")
     kept = merged(look(BEFORE, UP, faults=(old, key)), look(AFTER, UP))
     assert kept.faults == (old,)
+
+
+def test_slow_start_is_no_fault_while_its_command_waits() -> None:
+    slow = up(state="degraded", pid=43, detail="still starting after 80 s", channels=())
+    asked = look(AFTER, slow, requests=(Request("work", "restart", 999.0, 7),))
+    assert remembered(look(BEFORE, STOPPED), asked).gateways["work"].state == "starting"
+    assert remembered(look(BEFORE, STOPPED), look(AFTER, slow)).gateways["work"].state == "degraded"
