@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from hermes_profiles.hermes.files import ERRORS_LOG, LOGS_FOLDER
-from hermes_profiles.hermes.model_log import REFUSED_KEY
+from hermes_profiles.hermes.model_log import REFUSED_KEY, REFUSED_KEY_WORDS
 from hermes_profiles.profiles.regular_file import open_regular
 
 _PARSED = 64 * 1024
@@ -35,7 +35,7 @@ def refused_model_key(home: Path, started: float, now: float) -> str:
         return ""
     finally:
         os.close(descriptor)
-    found = list(_RECORD.finditer(raw))
+    found = list(_RECORD.finditer(raw)) if REFUSED_KEY_WORDS.encode() in raw else []
     if not found or _time(found[-1][1]) < max(started, now - _LASTS):
         return ""
     return f"the model provider refuses the key ({found[-1][2].decode()}): no message is answered"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from os.path import exists, join, normpath, realpath, samefile
 from pathlib import Path
 from typing import NamedTuple
@@ -73,6 +74,17 @@ def base_facts() -> HermesFacts:
     return BASE
 
 
+# A look at a fleet names each home a dozen times; joining paths was a fifth of its time.
+@lru_cache(maxsize=16)
+def _profiles_of(root: Path) -> Path:
+    return root / PROFILES_FOLDER
+
+
+@lru_cache(maxsize=4096)
+def _home_of(root: Path, name: str) -> Path:
+    return _profiles_of(root) / name
+
+
 class Layout(NamedTuple):
     """The paths of one Hermes root, of the files outside it that belong to its profiles, and of our own state.
 
@@ -105,11 +117,11 @@ class Layout(NamedTuple):
     @property
     def profiles(self) -> Path:
         """Return the folder that holds the named profiles."""
-        return self.root / PROFILES_FOLDER
+        return _profiles_of(self.root)
 
     def home(self, name: str) -> Path:
         """Return the home of a profile; `default` is the root itself."""
-        return self.root if name == DEFAULT else self.profiles / name
+        return self.root if name == DEFAULT else _home_of(self.root, name)
 
     def deletion_marker(self, name: str) -> Path:
         """Return the file that Hermes leaves for a deleted profile, from 0.21."""
