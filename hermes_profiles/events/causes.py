@@ -12,6 +12,8 @@ from .snapshot import SIGNALLED, STARTS, Request, SeenGateway
 # A change of profiles by `hermes-profiles`, such as `delete`, also stops gateways.
 PROFILES = "hermes-profiles"
 STOPS = frozenset({PROFILES, "stop", "restart", "uninstall", "delete", "rename", "run-mode"})
+# services/supervisor/manager.py
+LEFT_BEHIND = "was started again without it"
 # Signals that end a program because of its own fault: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS.
 _OWN_FAULTS = frozenset({4, 5, 6, 7, 8, 11, 31})
 # The manager's terms for an end by the kernel or by a limit of its own.
@@ -52,9 +54,13 @@ def _of_recorded_stop(after: SeenGateway, code: int | None) -> EventCause:
     if code == 0:
         return EventCause.HERMES
     is_at_rest = after.activity in (Activity.INACTIVE, Activity.DEACTIVATING) and not after.waiting
-    # A manager that was killed, and is back without the gateway, has not stopped it.
-    is_stopped_by_manager = is_at_rest and after.state != GatewayState.FAILED
+    is_stopped_by_manager = is_at_rest and not is_left_behind(after)
     return EventCause.MANAGER if is_stopped_by_manager else EventCause.SIGNAL
+
+
+def is_left_behind(gateway: SeenGateway) -> bool:
+    """Return whether a manager that was killed is back without a gateway that it ran: it has not stopped it."""
+    return gateway.state == GatewayState.FAILED and LEFT_BEHIND in gateway.detail
 
 
 def cause_of_start(before: SeenGateway, after: SeenGateway, request: Request | None) -> EventCause:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
 
-from .causes import PROFILES, STOPS, cause_of_end, cause_of_start
+from .causes import PROFILES, STOPS, cause_of_end, cause_of_start, is_left_behind
 from .model import PROFILE_REMOVED, EventCause, EventKind, FleetEvent
 from .reasons import channel_fault, end_kind, fault_kind
 from .snapshot import STARTS, FleetSnapshot, Request, SeenChannel, SeenConflict, SeenFault, SeenGateway
@@ -34,6 +34,7 @@ class _Step(NamedTuple):
     at: float
     request: Request | None
     memory_killed_at: float = 0.0
+    is_manager_gone: bool = False
 
     @property
     def has_new_process(self) -> bool:
@@ -48,11 +49,12 @@ def changes(before: FleetSnapshot, after: FleetSnapshot, *, reconstructed: bool 
     have, and are marked.
     """
     requests = {each.profile: each for each in after.requests}
+    is_gone = any(each.kind == EventKind.SUPERVISOR_GONE for each in after.faults)
     events: list[FleetEvent] = []
     for name in dict.fromkeys((*before.gateways, *after.gateways)):
         was = before.gateways.get(name) or SeenGateway(name, "")
         now = after.gateways.get(name) or SeenGateway(name, "")
-        step = _Step(was, now, after.at, requests.get(name), after.memory_killed_at)
+        step = _Step(was, now, after.at, requests.get(name), after.memory_killed_at, is_gone)
         events += [*_of_gateway(step, reconstructed=reconstructed), *_of_channels(step)]
     events += _of_conflicts(before.conflicts, after.conflicts, after.at)
     events += _of_faults(before.faults, after.faults, after.at)
@@ -95,6 +97,8 @@ def _of_gateway(step: _Step, *, reconstructed: bool) -> Iterator[FleetEvent]:
         # The state of the new process is an event of its own.
         was = was._replace(state=str(GatewayState.STOPPED if now.pid is not None else now.state), pid=None)
     elif was.state == now.state and was.is_frozen == now.is_frozen:
+        if is_left_behind(now) and not is_left_behind(was):
+            yield _end(step, reconstructed=reconstructed)
         return
     base = _event(step, EventKind.UP, was.state)
     if now.state in _UP:
@@ -129,7 +133,9 @@ def _fault(step: _Step, base: FleetEvent) -> FleetEvent:
             kind = end_kind(now)
         return base._replace(kind=kind, exit_code=now.last_exit, cause=EventCause.CRASH)
     if now.state == GatewayState.UNSUPERVISED and not now.is_frozen:
-        return base._replace(kind=EventKind.UNSUPERVISED)
+        return base._replace(
+            kind=EventKind.UNSUPERVISED, cause=EventCause.MANAGER if step.is_manager_gone else base.cause
+        )
     if now.is_frozen:
         return base._replace(kind=EventKind.HUNG, cause=EventCause.SIGNAL if "SIGSTOP" in now.detail else base.cause)
     return base._replace(kind=fault_kind(now.detail, EventKind.DEGRADED))
@@ -174,8 +180,8 @@ def _command(step: _Step, cause: EventCause) -> str:
 
 def _of_channels(step: _Step) -> Iterator[FleetEvent]:
     """Yield the events of the channels of a gateway that lives; the end of a gateway implies that of its channels."""
-    if step.after.pid is None:
-        return
+    if step.after.pid is None or step.is_manager_gone:
+        return  # without its supervisord a gateway closes its channels and ends
     known = {each.name: each for each in step.before.channels} if not step.has_new_process else {}
     for channel in step.after.channels:
         was = known.get(channel.name) or SeenChannel(channel.name, "")

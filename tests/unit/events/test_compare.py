@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import pytest
@@ -26,6 +27,7 @@ from hermes_profiles.events.snapshot import (
 )
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity
+from hermes_profiles.services.supervisor.manager import _NOT_STARTED_SINCE
 
 K, C = EventKind, EventCause
 BEFORE, AFTER = 1000.0, 1005.0
@@ -62,8 +64,8 @@ ROWS = [
     Row("hermes gateway stop", UP, STOPPED._replace(last_exit=0, ended="stopped", ended_pid=42), [(K.DOWN, C.HERMES)]),
     Row("systemctl stop", UP, STOPPED._replace(last_exit=1, ended="stopped", ended_pid=42), [(K.DOWN, C.MANAGER)]),
     Row("lost by a supervisord that was killed", up(state="unsupervised"), gateway(
-        "failed", ended="signalled", ended_pid=42, activity="inactive", detail="supervisord ended while it ran"),
-        [(K.DOWN, C.SIGNAL)]),
+        "failed", ended="signalled", ended_pid=42, activity="inactive",
+        detail="supervisord ended while it ran, and was started again without it"), [(K.DOWN, C.SIGNAL)]),
     Row("kill of a person, its manager starts it again", UP,
         gateway("starting", last_exit=1, ended="stopped", ended_pid=42, waiting=True, activity="activating"),
         [(K.DOWN, C.SIGNAL), (K.STARTING, C.MANAGER)]),
@@ -273,3 +275,17 @@ def test_slow_start_is_no_fault_while_its_command_waits() -> None:
     asked = look(AFTER, slow, requests=(Request("work", "restart", 999.0, 7),))
     assert remembered(look(BEFORE, STOPPED), asked).gateways["work"].state == "starting"
     assert remembered(look(BEFORE, STOPPED), look(AFTER, slow)).gateways["work"].state == "degraded"
+
+
+def test_ends_of_gateways_are_no_faults_of_their_own_while_supervisord_is_gone() -> None:
+    gone = (SeenFault("supervisor-gone", "supervisord no longer runs"),)
+    closing = up(state="unsupervised", channels=(channel("disconnected"),))
+    lost = gateway("failed", ended="signalled", ended_pid=42, activity="inactive", detail="it no longer runs")
+    left = lost._replace(detail=_NOT_STARTED_SINCE)
+    looks = [look(BEFORE, UP), look(AFTER, closing, faults=gone), look(AFTER + 5, lost, faults=gone)]
+    seen = [event for was, now in itertools.pairwise(looks) for event in changes(was, now)]
+    assert [(each.kind, each.cause, each.is_fault) for each in seen] == [
+        (K.UNSUPERVISED, C.MANAGER, False), (K.SUPERVISOR_GONE, C.UNKNOWN, True), (K.DOWN, C.MANAGER, False),
+    ]  # fmt: skip
+    (down, _) = changes(looks[-1], look(AFTER + 10, left))
+    assert (down.kind, down.is_fault) == (K.DOWN, True) and changes(look(AFTER, left), look(AFTER + 5, left)) == []
