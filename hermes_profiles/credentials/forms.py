@@ -80,7 +80,7 @@ def places_in(data: bytes, known: KnownValues) -> tuple[FormPlace, ...]:
         return ()
     text = as_text(data)
     is_text = b"\x00" not in data or data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    ends = [match.end() for match in re.finditer("\n", text)] if is_text else []
+    ends = [match.end() for match in re.finditer(r"\r\n?|\n", text)] if is_text else []
     found = {
         FormPlace(bisect_right(ends, start) + 1 if is_text else None, sighting.shape.kind, sighting.shape.certain)
         for start, value, sighting in _readings(text)

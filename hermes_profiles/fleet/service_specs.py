@@ -20,8 +20,10 @@ from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
 from hermes_profiles.profiles.redact import redacted, secrets_of
-from hermes_profiles.services.spec import Limits, Program, ServiceSpec, stop_limit
-from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
+from hermes_profiles.services.spec import Limits, Program, ServiceSpec, Wrapper, stop_limit
+from hermes_profiles.services.systemd.user_drop_ins import UserDropIns, read_user_drop_ins
+
+from .carried_wrapper import carried_wrapper
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -130,6 +132,8 @@ def build_spec(
     options = kept_options(files_of or home, given)
     wanted = ("gateway", "agent", "systemd_watchdog_seconds")
     config = read_sections((files_of or home) / CONFIG_FILE, wanted, certain=True)
+    watchdog, found = _watchdog(config), _drop_ins(world, profile)
+    carried = carried_wrapper(found, profile, watchdog)
     inherited, variables = _variables(options.variables, files_of or home)
     account = pwd.getpwuid(os.getuid()) if layout.platform == "darwin" else None
     folder = Path(options.log_folder) if options.log_folder is not None else home / LOGS_FOLDER
@@ -145,22 +149,23 @@ def build_spec(
         overlay=overlay_folder(layout, profile),
         prestart=prestart_words(world, profile, options.managed, _seconds(options.boot_delay)),
         log=folder / (f"{profile}.log" if options.log_folder is not None else GATEWAY_LOG),
-        inherited=tuple(dict.fromkeys((*inherited, *_names_in_drop_ins(world, profile)))),
+        inherited=tuple(dict.fromkeys((*inherited, *found.names))),
         variables=variables,
-        watchdog=_watchdog(config),
+        watchdog=watchdog,
         drain=_drain(config, {**environment, **environment_of(files_of or home)}),
         cron_drain=_cron_drain(config, {**environment, **environment_of(files_of or home)}, program.facts),
         limits=Limits(parse_memory(options.memory), parse_cpu(options.cpu)),
         boot_delay=_seconds(options.boot_delay),
+        wrapper=carried.wrapper if carried is not None else Wrapper(()),
     )
 
 
-def _names_in_drop_ins(world: SystemContext, profile: str) -> tuple[str, ...]:
-    """Return the names of variables that the user's own drop-ins give to the gateway; () without systemd."""
+def _drop_ins(world: SystemContext, profile: str) -> UserDropIns:
+    """Return what the user's own drop-ins give to the gateway; nothing without systemd."""
     service = world.service(profile)
     if service is None or service.path.suffix != ".service":
-        return ()
-    return read_user_drop_ins(service.path, world.user_home).names
+        return UserDropIns()
+    return read_user_drop_ins(service.path, world.user_home)
 
 
 def prestart_words(

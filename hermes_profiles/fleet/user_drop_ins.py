@@ -11,6 +11,7 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.naming import drop_in
 from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
 
+from .carried_wrapper import carried_wrapper
 from .install import ServiceInstallPlan
 
 
@@ -35,7 +36,15 @@ def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> 
             text,
             f"create it, or make it readable, then run `hermes-gateways install {profile}`",
         )
-    for path, keys in _by_file(found.without_effect):
+    carried = carried_wrapper(found, profile, installation.spec.watchdog)
+    without = [each for each in found.without_effect if carried is None or each != (carried.path, "ExecStart")]
+    if carried is not None:
+        yield Problem(
+            "drop-in-carried",
+            f"{profile}: the gateway is started through {Path(carried.wrapper.words[0]).name} of {carried.path.name}",
+            str(carried.path),
+        )
+    for path, keys in _by_file(tuple(without)):
         yield Problem(
             "drop-in-without-effect",
             f"{profile}: {', '.join(keys)} in {path} has no effect: {drop_in(unit).name} is read after it",

@@ -77,6 +77,11 @@ def is_tool(name: str) -> bool:
     return name in _TOOLS
 
 
+def is_wrapper(name: str) -> bool:
+    """Return whether a program is a vault or a small tool that runs the command behind it."""
+    return name in _VAULTS or name in _HARMLESS
+
+
 def without_wrappers(words: Sequence[str]) -> tuple[list[str], str]:
     """Return a command without the vaults and small tools in front of it, and the name of the vault ("": none)."""
     rest = list(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +105,17 @@ class Limits(NamedTuple):
     cpu: int | None = None
 
 
+class Wrapper(NamedTuple):
+    """A program of the user that starts the gateway, such as a vault. `in_one_word`: it takes a command for a shell."""
+
+    words: tuple[str, ...]
+    in_one_word: bool = False
+
+    def around(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the command behind the wrapper."""
+        return (*self.words, f"exec {shlex.join(command)}") if self.in_one_word else (*self.words, *command)
+
+
 class ServiceSpec(NamedTuple):
     """The service of one profile's gateway, for any manager. All paths are absolute.
 
@@ -113,7 +125,7 @@ class ServiceSpec(NamedTuple):
     INHERITED; `variables`: further NAME, value pairs, never a secret; `watchdog`: seconds, 0 for none;
     `drain`: seconds that Hermes waits for busy agents on a stop, `cron_drain`: for timed jobs; `log`: the file for
     standard output where the manager has no journal; `boot_delay`: seconds to wait when started together with the
-    manager itself (boot, login).
+    manager itself (boot, login); `wrapper`: what the user starts the gateway through.
     """
 
     profile: str
@@ -133,6 +145,7 @@ class ServiceSpec(NamedTuple):
     cron_drain: int = 0
     limits: Limits = Limits()
     boot_delay: float = 0.0
+    wrapper: Wrapper = Wrapper(())
 
     @property
     def hermes_command(self) -> tuple[str, ...]:
@@ -184,8 +197,9 @@ class ServiceSpec(NamedTuple):
 
         No manager can do that itself: systemd unsets by name only, and the variables that a user imports into the
         manager are unknown when the unit is written. The shell execs the gateway, so the pid is the gateway's.
+        A wrapper comes behind the shell, which would unset what a vault gives to the gateway.
         """
-        return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.pinned_command)
+        return ("/bin/sh", "-c", clean_script(self) + 'exec "$@"', UNIT, *self.wrapper.around(self.pinned_command))
 
 
 def matches_name(name: str, patterns: Collection[str]) -> bool:

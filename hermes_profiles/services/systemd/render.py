@@ -11,7 +11,7 @@ import math
 from hermes_profiles.hermes.cli import CLEANUP_MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
-from hermes_profiles.hermes.files import PLANNED_STOP_FILE
+from hermes_profiles.hermes.files import PID_FILE, PLANNED_STOP_FILE
 from hermes_profiles.services.checksum import add_checksum, digest
 from hermes_profiles.services.spec import ServiceSpec
 
@@ -229,8 +229,14 @@ def handlers_line() -> str:
 
 
 def _stop_mark(spec: ServiceSpec) -> str:
+    # A wrapper can stay in front: the process of the service is not the gateway then, whose own file has its PID.
+    own = (
+        r"""p=$(sed -n 's/.*"pid": *\([0-9]*\).*/\1/p' "$2/"""
+        + PID_FILE
+        + r"""" 2>/dev/null); set -- "${p:-$1}" "$2"; """
+    )
     script = (
-        '[ -n "$1" ] || exit 0; umask 077; f=$2/' + PLANNED_STOP_FILE + "; "
+        f'[ -n "$1" ] || exit 0; {own if spec.wrapper.words else ""}umask 077; f=$2/{PLANNED_STOP_FILE}; '
         'printf \'{"target_pid": %d, "stopper_pid": %d, "written_at": "%s"}\' '
         '"$1" $$ "$(date -u +%Y-%m-%dT%H:%M:%S+00:00)" >"$f.$$" && mv -f "$f.$$" "$f"'
     )

@@ -31,7 +31,7 @@ class UserDropIns(NamedTuple):
 
     `names`: the variables that they set, whose values are not read; `files`: the drop-ins that set some; `unread`:
     environment files whose names are not known; `without_effect`: (drop-in, setting) that ours replaces;
-    `in_front`: (drop-in, setting) that replace ours.
+    `in_front`: (drop-in, setting) that replace ours; `commands`: (drop-in, words of its `ExecStart=`) of earlier ones.
     """
 
     names: tuple[str, ...] = ()
@@ -39,6 +39,7 @@ class UserDropIns(NamedTuple):
     unread: tuple[str, ...] = ()
     without_effect: tuple[tuple[Path, str], ...] = ()
     in_front: tuple[tuple[Path, str], ...] = ()
+    commands: tuple[tuple[Path, tuple[str, ...]], ...] = ()
 
 
 def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
@@ -55,6 +56,7 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
         files += [unit] if found or unknown else []
     without: list[tuple[Path, str]] = []
     in_front: list[tuple[Path, str]] = []
+    commands: list[tuple[Path, tuple[str, ...]]] = []
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
     for path in _drop_ins_of(unit):
         content = _content(path)
@@ -65,13 +67,14 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
         keys = [key for _, key in sorted(document.names()) if key in mine and key not in _COLLECTED]
         if is_earlier:
             without += [(path, key) for key in keys]
+            commands += [(path, split(text) or ()) for text in (document.last("ExecStart"),) if text]
         else:  # its variables come on top of ours
             in_front += [(path, key) for key in keys if key != "Environment"]
         found, unknown = _variables(document, account_home, with_own=not is_earlier)
         names |= dict.fromkeys(found)
         unread += unknown
         files += [path] if found or unknown else []
-    return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front))
+    return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front), tuple(commands))
 
 
 def _drop_ins_of(unit: Path) -> list[Path]:

@@ -65,7 +65,7 @@ def test_setting_that_replaces_ours_is_named(unit: Path) -> None:
 
 def test_our_own_drop_in_is_not_one_of_the_user(unit: Path) -> None:
     write(unit, "50-hermes-profiles.conf", "Environment=A=1")
-    assert read_user_drop_ins(unit, unit.parent, OURS) == ((), (), (), (), ())
+    assert read_user_drop_ins(unit, unit.parent, OURS) == ((), (), (), (), (), ())
 
 
 @pytest.mark.parametrize("folder", ["hermes-gateway-.service.d", "hermes-.service.d", "service.d"])
