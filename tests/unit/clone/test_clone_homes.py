@@ -89,4 +89,4 @@ def test_another_scanner_finds_nothing_that_is_not_named(tmp_path: Path) -> None
         named = {(row["path"], row["line"]) for row in cloned.data["files"]["named"]}
         assert scanned(cloned.home) <= named, f"HERMES_PROFILES_SEED={seed}"
         in_sources += len(scanned(cloned.source)) if seed % 10 == 0 else 0
-    assert in_sources > 10
+    assert in_sources > 2
