@@ -21,9 +21,9 @@ NO_COMMAND: Mapping[str, tuple[str, ...]] = {
 # Codes without any hint: reason → codes.
 NO_HINT: Mapping[str, tuple[str, ...]] = {
     "a note about what was done or kept; nothing is left to do": (
-        "approvals-kept", "bound-agent", "comment", "drop-in-carried", "drop-in-kept", "jobs-kept", "left-behind", "left-out",
+        "approvals-kept", "bound-agent", "comment", "drop-in-carried", "drop-in-kept", "jobs-kept", "left-behind",
         "link-replaced", "moved-address", "parts", "recovered", "redacted", "restart-finished", "service-options",
-        "sticky-reset", "temporary",
+        "left-out", "sticky-reset", "temporary",
     ),
     "a note about an entry of a foreign file that is ignored": (
         "bad-user", "listed-twice", "no-id", "older-file", "other-token", "outside-link",
