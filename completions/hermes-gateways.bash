@@ -123,7 +123,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --place:places --home:folder '
             arguments='alert+' ;;
         'place')
-            commands='add list show check share-key remove'
+            commands='add list show check share-key claim remove'
             options='--help' ;;
         'place add')
             options='--ssh --kubernetes --local --context --root --replace-key --dry-run --home --json --help'
@@ -142,6 +142,10 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             arguments='place+' ;;
         'place share-key')
             options='--dry-run --home --json --help'
+            values=' --home:folder '
+            arguments='place' ;;
+        'place claim')
+            options='--release --dry-run --home --json --help'
             values=' --home:folder '
             arguments='place' ;;
         'place remove')

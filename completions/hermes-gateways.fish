@@ -4,7 +4,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove' ' place' ' place add' ' place list' ' place show' ' place check' ' place share-key' ' place remove'
+    set -l known ' start' ' stop' ' restart' ' run' ' status' ' list' ' upgrade-check' ' logs' ' events' ' history' ' metrics' ' install' ' uninstall' ' stage' ' print' ' move' ' reset' ' watch' ' enable' ' disable' ' group' ' awake' ' render' ' render kubernetes' ' alert' ' alert add' ' alert list' ' alert test' ' alert mute' ' alert remove' ' place' ' place add' ' place list' ' place show' ' place check' ' place share-key' ' place claim' ' place remove'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -83,6 +83,8 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' place check'
             set values --timeout --home
         case ' place share-key'
+            set values --home
+        case ' place claim'
             set values --home
         case ' place remove'
             set values --home
@@ -501,6 +503,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a list -d 'L
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a show -d 'Show one place, and the command that reaches it'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a check -d 'Check places: do they answer, versions, file system, clock, linger; each fault with what fixes it'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a share-key -d 'Give a place the key of the fleet again, as after a reinstallation: fingerprints are equal then'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a claim -d 'Claim the bots of a place in its cluster: a second place with one of them is refused'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\' 0' -a remove -d 'Remove places from the list'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place\'' -s h -l help -d 'Show the help and exit.'
 
@@ -535,6 +538,13 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l dr
 complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place share-key\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\' 0 0' -k -a '(__hermes_gateways_ask place 2)'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\'' -l release -d 'Remove the claims of this place instead.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place claim\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\' 0 999' -k -a '(__hermes_gateways_ask place 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place remove\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from hermes_profiles import __version__
-from hermes_profiles.model.errors import ExitCode, Problem
+from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
 from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.compare import clock_findings
 from hermes_profiles.places.facts import PlaceFacts
 from hermes_profiles.places.fleet_key import key_id, own_key
-from hermes_profiles.places.model import ALL, Place
+from hermes_profiles.places.model import ALL, Place, PlaceKind
 from hermes_profiles.places.transport import LIMIT
 
 from .context import Session
@@ -32,7 +32,7 @@ def check_places(session: Session, names: Sequence[str], *, limit: float = LIMIT
     key = own_key(session.environment)
     ours = key_id(key) if key is not None else ""
     found = read_facts(session, places, limit=limit)
-    return tuple(_checked(place, found[place.name], ours) for place in places)
+    return tuple(_with_engine(session, _checked(place, found[place.name], ours)) for place in places)
 
 
 def check_code(checked: Sequence[CheckedPlace]) -> ExitCode:
@@ -40,6 +40,19 @@ def check_code(checked: Sequence[CheckedPlace]) -> ExitCode:
     if any(each.facts is None for each in checked):
         return ExitCode.MANAGER
     return ExitCode.NEGATIVE if any(each.faults for each in checked) else ExitCode.OK
+
+
+def _with_engine(session: Session, checked: CheckedPlace) -> CheckedPlace:
+    """Return a place with what only its engine shows."""
+    if checked.place.kind is not PlaceKind.KUBERNETES:
+        return checked
+    from hermes_profiles.kubernetes.engine import replica_fault
+
+    try:
+        fault = replica_fault(checked.place, session.environment)
+    except HermesProfilesError:  # the place is silent, and has an error for it
+        fault = None
+    return checked._replace(faults=(*checked.faults, fault)) if fault is not None else checked
 
 
 def _checked(place: Place, found: PlaceAnswer | PlaceFacts, ours: str) -> CheckedPlace:

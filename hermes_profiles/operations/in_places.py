@@ -18,7 +18,7 @@ from hermes_profiles.places.transport import LIMIT
 from hermes_profiles.profiles.listing import has_identity
 
 from .context import Session
-from .place_engines import engines
+from .place_engines import act_on_whole, engines
 
 FACTS = ("hermes-gateways", "place-facts", "--json")
 
@@ -75,7 +75,8 @@ def ask_in_places(
     known = engines()
 
     def ask(place: Place) -> PlaceAnswer:
-        return ask_place(place, words, session.environment, engines=known, typed=typed, limit=limit)
+        done = act_on_whole(place, words, session.environment, known)
+        return done or ask_place(place, words, session.environment, engines=known, typed=typed, limit=limit)
 
     return PlacesAnswer(tuple(in_parallel(places, ask)), name == ALL)
 

@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hermes_profiles.fleet.outcomes import OutcomeKind
+from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.model.errors import SCHEMA, ExitCode
+from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.engine import Engines
+from hermes_profiles.places.model import Place, PlaceKind
+
+_START, _STOP = "start", "stop"
 
 
 def engines() -> Engines:
     """Return the engines that are asked about a place in which no program answers."""
-    return {}
+    from hermes_profiles.kubernetes.engine import KubernetesEngine  # most users have no cluster
+
+    return {PlaceKind.KUBERNETES: KubernetesEngine()}
+
+
+def act_on_whole(
+    place: Place, words: Sequence[str], environment: Mapping[str, str], known: Engines
+) -> PlaceAnswer | None:
+    """Start or stop a whole place by its engine; None where the programs in the place also have to answer.
+
+    `words`: the command; one that names profiles or has options is for the programs alone. A stop inside a pod would
+    end the pod, and Kubernetes starts it again.
+    """
+    engine = known.get(place.kind)
+    plain = [word for word in words if word != "--json"]
+    if engine is None or len(plain) != 2 or plain[1] not in (_START, _STOP):
+        return None
+    found = engine.act(place, plain[1], environment)
+    if found is None or plain[1] == _START:
+        return None
+    is_stopped = found.state == GatewayState.STOPPED
+    outcome = OutcomeKind.STOPPED if is_stopped else OutcomeKind.FAILED
+    code = ExitCode.OK if is_stopped else ExitCode.FAILED
+    row: dict[str, Any] = {
+        "profile": None,
+        "outcome": str(outcome),
+        "detail": found.detail,
+        "pid": None,
+        "masked_channels": [],
+    }
+    data = {"dry_run": False, "outcomes": [row]}
+    errors = [] if is_stopped else [{"code": "failed", "message": found.detail, "target": None, "hint": found.hint}]
+    envelope = {"schema": SCHEMA, "exit_code": int(code), "data": data, "warnings": [], "errors": errors}
+    return PlaceAnswer(place, envelope)

@@ -66,6 +66,7 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     ),
     "another host has it: tests/unit/cli/test_in_places.py": (
         "bad-answer", "bad-fleet-key", "other-fleet", "other-version-there", "place-clock", "place-file-system",
+        "claim-changed", "claimed-elsewhere", "cluster-refused", "place-replicas",
         "place-key", "place-linger", "place-no-hermes", "place-version",
     ),
     "a host or a cluster has it: tests/unit/places/test_transport.py": (

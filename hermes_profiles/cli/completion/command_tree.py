@@ -140,6 +140,7 @@ _BY_PLACE = {
     ("import", "--as"): TEXT,
     ("place check", "names"): PLACE,
     ("place share-key", "name"): PLACE,
+    ("place claim", "name"): PLACE,
     ("team create", "name"): TEXT,
     ("team sync", "name"): TEAM,
     ("team check", "name"): TEAM,

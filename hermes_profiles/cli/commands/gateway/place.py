@@ -162,7 +162,40 @@ def remove(
     return Answer(Result(("place", "remove"), data), lambda: changed_lines(gone, outcome, dry_run=dry_run))
 
 
+@command(
+    "place",
+    "claim",
+    examples=("hermes-gateways place claim prod", "hermes-gateways place claim prod --release"),
+)
+def claim(
+    session: FleetSession,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The place, in a cluster.")],
+    release: Annotated[bool, typer.Option("--release", help="Remove the claims of this place instead.")] = False,
+    dry_run: DryRun = False,
+) -> Answer:
+    """Claim the bots of a place in its cluster: a second place with one of them is refused.
+
+    Each bot is one ConfigMap in the namespace of the place, named by a fingerprint. Exit 6 where another place has one.
+    """
+    from hermes_profiles.operations.claim_place import claim_place, release_place
+
+    done = (release_place if release else claim_place)(session, name, dry_run=dry_run)
+    claims = [{"profile": each.profile, "channel": each.channel, "fingerprint": each.mark[:8]} for each in done.claims]
+    data = {"place": name, "outcome": done.outcome, "claims": claims, "dry_run": dry_run}
+    lines = [f"{name}: {done.outcome.replace('-', ' ')}"]
+    lines += [f"  {each['profile']}  {each['channel']}  {each['fingerprint']}" for each in claims]
+    return Answer(Result(("place", "claim"), data), lambda: lines)
+
+
 app = command_group(
     "Hermes roots on other hosts, in clusters and in other folders.",
-    {"add": add, "list": list_places, "show": show, "check": check, "share-key": share_key, "remove": remove},
+    {
+        "add": add,
+        "list": list_places,
+        "show": show,
+        "check": check,
+        "share-key": share_key,
+        "claim": claim,
+        "remove": remove,
+    },
 )

@@ -1,0 +1,68 @@
+"""The engine of a place in a cluster: what its pod is like, and start and stop of the whole place."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+
+from hermes_profiles.model.errors import Problem
+from hermes_profiles.places.engine import EngineFacts
+from hermes_profiles.places.model import Place
+
+from .kubectl import REQUEST, kubectl_words, read_objects, refused_by_server, run_kubectl
+from .pod_states import place_state, replicas_of
+
+# Seconds that a start or stop may take: the grace period of the pod and what the cluster needs.
+_PATIENCE = 300
+_REPLICAS = {"start": 1, "stop": 0}
+
+
+class KubernetesEngine:
+    """Kubernetes, by `kubectl`."""
+
+    def facts(self, place: Place, environment: Mapping[str, str]) -> EngineFacts | None:
+        """Return the state of a place by one request. Raises PlaceSilent, Failed."""
+        target = place.kubernetes
+        if target is None:
+            return None
+        words = [f"statefulset/{target.name}", f"pod/{target.pod}", "--ignore-not-found"]
+        return place_state(target, read_objects(target, words, environment), time.time())
+
+    def act(self, place: Place, verb: str, environment: Mapping[str, str]) -> EngineFacts | None:
+        """Set one replica (`start`) or none (`stop`), wait for the pod, and return the state.
+
+        It survives that the pod moves to another node, which a stop inside the pod does not.
+        Raises PlaceSilent, Failed.
+        """
+        target = place.kubernetes
+        if target is None or verb not in _REPLICAS:
+            return None
+        patch = json.dumps({"spec": {"replicas": _REPLICAS[verb]}})
+        words = ["patch", f"statefulset/{target.name}", "--type", "merge", "-p", patch, f"--request-timeout={REQUEST}s"]
+        done = run_kubectl(target, words, environment)
+        if done.code:
+            raise refused_by_server(target, done)
+        wait = ["wait", f"pod/{target.pod}", f"--timeout={_PATIENCE}s", "--for=delete"]
+        if verb == "start":
+            wait = ["rollout", "status", f"statefulset/{target.name}", f"--timeout={_PATIENCE}s"]
+        run_kubectl(target, wait, environment, limit=_PATIENCE + REQUEST)
+        return self.facts(place, environment)
+
+
+def replica_fault(place: Place, environment: Mapping[str, str]) -> Problem | None:
+    """Return the fault of a StatefulSet with several replicas: each holds every bot. Raises PlaceSilent."""
+    target = place.kubernetes
+    if target is None:
+        return None
+    found = read_objects(target, [f"statefulset/{target.name}", "--ignore-not-found"], environment)
+    replicas = replicas_of(found[0]) if found else 1
+    if replicas < 2:
+        return None
+    words = ["scale", "statefulset", target.name, "--replicas", "1"]
+    return Problem(
+        "place-replicas",
+        f"{place.name}: {replicas} replicas are {replicas} holders of each bot",
+        place.name,
+        f"use `{' '.join(kubectl_words(target, words))}`",
+    )

@@ -1,0 +1,93 @@
+"""Claims, start and stop of a place with the real kubectl: on a stand-in API server, and on none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from kubernetes_python import stand_in_cluster, write_config
+
+from hermes_profiles.kubernetes.claims import BotClaim, read_claims, release_claims, take_claims
+from hermes_profiles.kubernetes.engine import KubernetesEngine
+from hermes_profiles.kubernetes.kubectl import kubectl_words, run_kubectl
+from hermes_profiles.model.errors import ExitCode, Failed, Refused
+from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind
+from hermes_profiles.places.transport import PlaceSilent
+
+TARGET = KubernetesTarget("bots", "family")
+PLACE = Place("prod", PlaceKind.KUBERNETES, kubernetes=TARGET)
+MARKS = ("0" * 32, "1" * 32, "2" * 32)
+HERE = tuple(BotClaim(mark, "telegram", "prod", f"p{number}") for number, mark in enumerate(MARKS))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Mapping[str, str]]:
+    with stand_in_cluster(tmp_path) as environment:
+        yield environment
+
+
+def test_second_claimant_is_refused_and_leaves_nothing(cluster: Mapping[str, str]) -> None:
+    assert take_claims(TARGET, HERE[1:2], cluster).made == HERE[1:2]
+    assert take_claims(TARGET, HERE[1:2], cluster).kept == HERE[1:2], "its own claim is no obstacle"
+    others = [claim._replace(owner="backup", profile="copy") for claim in HERE]
+    with pytest.raises(Refused) as caught:
+        take_claims(TARGET, others, cluster)
+    assert caught.value.exit_code is ExitCode.REFUSED
+    assert "copy is claimed by prod/p1" in caught.value.problem.message
+    assert read_claims(TARGET, cluster) == HERE[1:2], "all or none"
+    release_claims(TARGET, others, cluster)
+    assert read_claims(TARGET, cluster) == HERE[1:2], "claims of another place stay"
+    release_claims(TARGET, HERE, cluster)
+    assert take_claims(TARGET, others, cluster).made == tuple(others)
+
+
+def test_stop_and_start_set_replicas_and_facts_follow(cluster: Mapping[str, str]) -> None:
+    engine = KubernetesEngine()
+    facts = engine.facts(PLACE, cluster)
+    assert facts is not None and "no StatefulSet" in facts.detail
+    with pytest.raises(Failed) as caught:
+        engine.act(PLACE, "stop", cluster)
+    assert caught.value.problem.code == "cluster-refused"
+    document = {
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "family"}, "spec": {"replicas": 1}
+    }  # fmt: skip
+    words = ["create", "--validate=false", "-f", "-"]
+    assert run_kubectl(TARGET, words, cluster, typed=json.dumps(document).encode()).code == 0
+    stopped = engine.act(PLACE, "stop", cluster)
+    assert stopped is not None and stopped.state == "stopped"
+    assert engine.act(PLACE, "restart", cluster) is None
+
+
+def test_cluster_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> None:
+    if shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    config = write_config(tmp_path, "http://127.0.0.1:1")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(config)}
+    with pytest.raises(PlaceSilent) as caught:
+        KubernetesEngine().facts(PLACE, environment)
+    assert caught.value.exit_code is ExitCode.MANAGER
+    with pytest.raises(PlaceSilent):
+        take_claims(TARGET, HERE, environment)
+
+
+def test_missing_kubectl_and_one_that_hangs_are_silent(tmp_path: Path) -> None:
+    environment = {"PATH": f"{tmp_path}:/nowhere"}
+    # The program is looked up in the PATH of this process.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))
+        with pytest.raises(PlaceSilent, match="not on PATH"):
+            run_kubectl(TARGET, ["get", "pods"], environment)
+        (tmp_path / "kubectl").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
+        (tmp_path / "kubectl").chmod(0o755)
+        with pytest.raises(PlaceSilent, match=r"did not answer within 0\.2 s"):
+            run_kubectl(TARGET, ["get", "pods"], environment, limit=0.2)
+
+
+def test_no_mark_or_name_is_an_option() -> None:
+    assert kubectl_words(TARGET._replace(context="home"), ["get"]) == [
+        "kubectl", "--context", "home", "-n", "bots", "get"
+    ]  # fmt: skip
