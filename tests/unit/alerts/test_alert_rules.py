@@ -77,6 +77,15 @@ def test_fall_is_sent_once_after_the_grace_period_and_its_end_once() -> None:
     assert world.at(9000.0) == [] and world.state.faults == {}
 
 
+def test_fault_that_is_due_sends_no_younger_one_ahead_of_its_time() -> None:
+    world = Clocked()
+    world.event(100.0, EventKind.DOWN, cause=EventCause.CRASH)
+    world.event(140.0, EventKind.DOWN, "home", cause=EventCause.CRASH)
+    assert world.at(160.0) == [("hook", ["-work"])]
+    world.event(170.0, EventKind.UP, "home")
+    assert [world.at(now) for now in (230.0, 900.0)] == [[], []]
+
+
 def test_fall_that_is_over_within_the_grace_period_sends_nothing() -> None:
     world = Clocked()
     world.event(100.0, EventKind.DOWN, cause=EventCause.CRASH)

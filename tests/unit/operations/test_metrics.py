@@ -186,6 +186,9 @@ def test_metrics_of_a_running_fleet(fleet: GatewayRoot, tmp_path: Path) -> None:
     assert rows["hermes_profiles_root_free_bytes"]["samples"][0]["value"] > 0
     path = tmp_path / "hermes.prom"
     fleet.gok("metrics", "--textfile", str(path))
+    with path.open() as reader:  # node_exporter reads at any moment: it gets the whole of one writing
+        fleet.gok("metrics", "--textfile", str(path))
+        assert reader.read().endswith("\n") and os.fstat(reader.fileno()).st_nlink == 0
     assert path.stat().st_mode & 0o777 == 0o644 and "hermes_gateway_up" in path.read_text()
     assert os.listdir(tmp_path) == ["hermes.prom"], "no draft is left"
     odd = fleet.gok("metrics", "--textfile", str(tmp_path / "x.txt"), "--json")
