@@ -5,7 +5,7 @@ __hermes_profiles_at() { # PATH: set what can follow a command
     commands= options= values= arguments=
     case $1 in
         '')
-            commands='create clone list show use connect rename delete restore alias export import diff sync doctor repair undo explain catalog completion demo trash team config env shim'
+            commands='create clone list show use connect rename delete restore alias export import diff sync doctor repair undo explain catalog completion demo trash backup team config env shim'
             options='--version --help' ;;
         'create')
             options='--clone-all --all --exclude-platform-credentials --strict-prefix --clone-channels --keep-platform-credentials --keep --drop --no-api-server --skip-unreadable --strict-shapes --no-alias --no-skills --description --clone --clone-from --dry-run --home --json --help'
@@ -96,6 +96,29 @@ __hermes_profiles_at() { # PATH: set what can follow a command
             options='--older-than --yes --dry-run --home --json --help'
             values=' --older-than:text --home:folder '
             arguments='trash+' ;;
+        'backup')
+            commands='create list verify restore timer'
+            options='--help' ;;
+        'backup create')
+            options='--all --to --keep --recipient --passphrase --passphrase-stdin --dry-run --home --json --help'
+            values=' --to:folder --keep:text --recipient:text --home:folder '
+            arguments='profile+' ;;
+        'backup list')
+            options='--from --home --json --help'
+            values=' --from:folder --home:folder '
+            arguments='profile+' ;;
+        'backup verify')
+            options='--from --key --passphrase-stdin --home --json --help'
+            values=' --from:folder --key:file --home:folder '
+            arguments='profile+' ;;
+        'backup restore')
+            options='--as --from --key --passphrase-stdin --dry-run --home --json --help'
+            values=' --as:text --from:folder --key:file --home:folder '
+            arguments='profile' ;;
+        'backup timer')
+            options='--at --to --keep --recipient --dry-run --home --json --help'
+            values=' --at:text --to:folder --keep:text --recipient:text --home:folder '
+            arguments='=on,off,status' ;;
         'team')
             commands='create list show remove add import sync check run-mode'
             options='--help' ;;

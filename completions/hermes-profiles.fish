@@ -4,7 +4,7 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
     set -l words (commandline -opc)
     set -e words[1]
     set -l path
-    set -l known ' create' ' clone' ' list' ' show' ' use' ' connect' ' rename' ' delete' ' restore' ' alias' ' export' ' import' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
+    set -l known ' create' ' clone' ' list' ' show' ' use' ' connect' ' rename' ' delete' ' restore' ' alias' ' export' ' import' ' diff' ' sync' ' doctor' ' repair' ' undo' ' explain' ' catalog' ' completion' ' demo' ' trash' ' trash list' ' trash empty' ' backup' ' backup create' ' backup list' ' backup verify' ' backup restore' ' backup timer' ' team' ' team create' ' team list' ' team show' ' team remove' ' team add' ' team import' ' team sync' ' team check' ' team run-mode' ' config' ' config get' ' config set' ' config unset' ' env' ' env list' ' env set' ' env unset' ' shim' ' shim install' ' shim remove' ' shim plugin' ' shim status'
     while set -q words[1]
         contains -- "$path $words[1]" $known
         or break
@@ -60,6 +60,16 @@ function __hermes_profiles_at --description 'Whether the cursor is after a comma
             set values --home
         case ' trash empty'
             set values --older-than --home
+        case ' backup create'
+            set values --to --keep --recipient --home
+        case ' backup list'
+            set values --from --home
+        case ' backup verify'
+            set values --from --key --home
+        case ' backup restore'
+            set values --as --from --key --home
+        case ' backup timer'
+            set values --at --to --keep --recipient --home
         case ' team create'
             set values --lead --channel --members --share --home
         case ' team list'
@@ -415,6 +425,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile with synthetic bot tokens in a sandbox, prove that none arrives, run real gateways'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a trash -d 'List or empty the trash of deleted profiles and files'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a backup -d 'Back up profiles, and restore them'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a team -d 'Teams: profiles that share one agent, each with its own account'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a config -d 'Show, set or remove one setting of a profile\'s config.yaml'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a env -d 'List, set or remove variables of a profile\'s .env; values are never shown'
@@ -647,6 +658,59 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l dry-ru
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' trash empty\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\' 0' -a create -d 'Write each profile, complete and encrypted, to a file of its own'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\' 0' -a list -d 'List the backups, the newest first'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\' 0' -a verify -d 'Read backups, and check every checksum and every database in them; without names the newest of each profile'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\' 0' -a restore -d 'Restore a profile from a backup; the profile that exists goes to the trash first, and `undo` brings it back'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\' 0' -a timer -d 'Back up all profiles each day: the watcher (`hermes-gateways watch on`) starts it, also after a missed time'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\' 0 999' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l all -d 'Back up all profiles.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: in ~/.local/share/hermes-profiles).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l keep -x -d 'Keep the N newest backups of each profile.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l recipient -x -d 'Encrypt for this age key or ssh public key.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l passphrase -d 'Encrypt with a passphrase, which is asked for without echo.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l passphrase-stdin -d 'Read the passphrase from the first line of standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup list\' 0 999' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup list\'' -l from -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: that of `backup create`).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup list\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup list\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup list\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\' 0 999' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -l from -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: that of `backup create`).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -l key -r -F -d 'File with the age key that opens the file.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -l passphrase-stdin -d 'Read the passphrase from the first line of standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup verify\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\' 0 0' -k -a '(__hermes_profiles_ask profile 2)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l as -x -d 'Restore it under this name.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l from -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: that of `backup create`).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l key -r -F -d 'File with the age key that opens the file.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l passphrase-stdin -d 'Read the passphrase from the first line of standard input.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -s h -l help -d 'Show the help and exit.'
+
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\' 0 0' -a 'on off status'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l at -x -d 'Time of day (default: 03:30)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: in ~/.local/share/hermes-profiles).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l keep -x -d 'Keep the N newest of each (default: 7).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l recipient -x -d 'Encrypt for this key instead of the key of this user.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l dry-run -d 'Show the plan; change nothing.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l home -x -a '(__hermes_profiles_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l json -d 'Print the answer as one JSON object.'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a create -d 'Make a team: light profiles that live on the pool of their lead, each to get an account of its own'
 complete -c hermes-profiles -n '__hermes_profiles_at \' team\' 0' -a list -d 'List the teams: lead, channel and members'

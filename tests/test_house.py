@@ -27,8 +27,8 @@ NAME = "hermes_profiles"
 # From lowest to highest: a package imports from itself and from packages before it.
 ROOMS = (
     "hermes", "model", "documents", "changes", "credentials", "accounts", "profiles", "services", "clone", "settings",
-    "gateways", "teams", "archives", "integration", "awake", "logs", "conflicts", "fleet", "events", "alerts",
-    "places", "multiplex", "kubernetes", "doctor", "moves", "operations", "cli",
+    "gateways", "teams", "archives", "backups", "integration", "awake", "logs", "conflicts", "fleet", "events",
+    "alerts", "places", "multiplex", "kubernetes", "doctor", "moves", "operations", "cli",
 )  # fmt: skip
 # `credentials` and `changes` do not import each other.
 FORBIDDEN_PAIRS = {("credentials", "changes"), ("changes", "credentials"), ("changes", "documents")}

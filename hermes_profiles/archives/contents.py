@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.database_copy import SIDE_FILES
-from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, PublishTree
+from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, PublishTree, is_below
 from hermes_profiles.changes.snapshot import SnapshotEntry
 from hermes_profiles.clone.files import LinkedFiles
 from hermes_profiles.clone.plan import CloneContext, CloneRequest, LinkedFilesReader, build_clone
@@ -64,8 +64,12 @@ class PartialContents(NamedTuple):
     api_server: bool
 
 
-def complete_contents(name: str, home: Path, catalog: Catalog, names: Collection[str]) -> CompleteContents:
-    """Return everything of a profile that belongs to it. `names`: the profiles of the archive.
+def complete_contents(
+    name: str, home: Path, catalog: Catalog, names: Container[str], *, root: Path | None = None
+) -> CompleteContents:
+    """Return everything of a profile that belongs to it. `names`: the profiles that its links may lead to.
+
+    `root`: absolute links into it become relative, not only those into the home.
 
     Raises Failed for a folder that cannot be listed.
     """
@@ -78,7 +82,7 @@ def complete_contents(name: str, home: Path, catalog: Catalog, names: Collection
         reason = _why_not(item, catalog, is_default=name == DEFAULT)
         target = item.target or ""
         if reason is None and item.kind is EntryKind.LINK:
-            target = _relative(item.path, target, home)
+            target = _relative(item.path, target, home, root or home)
             if not leads_inside(item.path, target, name, names):
                 reason = f"a link out of the profile, to {item.target}"
         if reason is not None:
@@ -104,6 +108,11 @@ def _mode_and_time(item: TreeItem) -> tuple[int, int]:
     return mode | (0o700 if item.kind is EntryKind.FOLDER else 0o400), item.signature.mtime_ns
 
 
+def is_of_profile(item: TreeItem, catalog: Catalog) -> bool:
+    """Return whether an entry of the root is a part of the default profile that a complete archive has."""
+    return item.kind is not EntryKind.UNREADABLE and _why_not(item, catalog, is_default=True) is None
+
+
 def _why_not(item: TreeItem, catalog: Catalog, *, is_default: bool) -> str | None:
     name = item.path.rpartition("/")[2]
     if item.kind is EntryKind.SPECIAL:
@@ -125,14 +134,11 @@ def _why_not(item: TreeItem, catalog: Catalog, *, is_default: bool) -> str | Non
     return reason if reason == _OF_A_PROCESS or (is_default and reason in _OF_THE_ROOT) else None
 
 
-def _relative(path: str, target: str, home: Path) -> str:
-    """Return the target of a link; an absolute one into the home becomes relative, for the profile will move."""
-    if not target.startswith("/"):
+def _relative(path: str, target: str, home: Path, top: Path) -> str:
+    """Return the target of a link; an absolute one into `top` becomes relative, for the profile will move."""
+    if not target.startswith("/") or not is_below(os.path.normpath(target), str(top)):
         return target
-    inside = os.path.relpath(target, home)
-    if inside == ".." or inside.startswith("../"):
-        return target
-    return os.path.relpath(inside, os.path.dirname(path) or ".")
+    return os.path.relpath(target, os.path.dirname(f"{home}/{path}"))
 
 
 def _is_side_file(path: str, files: Collection[str]) -> bool:

@@ -6,7 +6,7 @@ docs/reference/archive.md describes the format. A change of it that an older rel
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
 from shlex import quote
 from typing import Any, NamedTuple
@@ -19,6 +19,16 @@ VERSION = 1
 MANIFEST = "manifest.json"
 FOLDER = "profiles"  # of the members
 _MOST_ENTRIES = 5_000_000
+
+
+class _EveryName:
+    """The names that a profile can have; `in` is all that it can do."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (name == DEFAULT or is_profile_folder_name(name))
+
+
+EVERY_PROFILE = _EveryName()
 
 
 class Contents(StrEnum):
@@ -141,8 +151,11 @@ def _entry_row(entry: ArchiveEntry) -> dict[str, Any]:
     return row
 
 
-def parse_manifest(raw: bytes, archive: str) -> Manifest:
-    """Return the manifest of an archive. Raises Failed for a newer format, and for what this program did not write."""
+def parse_manifest(raw: bytes, archive: str, *, siblings: bool = False) -> Manifest:
+    """Return the manifest of an archive; with `siblings`, its links may lead to any other profile of the root.
+
+    Raises Failed for a newer format, Refused for what this program did not write.
+    """
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
@@ -168,7 +181,7 @@ def parse_manifest(raw: bytes, archive: str) -> Manifest:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise bad_archive(archive, f"{MANIFEST} has a field that is missing or wrong") from None
-    _check(manifest, archive)
+    _check(manifest, archive, siblings=siblings)
     return manifest
 
 
@@ -188,7 +201,7 @@ def _entry(row: Mapping[str, Any]) -> ArchiveEntry:
     return ArchiveEntry(path, kind, int(row["mode"], 8) & 0o777, int(row["mtime_ns"]), size, sha256, target)
 
 
-def _check(manifest: Manifest, archive: str) -> None:
+def _check(manifest: Manifest, archive: str, *, siblings: bool) -> None:
     """Raise Failed for doubled names and for paths that are not inside a home."""
     if not manifest.profiles:
         raise bad_archive(archive, "it has no profile")
@@ -200,10 +213,10 @@ def _check(manifest: Manifest, archive: str) -> None:
             raise bad_archive(archive, f"{profile.name!r} is not the name of a profile")
         if len(profile.entries) > _MOST_ENTRIES:
             raise bad_archive(archive, f"it has more than {_MOST_ENTRIES:,} files")
-        check_entries(profile.entries, profile.name, names, archive)
+        check_entries(profile.entries, profile.name, EVERY_PROFILE if siblings else names, archive)
 
 
-def check_entries(entries: Iterable[ArchiveEntry], profile: str, names: Collection[str], archive: str) -> None:
+def check_entries(entries: Iterable[ArchiveEntry], profile: str, names: Container[str], archive: str) -> None:
     """Raise Failed for a path that is absolute, has `..` or occurs twice, is below a file, or for a link out."""
     kinds: dict[str, EntryType] = {}
     for entry in entries:
@@ -230,14 +243,14 @@ def _above(path: str) -> Iterator[str]:
         yield path
 
 
-def leads_inside(path: str, target: str, profile: str, names: Collection[str]) -> bool:
-    """Return whether a link leads into its own profile, or into another named profile of the archive.
+def leads_inside(path: str, target: str, profile: str, names: Container[str]) -> bool:
+    """Return whether a link leads into its own profile, or into another one of `names`.
 
     `..` counts only at the front of a target: behind the name of a link it would lead elsewhere than it seems.
     """
     if not target or target.startswith("/") or "\0" in target:
         return False
-    place = [*(() if profile == DEFAULT else (profile,)), *path.split("/")[:-1]]
+    place = [*(() if profile == DEFAULT else (FOLDER, profile)), *path.split("/")[:-1]]
     parts = [part for part in target.split("/") if part not in ("", ".")]
     while parts[:1] == [".."]:
         if not place:
@@ -245,11 +258,10 @@ def leads_inside(path: str, target: str, profile: str, names: Collection[str]) -
         place.pop()
         del parts[0]
     place += parts
-    if ".." in parts:
+    if ".." in parts or (place[:1] == [FOLDER] and len(place) < 2):
         return False
-    if profile == DEFAULT:
-        return place[:1] != [FOLDER]
-    return bool(place) and place[0] in names and place[0] != DEFAULT
+    owner = place[1] if place[:1] == [FOLDER] else DEFAULT
+    return owner == profile or (owner in names and (owner != DEFAULT or names is EVERY_PROFILE))
 
 
 def bad_archive(archive: str, why: str) -> Refused:

@@ -100,14 +100,16 @@ def open_tar(source: BinaryIO, archive: str, limit: int) -> Iterator[tuple[tarfi
         raise bad_archive(archive, "it is damaged or truncated") from error
 
 
-def read_archive(path: Path, source: BinaryIO, place: Path, *, most: int = MOST_BYTES) -> OpenedArchive:
-    """Write the files of an archive below `place`, and return them with their manifest.
+def read_archive(
+    path: Path, source: BinaryIO, place: Path, *, most: int = MOST_BYTES, siblings: bool = False
+) -> OpenedArchive:
+    """Write the files of an archive below `place`, and return them with their manifest; see `parse_manifest`.
 
     Raises Failed for anything that the manifest does not name, that differs from it, or is missing.
     """
     archive = str(path)
     with open_tar(source, archive, _MOST_MANIFEST) as (tar, budget):
-        manifest = _manifest(tar, archive)
+        manifest = _manifest(tar, archive, siblings=siblings)
         if manifest.size > most:
             raise bad_archive(archive, f"its files have {manifest.size:,} bytes, and at most {most:,} are taken in")
         expected = expected_members(manifest)
@@ -146,7 +148,7 @@ def expected_members(manifest: Manifest) -> dict[str, tuple[str, ArchiveEntry | 
     return expected
 
 
-def _manifest(tar: tarfile.TarFile, archive: str) -> Manifest:
+def _manifest(tar: tarfile.TarFile, archive: str, *, siblings: bool) -> Manifest:
     member = tar.next()
     if member is None or member.name != MANIFEST or not member.isreg() or member.size > _MOST_MANIFEST:
         raise bad_archive(archive, f"its first member is not {MANIFEST}")
@@ -154,7 +156,7 @@ def _manifest(tar: tarfile.TarFile, archive: str) -> Manifest:
     raw = file.read() if file is not None else b""
     if len(raw) != member.size:
         raise bad_archive(archive, "it is truncated")
-    return parse_manifest(raw, archive)
+    return parse_manifest(raw, archive, siblings=siblings)
 
 
 def _check_type(member: tarfile.TarInfo, kind: EntryType, archive: str) -> None:

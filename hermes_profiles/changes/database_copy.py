@@ -36,7 +36,7 @@ def copy_database(source: Path, target: Path, *, wait: float = _WAIT) -> None:
     deadline = time.monotonic() + wait
 
     def check_time(status: int, remaining: int, total: int) -> None:
-        if status != sqlite3.SQLITE_DONE and remaining and time.monotonic() > deadline:
+        if status != sqlite3.SQLITE_DONE and time.monotonic() > deadline:
             raise TimeoutError
 
     try:

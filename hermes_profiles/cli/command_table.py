@@ -56,6 +56,7 @@ _PROFILE_COMMANDS: Mapping[str, CommandEntry] = {
     "alias": CommandEntry("profile.manage:alias", "Add or remove the command of a profile", _PROFILES),
     "export": CommandEntry("profile.archive:export", "Write profiles into one file", _PROFILES),
     "import": CommandEntry("profile.archive:import_archive", "Take in profiles from a file", _PROFILES),
+    "backup": CommandEntry("profile.backup:app", "Back up profiles, and restore them", _PROFILES),
     "team": CommandEntry("team.app:app", "Many accounts that share one agent", _PROFILES),
     "config": CommandEntry("profile.config:app", "Show or change a setting of config.yaml", _SETTINGS),
     "env": CommandEntry("profile.env:app", "Show or change keys of .env", _SETTINGS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from hermes_profiles import __version__
 from hermes_profiles.archives.compression import Compression, best_compression
 from hermes_profiles.archives.contents import complete_contents, partial_contents
 from hermes_profiles.archives.encryption import ENDING, Protection, check_protection
-from hermes_profiles.archives.model import ArchivedProfile, Contents, Manifest, NotArchived
+from hermes_profiles.archives.model import EVERY_PROFILE, ArchivedProfile, Contents, Manifest, NotArchived
 from hermes_profiles.archives.write import staged_entries, write_archive
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
@@ -25,11 +25,13 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.placement import read_placement
 from hermes_profiles.teams.pool_copies import SharedPool
 
 from .context import Session
 
 _SCRATCH = "archive"
+BACKUP = "backup"  # a kind of file: its links may lead to the other profiles of the root
 
 
 class ExportRequest(NamedTuple):
@@ -83,7 +85,8 @@ def export_profiles(session: Session, request: ExportRequest, *, dry_run: bool =
     compression = Compression.GZIP if request.gzip else best_compression()
     target = _target(request, names, compression)
     check_free(target)
-    planned = {name: _plan(session, name, names, request.contents) for name in names}
+    linked = EVERY_PROFILE if request.kind == BACKUP else names
+    planned = {name: _plan(session, name, linked, request.contents) for name in names}
     warnings = tuple(each for plan in planned.values() for each in plan.warnings)
     encrypted = request.protection is not None
     if dry_run:
@@ -128,16 +131,17 @@ def _target(request: ExportRequest, names: Sequence[str], compression: Compressi
     return Path(os.path.abspath(f"{name}-{stamp}.tar.{compression}{ending}"))
 
 
-def _plan(session: Session, name: str, names: Sequence[str], contents: Contents) -> _Planned:
+def _plan(session: Session, name: str, names: Container[str], contents: Contents) -> _Planned:
     return (
         _plan_complete(session, name, names) if contents is Contents.COMPLETE else _plan_part(session, name, contents)
     )
 
 
-def _plan_complete(session: Session, name: str, names: Sequence[str]) -> _Planned:
+def _plan_complete(session: Session, name: str, names: Container[str]) -> _Planned:
     home = session.layout.home(name)
-    found = complete_contents(name, home, session.catalog, names)
-    profile = ArchivedProfile(name, (), found.left_out)
+    top = session.layout.root if names is EVERY_PROFILE else None
+    found = complete_contents(name, home, session.catalog, names, root=top)
+    profile = ArchivedProfile(name, (), found.left_out, read_placement(home).epoch)
 
     def stage(place: Path) -> ArchivedProfile:
         snapshot = take_snapshot(place, found.entries)

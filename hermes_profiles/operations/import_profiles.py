@@ -38,9 +38,11 @@ from hermes_profiles.model.names import DEFAULT, check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port, is_free
 from hermes_profiles.profiles.tree_walk import read_document
 
+from .adopt_copy import settle_restored
 from .apply import ChangeResult, carry_out
 from .context import Session
 from .create_profile import taken_hint
@@ -108,6 +110,9 @@ def import_profiles(session: Session, request: ArchiveImport, *, dry_run: bool =
             profiles = tuple(_with_alias(session, profile) for profile in profiles)
         plan = _plan(session, profiles, path)
         change = carry_out(session, plan, dry_run=dry_run)
+    if not dry_run:
+        for profile in profiles:
+            settle_restored(session, profile.name)
     warnings = tuple(each for profile in profiles for each in profile.warnings)
     return Import(path, manifest, profiles, change._replace(plan=plan), (*recovered, *warnings))
 
@@ -155,6 +160,7 @@ def _of_archive(session: Session, request: ArchiveImport, opened: OpenedArchive)
             )
         check_can_take(session.layout, check_new_name(name))
         place = opened.homes[profile.name]
+        require_here(session.layout, name, "take it in", catalog=lambda: session.catalog, home=place)
         target = session.layout.home(name)
         tree, assigned = with_own_settings(session, archived_tree(profile, place, target), place, on=profile.api_server)
         warnings = (_twice(name, profile.name),) if manifest.contents is Contents.COMPLETE else ()
@@ -174,15 +180,18 @@ def _twice(name: str, source: str) -> Problem:
 
 
 def with_own_settings(
-    session: Session, tree: PublishTree, place: Path, *, on: bool
+    session: Session, tree: PublishTree, place: Path, *, on: bool, but: str = ""
 ) -> tuple[PublishTree, dict[str, str | None]]:
-    """Return a tree whose API server has a port that is free here and a key, and the names that were assigned."""
+    """Return a tree whose API server has a port that is free here and a key, and the names that were assigned.
+
+    `but`: a profile that the tree replaces.
+    """
     index = next((at for at, entry in enumerate(tree.entries) if entry.path == ENV_FILE), None)
     entry = tree.entries[index] if index is not None else None
     if index is None or not isinstance(entry, CopyFile):
         return tree, {}
     layout, catalog = session.layout, session.catalog
-    taken = declared_ports(layout.home(other) for other in profile_names(layout))
+    taken = declared_ports(layout.home(other) for other in profile_names(layout) if other != but)
     own = with_own_port(
         read_document(place / ENV_FILE) or b"",
         catalog,

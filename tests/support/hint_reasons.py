@@ -74,7 +74,7 @@ NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
     ),
     "a file of `export`, its passphrase or a library: tests/unit/cli/test_archive_commands.py, tests/unit/archives": (
         "bad-archive", "newer-format", "holds-identities", "too-large", "locked", "no-age", "no-zstd", "link-out",
-        "no-such-file", "database",
+        "no-such-file", "database", "new-key", "no-such-backup", "backup-failed",
     ),
     "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (
         "image-without-digest", "image-without-hermes-profiles", "large-pod", "not-a-folder", "unknown-time-zone",

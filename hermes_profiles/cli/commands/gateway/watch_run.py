@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hermes_profiles.alerts.deliver import AlertDelivery
+from hermes_profiles.backups.schedule import BackupTimer
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
@@ -28,7 +29,7 @@ def watch_run(
         output.note(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}")
 
     def body() -> Answer:
-        EventWatch(session, (AlertDelivery(session.layout, report),), report).run()
+        EventWatch(session, (AlertDelivery(session.layout, report), BackupTimer(session.layout, report)), report).run()
         return Answer(Result(("watch-run",), {}), lambda: ())
 
     run(("watch-run",), session, body)

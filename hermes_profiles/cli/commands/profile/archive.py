@@ -63,6 +63,11 @@ class UnlockOptions(NamedTuple):
     key: KeyFile = None
     passphrase_stdin: PassphraseStdin = False
 
+    def given(self) -> Unlock:
+        """Return what the options name; nothing is asked for. Raises UsageProblem."""
+        identities = _identities(self.key) if self.key is not None else ()
+        return Unlock(identities, _passphrase() if self.passphrase_stdin else None)
+
     def unlock(self, path: Path) -> Unlock:
         """Return what opens a file; asks for a passphrase where one is needed. Raises UsageProblem, Failed."""
         identities = _identities(self.key) if self.key is not None else ()
