@@ -703,7 +703,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -l jso
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\' 0 0' -a 'on off status'
-complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l at -x -d 'Time of day (default: 03:30)'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l at -x -d 'Local time of day (default: 03:30).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: in ~/.local/share/hermes-profiles).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l keep -x -d 'Keep the N newest of each (default: 7).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l recipient -x -d 'Encrypt for this key instead of the key of this user.'

@@ -167,7 +167,7 @@ def timer(
     session: Session,
     action: SwitchAction = "status",
     at: Annotated[
-        str | None, typer.Option("--at", metavar="HH:MM", help=f"Time of day (default: {DEFAULT_AT})")
+        str | None, typer.Option("--at", metavar="HH:MM", help=f"Local time of day (default: {DEFAULT_AT}).")
     ] = None,
     to: Folder = None,
     keep: Annotated[
