@@ -250,7 +250,7 @@ def _files(manifest: Manifest) -> int:
 
 
 def set_timer(session: Session, schedule: Schedule, *, dry_run: bool = False) -> TimerState:
-    """Have all profiles backed up each day. Raises UsageProblem for a time that is none."""
+    """Have all profiles backed up each day. Raises UsageProblem for another form of time."""
     check_time(schedule.at)
     if schedule.keep < 1:
         raise UsageProblem("at least one backup is kept", target="--keep", hint="use `--keep 7`")

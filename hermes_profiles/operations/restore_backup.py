@@ -45,7 +45,7 @@ class RestoreRequest(NamedTuple):
     unlock: Unlock = Unlock()
 
 
-class Restored(NamedTuple):
+class RestoredBackup(NamedTuple):
     """A restored profile, or a dry run. `trash_id`: of the profile that was there before, None without one."""
 
     profile: str
@@ -60,7 +60,7 @@ class Restored(NamedTuple):
 
 
 @exclusively
-def restore_backup(session: FleetSession, request: RestoreRequest, *, dry_run: bool = False) -> Restored:
+def restore_backup(session: FleetSession, request: RestoreRequest, *, dry_run: bool = False) -> RestoredBackup:
     """Restore a profile from a backup; nothing is changed before every file in it is checked.
 
     Raises NotFound without such a backup, Refused for a damaged one, for a profile that lives in another place, and
@@ -97,7 +97,7 @@ def restore_backup(session: FleetSession, request: RestoreRequest, *, dry_run: b
         settle_restored(session, name)
     files = sum(entry.type is EntryType.FILE for entry in profile.entries)
     kept = f"{trash_id}-{name}" if is_there else None
-    return Restored(
+    return RestoredBackup(
         name, backup, home, files, profile.size, assigned, change._replace(plan=plan), kept, tuple(warnings)
     )
 

@@ -12,7 +12,7 @@ from hermes_profiles.cli.framework.prose import Block
 if TYPE_CHECKING:
     from hermes_profiles.backups.store import Backup
     from hermes_profiles.operations.backups import BackupRun, TimerState, Verified
-    from hermes_profiles.operations.restore_backup import Restored
+    from hermes_profiles.operations.restore_backup import RestoredBackup
 
 
 def backup_row(backup: Backup) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def verified_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{row['id']}: {what}"
 
 
-def restored_data(done: Restored) -> dict[str, Any]:
+def restored_data(done: RestoredBackup) -> dict[str, Any]:
     """Return a restored profile as the command contract has it."""
     data: dict[str, Any] = {
         "profile": done.profile,
