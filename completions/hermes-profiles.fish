@@ -668,7 +668,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' backup\'' -s h -l help -
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\' 0 999' -k -a '(__hermes_profiles_ask profile 2)'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l all -d 'Back up all profiles.'
-complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: in ~/.local/share/hermes-profiles).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: one of this user).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l keep -x -d 'Keep the N newest backups of each profile.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l recipient -x -d 'Encrypt for this age key or ssh public key.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup create\'' -l passphrase -d 'Encrypt with a passphrase, which is asked for without echo.'
@@ -704,7 +704,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \' backup restore\'' -s h -
 
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\' 0 0' -a 'on off status'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l at -x -d 'Local time of day (default: 03:30).'
-complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: in ~/.local/share/hermes-profiles).'
+complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l to -x -a '(__hermes_profiles_folders)' -d 'Folder of the backups (default: one of this user).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l keep -x -d 'Keep the N newest of each (default: 7).'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l recipient -x -d 'Encrypt for this key instead of the key of this user.'
 complete -c hermes-profiles -n '__hermes_profiles_at \' backup timer\'' -l dry-run -d 'Show the plan; change nothing.'

@@ -35,7 +35,7 @@ from .archive import ProtectionOptions, UnlockOptions
 
 Folder = Annotated[
     Path | None,
-    typer.Option("--to", metavar="DIR", help="Folder of the backups (default: in ~/.local/share/hermes-profiles)."),
+    typer.Option("--to", metavar="DIR", help="Folder of the backups (default: one of this user)."),
 ]
 From = Annotated[
     Path | None,
