@@ -68,7 +68,7 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             arguments='gateway' ;;
         'move')
             options='--to --from --group --team --take-back --source-is-dead --timeout --dry-run --manager --home --json --help'
-            values=' --to:text --from:text --group:group --team:team --source-is-dead:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            values=' --to:place --from:place --group:group --team:team --source-is-dead:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'reset')
             options='--except --group --timeout --dry-run --manager --home --json --help'

@@ -357,8 +357,8 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -l json -d 'Pri
 complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d 'Show the help and exit.'
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
-complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l to -x -d 'The place that gets them; `local` is this root.'
-complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l from -x -d 'The place where they live (default: this root, or where they moved to).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l to -x -k -a '(__hermes_gateways_ask place 1)' -d 'The place that gets them; `local` is this root.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l from -x -k -a '(__hermes_gateways_ask place 1)' -d 'The place where they live (default: this root, or where they moved to).'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l team -x -k -a '(__hermes_gateways_ask team 1)' -d 'A team: its lead and its members.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l take-back -d 'End an unfinished move: the profiles live here again.'

@@ -112,6 +112,8 @@ _BY_PLACE = {
     ("restore", "profile"): TRASHED,
     ("restore", "--as"): TEXT,
     ("move", "--source-is-dead"): TEXT,
+    ("move", "--to"): PLACE,
+    ("move", "--from"): PLACE,
     ("diff", "a"): PROFILE,
     ("diff", "b"): PROFILE,
     ("undo", "change"): CHANGE,
