@@ -5,21 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.fleet.outcomes import OutcomeKind
-from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import SCHEMA, ExitCode
 from hermes_profiles.places.answers import PlaceAnswer
-from hermes_profiles.places.engine import Engines
+from hermes_profiles.places.engine import EngineFacts, Engines
 from hermes_profiles.places.model import Place, PlaceKind
 
 _START, _STOP = "start", "stop"
 
 
+class ClusterEngine:
+    """Kubernetes; its code is loaded when a place in a cluster is asked."""
+
+    def facts(self, place: Place, environment: Mapping[str, str]) -> EngineFacts | None:
+        """Return the state of a place. Raises PlaceSilent, Failed."""
+        from hermes_profiles.kubernetes.engine import KubernetesEngine
+
+        return KubernetesEngine().facts(place, environment)
+
+    def act(self, place: Place, verb: str, environment: Mapping[str, str]) -> EngineFacts | None:
+        """Start or stop a place as a whole. Raises PlaceSilent, Failed."""
+        from hermes_profiles.kubernetes.engine import KubernetesEngine
+
+        return KubernetesEngine().act(place, verb, environment)
+
+
 def engines() -> Engines:
     """Return the engines that are asked about a place in which no program answers."""
-    from hermes_profiles.kubernetes.engine import KubernetesEngine  # most users have no cluster
-
-    return {PlaceKind.KUBERNETES: KubernetesEngine()}
+    return {PlaceKind.KUBERNETES: ClusterEngine()}
 
 
 def act_on_whole(
@@ -37,6 +49,9 @@ def act_on_whole(
     found = engine.act(place, plain[1], environment)
     if found is None or plain[1] == _START:
         return None
+    from hermes_profiles.fleet.outcomes import OutcomeKind
+    from hermes_profiles.gateways.model import GatewayState
+
     is_stopped = found.state == GatewayState.STOPPED
     outcome = OutcomeKind.STOPPED if is_stopped else OutcomeKind.FAILED
     code = ExitCode.OK if is_stopped else ExitCode.FAILED
