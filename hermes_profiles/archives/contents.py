@@ -22,6 +22,7 @@ from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.clone.source import Document, read_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import SourceDocuments, source_facts
+from hermes_profiles.credentials.edits import Removed
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.files import Scope
@@ -42,6 +43,8 @@ _OF_THE_ROOT = ("belongs to the root, not to a profile", "part of the installati
 _KEPT = ("gateway", "gateway/")
 _RECREATED = (".pyc", ".pyo", ".sock", ".tmp")
 _KEY = "a key (use --with-keys)"
+_ACCOUNT = "of a bot or an account (use --with-identities)"
+_OF_ACCOUNTS = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.IDENTITY_SETTING)
 _LOGINS = "logins and keys of models and tools (use --with-keys)"
 _TOOL_HOME = "the home of the agent's tools, which can hold keys and logins (use --with-keys)"
 
@@ -167,7 +170,7 @@ def partial_contents(
     left += [NotArchived(path, reason) for path, reason in out.items()]
     report.warnings = [each for each in report.warnings if each.code != "outside-link"]
     rows = (*report.env_removed, *report.config_removed)
-    left += [NotArchived(f"{row.file}: {row.name}", _KEY if row.ruling.by_user else row.ruling.reason) for row in rows]
+    left += [NotArchived(f"{row.file}: {row.name}", _reason(row, context.catalog)) for row in rows]
     left += [NotArchived(f"{row.path}:{row.line}", f"the value of {row.name}") for row in report.redacted]
     if not keys:
         held = dict.fromkeys((AUTH_FILE, HONCHO_FILE), _LOGINS) | {TOOL_HOME_FOLDER: _TOOL_HOME}
@@ -177,6 +180,14 @@ def partial_contents(
         left += [NotArchived(top, held[top]) for top in tops]
     is_on = source_facts(documents, context.catalog).api_server_on
     return PartialContents(tree, report, tuple(left), is_on)
+
+
+def _reason(row: Removed, catalog: Catalog) -> str:
+    """Return why a setting is not in the file: by the policy of a clone, or as one of the secrets of the profile."""
+    if not row.ruling.by_user:
+        return row.ruling.reason
+    fact = catalog.lookup(row.name)
+    return _ACCOUNT if fact is not None and fact.key_class in _OF_ACCOUNTS else _KEY
 
 
 def _is_empty_tool_home(path: str, gone: Collection[str]) -> bool:

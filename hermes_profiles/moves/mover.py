@@ -33,7 +33,10 @@ class MoveUnclear(HermesProfilesError):
 
 
 class MovedProfile(NamedTuple):
-    """The end of a move of one profile. `assigned`: variables of its `.env` that the target set."""
+    """The end of a move of one profile, or its plan.
+
+    `assigned`: variables of its `.env` that the target set; `channels`: those that must connect there.
+    """
 
     name: str
     outcome: str
@@ -41,6 +44,7 @@ class MovedProfile(NamedTuple):
     running: bool = False
     assigned: Mapping[str, str] = {}
     warnings: tuple[Problem, ...] = ()
+    channels: tuple[str, ...] = ()
 
 
 @dataclass

@@ -263,7 +263,8 @@ def _bots_elsewhere(session: FleetSession, route: _Route, key: bytes) -> tuple[d
 def _planned(look: SourceLook, *, refused: bool) -> MovedProfile:
     if look.state == PlaceState.MOVED:
         return MovedProfile(look.name, "already-moved")
-    return MovedProfile(look.name, "refused" if refused else "would-move", look.size, look.running)
+    outcome = "refused" if refused else "would-move"
+    return MovedProfile(look.name, outcome, look.size, look.running, channels=look.channels if look.running else ())
 
 
 def _units(sources: Sequence[SourceLook]) -> list[list[str]]:

@@ -105,6 +105,7 @@ def test_shareable_archive_has_no_secret_and_says_what_it_leaves_out(
     left = {each["path"]: each["reason"] for each in row["left_behind"]}
     assert {".env: OPENAI_API_KEY", "auth.json", "state.db", "home", "pipe", "weixin"} <= left.keys()
     assert left[".env: OPENAI_API_KEY"] == "a key (use --with-keys)"
+    assert left[".env: TELEGRAM_BOT_TOKEN"] == "of a bot or an account (use --with-identities)"
     assert CANARY.encode() not in gzip.decompress(file.read_bytes())
     elsewhere.ok("import", str(file), "--as", "other")
     assert "SKILL.md" in os.listdir(elsewhere.home("other") / "skills/notify")

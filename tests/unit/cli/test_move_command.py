@@ -44,6 +44,10 @@ def test_move_and_way_back_with_running_gateways(world: GatewayRoot) -> None:
     planned = world.untouched_by("move", "family", "--to", "vps", "--dry-run", "--json")
     (row,) = planned.data["profiles"]
     assert (planned.code, row["outcome"], row["running"]) == (0, "would-move", True)
+    assert row["channels"] == ["telegram"]
+    text = world.untouched_by("move", "family", "--to", "vps", "--dry-run").stdout
+    assert text.startswith("family: would move (here to vps, ")
+    assert "installed and started (vps), and watched until telegram is connected" in text
     done = world.gateways("move", "family", "--to", "vps", "--json")
     (row,) = done.data["profiles"]
     assert done.code == 0, done

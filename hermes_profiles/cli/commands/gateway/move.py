@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -13,10 +14,14 @@ from hermes_profiles.cli.framework.options import DryRun, Group, Timeout
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.text import first_names
+from hermes_profiles.moves.mover import MovedProfile
 from hermes_profiles.operations.adopt_copy import adopt_copy
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.move import MoveRequest, MoveResult, move_profiles, take_back
+from hermes_profiles.operations.move import MoveRequest, MoveResult, move_profiles, own_name, take_back
+from hermes_profiles.places.model import LOCAL
 
+_HERE = "here"
 _DOING = {
     "freeze": "stops",
     "copy": "is copied",
@@ -105,6 +110,7 @@ def _answer(done: MoveResult) -> Answer:
             "outcome": each.outcome,
             "bytes": each.bytes,
             "running": each.running,
+            "channels": list(each.channels),
             "assigned": [{"name": name, "value": value} for name, value in each.assigned.items()],
         }
         for each in done.profiles
@@ -112,14 +118,40 @@ def _answer(done: MoveResult) -> Answer:
     data = {"from": done.source, "to": done.target, "dry_run": done.dry_run, "profiles": rows}
     result = Result(("move",), data, list(done.warnings), list(done.problems), done.exit_code)
 
-    def text() -> Iterator[str]:
-        for each in done.profiles:
-            size = f", {each.bytes:,} bytes" if each.bytes else ""
-            yield f"{each.name}: {each.outcome} ({done.source} to {done.target}{size})"
-            for name, value in each.assigned.items():
-                yield f"  {name}={value} there"
+    return Answer(result, lambda: _lines(done))
 
-    return Answer(result, text)
+
+def _lines(done: MoveResult) -> Iterator[str]:
+    source, target = _end(done.source), _end(done.target)
+    for each in done.profiles:
+        size = f", {each.bytes:,} bytes" if each.bytes else ""
+        yield f"{each.name}: {each.outcome.replace('-', ' ')} ({source} to {target}{size})"
+        if each.outcome == "would-move":
+            yield from _planned(each, source, target)
+        for name, value in each.assigned.items():
+            yield f"  {name}={value} there"
+        if each.outcome == "moved":
+            back = LOCAL if source == _HERE else done.source
+            yield f"  the way back: hermes-gateways move {quote(each.name)} --to {quote(back)}"
+    if done.dry_run:
+        yield "dry run: nothing was changed; the same without `--dry-run` does it"
+
+
+def _end(place: str) -> str:
+    """Return the name of an end for people: other places know this root by the name of its host."""
+    return _HERE if place in (own_name(), LOCAL) else place
+
+
+def _planned(each: MovedProfile, source: str, target: str) -> Iterator[str]:
+    """Yield what a move would do with a profile, in its order."""
+    if each.running:
+        yield f"  its gateway stops ({source}), and its service is removed"
+    yield "  its files are copied and compared; a port that is taken there is set anew"
+    if each.running:
+        until = f" until {first_names(each.channels, 6)} is connected" if each.channels else ""
+        yield f"  its gateway is installed and started ({target}), and watched{until}"
+        yield "  where that fails, all comes back"
+    yield f"  its copy goes to the trash ({source})"
 
 
 def _adopted(session: FleetSession, names: tuple[str, ...], typed: str, *, dry_run: bool) -> Answer:
