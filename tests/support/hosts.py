@@ -28,6 +28,8 @@ LIBRARIES = (
     "typer>=0.26,<0.29", "rich", "ruamel.yaml", "python-dotenv", "platformdirs", "psutil", "json5",
     "prometheus_client", "supervisor", "setuptools<81",
 )  # fmt: skip
+HERMES = ("hermes-agent==0.19.0", "aiohttp", "python-telegram-bot==22.8")
+_HERMES = "#!/opt/hermes/bin/python3\nimport sys\nfrom hermes_cli.main import main\nsys.exit(main())\n"
 _BOOT = Path(__file__).with_name("boot_host.sh")
 _PROGRAM = '#!/bin/sh\nPYTHONPATH=/opt/hp exec python3 -m hermes_profiles.cli{module} "$@"\n'
 _NEEDED = ("debootstrap", "ip", "unshare", "nsenter", "ssh", "ssh-keygen")
@@ -64,17 +66,37 @@ def host_root() -> Path:
                 shutil.rmtree(draft, ignore_errors=True)
                 pytest.skip(f"debootstrap failed: {done.stdout.splitlines()[-1:]}")
             draft.rename(root)
-        libraries = CACHE / f"libraries-{os.getpid()}"
-        words = [sys.executable, "-m", "pip", "install", "-q", "--target", str(libraries), "--python-version", "3.13"]
-        done = subprocess.run(
-            [*words, "--only-binary=:all:", *LIBRARIES], capture_output=True, text=True, timeout=300, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(libraries, ignore_errors=True)
-            pytest.skip(f"the libraries cannot be had: {done.stderr[-200:]}")
-        (root / "opt").mkdir(exist_ok=True)
-        libraries.rename(root / "opt/hp")
+        _install(root / "opt/hp", LIBRARIES)
     return root
+
+
+def hermes_venv() -> Path:
+    """Return an environment with real Hermes for the hosts; it is made at the first call."""
+    venv = CACHE / "hermes"
+    if not venv.is_dir():
+        draft = CACHE / f"hermes-{os.getpid()}"
+        _install(draft / "lib/python3.13/site-packages", HERMES)
+        (draft / "bin").mkdir()
+        (draft / "bin/python3").symlink_to("/usr/bin/python3")
+        (draft / "bin/hermes").write_text(_HERMES)
+        (draft / "bin/hermes").chmod(0o755)
+        (draft / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.13\n")
+        draft.rename(venv)
+    return venv
+
+
+def _install(folder: Path, packages: Sequence[str]) -> None:
+    """Install packages for the Python of the hosts; skips the test where they cannot be had."""
+    draft = CACHE / f"packages-{os.getpid()}"
+    words = [sys.executable, "-m", "pip", "install", "-q", "--target", str(draft), "--python-version", "3.13"]
+    done = subprocess.run(
+        [*words, "--only-binary=:all:", *packages], capture_output=True, text=True, timeout=600, check=False
+    )
+    if done.returncode:
+        shutil.rmtree(draft, ignore_errors=True)
+        pytest.skip(f"the packages cannot be had: {done.stderr[-200:]}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft.rename(folder)
 
 
 class BootedHost:
@@ -106,6 +128,9 @@ class BootedHost:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / "hermes_profiles", up / "opt/hp/hermes_profiles", ignore=ignored)
         (up / "usr/local/bin").mkdir(parents=True)
+        if self.bed.hermes is not None:
+            shutil.copytree(self.bed.hermes, up / "opt/hermes", symlinks=True)
+            (up / "usr/local/bin/hermes").symlink_to("/opt/hermes/bin/hermes")
         for program, module in (("hermes-gateways", ".gateways"), ("hermes-profiles", "")):
             (up / "usr/local/bin" / program).write_text(_PROGRAM.format(module=module))
             (up / "usr/local/bin" / program).chmod(0o755)
@@ -175,11 +200,15 @@ class BootedHost:
 
 
 class HostBed:
-    """Booted hosts and a client on one network, as a context manager; `client` has an `ssh` that reaches them."""
+    """Booted hosts and a client on one network, as a context manager; `client` has an `ssh` that reaches them.
 
-    def __init__(self, folder: Path, *names: str) -> None:
+    `with_hermes`: the hosts have real Hermes.
+    """
+
+    def __init__(self, folder: Path, *names: str, with_hermes: bool = False) -> None:
         self.folder, self.id = folder, str(os.getpid() % 10000)
         self.root = host_root()
+        self.hermes = hermes_venv() if with_hermes else None
         self.lab = f"hp{self.id}-lab"
         self.client = folder / "client"
         self.groups = Path("/sys/fs/cgroup")

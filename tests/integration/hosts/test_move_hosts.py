@@ -107,7 +107,7 @@ class Mover:
 def mover() -> Iterator[Mover]:
     folder = Path(tempfile.mkdtemp(prefix="hp-", dir="/tmp"))
     try:
-        with HostBed(folder, "two") as bed:
+        with HostBed(folder, "two", with_hermes=True) as bed:
             bed["two"].run("mkdir -p ~/.hermes && cd ~/.hermes && echo 'model: gpt-5' > config.yaml && touch .env")
             found = Mover(bed)
             code, added = found.run("place", "add", "two", "--ssh", "two")
@@ -131,7 +131,7 @@ def test_killed_mover_leaves_at_most_one_startable_copy_and_the_same_words_finis
     process.wait(10)
     assert len(mover.startable()) <= 1
     code, done = mover.run("move", "family", "--to", to)
-    assert code == 0, done
+    assert code == 0, done["errors"]
     target = "here" if to == "local" else to
     assert mover.startable() == [target]
     mover.assert_whole(target)
@@ -149,7 +149,7 @@ def test_cut_link_leaves_at_most_one_startable_copy_and_the_same_words_finish(mo
         mover.host.heal()
     assert len(mover.startable()) <= 1
     code, done = mover.run("move", "family", "--to", to)
-    assert code == 0, done
+    assert code == 0, done["errors"]
     target = "here" if to == "local" else to
     assert mover.startable() == [target]
     mover.assert_whole(target)
