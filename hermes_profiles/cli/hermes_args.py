@@ -22,6 +22,8 @@ from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT
 
+# `hermes profile export` and `import` read and write archives of Hermes; ours have another format.
+_OF_HERMES_FILES = frozenset({"export", "import"})
 _NAME = re.compile(PATTERN)
 
 
@@ -102,9 +104,12 @@ def dispatch(words: Sequence[str], installed: InstalledWords = WORDS_OF_0_19) ->
 
 
 def _is_ours(subcommand: str, installed: InstalledWords) -> bool:
-    """Return whether `hermes profile SUBCOMMAND` is ours: not a word that Hermes has learned after 0.19.0."""
+    """Return whether `hermes profile SUBCOMMAND` is ours.
+
+    A word that Hermes has learned after 0.19.0 is its own, and so are those that read and write its own files.
+    """
     is_learned = subcommand in installed.profile and subcommand not in hermes_cli.PROFILE_COMMANDS
-    return subcommand in HERMES_PROFILES.commands and not is_learned
+    return subcommand in HERMES_PROFILES.commands and not is_learned and subcommand not in _OF_HERMES_FILES
 
 
 def _is_hermes_own(more: tuple[str, ...], installed: InstalledWords) -> bool:

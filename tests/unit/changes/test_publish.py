@@ -301,7 +301,7 @@ def test_a_source_that_changes_during_every_copy_fails_the_change(world: SampleR
 
     with pytest.raises(ChangedMeanwhile, match="during each of 3 copies") as caught:
         do(world, plan, Meddling("read", grow, times=-1))
-    assert "gateway stop" in (caught.value.problem.hint or "")
+    assert "hermes-gateways stop" in (caught.value.problem.hint or "")
     assert not world.layout.home("bert").exists()
 
 

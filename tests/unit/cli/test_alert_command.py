@@ -88,7 +88,7 @@ def test_test_message_arrives_and_a_refused_one_is_exit_1(fleet: GatewayRoot, re
     receiver.mode = "refuse"
     failed = fleet.gateways("alert", "test", "hook", "--json")
     assert failed.code == 1 and failed.problem["message"] == "hook: HTTP status 503"
-    assert "alert remove hook" in failed.problem["hint"]
+    assert "hermes-gateways alert list" in failed.problem["hint"]
 
 
 def test_list_shows_a_destination_that_fails(fleet: GatewayRoot) -> None:

@@ -46,18 +46,20 @@ ALL = _functions()
 # `awake on` needs a systemd of the user, `watch on` starts a process, `--watch` needs a terminal, `logs -f`,
 # `events -f`, `--listen` and `run` do not end, `<` needs a file: test_awake_live.py, test_events_command.py,
 # test_status_watch.py, test_logs_command.py, test_metrics.py, test_foreground_fleet.py and test_alert_command.py run
-# them.
+# them. Places and moves need another root, `status --check` a running supervisord: test_place_command.py,
+# test_in_places.py, test_move_command.py and test_render_command.py run them.
 EXAMPLES = [
     (name, line) for name, function in ALL.items() for line in function.examples
     if not line.startswith(("hermes-gateways awake on", "hermes-gateways watch on", "hermes-gateways run"))
     and "--watch" not in line and " -f" not in line and " < " not in line
-    and "--listen" not in line
+    and "--listen" not in line and not name.startswith(("move", "place "))
+    and "--place" not in line and "--check" not in line
 ]  # fmt: skip
 
 
 def test_all_documented_gateway_commands_exist() -> None:
-    wanted = "alert awake disable enable events group history install list logs metrics print reset restart run"
-    assert " ".join(sorted(COMMANDS)) == f"{wanted} stage start status stop uninstall upgrade-check watch"
+    wanted = "alert awake disable enable events group history install list logs metrics move place print render reset"
+    assert " ".join(sorted(COMMANDS)) == f"{wanted} restart run stage start status stop uninstall upgrade-check watch"
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -66,7 +68,10 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert done.stderr == "" and "--json" in done.stdout and "--home" in done.stdout
     assert " ".join(ALL[name].__doc__.split())[:50] in " ".join(done.stdout.split())
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
-    reading = ("status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics", "alert list", "run")
+    reading = (
+        "status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics", "alert list", "run",
+        "place list", "place show", "place check",
+    )  # fmt: skip
     assert ("--dry-run" in done.stdout) == (name not in reading)
 
 

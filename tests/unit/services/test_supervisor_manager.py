@@ -95,7 +95,7 @@ def test_failed_daemon_error_names_its_log(
     monkeypatch.setattr(client, "_exchange", lambda *_: answer)
     with pytest.raises(ManagerError, match=message) as caught:
         daemon_pid(_manager(tmp_path))
-    assert caught.value.problem.hint == f"read {folder / 'supervisord.log'}"
+    assert caught.value.problem.hint == f"read its log with `tail -n 50 {folder / 'supervisord.log'}`"
 
 
 def test_a_daemon_that_lives_but_cannot_be_reached_is_not_called_absent(

@@ -146,7 +146,7 @@ def _planned(each: MovedProfile, source: str, target: str) -> Iterator[str]:
     """Yield what a move would do with a profile, in its order."""
     if each.running:
         yield f"  its gateway stops ({source}), and its service is removed"
-    yield "  its files are copied and compared; a port that is taken there is set anew"
+    yield "  its files are copied and compared; a port that is taken there is replaced by a free one"
     if each.running:
         until = f" until {first_names(each.channels, 6)} is connected" if each.channels else ""
         yield f"  its gateway is installed and started ({target}), and watched{until}"
