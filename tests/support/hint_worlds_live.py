@@ -234,7 +234,8 @@ def a_server_for_all(world: DoctorRoot) -> Iterator[Problem]:
     with pytest.MonkeyPatch.context() as machine:
         machine.setattr(metrics, "serve_metrics", lambda *_: server)
         machine.setattr(metrics.signal, "signal", lambda *_: None)
-        machine.setattr(metrics.threading.Event, "wait", lambda *_: True)
+        ended = _fake(set=lambda: None, wait=lambda: True)  # other threads wait for real events meanwhile
+        machine.setattr(metrics, "threading", _fake(Event=lambda: ended))
         machine.setattr(metrics.output, "report_problem", lambda _, problem: found.append(problem))
         world.runner.gateways("metrics", "--listen", "0.0.0.0:9188")
     return iter(found)
