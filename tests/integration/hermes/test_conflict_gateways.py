@@ -23,7 +23,7 @@ import pytest
 from bot_api import BotApi
 from free_ports import free_port
 from hermes_judge import environment, far_folder
-from real_hermes import hermes_python
+from real_hermes import judge_with_telegram
 
 from hermes_profiles.conflicts.ledger import resolve_at_start
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
@@ -38,16 +38,6 @@ pytestmark = pytest.mark.judge
 
 CATALOG = load_catalog()
 TOKEN = "7000000001:CANARY-telegram-token"
-NEEDS = "python-telegram-bot[webhooks]==22.6"  # the pin of hermes-agent 0.19.0's `messaging` extra
-
-
-def judge_with_telegram() -> str:
-    """Return the Python of the judge; skips when it has no Telegram library."""
-    python = hermes_python()
-    done = subprocess.run([python, "-c", "import telegram.ext, aiohttp"], capture_output=True, check=False, timeout=60)
-    if done.returncode != 0:
-        pytest.skip(f"NO JUDGE: {python} cannot import telegram and aiohttp; install {NEEDS} there")
-    return python
 
 
 def eventually(check: Callable[[], bool], what: Callable[[], str], *, patience: float = 60) -> None:

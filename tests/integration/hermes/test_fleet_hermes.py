@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from bot_api import BotApi
 from command_runner import REPOSITORY
+from real_hermes import judge_with_telegram
 from systemd_live import answer_under_systemd, live_home, run_under_systemd
-from test_conflict_gateways import judge_with_telegram
 
 BOOT_STORY = REPOSITORY / "tests" / "support" / "fleet_boot_story.py"
 STORY = REPOSITORY / "tests" / "support" / "fleet_story.py"

@@ -20,7 +20,8 @@ from bot_api import BotApi
 from command_runner import Runner
 from free_ports import free_port
 from hermes_judge import environment, far_folder
-from test_conflict_gateways import TOKEN, answers, eventually, judge_with_telegram
+from real_hermes import judge_with_telegram
+from test_conflict_gateways import TOKEN, answers, eventually
 
 pytestmark = pytest.mark.judge
 

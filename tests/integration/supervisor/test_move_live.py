@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from command_runner import REPOSITORY
+from real_hermes import judge_with_telegram
 from systemd_live import live_home
-from test_conflict_gateways import judge_with_telegram
 
 STORY = REPOSITORY / "tests" / "support" / "move_story.py"
 
