@@ -22,6 +22,8 @@ _HEAD = struct.Struct("iIII")
 _BUFFER = 64 * 1024
 # Events of one change come together: a file is written, then renamed.
 _TOGETHER = 0.3
+# Gateways write files of no interest several times a second. After such a name the next ones are taken together.
+_PAUSE = 0.5
 
 
 class Wakeups:
@@ -90,7 +92,10 @@ class Wakeups:
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            self._take(self._poll.poll(left * 1000), ended, moved)
+            ready = self._poll.poll(left * 1000)
+            self._take(ready, ended, moved)
+            if ready and not ended and not moved:
+                time.sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
         if ended or moved:
             self._take(self._poll.poll(_TOGETHER * 1000), ended, moved)
         return frozenset(ended), frozenset(moved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,3 +62,22 @@ def test_removed_folder_is_watched_again_when_it_is_back(wakeups: Wakeups, tmp_p
     wakeups.watch_folders(watched)
     (folder / "gateway.pid").touch()
     assert wakeups.wait(LONG) == (frozenset(), frozenset(watched))
+
+
+def test_names_of_no_interest_are_taken_together(
+    wakeups: Wakeups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        for number in range(5):
+            (tmp_path / f"kanban.db-{len(pauses)}-{number}").touch()
+        if len(pauses) == 3:
+            (tmp_path / "gateway.pid").touch()
+
+    monkeypatch.setattr(time, "sleep", pause)
+    wakeups.watch_folders({str(tmp_path): frozenset({"gateway.pid"})})
+    (tmp_path / "kanban.db-wal").touch()
+    assert wakeups.wait(LONG) == (frozenset(), frozenset({str(tmp_path)}))
+    assert len(pauses) == 3 and all(0 < each <= 0.5 for each in pauses)
