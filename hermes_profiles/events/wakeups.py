@@ -22,15 +22,16 @@ _HEAD = struct.Struct("iIII")
 _BUFFER = 64 * 1024
 # Events of one change come together: a file is written, then renamed.
 _TOGETHER = 0.3
-# Gateways write files of no interest several times a second. After such a name the next ones are taken together.
-_PAUSE = 0.5
+# Gateways write files of no interest several times a second. After such a name the next ones are taken together; the
+# end of a process still wakes at once. It is the number of wakes that costs.
+_PAUSE = 2.5
 
 
 class Wakeups:
     """What a watcher waits for. `ended`: pids whose process ended; `moved`: folders in which a watched name moved."""
 
     def __init__(self) -> None:
-        self._poll = select.poll()
+        self._poll, self._ends_alone = select.poll(), select.poll()
         self._ends: dict[int, int] = {}  # pid → pidfd
         self._folders: dict[str, tuple[int, frozenset[str]]] = {}
         self._libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -64,7 +65,8 @@ class Wakeups:
             except OSError:  # no descriptor left, or a kernel without them: the next look shows it
                 continue
             else:
-                self._poll.register(self._ends[pid], select.POLLIN)
+                for each in (self._poll, self._ends_alone):
+                    each.register(self._ends[pid], select.POLLIN)
         return frozenset(gone)
 
     def watch_folders(self, folders: Mapping[str, frozenset[str]]) -> None:
@@ -95,7 +97,8 @@ class Wakeups:
             ready = self._poll.poll(left * 1000)
             self._take(ready, ended, moved)
             if ready and not ended and not moved:
-                time.sleep(max(0.0, min(_PAUSE, deadline - time.monotonic())))
+                pause = max(0.0, min(_PAUSE, deadline - time.monotonic()))
+                self._take(self._ends_alone.poll(pause * 1000), ended, moved)
         if ended or moved:
             self._take(self._poll.poll(_TOGETHER * 1000), ended, moved)
         return frozenset(ended), frozenset(moved)
@@ -130,5 +133,6 @@ class Wakeups:
 
     def _forget(self, pid: int) -> None:
         descriptor = self._ends.pop(pid)
-        self._poll.unregister(descriptor)
+        for each in (self._poll, self._ends_alone):
+            each.unregister(descriptor)
         os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,20 +63,37 @@ def test_removed_folder_is_watched_again_when_it_is_back(wakeups: Wakeups, tmp_p
     assert wakeups.wait(LONG) == (frozenset(), frozenset(watched))
 
 
+class Pauses:
+    """Stands in for the wait for ends of processes: files of no interest appear, and once the watched one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.waited: list[float] = []
+
+    def poll(self, milliseconds: float) -> list[tuple[int, int]]:
+        self.waited.append(milliseconds)
+        for number in range(5):
+            (self.folder / f"kanban.db-{len(self.waited)}-{number}").touch()
+        if len(self.waited) == 3:
+            (self.folder / "gateway.pid").touch()
+        return []
+
+
 def test_names_of_no_interest_are_taken_together(
     wakeups: Wakeups, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pauses: list[float] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        for number in range(5):
-            (tmp_path / f"kanban.db-{len(pauses)}-{number}").touch()
-        if len(pauses) == 3:
-            (tmp_path / "gateway.pid").touch()
-
-    monkeypatch.setattr(time, "sleep", pause)
+    pauses = Pauses(tmp_path)
+    monkeypatch.setattr(wakeups, "_ends_alone", pauses)
     wakeups.watch_folders({str(tmp_path): frozenset({"gateway.pid"})})
     (tmp_path / "kanban.db-wal").touch()
     assert wakeups.wait(LONG) == (frozenset(), frozenset({str(tmp_path)}))
-    assert len(pauses) == 3 and all(0 < each <= 0.5 for each in pauses)
+    assert len(pauses.waited) == 3 and all(0 < each <= 2500 for each in pauses.waited)
+
+
+def test_end_of_a_process_wakes_at_once_after_a_name_of_no_interest(wakeups: Wakeups, tmp_path: Path) -> None:
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    wakeups.watch_processes([process.pid])
+    wakeups.watch_folders({str(tmp_path): frozenset({"gateway.pid"})})
+    (tmp_path / "kanban.db-wal").touch()
+    process.communicate(b"")
+    assert wakeups.wait(LONG) == (frozenset({process.pid}), frozenset())
