@@ -39,6 +39,11 @@ RUN_ELSEWHERE = {
     "hermes-gateways run": ("unit/operations/test_foreground_fleet.py", 'gateways_process("run"'),
     "hermes-gateways metrics --listen": ("unit/operations/test_metrics.py", '"metrics", "--listen"'),
     "hermes-gateways logs -f": ("unit/cli/test_logs_command.py", '"logs", "-f"'),
+    "hermes-gateways move": ("unit/cli/test_move_command.py", '"move", "family", "--to", "vps"'),
+    "hermes-gateways place": ("unit/cli/test_place_command.py", '"place", "add"'),
+    "hermes-gateways status --place": ("unit/cli/test_in_places.py", '"status", "--place"'),
+    "hermes-gateways list --place": ("unit/cli/test_in_places.py", '"list", "--place"'),
+    "hermes-gateways status --check": ("unit/cli/test_status_check.py", '"status", "--check"'),
 }
 # Subscripts of these names read the environment of the program.
 _READ = {"env", "environment", "environ"}
