@@ -13,19 +13,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from hermes_profiles.changes.receive_tree import MANIFEST, TREE
-from hermes_profiles.hermes.files import (
-    CONTROL_SOCKET_FILE,
-    CONTROL_SOCKET_POINTER,
-    DRAIN_REQUEST_FILE,
-    HEARTBEAT_FILE,
-    LOCK_FILE,
-    PARKED_MARKER,
-    PID_FILE,
-    PLANNED_STOP_FILE,
-    STARTS_FILE,
-    STATE_FILE,
-    TAKEOVER_FILE,
-)
+from hermes_profiles.hermes import files
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.profiles.regular_file import open_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
@@ -33,17 +21,17 @@ from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
 # What a gateway writes about its process: it is wrong on another machine.
 LEFT_BEHIND = frozenset(
     {
-        CONTROL_SOCKET_FILE,
-        CONTROL_SOCKET_POINTER,
-        DRAIN_REQUEST_FILE,
-        HEARTBEAT_FILE,
-        LOCK_FILE,
-        PARKED_MARKER,
-        PID_FILE,
-        PLANNED_STOP_FILE,
-        STARTS_FILE,
-        STATE_FILE,
-        TAKEOVER_FILE,
+        files.CONTROL_SOCKET_FILE,
+        files.CONTROL_SOCKET_POINTER,
+        files.DRAIN_REQUEST_FILE,
+        files.HEARTBEAT_FILE,
+        files.LOCK_FILE,
+        files.PARKED_MARKER,
+        files.PID_FILE,
+        files.PLANNED_STOP_FILE,
+        files.STARTS_FILE,
+        files.STATE_FILE,
+        files.TAKEOVER_FILE,
     }
 )
 _CHUNK = 1 << 20

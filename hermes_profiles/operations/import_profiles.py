@@ -151,14 +151,7 @@ def _of_archive(session: Session, request: ArchiveImport, opened: OpenedArchive)
         )
     for profile in manifest.profiles:
         name = request.name or profile.name
-        if name == DEFAULT:
-            raise Refused(
-                "the file has the default profile, which every root has already",
-                target=name,
-                code="exists",
-                hint="give it another name with `--as NAME`",
-            )
-        check_can_take(session.layout, check_new_name(name))
+        _check_name(session, name)
         place = opened.homes[profile.name]
         require_here(session.layout, name, "take it in", catalog=lambda: session.catalog, home=place)
         target = session.layout.home(name)
@@ -168,6 +161,18 @@ def _of_archive(session: Session, request: ArchiveImport, opened: OpenedArchive)
         yield ImportedProfile(
             name, profile.name, target, tree, files, profile.size, profile.left_out, assigned, None, warnings
         )
+
+
+def _check_name(session: Session, name: str) -> None:
+    """Raise Refused where no profile of this name can be made, as for the default profile."""
+    if name == DEFAULT:
+        raise Refused(
+            "the file has the default profile, which every root has already",
+            target=name,
+            code="exists",
+            hint="give it another name with `--as NAME`",
+        )
+    check_can_take(session.layout, check_new_name(name))
 
 
 def _twice(name: str, source: str) -> Problem:
@@ -218,14 +223,7 @@ def _of_hermes(session: Session, request: ArchiveImport, source: BinaryIO, place
     """Return the profile of a file of Hermes as a clone of it: what is in it may be the bot of another machine."""
     found = read_hermes_export(request.path, source, place / PROFILES_FOLDER, request.name)
     name = request.name or found.name
-    if name == DEFAULT:
-        raise Refused(
-            "the file has the default profile, which every root has already",
-            target=name,
-            code="exists",
-            hint="give it another name with `--as NAME`",
-        )
-    check_can_take(session.layout, check_new_name(name))
+    _check_name(session, name)
     layout, catalog = session.layout, session.catalog
     taken = declared_ports(layout.home(other) for other in profile_names(layout)) | default_ports(catalog)
     context = CloneContext(
