@@ -38,6 +38,19 @@ def best_compression() -> Compression:
     return Compression.ZSTD if _zstd() is not None else Compression.GZIP
 
 
+def chosen_compression(name: str, *, gzip: bool) -> Compression:
+    """Return the compression of a new file: as its name says, else the best. Raises Failed for `.zst` without zstd.
+
+    A file that is named `.zst` and holds gzip could not be opened by the programs that its name leads to.
+    """
+    if gzip or name.endswith((".gz", ".tgz", ".gz.age")):
+        return Compression.GZIP
+    if name.endswith((".zst", ".zst.age")):
+        _required_zstd("the name asks for zstd, which this Python does not have", "end the name in `.tar.gz`")
+        return Compression.ZSTD
+    return best_compression()
+
+
 def compressing(out: BinaryIO, kind: Compression) -> BinaryIO:
     """Return a file that compresses what is written to it; its `close` leaves `out` open."""
     if kind is Compression.GZIP:
@@ -72,13 +85,15 @@ def _zstd() -> Any:
     return None
 
 
-def _required_zstd() -> Any:
+def _required_zstd(
+    message: str = "this file is compressed with zstd, which this Python cannot read",
+    way: str = "decompress the file with `zstd -d FILE`",
+) -> Any:
     module = _zstd()
     if module is None:
         raise Failed(
-            "this file is compressed with zstd, which this Python cannot read",
+            message,
             code="no-zstd",
-            hint="install it with `pip install 'hermes-profiles[archives]'`, or decompress the file "
-            "with `zstd -d FILE`",
+            hint=f"install it with `pip install 'hermes-profiles[archives]'`, or {way}",
         )
     return module

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles import __version__
-from hermes_profiles.archives.compression import Compression, best_compression
+from hermes_profiles.archives.compression import Compression, chosen_compression
 from hermes_profiles.archives.contents import complete_contents, partial_contents
 from hermes_profiles.archives.encryption import ENDING, Protection, check_protection
 from hermes_profiles.archives.model import EVERY_PROFILE, ArchivedProfile, Contents, Manifest, NotArchived
@@ -82,7 +82,7 @@ def export_profiles(session: Session, request: ExportRequest, *, dry_run: bool =
         )
     if request.protection is not None:
         check_protection(request.protection)
-    compression = Compression.GZIP if request.gzip else best_compression()
+    compression = chosen_compression(request.target.name if request.target else "", gzip=request.gzip)
     target = _target(request, names, compression)
     check_free(target)
     linked = EVERY_PROFILE if request.kind == BACKUP else names

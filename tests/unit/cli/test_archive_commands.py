@@ -15,7 +15,9 @@ import pytest
 from command_root import SOURCE, CommandRoot, picture
 from command_runner import CANARY, Runner
 
+from hermes_profiles.archives import compression
 from hermes_profiles.archives.compression import Compression, compression_of, decompressing
+from hermes_profiles.model.errors import Failed
 
 PASSPHRASE = "correct horse battery\n"
 
@@ -267,3 +269,13 @@ def test_file_that_real_hermes_writes_is_taken_in(work: CommandRoot, elsewhere: 
     )  # fmt: skip
     assert elsewhere.call("import", str(default), "--json").problem["code"] == "exists"
     elsewhere.ok("import", str(default), "--as", "first")
+
+
+def test_name_decides_the_compression(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compression.chosen_compression("work.tar.gz", gzip=False) is compression.Compression.GZIP
+    assert compression.chosen_compression("work.tar.zst", gzip=False) is compression.Compression.ZSTD
+    monkeypatch.setattr(compression, "_ZSTD_MODULES", ())
+    assert compression.chosen_compression("", gzip=False) is compression.Compression.GZIP
+    with pytest.raises(Failed) as caught:
+        compression.chosen_compression("work.tar.zst", gzip=False)
+    assert caught.value.problem.code == "no-zstd" and ".tar.gz" in (caught.value.problem.hint or "")
