@@ -49,8 +49,10 @@ class Mac:
         program.chmod(0o755)
         self.environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "TELEGRAM_BOT_TOKEN": "CANARY"}
         self.started: list[subprocess.Popen[bytes]] = []
+        self.holding: list[subprocess.Popen[bytes]] = []
         module = folder / "hermes_cli/main.py"
         module.parent.mkdir()
+        (module.parent / "__init__.py").touch()  # a folder without it loses to a real Hermes that is installed
         module.write_text("import time; time.sleep(600)")
 
     def gateway(self) -> subprocess.Popen[bytes]:
@@ -58,6 +60,13 @@ class Mac:
         words = [sys.executable, "-m", "hermes_cli.main", "gateway", "run"]
         self.started.append(subprocess.Popen(words, cwd=self.folder))
         return self.started[-1]
+
+    def hold(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start `hermes-gateways awake-hold`."""
+        environment = {**self.environment, "HOME": str(self.folder), "PYTHONPATH": str(REPOSITORY)}
+        process = subprocess.Popen([*GATEWAYS, "awake-hold", *words], env=environment, stderr=subprocess.PIPE)
+        self.holding.append(process)
+        return process
 
     def live(self) -> list[int]:
         """Return the live gateways, from /proc: `poll` calls a process alive while another thread waits for it."""
@@ -96,6 +105,9 @@ def mac(tmp_path: Path) -> Iterator[Mac]:
     for each in mac.started:
         each.kill()
         each.wait()
+    for each in mac.holding:
+        with each:  # its pipe is closed and it is waited for
+            each.kill()
     left = mac.caffeinates()
     for pid in left:
         os.kill(pid, signal.SIGKILL)
@@ -163,15 +175,10 @@ def test_hold_fails_when_caffeinate_ends_at_once(mac: Mac) -> None:
         hold_caffeinate(mac.live, ("-i",), {"PATH": str(mac.folder)})
 
 
-def _hold(mac: Mac, *words: str) -> subprocess.Popen[bytes]:
-    environment = {**mac.environment, "HOME": str(mac.folder), "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.Popen([*GATEWAYS, "awake-hold", *words], env=environment, stderr=subprocess.PIPE)
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_the_command_and_its_caffeinate(mac: Mac, number: signal.Signals) -> None:
     gateway = mac.gateway()
-    process = _hold(mac, "--idle", "--display")
+    process = mac.hold("--idle", "--display")
     until(lambda: len(mac.asked) == 1 and mac.caffeinates())
     flags, _, pid = mac.asked[0].rpartition(" -w ")
     assert flags == "-i -d" and is_alive(int(pid)) and is_alive(gateway.pid)
@@ -182,7 +189,7 @@ def test_a_signal_ends_the_command_and_its_caffeinate(mac: Mac, number: signal.S
 
 def test_the_secrets_of_the_caller_do_not_reach_it(mac: Mac) -> None:
     mac.gateway()
-    process = _hold(mac, "--idle")
+    process = mac.hold("--idle")
     until(mac.caffeinates)
     assert b"CANARY" not in Path(f"/proc/{mac.caffeinates()[0]}/environ").read_bytes()
     process.terminate()
