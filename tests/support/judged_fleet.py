@@ -30,6 +30,7 @@ PATIENCE = 2.0  # seconds until a status has to be true
 _TIMEOUT = 240.0
 _GOOD = {"started", "already-running", "restarted"}
 _NAMED, _ENDED_SINCE = re.compile(r"(?:process|PID) (\d+)"), re.compile(r"gone|ended|another program|is not a gateway")
+_NUMBER = re.compile(r"\d+")
 _ENDED = {"stopped", "already-stopped"}
 
 
@@ -66,6 +67,8 @@ class JudgedFleet:
         self.broken: dict[Path, bytes] = {}
         self.masked: dict[Path, bytes] = {}
         self.suspended: set[int] = set()
+        # Gateways that a command of Hermes has become: no service of ours started them.
+        self.by_hermes: set[int] = set()
         self.may_run: set[str] = set()
         self.faults: list[dict[str, Any]] = []
         self.known: set[tuple[str, str]] = set()
@@ -157,8 +160,10 @@ class JudgedFleet:
                 env={**self.environment, "HERMES_ALLOW_ROOT_GATEWAY": "1"}, cwd=HOME, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 process.wait(6)
+            except subprocess.TimeoutExpired:
+                self.by_hermes.add(process.pid)
 
     def systemctl(self, *words: str) -> None:
         """Run systemctl on the user manager."""
@@ -192,6 +197,7 @@ class JudgedFleet:
                 (name, kind_of(text)): text
                 for name, text in differences(rows, after, code)
                 if (name or len(still) == len(before)) and (not name or name in still)
+                if not name or not self.is_second_named(rows[name], after[name], text)
             }
             began = {key: began.get(key, (now, 0)) for key in found}
             began = {key: (since, looks + 1) for key, (since, looks) in began.items()}
@@ -206,12 +212,23 @@ class JudgedFleet:
         self.check_doubles()
         self.check_unasked(after if wrong else self.judge.truth())
 
+    def is_second_named(self, row: dict[str, Any], truth: Truth, text: str) -> bool:
+        """Return whether a service tries to start a gateway beside one of Hermes' own, and the row says so."""
+        others = {pid for pid in truth.pids if pid != row["pid"]}
+        named = set(map(int, _NUMBER.findall(" ".join(row["disagreement"]))))
+        return "gateways of one profile" in text and bool(self.by_hermes & set(truth.pids)) and others <= named
+
     def check_doubles(self) -> None:
-        """Record each time two processes polled one token."""
+        """Record each time two processes polled one token.
+
+        A gateway that Hermes itself started knows no mask, and Hermes does not lock a topic.
+        """
         for stand_in in (self.polls, self.topics):
             doubles = stand_in.doubles[:]
             del stand_in.doubles[: len(doubles)]
             for what, one, other in sorted(set(doubles)):
+                if stand_in is self.topics and self.by_hermes & {one, other}:
+                    continue
                 self.fault("", f"two gateways poll one bot or topic ({what[:15]}): processes {one} and {other}")
 
     def check_unasked(self, truth: dict[str, Truth]) -> None:
