@@ -235,6 +235,7 @@ function __hermes_profiles_check
         teams 'all checks of teams' \
         services 'all checks of services' \
         runtime 'all checks of runtime' \
+        places 'all checks of places' \
         general 'all checks of general' \
         conflicts.shared-identity 'shared bot or account' \
         conflicts.inherited-identity 'bot inherited from the environment' \
@@ -345,6 +346,10 @@ function __hermes_profiles_check
         runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.unused-sdk 'library of a channel that no profile uses' \
         runtime.database-unchecked 'unchecked database' \
+        places.shared-identity 'bot in two places' \
+        places.profile-twice 'profile in two places' \
+        places.clock 'clocks apart' \
+        places.version 'versions apart' \
         general.other-root 'another root of this account' \
         general.unseen 'failed probe' \
         general.check-failed 'failed check'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.credentials.secret_detection import is_secret, is_secret_name
 from hermes_profiles.credentials.secret_shapes import looks_secret
 from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
-from hermes_profiles.hermes.files import AUTH_FILE, HONCHO_FILE, TOOL_HOME_FOLDER
+from hermes_profiles.hermes.files import AUTH_FILE, ENV_FILE, HONCHO_FILE, TOOL_HOME_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk
@@ -42,6 +42,7 @@ _OF_THE_ROOT = ("belongs to the root, not to a profile", "part of the installati
 # State that a message can still depend on, although it is below such a folder.
 _KEPT = ("gateway", "gateway/")
 _RECREATED = (".pyc", ".pyo", ".sock", ".tmp")
+_OF_ENV = f"{ENV_FILE}: "
 _KEY = "a key (use --with-keys)"
 _ACCOUNT = "of a bot or an account (use --with-identities)"
 _OF_ACCOUNTS = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION, KeyClass.IDENTITY_SETTING)
@@ -193,6 +194,20 @@ def _reason(row: Removed, catalog: Catalog) -> str:
 def _is_empty_tool_home(path: str, gone: Collection[str]) -> bool:
     """Return whether a path is the folder that every profile has, with nothing in it."""
     return path == TOOL_HOME_FOLDER and not any(each.startswith(f"{path}/") for each in gone)
+
+
+def reason_elsewhere(reason: str) -> str:
+    """Return why something is not in a file, for who takes the file in: without the option of `export`."""
+    return reason.partition(" (use --")[0]
+
+
+def missing_settings(left_out: Iterable[NotArchived], catalog: Catalog) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the channels whose bots or accounts are not in a file, and the variables of its other keys."""
+    named = [(row.path.removeprefix(_OF_ENV), row.reason) for row in left_out if row.path.startswith(_OF_ENV)]
+    facts = [catalog.lookup(name) for name, _ in named]
+    held = [each for each in facts if each is not None and each.key_class is KeyClass.IDENTITY_CREDENTIAL]
+    keys = tuple(name for name, reason in named if reason_elsewhere(reason) == reason_elsewhere(_KEY))
+    return tuple(dict.fromkeys(each.channel for each in held if each.channel)), keys
 
 
 def documents_of(home: Path, catalog: Catalog) -> SourceDocuments:

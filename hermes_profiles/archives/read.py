@@ -11,6 +11,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Any, BinaryIO, NamedTuple
 
 from hermes_profiles.changes.new_file import scratch_file
@@ -206,5 +207,5 @@ def check_is_file(path: Path) -> None:
             f"{path} is not a file",
             target=str(path),
             code="no-such-file",
-            hint=f"see the folder with `ls -l {path.parent}`",
+            hint=f"see the folder with `ls -l {quote(str(next(each for each in path.parents if each.is_dir())))}`",
         )

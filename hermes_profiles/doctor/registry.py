@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hermes_profiles.doctor.runner import Check
 
 from .checks import (
@@ -32,10 +34,17 @@ from .checks import (
     update_day,
     variables,
 )
-from .findings import Severity
+from .facts.snapshot import Facts
+from .findings import Finding, Severity
 from .runner import FAILED
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
+
+
+def _compared(_: Facts) -> Iterator[Finding]:
+    """Yield nothing: what one root has cannot show it. `doctor --place` compares the places."""
+    return iter(())
+
 
 CHECKS: tuple[Check, ...] = (
     Check("conflicts.shared-identity", _ERROR, "shared bot or account", conflicts.shared_identity),
@@ -154,6 +163,10 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.unknown-release", _INFO, "Hermes newer than this program knows", runtime.unknown_release),
     Check("runtime.unused-sdk", _INFO, "library of a channel that no profile uses", libraries.unused_sdk),
     Check("runtime.database-unchecked", _INFO, "unchecked database", databases.unchecked),
+    Check("places.shared-identity", _ERROR, "bot in two places", _compared),
+    Check("places.profile-twice", _ERROR, "profile in two places", _compared),
+    Check("places.clock", _WARNING, "clocks apart", _compared),
+    Check("places.version", _WARNING, "versions apart", _compared),
     Check("general.other-root", _INFO, "another root of this account", other_roots.other_root),
     Check("general.unseen", _ERROR, "failed probe", unreadable.unseen),
     FAILED,

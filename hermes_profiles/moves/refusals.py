@@ -97,7 +97,8 @@ def _of_profile(
                 "bot-elsewhere",
                 f"a bot or account of {name} is also that of {holder}",
                 name,
-                "leave it to one of the two: `hermes-profiles repair` in one root, or remove the key from the other",
+                f"give one of the two another bot: `hermes-profiles connect {quote(name)} CHANNEL`; "
+                f"its channels: `hermes-profiles show {quote(name)}`",
             )
             break
 

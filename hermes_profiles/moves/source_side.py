@@ -37,6 +37,8 @@ from .tree import digest_of, manifest_of, send_tree
 
 _UNDER_WAY = (PlaceState.LEAVING, PlaceState.HANDED_OVER)
 _LARGEST = 1024 * 1024
+# A step that came out of turn: the same command looks at both sides first, and goes on from there.
+AGAIN = "run the command again"
 
 
 def moves_folder(layout: Layout) -> Path:
@@ -167,7 +169,7 @@ class SourceSide:
         if frozen is None or record is None:
             return {"running": False}
         if record.state is PlaceState.HANDED_OVER and not request.get("given_back"):
-            raise Refused(f"{name} was handed over to {frozen.place}", target=name, code="handed-over")
+            raise Refused(f"{name} was handed over to {frozen.place}", target=name, code="handed-over", hint=AGAIN)
         if record.state is PlaceState.HANDED_OVER:
             record = record._replace(epoch=record.epoch + 1)
         elif record.state is PlaceState.LEAVING:
@@ -189,7 +191,7 @@ class SourceSide:
         name = str(request["name"])
         record = record_of(self._layout, name)
         if record is None or record.state not in (PlaceState.HANDED_OVER, PlaceState.MOVED):
-            raise Refused(f"{name} was not handed over", target=name, code="not-handed-over")
+            raise Refused(f"{name} was not handed over", target=name, code="not-handed-over", hint=AGAIN)
         if record.state is PlaceState.HANDED_OVER:
             self._owned(request)
             write_record(self._layout, record._replace(state=PlaceState.MOVED, at=_now()))
@@ -226,7 +228,7 @@ class SourceSide:
     def _record(self, frozen: Frozen) -> Record:
         record = read_records(self._layout).get(frozen.id)
         if record is None or record.state not in _UNDER_WAY:
-            raise Refused(f"{frozen.name} is not being moved", target=frozen.name, code="not-moving")
+            raise Refused(f"{frozen.name} is not being moved", target=frozen.name, code="not-moving", hint=AGAIN)
         return record
 
     def _path(self, name: str) -> Path:

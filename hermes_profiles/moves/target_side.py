@@ -41,7 +41,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind, read_document
 from hermes_profiles.settings.files import SettingsFile, with_variable
 
 from .model import MoveEngine
-from .source_side import moves_folder
+from .source_side import AGAIN, moves_folder
 from .tree import ManifestRow, digest_of, entries_of, manifest_of
 
 _API_SERVER = "api_server"
@@ -94,7 +94,7 @@ class TargetSide:
                 f"the files of {name} did not arrive as they were sent",
                 target=name,
                 code="broken-stream",
-                hint="run the command again",
+                hint=AGAIN,
             )
         return {"digest": found, "entries": len(rows), "bytes": sum(row.size for row in rows)}
 
@@ -110,7 +110,7 @@ class TargetSide:
         epoch, move = int(request["epoch"]), str(request["move"])
         home, known = self._layout.home(name), read_records(self._layout).get(placement_id)
         if known is not None and known.epoch > epoch:
-            raise Refused(f"{name} was given back since", target=name, code="given-back")
+            raise Refused(f"{name} was given back since", target=name, code="given-back", hint=AGAIN)
         if home.is_dir() and known is not None and known.move == move and read_placement(home).epoch == epoch:
             return {"assigned": {}}
         if os.path.lexists(home):
@@ -148,9 +148,9 @@ class TargetSide:
         name = str(request["name"])
         states = (PlaceState.ARRIVING, PlaceState.HERE)
         if record is None or record.move != request["move"] or record.state not in states:
-            raise Refused(f"{name} did not arrive with this move", target=name, code="not-arriving")
+            raise Refused(f"{name} did not arrive with this move", target=name, code="not-arriving", hint=AGAIN)
         if not self._layout.home(name).is_dir():
-            raise Refused(f"the files of {name} are not here", target=name, code="not-arriving")
+            raise Refused(f"the files of {name} are not here", target=name, code="not-arriving", hint=AGAIN)
         if record.state is PlaceState.ARRIVING:
             write_record(self._layout, record._replace(state=PlaceState.HERE, at=iso(utc_now())))
         return {}

@@ -10,6 +10,7 @@ import stat
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import IO, NamedTuple
 
 from hermes_profiles.changes.receive_tree import MANIFEST, TREE
@@ -65,7 +66,9 @@ def entries_of(home: Path) -> Iterator[TreeItem]:
     """Yield what moves of a home, parents first: no sockets, and nothing about its process."""
     for item in walk(home, lambda _: True):
         if item.kind is EntryKind.UNREADABLE:
-            raise Failed(f"{home / item.path} cannot be read", target=str(home / item.path), code="unreadable-file")
+            path = home / item.path
+            hint = f"see its owner and mode with `ls -ld {quote(str(path))}`"
+            raise Failed(f"{path} cannot be read", target=str(path), code="unreadable-file", hint=hint)
         if item.kind is not EntryKind.SPECIAL and item.path not in LEFT_BEHIND:
             yield item
 

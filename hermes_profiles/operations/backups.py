@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.archives.compression import best_compression
@@ -139,7 +140,7 @@ def _new_key(key: Path) -> Problem:
         "new-key",
         f"{key} was made: only this key opens the backups",
         str(key),
-        f"keep a copy of it on another machine: `cat {key}`",
+        f"keep a copy of it on another machine: `cat {quote(str(key))}`",
     )
 
 

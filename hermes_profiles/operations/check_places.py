@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles import __version__
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
 from hermes_profiles.places.answers import PlaceAnswer
-from hermes_profiles.places.compare import clock_findings
+from hermes_profiles.places.compare import clock_findings, version_order
 from hermes_profiles.places.facts import PlaceFacts
+from hermes_profiles.places.fan_out import update_hint
 from hermes_profiles.places.fleet_key import key_id, own_key
 from hermes_profiles.places.model import ALL, Place, PlaceKind
 from hermes_profiles.places.transport import LIMIT
@@ -65,12 +67,16 @@ def _faults(place: Place, facts: PlaceFacts, ours: str) -> Iterator[Problem]:
     name = place.name
     if facts.version != __version__:
         text = f"{name}: hermes-profiles {facts.version} there, {__version__} here"
-        yield Problem("place-version", text, name, "use the same version: `pipx upgrade hermes-profiles`")
+        is_older = version_order(facts.version) < version_order(__version__)
+        where = f"there with {update_hint(place)}" if is_older else "here with `pipx upgrade hermes-profiles`"
+        yield Problem("place-version", text, name, f"update it {where}")
     if not facts.hermes_version:
         yield Problem("place-no-hermes", f"{name}: no Hermes is installed there", name, "install Hermes there")
     if not facts.is_fit:
         text = f"{name}: {facts.root} is on {facts.file_system}, where databases can be damaged"
-        yield Problem("place-file-system", text, name, f"move it to a local disk; see it with `df -T {facts.root}`")
+        yield Problem(
+            "place-file-system", text, name, f"move it to a local disk; see it with `df -T {quote(facts.root)}`"
+        )
     for finding in clock_findings({name: facts}):
         yield Problem("place-clock", finding.message, name, f"run there, as an administrator: `{finding.command}`")
     if facts.linger is False:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles import __version__
@@ -150,10 +151,14 @@ def _plan_complete(session: Session, name: str, names: Container[str]) -> _Plann
 
     links = [row for row in found.left_out if row.reason.startswith("a link out")]
     warnings = [
-        Problem("link-out", f"{name}: {row.path} stays behind: {row.reason}", name, "export that folder as well")
+        Problem("link-out", f"{name}: {row.path} stays behind: {row.reason}", name, _link_hint(home / row.path))
         for row in links
     ]
     return _Planned(profile, found.size, len(found.entries), stage, tuple(warnings))
+
+
+def _link_hint(link: Path) -> str:
+    return f"take along what it leads to, and make the link again there; see it with `ls -ld {quote(str(link))}`"
 
 
 def _plan_part(session: Session, name: str, contents: Contents) -> _Planned:

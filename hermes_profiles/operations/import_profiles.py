@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
-from hermes_profiles.archives.contents import documents_of
+from hermes_profiles.archives.contents import documents_of, missing_settings, reason_elsewhere
 from hermes_profiles.archives.encryption import Unlock
 from hermes_profiles.archives.hermes_export import is_own_archive, read_hermes_export
 from hermes_profiles.archives.model import ArchivedProfile, Contents, EntryType, Manifest, NotArchived
@@ -65,7 +65,10 @@ class ArchiveImport(NamedTuple):
 
 
 class ImportedProfile(NamedTuple):
-    """One profile of the file as it arrives. `assigned`: names in `.env` that got a value here; a port with it."""
+    """One profile of the file as it arrives. `assigned`: names in `.env` that got a value here; a port with it.
+
+    `channels`, `keys`: what it had and the file has not: channels with their accounts, names in `.env`.
+    """
 
     name: str
     source: str
@@ -77,6 +80,8 @@ class ImportedProfile(NamedTuple):
     assigned: Mapping[str, str | None] = MappingProxyType({})
     alias: Path | None = None
     warnings: tuple[Problem, ...] = ()
+    channels: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class Import(NamedTuple):
@@ -158,8 +163,10 @@ def _of_archive(session: Session, request: ArchiveImport, opened: OpenedArchive)
         tree, assigned = with_own_settings(session, archived_tree(profile, place, target), place, on=profile.api_server)
         warnings = (_twice(name, profile.name),) if manifest.contents is Contents.COMPLETE else ()
         files = sum(entry.type is EntryType.FILE for entry in profile.entries)
+        left = tuple(row._replace(reason=reason_elsewhere(row.reason)) for row in profile.left_out)
+        missing = missing_settings(left, session.catalog)
         yield ImportedProfile(
-            name, profile.name, target, tree, files, profile.size, profile.left_out, assigned, None, warnings
+            name, profile.name, target, tree, files, profile.size, left, assigned, None, warnings, *missing
         )
 
 
@@ -241,6 +248,7 @@ def _of_hermes(session: Session, request: ArchiveImport, source: BinaryIO, place
     ]
     warnings = tuple(each for each in report.warnings if each.code != "source-path")
     size = sum(each.signature.size for each in tree.entries if isinstance(each, CopyFile))
+    missing = missing_settings(rows, catalog)
     return ImportedProfile(
         name,
         found.name,
@@ -252,6 +260,7 @@ def _of_hermes(session: Session, request: ArchiveImport, source: BinaryIO, place
         dict(report.assigned),
         None,
         warnings,
+        *missing,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem
 from hermes_profiles.places.answers import PlaceAnswer, worst_code
 from hermes_profiles.places.compare import PlaceFinding, compared
 from hermes_profiles.places.facts import PlaceFacts, facts_of
-from hermes_profiles.places.fan_out import ask_place, in_parallel
+from hermes_profiles.places.fan_out import ask_place, bad_answer, in_parallel
 from hermes_profiles.places.file import place_named, read_places
 from hermes_profiles.places.model import ALL, LOCAL, Place
 from hermes_profiles.places.transport import LIMIT
@@ -95,16 +95,17 @@ def read_facts(
             try:
                 found[place.name] = facts_of(answer.data, begin=begin, end=time.time())
             except ValueError as error:
-                problem = Problem("bad-answer", f"{place.name}: {error}", place.name)
-                return PlaceAnswer(place, None, problem)
+                return PlaceAnswer(place, None, bad_answer(place, str(error)))
         return answer
 
     answers = in_parallel(places, ask)
     return {answer.place.name: found.get(answer.place.name, answer) for answer in answers}
 
 
-def examine_places(session: Session, name: str, words: Sequence[str], *, limit: float) -> PlacesAnswer:
-    """Return the answers to `doctor`, and what a comparison of the places finds."""
+def examine_places(
+    session: Session, name: str, words: Sequence[str], *, checks: Collection[str], limit: float
+) -> PlacesAnswer:
+    """Return the answers to `doctor`, and what a comparison of the places finds. `checks`: ids of the wanted ones."""
     places = chosen_places(session, name)
     known = engines()
     facts: dict[str, PlaceFacts] = {}
@@ -119,4 +120,4 @@ def examine_places(session: Session, name: str, words: Sequence[str], *, limit: 
         places, lambda place: ask_place(place, words, session.environment, engines=known, limit=limit)
     )
     thread.join()
-    return PlacesAnswer(tuple(answers), name == ALL, tuple(compared(facts)))
+    return PlacesAnswer(tuple(answers), name == ALL, tuple(each for each in compared(facts) if each.check in checks))

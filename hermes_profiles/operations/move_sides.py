@@ -142,7 +142,7 @@ class OtherSide:
             raise PlaceSilent(
                 f"{name} gave no answer: {_last(text) or 'the connection ended'}",
                 target=name,
-                hint=f"check it with `hermes-gateways place show {name}`",
+                hint=f"check it with `hermes-gateways place check {name}`",
             ) from None
         if errors:
             kind = next((each for each in _ERRORS if each.exit_code == code), Failed)

@@ -89,7 +89,7 @@ def render_kubernetes(session: FleetSession, request: RenderRequest) -> RenderRe
             f"{request.folder} is not a folder",
             target=str(request.folder),
             code="not-a-folder",
-            hint="use `--output` with another path",
+            hint="name another folder with `--output DIR`",
         )
     done = tuple(RenderedFile(path, _outcome(path, content, request), len(content)) for path, content in files)
     if not request.dry_run:
@@ -152,7 +152,7 @@ def _remarks(place: KubernetesPlace) -> list[Problem]:
     found = []
     if is_official(place.image):
         message = f"{place.image} has no hermes-gateways, which the pod runs"
-        hint = "build the Dockerfile, and render again with `--image` and its name; `--from` is what it builds on"
+        hint = f"build the Dockerfile, and render again with its name: `--image NAME --from {place.image}`"
         found.append(Problem("image-without-hermes-profiles", message, place.image, hint))
     for option, image in (("--image", place.image), ("--from", place.base)):
         if not is_pinned(image) and not (option == "--from" and image == place.image):

@@ -40,15 +40,6 @@ class PlaceFinding(NamedTuple):
         }
 
 
-# Check → title, for reports.
-TITLES: Mapping[str, str] = {
-    "places.shared-identity": "bot in two places",
-    "places.profile-twice": "profile in two places",
-    "places.clock": "clocks apart",
-    "places.version": "versions apart",
-}
-
-
 def compared(places: Mapping[str, PlaceFacts]) -> list[PlaceFinding]:
     """Return the faults between places."""
     return [*_shared(places), *_twice(places), *clock_findings(places), *_versions(places)]
@@ -124,7 +115,7 @@ def _versions(places: Mapping[str, PlaceFacts]) -> Iterator[PlaceFinding]:
     for what, of in (("hermes-profiles", _own), ("Hermes", _hermes)):
         found = {place: of(facts) for place, facts in places.items() if of(facts)}
         if len(set(found.values())) > 1:
-            newest = max(found.values(), key=_order)
+            newest = max(found.values(), key=version_order)
             older = tuple(place for place, version in found.items() if version != newest)
             listed = ", ".join(f"{place} {version}" for place, version in found.items())
             yield PlaceFinding(
@@ -145,7 +136,8 @@ def _hermes(facts: PlaceFacts) -> str:
     return facts.hermes_version
 
 
-def _order(version: str) -> tuple[int, ...]:
+def version_order(version: str) -> tuple[int, ...]:
+    """Return what versions are sorted by."""
     return tuple(int(part) if part.isdigit() else 0 for part in version.replace("-", ".").split("."))
 
 

@@ -10,8 +10,8 @@ from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
 
 from .answers import PlaceAnswer, parsed_envelope
 from .engine import EngineFacts, Engines
-from .model import Place, PlaceKind
-from .transport import LIMIT, PlaceOutput, run_in_place
+from .model import Place
+from .transport import LIMIT, PlaceOutput, run_in_place, tried_words
 
 MOST = 16
 _VERSION_LIMIT = 10.0
@@ -100,23 +100,30 @@ def _no_answer(
     if is_usage:
         return None
     text = next((line.strip() for line in output.err.splitlines() if line.strip()), f"exit code {output.code}")
-    return Problem(
-        "bad-answer",
-        f"{place.name}: the answer of {words[0]} cannot be read: {text}",
-        place.name,
-        f"see it with `hermes-gateways place check {place.name}`",
-    )
+    return bad_answer(place, f"the answer of {words[0]} cannot be read: {text}")
+
+
+def bad_answer(place: Place, why: str) -> Problem:
+    """Return the problem of a place whose answer cannot be used, with the command that shows what it prints."""
+    hint = f"see what it prints with `{tried_words(place, 'hermes-gateways --version')}`"
+    return Problem("bad-answer", f"{place.name}: {why}", place.name, hint)
 
 
 def old_version(place: Place, there: str) -> Problem:
     """Return the problem of a place whose programs are of another version."""
-    update = f"`ssh {place.host} pipx upgrade hermes-profiles`" if place.kind is PlaceKind.SSH else "a newer image"
     return Problem(
         "other-version-there",
         f"{place.name}: hermes-profiles {there} there does not know this command; here is {__version__}",
         place.name,
-        f"update it there with {update}",
+        f"update it there with {update_hint(place)}",
     )
+
+
+def update_hint(place: Place) -> str:
+    """Return the command that updates our programs in a place."""
+    if place.kubernetes is not None:
+        return "a newer image"
+    return f"`{tried_words(place, 'pipx upgrade hermes-profiles')}`"
 
 
 def version_there(place: Place, program: str, environment: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.fingerprint_key import fleet_key
@@ -85,5 +86,5 @@ def _damaged(path: Path, why: str) -> Failed:
         f"the key of the fleet, {path}, {why}",
         target=str(path),
         code="bad-fleet-key",
-        hint=f"move it away with `mv {path} {path}.old`",
+        hint=f"move it away with `mv {quote(str(path))} {quote(f'{path}.old')}`",
     )

@@ -16,7 +16,7 @@ from hermes_profiles.changes.state_files import own_folder
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 
-from .model import Place, PlaceKind
+from .model import KubernetesTarget, Place, PlaceKind
 
 CONNECT = 10
 # Seconds in which a command that only reads must answer.
@@ -170,20 +170,29 @@ def checked_output(place: Place, program: str, code: int, out: bytes, err: bytes
 
 def install_hint(place: Place) -> str:
     """Return the command that installs our programs in a place."""
-    if place.kind is PlaceKind.SSH:
-        return f"`ssh {place.host} pipx install hermes-profiles`"
-    return "`pipx install hermes-profiles`" if place.kind is PlaceKind.LOCAL else "an image that has them"
+    if place.kubernetes is not None:
+        return "an image that has them"
+    return f"`{tried_words(place, 'pipx install hermes-profiles')}`"
+
+
+def tried_words(place: Place, words: str) -> str:
+    """Return the command line with which a person runs words in a place."""
+    if place.kubernetes is not None:
+        return f"{_kubectl(place.kubernetes)} exec {place.kubernetes.pod} -- {words}"
+    return f"ssh {place.host} {words}" if place.kind is PlaceKind.SSH else words
+
+
+def _kubectl(target: KubernetesTarget) -> str:
+    context = f"--context {shlex.quote(target.context)} " if target.context else ""
+    return f"kubectl {context}-n {target.namespace}"
 
 
 def silent(place: Place, why: str) -> PlaceSilent:
     """Return the error of a place that does not answer."""
     if place.kind is PlaceKind.SSH:
-        hint = f"try the connection with `ssh {place.host} true`"
+        hint = f"try the connection with `{tried_words(place, 'true')}`"
     elif place.kubernetes is not None:
-        context = f"--context {shlex.quote(place.kubernetes.context)} " if place.kubernetes.context else ""
-        hint = (
-            f"see the pod with `kubectl {context}-n {place.kubernetes.namespace} describe pod {place.kubernetes.pod}`"
-        )
+        hint = f"see the pod with `{_kubectl(place.kubernetes)} describe pod {place.kubernetes.pod}`"
     else:
         hint = f"look at it with `ls -ld {shlex.quote(place.root)}`"
     return PlaceSilent(f"{place.name}: {why}", target=place.name, hint=hint)

@@ -157,7 +157,9 @@ def read_records(layout: Layout) -> Records:
             f"{path} cannot be read: it names the profiles that moved to other places",
             target=str(path),
             code="bad-placements",
-            hint=f"see it with `cat {quote(str(path))}`; put a copy of a backup in its place",
+            hint=f"see it with `cat {quote(str(path))}`, and put a copy from a backup of this machine in its place; "
+            "without one, see what runs in each other place with `hermes-gateways list --place PLACE`, "
+            f"then remove it with `rm {quote(str(path))}`",
         ) from error
     return {record.id: record for record in found}
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
-
-import pytest
-from doctor_root import DoctorRoot
 from finding_hints import TELEGRAM
+from hint_case import HintCase
+from hint_cases_places import PLACE_CASES
 from hint_worlds_live import (
     a_broken_managed_config,
     a_channel_that_stays_off,
@@ -174,28 +171,6 @@ from service_cases import (
 )
 from service_fakes import Systemd
 from team_cases import LEAD_TOKEN, healthy, two_leads
-
-from hermes_profiles.model.errors import Problem
-from hermes_profiles.multiplex.model import Issue
-
-
-class HintCase(NamedTuple):
-    """One way to get an error code.
-
-    `command`: what is run; `plant`: prepares the sandbox; `typed`: input of the command; `answer`: input of the hint;
-    `names`: values of the placeholders in the hint. `patch`: changes what the machine answers to the first command.
-    `told`: returns the problem in place of the command, which then has the place of the one that a user typed.
-    """
-
-    code: str
-    command: str
-    plant: Callable[[DoctorRoot], object] | None = None
-    typed: str = ""
-    answer: str = ""
-    names: Mapping[str, str] = {}
-    patch: Callable[[pytest.MonkeyPatch], object] | None = None
-    told: Callable[[DoctorRoot], Iterable[Problem | Issue]] | None = None
-
 
 SWITCH = "hermes-profiles team run-mode multiplex --dry-run"
 IMPORT = "hermes-profiles team import csv accounts.csv --team crew --dry-run"
@@ -432,4 +407,5 @@ HINT_CASES: tuple[HintCase, ...] = (
     HintCase("in-the-way", "hermes-profiles team sync", value_in_the_way),
     HintCase("includes", CLAW, claw),
     HintCase("older-scan", CLAW, scanned_again),
+    *PLACE_CASES,
 )  # fmt: skip

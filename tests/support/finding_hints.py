@@ -124,6 +124,9 @@ REST: Mapping[str, tuple[str, ...]] = {
         "services.linger-off", "services.no-systemd", "runtime.disk", "runtime.inodes", "runtime.wal-filesystem",
     ),
     "its fix is run in tests/unit/profiles/test_placement.py": ("conflicts.moved",),
+    "a comparison of places has it: tests/unit/places/test_compare_places.py": (
+        "places.shared-identity", "places.profile-twice", "places.clock", "places.version",
+    ),
     "its fix reports a fault of this program": ("general.check-failed", "general.unseen"),
     "its fix runs a program of others for minutes": (
         "runtime.unknown-release", "runtime.database-unchecked", "runtime.unused-sdk",

@@ -10,8 +10,9 @@ NO_COMMAND: Mapping[str, tuple[str, ...]] = {
         "bad-allow", "named-twice", "no-such-account", "unknown-column", "nobody-allowed", "team-differs",
         "nothing-imported",
     ),
+    "a person installs Hermes in a place": ("place-no-hermes", "target-unfit"),
     "a person edits a file, or names a folder": (
-        "unreadable", "unreadable-document", "unspeakable-path", "managed-ignored",
+        "name-clash", "unreadable", "unreadable-document", "unspeakable-path", "managed-ignored",
     ),
     "an administrator, or another user of the machine, does it": ("not-allowed", "sudo"),
     "the same command is run at another place": ("inside",),
@@ -55,37 +56,24 @@ TRIED_ELSEWHERE: Mapping[str, str] = {
     "no-setup": "cli/test_team_login.py::test_login_with_hermes_without_setup_is_error",
     "token-refused": "cli/test_connect_command.py::test_refused_token_is_not_written",
     "moved": "profiles/test_placement.py::test_restore_and_undo_do_not_bring_it_back",
-    "other-version-there": "cli/test_in_places.py::test_older_version_in_a_place_is_named",
     "place-key": "cli/test_in_places.py::test_check_names_versions_and_faults_with_their_commands",
     "place-silent": "cli/test_in_places.py::test_silent_place_costs_its_own_row_and_exit_4",
     "newer-format": "archives/test_archive_format.py::test_newer_format_is_refused_with_the_command_that_helps",
     "no-age": "cli/test_archive_commands.py::test_missing_library_is_named_with_its_install_command",
+    "claim-changed": "cli/test_kubernetes_place.py::test_claim_that_goes_while_it_is_read_is_free_for_the_next_run",
+    "broken-stream": "moves/test_move_hints.py::test_stream_that_ends_early",
+    "given-back": "moves/test_move_hints.py::test_move_that_another_command_took_back",
+    "not-arriving": "moves/test_move_hints.py::test_files_that_are_gone_from_the_target",
+    "not-moving": "moves/test_move_hints.py::test_profile_that_was_made_one_here_meanwhile",
+    "not-handed-over": "moves/test_move_hints.py::test_commit_and_way_back_out_of_turn",
+    "handed-over": "moves/test_move_hints.py::test_commit_and_way_back_out_of_turn",
+    "taken-back": "moves/test_move_hints.py::test_move_that_the_target_gave_back",
+    "not-committed": "moves/test_move_hints.py::test_copy_at_the_source_that_is_not_in_the_trash_yet",
+    "move-taken-over": "moves/test_mover.py::test_second_command_takes_over_and_the_first_one_cannot_go_on",
+    "too-large": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
+    "locked": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
+    "holds-identities": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
     "backup-failed": "cli/test_backup_commands.py::test_watcher_starts_the_daily_backup_and_keeps_its_result",
 }
-# Codes with a hint that no test here provokes: reason → codes.
-NOT_PROVOKED: Mapping[str, tuple[str, ...]] = {
-    "`install` reports it as the outcome `refused`; the finding services.name-clash has its fix": ("name-clash",),
-    "profiles of other places: tests/unit/profiles/test_placement.py": ("bad-placements", "not-moved"),
-    "moves between places: tests/unit/moves/, tests/unit/cli/test_move_command.py": (
-        "bot-elsewhere", "broken-stream", "foreign-manager", "given-back", "handed-over", "links-out",
-        "move-taken-over", "move-unclear", "move-unfinished", "not-arriving", "not-committed", "not-handed-over",
-        "not-moving", "older-hermes", "taken-back", "target-unfit", "team-apart", "unclear-gateway", "unreadable-file",
-    ),
-    "another host has it: tests/unit/cli/test_in_places.py": (
-        "bad-answer", "bad-fleet-key", "other-fleet", "place-clock", "place-file-system",
-        "claim-changed", "claimed-elsewhere", "cluster-refused", "place-replicas",
-        "place-linger", "place-no-hermes", "place-version",
-    ),
-    "a host or a cluster has it: tests/unit/places/test_transport.py": (
-        "no-client", "no-program-there",
-    ),
-    "a file of `export`, its passphrase or a library: tests/unit/cli/test_archive_commands.py, tests/unit/archives": (
-        "bad-archive", "holds-identities", "too-large", "locked", "no-zstd", "link-out",
-        "no-such-file", "database", "new-key", "no-such-backup",
-    ),
-    "files outside the root, an image that is not ours: tests/unit/cli/test_render_command.py": (
-        "image-without-digest", "image-without-hermes-profiles", "large-pod", "not-a-folder", "unknown-time-zone",
-    ),
-}  # fmt: skip
 # Hints that need more than input.
 NOT_RUN: Mapping[str, str] = {"no-terminal": "it needs a terminal"}

@@ -20,11 +20,16 @@ from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 
 PROGRAMS = {each.name: each for each in (HERMES_PROFILES, HERMES_GATEWAYS)}
 # Run for real: they change or show files of the sandbox.
-TOOLS = frozenset({"cat", "chmod", "cp", "grep", "ln", "ls", "mkdir", "mv", "rm", "tail", "touch", "truncate"})
+TOOLS = frozenset({
+    "cat", "chmod", "cp", "find", "grep", "ln", "ls", "mkdir", "mv", "rm", "tail", "tar", "touch", "truncate",
+})  # fmt: skip
+# Run only where a test has put a stand-in for them, in the folder `client` of its user.
+STAND_INS = frozenset({"kubectl", "ssh"})
 # Only looked up: they need a person, an administrator, the machine or a live process.
 OTHERS = frozenset({
-    "${EDITOR:-vi}", "ansible-vault", "command", "df", "du", "export", "kill", "less", "loginctl", "pip", "pipx",
-    "powercfg.exe", "ps", "python3", "ss", "sudo", "sudoedit", "systemctl", "systemd-inhibit", "unset", "wsl.exe",
+    "${EDITOR:-vi}", "age-keygen", "ansible-vault", "apt", "command", "df", "du", "export", "kill", "less",
+    "loginctl", "pip", "pipx", "powercfg.exe", "ps", "python3", "sqlite3", "ss", "sudo", "sudoedit", "systemctl",
+    "systemd-inhibit", "timedatectl", "unset", "wsl.exe", "zstd",
 })  # fmt: skip
 # Commands of Hermes that hints name: subcommand → its own subcommands (0.19.0, hermes_cli/subcommands/).
 HERMES: Mapping[str, frozenset[str]] = {
@@ -56,7 +61,9 @@ _SHOWING = {
     }),
     "hermes-gateways": frozenset({"status", "list", "logs", "print", "upgrade-check", "group"}),
 }  # fmt: skip
-_LOOKING = frozenset({"cat", "grep", "ls", "tail"})
+_LOOKING = frozenset({"cat", "find", "grep", "ls", "tail", "tar"})
+# Words of stand-ins that change something.
+_CHANGING = frozenset({"delete", "install", "scale", "upgrade"})
 
 
 class World(Protocol):
@@ -106,7 +113,7 @@ def is_option(command: str) -> bool:
 def is_run_here(command: str) -> bool:
     """Return whether a line is run by the tests: it begins with a command of this package or a tool, starts nothing."""
     first = parts_of(command)[0].split()
-    return (first[0] in PROGRAMS or first[0] in TOOLS) and not any(map(_starts_gateways, parts_of(command)))
+    return first[0] in (*PROGRAMS, *TOOLS, *STAND_INS) and not any(map(_starts_gateways, parts_of(command)))
 
 
 def _starts_gateways(part: str) -> bool:
@@ -128,7 +135,7 @@ def _changes(part: str) -> bool:
         if "--fix" in words or "--help" in words:
             return "--fix" in words
         return not {words[1], " ".join(words[1:3])} & _SHOWING[program]
-    return program in TOOLS - _LOOKING
+    return program in TOOLS - _LOOKING or (program in STAND_INS and bool(_CHANGING & {*words}))
 
 
 def unknown_words(command: str) -> str | None:
@@ -153,7 +160,7 @@ def _unknown(stage: str) -> str | None:
         return None
     if words[0] == "hermes":
         return _unknown_to_hermes(words[1:])
-    return None if words[0] in TOOLS | OTHERS | {"openssl"} else f"{words[0]} is no known program"
+    return None if words[0] in TOOLS | STAND_INS | OTHERS | {"openssl"} else f"{words[0]} is no known program"
 
 
 def _unknown_to_hermes(words: list[str]) -> str | None:
@@ -184,7 +191,7 @@ def _run(runner: Runner, stage: str, environment: Mapping[str, str], typed: str)
         return runner.call(*words, env=environment, typed=typed)
     if program == HERMES_GATEWAYS.name:
         return runner.gateways(*words, env=environment)
-    if program not in TOOLS:
+    if program not in TOOLS and not (program in STAND_INS and (runner.user_home / "client" / program).exists()):
         return None
     done = subprocess.run(
         ["/bin/sh", "-c", stage], env={**runner.environment, **environment}, cwd=runner.user_home, text=True,

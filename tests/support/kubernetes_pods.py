@@ -1,7 +1,7 @@
 """A stand-in `kubectl` on PATH: a pod is a folder, and the commands run in it run here with that folder as their home.
 
 The folder `cluster` has: `state.json`, what `get` prints; `up`, while the pod runs; `configmaps/`, one file for each;
-`patches`, what was patched.
+`patches`, what was patched; `forbidden`, while the API server refuses all.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ while words[0].startswith("-"):
     words = words[2:]
 at = lambda *names: os.path.join(cluster, *names)
 fail = lambda text: (sys.stderr.write(text + "\\n"), sys.exit(1))
+if os.path.exists(at("forbidden")) and words[0] != "auth":
+    fail("Error from server (Forbidden): statefulsets.apps is forbidden: User \\"ada\\" cannot patch it")
 if words[0] == "exec":
     if not os.path.exists(at("up")):
         fail("error: unable to upgrade connection: container not found")
@@ -38,6 +40,14 @@ if words[0] == "patch":
     state["items"] = state["items"][:1]
     state["items"][0]["spec"] = json.loads(words[words.index("-p") + 1])["spec"]
     json.dump(state, open(at("state.json"), "w"))
+elif words[0] == "scale":
+    state = json.load(open(at("state.json")))
+    state["items"][0]["spec"]["replicas"] = int(words[words.index("--replicas") + 1])
+    json.dump(state, open(at("state.json"), "w"))
+elif words[0] == "auth":
+    print("Resources   Verbs\\nconfigmaps  [get list create delete]")
+elif words[:2] == ["delete", "configmap"] and "--selector" not in words:
+    os.unlink(at("configmaps", words[2]))
 elif words[0] == "create":
     document = json.load(sys.stdin)
     try:

@@ -43,7 +43,7 @@ class PlaceHosts:
         self.folder.mkdir()
         self.bin = runner.user_home / "client"
         self.bin.mkdir()
-        _script(self.bin / "ssh", _SSH.format(hosts=self.folder))
+        _script(self.bin / "ssh", _SSH.format(hosts=shlex.quote(str(self.folder))))
         runner.environment["PATH"] = f"{self.bin}:{runner.environment['PATH']}"
 
     def host(self, name: str, *profiles: str, has_program: bool = True) -> Path:

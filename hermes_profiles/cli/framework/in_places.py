@@ -30,8 +30,18 @@ def forwarded(session: Session, call: InPlacesCall) -> Answer:
 
         raise SystemExit(stream_places(session, call, words))
     if how.rows == _FINDINGS:
-        return merged_answer(call.path, _FINDINGS, examine_places(session, call.place, words, limit=how.limit))
+        found = examine_places(session, call.place, words, checks=_checks(call), limit=how.limit)
+        return merged_answer(call.path, _FINDINGS, found)
     return merged_answer(call.path, how.rows, ask_in_places(session, call.place, words, typed=typed, limit=how.limit))
+
+
+def _checks(call: InPlacesCall) -> set[str]:
+    """Return the ids of the checks that a call of `doctor` chose. Raises UsageProblem for an unknown one."""
+    from hermes_profiles.doctor.registry import CHECKS
+    from hermes_profiles.doctor.runner import select_checks
+
+    chosen = select_checks(CHECKS, call.given.get("only") or (), call.given.get("skip") or ())
+    return {check.id for check in chosen}
 
 
 def _manager(session: Session) -> list[str]:

@@ -11,7 +11,7 @@ from hermes_profiles.model.text import first_names
 
 if TYPE_CHECKING:
     from hermes_profiles.operations.export_profiles import Export
-    from hermes_profiles.operations.import_profiles import Import
+    from hermes_profiles.operations.import_profiles import Import, ImportedProfile
 
 _NAMED = 6
 _CONTENTS = {
@@ -83,14 +83,19 @@ def import_data(done: Import) -> dict[str, Any]:
             }
             for profile in done.profiles
         ],
-        "next_steps": [step for profile in done.profiles for step in _steps(profile.name)],
+        "next_steps": [step for profile in done.profiles for step in _steps(profile)],
     }
     if done.change.change is not None:
         data["change"] = done.change.change
     return data
 
 
-def _steps(name: str) -> Iterator[str]:
+def _steps(profile: ImportedProfile) -> Iterator[str]:
+    name = profile.name
+    for channel in profile.channels:
+        yield f"give it a bot or account of its own: hermes-profiles connect {name} {channel}"
+    for key in profile.keys:
+        yield f"give it its key: hermes-profiles env set {name} {key}"
     yield f"see what it needs: hermes-profiles doctor {name}"
     yield f"run its gateway, now and at boot: hermes-gateways install {name} --start"
 

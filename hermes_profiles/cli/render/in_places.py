@@ -14,7 +14,6 @@ from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.operations.in_places import PlacesAnswer
 from hermes_profiles.places.answers import PlaceAnswer
-from hermes_profiles.places.compare import TITLES
 from hermes_profiles.places.model import Place, PlaceKind
 
 Row = Mapping[str, Any]
@@ -210,7 +209,7 @@ def _finding_lines(rows: Sequence[Row], data: Row) -> Iterator[Block]:
 
     from .doctor import ReportView, report_lines
 
-    titles = {each.id: each.title for each in CHECKS} | dict(TITLES)
+    titles = {each.id: each.title for each in CHECKS}
     shown = [row if row["place"] is None else {**row, "message": f"{row['place']}: {row['message']}"} for row in rows]
     fixable = {**data["summary"], "fixable": 0}  # the line about `--fix` is about one root
     yield from report_lines({**data, "findings": shown, "summary": fixable}, ReportView(titles))

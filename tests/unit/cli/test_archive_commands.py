@@ -109,10 +109,16 @@ def test_shareable_archive_has_no_secret_and_says_what_it_leaves_out(
     assert left[".env: OPENAI_API_KEY"] == "a key (use --with-keys)"
     assert left[".env: TELEGRAM_BOT_TOKEN"] == "of a bot or an account (use --with-identities)"
     assert CANARY.encode() not in gzip.decompress(file.read_bytes())
-    elsewhere.ok("import", str(file), "--as", "other")
+    taken = elsewhere.ok("import", str(file), "--as", "other")
+    assert "(use --with" not in taken.stdout, "whoever takes the file in cannot export it again"
+    for command in ("connect other telegram", "env set other OPENAI_API_KEY"):
+        assert f"hermes-profiles {command}\n" in taken.stdout, taken
     assert "SKILL.md" in os.listdir(elsewhere.home("other") / "skills/notify")
     assert not any(CANARY.encode() in path.read_bytes() for path in elsewhere.user.rglob("*") if path.is_file())
     assert elsewhere.names() == ["default", "other"]
+    elsewhere.ok("env", "set", "other", "OPENAI_API_KEY", typed="sk-CANARY-own-0123456789abcdef\n")
+    token = "TELEGRAM_BOT_TOKEN=7000000009:CANARYownCANARYownCANARYownCANARYown\nTELEGRAM_ALLOWED_USERS=7\n"
+    elsewhere.ok("connect", "other", "telegram", "--offline", typed=token)
 
 
 def test_two_profiles_travel_together_and_a_name_that_exists_is_refused(
@@ -156,6 +162,23 @@ def test_secrets_are_written_only_encrypted_and_a_wrong_passphrase_changes_nothi
     kept = work.ok("import", str(file), "--as", "w2", "--passphrase-stdin", typed=PASSPHRASE)
     assert "w2" in kept.stdout and "OPENAI_API_KEY" in (work.home("w2") / ".env").read_text()
     assert "TELEGRAM" not in (work.home("w2") / ".env").read_text()
+
+
+def test_hints_of_encrypted_files_lead_on(world: CommandRoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyrage = pytest.importorskip("pyrage", reason="the extra `archives` is not installed")
+    world.make("plain", {"SOUL.md": "kind\n", ".env": "", "config.yaml": "model: x\n"})
+    identity, file, key = pyrage.x25519.Identity.generate(), str(tmp_path / "p.age"), tmp_path / "key.txt"
+    key.write_text(f"{identity}\n")
+    export = ("export", "plain", "--with-identities", "-o", file)
+    monkeypatch.setattr("hermes_profiles.archives.encryption.MOST_WITH_PASSPHRASE", 10)
+    large = world.call(*export, "--passphrase-stdin", "--json", typed=PASSPHRASE).problem
+    assert large["code"] == "too-large" and large["hint"].startswith("use `--recipient age1…`")
+    world.ok(*export, "--recipient", str(identity.to_public()))
+    locked = world.call("import", file, "--as", "two", "--json").problem
+    assert (locked["code"], locked["hint"]) == ("locked", "name the file of the key with `--key FILE`")
+    (warning,) = world.ok("import", file, "--as", "two", "--no-alias", "--key", str(key), "--json").json["warnings"]
+    assert warning["code"] == "holds-identities" and "`hermes-profiles doctor two`" in warning["hint"]
+    assert world.call("doctor", "two", "--json").code in (0, 3)
 
 
 def test_missing_library_is_named_with_its_install_command(

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from command_runner import Done, Runner
 from doctor_root import DoctorRoot
-from error_hints import HINT_CASES, HintCase
+from error_hints import HINT_CASES
 from gateway_root import end_processes_of
+from hint_case import HintCase
 from hint_reasons import NO_COMMAND, NOT_RUN
 from hints import (
     changes_something,
@@ -72,7 +73,8 @@ def provoked(world: DoctorRoot, case: HintCase, line: str) -> dict[str, Any] | N
         return found and {"message": found.message, "hint": found.hint, "exit": 1}
     done = answer(world, f"{line} --json", case.typed)
     found = done.json
-    profiles = found["data"].get("gateways", found["data"].get("outcomes", ())) if found["data"] else ()
+    listed = [found["data"].get(key) for key in ("gateways", "outcomes")] if found["data"] else []
+    profiles = [row for rows in listed if isinstance(rows, list) for row in rows]
     remarks = (remark for each in profiles for remark in each.get("remarks", ()))
     rows = (row for row in (*found["errors"], *found["warnings"], *remarks) if row["code"] == case.code)
     return next((row | {"exit": done.code} for row in rows), None)

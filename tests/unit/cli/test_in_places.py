@@ -132,6 +132,13 @@ def test_one_bot_in_two_places_is_found_with_equal_fingerprints(hosts: PlaceHost
     assert (shared["profiles"], shared["channel"]) == (["vps/default", "two/default"], "telegram")
     assert found.code == 3 and shared["fix"]["command"] == "hermes-gateways stop default --place two"
     assert "bot in two places" in hosts.runner.call("doctor", "--place", "all").stdout
+    ask = ("doctor", "--place", "all", "--json", "--only")
+    assert {row["check"] for row in hosts.runner.call(*ask, "places").data["findings"]} == {"places.shared-identity"}
+    other = hosts.runner.call(*ask, "places.clock")
+    assert (other.code, other.data["findings"]) == (0, [])
+    assert hosts.runner.call(*ask, "places.x").problem["code"] == "no-such-check"
+    listed = hosts.runner.call("doctor", "--list", "--only", "places", "--json").data["checks"]
+    assert [row["id"].partition(".")[2] for row in listed] == ["shared-identity", "profile-twice", "clock", "version"]
     prints = set()
     for name in ("vps", "two"):
         listed = json.loads(hosts.run_there(name, "hermes-profiles", "env", "list", "default", "--json"))

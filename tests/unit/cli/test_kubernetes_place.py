@@ -67,6 +67,20 @@ def test_claims_refuse_a_second_place_with_one_bot(world: CommandRoot, pods: Kub
     assert run("place", "claim", "local", "--json").code == 2
 
 
+def test_claim_that_goes_while_it_is_read_is_free_for_the_next_run(
+    world: CommandRoot, pods: KubernetesPods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = world.runner.gateways
+    assert run("place", "share-key", "prod").code == 0 and run("place", "claim", "prod").code == 0
+    (claim,) = (pods.folder / "configmaps").iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr("hermes_profiles.kubernetes.claims.read_objects", lambda *_: [])
+        changed = run("place", "claim", "prod", "--json").problem
+    assert (changed["code"], changed["hint"]) == ("claim-changed", "run the command again")
+    claim.unlink()
+    assert run("place", "claim", "prod", "--json").data["outcome"] == "claimed"
+
+
 def test_check_names_more_than_one_replica(world: CommandRoot, pods: KubernetesPods) -> None:
     pods.state({"phase": "Running"}, replicas=2)
     found = world.runner.gateways("place", "check", "prod", "--json")

@@ -210,8 +210,10 @@ def test_second_command_takes_over_and_the_first_one_cannot_go_on(tmp_path: Path
             world.move()
 
     first.on_step = overtake
-    with pytest.raises(HermesProfilesError):
+    with pytest.raises(Refused) as caught:
         first.run(("family",))
+    problem = caught.value.problem
+    assert (problem.code, problem.hint) == ("move-taken-over", "see `hermes-gateways status family`")
     assert world.holder() is world.vps
 
 
