@@ -1,7 +1,7 @@
 """Runs the commands of a scenario and records their answers, exit codes and changed files.
 
-The package is not imported: every command is a process of its own. `compare` returns the differences between two
-records. A new key of an object is not a difference, because the command contract allows new keys.
+The package is not imported here: every command is a child of `forked_commands.py`. `compare` returns the differences
+between two records. A new key of an object is not a difference, because the command contract allows new keys.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import hashlib
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,6 +44,7 @@ _UNSEEN = re.compile(
 )
 _OPAQUE = re.compile(r".*/logs/.*\.log|.*\.db|.*/lock|.*/profiles/\.hermes-profiles/(?:fingerprint\.key|events/.*)")
 _LARGEST = 6000
+_FORKING = Path(__file__).with_name("forked_commands.py")
 _DEADLINE = 120.0
 
 
@@ -100,14 +103,30 @@ class Sandbox:
         }  # fmt: skip
         if "PYTHONPYCACHEPREFIX" in os.environ:
             self.environment["PYTHONPYCACHEPREFIX"] = os.environ["PYTHONPYCACHEPREFIX"]
+        self._channels = tempfile.TemporaryDirectory(prefix="hp-", dir="/tmp")
+        self._forking: subprocess.Popen[str] | None = None
 
-    def start(self, program: str, arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None) -> Any:
+    def start(
+        self, program: str, arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None
+    ) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end and return the finished process."""
-        return subprocess.run(
-            [self.python, "-m", PROGRAMS.get(program, program), *arguments],
-            env={**self.environment, **environment}, cwd=self.home, umask=0o022, capture_output=True,
-            input=(stdin or "").encode(), timeout=_DEADLINE, check=False,
-        )  # fmt: skip
+        if self._forking is None:
+            self._forking = subprocess.Popen(
+                [self.python, str(_FORKING)], env=self.environment, cwd=self.home, umask=0o022,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        lines, codes = self._forking.stdin, self._forking.stdout
+        assert lines is not None and codes is not None
+        files = {name: Path(self._channels.name) / name for name in ("stdin", "stdout", "stderr")}
+        files["stdin"].write_text(stdin or "")
+        asked = {
+            "module": PROGRAMS.get(program, program), "arguments": list(arguments),
+            "environment": {**self.environment, **environment}, **{name: str(path) for name, path in files.items()},
+        }  # fmt: skip
+        print(json.dumps(asked), file=lines, flush=True)
+        assert select.select([codes], [], [], _DEADLINE)[0], f"{arguments} did not end within {_DEADLINE} s"
+        code = int(codes.readline())
+        return subprocess.CompletedProcess(arguments, code, files["stdout"].read_bytes(), files["stderr"].read_bytes())
 
     def record(self, step: Step) -> dict[str, Any]:
         """Run a step and return its record."""
@@ -162,6 +181,11 @@ class Sandbox:
 
     def end(self) -> None:
         """End the processes that the commands started: the supervisor daemon and its gateways."""
+        if self._forking is not None:
+            with self._forking:
+                self._forking.kill()
+            self._forking = None
+        self._channels.cleanup()
         for sent in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5
             pids = list(_processes_of(self.home))

@@ -39,6 +39,7 @@ def keys(world: NewestGateways) -> list[str]:
         return sorted(row[0] for row in db.execute("SELECT session_key FROM gateway_routing"))
 
 
+@pytest.mark.nightly
 def test_changes_need_no_restart(world: NewestGateways) -> None:
     world.profile("default", bot=token(1))
     world.profile("work", bot=token(2))
@@ -113,6 +114,7 @@ def test_deleted_name_lives_again_for_hermes(world: NewestGateways) -> None:
     assert ours == ["default", "work"] and "ghost" not in listed and "work" in listed
 
 
+@pytest.mark.nightly
 def test_plugin_folder_works_beside_the_newest(world: NewestGateways) -> None:
     world.profile("default")
     world.profile("work")

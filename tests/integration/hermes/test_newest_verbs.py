@@ -81,6 +81,7 @@ def test_shared_bot_in_one_process_is_named_before_the_start(newest: NewestGatew
     assert refused.code == 6 and served(newest) == ["b", "default"]
 
 
+@pytest.mark.nightly
 def test_unset_mode_with_a_shared_bot_fails_with_the_reason_of_hermes(newest: NewestGateways) -> None:
     newest.profile("a", bot=token(1))
     done = newest.ours("install", "--start", "--json")
@@ -102,6 +103,7 @@ def test_gateway_of_a_named_profile_is_handed_over_and_never_doubled(newest: New
     assert served(newest) == ["a", "b", "default"]
 
 
+@pytest.mark.nightly
 def test_standalone_profile_gets_a_service_of_its_own(newest: NewestGateways) -> None:
     newest.profile("b", bot=token(3), config={"gateway": {"standalone": True}})
     done = newest.ours("install", "--start", "--json")
@@ -112,6 +114,7 @@ def test_standalone_profile_gets_a_service_of_its_own(newest: NewestGateways) ->
     assert outcomes(newest, "start", "b") == {"b": "started"} and len(newest.processes()) == 2
 
 
+@pytest.mark.nightly
 def test_gateway_of_another_root_is_neither_doubled_nor_signalled(newest: NewestGateways) -> None:
     other = newest.user / "other"
     other.mkdir()

@@ -115,6 +115,7 @@ def test_plugin_commands_keep_exit_codes(enabled: Hermes) -> None:
 
 
 @judged
+@pytest.mark.nightly
 def test_plugin_removes_variables_exported_by_hermes(enabled: Hermes) -> None:
     """0.19.0 exports a profile's `.env` before it looks for commands; a clone masks exported variables."""
     words = ("profiles", "create", "b", "--clone", "--no-alias", "--dry-run", "--json")
@@ -135,6 +136,7 @@ def test_plugin_does_not_treat_sticky_profile_as_named(enabled: Hermes) -> None:
 
 
 @judged
+@pytest.mark.nightly
 def test_plugin_execs_program_so_that_signals_reach_it(enabled: Hermes) -> None:
     process = enabled.process("profiles", "config", "set", "work", "model.default")
     out, err = process.communicate(timeout=60)  # standard input is closed
@@ -154,6 +156,7 @@ def test_plugin_execs_program_so_that_signals_reach_it(enabled: Hermes) -> None:
 
 
 @judged
+@pytest.mark.nightly
 def test_hermes_works_with_broken_package(enabled: Hermes, tmp_path: Path) -> None:
     """After a broken update no module of the package can be imported."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -118,6 +118,7 @@ def test_default_keeps_a_bot_that_a_copy_used_unless_the_user_says_otherwise(
     assert all("slack" in after[name].connected for name in after), "only telegram was selected"
 
 
+@pytest.mark.nightly
 def test_repair_channels_agree_with_hermes(cloned: CommandRoot, tmp_path: Path) -> None:
     """The reported channels equal those of Hermes, before and after."""
     for moment in ("before", "after"):

@@ -189,7 +189,7 @@ def test_doctor_reports_reused_pid(fleet: Fleet) -> None:
     [
         ("gateway.pid", Path.mkdir, "runtime.bad-pid-file"),
         pytest.param("gateway.lock", Path.mkdir, "runtime.stale-lock", marks=pytest.mark.nightly),
-        ("gateway.lock", os.mkfifo, "runtime.stale-lock"),
+        pytest.param("gateway.lock", os.mkfifo, "runtime.stale-lock", marks=pytest.mark.nightly),
     ],
 )
 def test_doctor_reports_what_prevents_gateway_start(
@@ -211,7 +211,7 @@ def test_doctor_reports_what_prevents_gateway_start(
         lambda path: path.write_text("garbage"),
         pytest.param(lambda path: path.write_text('{"pid": 1'), marks=pytest.mark.nightly),
         pytest.param(lambda path: path.symlink_to("nowhere"), marks=pytest.mark.nightly),
-        os.mkfifo,
+        pytest.param(os.mkfifo, marks=pytest.mark.nightly),
     ],
 )
 def test_doctor_warns_about_misleading_pid_file(fleet: Fleet, plant: Callable[[Path], None]) -> None:
@@ -223,6 +223,7 @@ def test_doctor_warns_about_misleading_pid_file(fleet: Fleet, plant: Callable[[P
     assert fleet.findings() == []
 
 
+@pytest.mark.nightly
 def test_doctor_reports_folder_in_place_of_channel_lock(fleet: Fleet) -> None:
     digest = hashlib.sha256(TOKEN.encode()).hexdigest()[:16]
     lock = fleet.locks / f"telegram-bot-token-{digest}.lock"

@@ -133,6 +133,7 @@ def test_multiplexer_keeps_all_conversations_in_the_home_of_the_lead(world: Acco
         assert not (world.home(member) / "state.db").exists()
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("mode", MODES)
 def test_skill_added_to_the_lead_is_visible_to_every_member(world: AccountsRoot, mode: str) -> None:
     """A running gateway keeps the index in its prompt; it is updated at the next start, as in any Hermes."""

@@ -68,6 +68,7 @@ def team() -> Iterator[LoginTeam]:
         yield LoginTeam(world)
 
 
+@pytest.mark.nightly
 def test_scan_gives_a_member_its_account_and_it_answers(team: LoginTeam) -> None:
     world = team.world
     world.ilink.will_scan(team.scan("ann"), team.scan("bob"), team.scan("eve"))

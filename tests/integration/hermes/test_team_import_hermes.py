@@ -99,6 +99,7 @@ def test_hermes_finds_each_account_of_openclaw_at_its_member(world: CommandRoot)
     assert found["aaa111"]["contexts"] == {"aaa111@im.bot:o9x@im.wechat": "c1"}
 
 
+@pytest.mark.nightly
 def test_gateways_continue_where_openclaw_stopped() -> None:
     with running_accounts("imported") as live:
         live.lead()

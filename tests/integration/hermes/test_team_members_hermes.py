@@ -116,6 +116,7 @@ def test_member_finds_its_own_account_and_the_pool(team: CommandRoot, name: str)
     assert (team.home(name) / "skills").is_symlink() and (team.home(name) / "SOUL.md").is_symlink(), "Hermes kept them"
 
 
+@pytest.mark.nightly
 def test_member_without_an_account_has_no_channel_until_it_gets_one(team: CommandRoot) -> None:
     found = hermes_finds(team, "carl")
     assert found["platforms"] == {} and found["soul"] == "You are the persona of the lead."
@@ -137,6 +138,7 @@ def test_members_are_separate_in_the_multiplexer(team: CommandRoot) -> None:
     assert found["carl"]["platforms"] == {}
 
 
+@pytest.mark.nightly
 def test_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None:
     team.make(files={"skills/late/SKILL.md": "---\nname: late\ndescription: Came late.\n---\nx\n"})
     assert hermes_finds(team, "ann")["skills"] == hermes_finds(team, "bob")["skills"] == ["greet", "late"]
@@ -144,8 +146,14 @@ def test_skill_of_the_lead_is_visible_to_every_member(team: CommandRoot) -> None
 
 @pytest.mark.parametrize(("channel", "typed", "lead"), [
     ("telegram", "TELEGRAM_BOT_TOKEN=7200000001:CANARYmemberCANARYmemberCANARYmember\n", "7100000001"),
-    ("slack", "SLACK_BOT_TOKEN=xoxb-CANARY-member\nSLACK_APP_TOKEN=xapp-CANARY-member\n", "CANARY-lead"),
-    ("signal", "SIGNAL_HTTP_URL=http://127.0.0.1:9\nSIGNAL_ACCOUNT=+4915112345678\n", "CANARY-lead"),
+    pytest.param(
+        "slack", "SLACK_BOT_TOKEN=xoxb-CANARY-member\nSLACK_APP_TOKEN=xapp-CANARY-member\n", "CANARY-lead",
+        marks=pytest.mark.nightly,
+    ),
+    pytest.param(
+        "signal", "SIGNAL_HTTP_URL=http://127.0.0.1:9\nSIGNAL_ACCOUNT=+4915112345678\n", "CANARY-lead",
+        marks=pytest.mark.nightly,
+    ),
 ])  # fmt: skip
 def test_members_on_other_channels(team: CommandRoot, channel: str, typed: str, lead: str) -> None:
     team.ok("team", "create", "second", "--channel", channel, "--members", "bare")
@@ -155,6 +163,7 @@ def test_members_on_other_channels(team: CommandRoot, channel: str, typed: str, 
     assert hermes_finds(team, "bare")["platforms"] == {}
 
 
+@pytest.mark.nightly
 def test_profile_that_joined_reads_the_pool_and_keeps_its_channel(team: CommandRoot) -> None:
     team.make("work", {
         ".env": "DISCORD_BOT_TOKEN=CANARY-discord-of-work\nOPENAI_API_KEY=sk-CANARY-mine\n", "SOUL.md": "I am work.\n",

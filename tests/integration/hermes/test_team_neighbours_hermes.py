@@ -70,6 +70,7 @@ def test_multiplexer_polls_for_a_removed_home_until_restarted(world: AccountsRoo
     eventually(lambda: world.home("m01").exists(), "0.19.0 does not make the folder again", patience=20)
 
 
+@pytest.mark.nightly
 def test_removed_member_is_not_answered_and_others_are(world: AccountsRoot, ours: Commands) -> None:
     _serve(world, ours)
     done = ours.run("team", "remove", "m01", "--yes", "--json")
