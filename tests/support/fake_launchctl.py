@@ -22,7 +22,7 @@ import os
 import plistlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 _TEXTS = {
     3: "No such process", 5: "Input/output error", 17: "File exists", 36: "Operation now in progress",
@@ -82,16 +82,16 @@ def install(folder: Path, uid: int) -> LaunchdState:
 class Launchctl:
     """One call."""
 
-    def __init__(self, state: dict[str, Any]) -> None:
-        self.state = state
+    def __init__(self, state: dict[str, Any], out: TextIO, error: TextIO) -> None:
+        self.state, self.out, self.error = state, out, error
 
     def fail(self, code: int, verb: str, target: str = "") -> int:
         if code == 113:
             domain, _, label = target.rpartition("/")
             kind, _, uid = domain.partition("/")
-            sys.stderr.write(f'Could not find service "{label}" in domain for user {kind}: {uid}\n')
+            self.error.write(f'Could not find service "{label}" in domain for user {kind}: {uid}\n')
         elif code:
-            sys.stderr.write(f"{_WORDS.get(verb, verb)}: {code}: {_TEXTS.get(code, 'Unknown error')}\n")
+            self.error.write(f"{_WORDS.get(verb, verb)}: {code}: {_TEXTS.get(code, 'Unknown error')}\n")
         return code
 
     def next_failure(self, verb: str) -> int:
@@ -104,23 +104,23 @@ class Launchctl:
         return code
 
     def do_list(self) -> int:
-        sys.stdout.write("PID\tStatus\tLabel\n-\t0\tcom.apple.something\n")
+        self.out.write("PID\tStatus\tLabel\n-\t0\tcom.apple.something\n")
         for target, job in self.state["jobs"].items():
             domain, _, label = target.rpartition("/")
             if domain not in self.state["hidden"]:
-                sys.stdout.write(f"{job['pid'] or '-'}\t{job['status']}\t{label}\n")
+                self.out.write(f"{job['pid'] or '-'}\t{job['status']}\t{label}\n")
         return 0
 
     def do_print(self, target: str) -> int:
         if target in self.state["domains"]:
             if code := self.state["domains"][target]:
                 return self.fail(code, "print", target)
-            sys.stdout.write(f"{target} = {{\n\ttype = login\n\tservices = {{\n")
+            self.out.write(f"{target} = {{\n\ttype = login\n\tservices = {{\n")
             for each, job in self.state["jobs"].items():
                 domain, _, label = each.rpartition("/")
                 if domain == target:
-                    sys.stdout.write(f"\t\t{job['pid']:8} {job['status'] or '-':>6} \t{label}\n")
-            sys.stdout.write("\t}\n\n\tunmanaged processes = {\n\t\t  12  0  ai.hermes.gateway-not\n\t}\n}\n")
+                    self.out.write(f"\t\t{job['pid']:8} {job['status'] or '-':>6} \t{label}\n")
+            self.out.write("\t}\n\n\tunmanaged processes = {\n\t\t  12  0  ai.hermes.gateway-not\n\t}\n}\n")
             return 0
         job = self.state["jobs"].get(target)
         if job is not None and job.get("leaving") is not None:
@@ -130,23 +130,23 @@ class Launchctl:
                 job = None
         if job is None:
             return self.fail(113, "print", target)
-        sys.stdout.write(f"{target} = {{\n\tactive count = 1\n\tstate = {'running' if job['pid'] else 'waiting'}\n")
-        sys.stdout.write("\tinherited environment = {\n\t\tHERMES_HOME => /wrong\n\t}\n")
-        sys.stdout.write(f"\tenvironment = {{\n\t\tHERMES_HOME => {job['home']}\n\t\tPATH => /bin\n\t}}\n")
-        sys.stdout.write(f"\truns = {job['runs']}\n")
+        self.out.write(f"{target} = {{\n\tactive count = 1\n\tstate = {'running' if job['pid'] else 'waiting'}\n")
+        self.out.write("\tinherited environment = {\n\t\tHERMES_HOME => /wrong\n\t}\n")
+        self.out.write(f"\tenvironment = {{\n\t\tHERMES_HOME => {job['home']}\n\t\tPATH => /bin\n\t}}\n")
+        self.out.write(f"\truns = {job['runs']}\n")
         if job["pid"]:
-            sys.stdout.write(f"\tpid = {job['pid']}\n")
-        sys.stdout.write("}\n")
+            self.out.write(f"\tpid = {job['pid']}\n")
+        self.out.write("}\n")
         return 0
 
     def do_print_disabled(self, domain: str) -> int:
         if code := self.state["domains"].get(domain, 113):
             return self.fail(code, "print-disabled", domain)
         old = self.state["old_words"]
-        sys.stdout.write(f'disabled services = {{\n\t"com.apple.x" => {"false" if old else "enabled"}\n')
+        self.out.write(f'disabled services = {{\n\t"com.apple.x" => {"false" if old else "enabled"}\n')
         for label in self.state["disabled"]:
-            sys.stdout.write(f'\t"{label}" => {"true" if old else "disabled"}\n')
-        sys.stdout.write("}\n")
+            self.out.write(f'\t"{label}" => {"true" if old else "disabled"}\n')
+        self.out.write("}\n")
         return 0
 
     def do_bootstrap(self, domain: str, path: str) -> int:
@@ -203,17 +203,16 @@ class Launchctl:
         return 0
 
 
-def main() -> int:
-    """Answer one call; concurrent calls are serialized by a lock."""
-    path = Path(sys.argv[1])
+def answer(path: Path, words: list[str], out: TextIO, error: TextIO) -> int:
+    """Answer one call and return its exit code; `path`: the state. Concurrent calls are serialized by a lock."""
     with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = LaunchdState(path.parent)
-        call = Launchctl(world.read())
-        code = call.run(sys.argv[2:])
+        call = Launchctl(world.read(), out, error)
+        code = call.run(words)
         world.change(**call.state)
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(answer(Path(sys.argv[1]), sys.argv[2:], sys.stdout, sys.stderr))

@@ -11,11 +11,13 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from once import once
 from real_hermes import hermes_python, newest_python
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog, parse_plugin_channel
@@ -116,7 +118,7 @@ class Reads(ast.NodeVisitor):
         self.visit(tree)
 
     def visit_Call(self, node: ast.Call) -> None:
-        called = ast.unparse(node.func)
+        called = _dotted(node.func)
         last = called.rsplit(".", 1)[-1]
         if _READER.search(called) or last in _WRAPPERS:
             for argument in node.args[:1]:
@@ -127,12 +129,12 @@ class Reads(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_Subscript(self, node: ast.Subscript) -> None:
-        if ast.unparse(node.value).endswith("environ"):
+        if _dotted(node.value).endswith("environ"):
             self._take(node.slice)
         self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
-        if any(ast.unparse(side).endswith("environ") for side in node.comparators):
+        if any(_dotted(side).endswith("environ") for side in node.comparators):
             self._take(node.left)
         self.generic_visit(node)
 
@@ -160,6 +162,15 @@ class Reads(ast.NodeVisitor):
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self._take(child)
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return a name with its dots, of a call that of its function; "" for another expression."""
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    if isinstance(node, ast.Call):
+        return _dotted(node.func)
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _has_key(node: ast.Dict, name: str) -> bool:
@@ -192,20 +203,37 @@ def _texts(node: ast.expr) -> Iterator[str]:
                 yield text
 
 
-@cache
-def reads(release: str = OLDEST) -> dict[str, str]:
-    """Return every variable that is read, with one file that reads it."""
+class Scan(NamedTuple):
+    """What a release reads. `reads`: variable → one file that reads it; `built`: the f-strings that build names."""
+
+    reads: dict[str, str]
+    built: set[str]
+
+
+Scans = Callable[[str], Scan]
+
+
+@pytest.fixture
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Scans:
+    """Return what reads the sources of a release, once for all processes of the run."""
+    return lambda release: once(tmp_path_factory, f"scan-{release}", lambda _: _scan(release))
+
+
+def _scan(release: str) -> Scan:
     found: dict[str, str] = {}
+    built: set[str] = set()
     root = site_packages(release)
     for path in sources(release):
-        for name in Reads(ast.parse(path.read_text(encoding="utf-8"))).names:
+        read = Reads(ast.parse(path.read_text(encoding="utf-8")))
+        built |= read.built
+        for name in read.names:
             found.setdefault(name, str(path.relative_to(root)))
     for manifest in manifests(release):
         channel = parse_plugin_channel(manifest.read_text(encoding="utf-8"), path=str(manifest))
         assert channel is not None, manifest
         for fact in channel.keys:
             found.setdefault(fact.name, str(manifest.relative_to(root)))
-    return found
+    return Scan(found, built)
 
 
 def manifests(release: str = OLDEST) -> list[Path]:
@@ -217,22 +245,22 @@ def ignored(release: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_every_variable_that_a_channel_reads_has_a_row(release: str):
+def test_every_variable_that_a_channel_reads_has_a_row(release: str, scan: Scans):
     catalog = load_catalog()
     missing = {
         name: place
-        for name, place in sorted(reads(release).items())
+        for name, place in sorted(scan(release).reads.items())
         if name not in ignored(release) and not ((fact := catalog.lookup(name)) is not None and fact.known)
     }
     assert missing == {}
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_the_installed_hermes_is_scanned_completely(release: str):
+def test_the_installed_hermes_is_scanned_completely(release: str, scan: Scans):
     # Were the reading above to break, it would find nothing missing.
     assert len(sources(release)) > 60
-    assert len(reads(release)) > 350
-    assert {"TELEGRAM_BOT_TOKEN", "WEIXIN_TOKEN", "GATEWAY_RELAY_SECRET", "LINE_PORT"} <= set(reads(release))
+    assert len(scan(release).reads) > 350
+    assert {"TELEGRAM_BOT_TOKEN", "WEIXIN_TOKEN", "GATEWAY_RELAY_SECRET", "LINE_PORT"} <= set(scan(release).reads)
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -279,14 +307,9 @@ def test_private_files_of_newest_stay_behind_or_are_kept_for_a_reason():
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_names_that_hermes_builds_from_the_channel_are_patterns(release: str):
+def test_names_that_hermes_builds_from_the_channel_are_patterns(release: str, scan: Scans):
     catalog = load_catalog()
-    built = {
-        text
-        for path in sources(release)
-        for text in Reads(ast.parse(path.read_text(encoding="utf-8"))).built
-        if re.fullmatch(r"\*_[A-Z][A-Z0-9_]*", text)
-    }
+    built = {text for text in scan(release).built if re.fullmatch(r"\*_[A-Z][A-Z0-9_]*", text)}
     assert "*_ALLOW_BOTS" in built
     for text in built:
         for channel in catalog.channels:
@@ -296,14 +319,14 @@ def test_names_that_hermes_builds_from_the_channel_are_patterns(release: str):
             assert any(fact is not None and fact.known for fact in facts), names
 
 
-def test_ignored_names_are_read_and_have_no_row():
+def test_ignored_names_are_read_and_have_no_row(scan: Scans):
     catalog = load_catalog()
-    assert set(IGNORED) <= set(reads())
+    assert set(IGNORED) <= set(scan(OLDEST).reads)
     assert {name for name in ignored(NEWEST) if catalog.lookup(name) is not None} == set()
 
 
-def test_names_ignored_in_newest_are_read_there():
-    assert set(IGNORED_IN_NEWEST) <= set(reads(NEWEST))
+def test_names_ignored_in_newest_are_read_there(scan: Scans):
+    assert set(IGNORED_IN_NEWEST) <= set(scan(NEWEST).reads)
 
 
 def test_every_channel_of_newest_is_in_the_catalogue():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import plistlib
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from fake_launchctl import LaunchdState as Fake
-from fake_launchctl import install
+from fake_launchctl import answer, install
 from sample_specs import spec_of
 
 from hermes_profiles.services.launchd.manager import LaunchdManager
@@ -42,8 +43,13 @@ class LaunchdHome:
         )  # fmt: skip
 
     def run(self, words: Sequence[str], environment: Mapping[str, str], seconds: float) -> Finished:
+        """Answer a call of launchctl in this process, and run other programs."""
         self.environments.append(environment)
-        return run(words, environment, seconds)
+        if words[0] != "launchctl":
+            return run(words, environment, seconds)
+        out, error = io.StringIO(), io.StringIO()
+        code = answer(self.fake.path, list(words[1:]), out, error)
+        return Finished(code, out.getvalue(), error.getvalue())
 
     def service(self, profile: str, *, has_file: bool = True, **keys: Any) -> Service:
         service = self.manager.service(ServiceName(profile, profile), profile)
