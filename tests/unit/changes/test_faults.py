@@ -129,7 +129,7 @@ def test_a_failure_of_any_operation_changes_nothing(
     job: str, fault: int | type[BaseException], worlds: Iterator[SampleRoot]
 ) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in up_to(operations, 9 if fault == errno.ENOSPC else 31, end=4):
+    for at in up_to(operations, 17 if fault == errno.ENOSPC else 61, end=3):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -152,7 +152,7 @@ def test_a_failure_of_any_operation_changes_nothing(
 @pytest.mark.parametrize("job", JOBS)
 def test_the_next_run_recovers_from_a_disk_that_keeps_failing(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in up_to(operations, 17):
+    for at in up_to(operations, 37):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -169,7 +169,7 @@ def test_the_next_run_recovers_from_a_disk_that_keeps_failing(job: str, worlds: 
 def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
     outcomes = set()
-    for at in up_to(operations, 10, end=5):
+    for at in up_to(operations, 19, end=3):
         world = next(worlds)
         prepare, run = JOBS[job]
         prepare(world)
@@ -185,8 +185,8 @@ def test_kill_at_any_operation_leaves_old_or_new_after_the_next_run(job: str, wo
 @pytest.mark.parametrize("job", JOBS)
 def test_recovery_can_be_killed(job: str, worlds: Iterator[SampleRoot]) -> None:
     operations, new = _measure(next(worlds), job)
-    for at in range(3, operations + 1, 1 if NIGHTLY else 43):
-        for again in range(1, 200, 1 if NIGHTLY else 21):
+    for at in range(3, operations + 1, 1 if NIGHTLY else 89):
+        for again in range(1, 200, 1 if NIGHTLY else 45):
             world = next(worlds)
             prepare, run = JOBS[job]
             prepare(world)
@@ -204,8 +204,8 @@ def test_a_rollback_can_be_killed(job: str, worlds: Iterator[SampleRoot]) -> Non
     operations, new = _measure(next(worlds), job)
     # The last operations write that it is done: from then on it must not be taken back any more.
     last, others = range(operations, operations - 6, -1), range(operations - 6, 10, -1)
-    for at in (*sample(last, 4), *sample(others, 61)):
-        for later in range(1, 200, 1 if NIGHTLY else 17):
+    for at in (*sample(last, 4), *sample(others, 127)):
+        for later in range(1, 200, 1 if NIGHTLY else 37):
             world = next(worlds)
             prepare, run = JOBS[job]
             prepare(world)

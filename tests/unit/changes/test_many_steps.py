@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nightly import sample
 from sample_root import (
     CANARY,
     NOON,
@@ -87,7 +88,7 @@ def relative(world: SampleRoot) -> Picture:
     return {path.removeprefix(f"{world.user_home}/"): what for path, what in shown.items()}
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", sample(PHASES, 2))
 def test_a_change_killed_in_any_phase_is_applied_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
     at, new = measured(next(worlds))
     world = next(worlds)
@@ -119,7 +120,7 @@ def make_plan_again(world: SampleRoot, plan: ChangePlan) -> ChangePlan:
     return ChangePlan(plan.command, plan.summary, steps, plan.commit, plan.profiles)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("phase", sample(PHASES, 2))
 def test_an_undo_killed_in_any_phase_is_whole_or_not_at_all(phase: str, worlds: Iterator[SampleRoot]) -> None:
     world = next(worlds)
     do(world, make_fleet(world))
