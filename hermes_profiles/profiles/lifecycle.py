@@ -172,9 +172,9 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
                 target=wanted,
                 hint=f"put them back with `hermes-profiles restore {entry.id}`; see `hermes-profiles trash list`",
             )
-    known = ", ".join(dict.fromkeys(entry.name for entry in entries)) or "the trash is empty"
+    known = ", ".join(dict.fromkeys(entry.name for entry in entries))
     raise NotFound(
         f"{wanted!r} is not in the trash",
         target=wanted,
-        hint=f"in the trash: {known}; see `hermes-profiles trash list`",
+        hint=f"{f'in the trash: {known}' if known else 'the trash is empty'}; see `hermes-profiles trash list`",
     )

@@ -113,7 +113,7 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     """Report an error in the arguments that Typer found; return the exit code."""
     path = context.command_path if (context := getattr(error, "ctx", None)) is not None else program.name
     command = tuple(path.split()[1:])
-    text = error.format_message().strip().rstrip(".")
+    text = _message_of(error).strip().rstrip(".")
     called = next((word for word in given if not word.startswith("-")), "")
     hint = f"see `{path} --help`"
     if text.lower() == "missing command":
@@ -135,6 +135,12 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
         hint = usage_hint(context, _profiles(given))
     problem = Problem("usage", text[:1].lower() + text[1:], command[0] if command else None, hint)
     return _deliver(Result(command, errors=[problem], exit_code=ExitCode.USAGE), given)
+
+
+def _message_of(error: Any) -> str:
+    """Return what Typer says of an error. Typer 0.26 prints its list of similar options as a tuple of Python."""
+    similar = getattr(error, "option_name", None) and getattr(error, "possibilities", None)
+    return f"{error.message} (similar: {', '.join(sorted(similar))})" if similar else str(error.format_message())
 
 
 def _deliver(result: Result, given: Sequence[str]) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
@@ -38,7 +39,12 @@ def merged_answer(path: tuple[str, ...], key: str, places: PlacesAnswer) -> Answ
         data["summary"] = _summary(data["places"], rows)
     by_name = {answer.place.name: answer.place for answer in places.counted}
     errors = [_led_there(problem, by_name) for problem in places.problems("errors")]
-    warnings = [_led_there(problem, by_name) for problem in places.problems("warnings")]
+    shown = _local_roots(by_name.values())
+    warnings = [
+        _led_there(problem, by_name)
+        for problem in places.problems("warnings")
+        if problem.code != "other-root" or os.path.realpath(problem.target or "") not in shown
+    ]
     result = Result(path, data, warnings, errors, places.exit_code)
     return Answer(result, lambda: _LINES[key](rows, data))
 
@@ -85,6 +91,11 @@ def _why(answer: PlaceAnswer) -> str:
     return text.removeprefix(f"{answer.place.name}: ")
 
 
+def _local_roots(places: Iterable[Place]) -> set[str]:
+    """Return the roots of this machine that have rows of their own; what another root says of them is no news."""
+    return {os.path.realpath(os.path.expanduser(each.root)) for each in places if each.kind is PlaceKind.LOCAL}
+
+
 def _place_data(answer: PlaceAnswer, key: str) -> dict[str, Any]:
     return {
         "place": answer.place.name,
@@ -109,7 +120,8 @@ def _summary(places: Sequence[Row], rows: Sequence[Row]) -> dict[str, int]:
 
 def command_there(place: Place, command: str) -> str:
     """Return a command that a user runs here, for one that was meant for a shell in a place."""
-    if " ".join(command.split()[:2]) in _WITH_PLACE and "&&" not in command and "--place" not in command:
+    is_plain = not any(word in command for word in ("&&", "--place", "--home"))
+    if " ".join(command.split()[:2]) in _WITH_PLACE and is_plain:
         return f"{command} --place {place.name}"
     if place.kind is PlaceKind.SSH:
         return f"ssh -t {place.host} {shlex.quote(command)}"

@@ -198,3 +198,15 @@ def test_command_without_place_imports_nothing_of_it(world: CommandRoot) -> None
     )
     done = world.runner.run("-c", code, command=(sys.executable,))
     assert done.code == 0 and not [name for name in done.stderr.split() if "places.transport" in name]
+
+
+def test_roots_with_rows_of_their_own_are_not_called_hidden(world: CommandRoot) -> None:
+    other = world.runner.user_home / ".hermes-work"
+    (other / "profiles/ann").mkdir(parents=True)
+    (other / "profiles/ann/config.yaml").write_text("model:\n  default: gpt-5\n")
+    run = world.runner.gateways
+    assert [each["code"] for each in run("status", "--json").json["warnings"]] == ["other-root"]
+    assert run("place", "add", "second", "--local", str(other)).code == 0
+    assert run("status", "--place", "all", "--json").json["warnings"] == []
+    (told,) = run("status", "--place", "second", "--json").json["warnings"]
+    assert told["hint"] == f"see them with `hermes-gateways status --home {world.root}`"

@@ -45,6 +45,14 @@ def test_usage_error_shows_an_example_with_own_profiles(
     assert f", such as {example}" in done.problem["hint"]
 
 
+def test_unknown_option_names_similar_ones(world: CommandRoot) -> None:
+    # Typer 0.26 prints the list as a tuple of Python.
+    assert (
+        world.unchanged_by("list", "--hom", "x", "--json", code=2).problem["message"]
+        == "no such option: --hom (similar: --home)"
+    )
+
+
 def test_example_for_a_new_name_is_not_one_that_is_taken(world: CommandRoot) -> None:
     world.make("work", {"config.yaml": ""})
     assert "clone default work-2;" in world.call("clone", "--json").problem["hint"]
