@@ -23,7 +23,7 @@ from nightly import NIGHTLY
 
 NOBODY = 65534
 # Pairs of commands at once; commands to be killed, and those of them that must have been.
-RACES, ATTEMPTS, KILLED = (10, 14, 6) if NIGHTLY else (4, 7, 3)
+RACES, ATTEMPTS, KILLED = (10, 14, 6) if NIGHTLY else (3, 4, 2)
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run the command as another user")
 
 

@@ -35,7 +35,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 
-EXAMPLES = 1500 if NIGHTLY else 80
+EXAMPLES = 1500 if NIGHTLY else 50
 thorough = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -118,7 +118,7 @@ def channels_left(cloned: Cloned) -> tuple[str, ...]:
     return channels_of(variables, config, CATALOG)  # type: ignore[arg-type]
 
 
-@settings(thorough, max_examples=300 if NIGHTLY else 25)
+@settings(thorough, max_examples=300 if NIGHTLY else 15)
 @given(home=homes())
 def test_a_clone_of_a_clone_changes_nothing(workshop: Path, home: Home):
     """A clean home stays as it is, byte for byte."""
@@ -135,7 +135,7 @@ def test_a_clone_of_a_clone_changes_nothing(workshop: Path, home: Home):
     sweep(workshop)
 
 
-@settings(thorough, max_examples=300 if NIGHTLY else 25)
+@settings(thorough, max_examples=300 if NIGHTLY else 15)
 @given(home=homes())
 def test_with_the_channels_every_document_is_the_same(workshop: Path, home: Home):
     try:

@@ -240,7 +240,7 @@ def test_profiles_that_are_not_members_are_refused(world: CommandRoot) -> None:
 
 
 # The nightly run takes every operation.
-STEP = 1 if NIGHTLY else 5
+STEP = 1 if NIGHTLY else 11
 
 
 @pytest.mark.parametrize("kind", PLANS)

@@ -51,7 +51,7 @@ def workshop() -> Iterator[Path]:
 def test_no_member_gets_an_identity_of_an_arbitrary_lead(workshop: Path) -> None:
     numbers, made = count(), [0, 0]
 
-    @settings(max_examples=600 if NIGHTLY else 60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=600 if NIGHTLY else 25, deadline=None, suppress_health_check=list(HealthCheck))
     @given(homes(), st.sampled_from(sorted(ACCOUNTS)), st.sets(st.sampled_from(list(Share))), st.booleans())
     def check(home: Home, channel: str, shares: set[Share], is_default: bool) -> None:
         folder = workshop / str(next(numbers))
@@ -98,7 +98,7 @@ def plan_of(layout: Layout) -> ChangePlan:
 @pytest.mark.parametrize("how", ["kill", "disk", "interrupt"])
 def test_an_interrupted_creation_leaves_the_whole_team_or_nothing(tmp_path: Path, how: str) -> None:
     ends = {"old": 0, "new": 0}
-    for at in count(1, 1 if NIGHTLY else 7):
+    for at in count(1, 1 if NIGHTLY else 11):
         folder = tmp_path / str(at)
         layout = make_lead(folder, LEAD)
         before = picture(layout.root, without=layout.state)

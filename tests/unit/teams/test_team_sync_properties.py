@@ -239,7 +239,7 @@ def test_a_kill_at_any_operation_leaves_old_or_new(tmp_path: Path) -> None:
     files = Counting()
     apply(plan, layout=world.layout, files=files, now=noon)
     outcomes = set()
-    for at in range(1, len(files.seen) + 1, 1 if NIGHTLY else 9):
+    for at in range(1, len(files.seen) + 1, 1 if NIGHTLY else 23):
         root = tmp_path / str(at)
         world = broken(root)
         old = world.picture()
@@ -264,7 +264,7 @@ def test_a_failing_disk_changes_nothing(tmp_path: Path) -> None:
     world = broken(tmp_path / "measured")
     files = Counting()
     apply(world.plan().plan, layout=world.layout, files=files, now=noon)  # type: ignore[arg-type]
-    for at in range(1, len(files.seen) + 1, 1 if NIGHTLY else 9):
+    for at in range(1, len(files.seen) + 1, 1 if NIGHTLY else 23):
         world = broken(tmp_path / str(at))
         old, plan = world.picture(), world.plan().plan
         try:
