@@ -126,7 +126,7 @@ def check_can_take(layout: Layout, name: str) -> None:
     """Raise Refused when a folder has the name of a new profile."""
     home = layout.home(name)
     if os.path.lexists(home):
-        hint = f"{taken_hint(layout, name)}; or take it in under another one with `--as NAME`"
+        hint = f"{taken_hint(layout, name)}; or import it under another name with `--as NAME`"
         raise Refused(f"{home} exists already", target=name, code="exists", hint=hint)
 
 
@@ -158,7 +158,7 @@ def _of_archive(session: Session, request: ArchiveImport, opened: OpenedArchive)
         name = request.name or profile.name
         _check_name(session, name)
         place = opened.homes[profile.name]
-        require_here(session.layout, name, "take it in", catalog=lambda: session.catalog, home=place)
+        require_here(session.layout, name, "import it", catalog=lambda: session.catalog, home=place)
         target = session.layout.home(name)
         tree, assigned = with_own_settings(session, archived_tree(profile, place, target), place, on=profile.api_server)
         warnings = (_twice(name, profile.name),) if manifest.contents is Contents.COMPLETE else ()

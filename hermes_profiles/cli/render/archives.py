@@ -45,7 +45,7 @@ def export_data(done: Export) -> dict[str, Any]:
         "bytes": done.size,
         "dry_run": done.dry_run,
         "profiles": profiles,
-        "next_steps": [f"take it in elsewhere: hermes-profiles import {quote(str(done.path))}{name}"],
+        "next_steps": [f"import it in another root: hermes-profiles import {quote(str(done.path))}{name}"],
     }
 
 
