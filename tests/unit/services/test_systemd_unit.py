@@ -105,9 +105,12 @@ def _spec_like(answer: dict[str, str], home: Path, user_home: Path, **more: obje
     (".hermes", "", {}),
     (".hermes/profiles/coder", "", {}),
     (".hermes/profiles/coder", "agent:\n  restart_drain_timeout: 180\n", {"drain": 180}),
-    (".hermes/profiles/coder", "gateway:\n  systemd_watchdog_seconds: 30\n", {"watchdog": 30}),
-    (".hermes/scratch", "", {}),
-    ("elsewhere/profiles/team-a", "", {}),
+    pytest.param(
+        ".hermes/profiles/coder", "gateway:\n  systemd_watchdog_seconds: 30\n", {"watchdog": 30},
+        marks=pytest.mark.nightly,
+    ),
+    pytest.param(".hermes/scratch", "", {}, marks=pytest.mark.nightly),
+    pytest.param("elsewhere/profiles/team-a", "", {}, marks=pytest.mark.nightly),
 ])  # fmt: skip
 def test_the_unit_is_letter_by_letter_what_hermes_writes(
     tmp_path: Path, place: str, config: str, fields: dict[str, int]
