@@ -19,7 +19,7 @@ from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
 from hermes_profiles.profiles.listing import active_profile, require, require_folder
-from hermes_profiles.profiles.placement import require_here
+from hermes_profiles.profiles.placement import read_placement, require_here, require_name_here
 from hermes_profiles.teams.links import follower_steps, relink_restored
 
 from . import team_warnings
@@ -77,6 +77,8 @@ def rename_profile(session: FleetSession, old: str, new: str, *, dry_run: bool =
     source_home, target_home = require(session.layout, source), session.layout.home(target)
     if os.path.lexists(target_home):
         raise taken(str(target_home))  # before its gateway is stopped
+    if not read_placement(source_home).id:
+        require_name_here(session.layout, target)
     services = ProfileRename(session, source, target, source_home)
     relinked = follower_steps(session.layout, source, target)
     links = [step for _, steps in relinked for step in steps]

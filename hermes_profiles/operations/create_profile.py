@@ -20,6 +20,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import folder_fault, profile_names, require
+from hermes_profiles.profiles.placement import require_name_here
 
 from .adopting_host import adopting_host
 from .apply import ChangeResult
@@ -109,6 +110,7 @@ def _check_is_free(layout: Layout, new: str) -> str:
     home = layout.home(name)
     if os.path.lexists(home):
         raise Refused(f"{home} exists already", target=name, code="exists", hint=taken_hint(layout, name))
+    require_name_here(layout, name)
     return name
 
 

@@ -285,6 +285,22 @@ def elsewhere(
     return None
 
 
+def require_name_here(layout: Layout, name: str) -> None:
+    """Raise Refused (exit 6) for the name of a new profile that would be taken for an old copy of one that moved.
+
+    A profile that moved with its bots is recognised by them, so its name is free; one without a bot has only its name.
+    """
+    for record in read_records(layout).values():
+        if record.name == name and not record.identities and record.state not in (PlaceState.HERE, PlaceState.AWAITED):
+            found = Elsewhere(name, record, 0)
+            raise Refused(
+                f"the name {name} is taken: a profile without a bot has moved to the place {record.place} with it",
+                target=name,
+                code="moved",
+                hint=f"choose another name, or {found.hint}",
+            )
+
+
 def all_elsewhere(layout: Layout, names: Iterable[str], *, catalog: Callable[[], Catalog]) -> dict[str, Elsewhere]:
     """Return the profiles whose gateways must not start; {} in a root whose profiles never moved."""
     records = read_records(layout)

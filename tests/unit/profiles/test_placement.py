@@ -244,3 +244,17 @@ def test_doctor_does_not_advise_to_delete_what_is_being_moved(world: GatewayRoot
     (finding,) = world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"]
     assert finding["fix"]["command"] == "hermes-gateways move family --to vps"
     assert "--take-back" in finding["fix"]["text"]
+
+
+def test_new_profile_gets_no_name_by_which_a_moved_one_is_recognised(world: GatewayRoot) -> None:
+    layout = layout_of(world)
+    world.make("plain", {"config.yaml": "model: gpt-5\n"})
+    write_record(layout, record(world, PlaceState.MOVED, bots=False)._replace(name="kid"))
+    for words in (("create", "kid"), ("clone", "plain", "kid"), ("rename", "plain", "kid")):
+        refused = world.call(*words, "--json")
+        assert (refused.code, refused.problem["code"]) == (6, "moved") and "choose another name" in refused.problem[
+            "hint"
+        ]
+    write_record(layout, record(world, PlaceState.MOVED)._replace(name="kid"))
+    assert world.call("clone", "plain", "kid", "--json").code == 0
+    assert judged(world, "kid") is None, "it has none of the bots that moved"
