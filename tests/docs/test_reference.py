@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import re
@@ -13,6 +12,7 @@ from command_runner import REPOSITORY
 from error_codes import collect
 from error_hints import HINT_CASES
 from hint_reasons import NO_COMMAND, NO_HINT, TRIED_ELSEWHERE
+from named_tests import body_of
 from pages import DOCS, text_of
 
 from hermes_profiles.cli.completion import program_trees
@@ -57,13 +57,7 @@ def test_every_code_has_a_case_of_its_hint_or_a_reason() -> None:
 @pytest.mark.parametrize("code", TRIED_ELSEWHERE)
 def test_tried_elsewhere_names_a_test_that_has_the_code_and_a_hint(code: str) -> None:
     """Words of a command in backquotes, or of its hint, are what the test asserts beside the code."""
-    file, _, name = TRIED_ELSEWHERE[code].partition("::")
-    source = (REPOSITORY / "tests/unit" / file).read_text(encoding="utf-8")
-    body = next(
-        ast.get_source_segment(source, node) or ""
-        for node in ast.parse(source).body
-        if isinstance(node, ast.FunctionDef) and node.name == name
-    )
+    body = body_of(TRIED_ELSEWHERE[code])
     assert code in re.findall(r"[a-z-]+", body)
     assert re.search(r"hint|AGAIN|`hermes|command", body), f"{TRIED_ELSEWHERE[code]} asserts no hint"
 

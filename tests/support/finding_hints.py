@@ -96,39 +96,41 @@ ONLY_SHOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "an administrator does it": ("security.foreign-owner", "services.no-user-bus", "services.manager-unreachable"),
 }  # fmt: skip
-# The faults of checks without a case here: reason → checks.
-_LIVE = "a live gateway has it: tests/unit/doctor/test_runtime_live.py"
-REST: Mapping[str, tuple[str, ...]] = {
-    _LIVE: (
+# Checks whose fix another test runs: check → file below tests/unit, and name of the test.
+_LIVE = "doctor/test_live_fixes_work.py::test_fix_of_a_running_gateway_removes_the_finding"
+FIXED_ELSEWHERE: Mapping[str, str] = {
+    **dict.fromkeys((
         "runtime.deaf", "runtime.silent", "runtime.two-gateways", "runtime.old-code", "runtime.unsupervised",
-        "runtime.open-files", "runtime.memory",
+        "runtime.open-files", "runtime.memory", "runtime.restart-interrupted", "runtime.alert-unwatched",
+        "conflicts.inherited-identity", "conflicts.free-mask",
+    ), _LIVE),
+    "conflicts.held-elsewhere": "doctor/test_conflicts_live.py::test_held_elsewhere_names_the_other_root",
+    "conflicts.port-taken": "doctor/test_conflicts_live.py::test_port_taken_by_another_process",
+    "conflicts.moved": "profiles/test_placement.py::test_start_install_and_repair_refuse_it",
+    "services.fold-ahead": "doctor/test_update_day.py::test_fold_ahead_is_led_over_by_the_fix_and_back_by_one_undo",
+    "services.half-migrated": "doctor/test_update_day.py::test_unfinished_migration_is_finished_by_the_fix",
+    "services.standalone": "doctor/test_update_day.py::test_standalone_profiles_are_named",
+    "services.topology":
+        "doctor/test_update_day.py::test_restart_of_default_applies_the_setting_and_serves_a_new_profile",
+    "services.skipped-by-multiplexer":
+        "doctor/test_update_day.py::test_restart_of_default_applies_the_setting_and_serves_a_new_profile",
+    "services.unread-unit":
+        "doctor/test_services_folders.py::test_unit_in_the_folder_of_an_earlier_release_is_moved_by_the_fix",
+    "services.not-reloaded": "doctor/test_services_repair.py::test_changed_definition_is_reloaded_without_restart",
+    "services.linger-off": "doctor/test_services_managers.py::test_linger_off_is_one_finding",
+    "runtime.alert-failing":
+        "doctor/test_alert_checks.py::test_destination_that_fails_again_and_again_is_a_warning",
+    "runtime.failed-start": "doctor/test_failed_start.py::test_recorded_failure_is_an_error",
+    "runtime.database-unchecked": "doctor/test_runtime_databases.py::test_unchecked_databases_are_listed",
+    "runtime.unused-sdk": "doctor/test_unused_sdk.py::test_libraries_of_no_channel_are_named_with_what_they_cost",
+    "places.shared-identity": "cli/test_in_places.py::test_fixes_of_faults_between_places_end_them",
+    "places.profile-twice": "cli/test_in_places.py::test_fixes_of_faults_between_places_end_them",
+}  # fmt: skip
+# Checks whose fix no test runs: reason → checks.
+REST: Mapping[str, tuple[str, ...]] = {
+    "an administrator changes the machine, or its disk": (
+        "services.no-systemd", "runtime.disk", "runtime.inodes", "runtime.wal-filesystem", "places.clock",
     ),
-    "a live gateway has it: tests/unit/doctor/test_conflicts_live.py": (
-        "conflicts.held-elsewhere", "conflicts.inherited-identity", "conflicts.port-taken",
-    ),
-    "its fix restarts a gateway: tests/unit/doctor/test_cut_short.py": (
-        "conflicts.free-mask", "runtime.restart-interrupted",
-    ),
-    "its fix starts or switches gateways: tests/unit/doctor/test_update_day.py": (
-        "services.fold-ahead", "services.half-migrated", "services.standalone",
-    ),
-    "its fix restarts a gateway: tests/unit/doctor/test_services_topology.py": (
-        "services.skipped-by-multiplexer", "services.topology",
-    ),
-    "its fix is run in tests/unit/doctor/test_services_folders.py": ("services.unread-unit",),
-    "its fix is run in tests/unit/doctor/test_services_repair.py": ("services.not-reloaded",),
-    "its fix is run in tests/unit/doctor/test_alert_checks.py": ("runtime.alert-failing",),
-    "its fix starts the watcher": ("runtime.alert-unwatched",),
-    "its fix is run in tests/unit/doctor/test_failed_start.py": ("runtime.failed-start",),
-    "the machine has it, and an administrator changes it": (
-        "services.linger-off", "services.no-systemd", "runtime.disk", "runtime.inodes", "runtime.wal-filesystem",
-    ),
-    "its fix is run in tests/unit/profiles/test_placement.py": ("conflicts.moved",),
-    "a comparison of places has it: tests/unit/places/test_compare_places.py": (
-        "places.shared-identity", "places.profile-twice", "places.clock", "places.version",
-    ),
-    "its fix reports a fault of this program": ("general.check-failed", "general.unseen"),
-    "its fix runs a program of others for minutes": (
-        "runtime.unknown-release", "runtime.database-unchecked", "runtime.unused-sdk",
-    ),
+    "it installs another release": ("runtime.unknown-release", "places.version"),
+    "it reports a fault of this program, or shows what cannot be read": ("general.check-failed", "general.unseen"),
 }  # fmt: skip

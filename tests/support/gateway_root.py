@@ -20,7 +20,8 @@ from command_root import CommandRoot
 from command_runner import GATEWAYS, Done, Runner
 
 # Files in the profile's home control it: `exits` has the exit codes of its next starts, one per line; with `deaf` it
-# ignores SIGTERM and the stop marker; `slow` has its start-up time in seconds; `platforms` is copied to its state file.
+# ignores SIGTERM and the stop marker; `slow` has its start-up time in seconds; `platforms` is copied to its state file;
+# with `leak` it has nearly all files open that it may have, and 80 MB more memory.
 GATEWAY = r"""#!{python} -IS
 import fcntl, json, os, signal, sys, time
 
@@ -55,6 +56,10 @@ def write(name, data):
     open(draft, "w").write(json.dumps(data))
     os.replace(draft, at(name))
 
+if os.path.exists(at("leak")):
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    leaked = [open(os.devnull) for _ in range(56)], b"x" * (80 << 20)
 lock.truncate(0); lock.write(json.dumps(me)); lock.flush()
 write("gateway.pid", me)
 told = []

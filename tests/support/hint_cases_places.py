@@ -11,6 +11,7 @@ from hint_worlds_archives import (
     a_link_that_stays_behind,
     archive_of_zstd,
     archive_that_leads_out,
+    folder_with_a_blank,
     no_zstd,
 )
 from hint_worlds_moves import (
@@ -100,7 +101,7 @@ PLACE_CASES: tuple[HintCase, ...] = (
     HintCase("bad-archive", "hermes-profiles import work.tar.gz", archive_that_leads_out),
     HintCase("no-zstd", "hermes-profiles export work -o work.tar.zst", patch=no_zstd),
     HintCase("no-zstd", "hermes-profiles import work.tar.zst --as kid", archive_of_zstd, patch=no_zstd),
-    HintCase("no-such-file", "hermes-profiles import no/such/work.tar.zst"),
+    HintCase("no-such-file", "hermes-profiles import 'my files/work.tar.zst'", folder_with_a_blank),
     HintCase("no-such-backup", "hermes-profiles backup verify nobody"),
     HintCase("database", "hermes-profiles backup create work", told=a_damaged_database),
     HintCase("database", "hermes-profiles backup verify", told=a_backup_of_a_damaged_database),

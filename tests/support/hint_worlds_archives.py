@@ -29,6 +29,10 @@ def archive_of_zstd(world: DoctorRoot) -> None:
     (world.user / "work.tar.zst").write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 60)
 
 
+def folder_with_a_blank(world: DoctorRoot) -> None:
+    (world.user / "my files").mkdir()
+
+
 def no_zstd(machine: pytest.MonkeyPatch) -> None:
     machine.setattr("hermes_profiles.archives.compression._ZSTD_MODULES", ())
 

@@ -31,7 +31,10 @@ def failing_alert(facts: Facts) -> Iterator[Finding]:
         if each.tries >= _TRIES:
             yield Finding(
                 f"alerts do not arrive for {span(facts.now - each.since)}: {each.error}",
-                Fix("send a test to see why", f"hermes-gateways alert test {each.name}"),
+                Fix(
+                    "send a test to see why; the next alert that arrives ends this",
+                    f"hermes-gateways alert test {each.name}",
+                ),
                 evidence=(Evidence(None, alerts.file),),
             )
 

@@ -133,7 +133,6 @@ def test_one_bot_in_two_places_is_found_with_equal_fingerprints(hosts: PlaceHost
     assert found.code == 3 and shared["fix"]["command"] == "hermes-gateways stop default --place two"
     assert "bot in two places" in hosts.runner.call("doctor", "--place", "all").stdout
     ask = ("doctor", "--place", "all", "--json", "--only")
-    assert {row["check"] for row in hosts.runner.call(*ask, "places").data["findings"]} == {"places.shared-identity"}
     other = hosts.runner.call(*ask, "places.clock")
     assert (other.code, other.data["findings"]) == (0, [])
     assert hosts.runner.call(*ask, "places.x").problem["code"] == "no-such-check"
@@ -144,6 +143,28 @@ def test_one_bot_in_two_places_is_found_with_equal_fingerprints(hosts: PlaceHost
         listed = json.loads(hosts.run_there(name, "hermes-profiles", "env", "list", "default", "--json"))
         prints |= {row["fingerprint"] for row in listed["data"]["variables"]}
     assert len(prints) == 1
+
+
+def test_fixes_of_faults_between_places_end_them(hosts: PlaceHosts) -> None:
+    for epoch, name in enumerate(("vps", "two"), 1):
+        root = hosts.folder / name / ".hermes"
+        (root / ".env").write_text(BOT)
+        (root / "config.yaml").write_text(TELEGRAM)
+        (root / "profiles/twin").mkdir(parents=True)
+        placement = f"placement: {{id: p-1, epoch: {epoch}}}\n"
+        for file, text in (("profile.yaml", placement), (".env", ""), ("config.yaml", "")):
+            (root / "profiles/twin" / file).write_text(text)
+    ask = ("doctor", "--place", "all", "--json", "--only", "places")
+    fixes = {row["check"]: row["fix"]["command"] for row in hosts.runner.call(*ask).data["findings"]}
+    assert fixes == {
+        "places.shared-identity": "hermes-gateways stop default --place two",
+        "places.profile-twice": "hermes-gateways stop twin --place vps",
+    }
+    for command in fixes.values():
+        assert hosts.runner.gateways(*command.split()[1:]).code == 0
+    hosts.run_there("two", "hermes-profiles", "env", "unset", "default", "TELEGRAM_BOT_TOKEN")
+    hosts.run_there("vps", "hermes-profiles", "delete", "twin", "--yes")
+    assert hosts.runner.call(*ask).data["findings"] == []
 
 
 def test_key_of_the_fleet_is_private_no_argument_and_of_one_fleet(hosts: PlaceHosts) -> None:

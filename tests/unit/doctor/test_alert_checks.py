@@ -9,7 +9,8 @@ from doctor_root import DoctorRoot
 from service_fakes import everybody
 
 from hermes_profiles.alerts.files import DestinationsLock, destinations_file, write_state
-from hermes_profiles.alerts.model import AlertState, DeliveryTrouble, Destination, DestinationKind
+from hermes_profiles.alerts.model import AlertMessage, AlertState, DeliveryTrouble, Destination, DestinationKind
+from hermes_profiles.alerts.rules import with_success
 from hermes_profiles.events.watch_state import take_watch_lock
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
@@ -33,6 +34,8 @@ def test_destination_that_fails_again_and_again_is_a_warning(world: DoctorRoot, 
         assert row["severity"] == "warning" and "page: sh exited with 1" in row["message"]
         words = row["fix"]["command"].split()[1:]
         assert world.runner.gateways(*words, env=world.environment).stdout.startswith("page: delivered")
+        write_state(layout, with_success(AlertState(), AlertMessage("a", "page", (), 1000.0), 2000.0))
+        assert world.findings("--only", "runtime.alert-failing") == [], "the watcher delivered the next one"
 
 
 def test_trouble_of_a_removed_destination_is_no_finding(world: DoctorRoot) -> None:

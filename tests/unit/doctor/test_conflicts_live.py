@@ -133,7 +133,9 @@ def test_held_elsewhere_names_the_other_root(world: DoctorRoot, live: LiveGatewa
     found = only(world)
     assert (found["check"], found["severity"], found["profiles"]) == ("conflicts.held-elsewhere", "warning", ["work"])
     assert found["message"] == f"process {pid}, which serves {world.user / root}, uses the telegram token of work"
-    assert found["evidence"][0]["line"] == 2
+    assert found["evidence"][0]["line"] == 2 and found["fix"]["command"] == f"ps -fp {pid}"
+    live.end()
+    assert world.findings("--only", "conflicts") == [], "the shown process was stopped"
 
 
 def test_held_elsewhere_ignores_gateways_of_this_root(world: DoctorRoot, live: LiveGateways) -> None:
@@ -194,6 +196,7 @@ def test_port_taken_by_another_process(world: DoctorRoot, live: LiveGateways, po
         assert found["message"].startswith(
             f"port {port}, which work claims for api_server, is used by process {os.getpid()}"
         )
+        assert found["fix"]["command"] == f"ps -fp {os.getpid()}"
         live.start(world.home("work"), platforms={"api_server": "fatal"})
         found = only(world)
         assert found["severity"] == "error" and found["message"].endswith("; work runs without it")

@@ -29,10 +29,15 @@ def log(world: DoctorRoot, name: str, *lines: str, ago: float = 60.0) -> None:
 
 def test_recorded_failure_is_an_error(world: DoctorRoot) -> None:
     state(world, "work", "startup_failed", "port 8642 is in use")
+    log(world, "work", "ERROR gateway.run: cannot listen: port 8642 is in use")
     (found,) = world.findings(*CHECK)
     assert (found["severity"], found["profiles"]) == ("error", ["work"])
     assert "port 8642 is in use" in found["message"] and found["fix"]["command"] == "hermes-gateways logs work"
     assert found["evidence"][0]["file"].endswith("gateway_state.json") and world.doctor().code == 3
+    shown = world.runner.gateways(*found["fix"]["command"].split()[1:], env=world.environment)
+    assert shown.code == 0 and "cannot listen" in shown.stdout
+    state(world, "work", "stopped")
+    assert world.findings(*CHECK) == [], "a later start went well"
 
 
 def test_old_failure_is_a_warning_and_a_disabled_profile_a_remark(world: DoctorRoot) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from command_runner import Runner
 from doctor_root import Case, DoctorRoot
-from finding_hints import ANSWERS, MORE_CASES, NOT_RUN, ONLY_SHOWN, REST
+from finding_hints import ANSWERS, FIXED_ELSEWHERE, MORE_CASES, NOT_RUN, ONLY_SHOWN, REST
 from gateway_root import end_processes_of
 from hints import changes_something, commands_in, filled, run, unknown_words, without_questions
+from named_tests import body_of, source_of
 from test_every_check import CASES, ELSEWHERE
 
 from hermes_profiles.doctor.registry import CHECKS
@@ -63,8 +64,16 @@ def _name(case: Case) -> str:
 
 def test_every_check_is_here_or_has_a_reason() -> None:
     tried = {case.check for case in ALL}
-    rest = {check for checks in REST.values() for check in checks}
+    rest = {*FIXED_ELSEWHERE, *(check for checks in REST.values() for check in checks)}
+    assert len(rest) == len(FIXED_ELSEWHERE) + sum(map(len, REST.values())), "a check twice"
     owner = {"security.foreign-owner"} - tried if os.getuid() else set()
     assert rest | owner == {check.id for check in CHECKS} - tried
     assert rest <= set(ELSEWHERE) and tried | owner >= SHOWN
     assert {*NOT_RUN, *ANSWERS} <= set(map(_name, ALL))
+
+
+@pytest.mark.parametrize("check", FIXED_ELSEWHERE)
+def test_fixed_elsewhere_names_a_test_that_runs_the_fix(check: str) -> None:
+    where = FIXED_ELSEWHERE[check]
+    assert check in source_of(where), "the file does not name the check"
+    assert "fix" in body_of(where), "the test has no fix"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import plistlib
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +143,12 @@ def test_linger_off_is_one_finding(machine: Machine) -> None:
     machine.linger.unlink()
     (finding,) = machine.findings()["services.linger-off"]
     assert finding.profiles == ("family", "work") and finding.fix.command == "loginctl enable-linger"
+    stand_in = machine.world.user / "tmp/loginctl"
+    stand_in.write_text(f'#!/bin/sh\n[ "$*" = enable-linger ] && touch {shlex.quote(str(machine.linger))}\n')
+    stand_in.chmod(0o755)
+    environment = {"PATH": f"{stand_in.parent}:/usr/bin:/bin"}
+    subprocess.run(["/bin/sh", "-c", finding.fix.command], env=environment, check=True)
+    assert machine.findings() == {}
 
 
 def test_linger_off_without_enabled_services_is_ignored(machine: Machine) -> None:

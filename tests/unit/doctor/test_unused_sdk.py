@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ from hermes_profiles.gateways.hermes_libraries import installed_libraries
 from hermes_profiles.model.layout import Layout
 
 CHECK = "runtime.unused-sdk"
+# A python whose only module is pip, and pip only uninstalls.
+_PIP = """#!/bin/sh
+[ "$1 $2 $3 $4" = "-m pip uninstall --yes" ] || exit 3
+shift 4
+for each; do rm -r "${0%/*}"/../lib/*/site-packages/$(echo "$each" | tr - '?')-*; done
+"""
 FEISHU = "FEISHU_APP_ID=cli_CANARY0001\nFEISHU_APP_SECRET=CANARY-feishu-secret-1\n"
 
 
@@ -25,7 +32,7 @@ def install(world: DoctorRoot, *distributions: str) -> Path:
         (site / f"{name}.dist-info").mkdir(parents=True)
     python = checkout / "venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\nexit 3\n")
+    python.write_text(_PIP)
     python.chmod(0o755)
     command = world.user / ".local" / "bin" / "hermes"
     command.parent.mkdir(parents=True)
@@ -45,6 +52,8 @@ def test_libraries_of_no_channel_are_named_with_what_they_cost(world: DoctorRoot
     assert shlex.split(row["fix"]["command"]) == [
         str(python), "-m", "pip", "uninstall", "--yes", "lark-oapi", "discord-py"
     ]  # fmt: skip
+    subprocess.run(["/bin/sh", "-c", row["fix"]["command"]], check=True)
+    assert world.findings("--only", CHECK) == []
 
 
 def test_environment_without_pip_gets_the_command_of_uv(world: DoctorRoot) -> None:

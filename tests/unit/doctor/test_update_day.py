@@ -38,6 +38,17 @@ def fix(team: MultiplexRoot, check: str) -> Any:
     return done.data
 
 
+def run_fix(team: MultiplexRoot, check: str) -> str:
+    """Run the command of the first finding of a check, and return it; no finding of the check may be left."""
+    ask = ("doctor", "--json", "--only", check)
+    command = str(team.call(*ask).data["findings"][0]["fix"]["command"])
+    program, *words = command.split()
+    done = (team.call if program == "hermes-profiles" else team.gateways)(*words)
+    assert done.code == 0, (command, done)
+    assert team.call(*ask).data["findings"] == [], command
+    return command
+
+
 def test_nothing_is_reported_under_0_19_0(team: MultiplexRoot) -> None:
     assert findings(team) == []
 
@@ -99,3 +110,12 @@ def test_standalone_profiles_are_named(team: MultiplexRoot) -> None:
     team.moded("multiplex")
     team.moded("processes", "--standalone")
     assert findings(team) == [(IDS[2], "info", ["anna"], False), (IDS[2], "info", ["bob"], False)]
+    run_fix(team, IDS[2])
+    assert findings(team) == []
+
+
+def test_restart_of_default_applies_the_setting_and_serves_a_new_profile(team: MultiplexRoot) -> None:
+    (team.root / "config.yaml").write_text("gateway:\n  multiplex_profiles: true\n")
+    assert run_fix(team, "services.topology") == "hermes-gateways restart default"
+    team.member("carl")
+    assert run_fix(team, "services.skipped-by-multiplexer") == "hermes-gateways restart default"

@@ -163,6 +163,8 @@ def test_start_install_and_repair_refuse_it(world: GatewayRoot) -> None:
         assert done.problem["code"] == "moved"
         (finding,) = world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"]
         assert "move family --source-is-dead family" in finding["fix"]["text"]
+        world.ok(*finding["fix"]["command"].split()[1:], "--yes")
+        assert world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"] == []
     finally:
         world.end()
 
