@@ -99,8 +99,13 @@ def _create(target: KubernetesTarget, claim: BotClaim, environment: Mapping[str,
         )
     if holder.owner == claim.owner:
         return False
+    raise held_elsewhere(target, claim, holder)
+
+
+def held_elsewhere(target: KubernetesTarget, claim: BotClaim, holder: BotClaim) -> Refused:
+    """Return the error of a bot that another place has claimed."""
     remove = " ".join(kubectl_words(target, ["delete", "configmap", claim.name]))
-    raise Refused(
+    return Refused(
         f"the {claim.channel} account of {claim.profile} is claimed by {holder.owner}/{holder.profile}",
         target=claim.profile,
         code="claimed-elsewhere",

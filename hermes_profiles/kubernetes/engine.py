@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 
@@ -10,8 +9,10 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.places.engine import EngineFacts
 from hermes_profiles.places.model import Place
 
-from .kubectl import REQUEST, kubectl_words, read_objects, refused_by_server, run_kubectl
+from .kubectl import REQUEST, kubectl_words, read_objects, run_kubectl
+from .place_objects import KubectlObjects
 from .pod_states import place_state, replicas_of
+from .volume_hold import in_use
 
 # Seconds that a start or stop may take: the grace period of the pod and what the cluster needs.
 _PATIENCE = 300
@@ -33,16 +34,15 @@ class KubernetesEngine:
         """Set one replica (`start`) or none (`stop`), wait for the pod, and return the state.
 
         It survives that the pod moves to another node, which a stop inside the pod does not.
-        Raises PlaceSilent, Failed.
+        Raises PlaceSilent, Failed, and Refused for a start while a loader has the volume.
         """
         target = place.kubernetes
         if target is None or verb not in _REPLICAS:
             return None
-        patch = json.dumps({"spec": {"replicas": _REPLICAS[verb]}})
-        words = ["patch", f"statefulset/{target.name}", "--type", "merge", "-p", patch, f"--request-timeout={REQUEST}s"]
-        done = run_kubectl(target, words, environment)
-        if done.code:
-            raise refused_by_server(target, done)
+        objects = KubectlObjects(target, environment)
+        if verb == "start" and (found := objects.read()).loader is not None:
+            raise in_use(target, found.holder)
+        objects.scale(_REPLICAS[verb], None)
         wait = ["wait", f"pod/{target.pod}", f"--timeout={_PATIENCE}s", "--for=delete"]
         if verb == "start":
             wait = ["rollout", "status", f"statefulset/{target.name}", f"--timeout={_PATIENCE}s"]

@@ -1,4 +1,4 @@
-"""Names of Kubernetes objects: which are accepted, and one made of the name of a root or a group. Pure."""
+"""Names and labels of Kubernetes objects: which are accepted, and one made of the name of a root or a group. Pure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from hermes_profiles.model.errors import UsageProblem
 # hash at most 10, so a longer name is accepted and never gets a pod (kubernetes issue 64023).
 LONGEST = 52
 RULE = f"1 to {LONGEST} of a-z, 0-9 and -, beginning with a letter, ending with a letter or digit"
+MANAGED_BY = {"app.kubernetes.io/managed-by": "hermes-profiles"}
+CONTAINER = "gateways"
 _LABEL = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")
 _LONGEST_SUBDOMAIN = 253
@@ -60,3 +62,13 @@ def check_subdomain(text: str, option: str) -> str:
             hint="use lower-case letters, digits, `-` and `.`",
         )
     return text
+
+
+def labels(name: str) -> dict[str, str]:
+    """Return the labels that select the pod of a place."""
+    return {"app.kubernetes.io/name": "hermes-agent", "app.kubernetes.io/instance": name}
+
+
+def loader_name(name: str) -> str:
+    """Return the name of the pod that holds the volume of a place while files move."""
+    return f"{name}-loader"

@@ -35,7 +35,7 @@ def place_state(target: KubernetesTarget, objects: Iterable[Mapping[str, Any]], 
         text = f"{replicas} replicas are {replicas} holders of each bot"
         return _facts(GatewayState.FAILED, text, f"use `{kubectl} scale statefulset {target.name} --replicas 1`")
     if pod is not None:
-        return _pod_state(target, pod, now)
+        return pod_state(target, pod, now)
     if replicas == 0:
         return _facts(GatewayState.STOPPED, "0 replicas", None)
     return _facts(
@@ -49,8 +49,34 @@ def replicas_of(stateful: Mapping[str, Any]) -> int:
     return found if isinstance(found, int) else 1
 
 
-def _pod_state(target: KubernetesTarget, pod: Mapping[str, Any], now: float) -> EngineFacts:
-    status, pod_name = _below(pod, "status"), target.pod
+def is_up(pod: Mapping[str, Any]) -> bool:
+    """Return whether commands can be run in a pod: its container has started and the pod is not being ended."""
+    status = _below(pod, "status")
+    if _below(pod, "metadata").get("deletionTimestamp") is not None or str(status.get("phase")) != "Running":
+        return False
+    return all("running" in _below(row, "state") and row.get("started") is not False for row in _statuses(status))
+
+
+def annotation(row: Mapping[str, Any], name: str) -> str:
+    """Return an annotation of an object, "" without it."""
+    return str(_below(_below(row, "metadata"), "annotations").get(name) or "")
+
+
+def has_ended(pod: Mapping[str, Any]) -> bool:
+    """Return whether a pod is being ended, or has ended by itself."""
+    phase = str(_below(pod, "status").get("phase"))
+    return _below(pod, "metadata").get("deletionTimestamp") is not None or phase in ("Failed", "Succeeded")
+
+
+def grace_of(stateful: Mapping[str, Any]) -> float:
+    """Return the seconds that the pod of a StatefulSet may take to end."""
+    found = _below(_below(_below(stateful, "spec"), "template"), "spec").get("terminationGracePeriodSeconds", 30)
+    return float(found) if isinstance(found, int) else 30.0
+
+
+def pod_state(target: KubernetesTarget, pod: Mapping[str, Any], now: float) -> EngineFacts:
+    """Return the state of a pod in which no program answers."""
+    status, pod_name = _below(pod, "status"), _name(pod)
     describe = f"see it with `{_kubectl(target)} describe pod {pod_name}`"
     node = str(_below(pod, "spec").get("nodeName", ""))
     deleted = _seconds(_below(pod, "metadata").get("deletionTimestamp"))

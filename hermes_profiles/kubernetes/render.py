@@ -11,12 +11,13 @@ from typing import Any
 
 from hermes_profiles.documents.yaml.value import Value, block_lines, scalar
 from hermes_profiles.hermes.environment import HERMES_DISABLE_LAZY_INSTALLS, HERMES_HOME, HERMES_TIMEZONE
+from hermes_profiles.places.model import KubernetesTarget
 from hermes_profiles.services.checksum import add_checksum
 
+from .loader import loader_pod
 from .model import DATA, LIMIT, USER, KubernetesPlace, check_place
+from .names import CONTAINER, MANAGED_BY, labels
 
-MANAGED_BY = {"app.kubernetes.io/managed-by": "hermes-profiles"}
-CONTAINER = "gateways"
 RUN = ("hermes-gateways", "run", "--inherit", "*")
 PROBE = ("hermes-gateways", "status", "--check")
 # Files of the base, in the order in which they are applied.
@@ -24,27 +25,28 @@ OBJECTS = ("pvc.yaml", "service.yaml", "networkpolicy.yaml", "statefulset.yaml")
 LOADER = "loader.yaml"
 _HEADER = "# Written by hermes-profiles: `hermes-gateways render kubernetes`; changes belong in an overlay."
 _DATA, _TMP = "data", "tmp"
-_LOADER_SECONDS = 24 * 60 * 60
 _VENV = "/opt/hermes-profiles"
 
 
 def render(place: KubernetesPlace) -> tuple[tuple[str, bytes], ...]:
     """Return (name, content) of each file, with a checksum. Raises UsageProblem for values of no use."""
     check_place(place)
+    target = KubernetesTarget(place.namespace, place.name)
     return (
         ("kustomization.yaml", _yaml(_kustomization(place))),
         ("pvc.yaml", _yaml(_claim(place), ["# `kubectl delete -k` deletes it, and with it all memory of the agents."])),
         ("service.yaml", _yaml(_service(place))),
         ("networkpolicy.yaml", _yaml(_policy(place))),
         ("statefulset.yaml", _yaml(_stateful_set(place), _about(place))),
-        (LOADER, _yaml(_loader(place), ["# A pod that holds the volume while it is filled; not a part of the base."])),
+        (
+            LOADER,
+            _yaml(
+                loader_pod(target, _stateful_set(place)),
+                ["# A pod that holds the volume while it is filled; not a part of the base."],
+            ),
+        ),
         ("Dockerfile", _dockerfile(place)),
     )
-
-
-def labels(name: str) -> dict[str, str]:
-    """Return the labels that select the pod of a place."""
-    return {"app.kubernetes.io/name": "hermes-agent", "app.kubernetes.io/instance": name}
 
 
 def _about(place: KubernetesPlace) -> list[str]:
@@ -109,21 +111,6 @@ def _stateful_set(place: KubernetesPlace) -> dict[str, Any]:
             "template": {"metadata": {"labels": {**labels(place.name), **MANAGED_BY}}, "spec": _pod(place)},
         },
     }
-
-
-def _loader(place: KubernetesPlace) -> dict[str, Any]:
-    """Return a pod without gateways on the same volume; its labels are those of no selector."""
-    name = f"{place.name}-loader"
-    container = _container(place)
-    kept = {key: container[key] for key in ("image", "workingDir", "securityContext", "volumeMounts")}
-    spec = {
-        **_pod(place),
-        "terminationGracePeriodSeconds": 0,
-        "restartPolicy": "Never",
-        "activeDeadlineSeconds": _LOADER_SECONDS,
-        "containers": [{"name": "loader", "command": ["sleep", str(_LOADER_SECONDS)], **kept}],
-    }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": _meta(name), "spec": spec}
 
 
 def _pod(place: KubernetesPlace) -> dict[str, Any]:

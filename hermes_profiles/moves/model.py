@@ -81,7 +81,7 @@ class TargetLook(NamedTuple):
     """The target. `taken`: names that exist; `bots`: fingerprint and profile, joined by a blank.
 
     `epochs`: id and epoch of known profiles, joined by a blank; `schema`: the newest that its Hermes reads, 0 unknown;
-    `root`: of the target, as it calls it.
+    `root`: of the target, as it calls it; `running`: profiles whose gateways run, where the request asks for them.
     """
 
     taken: tuple[str, ...] = ()
@@ -96,6 +96,7 @@ class TargetLook(NamedTuple):
     root: str = ""
     problem: str = ""
     hint: str = ""
+    running: tuple[str, ...] = ()
 
 
 class Frozen(NamedTuple):

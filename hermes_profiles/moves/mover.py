@@ -52,7 +52,8 @@ class Mover:
     """A move of profiles that belong together: one, or a team with its lead first.
 
     `place`: the name of the target for the source; `source_place`: that of the source for the target; `epochs`: name →
-    the epoch at the target; `root`: of the source.
+    the epoch at the target; `root`: of the source; `on_connected`: is called when all run in the target, and can still
+    refuse the move.
     """
 
     source: MoveSide
@@ -63,6 +64,7 @@ class Mover:
     root: str
     timeout: float = 90.0
     on_step: OnStep = lambda _name, _step: None
+    on_connected: Callable[[Sequence[str]], None] = lambda _names: None
     carrier: str = field(default_factory=lambda: os.urandom(8).hex())
     _frozen: dict[str, Frozen] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class Mover:
                 how = {key: getattr(frozen, key) for key in ("has_service", "running", "enabled", "channels")}
                 how["channels"] = list(frozen.channels)
                 self._step(name, "start", self.target, "start", {**self._about(name), **how, "timeout": self.timeout})
+            self.on_connected(names)
         except (HermesProfilesError, OSError, KeyboardInterrupt) as error:
             self._back(names, error)
             raise

@@ -49,12 +49,15 @@ def _with_engine(session: Session, checked: CheckedPlace) -> CheckedPlace:
     if checked.place.kind is not PlaceKind.KUBERNETES:
         return checked
     from hermes_profiles.kubernetes.engine import replica_fault
+    from hermes_profiles.kubernetes.place_objects import loader_fault
 
+    faults = list(checked.faults)
     try:
-        fault = replica_fault(checked.place, session.environment)
+        found = (replica_fault(checked.place, session.environment), loader_fault(checked.place, session.environment))
+        faults += [fault for fault in found if fault is not None]
     except HermesProfilesError:  # the place is silent, and has an error for it
-        fault = None
-    return checked._replace(faults=(*checked.faults, fault)) if fault is not None else checked
+        pass
+    return checked._replace(faults=tuple(faults))
 
 
 def _checked(place: Place, found: PlaceAnswer | PlaceFacts, ours: str) -> CheckedPlace:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from shlex import quote
 from typing import NamedTuple
 
+from hermes_profiles.kubernetes.volume_hold import HeldBy
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.moves.model import MoveSide, SourceLook, TargetLook, parsed
@@ -15,13 +18,16 @@ from hermes_profiles.moves.mover import MovedProfile, Mover
 from hermes_profiles.moves.refusals import refusals
 from hermes_profiles.places.file import place_named, read_places
 from hermes_profiles.places.model import LOCAL, Place, PlaceKind
+from hermes_profiles.places.transport import PlaceSilent
 from hermes_profiles.profiles.placement import PlaceState, record_of
 from hermes_profiles.teams.model import read_teams
 
 from .fleet_context import FleetSession
+from .move_cluster import ClusterEnd, cluster_end
 from .move_sides import OtherSide, SilentSide, looked, side_of
 
 _MOST = 16
+_UNSEEN = TargetLook(free=sys.maxsize)
 OnStep = Callable[[str, str], None]
 
 
@@ -38,7 +44,7 @@ class MoveRequest(NamedTuple):
 
 
 class MoveResult(NamedTuple):
-    """The result of a move. `problems`: why it is refused; `zone`, `ports`: see the outcomes."""
+    """The result of a move. `problems`: why it is refused; `stops`: profiles of a place that stop while it lasts."""
 
     source: str
     target: str
@@ -47,6 +53,7 @@ class MoveResult(NamedTuple):
     warnings: tuple[Problem, ...] = ()
     dry_run: bool = False
     exit_code: ExitCode = ExitCode.OK
+    stops: tuple[str, ...] = ()
 
 
 class _Route(NamedTuple):
@@ -58,6 +65,17 @@ class _Route(NamedTuple):
     target_name: str
 
 
+class _Sight(NamedTuple):
+    """What both ends report of themselves. `key`: of the fingerprints in it; `stops`: see `MoveResult`."""
+
+    key: bytes
+    sources: tuple[SourceLook, ...]
+    target: TargetLook
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    stops: tuple[str, ...] = ()
+
+
 def move_profiles(session: FleetSession, request: MoveRequest, on_step: OnStep = lambda *_: None) -> MoveResult:
     """Move profiles, or say why they cannot move. A move that was cut short is finished.
 
@@ -65,9 +83,24 @@ def move_profiles(session: FleetSession, request: MoveRequest, on_step: OnStep =
     """
     names = _chosen(session, request)
     route = _route(session, request, names)
-    key = os.urandom(32)
-    sources = _look_at_sources(session, route.source, names, key)
-    target = _look_at_target(session, route.target, key)
+    cluster = _cluster(session, route, on_step, dry_run=request.dry_run)
+    if cluster is None:
+        return _moved(session, request, route, names, None, on_step)
+    with cluster:
+        done = _moved(session, request, route, names, cluster, on_step)
+    return done._replace(warnings=(*done.warnings, *cluster.warnings))
+
+
+def _moved(
+    session: FleetSession,
+    request: MoveRequest,
+    route: _Route,
+    names: Sequence[str],
+    cluster: ClusterEnd | None,
+    on_step: OnStep,
+) -> MoveResult:
+    sight = _seen(session, route, names, cluster)
+    sources = sight.sources
     missing = [look.name for look in sources if not look.exists and look.state != PlaceState.MOVED]
     if missing:
         raise NotFound(
@@ -75,32 +108,39 @@ def move_profiles(session: FleetSession, request: MoveRequest, on_step: OnStep =
             target=missing[0],
             hint="see the names with `hermes-profiles list`",
         )
-    held, warnings = _bots_elsewhere(session, route, key)
-    staying = [look for look in sources if look.state == PlaceState.MOVED]
-    problems = tuple(refusals([look for look in sources if look not in staying], target, route.target_name, held))
+    held, warnings = _bots_elsewhere(session, route, sight.key)
+    going = [look for look in sources if look.state != PlaceState.MOVED]
+    problems = [*sight.problems, *refusals(going, sight.target, route.target_name, held)]
+    if cluster is not None and cluster.role == "target" and not problems and going:
+        problems += cluster.ready_claims([look.name for look in going])
+    warnings = [*sight.warnings, *warnings]
     if problems or request.dry_run:
         profiles = tuple(_planned(look, refused=bool(problems)) for look in sources)
         code = ExitCode.REFUSED if problems else ExitCode.OK
-        return MoveResult(
-            route.source_name, route.target_name, profiles, problems, tuple(warnings), request.dry_run, code
+        done = MoveResult(
+            route.source_name, route.target_name, profiles, tuple(problems), tuple(warnings), request.dry_run, code
         )
-    return _carried_out(session, request, route, sources, target, warnings, on_step)
+    else:
+        done = _carried_out(session, request, route, sight, warnings, cluster, on_step)
+    return done._replace(stops=sight.stops)
 
 
 def _carried_out(
     session: FleetSession,
     request: MoveRequest,
     route: _Route,
-    sources: Sequence[SourceLook],
-    target: TargetLook,
+    sight: _Sight,
     warnings: list[Problem],
+    cluster: ClusterEnd | None,
     on_step: OnStep,
 ) -> MoveResult:
-    mover = _mover(session, route, sources, target, request.timeout, on_step)
+    sources = sight.sources
+    mover = _mover(session, route, sight, request.timeout, cluster, on_step)
     done: list[MovedProfile] = []
     problems: list[Problem] = []
     code = ExitCode.OK
-    units = _units(sources)
+    # A place in a cluster stops for a move: once for all profiles, not for each of them.
+    units = _units(sources) if cluster is None else [[name for unit in _units(sources) for name in unit]]
     for number, unit in enumerate(units):
         try:
             done += mover.run(unit)
@@ -121,38 +161,116 @@ def take_back(session: FleetSession, names: Sequence[str]) -> MoveResult:
     chosen = [check_existing_name(name) for name in names]
     places = {name: record.place for name in chosen if (record := record_of(session.layout, name)) is not None}
     done: list[MovedProfile] = []
+    warnings: list[Problem] = []
     for name in chosen:
         known = read_places(session.environment).get(places.get(name, ""))
-        side: MoveSide = OtherSide(known, "target", session.environment) if known else SilentSide(places.get(name, ""))
         route = _Route(None, known, own_name(), places.get(name, ""))
-        mover = Mover(
-            side_of(session, None, "source"), side, route.target_name, route.source_name, {}, str(session.layout.root)
-        )
-        running = mover.take_back((name,))
+        cluster = _cluster(session, route, lambda *_: None, dry_run=False)
+        with cluster or nullcontext():
+            other: MoveSide
+            if cluster is not None:
+                other = cluster.side
+            else:
+                other = OtherSide(known, "target", session.environment) if known else SilentSide(route.target_name)
+            own = side_of(session, None, "source")
+            running = Mover(own, other, route.target_name, route.source_name, {}, str(session.layout.root)).take_back(
+                (name,)
+            )
         done.append(MovedProfile(name, "taken-back", running=name in running))
-    return MoveResult(next(iter(places.values()), ""), LOCAL, tuple(done))
+        warnings += cluster.warnings if cluster is not None else ()
+    return MoveResult(next(iter(places.values()), ""), LOCAL, tuple(done), warnings=tuple(warnings))
 
 
 def _mover(
     session: FleetSession,
     route: _Route,
-    sources: Sequence[SourceLook],
-    target: TargetLook,
+    sight: _Sight,
     timeout: float,
+    cluster: ClusterEnd | None,
     on_step: OnStep,
 ) -> Mover:
-    known = {each.split(" ")[0]: int(each.split(" ")[1]) for each in target.epochs}
-    epochs = {look.name: 1 + max(look.epoch, known.get(look.id, 0)) for look in sources}
-    return Mover(
-        side_of(session, route.source, "source"),
-        side_of(session, route.target, "target"),
+    known = {each.split(" ")[0]: int(each.split(" ")[1]) for each in sight.target.epochs}
+    epochs = {look.name: 1 + max(look.epoch, known.get(look.id, 0)) for look in sight.sources}
+    ends: dict[str, MoveSide] = {
+        "source": side_of(session, route.source, "source"),
+        "target": side_of(session, route.target, "target"),
+    }
+    if cluster is not None:
+        ends[cluster.role] = cluster.side
+    mover = Mover(
+        ends["source"],
+        ends["target"],
         route.target_name,
         route.source_name,
         epochs,
-        sources[0].root,
+        sight.sources[0].root,
         timeout,
         on_step,
     )
+    if cluster is not None and cluster.role == "target":
+        mover.on_connected = cluster.take_claims
+    return mover
+
+
+def _cluster(session: FleetSession, route: _Route, on_step: OnStep, *, dry_run: bool) -> ClusterEnd | None:
+    """Return the end that is in a cluster, None without one; the other end is this root."""
+    place = route.target or route.source
+    role = "target" if route.target is not None else "source"
+    return cluster_end(session, place, role, on_step, dry_run=dry_run) if place is not None else None
+
+
+def _seen(session: FleetSession, route: _Route, names: Sequence[str], cluster: ClusterEnd | None) -> _Sight:
+    """Return what both ends say of themselves. Raises PlaceSilent."""
+    key = os.urandom(32)
+    asked = {"names": list(names), "key": key.hex()}
+    there = {"key": key.hex(), "running": True}
+    if cluster is None:
+        sources = _look_at_sources(session, route.source, names, key)
+        return _Sight(key, tuple(sources), _look_at_target(session, route.target, key))
+    fault = cluster.fault()
+    problems = (fault,) if fault is not None else ()
+    if cluster.role == "source":
+        others = cluster.look(there, "target")
+        found = cluster.look(asked, "source")
+        if found is None or others is None:
+            raise PlaceSilent(
+                f"{cluster.place.name} is not up, so a dry run cannot see what it has",
+                target=cluster.place.name,
+                hint=f"start it with `hermes-gateways start --place {cluster.place.name}`",
+            )
+        running = tuple(str(each) for each in others["running"])
+        sources = [parsed(SourceLook, row) for row in found["profiles"]]
+        stops = tuple(name for name in running if name not in names)
+        return _Sight(key, tuple(sources), _look_at_target(session, None, key), problems, (), stops)
+    sources = _look_at_sources(session, None, names, key)
+    is_up = cluster.hold.held_by() is HeldBy.POD
+    data = cluster.look(there, "target")
+    if data is None:
+        return _Sight(key, tuple(sources), _UNSEEN, problems, (_not_seen(cluster.place.name),))
+    target = parsed(TargetLook, data)
+    stops = tuple(name for name in target.running if name not in names)
+    return _Sight(key, tuple(sources), target, problems, tuple(_starts_too(cluster, sources, target, is_up)), stops)
+
+
+def _starts_too(
+    cluster: ClusterEnd, sources: Sequence[SourceLook], target: TargetLook, is_up: bool
+) -> Iterator[Problem]:
+    """Yield a warning for profiles that do not run now: a pod runs all of its profiles."""
+    name = cluster.place.name
+    going = [look.name for look in sources if look.state != PlaceState.MOVED]
+    resting = [look.name for look in sources if look.name in going and not look.running]
+    if resting:
+        text = f"{', '.join(resting)} does not run here; the pod of {name} runs all of its profiles"
+        yield Problem("starts-there", text, resting[0], f"use `hermes-gateways disable {resting[0]}` first")
+    others = [each for each in target.taken if each not in going]
+    if others and not is_up and not cluster.hold.before:
+        text = f"{name} was stopped: with the move {', '.join(others[:6])} start there"
+        yield Problem("starts-there", text, name, f"see them then with `hermes-gateways status --place {name}`")
+
+
+def _not_seen(name: str) -> Problem:
+    text = f"{name} is not up: its profiles, bots, Hermes and space are compared when the move begins"
+    return Problem("place-silent", text, name, f"see it with `hermes-gateways status --place {name}`")
 
 
 def own_name() -> str:
@@ -186,13 +304,6 @@ def _route(session: FleetSession, request: MoveRequest, names: Sequence[str]) ->
             target="--to",
             hint="run it in the root that the profile leaves or reaches: one end is `local`",
         )
-    for each in (source, target):
-        if each is not None and each.kind is PlaceKind.KUBERNETES:
-            raise UsageProblem(
-                f"{each.name} is in a cluster, which `move` does not reach",
-                target="--to",
-                hint="render it with `hermes-gateways render kubernetes`",
-            )
     return _Route(
         source,
         target,

@@ -111,6 +111,23 @@ class FleetEngine:
         return self._session.fresh().observe((name,))[name]
 
 
+class PodEngine(FleetEngine):
+    """The gateways of a pod in a cluster: its process runs each profile that may start, with a definition of its own.
+
+    An installed definition would lack the variables of the pod.
+    """
+
+    def install(self, name: str, *, enabled: bool | None) -> None:
+        """Do nothing: see the class."""
+
+
+class LoaderEngine(PodEngine):
+    """The gateways of a root while no pod runs them: none may start here."""
+
+    def start(self, name: str, channels: tuple[str, ...], timeout: float) -> None:
+        """Do nothing: the pod of the place starts it."""
+
+
 def _check(result: FleetResult) -> None:
     """Raise the first failure of a result."""
     bad = [each for each in result.outcomes if each.outcome in BAD_OUTCOMES]

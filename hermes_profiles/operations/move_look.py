@@ -79,7 +79,7 @@ def look_at_source(session: FleetSession, names: Sequence[str], key: bytes) -> l
     return looks
 
 
-def look_at_target(session: FleetSession, key: bytes) -> TargetLook:
+def look_at_target(session: FleetSession, key: bytes, *, with_running: bool = False) -> TargetLook:
     """Return what a target has: names, bots, Hermes, its file system and free space."""
     layout = session.layout
     hermes, schema = _hermes(session)
@@ -104,6 +104,7 @@ def look_at_target(session: FleetSession, key: bytes) -> TargetLook:
         str(layout.root),
         problem,
         hint,
+        tuple(name for name, each in session.observe(names).items() if each.is_alive) if with_running else (),
     )
 
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from hermes_profiles.changes.lock import acquire_lock
 from hermes_profiles.changes.state_files import make_folder
+from hermes_profiles.kubernetes.volume_hold import HeldBy
 from hermes_profiles.model.errors import (
     Failed,
     HermesProfilesError,
@@ -17,6 +18,7 @@ from hermes_profiles.model.errors import (
     Refused,
     UsageProblem,
 )
+from hermes_profiles.moves.cluster_side import ENGINE
 from hermes_profiles.moves.model import MoveSide
 from hermes_profiles.moves.own_side import OwnSide
 from hermes_profiles.moves.source_side import SourceSide, moves_folder
@@ -26,7 +28,7 @@ from hermes_profiles.places.transport import PlaceSilent, PlaceStream, run_in_pl
 from hermes_profiles.profiles.alias import find_command
 
 from .fleet_context import FleetSession
-from .move_engine import FleetEngine
+from .move_engine import FleetEngine, LoaderEngine, PodEngine
 from .move_look import look_at_source, look_at_target, zone_of
 
 # Seconds that a verb may take: a stop waits for busy agents, a start for its channels.
@@ -38,23 +40,30 @@ _ERRORS: tuple[type[HermesProfilesError], ...] = (Failed, UsageProblem, NotFound
 _CHUNK = 1 << 20
 
 
-def own_source(session: FleetSession) -> OwnSide:
-    """Return this root as the source of a move."""
-    part = SourceSide(session.layout, FleetEngine(session), lambda: session.catalog, zone_of(session))
+_ENGINES = {str(HeldBy.POD): PodEngine, str(HeldBy.LOADER): LoaderEngine}
+
+
+def own_source(session: FleetSession, engine: str = "") -> OwnSide:
+    """Return this root as the source of a move. `engine`: see `cluster_side`."""
+    part = SourceSide(session.layout, _engine(session, engine), lambda: session.catalog, zone_of(session))
     return OwnSide(part, lambda: _alone(session))
 
 
-def own_target(session: FleetSession) -> OwnSide:
-    """Return this root as the target of a move."""
+def own_target(session: FleetSession, engine: str = "") -> OwnSide:
+    """Return this root as the target of a move. `engine`: see `cluster_side`."""
     part = TargetSide(
         session.layout,
-        FleetEngine(session),
+        _engine(session, engine),
         lambda: session.catalog,
         zone_of(session),
         environment=session.environment,
         hermes=find_command("hermes", session.environment),
     )
     return OwnSide(part, lambda: _alone(session))
+
+
+def _engine(session: FleetSession, name: str) -> FleetEngine:
+    return _ENGINES.get(name, FleetEngine)(session)
 
 
 @contextmanager
@@ -80,7 +89,8 @@ def answer_side(
         raise UsageProblem(f"{role!r} is not a side of a move", target=role)
     if verb == "look":
         return looked(session, role, request)
-    side = own_source(session) if role == "source" else own_target(session)
+    engine = str(request.get(ENGINE, ""))
+    side = own_source(session, engine) if role == "source" else own_target(session, engine)
     if verb == "send":
         side.send(request, stdout)
         return None
@@ -91,7 +101,7 @@ def looked(session: FleetSession, role: str, request: Mapping[str, Any]) -> dict
     """Return what a side says about itself."""
     key = bytes.fromhex(str(request["key"]))
     if role == "target":
-        return look_at_target(session, key)._asdict()
+        return look_at_target(session, key, with_running=bool(request.get("running")))._asdict()
     names = [str(each) for each in request["names"]]
     return {"profiles": [look._asdict() for look in look_at_source(session, names, key)]}
 

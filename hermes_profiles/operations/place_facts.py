@@ -96,14 +96,16 @@ def own_facts(session: FleetSession) -> PlaceFacts:
 def _profile(session: FleetSession, name: str, key: Secret[bytes] | None, *, is_elsewhere: bool) -> ProfileThere:
     home = session.layout.home(name)
     placement = read_placement(home)
-    identities: tuple[IdentityThere, ...] = ()
-    if key is not None:
-        held = claimed_resources(home, catalog=session.catalog)
-        identities = tuple(
-            IdentityThere(each.channel, each.noun, _mark(f"{each.channel}\0{each.key}", key))
-            for each in held.identities
-        )
+    identities = identities_of(session, name, key) if key is not None else ()
     return ProfileThere(name, placement.id, placement.epoch, is_elsewhere, identities)
+
+
+def identities_of(session: FleetSession, name: str, key: Secret[bytes]) -> tuple[IdentityThere, ...]:
+    """Return the bots and accounts of a profile, with their fingerprints under the key of the fleet."""
+    held = claimed_resources(session.layout.home(name), catalog=session.catalog)
+    return tuple(
+        IdentityThere(each.channel, each.noun, _mark(f"{each.channel}\0{each.key}", key)) for each in held.identities
+    )
 
 
 def _mark(text: str, key: Secret[bytes]) -> str:

@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun, Group, Timeout
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.fleet.protocols import SETTLE
-from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.text import first_names
 from hermes_profiles.moves.mover import MovedProfile
 from hermes_profiles.operations.adopt_copy import adopt_copy
@@ -31,6 +31,8 @@ _DOING = {
     "arm": "may start there",
     "start": "starts there",
     "commit": "goes to the trash here",
+    "place-stop": "stops for the move",
+    "place-start": "starts",
 }
 
 
@@ -40,6 +42,7 @@ _DOING = {
         "hermes-gateways move family --to vps --dry-run",
         "hermes-gateways move family --to vps",
         "hermes-gateways move --team kin --to vps",
+        "hermes-gateways move --group home --to prod",
         "hermes-gateways move family --to local",
         "hermes-gateways move family --take-back",
     ),
@@ -80,7 +83,7 @@ def move(
     """Move profiles to another place: stop, copy, compare, start there, and see them connected; or all back.
 
     The copy here goes to the trash only after that. At no time two gateways of one bot can start. When it was cut off,
-    the same words finish it.
+    the same words finish it. A place in a cluster stops while the files are copied; its other profiles come back.
     """
     names = tuple(profiles or ())
     if sum((to is not None, back, source_is_dead is not None)) != 1:
@@ -115,7 +118,13 @@ def _answer(done: MoveResult) -> Answer:
         }
         for each in done.profiles
     ]
-    data = {"from": done.source, "to": done.target, "dry_run": done.dry_run, "profiles": rows}
+    data = {
+        "from": done.source,
+        "to": done.target,
+        "dry_run": done.dry_run,
+        "profiles": rows,
+        "stops": list(done.stops),
+    }
     result = Result(("move",), data, list(done.warnings), list(done.problems), done.exit_code)
 
     return Answer(result, lambda: _lines(done))
@@ -133,6 +142,10 @@ def _lines(done: MoveResult) -> Iterator[str]:
         if each.outcome == "moved":
             back = LOCAL if source == _HERE else done.source
             yield f"  the way back: hermes-gateways move {quote(each.name)} --to {quote(back)}"
+    if done.stops and done.exit_code is ExitCode.OK:
+        place = target if target != _HERE else source
+        then = "start again after it" if done.dry_run else "started again"
+        yield f"{place} {'would stop' if done.dry_run else 'stopped'} for the move: {first_names(done.stops, 6)} {then}"
     if done.dry_run:
         yield "dry run: nothing was changed; the same without `--dry-run` does it"
 
