@@ -2,8 +2,8 @@
 
 The folder `cluster` has: `state.json`, the StatefulSet and the pod that `get` prints; `loader.json`, the loader; `up`,
 while the pod runs; `configmaps/`, one file for each; `patches`, what was patched; `calls`, the first words of each
-call; `forbidden`, while the API server refuses all. With a file `runs`, the pod is a process: one replica without a loader starts `hermes-gateways run`, none ends
-it.
+call; `forbidden`, while the API server refuses all. With a file `runs`, the pod is a process: one replica without a
+loader starts `hermes-gateways run`, none ends it.
 """
 
 from __future__ import annotations
