@@ -425,7 +425,7 @@ complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a sync -d 'Carry n
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a doctor -d 'Find faults between profiles: shared bots and ports, readable secrets, broken files and services'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a repair -d 'Remove copied bots: one profile keeps each bot, account, port and login'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a undo -d 'Take back the last change, or the one named; services follow'
-complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Show what a clone would do with one key, path, file or channel, and why'
+complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a explain -d 'Show what a clone would do with one key, path, file or channel, and why; or what a check looks for'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a catalog -d 'Show what the catalogue knows: channels, their variables, ports and files'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a completion -d 'Print the completion script of both programs for a shell'
 complete -c hermes-profiles -n '__hermes_profiles_at \'\' 0' -a demo -d 'Clone a profile with synthetic bot tokens in a sandbox, prove that none arrives, run real gateways'

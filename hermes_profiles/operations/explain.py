@@ -52,6 +52,28 @@ class Explanation(NamedTuple):
     places: tuple[ExplainedPlace, ...]
 
 
+class ExplainedCheck(NamedTuple):
+    """A check of the doctor. `command`: runs it alone; `page`: of the documentation."""
+
+    id: str
+    severity: str
+    title: str
+    command: str
+    page: str
+
+
+def explained_check(thing: str) -> ExplainedCheck | None:
+    """Return what a check of the doctor looks for, None for another word."""
+    from hermes_profiles.doctor.registry import CHECKS
+
+    found = next((check for check in CHECKS if check.id == thing), None)
+    if found is None:
+        return None
+    where = " --place all" if found.family == "places" else ""
+    command = f"hermes-profiles doctor{where} --only {found.id} -v"
+    return ExplainedCheck(found.id, str(found.severity), found.title, command, "docs/reference/checks.md")
+
+
 def explain(session: Session, thing: str, profile: str) -> Explanation:
     """Return what a clone of a profile would do with one key, path, file or channel. Raises NotFound."""
     name = check_existing_name(profile)

@@ -91,12 +91,6 @@ def _under_way(world: DoctorRoot, place: str, state: PlaceState) -> None:
     (moves_folder(layout) / "work.json").write_text(json.dumps(frozen._asdict()))
 
 
-def move_to_another_place(world: DoctorRoot) -> None:
-    two_roots(world)
-    _root(world, "other")
-    _under_way(world, "other", PlaceState.LEAVING)
-
-
 def handed_over_to_a_lost_place(world: DoctorRoot) -> None:
     Systemd(world)
     _under_way(world, "vps", PlaceState.HANDED_OVER)
@@ -111,6 +105,12 @@ def _refused(look: SourceLook = LOOK, target: TargetLook = VPS) -> Iterator[Prob
 
 def a_team_that_would_part(_: DoctorRoot) -> Iterator[Problem]:
     return _refused(LOOK._replace(team=("family", "work")))
+
+
+def a_move_to_another_place(world: DoctorRoot) -> Iterator[Problem]:
+    """The hint of the command that it names is the next one: this root does not know that place."""
+    _under_way(world, "other", PlaceState.LEAVING)
+    return _refused(LOOK._replace(state="leaving", place="other"))
 
 
 def a_hermes_that_is_too_old(_: DoctorRoot) -> Iterator[Problem]:

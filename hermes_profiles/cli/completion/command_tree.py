@@ -61,7 +61,7 @@ _BY_METAVAR = {
     "TEAM": TEAM,
     "CHANNEL": CHANNEL,
     "CHANNEL=PROFILE": OWNER,
-    "KEY|PATH|CHANNEL": CHANNEL,
+    "KEY|PATH|CHANNEL|CHECK": CHANNEL,
     "PROFILES": PROFILES,
     **dict.fromkeys(
         (

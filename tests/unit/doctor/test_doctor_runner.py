@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from doctor_root import DoctorRoot
+from hints import unknown_words
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.doctor import collect as examination
@@ -210,6 +211,15 @@ def test_list_prints_every_check(world: DoctorRoot) -> None:
     rows = world.doctor("--list", "--json").data["checks"]
     assert [row["id"] for row in rows] == [each.id for each in CHECKS]
     assert "general.unseen" in world.doctor("--list").stdout
+
+
+def test_explain_knows_the_checks_and_names_a_command_that_runs(world: DoctorRoot) -> None:
+    for check in ("runtime.deaf", "places.clock"):
+        found = world.runner.ok("explain", check, "--json").data["check"]
+        assert found["id"] == check and found["title"] in world.runner.ok("explain", check).stdout
+        assert unknown_words(found["command"]) is None
+        assert world.runner.call(*found["command"].split()[1:]).code == 0
+    assert world.runner.call("explain", "runtime.nothing", "--json").code == 5
 
 
 def test_fix_requires_confirmation(world: DoctorRoot, checks: list[Check]) -> None:

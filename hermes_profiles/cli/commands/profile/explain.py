@@ -22,6 +22,7 @@ from hermes_profiles.operations.context import Session
         "hermes-profiles explain TELEGRAM_BOT_TOKEN",
         "hermes-profiles explain platforms.slack.extra.allow_from --profile work",
         "hermes-profiles explain weixin/accounts",
+        "hermes-profiles explain runtime.deaf",
         "hermes-profiles explain telegram --json",
     ),
 )
@@ -29,15 +30,36 @@ def explain(
     session: Session,
     thing: Annotated[
         str,
-        typer.Argument(metavar="KEY|PATH|CHANNEL", help="A variable, a path of config.yaml, a file, or a channel."),
+        typer.Argument(
+            metavar="KEY|PATH|CHANNEL|CHECK",
+            help="A variable, a path of config.yaml, a file, a channel, or a check of `doctor`.",
+        ),
     ],
     profile: Annotated[
         str | None,
         typer.Option("--profile", "-p", metavar="NAME", help="Profile to look at (default: the one in use)."),
     ] = None,
 ) -> Answer:
-    """Show what a clone would do with one key, path, file or channel, and why."""
-    return _explain(session, thing, profile)
+    """Show what a clone would do with one key, path, file or channel, and why; or what a check looks for."""
+    check = operations.explained_check(thing)
+    return _explain(session, thing, profile) if check is None else _check(check)
+
+
+def _check(check: operations.ExplainedCheck) -> Answer:
+    data: dict[str, Any] = {
+        "thing": check.id,
+        "profile": None,
+        "in_general": None,
+        "places": [],
+        "check": check._asdict(),
+    }
+
+    def text() -> Iterator[str]:
+        yield f"{check.id} ({check.severity}): {check.title}"
+        yield f"  look for it with `{check.command}`"
+        yield f"  why it matters, how to fix and how to silence it: {check.page}, {check.id}"
+
+    return Answer(Result(("explain",), data), text)
 
 
 def _explain(session: Session, thing: str, profile: str | None) -> Answer:
@@ -59,6 +81,7 @@ def _explain(session: Session, thing: str, profile: str | None) -> Answer:
         if general is not None
         else None,
         "places": [place._asdict() for place in found.places],
+        "check": None,
     }
     return Answer(Result(("explain",), data, warnings=[]), lambda: _explain_text(data))
 
