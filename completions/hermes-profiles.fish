@@ -342,6 +342,8 @@ function __hermes_profiles_check
         runtime.journal-unreadable 'unreadable journal entry' \
         runtime.alert-failing 'alerts that do not arrive' \
         runtime.alert-unwatched 'alerts without a watcher' \
+        runtime.backup-failed 'daily backup that fails' \
+        runtime.backup-unwatched 'daily backup without a watcher' \
         runtime.no-alert 'no alert is set up' \
         runtime.unknown-release 'Hermes newer than this program knows' \
         runtime.unused-sdk 'library of a channel that no profile uses' \

@@ -165,7 +165,7 @@ class BackupTimer:
             last = read_last(self._layout) or LastRun(time.time())
             write_last(self._layout, last._replace(ended=time.time(), code=code))
             if code:
-                self._report(f"the daily backup failed with exit code {code}: see `hermes-profiles backup list`")
+                self._report(f"the daily backup failed with exit code {code}: see why with `hermes-profiles doctor`")
         try:
             set_at = schedule_file(self._layout).stat().st_mtime
         except OSError:

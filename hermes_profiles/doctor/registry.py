@@ -9,6 +9,7 @@ from hermes_profiles.doctor.runner import Check
 from .checks import (
     access,
     alerts,
+    backups,
     cloned_state,
     conflicts,
     databases,
@@ -159,6 +160,8 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.journal-unreadable", _WARNING, "unreadable journal entry", runtime.journal_unreadable),
     Check("runtime.alert-failing", _WARNING, "alerts that do not arrive", alerts.failing_alert),
     Check("runtime.alert-unwatched", _WARNING, "alerts without a watcher", alerts.unwatched_alert),
+    Check("runtime.backup-failed", _WARNING, "daily backup that fails", backups.failed_backup),
+    Check("runtime.backup-unwatched", _WARNING, "daily backup without a watcher", backups.unwatched_backup),
     Check("runtime.no-alert", _INFO, "no alert is set up", alerts.no_alert),
     Check("runtime.unknown-release", _INFO, "Hermes newer than this program knows", runtime.unknown_release),
     Check("runtime.unused-sdk", _INFO, "library of a channel that no profile uses", libraries.unused_sdk),

@@ -20,6 +20,7 @@ from hermes_profiles.backups.schedule import (
     read_last,
     read_schedule,
     remove_schedule,
+    write_last,
     write_schedule,
 )
 from hermes_profiles.backups.store import (
@@ -132,7 +133,16 @@ def create_backups(session: Session, request: BackupRequest, *, dry_run: bool = 
     if not dry_run:
         make_folder(folder)
     rows = tuple(_back_up(session, name, folder, request.keep, protection, dry_run=dry_run) for name in names)
+    if not dry_run and not request.names and all(row.error is None for row in rows):
+        _note_whole(session)
     return BackupRun(folder, rows, key, dry_run, tuple(warnings))
+
+
+def _note_whole(session: Session) -> None:
+    """Note a backup of all as the last daily one, whoever made it: a failure before it is over."""
+    if read_schedule(session.layout) is not None:
+        now = utc_now().timestamp()
+        write_last(session.layout, LastRun(now, now, 0))
 
 
 def _new_key(key: Path) -> Problem:

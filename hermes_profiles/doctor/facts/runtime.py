@@ -12,6 +12,7 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.profiles.placement import Elsewhere
 
 from .alerts import AlertFacts
+from .backups import BackupFacts
 from .databases import DatabaseFacts
 from .machine import MachineFacts
 
@@ -77,3 +78,4 @@ class RuntimeFacts(NamedTuple):
     restart: UnfinishedRestart | None = None
     elsewhere: Mapping[str, Elsewhere] = {}
     alerts: AlertFacts = AlertFacts()
+    backups: BackupFacts = BackupFacts()

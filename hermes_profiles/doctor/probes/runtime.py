@@ -26,6 +26,7 @@ from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .alerts import probe_alerts
+from .backups import probe_backups
 from .databases import probe_databases
 from .failed_starts import read_failed_logs
 from .machine import probe_machine
@@ -58,6 +59,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         restart=_restart(context),
         elsewhere=all_elsewhere(context.layout, profiles, catalog=lambda: context.catalog),
         alerts=probe_alerts(context.layout),
+        backups=probe_backups(context.layout),
     )
 
 

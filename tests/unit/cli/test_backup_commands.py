@@ -194,7 +194,7 @@ def test_watcher_starts_the_daily_backup_and_keeps_its_result(
     assert len(started) == 1 and started[0][-5:] == ("--keep", "3", "--to", str(work.user / "b"), "--json")
     timer.step(tomorrow)
     assert len(started) == 1 and reports == [
-        "the daily backup failed with exit code 1: see `hermes-profiles backup list`"
+        "the daily backup failed with exit code 1: see why with `hermes-profiles doctor`"
     ]
     last = read_last(layout)
     assert last is not None and last.code == 1

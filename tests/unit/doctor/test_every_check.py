@@ -58,6 +58,8 @@ ELSEWHERE: dict[str, str] = {
     "runtime.memory": "test_runtime_live.py",
     "runtime.alert-failing": "test_alert_checks.py",
     "runtime.alert-unwatched": "test_alert_checks.py",
+    "runtime.backup-failed": "test_backup_checks.py",
+    "runtime.backup-unwatched": "test_backup_checks.py",
     "runtime.disk": "test_runtime_machine.py",
     "runtime.inodes": "test_runtime_machine.py",
     "runtime.wal-filesystem": "test_runtime_machine.py",
