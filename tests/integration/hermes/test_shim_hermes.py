@@ -60,7 +60,7 @@ def fresh(stage: Stage) -> Stage:
 def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
     outputs: dict[bool, list[Output]] = {}
     left: dict[bool, dict[str, Any]] = {}
-    matrix = sample(MATRIX, 3)
+    matrix = sample(MATRIX, 6)
     for shimmed in (False, True):
         stage.reset()
         outputs[shimmed] = [stage.run(*words, shimmed=shimmed, typed=typed) for words, typed in matrix]
@@ -74,7 +74,13 @@ def test_other_commands_are_the_same_with_shim(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["gateway", "status"], ["gateway", "list"], ["-p", "work", "gateway", "status"]], ids=str
+    "words",
+    [
+        pytest.param(["gateway", "status"], marks=pytest.mark.nightly),
+        pytest.param(["gateway", "list"], marks=pytest.mark.nightly),
+        ["-p", "work", "gateway", "status"],
+    ],
+    ids=str,
 )
 def test_gateway_lists_are_the_same_with_shim(fresh: Stage, words: list[str]) -> None:
     """These commands list every gateway of the machine, so the lists can change between two runs."""
@@ -103,7 +109,7 @@ def test_aliases_work_through_shim(fresh: Stage) -> None:
     assert "default" not in fresh.run("gateways", "status", command=[str(alias)]).out
 
 
-@pytest.mark.parametrize("shimmed", [True, False])
+@pytest.mark.parametrize("shimmed", [True, pytest.param(False, marks=pytest.mark.nightly)])
 def test_alias_written_by_hermes_works_after_shim_removal(fresh: Stage, shimmed: bool) -> None:
     """0.19.0 writes the path of the first `hermes` on PATH into the alias."""
     made = fresh.run("--yolo", "profile", "alias", "work", "--name", "desk", shimmed=shimmed)
@@ -215,7 +221,7 @@ def _with_port(stage: Stage, profile: str) -> int:
     return port
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.nightly), signal.SIGTERM])
 def test_signals_end_gateway_the_same_with_shim(fresh: Stage, number: signal.Signals) -> None:
     port = _with_port(fresh, "work")
     codes = {}

@@ -180,6 +180,7 @@ def test_unserved_profile_restores_the_former_state(commands: TeamCommands) -> N
     assert {**commands.kept(), "carl .env": b""} == {**kept, "carl .env": b""}
 
 
+@pytest.mark.nightly
 def test_no_busy_message_of_an_allowed_user_is_dropped(commands: TeamCommands) -> None:
     """0.19.0 checks busy messages against the list in a member's `.env` alone.
 
