@@ -91,6 +91,24 @@ def _under_way(world: DoctorRoot, place: str, state: PlaceState) -> None:
     (moves_folder(layout) / "work.json").write_text(json.dumps(frozen._asdict()))
 
 
+def copy_of_a_profile_that_moved(world: DoctorRoot) -> None:
+    _under_way(world, "vps", PlaceState.MOVED)
+    (moves_folder(Layout(world.root, world.user)) / "work.json").unlink()
+
+
+def profile_that_is_leaving(world: DoctorRoot) -> None:
+    Systemd(world)
+    _under_way(world, "vps", PlaceState.LEAVING)
+
+
+def profile_that_is_arriving(world: DoctorRoot) -> None:
+    _under_way(world, "vps", PlaceState.ARRIVING)
+
+
+def old_copy_of_a_profile(world: DoctorRoot) -> None:
+    _under_way(world, "vps", PlaceState.HERE)
+
+
 def handed_over_to_a_lost_place(world: DoctorRoot) -> None:
     Systemd(world)
     _under_way(world, "vps", PlaceState.HANDED_OVER)

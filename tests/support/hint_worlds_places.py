@@ -117,6 +117,13 @@ def rights_that_are_missing(world: DoctorRoot) -> None:
     (pods(world).folder / "forbidden").touch()
 
 
+def loader_of_another_move(world: DoctorRoot) -> None:
+    noted = {"hermes-profiles.io/move": "server:/root/.hermes"}
+    loader = {"kind": "Pod", "metadata": {"name": "family-loader", "annotations": noted}}
+    found = pods(world)
+    (found.folder / "loader.json").write_text(json.dumps(loader | {"status": {"phase": "Running"}}))
+
+
 def bot_of_another_place(world: DoctorRoot) -> None:
     found, run = pods(world), world.runner.gateways
     for words in (("share-key", "prod"), ("claim", "prod")):
