@@ -68,11 +68,14 @@ def _of_profile(
     apart = [each for each in look.team if each not in moving]
     if apart:
         names = " ".join(quote(each) for each in sorted({*moving, *look.team}))
+        hint = f"move the team as a whole: `hermes-gateways move {names} --to {quote(place)}`"
+        if DEFAULT in look.team:
+            hint = f"take it out of the team first: `hermes-profiles team remove {quote(name)} --keep-profile`"
         yield Problem(
             "team-apart",
             f"{name} shares files with {', '.join(apart)} of its team, which would stay behind",
             name,
-            f"move the team as a whole: `hermes-gateways move {names} --to {quote(place)}`",
+            hint,
         )
     elif look.links_out:
         yield Problem(

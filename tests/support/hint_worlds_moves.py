@@ -15,6 +15,7 @@ from gateway_facts import facts, process, service
 from hint_worlds_machine import problem_of_call
 from hint_worlds_profiles import TELEGRAM_LINE
 from service_fakes import Systemd
+from team_cases import healthy
 
 from hermes_profiles.changes.plan import Signature
 from hermes_profiles.gateways.model import GatewayState
@@ -69,6 +70,11 @@ def one_bot_in_two_places(world: DoctorRoot) -> None:
 def link_out_of_the_home(world: DoctorRoot) -> None:
     two_roots(world)
     (world.home("work") / "skills").symlink_to(world.user)
+
+
+def member_of_a_team_of_default(world: DoctorRoot) -> None:
+    healthy(world)
+    two_roots(world)
 
 
 def damaged_placements(world: DoctorRoot) -> None:
