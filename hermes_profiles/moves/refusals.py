@@ -67,15 +67,11 @@ def _of_profile(
         yield Problem("gateway", look.problem, name, look.hint or None)
     apart = [each for each in look.team if each not in moving]
     if apart:
-        names = " ".join(quote(each) for each in sorted({*moving, *look.team}))
-        hint = f"move the team as a whole: `hermes-gateways move {names} --to {quote(place)}`"
-        if DEFAULT in look.team:
-            hint = f"take it out of the team first: `hermes-profiles team remove {quote(name)} --keep-profile`"
         yield Problem(
             "team-apart",
             f"{name} shares files with {', '.join(apart)} of its team, which would stay behind",
             name,
-            hint,
+            _team_hint(look, moving, place),
         )
     elif look.links_out:
         yield Problem(
@@ -104,6 +100,13 @@ def _of_profile(
                 f"its channels: `hermes-profiles show {quote(name)}`",
             )
             break
+
+
+def _team_hint(look: SourceLook, moving: set[str], place: str) -> str:
+    if DEFAULT in look.team:  # it cannot move, so the team cannot
+        return f"take it out of the team first: `hermes-profiles team remove {quote(look.name)} --keep-profile`"
+    names = " ".join(quote(each) for each in sorted({*moving, *look.team}))
+    return f"move the team as a whole: `hermes-gateways move {names} --to {quote(place)}`"
 
 
 def _of_hermes(sources: Sequence[SourceLook], target: TargetLook, place: str) -> Iterator[Problem]:
