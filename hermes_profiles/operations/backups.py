@@ -139,7 +139,7 @@ def create_backups(session: Session, request: BackupRequest, *, dry_run: bool = 
 
 
 def _note_whole(session: Session) -> None:
-    """Note a backup of all as the last daily one, whoever made it: a failure before it is over."""
+    """Note a backup of all as the last daily one, also one made by hand: a failure before it is over."""
     if read_schedule(session.layout) is not None:
         now = utc_now().timestamp()
         write_last(session.layout, LastRun(now, now, 0))

@@ -102,7 +102,7 @@ FIXED_ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys((
         "runtime.deaf", "runtime.silent", "runtime.two-gateways", "runtime.old-code", "runtime.unsupervised",
         "runtime.open-files", "runtime.memory", "runtime.restart-interrupted", "runtime.alert-unwatched",
-        "conflicts.inherited-identity", "conflicts.free-mask",
+        "runtime.backup-unwatched", "conflicts.inherited-identity", "conflicts.free-mask",
     ), _LIVE),
     "conflicts.held-elsewhere": "doctor/test_conflicts_live.py::test_held_elsewhere_names_the_other_root",
     "conflicts.port-taken": "doctor/test_conflicts_live.py::test_port_taken_by_another_process",
@@ -120,6 +120,7 @@ FIXED_ELSEWHERE: Mapping[str, str] = {
     "services.linger-off": "doctor/test_services_managers.py::test_linger_off_is_one_finding",
     "runtime.alert-failing":
         "doctor/test_alert_checks.py::test_destination_that_fails_again_and_again_is_a_warning",
+    "runtime.backup-failed": "doctor/test_backup_checks.py::test_failed_backup_is_a_warning_until_one_of_all_works",
     "runtime.failed-start": "doctor/test_failed_start.py::test_recorded_failure_is_an_error",
     "runtime.database-unchecked": "doctor/test_runtime_databases.py::test_unchecked_databases_are_listed",
     "runtime.unused-sdk": "doctor/test_unused_sdk.py::test_libraries_of_no_channel_are_named_with_what_they_cost",

@@ -111,6 +111,11 @@ def alert_without_a_watcher(fleet: GatewayRoot, _: pytest.MonkeyPatch) -> None:
     fleet.gok("alert", "add", "page", "--exec", "true")
 
 
+def daily_backup_without_a_watcher(fleet: GatewayRoot, _: pytest.MonkeyPatch) -> None:
+    fleet.gok("watch", "off")
+    fleet.ok("backup", "timer", "on")
+
+
 def pid_of(fleet: GatewayRoot) -> int:
     pid = fleet.pid("work")
     assert pid is not None
@@ -139,6 +144,7 @@ FAULTS: tuple[tuple[Plant, tuple[str, ...]], ...] = (
     (second_gateway_of_one_home, ("runtime.two-gateways",)),
     (bot_that_its_owner_gave_up, ("conflicts.free-mask",)),
     (alert_without_a_watcher, ("runtime.alert-unwatched",)),
+    (daily_backup_without_a_watcher, ("runtime.backup-unwatched",)),
 )  # fmt: skip
 
 
