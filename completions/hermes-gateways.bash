@@ -137,8 +137,8 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --home:folder '
             arguments='place' ;;
         'place check')
-            options='--timeout --home --json --help'
-            values=' --timeout:text --home:folder '
+            options='--timeout --smoke --image --dry-run --home --json --help'
+            values=' --timeout:text --image:text --home:folder '
             arguments='place+' ;;
         'place share-key')
             options='--dry-run --home --json --help'

@@ -81,7 +81,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' place show'
             set values --home
         case ' place check'
-            set values --timeout --home
+            set values --timeout --image --home
         case ' place share-key'
             set values --home
         case ' place claim'
@@ -529,6 +529,9 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' place show\'' -s h -l he
 
 complete -c hermes-gateways -n '__hermes_gateways_at \' place check\' 0 999' -k -a '(__hermes_gateways_ask place 2)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l timeout -x -d 'How long a place may take to answer.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l smoke -d 'Try the cluster of a place with a small pod in a namespace that is deleted then.'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l image -x -d 'With --smoke: the image (default: of the place).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l dry-run -d 'Show the plan; change nothing.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l home -x -a '(__hermes_gateways_folders)' -d 'Work on this Hermes home or root instead of HERMES_HOME or ~/.hermes.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -l json -d 'Print the answer as one JSON object.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' place check\'' -s h -l help -d 'Show the help and exit.'

@@ -16,6 +16,8 @@ REQUEST = 10
 # What kubectl prints when the API server answered and refused; all else is a server that was not reached.
 _ANSWERED = "Error from server"
 _GAVE_UP = ("error: timed out waiting", "error: no matching resources")
+# Of an object that the server does not accept, and of a command in a pod that ended with another code than 0.
+_ANSWERS = (" is invalid: ", "command terminated with exit code")
 _OVERLOADED = {"Timeout", "ServerTimeout", "ServiceUnavailable", "TooManyRequests", "InternalError"}
 
 
@@ -70,6 +72,7 @@ def run_kubectl(
         ) from error
     output = KubectlOutput(done.returncode, done.stdout, done.stderr.decode("utf-8", "replace"))
     has_answer = output.reason not in {"", *_OVERLOADED} or output.err.startswith(_GAVE_UP)
+    has_answer = has_answer or any(each in output.err for each in _ANSWERS)
     if output.code and not output.out and not has_answer:
         raise PlaceSilent(f"{shown}: {_last_line(output.err)}", target=shown, hint=_hint(target))
     return output

@@ -72,6 +72,7 @@ TRIED_ELSEWHERE: Mapping[str, str] = {
     "too-large": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
     "locked": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
     "holds-identities": "cli/test_archive_commands.py::test_hints_of_encrypted_files_lead_on",
+    "smoke-failed": "cli/test_place_smoke.py::test_fault_is_a_row_with_the_command_that_helps",
     "no-stateful-set": "cli/test_move_to_cluster.py::test_place_without_its_stateful_set_or_volume_is_refused",
     "pod-not-ready": "kubernetes/test_volume_hold.py::test_pod_that_does_not_start_has_its_reason",
     "starts-there": "cli/test_move_to_cluster.py::test_place_that_is_down_is_filled_by_the_loader",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
@@ -11,6 +11,9 @@ from hermes_profiles.operations.check_places import CheckedPlace
 from hermes_profiles.places.model import Place
 
 from .outcomes import DRY_RUN
+
+if TYPE_CHECKING:
+    from hermes_profiles.operations.smoke_place import SmokeResult
 
 _DONE = {
     "added": "added",
@@ -90,3 +93,39 @@ def checked_lines(checked: Iterable[CheckedPlace]) -> list[Block]:
         )
     titles = ("place", "state", "hermes-profiles", "Hermes", "manager", "file system", "linger", "clock")
     return output.table(titles, cells)
+
+
+def smoke_row(done: SmokeResult) -> dict[str, Any]:
+    """Return a trial of a cluster as the command contract has it."""
+    return {
+        "namespace": done.namespace,
+        "image": done.image,
+        "dry_run": done.dry_run,
+        "steps": [
+            {
+                "step": step.name,
+                "state": str(step.state),
+                "detail": step.detail,
+                "hint": step.hint,
+                "seconds": step.seconds,
+            }
+            for step in done.steps
+        ],
+        "manifests": done.manifests if done.dry_run else None,
+    }
+
+
+def smoke_lines(done: SmokeResult) -> Iterator[Block]:
+    """Yield the steps of a trial; in a dry run also what would be applied."""
+    from hermes_profiles.operations.smoke_place import shown_apply
+
+    if done.dry_run:
+        yield DRY_RUN
+        yield f"kubectl would get a namespace {done.namespace}, and `{shown_apply(done)}` this:"
+        yield from done.manifests.rstrip().splitlines()
+        yield ""
+    rows = [
+        (step.name, str(step.state), f"{step.seconds:.0f} s" if step.seconds else "-", step.detail or "-")
+        for step in done.steps
+    ]
+    yield from output.table(("step", "state", "took", "detail"), rows)

@@ -13,7 +13,10 @@ from kubernetes_python import stand_in_cluster, write_config
 
 from hermes_profiles.kubernetes.claims import BotClaim, read_claims, release_claims, take_claims
 from hermes_profiles.kubernetes.engine import KubernetesEngine
-from hermes_profiles.kubernetes.kubectl import kubectl_words, run_kubectl
+from hermes_profiles.kubernetes.kubectl import kubectl_words, read_objects, run_kubectl
+from hermes_profiles.kubernetes.model import KubernetesPlace
+from hermes_profiles.kubernetes.render import OBJECTS, render
+from hermes_profiles.kubernetes.smoke import SmokeTest
 from hermes_profiles.model.errors import ExitCode, Failed, Refused
 from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind
 from hermes_profiles.places.transport import PlaceSilent
@@ -91,3 +94,19 @@ def test_no_mark_or_name_is_an_option() -> None:
     assert kubectl_words(TARGET._replace(context="home"), ["get"]) == [
         "kubectl", "--context", "home", "-n", "bots", "get"
     ]  # fmt: skip
+
+
+def test_trial_with_the_real_kubectl_leaves_no_namespace(
+    cluster: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SmokeTest, "pause", 0.01)
+    small = KubernetesPlace("hermes", "registry.example.org/hermes:1", "b", 1, 1, 1.0, "0.1.0")
+    files = dict(render(small))
+    manifests = b"---\n".join(files[name] for name in OBJECTS)
+    target = KubernetesTarget("hermes-smoke-1", "hermes")
+    trial = SmokeTest(target, manifests, small.image, 1.0, "/opt/data", cluster, patience=0.0)
+    steps = {step.name: step for step in trial.run()}
+    assert [name for name in steps if steps[name].state == "ok"] == ["namespace", "apply", "removed"], steps
+    assert "there is no pod" in steps["ready"].detail, "the stand-in has no controllers"
+    assert read_objects(target, ["namespaces"], cluster) == []
+    assert run_kubectl(target, ["get", "statefulset/hermes"], cluster).code == 0, "the objects had been accepted"

@@ -6,10 +6,19 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.command import command, command_group
 from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.run import Answer
-from hermes_profiles.cli.render.places import changed_lines, checked_lines, checked_row, place_lines, place_row
+from hermes_profiles.cli.render.places import (
+    changed_lines,
+    checked_lines,
+    checked_row,
+    place_lines,
+    place_row,
+    smoke_lines,
+    smoke_row,
+)
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations import places as operations
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -105,7 +114,12 @@ def show(session: FleetSession, name: Annotated[str, typer.Argument(metavar="NAM
 @command(
     "place",
     "check",
-    examples=("hermes-gateways place check", "hermes-gateways place check vps --json"),
+    examples=(
+        "hermes-gateways place check",
+        "hermes-gateways place check vps --json",
+        "hermes-gateways place check prod --smoke --dry-run",
+        "hermes-gateways place check prod --smoke",
+    ),
 )
 def check(
     session: FleetSession,
@@ -113,11 +127,29 @@ def check(
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, metavar="SECONDS", help="How long a place may take to answer.")
     ] = 30.0,
+    smoke: Annotated[
+        bool,
+        typer.Option(
+            "--smoke", help="Try the cluster of a place with a small pod in a namespace that is deleted then."
+        ),
+    ] = False,
+    image: Annotated[
+        str | None, typer.Option("--image", metavar="REF", help="With --smoke: the image (default: of the place).")
+    ] = None,
+    dry_run: DryRun = False,
 ) -> Answer:
     """Check places: do they answer, versions, file system, clock, linger; each fault with what fixes it.
 
+    With --smoke: does a pod start there, is its probe answered, is all but its volume read only, does SIGTERM end it?
     Exit 3 where a place has a fault, 4 where one does not answer.
     """
+    if smoke:
+        return _smoke(session, names or [], image, dry_run=dry_run)
+    if dry_run or image is not None:
+        option = "--dry-run" if dry_run else "--image"
+        raise UsageProblem(
+            f"{option} needs --smoke", target=option, hint="use `hermes-gateways place check NAME --smoke`"
+        )
     from hermes_profiles.operations.check_places import check_code, check_places
 
     checked = check_places(session, names or (), limit=timeout)
@@ -128,6 +160,23 @@ def check(
         ("place", "check"), {"places": [checked_row(each) for each in checked]}, warnings, silent, check_code(checked)
     )
     return Answer(result, lambda: checked_lines(checked))
+
+
+def _smoke(session: FleetSession, names: list[str], image: str | None, *, dry_run: bool) -> Answer:
+    """Try the cluster of one place."""
+    if len(names) != 1:
+        raise UsageProblem(
+            "--smoke is for one place", target="--smoke", hint="use `hermes-gateways place check NAME --smoke`"
+        )
+    from hermes_profiles.operations.smoke_place import SmokeRequest, smoke_place
+
+    tell = (lambda _step: None) if session.as_json else (lambda step: output.note(f"{step.name}: {step.state}"))
+    done = smoke_place(session, SmokeRequest(names[0], image, dry_run), tell)
+    silent = [problem for step, problem in zip(done.failed, done.problems, strict=True) if step.is_silent]
+    warnings = [problem for problem in done.problems if problem not in silent]
+    data = {"places": [place_row(done.place)], "smoke": smoke_row(done)}
+    result = Result(("place", "check"), data, warnings, silent, done.exit_code)
+    return Answer(result, lambda: smoke_lines(done))
 
 
 @command("place", "share-key", examples=("hermes-gateways place share-key vps",))
