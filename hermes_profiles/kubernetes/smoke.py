@@ -73,7 +73,7 @@ _AFTER_READY = ("probe", "files", "claims", "stop")
 class SmokeTest:
     """A trial. `target`: in the namespace that it makes; `manifests`: YAML; `data`: where the volume is mounted.
 
-    `patience`: seconds for the pod to start; `pause`: seconds between two looks.
+    `patience`: seconds for the pod to start; `pause`: seconds between two looks; `apply_options`: of `kubectl apply`.
     """
 
     target: KubernetesTarget
@@ -85,10 +85,11 @@ class SmokeTest:
     on_step: Callable[[SmokeStep], None] = lambda _: None
     patience: float = PATIENCE
     pause: ClassVar[float] = 1.0
+    apply_options: ClassVar[tuple[str, ...]] = ()
     _done: dict[str, SmokeStep] = field(default_factory=dict)
 
     def run(self) -> tuple[SmokeStep, ...]:
-        """Carry the trial out; the namespace is deleted whatever ends it, also an interrupt."""
+        """Carry the trial out; the namespace is deleted in every case, also after an interrupt."""
         try:
             if all(self._step(name) for name in ("namespace", "apply", "ready")):
                 for name in _AFTER_READY:
@@ -117,7 +118,10 @@ class SmokeTest:
         return self.target.namespace
 
     def _apply(self) -> str:
-        self._run(["apply", "--server-side", "--field-manager=hermes-profiles", "-f", "-"], self.manifests)
+        self._run(
+            ["apply", "--server-side", "--field-manager=hermes-profiles", *self.apply_options, "-f", "-"],
+            self.manifests,
+        )
         return "a StatefulSet, its volume, a Service and a NetworkPolicy"
 
     def _ready(self) -> str:

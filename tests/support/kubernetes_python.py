@@ -17,9 +17,10 @@ import pytest
 
 VARIABLE = "HERMES_KUBERNETES_PYTHON"
 _PYTHON = os.environ.get(VARIABLE, "")  # tests run without the variables of the user
-# kmock 0.8 names the core group `/v1`, prints lists without `kind`, ignores selectors, and has other reasons.
+# kmock 0.8 names the core group `/v1`, prints lists without `kind`, ignores selectors, has other reasons, and applies
+# to objects that exist only.
 _SERVER = r"""
-import asyncio, re, sys
+import asyncio, json, re, sys
 import kmock
 
 REASONS = {"Object Already Exists": "AlreadyExists", "Object Not Found": "NotFound"}
@@ -28,6 +29,12 @@ class Server(kmock.KubernetesEmulator):
     async def _serve_version(self, request):
         found = await super()._serve_version(request)
         return {**found, "groupVersion": found["groupVersion"].removeprefix("/")}
+
+    async def _handle(self, request):
+        key = (request.resource, request.namespace, request.name)
+        if "apply-patch" in request.headers.get("Content-Type", "") and key not in self.objects:
+            self.objects[key] = json.loads(request.body)
+        return await super()._handle(request)
 
     async def _serve_list(self, request):
         found = await super()._serve_list(request)

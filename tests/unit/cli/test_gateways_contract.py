@@ -70,7 +70,7 @@ def test_help_has_summary_and_examples(fleet: GatewayRoot, name: str) -> None:
     assert ALL[name].examples and all(line in done.stdout for line in ALL[name].examples), "an example was wrapped"
     reading = (
         "status", "list", "logs", "print", "upgrade-check", "events", "history", "metrics", "alert list", "run",
-        "place list", "place show", "place check",
+        "place list", "place show",
     )  # fmt: skip
     assert ("--dry-run" in done.stdout) == (name not in reading)
 
