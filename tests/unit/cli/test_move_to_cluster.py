@@ -133,3 +133,24 @@ def test_place_without_its_stateful_set_or_volume_is_refused(world: World) -> No
     refused = world.gateways("move", "family", "--to", "prod", "--json")
     assert (refused.code, refused.problem["code"]) == (6, "no-stateful-set")
     assert "render kubernetes" in refused.problem["hint"]
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("then", ["take-back", "move"])
+def test_killed_while_the_loader_holds_the_volume(world: World, then: str) -> None:
+    (world.there / "profiles/shop/config.yaml").touch()
+    with world.gateways_process("move", "family", "--to", "prod", "--json") as process:
+        until(world.pods.loader.exists)
+        process.kill()
+    found = world.gateways("place", "check", "prod", "--json").json
+    assert "place-loader" in [each["code"] for each in found["errors"] + found["warnings"]]
+    if then == "take-back":
+        taken = world.gateways("move", "family", "--take-back", "--json")
+        assert (taken.code, world.home("family").exists()) == (0, True), taken
+        assert not world.pods.loader.exists() and not (world.there / "profiles/family").exists()
+    done = world.gateways("move", "family", "--to", "prod", "--json")
+    assert done.data["profiles"][0]["outcome"] == "moved", done
+    assert not world.pods.loader.exists() and (world.there / "profiles/family/memories/MEMORY.md").exists()
+    assert world.pods.patches[-1]["spec"] == {"replicas": 1}, "the place is up again"
+    note = world.pods.patches[-1]["metadata"]["annotations"]
+    assert set(note.values()) == {None}
