@@ -163,6 +163,48 @@ def test_place_that_was_stopped_is_up_only_after_a_move(tmp_path: Path) -> None:
     world.check_at_rest()
 
 
+def test_stopped_place_is_stopped_again_after_a_command_that_was_killed_and_one_that_failed(tmp_path: Path) -> None:
+    world = _world(tmp_path, "to-stopped")
+    scaled: list[str] = []
+
+    def gate(what: str) -> None:
+        scaled.extend([what] if what == "scaled" else [])
+        if len(scaled) == 2:
+            raise Killed(what)
+
+    world.cluster.gate = gate  # type: ignore[assignment]
+    with pytest.raises(Killed):
+        world.move()
+    assert (world.cluster.replicas, world.cluster.before) == (1, 0), "killed as soon as the pod was wanted"
+    world.cluster.gate = world.gate
+    world.cluster.pod_engine.connects = False
+    _restarted(world)
+    with pytest.raises(Failed):
+        world.move()
+    assert (world.cluster.replicas, world.cluster.before) == (0, None) and world.holder() is world.home
+
+
+def test_claims_of_a_killed_command_go_when_the_profile_comes_back(tmp_path: Path) -> None:
+    world = PlaceAndCluster(tmp_path)
+    world.gate.at = -1
+    mover = world._mover(world.hold(), back=False)
+
+    def on_step(_: str, step: str) -> None:
+        if step == "commit":
+            raise Killed(step)
+
+    mover.on_step = on_step
+    with pytest.raises(Killed):
+        mover.run(world.names)
+    assert world.claims == {"family"}
+    world.cluster.pod_engine.connects = False
+    _restarted(world)
+    with pytest.raises(Failed):
+        world.move()
+    assert world.holder() is world.home
+    world.check_at_rest()
+
+
 def test_profile_that_did_not_run_starts_no_pod(tmp_path: Path) -> None:
     world = PlaceAndCluster(tmp_path)
     world.home.engine.stop("family")
