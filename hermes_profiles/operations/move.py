@@ -258,9 +258,10 @@ def _starts_too(
     """Yield a warning for profiles that do not run now: a pod runs all of its profiles."""
     name = cluster.place.name
     going = [look.name for look in sources if look.state != PlaceState.MOVED]
-    resting = [look.name for look in sources if look.name in going and not look.running]
+    off = cluster.session.disabled
+    resting = [look.name for look in sources if look.name in going and not look.running and look.name not in off]
     if resting:
-        text = f"{', '.join(resting)} does not run here; the pod of {name} runs all of its profiles"
+        text = f"{', '.join(resting)} does not run here; the pod of {name} runs all that are enabled"
         yield Problem("starts-there", text, resting[0], f"use `hermes-gateways disable {resting[0]}` first")
     others = [each for each in target.taken if each not in going]
     if others and not is_up and not cluster.hold.before:
