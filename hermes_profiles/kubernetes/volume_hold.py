@@ -70,7 +70,9 @@ class VolumeHold:
         if found.loader is None:
             self.objects.create_loader(loader_pod(self.target, stateful_set, self.holder))
         loader = LoaderTarget(*self.target)
-        self._until(lambda now: now.loader is not None and is_up(now.loader), _START, "start", loader)
+        found = self._until(lambda now: now.loader is not None and is_up(now.loader), _START, "start", loader)
+        if found.holder != self.holder:  # two commands saw none, and the other one made it
+            raise in_use(self.target, found.holder)
         self._held = HeldBy.LOADER
 
     def open(self) -> None:
@@ -98,13 +100,15 @@ class VolumeHold:
     def release(self) -> None:
         """End the hold: no loader, no note, and the replicas as before. Raises Failed, PlaceSilent.
 
-        Nothing happens where nothing was taken, now or by a command that was killed.
+        Nothing happens where nothing was taken, now or by a command that was killed, or while another move has it.
         """
         if self.before is None:
             return
         wanted = self.before
         found, self._held = self.objects.read(), None
-        if found.loader is not None and found.holder == self.holder:
+        if found.loader is not None and found.holder != self.holder:
+            return
+        if found.loader is not None:
             self._drop_loader()
         if found.before is None and found.replicas == wanted:
             return

@@ -225,3 +225,17 @@ def test_loader_of_another_move_is_refused_and_named(tmp_path: Path) -> None:
     assert world.hold().held_by() is HeldBy.LOADER
     world.move()
     world.check_at_rest()
+
+
+def test_of_two_movers_that_saw_no_loader_one_is_refused_and_leaves_it_alone(tmp_path: Path) -> None:
+    world = PlaceAndCluster(tmp_path)
+
+    def made_by_another(_: object) -> None:
+        world.cluster.loader = "server:/root"
+
+    world.cluster.create_loader = made_by_another  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="for the move of server:/root"):
+        world.move()
+    assert (world.cluster.loader, world.cluster.replicas, world.cluster.before) == ("server:/root", 0, 1)
+    world.check_never_two()
+    assert world.holder() is world.home
