@@ -76,7 +76,7 @@ TRIED_ELSEWHERE: Mapping[str, str] = {
     "no-stateful-set": "cli/test_move_to_cluster.py::test_place_without_its_stateful_set_or_volume_is_refused",
     "pod-not-ready": "kubernetes/test_volume_hold.py::test_pod_that_does_not_start_has_its_reason",
     "starts-there": "cli/test_move_to_cluster.py::test_place_that_is_down_is_filled_by_the_loader",
-    "claims-kept": "operations/test_move_claims.py::test_claims_that_stay_are_named",
+    "claims-kept": "operations/test_move_cluster_end.py::test_claims_that_stay_are_named",
     "backup-failed": "cli/test_backup_commands.py::test_watcher_starts_the_daily_backup_and_keeps_its_result",
 }
 # Hints that need more than input.
