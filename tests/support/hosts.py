@@ -2,7 +2,8 @@
 
 The root file system is made once by debootstrap and kept in a cache: HERMES_PROFILES_HOSTS_CACHE, by default a folder
 of /var/cache. A host gets an overlay of it, the package of this repository as a copy, and the account `ada` with
-lingering. `HostBed` ends and removes everything it made. It needs root, debootstrap, iproute2 and an ssh client.
+lingering, whose key opens `root`, too. `HostBed` ends and removes everything it made. It needs root, debootstrap,
+iproute2 and an ssh client.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ PACKAGES = (
     "systemd,dbus,dbus-user-session,libpam-systemd,openssh-server,openssh-client,python3-venv,python3-minimal,iproute2,"
     "procps,zstd,e2fsprogs"
 )
+PODMAN = "podman,crun,catatonit,netavark,aardvark-dns"
 LIBRARIES = (
     "typer>=0.26,<0.29", "rich", "ruamel.yaml", "python-dotenv", "platformdirs", "psutil", "json5",
     "prometheus_client", "supervisor", "setuptools<81",
@@ -51,15 +53,16 @@ def missing_reason() -> str | None:
     return None
 
 
-def host_root() -> Path:
-    """Return the root file system of all hosts; it is made at the first call. Skips the test where it cannot be."""
-    root = CACHE / "root"
+def host_root(*, with_podman: bool = False) -> Path:
+    """Return the root file system of hosts; it is made at the first call. Skips the test where it cannot be."""
+    root = CACHE / ("root-podman" if with_podman else "root")
+    packages = f"{PACKAGES},{PODMAN}" if with_podman else PACKAGES
     if not (root / "opt/hp").is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
         if not root.is_dir():
             draft = CACHE / f"draft-{os.getpid()}"
             done = subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "trixie", str(draft)],
+                ["debootstrap", "--variant=minbase", f"--include={packages}", "trixie", str(draft)],
                 capture_output=True, text=True, timeout=MAKE_LIMIT, check=False,
             )  # fmt: skip
             if done.returncode:
@@ -147,12 +150,12 @@ class BootedHost:
         (etc / "hosts").write_text("127.0.0.1 localhost\n")
         (up / "var/lib/systemd/linger").mkdir(parents=True)
         (up / "var/lib/systemd/linger/ada").touch()
-        home = up / "home/ada"
-        (home / ".ssh").mkdir(parents=True)
-        (home / ".ssh/authorized_keys").write_text((self.bed.folder / "id.pub").read_text())
-        for path in (home, home / ".ssh", home / ".ssh/authorized_keys"):
-            os.chown(path, 1000, 1000)
-        (home / ".ssh").chmod(0o700)
+        for home, owner in ((up / "home/ada", 1000), (up / "root", 0)):
+            (home / ".ssh").mkdir(parents=True)
+            (home / ".ssh/authorized_keys").write_text((self.bed.folder / "id.pub").read_text())
+            for path in (home, home / ".ssh", home / ".ssh/authorized_keys"):
+                os.chown(path, owner, owner)
+            (home / ".ssh").chmod(0o700)
 
     def boot(self) -> None:
         """Start it; `wait` returns when it answers."""
@@ -202,12 +205,12 @@ class BootedHost:
 class HostBed:
     """Booted hosts and a client on one network, as a context manager; `client` has an `ssh` that reaches them.
 
-    `with_hermes`: the hosts have real Hermes.
+    `with_hermes`: the hosts have real Hermes; `with_podman`: they have podman.
     """
 
-    def __init__(self, folder: Path, *names: str, with_hermes: bool = False) -> None:
+    def __init__(self, folder: Path, *names: str, with_hermes: bool = False, with_podman: bool = False) -> None:
         self.folder, self.id = folder, str(os.getpid() % 10000)
-        self.root = host_root()
+        self.root = host_root(with_podman=with_podman)
         self.hermes = hermes_venv() if with_hermes else None
         self.lab = f"hp{self.id}-lab"
         self.client = folder / "client"
