@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
@@ -157,7 +158,7 @@ def _new_key(key: Path) -> Problem:
 def _back_up(
     session: Session, name: str, folder: Path, keep: int | None, protection: Protection, *, dry_run: bool
 ) -> BackedUp:
-    path = folder / f"{name}-{utc_now().strftime(STAMP)}.tar.{best_compression()}{ENDING}"
+    path = _new_path(folder, name)
     request = ExportRequest((name,), path, Contents.COMPLETE, protection, BACKUP)
     old = [each for each in backups_in(folder, (name,)) if each.path != path]
     surplus = beyond(old, keep - 1) if keep is not None else ()
@@ -172,6 +173,16 @@ def _back_up(
         problem = error.problem._replace(target=error.problem.target or name)
         return BackedUp(name, "failed", path, error=problem)
     return BackedUp(name, "created", path, done.size, gone)
+
+
+def _new_path(folder: Path, name: str) -> Path:
+    """Return the path of a new backup. A name is free for each second: a second backup in one second waits."""
+    while True:
+        now = utc_now()
+        path = folder / f"{name}-{now.strftime(STAMP)}.tar.{best_compression()}{ENDING}"
+        if not path.exists():
+            return path
+        time.sleep(1 - now.microsecond / 1e6)
 
 
 def list_backups(session: Session, names: Sequence[str] = (), folder: Path | None = None) -> tuple[Backup, ...]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from nightly import NIGHTLY
+from written_database import assert_is_one_moment, written_database
 
 from hermes_profiles.changes.database_copy import MAGIC, copy_database, database_fault, is_database
 from hermes_profiles.changes.plan import CopyFile, Signature
@@ -18,35 +17,13 @@ from hermes_profiles.changes.snapshot import take_snapshot
 from hermes_profiles.model.errors import Failed
 
 COPIES = 100 if NIGHTLY else 6
-# Moves amounts between two rows: their sum is the same after each transaction.
-WRITER = """
-import random, sqlite3, sys
-database = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
-database.execute(f"PRAGMA journal_mode = {sys.argv[2]}")
-print("ready", flush=True)
-while True:
-    amount = random.randrange(100)
-    database.execute("BEGIN IMMEDIATE")
-    database.execute("UPDATE accounts SET amount = amount - ? WHERE id = ?", (amount, random.randrange(500)))
-    database.execute("UPDATE accounts SET amount = amount + ?, note = ? WHERE id = ?",
-                     (amount, "x" * random.randrange(2000), random.randrange(500)))
-    database.execute("COMMIT")
-"""
 
 
 @pytest.fixture(params=["wal", "delete"])
 def written(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
     """Yield a database that another process writes to without a pause."""
-    path = tmp_path / "state.db"
-    database = sqlite3.connect(path)
-    database.execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY, amount INTEGER, note TEXT)")
-    database.executemany("INSERT INTO accounts VALUES (?, 1000, '')", [(number,) for number in range(500)])
-    database.commit()
-    database.close()
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), request.param], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
-        yield path
-        process.kill()
+    with written_database(tmp_path / "state.db", request.param):
+        yield tmp_path / "state.db"
 
 
 def test_copies_under_write_load_are_whole(written: Path, tmp_path: Path) -> None:
@@ -56,9 +33,7 @@ def test_copies_under_write_load_are_whole(written: Path, tmp_path: Path) -> Non
         snapshot = take_snapshot(place, [entry])
         assert snapshot.databases == ("state.db",) and [each.name for each in place.iterdir()] == ["state.db"]
         assert database_fault(place / "state.db") is None
-        copy = sqlite3.connect(place / "state.db")
-        assert copy.execute("SELECT count(*), sum(amount) FROM accounts").fetchone() == (500, 500_000)
-        copy.close()
+        assert_is_one_moment(place / "state.db")
 
 
 def test_closed_database_is_copied_byte_for_byte_and_what_is_in_its_log_is_in_the_copy(tmp_path: Path) -> None:

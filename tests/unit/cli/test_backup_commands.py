@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from command_root import SOURCE, CommandRoot, picture
 from command_runner import CANARY
+from nightly import NIGHTLY
+from written_database import assert_is_one_moment, written_database
 
 from hermes_profiles.backups import schedule as schedules
 from hermes_profiles.backups.schedule import BackupTimer, LastRun, Schedule, is_due, read_last, write_schedule
@@ -79,6 +81,17 @@ def test_backup_is_complete_encrypted_checked_and_restored(work: CommandRoot) ->
     assert trashed["id"] == restored.data["trash_id"]
     work.ok("undo")
     assert picture(work.home("work")) == changed
+
+
+@pytest.mark.parametrize("journal_mode", ["wal", "delete"])
+def test_backups_of_a_database_under_write_load_restore_whole(work: CommandRoot, journal_mode: str) -> None:
+    (work.home("work") / "state.db").unlink()
+    with written_database(work.home("work") / "state.db", journal_mode):
+        for number in range(100 if NIGHTLY else 2):
+            (row,) = work.ok("backup", "create", "work", "--json").data["backups"]
+            work.ok("backup", "restore", row["path"], "--as", f"copy{number}")
+            assert_is_one_moment(work.home(f"copy{number}") / "state.db")
+            assert not list(work.home(f"copy{number}").glob("state.db-*"))
 
 
 def test_default_profile_is_restored_in_place_and_back(work: CommandRoot) -> None:
