@@ -35,7 +35,7 @@ class MoveUnclear(HermesProfilesError):
 class MovedProfile(NamedTuple):
     """The end of a move of one profile, or its plan.
 
-    `assigned`: variables of its `.env` that the target set; `channels`: those that must connect there.
+    `assigned`: variables of its `.env` that the target set; `channels`: those that must connect there, or that did.
     """
 
     name: str
@@ -225,8 +225,9 @@ class Mover:
         return self._moved(name, frozen, ())
 
     def _moved(self, name: str, frozen: Frozen, warnings: tuple[Problem, ...]) -> MovedProfile:
+        connected = frozen.channels if frozen.running else ()
         return MovedProfile(
-            name, "moved", self._sizes.get(name, 0), frozen.running, self._assigned.get(name, {}), warnings
+            name, "moved", self._sizes.get(name, 0), frozen.running, self._assigned.get(name, {}), warnings, connected
         )
 
     def _finished(self, name: str, state: Mapping[str, Any]) -> MovedProfile:

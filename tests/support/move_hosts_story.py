@@ -1,4 +1,4 @@
-"""A real gateway moves from one booted host to another and back, while a stand-in of Telegram notes who polls when.
+"""Three real gateways move from one booted host to another and back; a stand-in of Telegram notes who polls when.
 
 Run as a program in the network of the hosts, with an `ssh` that reaches `one` and `two`, the key that they accept,
 and the address of `two`. Each host reaches a stand-in of its own through a tunnel. Every step asserts; the last printed
@@ -20,24 +20,27 @@ from bot_api import BotApi
 
 SSH, KEY, ADDRESS = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 PORT = 8081
-TOKEN = "7123456789:CANARYmovegatewayCANARYmovegatewayCANARY"
-ENV = f"""TELEGRAM_BOT_TOKEN={TOKEN}
-NO_PROXY=*
+NAMES = ("kid", "mum", "shop")
+ENV = """NO_PROXY=*
 TELEGRAM_FALLBACK_IPS=149.154.167.220
 HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1
 HERMES_DISABLE_LAZY_INSTALLS=1
 """
-CONFIG = {
-    "model": {"default": "none/none"},
-    "platforms": {"telegram": {"enabled": True, "extra": {"base_url": f"http://127.0.0.1:{PORT}/kid/bot"}}},
-}
+
+
+def files(name: str) -> dict[str, str]:
+    """Return the files of a profile: each has a bot of its own."""
+    token = f"712345678{NAMES.index(name)}:CANARYmovegatewayCANARYmovegatewayCANARY"
+    telegram = {"enabled": True, "extra": {"base_url": f"http://127.0.0.1:{PORT}/{name}/bot"}}
+    config = {"model": {"default": "none/none"}, "platforms": {"telegram": telegram}}
+    return {".env": f"TELEGRAM_BOT_TOKEN={token}\n{ENV}", "config.yaml": json.dumps(config)}
 
 
 class HostBotApi(BotApi):
-    """The stand-in of one host. `spans`: begin and end of each poll."""
+    """The stand-in of one host. `spans`: gateway → begin and end of each of its polls."""
 
     def __init__(self) -> None:
-        self.spans: list[tuple[float, float]] = []
+        self.spans: dict[str, list[tuple[float, float]]] = {name: [] for name in NAMES}
         super().__init__()
 
     def answer(
@@ -49,7 +52,11 @@ class HostBotApi(BotApi):
         try:
             return super().answer(gateway, token, method, arguments, peer)
         finally:
-            self.spans.append((begin, time.monotonic()))
+            self.spans[gateway].append((begin, time.monotonic()))
+
+    def polled(self, more_than: dict[str, int]) -> bool:
+        """Return whether each bot was polled more than two times beyond a number."""
+        return all(len(self.spans[name]) > more_than.get(name, 0) + 2 for name in NAMES)
 
 
 def run(host: str, line: str, typed: str = "", code: int = 0) -> str:
@@ -81,10 +88,19 @@ def eventually(check: Callable[[], bool], what: str, patience: float = 60) -> No
         time.sleep(0.1)
 
 
-def row(host: str) -> Any:
-    """Return the row of the profile in `status` of a host, None where it has none."""
+def states(host: str) -> dict[str, str]:
+    """Return the states of the moving profiles that a host has."""
     rows = json.loads(run(host, "hermes-gateways status --json; true"))["data"]["gateways"]
-    return next((each for each in rows if each["profile"] == "kid"), None)
+    return {each["profile"]: each["state"] for each in rows if each["profile"] in NAMES}
+
+
+def move(line: str) -> None:
+    """Move all three by a command on `one`."""
+    begin = time.monotonic()
+    moved = json.loads(run("one", f"hermes-gateways move {' '.join(NAMES)} {line} --json"))["data"]["profiles"]
+    print(f"{line}: {time.monotonic() - begin:.1f} s", moved)
+    found = [(each["outcome"], each["running"], each["channels"]) for each in moved]
+    assert found == [("moved", True, ["telegram"])] * len(NAMES)
 
 
 def prepare() -> None:
@@ -92,8 +108,10 @@ def prepare() -> None:
     base = "mkdir -p ~/.hermes && cd ~/.hermes && echo 'model: none/none' > config.yaml && touch .env"
     run("one", base)
     run("two", base)
-    run("one", "mkdir -p ~/.hermes/profiles/kid && cat > ~/.hermes/profiles/kid/.env", ENV)
-    run("one", "cat > ~/.hermes/profiles/kid/config.yaml", json.dumps(CONFIG))
+    for name in NAMES:
+        run("one", f"mkdir -p ~/.hermes/profiles/{name}")
+        for path, text in files(name).items():
+            run("one", f"cat > ~/.hermes/profiles/{name}/{path}", text)
     run("one", "umask 077; cat > ~/.ssh/id", KEY.read_text())
     config = f"Host two\n  HostName {ADDRESS}\n  IdentityFile ~/.ssh/id\n  StrictHostKeyChecking accept-new\n"
     run("one", "cat > ~/.ssh/config", config)
@@ -101,26 +119,25 @@ def prepare() -> None:
 
 def tell(one: HostBotApi, two: HostBotApi) -> None:
     """Move there and back."""
-    run("one", "hermes-gateways install kid --start --json")
-    eventually(lambda: len(one.spans) > 2, "the gateway polls on one")
+    running = dict.fromkeys(NAMES, "running")
+    run("one", f"hermes-gateways install {' '.join(NAMES)} --start --json")
+    eventually(lambda: one.polled({}), "the gateways poll on one")
     run("one", "hermes-gateways place add two --ssh two --json")
-    begin = time.monotonic()
-    (moved,) = json.loads(run("one", "hermes-gateways move kid --to two --json"))["data"]["profiles"]
-    print(f"there in {time.monotonic() - begin:.1f} s", moved)
-    assert (moved["outcome"], moved["running"]) == ("moved", True)
-    eventually(lambda: len(two.spans) > 2, "the gateway polls on two")
-    assert max(end for _, end in one.spans) <= min(start for start, _ in two.spans), "two pollers of one bot"
-    assert row("one") is None and row("two")["state"] == "running"
-    run("one", "hermes-profiles restore kid --json", code=6)
-    before = len(one.spans)
-    begin = time.monotonic()
-    (back,) = json.loads(run("one", "hermes-gateways move kid --to local --json"))["data"]["profiles"]
-    print(f"back in {time.monotonic() - begin:.1f} s", back)
-    assert (back["outcome"], back["running"]) == ("moved", True)
-    eventually(lambda: len(one.spans) > before + 2, "the gateway polls on one again")
-    assert max(end for _, end in two.spans) <= one.spans[before][0], "two pollers of one bot"
-    assert row("two") is None and row("one")["state"] == "running"
-    print("polls", len(one.spans), len(two.spans))
+    move("--to two")
+    eventually(lambda: two.polled({}), "the gateways poll on two")
+    for name in NAMES:
+        last = max(end for _, end in one.spans[name])
+        assert last <= min(start for start, _ in two.spans[name]), f"two pollers of the bot of {name}"
+        run("one", f"hermes-profiles restore {name} --json", code=6)
+    assert states("one") == {} and states("two") == running
+    before = {name: len(spans) for name, spans in one.spans.items()}
+    move("--to local")
+    eventually(lambda: one.polled(before), "the gateways poll on one again")
+    for name in NAMES:
+        last = max(end for _, end in two.spans[name])
+        assert last <= one.spans[name][before[name]][0], f"two pollers of the bot of {name}"
+    assert states("two") == {} and states("one") == running
+    print("polls", {name: (len(one.spans[name]), len(two.spans[name])) for name in NAMES})
 
 
 def main() -> None:

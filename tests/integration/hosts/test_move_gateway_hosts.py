@@ -1,4 +1,4 @@
-"""A real gateway moves between two booted hosts, from systemd to systemd over real sshd, and back."""
+"""Three real gateways move between two booted hosts, from systemd to systemd over real sshd, and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.nightly, pytest.mark.skipif(missing_reason() is not No
 STORY = REPOSITORY / "tests" / "support" / "move_hosts_story.py"
 
 
-def test_gateway_polls_in_one_place_at_a_time() -> None:
+def test_each_bot_is_polled_in_one_place_at_a_time() -> None:
     folder = Path(tempfile.mkdtemp(prefix="hp-", dir="/tmp"))
     paths = f"{REPOSITORY}:{REPOSITORY / 'tests' / 'support'}"
     try:

@@ -31,6 +31,7 @@ FILES = {
 DIGEST = "cd ~/.hermes/profiles/family 2>/dev/null && sha256sum " + " ".join(sorted(FILES))
 # Seconds after which a mover is killed or the link is cut: a move takes some three seconds.
 MOMENTS = tuple(number * 0.2 for number in range(1, 18))
+SIZE = "32m"
 
 
 class Mover:
@@ -108,7 +109,11 @@ def mover() -> Iterator[Mover]:
     folder = Path(tempfile.mkdtemp(prefix="hp-", dir="/tmp"))
     try:
         with HostBed(folder, "two", with_hermes=True) as bed:
-            bed["two"].run("mkdir -p ~/.hermes && cd ~/.hermes && echo 'model: gpt-5' > config.yaml && touch .env")
+            # A file system of its own, which can be filled.
+            bed["two"].run("mkdir -p ~/.hermes")
+            mount = f"mount -t tmpfs -o size={SIZE},uid=1000,gid=1000,mode=700 none /home/ada/.hermes"
+            bed.call([str(bed.client / "ssh"), "-l", "root", "two", mount])
+            bed["two"].run("cd ~/.hermes && echo 'model: gpt-5' > config.yaml && touch .env")
             found = Mover(bed)
             code, added = found.run("place", "add", "two", "--ssh", "two")
             assert code == 0, added
@@ -153,6 +158,27 @@ def test_cut_link_leaves_at_most_one_startable_copy_and_the_same_words_finish(mo
     target = "here" if to == "local" else to
     assert mover.startable() == [target]
     mover.assert_whole(target)
+
+
+@pytest.mark.parametrize("moment", MOMENTS[::2])
+def test_full_disk_of_the_target_leaves_one_startable_copy_and_the_same_words_finish(
+    mover: Mover, moment: float
+) -> None:
+    source, _ = _ends(mover)
+    if source == "two":
+        assert mover.run("move", "family", "--to", "local")[0] == 0
+    process = mover.start("move", "family", "--to", "two")
+    time.sleep(moment)
+    mover.host.run("dd if=/dev/zero of=.hermes/filler bs=64k 2>/dev/null; true")
+    try:
+        process.wait(100)
+        assert len(mover.startable()) == 1
+    finally:
+        mover.host.run("rm .hermes/filler")
+    code, done = mover.run("move", "family", "--to", "two")
+    assert code == 0, done["errors"]
+    assert mover.startable() == ["two"]
+    mover.assert_whole("two")
 
 
 def test_copy_that_comes_back_does_not_start(mover: Mover) -> None:

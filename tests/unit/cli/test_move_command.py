@@ -51,7 +51,7 @@ def test_move_and_way_back_with_running_gateways(world: GatewayRoot) -> None:
     done = world.gateways("move", "family", "--to", "vps", "--json")
     (row,) = done.data["profiles"]
     assert done.code == 0, done
-    assert (row["outcome"], row["running"]) == ("moved", True) and row["bytes"] > 50
+    assert (row["outcome"], row["running"], row["channels"]) == ("moved", True, ["telegram"]) and row["bytes"] > 50
     assert not world.home("family").exists() and (there(world) / "memories/MEMORY.md").read_text() == "Rex\n"
     pid = json.loads((there(world) / "gateway.pid").read_text())["pid"]
     assert Path(f"/proc/{pid}").exists(), "it runs there"
@@ -63,8 +63,8 @@ def test_move_and_way_back_with_running_gateways(world: GatewayRoot) -> None:
     refused = world.call("restore", "family", "--json")
     assert (refused.code, refused.problem["code"]) == (6, "moved")
     assert world.gateways("move", "family", "--to", "vps", "--json").data["profiles"][0]["outcome"] == "already-moved"
-    back = world.gateways("move", "family", "--to", "local", "--json")
-    assert back.code == 0, back
+    back = world.gateways("move", "family", "--to", "local")
+    assert back.code == 0 and "  connected (here): telegram\n" in back.stdout, back
     assert world.pid("family") is not None and not there(world).exists()
     assert world.rows()["family"]["service"]["installed"]
 

@@ -139,6 +139,8 @@ def _lines(done: MoveResult) -> Iterator[str]:
             yield from _planned(each, source, target)
         for name, value in each.assigned.items():
             yield f"  {name}={value} there"
+        if each.outcome == "moved" and each.channels:
+            yield f"  connected ({target}): {first_names(each.channels, 6)}"
         if each.outcome == "moved":
             back = LOCAL if source == _HERE else done.source
             yield f"  the way back: hermes-gateways move {quote(each.name)} --to {quote(back)}"
