@@ -31,9 +31,10 @@ LIBRARIES = (
     "prometheus_client", "supervisor", "setuptools<81",
 )  # fmt: skip
 HERMES = ("hermes-agent==0.19.0", "aiohttp", "python-telegram-bot==22.8")
-_HERMES = "#!/opt/hermes/bin/python3\nimport sys\nfrom hermes_cli.main import main\nsys.exit(main())\n"
 _BOOT = Path(__file__).with_name("boot_host.sh")
-_PROGRAM = '#!/bin/sh\nPYTHONPATH=/opt/hp exec python3 -m hermes_profiles.cli{module} "$@"\n'
+_PROGRAM = "#!{place}/bin/python3\nimport sys\nfrom {module} import main\nsys.exit(main())\n"
+_OWN, _OF_HERMES = "/opt/hermes-profiles", "/opt/hermes"
+_PROGRAMS = {"hermes-gateways": "hermes_profiles.cli.gateways", "hermes-profiles": "hermes_profiles.cli.profiles"}
 _NEEDED = ("debootstrap", "ip", "unshare", "nsenter", "ssh", "ssh-keygen")
 BOOT_LIMIT, MAKE_LIMIT = 90.0, 900.0
 
@@ -79,13 +80,19 @@ def hermes_venv() -> Path:
     if not venv.is_dir():
         draft = CACHE / f"hermes-{os.getpid()}"
         _install(draft / "lib/python3.13/site-packages", HERMES)
-        (draft / "bin").mkdir()
-        (draft / "bin/python3").symlink_to("/usr/bin/python3")
-        (draft / "bin/hermes").write_text(_HERMES)
-        (draft / "bin/hermes").chmod(0o755)
-        (draft / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.13\n")
+        _make_environment(draft, _OF_HERMES, {"hermes": "hermes_cli.main"})
         draft.rename(venv)
     return venv
+
+
+def _make_environment(folder: Path, place: str, programs: Mapping[str, str]) -> None:
+    """Make a folder an environment of Python: `place` is its path on the hosts, `programs` name → module of `main`."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python3").symlink_to("/usr/bin/python3")
+    (folder / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.13\n")
+    for program, module in programs.items():
+        (folder / "bin" / program).write_text(_PROGRAM.format(place=place, module=module))
+        (folder / "bin" / program).chmod(0o755)
 
 
 def _install(folder: Path, packages: Sequence[str]) -> None:
@@ -132,11 +139,14 @@ class BootedHost:
         shutil.copytree(REPOSITORY / "hermes_profiles", up / "opt/hp/hermes_profiles", ignore=ignored)
         (up / "usr/local/bin").mkdir(parents=True)
         if self.bed.hermes is not None:
-            shutil.copytree(self.bed.hermes, up / "opt/hermes", symlinks=True)
-            (up / "usr/local/bin/hermes").symlink_to("/opt/hermes/bin/hermes")
-        for program, module in (("hermes-gateways", ".gateways"), ("hermes-profiles", "")):
-            (up / "usr/local/bin" / program).write_text(_PROGRAM.format(module=module))
-            (up / "usr/local/bin" / program).chmod(0o755)
+            shutil.copytree(self.bed.hermes, up / f".{_OF_HERMES}", symlinks=True)
+            (up / "usr/local/bin/hermes").symlink_to(f"{_OF_HERMES}/bin/hermes")
+        own = up / f".{_OWN}"
+        _make_environment(own, _OWN, _PROGRAMS)
+        (own / "lib/python3.13").mkdir(parents=True)
+        (own / "lib/python3.13/site-packages").symlink_to("/opt/hp")
+        for program in _PROGRAMS:
+            (up / "usr/local/bin" / program).symlink_to(f"{_OWN}/bin/{program}")
         etc = up / "etc"
         etc.mkdir()
         for name, line in (

@@ -31,8 +31,8 @@ NO_PROXY=*
 TELEGRAM_FALLBACK_IPS=149.154.167.220
 HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1
 """
-# What podman needs here, and an image like that of the rendered Dockerfile: Hermes and this program in environments of
-# their own, the user of the official image, whose data folder is its own. tmpfs: podman stores no layers on an overlay.
+# What podman needs here, and an image like that of the rendered Dockerfile: this host, with the user of the official
+# image, who owns the folder of the data. tmpfs: podman stores no layers on an overlay.
 SETUP = """
 set -e
 mount -t tmpfs tmpfs /var/lib/containers
@@ -41,17 +41,6 @@ printf '[containers]\\npids_limit = 0\\n[engine]\\ncgroup_manager = "cgroupfs"\\
 echo 'hermes:x:10000:10000::/opt/data:/bin/bash' >> /etc/passwd
 echo 'hermes:x:10000:' >> /etc/group
 install -d -o 10000 -g 10000 /opt/data
-mkdir -p /opt/hermes-profiles/bin /opt/hermes-profiles/lib/python3.13
-cd /opt/hermes-profiles
-echo 'home = /usr/bin' > pyvenv.cfg
-ln -s /usr/bin/python3 bin/python3
-ln -s /opt/hp lib/python3.13/site-packages
-for program in gateways profiles; do
-    module=hermes_profiles.cli.$program
-    printf '#!%s/bin/python3\\nfrom %s import main\\nmain()\\n' "$PWD" "$module" > "bin/hermes-$program"
-    chmod +x "bin/hermes-$program"
-    ln -sf "$PWD/bin/hermes-$program" /usr/local/bin/
-done
 python3 -m compileall -q /opt/hermes /opt/hp || true
 tar --one-file-system -C / --exclude='./var/cache/*' --exclude='./var/lib/apt/*' --exclude='./var/tmp/*' \\
     --exclude='./root/*' --exclude='./home/*' -cf - . | TMPDIR=/var/lib/containers podman import -q - localhost/hermes:1
