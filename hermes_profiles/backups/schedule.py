@@ -1,7 +1,7 @@
 """The daily time of backups, and the part of the watcher that starts them.
 
-supervisord has no timer, and the watcher of a root runs under every manager. So the watcher starts the backup: one
-mechanism everywhere, which also does what was missed while the machine was off.
+The watcher starts the backup under every service manager, because supervisord has no timer. A backup that was missed
+while the machine was off is made when the watcher runs again.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read_last(layout: Layout) -> LastRun | None:
 
 
 def write_last(layout: Layout, last: LastRun) -> None:
-    """Write what is known about the last backup. Raises Failed."""
+    """Write the result of the last backup. Raises Failed."""
     write_state_file(_last_file(layout), json.dumps(last._asdict()).encode())
 
 
@@ -109,7 +109,7 @@ def next_run(schedule: Schedule, now: datetime) -> datetime:
 def is_due(schedule: Schedule, last: LastRun | None, now: datetime, *, set_at: float) -> bool:
     """Return whether a backup is due: the last time of day of the schedule is over, and no backup was started since.
 
-    `set_at`: when the schedule was written. A time before that is not made up for.
+    `set_at`: when the schedule was written. An earlier time is ignored.
     """
     today = _at(schedule, now)
     before = today if today <= now else _at(schedule, now - timedelta(days=1))
@@ -140,11 +140,11 @@ class BackupTimer:
         self._complaint = ""
 
     def after(self, _snapshot: object, _status: object, _events: Sequence[object]) -> None:
-        """Do what is due, and return at once; called after each wait of the watcher."""
+        """Start a due backup without waiting for it. The watcher calls this after each wait."""
         self.step(datetime.now().astimezone())
 
     def step(self, now: datetime) -> None:
-        """Do what is due at a moment. A failure is reported, not raised."""
+        """Start a due backup, or record the end of one. A failure is reported, not raised."""
         try:
             self._step(now)
             self._complaint = ""
@@ -154,7 +154,7 @@ class BackupTimer:
             self._complaint = str(error)
 
     def close(self) -> None:
-        """Leave a backup alone that is being made: it ends by itself."""
+        """Do nothing: a running backup continues."""
 
     def _step(self, now: datetime) -> None:
         if self._process is not None:

@@ -62,8 +62,8 @@ def build_fix_plan(
 ) -> FixPlan:
     """Return the plan that repairs these findings. `trash_id`: a new id (`Journal.fresh_id`); `deleted_at`: ISO time.
 
-    An ambiguous repair becomes a problem; the other repairs stay in the plan. `before`: steps of another plan that are
-    part of the change; what repairs edit in their files is added to them.
+    An ambiguous repair becomes a problem; the other repairs stay in the plan. `before`: steps of another plan in the
+    same change. Edits of their files are merged into them.
     """
     repairs = [repair for row in findings for repair in row.finding.repairs]
     problems: list[Problem] = []
@@ -131,7 +131,7 @@ def _steps(
 
 
 def _changed_path(step: Step) -> Path | None:
-    """Return the path that a step takes, None for a folder that is only removed when empty."""
+    """Return the path that a step changes, None for a folder that is only removed when empty."""
     if isinstance(step, MoveTree):
         return step.source
     return step.path if isinstance(step, ReplaceFile | SetMode) else None

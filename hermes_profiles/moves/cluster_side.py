@@ -1,4 +1,4 @@
-"""A side of a move in a cluster: the same verbs, in its pod or in the loader, whichever may hold the volume then."""
+"""A side of a move in a cluster: runs the verbs in its pod, or in the loader while that holds the volume."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 from .model import MoveSide
 
 T = TypeVar("T")
-# Names in a request which gateways run where the verb is carried out: `pod`, or `loader` for none.
+# Key of a request: `pod` where gateways run beside the verb, `loader` where none run.
 ENGINE = "engine"
 _LOOKS = ("look", "state")
 

@@ -96,7 +96,7 @@ class ClusterEnd:
         )
 
     def look(self, request: Mapping[str, Any], role: str) -> Mapping[str, Any] | None:
-        """Return what the place says of itself; in a dry run None where its pod is not up: nothing is started then."""
+        """Return the facts of the place. A dry run starts nothing, so it returns None for a pod that is not up."""
         if self.dry_run and self.hold.held_by() is HeldBy.NOTHING:
             return None
         environment = self.session.environment
@@ -104,7 +104,7 @@ class ClusterEnd:
         return ClusterSide(self.hold, OtherSide(self.place, role, environment), loader).ask("look", request)
 
     def fault(self) -> Problem | None:
-        """Return why nothing moves to or from this place at all, None where it is sound."""
+        """Return the fault that blocks every move to or from this place, None without one."""
         return replica_fault(self.place, self.session.environment)
 
     def ready_claims(self, names: Sequence[str]) -> list[Problem]:

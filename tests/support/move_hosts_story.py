@@ -11,12 +11,13 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from bot_api import BotApi
+from host_tunnel import tunnel
 
 SSH, KEY, ADDRESS = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 PORT = 8081
@@ -65,19 +66,6 @@ def run(host: str, line: str, typed: str = "", code: int = 0) -> str:
     assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {line}"
     assert done.returncode == code, f"{host}: {line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@contextmanager
-def tunnel(host: str, api: BotApi) -> Iterator[None]:
-    """Let a host reach a stand-in on its own loopback."""
-    port = api.url.rpartition(":")[2]
-    words = [SSH, "-N", "-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{PORT}:127.0.0.1:{port}", host]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def eventually(check: Callable[[], bool], what: str, patience: float = 60) -> None:
@@ -145,8 +133,8 @@ def main() -> None:
     prepare()
     with ExitStack() as stack:
         one, two = (stack.enter_context(HostBotApi()) for _ in range(2))
-        stack.enter_context(tunnel("one", one))
-        stack.enter_context(tunnel("two", two))
+        stack.enter_context(tunnel(SSH, "one", one, PORT))
+        stack.enter_context(tunnel(SSH, "two", two, PORT))
         tell(one, two)
     print("told")
 

@@ -12,11 +12,11 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from bot_api import BotApi
+from host_tunnel import tunnel
 from ruamel.yaml import YAML
 
 SSH = sys.argv[1]
@@ -60,18 +60,6 @@ def run(line: str, typed: str = "", code: int | None = 0) -> str:
     assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {line}"
     assert code is None or done.returncode == code, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
-
-
-@contextmanager
-def tunnel(api: BotApi) -> Iterator[None]:
-    """Let the host reach the stand-in on its own loopback."""
-    words = [SSH, "-N", "-o", "ExitOnForwardFailure=yes", "-R", f"127.0.0.1:{PORT}:127.0.0.1:{api.port}", "one"]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 def eventually(check: Callable[[], bool], what: str, patience: float = 180) -> float:
@@ -182,7 +170,7 @@ def main() -> None:
     seed()
     made = pod()
     grace, (container,) = made["spec"]["terminationGracePeriodSeconds"], made["spec"]["containers"]
-    with BotApi() as api, tunnel(api):
+    with BotApi() as api, tunnel(SSH, "one", api, PORT):
         play(made)
         print(f"connected after {eventually(connected, 'three gateways are connected'):.1f} s")
         assert of_container("{{.Config.StopTimeout}}") == str(grace)

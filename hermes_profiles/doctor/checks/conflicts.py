@@ -285,7 +285,7 @@ def _inherited(
 
 
 def free_mask(facts: Facts) -> Iterator[Finding]:
-    """Find running gateways with a mask whose conflict is over: the owner ended or no longer has the bot."""
+    """Find running gateways with a mask that is no longer needed: the owner ended or has another bot."""
     gateways = facts.inventory.gateways if facts.inventory is not None else {}
     for name in facts.profiles:
         gateway = gateways.get(name)

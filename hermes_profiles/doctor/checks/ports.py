@@ -154,7 +154,7 @@ def _taken(facts: Facts, locator: SettingLocator, listener: Listener, claims: Cl
     profiles = tuple(dict.fromkeys(name for name, _ in claims))
     channels = list(dict.fromkeys(claim.channel for _, claim in claims))
     user = (
-        f"the gateway of {listener.profile} (pid {listener.pid}), whose files do not claim it"
+        f"the gateway of {listener.profile} (pid {listener.pid}); its files do not claim it"
         if listener.profile is not None
         else (f"{process_label(listener.pid, listener.program)}, which is not a gateway of this root")
     )

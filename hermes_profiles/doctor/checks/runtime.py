@@ -40,9 +40,9 @@ _REQUEST_AGE = 600.0
 _NOTICE_AGE = 86400.0
 _LONG_DRAIN = 3600.0
 _STORM = 5
-# In these a home has no gateway of its own: `resolve` says so only when no process is proven.
+# States of a home without a gateway of its own. `resolve` returns them only without a proven process.
 _SETTLED = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED, GatewayState.SERVED})
-# Marker → from which age it is a leftover, and what it does at the next start, "" for nothing.
+# Marker → (age in seconds from which it is a leftover, its effect on the next start or "").
 _MARKERS = {
     PLANNED_STOP_FILE: (_MARKER_AGE, ""),
     TAKEOVER_FILE: (_MARKER_AGE, ""),
@@ -69,7 +69,7 @@ def stale_pid(facts: Facts) -> Iterator[Finding]:
 
 
 def reused_pid(facts: Facts) -> Iterator[Finding]:
-    """Find pid files whose pid now belongs to another program, or to the gateway of another home."""
+    """Find pid files with a pid that now belongs to another program, or to the gateway of another home."""
     for profile, observed, file in _pid_files(facts):
         if observed.record is None or observed.other_program is None or not _is_idle(profile):
             continue
@@ -153,7 +153,7 @@ def _removal(profile: ProfileFacts, file: FileFact) -> Repair:
 
 
 def stale_lock(facts: Facts) -> Iterator[Finding]:
-    """Find locks that keep a gateway from starting, or from a channel. Hermes takes over all other stale locks."""
+    """Find locks that block the start of a gateway or of a channel. Hermes takes over all other stale locks."""
     for profile in facts.profiles.values():
         file = profile.listing.get(LOCK_FILE)
         if file is not None and file.kind in (EntryKind.FOLDER, EntryKind.SPECIAL) and _is_idle(profile):
@@ -281,7 +281,7 @@ def journal_interrupted(facts: Facts) -> Iterator[Finding]:
 
 
 def restart_interrupted(facts: Facts) -> Iterator[Finding]:
-    """Find a restart whose process is gone: its gateways may be down."""
+    """Find an interrupted restart: its process ended, and its gateways can be down."""
     restart = facts.runtime.restart
     if restart is None:
         return

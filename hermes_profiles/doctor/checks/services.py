@@ -19,7 +19,7 @@ from .topology import served_by_default
 
 
 def unstartable(facts: Facts) -> frozenset[str]:
-    """Return the profiles whose service cannot start; its status needs no finding of its own."""
+    """Return the profiles with a service that cannot start; its status needs no separate finding."""
     found = {
         service.profile
         for service in facts.services.definitions
@@ -29,7 +29,7 @@ def unstartable(facts: Facts) -> frozenset[str]:
 
 
 def no_interpreter(facts: Facts) -> Iterator[Finding]:
-    """Find services whose program is missing or not executable (exit 203 on every start)."""
+    """Find services with a missing or non-executable program (exit 203 on every start)."""
     for service in _existing(facts):
         program = _missing_program(service)
         if program is None:
@@ -133,7 +133,7 @@ def no_home(facts: Facts) -> Iterator[Finding]:
 
 
 def foreign(facts: Facts) -> Iterator[Finding]:
-    """Find services whose files name homes of two roots; both roots write the same files."""
+    """Find services with files that name homes of two roots; both roots write the same files."""
     for service in _existing(facts):
         if not service.other_roots:
             continue
@@ -221,7 +221,7 @@ def _drifts(facts: Facts, code: DriftCode) -> Iterator[tuple[Definition, str]]:
 
 
 def not_reloaded(facts: Facts) -> Iterator[Finding]:
-    """Find services whose files changed after the manager loaded them."""
+    """Find services with files that changed after the manager loaded them."""
     services = [
         service
         for service in _existing(facts)

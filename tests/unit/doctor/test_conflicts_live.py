@@ -227,7 +227,7 @@ def test_port_taken_names_gateway_with_unclaimed_port(world: DoctorRoot, live: L
     api_server(world, "work", port)
     family = live.start(world.home("family"), environment={"TEST_LISTEN": f"127.0.0.1:{port}"})
     message = only(world, TAKEN)["message"]
-    assert f"is used by the gateway of family (pid {family}), whose files do not claim it" in message
+    assert f"is used by the gateway of family (pid {family}); its files do not claim it" in message
 
 
 def test_port_taken_ignores_gateways_without_pid_file(world: DoctorRoot, live: LiveGateways, port: int) -> None:
