@@ -212,7 +212,7 @@ def keepers(world: SystemContext) -> tuple[str, ...]:
     if isinstance(manager, SystemdManager):
         from .inhibit import gateway_units
 
-        names = {world.service_name(name).unit: name for name in profile_names(world.layout)}
+        names = {name.unit: profile for profile, name in world.service_names(profile_names(world.layout)).items()}
         units = gateway_units(manager, AWAKE_UNIT)
         found = (names.get(unit, unit) for unit, wants in units.items() if wants)
         return tuple(sorted(found, key=lambda name: (name != DEFAULT, name)))

@@ -96,7 +96,12 @@ class SystemContext:
 
     def service_name(self, profile: str) -> ServiceName:
         """Return the name of the installed service of a profile, else the one that Hermes gives it."""
-        return self._service_name(profile, definitions_of(self.manager) if self.manager is not None else ())
+        return self.service_names((profile,))[profile]
+
+    def service_names(self, profiles: Sequence[str]) -> dict[str, ServiceName]:
+        """Return profile → the name of its service. The folders of the manager are listed once for all."""
+        definitions = definitions_of(self.manager) if self.manager is not None else ()
+        return {name: self._service_name(name, definitions) for name in profiles}
 
     def _service_name(self, profile: str, definitions: Sequence[Path]) -> ServiceName:
         home = Path(os.path.realpath(self.layout.home(profile)))
@@ -117,8 +122,7 @@ class SystemContext:
         """Return the services of profiles, in their order."""
         if self.manager is None:
             return ()
-        definitions = definitions_of(self.manager)  # the folders are listed once for all
-        return tuple(self.manager.service(self._service_name(name, definitions), name) for name in profiles)
+        return tuple(self.manager.service(name, profile) for profile, name in self.service_names(profiles).items())
 
 
 def sockets_of(platform: str) -> Callable[[Sequence[int]], Mapping[int, ProcessSockets]]:

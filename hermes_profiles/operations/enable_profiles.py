@@ -152,7 +152,8 @@ def _served_detail(why: str, *, enabled: bool) -> str:
 
 def _enable_services(session: FleetSession, names: Sequence[str], *, enabled: bool) -> dict[str, str]:
     """Set whether installed services start with the manager; returns profile → why it could not be set."""
-    paths = {name: session.due.service(session.world.service_name(name), name).path for name in names}
+    named = session.world.service_names(names)
+    paths = {profile: session.due.service(name, profile).path for profile, name in named.items()}
     present = [name for name in names if paths[name].exists()]
     gateways = session.observe(present)
     if session.world.manager is None:

@@ -27,7 +27,7 @@ from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.placement import Elsewhere, all_elsewhere
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
-from hermes_profiles.services.naming import unit_folders
+from hermes_profiles.services.naming import ServiceName, unit_folders
 
 from .context import user_home
 from .fleet_context import FleetSession
@@ -137,12 +137,13 @@ def fleet_status(
     away = all_elsewhere(session.layout, profiles, catalog=lambda: session.catalog)
     gateways = {name: _with_place(gateway, away.get(name)) for name, gateway in inventory.gateways.items()}
     changes = last_changes_of(session.layout, inventory.gateways)
+    services = session.world.service_names(profiles)
     return FleetStatus(
         inventory.serving,
         is_unfinished(session.layout),
         session.manager_kind,
         tuple(
-            _gateway_status(session, gateways[name], inventory.holdings[name], reader)._replace(
+            _gateway_status(session, gateways[name], services[name], inventory.holdings[name], reader)._replace(
                 last_change=changes.get(name)
             )
             for name in profiles
@@ -221,9 +222,9 @@ def _named_by(other: FoundRoot) -> str:
 
 
 def _gateway_status(
-    session: FleetSession, gateway: Gateway, held: ClaimedResources, reader: ListeningReader
+    session: FleetSession, gateway: Gateway, name: ServiceName, held: ClaimedResources, reader: ListeningReader
 ) -> GatewayStatus:
-    service, name = gateway.service, session.world.service_name(gateway.profile)
+    service = gateway.service
     manager = session.world.manager or session.due
     path = manager.service(name, gateway.profile).path
     # Without an answer of the manager the file is all that is known.

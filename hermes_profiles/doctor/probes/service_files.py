@@ -57,9 +57,8 @@ class ServiceSearch:
     @cached_property
     def _units(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
-        for name in self._profiles:
-            unit = self._context.system.service_name(name).unit
-            found[unit] = (*found.get(unit, ()), name)
+        for profile, name in self._context.system.service_names(tuple(self._profiles)).items():
+            found[name.unit] = (*found.get(name.unit, ()), profile)
         return found
 
     @cached_property

@@ -8,6 +8,7 @@ import pytest
 from work_count import Work, work_of
 
 from hermes_profiles.conflicts import claims, ledger
+from hermes_profiles.gateways import system
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.operations import fleet_context
 from hermes_profiles.operations.fleet_context import FleetSession
@@ -19,7 +20,7 @@ FEW, MANY = 5, 45
 PER_PROFILE = 4
 
 
-def _session(folder: Path, count: int) -> FleetSession:
+def _session(folder: Path, count: int, **environment: str) -> FleetSession:
     root = folder / ".hermes"
     for number in range(count):
         home = root / "profiles" / f"p{number:02}"
@@ -27,7 +28,7 @@ def _session(folder: Path, count: int) -> FleetSession:
         (home / "config.yaml").write_text("model: m\n")
         (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={7100000000 + number}:CANARY{number:029}\n")
         (home / "profile.yaml").write_text(f"description: d{number}\n")
-    return FleetSession(str(root), environment={"HOME": str(folder), "PATH": "/usr/bin:/bin"})
+    return FleetSession(str(root), environment={"HOME": str(folder), "PATH": "/usr/bin:/bin", **environment})
 
 
 def _prestart(session: FleetSession) -> object:
@@ -58,6 +59,17 @@ def test_job_for_one_profile_reads_one_profile(tmp_path: Path, job: str) -> None
     few, many = _work(tmp_path / "few", FEW, job), _work(tmp_path / "many", MANY, job)
     assert many.reads["open"] == few.reads["open"]
     assert many.read_count <= few.read_count + (MANY - FEW) * PER_PROFILE, (few.reads, many.reads)
+
+
+@pytest.mark.parametrize("count", [FEW, MANY])
+def test_status_of_all_lists_the_folders_of_services_as_often_as_that_of_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    listed: list[object] = []
+    monkeypatch.setattr(system, "definitions_of", lambda manager: listed.append(manager) or ())
+    session = _session(tmp_path, count, HERMES_PROFILES_MANAGER="supervisor")
+    fleet_status(session, session.existing)
+    assert session.world.manager is not None and len(listed) == 2, "once for the query, once for the names"
 
 
 def test_start_keeps_claims_that_it_does_not_meet_and_checks_the_others(
