@@ -139,10 +139,11 @@ def save_decision(
         states = dict(live(names))
         final = {name: tuple(decided) for name, decided in masks.items()}
         wanted = {name: _kept(held.get(name, ClaimedResources()), decided) for name, decided in final.items()}
-        if fresh is not None:
-            doubtful = _doubtful(wanted, ledger, states)
-            states |= fresh(doubtful) if doubtful else {}
-        claims = _valid_claims(ledger, names, states, now)
+        doubtful = _doubtful(wanted, ledger, states) if fresh is not None else []
+        if fresh is not None and doubtful:
+            states |= fresh(doubtful)
+        claims = {name: ledger[name] for name in names if name in ledger}
+        _drop_ended(claims, doubtful, states, now)
         others = {name: claim for name, claim in claims.items() if name not in masks}
         for profile in final if fresh is not None else ():
             final[profile] += _claimed_since(wanted[profile], others, states)
@@ -221,20 +222,6 @@ def _drop_ended(
         claim = claims.get(name)
         if claim is not None and not _is_live(states, name) and not claim.is_waiting(now):
             del claims[name]
-
-
-def _valid_claims(
-    ledger: Mapping[str, Claim],
-    names: Sequence[str],
-    states: Mapping[str, LiveGateway],
-    now: float,
-) -> dict[str, Claim]:
-    """Return the valid claims: of running and starting profiles, and of pending starts."""
-    return {
-        name: ledger[name]
-        for name in names
-        if name in ledger and (_is_live(states, name) or ledger[name].is_waiting(now))
-    }
 
 
 def _is_live(states: Mapping[str, LiveGateway], name: str) -> bool:

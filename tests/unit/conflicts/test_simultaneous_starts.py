@@ -105,3 +105,16 @@ def test_edited_token_belongs_to_the_process_that_started_with_it(tmp_path: Path
     masks = assign_channels(starting=["bb"], holdings={"aa": held, "bb": fleet.held("bb")}, live=fleet.live(NAMES))
     assert [mask.channel for mask in masks["bb"]] == ["ntfy"]
     assert held_by_process(fleet.held("aa"), None, fleet.layout.home("aa")) == fleet.held("aa")
+
+
+def test_service_that_started_masked_after_the_observation_stays_masked(tmp_path: Path) -> None:
+    fleet = SharedTopic(tmp_path, 0)
+    fleet.states["aa"] = LiveGateway(None, starting=True)
+    seen = fleet.live(NAMES)
+    fleet.by_itself("cc", (0.0,))
+    masks = assign_channels(starting=["bb"], holdings={name: fleet.held(name) for name in NAMES}, live=seen)
+    save_decision(fleet.layout, masks, {"bb": fleet.held("bb")}, now=1000.0, live=lambda _: seen, fresh=fleet.live)
+    fleet.by_itself("bb", (0.0,))
+    fleet.by_itself("aa", (0.0,))
+    owners = {name: [(mask.channel, mask.owner.profile) for mask in masks] for name, masks in fleet.masks.items()}
+    assert owners == {"cc": [("ntfy", "aa")], "bb": [("ntfy", "aa")], "aa": []}
