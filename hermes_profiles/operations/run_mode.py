@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple, TypeVar
 
 from hermes_profiles.changes.plan import ChangePlan
@@ -220,8 +221,16 @@ class RunMode:
             f"`hermes-profiles team run-mode {words[1]}`",
         )
 
+    def _alone(self) -> AbstractContextManager[None]:
+        """Hold the fleet lock, except in a dry run: the state during another switch is no reason to refuse."""
+        return nullcontext() if self._dry_run else self._session.exclusive()
+
     def to_multiplex(self) -> RunModeResult:
         """Have one gateway serve all profiles. Raises RunModeBlocked."""
+        with self._alone():
+            return self._to_multiplex()
+
+    def _to_multiplex(self) -> RunModeResult:
         self._target = MULTIPLEX
         session, layout = self._session, self._session.layout
         session.require_manager()
@@ -236,7 +245,7 @@ class RunMode:
             return self._unchanged()
         if self._dry_run:
             return self._planned_multiplex(enable, gateways)
-        with self._session.exclusive(), saved_state.switch_lock(layout):
+        with saved_state.switch_lock(layout):
             done = self._switch(lambda switch: switch.enable(self._write, self._check_again))
         return self._result(done)._replace(enable=enable)
 
@@ -245,7 +254,7 @@ class RunMode:
         self._check(_blocking_gateways(gateways))
         if self._dry_run:
             return RunModeResult(MULTIPLEX, changed=True, dry_run=True, warnings=self._warnings())
-        with self._session.exclusive(), saved_state.switch_lock(self._session.layout):
+        with saved_state.switch_lock(self._session.layout):
             done = self._switcher(StandaloneSwitch).take_back(record)
         if self._is_undo or not any(was.up for name, was in record.apart.items() if name != DEFAULT):
             return self._result(done)
@@ -313,11 +322,16 @@ class RunMode:
         """Undo a switch to the multiplexer. Raises Refused where an older Hermes made it: it would not be the same."""
         record = saved_state.read_saved_state(self._session.layout)
         if not self.is_one_gateway or (record is not None and record.folded):
-            return self._leave_multiplexer(self._session.observe(self._session.existing))
+            with self._alone():
+                return self._leave_multiplexer(self._session.observe(self._session.existing))
         raise self._no_such_mode("that switch was made under a Hermes with separate gateways")
 
     def to_processes(self) -> RunModeResult:
         """Have each profile run a gateway of its own. Raises RunModeBlocked."""
+        with self._alone():
+            return self._to_processes()
+
+    def _to_processes(self) -> RunModeResult:
         self._target = PROCESSES
         session, layout = self._session, self._session.layout
         gateways = session.observe(session.existing)
@@ -345,7 +359,7 @@ class RunMode:
         self._check([*_blocking_gateways(gateways), *self._unserved(bare)])
         if self._dry_run:
             return self._planned_processes(bare)
-        with self._session.exclusive(), saved_state.switch_lock(layout):
+        with saved_state.switch_lock(layout):
             done = self._switch(lambda switch: switch.disable(record, self._write))
         if self._install and bare:
             done = done._replace(outcomes=(*done.outcomes, *self._installed(bare)))
@@ -385,7 +399,7 @@ class RunMode:
                 PROCESSES, changed=True, dry_run=True, starts=starts, installs=installs, plan=plan,
                 warnings=self._warnings(), standalone=tuple(names),
             )  # fmt: skip
-        with self._session.exclusive(), saved_state.switch_lock(layout):
+        with saved_state.switch_lock(layout):
             done = self._switcher(StandaloneSwitch).separate(wanted, self._write)
         return self._result(done)._replace(standalone=tuple(names))
 

@@ -41,7 +41,7 @@ def status_answer(status: RunModeStatus) -> Answer:
 def switch_answer(session: Session, operation: Callable[[], Switched], answer: Callable[[Switched], Answer]) -> Answer:
     """Return the answer of an operation that switches the run mode, or its refusal.
 
-    TrashStamp a start fails, its log lines go to stderr.
+    When a start fails, its log lines go to stderr.
     """
     try:
         return answer(operation())

@@ -11,6 +11,7 @@ from multiplex_root import MultiplexRoot
 from nightly import NIGHTLY
 
 from hermes_profiles.cli.commands.team.run_mode import run_mode
+from hermes_profiles.fleet.fleet_lock import FleetLock
 
 
 @pytest.fixture
@@ -238,6 +239,19 @@ def test_gateway_outside_services_blocks_switch(team: MultiplexRoot) -> None:
     assert team.pid("anna") == process.pid
     process.terminate()
     process.wait(10)
+
+
+def test_state_during_another_switch_is_no_refusal(team: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = team.by_hand("anna")
+    take = FleetLock.__enter__
+
+    def take_after_another_command(lock: FleetLock) -> FleetLock:
+        process.terminate()
+        process.wait(10)
+        return take(lock)
+
+    monkeypatch.setattr(FleetLock, "__enter__", take_after_another_command)
+    assert team.moded("multiplex")["changed"] is True
 
 
 def test_approvals_are_copied_in_both_directions(team: MultiplexRoot) -> None:

@@ -80,6 +80,7 @@ def test_second_concurrent_switch_waits_and_changes_nothing(team: MultiplexRoot)
     deadline = time.monotonic() + 20
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert path.exists()
     second = team.mode("multiplex", "--json")
     assert first.wait(60) == 0
     assert second.code == 0 and second.data["mode"] == "multiplex"
