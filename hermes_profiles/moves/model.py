@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -13,7 +14,11 @@ STEPS = ("freeze", "copy", "verify", "adopt", "hand-over", "arm", "start", "comm
 
 
 class GatewayLook(NamedTuple):
-    """A gateway as an engine sees it. `problem`: why it cannot move, "" where nothing is in the way."""
+    """A gateway as an engine sees it.
+
+    `problem`: why it cannot move, "" where nothing is in the way; `parked`: the one gateway of the root must not serve
+    the profile.
+    """
 
     running: bool = False
     has_service: bool = False
@@ -22,6 +27,7 @@ class GatewayLook(NamedTuple):
     manager: str = ""
     problem: str = ""
     hint: str = ""
+    parked: bool = False
 
 
 class MoveEngine(Protocol):
@@ -32,7 +38,18 @@ class MoveEngine(Protocol):
         ...
 
     def stop(self, name: str) -> None:
-        """Stop the gateway on purpose and see that its process is gone. Raises HermesProfilesError."""
+        """Stop the gateway on purpose and see that none serves the profile any more. Raises HermesProfilesError."""
+        ...
+
+    def hold(self, home: Path) -> None:
+        """Keep the one gateway of the root from serving a home, also before it is published, until `start`.
+
+        A root whose profiles have gateways of their own needs nothing.
+        """
+        ...
+
+    def release(self, name: str) -> None:
+        """Let the one gateway of the root serve the profile again."""
         ...
 
     def remove_service(self, name: str) -> None:
@@ -81,7 +98,9 @@ class TargetLook(NamedTuple):
     """The target. `taken`: names that exist; `bots`: fingerprint and profile, joined by a blank.
 
     `epochs`: id and epoch of known profiles, joined by a blank; `schema`: the newest that its Hermes reads, 0 unknown;
-    `root`: of the target, as it calls it; `running`: profiles whose gateways run, where the request asks for them.
+    `root`: of the target, as it calls it; `running`: profiles whose gateways run, where the request asks for them;
+    `idle_server`: the profile whose gateway would serve what arrives, and that does not run, "" where nothing is in
+    the way.
     """
 
     taken: tuple[str, ...] = ()
@@ -97,12 +116,14 @@ class TargetLook(NamedTuple):
     problem: str = ""
     hint: str = ""
     running: tuple[str, ...] = ()
+    idle_server: str = ""
 
 
 class Frozen(NamedTuple):
     """What the source keeps about a profile that moves, so that it can come back as it was.
 
-    `carrier`: of the command that carries the move out; another one that takes over writes its own.
+    `carrier`: of the command that carries the move out; another one that takes over writes its own; `parked`: the one
+    gateway of the root did not serve it, on purpose.
     """
 
     name: str
@@ -116,6 +137,7 @@ class Frozen(NamedTuple):
     enabled: bool | None
     channels: tuple[str, ...]
     zone: str
+    parked: bool = False
 
 
 class MoveSide(Protocol):

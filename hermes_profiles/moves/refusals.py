@@ -24,6 +24,14 @@ def refusals(
         yield from _of_profile(look, moving, target, place, held_elsewhere)
     if target.problem:
         yield Problem("target-unfit", f"{place}: {target.problem}", place, target.hint or None)
+    going = [look for look in sources if look.running and look.state not in _UNDER_WAY]
+    if target.idle_server and going:
+        yield Problem(
+            "no-server",
+            f"{place}: its Hermes serves all profiles with the gateway of {target.idle_server}, which does not run",
+            place,
+            f"start it there: `hermes-gateways install {target.idle_server} --start`",
+        )
     if not target.is_fit:
         yield Problem(
             "target-unfit",

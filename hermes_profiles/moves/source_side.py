@@ -103,6 +103,7 @@ class SourceSide:
             has_service=new.has_service or left.has_service,
             enabled=enabled,
             channels=new.channels or left.channels,
+            parked=left.parked,
         )
 
     def _new(self, name: str, request: Mapping[str, Any]) -> Frozen:
@@ -122,6 +123,7 @@ class SourceSide:
             look.enabled,
             look.channels,
             self._zone,
+            look.parked,
         )
 
     def _mark(self, frozen: Frozen) -> None:
@@ -179,6 +181,8 @@ class SourceSide:
         back = record._replace(state=PlaceState.HERE, place="", move="", at=_now())
         write_record(self._layout, back)
         self._place(name, back.id, back.epoch)
+        if not frozen.parked:
+            self._engine.release(name)
         if frozen.has_service:
             self._engine.install(name, enabled=frozen.enabled)
         if frozen.running:

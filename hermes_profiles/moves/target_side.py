@@ -156,9 +156,12 @@ class TargetSide:
         return {}
 
     def start(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the service and start the gateway, as it was at the source, until its channels are connected."""
+        """Write the service and start the gateway, as it was at the source, until its channels are connected.
+
+        A profile that another gateway served there has no service; here it needs one to run, unless one serves it here.
+        """
         name = str(request["name"])
-        if request["has_service"]:
+        if request["has_service"] or request["running"]:
             self._engine.install(name, enabled=request["enabled"])
         if request["running"]:
             self._engine.start(name, tuple(request["channels"]), float(request["timeout"]))
@@ -193,7 +196,10 @@ class TargetSide:
         return moves_folder(self._layout) / f"{request['move']}-{request['name']}"
 
     def _fit(self, staged: Path, name: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Edit what this machine needs otherwise: the epoch, a taken port, the time zone, absolute links."""
+        """Edit what this machine needs otherwise: the epoch, a taken port, the time zone, absolute links.
+
+        A live gateway for all profiles would serve the home as soon as it is published, so it is held first.
+        """
         profile = staged / PROFILE_FILE
         placement = Placement(str(request["id"]), int(request["epoch"]))
         content = with_placement(read_document(profile) or b"", placement, path=str(profile))
@@ -210,6 +216,7 @@ class TargetSide:
         if variables:
             write_state_file(env, raw)
         self._lead_links_here(staged, str(request["root"]))
+        self._engine.hold(staged)
         return dict(variables)
 
     def _other_port(self, staged: Path) -> int | None:

@@ -247,7 +247,7 @@ def _seen(session: FleetSession, route: _Route, names: Sequence[str], cluster: C
     data = cluster.look(there, "target")
     if data is None:
         return _Sight(key, tuple(sources), _UNSEEN, problems, (_not_seen(cluster.place.name),))
-    target = parsed(TargetLook, data)
+    target = parsed(TargetLook, data)._replace(idle_server="")  # its pod starts with the move
     stops = tuple(name for name in target.running if name not in names)
     return _Sight(key, tuple(sources), target, problems, tuple(_starts_too(cluster, sources, target, is_up)), stops)
 

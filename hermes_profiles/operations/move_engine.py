@@ -1,17 +1,27 @@
-"""Stops, installs, starts and deletes the profiles of a move with the operations that users run."""
+"""Stops, installs, starts and deletes the profiles of a move with the operations that users run.
+
+Where one gateway serves all profiles of a root, `gateway.parked` in a home keeps it from serving that profile: at the
+source from the stop on, at the target from before the home is published until its start.
+"""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+from hermes_profiles.changes.state_files import remove_state_file, write_state_file
+from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
 from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem, Refused
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.moves.model import GatewayLook
+from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
 from .change_profile import delete_profile
 from .fleet_context import FleetSession
@@ -40,6 +50,7 @@ class FleetEngine:
             service.enabled if service is not None and has_service else None,
             tuple(channel.name for channel in gateway.channels if channel.state == CONNECTED),
             self._session.manager_kind or "",
+            parked=is_parked(self._session.layout.home(name)),
         )
         problem = self._problem(gateway, look)
         return look._replace(problem=problem.message, hint=problem.hint or "") if problem is not None else look
@@ -47,9 +58,18 @@ class FleetEngine:
     def _problem(self, gateway: Gateway, look: GatewayLook) -> Problem | None:
         """Return why this gateway cannot be stopped and started by its service, None where it can."""
         name, service = gateway.profile, gateway.service
+        one = self._one()
+        if gateway.state is GatewayState.SERVED and (one is None or not one.can_park):
+            words = "processes" if one is None else "processes --standalone"
+            hint = f"give each profile its own gateway first: `hermes-profiles team run-mode {words}`"
+            text = f"another gateway serves {name} ({gateway.detail}) and cannot let go of one profile"
+            return Problem("served", text, name, hint)
+        if one is not None and one.server == name and one.served:
+            others = ", ".join(sorted(one.served))
+            hint = f"have default serve them: `hermes-gateways stop {name} && hermes-gateways start {DEFAULT}`"
+            return Problem("serves-others", f"the gateway of {name} also serves {others}", name, hint)
         if gateway.state is GatewayState.SERVED:
-            hint = "give each profile its own gateway first: `hermes-profiles team run-mode per-profile`"
-            return Problem("served", f"another gateway serves {name} ({gateway.detail})", name, hint)
+            return None
         if service is not None and service.installed and service.scope != "user":
             text = f"the service of {name} belongs to the system, not to this user"
             return Problem("foreign-manager", text, name, f"see it with `hermes-gateways status {name}`")
@@ -62,14 +82,25 @@ class FleetEngine:
         return None
 
     def stop(self, name: str) -> None:
-        """Stop the gateway on purpose and see that its process is gone. Raises HermesProfilesError."""
-        if self._observe(name).process is None:
-            return
+        """Stop the gateway on purpose and see that none serves the profile any more. Raises HermesProfilesError."""
         session = self._session.fresh()
+        self.hold(session.layout.home(name))  # first: the gateway's own search would take it in again
+        if not _is_served_or_runs(self._observe(name)):
+            return
         _check(run_fleet(session, FleetRequest(Verb.STOP), Selection((name,), named=True)))
         gateway = self._observe(name)
-        if gateway.process is not None:
-            raise Failed(f"the gateway of {name} does not stop (PID {gateway.process.pid})", target=name)
+        if _is_served_or_runs(gateway):
+            raise Failed(f"the gateway of {name} does not stop (PID {gateway.pid})", target=name)
+
+    def hold(self, home: Path) -> None:
+        """Keep the one gateway of the root from serving a home until `start`: see `MoveEngine`."""
+        one = self._one()
+        if one is not None and one.can_park and not is_standalone(home):
+            write_state_file(home / PARKED_MARKER, b"")
+
+    def release(self, name: str) -> None:
+        """Let the one gateway of the root serve the profile again."""
+        remove_state_file(self._session.layout.home(name) / PARKED_MARKER)
 
     def remove_service(self, name: str) -> None:
         """Remove the service, so that nothing starts the gateway. Raises HermesProfilesError."""
@@ -78,7 +109,9 @@ class FleetEngine:
             _check(uninstall(self._session.fresh(), (name,), dry_run=False))
 
     def install(self, name: str, *, enabled: bool | None) -> None:
-        """Write the service of the profile. Raises HermesProfilesError."""
+        """Write the service of the profile, unless another gateway will serve it. Raises HermesProfilesError."""
+        if self._is_member(name):
+            return
         options = ServiceOptions(enable=False) if enabled is False else ServiceOptions()
         _check(install(self._session.fresh(), InstallRequest(options), Selection((name,), named=True)))
 
@@ -86,6 +119,7 @@ class FleetEngine:
         """Start the gateway and return when these channels are connected. Raises HermesProfilesError."""
         request = FleetRequest(Verb.START, RunOptions(settle=timeout), include_disabled=True)
         deadline = time.monotonic() + timeout
+        self._have_served(name)
         _check(run_fleet(self._session.fresh(), request, Selection((name,), named=True)))
         while True:
             gateway = self._observe(name)
@@ -103,9 +137,25 @@ class FleetEngine:
                 )
             time.sleep(_POLL)
 
+    def _have_served(self, name: str) -> None:
+        """Restart the one gateway where it serves its own profile alone: it would not take in another one."""
+        one = self._one()
+        if one is None or name not in one.members or one.pid is None or not one.alone:
+            return
+        self.release(name)
+        _check(run_fleet(self._session.fresh(), FleetRequest(Verb.RESTART), Selection((one.server,), named=True)))
+
     def delete(self, name: str) -> None:
         """Move the profile to the trash. Raises HermesProfilesError."""
         delete_profile(self._session.fresh(), name)
+
+    def _one(self) -> OneGateway | None:
+        session = self._session.fresh()
+        return one_gateway(session.world, session.observe(session.existing))
+
+    def _is_member(self, name: str) -> bool:
+        one = self._one()
+        return one is not None and one.can_park and name in one.members
 
     def _observe(self, name: str) -> Gateway:
         return self._session.fresh().observe((name,))[name]
@@ -125,7 +175,12 @@ class LoaderEngine(PodEngine):
     """The gateways of a root while no pod runs them: none may start here."""
 
     def start(self, name: str, channels: tuple[str, ...], timeout: float) -> None:
-        """Do nothing: the pod of the place starts it."""
+        """Let the pod of the place start it."""
+        self.release(name)
+
+
+def _is_served_or_runs(gateway: Gateway) -> bool:
+    return gateway.process is not None or gateway.state is GatewayState.SERVED
 
 
 def _check(result: FleetResult) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.moves.model import GatewayLook
@@ -23,6 +24,7 @@ from hermes_profiles.moves.own_side import OwnSide
 from hermes_profiles.moves.source_side import SourceSide
 from hermes_profiles.moves.target_side import TargetSide
 from hermes_profiles.moves.tree import LEFT_BEHIND
+from hermes_profiles.profiles.host_options import is_parked
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.placement import elsewhere, read_records
 
@@ -51,9 +53,12 @@ class Gate:
     def __init__(self) -> None:
         self.count, self.at = 0, -1
         self.verbs: list[int] = []
+        self.searches: list[Callable[[], None]] = []
 
     def __call__(self, *what: object) -> None:
         self.count += 1
+        for search in self.searches:
+            search()
         if len(what) == 1:  # a verb of a side or an engine, not a call on the file system
             self.verbs.append(self.count)
         if self.count == self.at:
@@ -97,10 +102,74 @@ class ListedEngine:
         if not self.connects:
             raise Failed(f"{name} is not connected")
 
+    def hold(self, home: Path) -> None:
+        self.gate("hold")
+
+    def release(self, name: str) -> None:
+        self.gate("release")
+
     def delete(self, name: str) -> None:
         self.gate("delete")
         trash_id = Journal(self.layout.state).fresh_id(utc_now())
         apply(plan_delete(self.layout, name, trash_id=trash_id, deleted_at=iso(utc_now())), layout=self.layout)
+
+
+class AdoptingEngine(ListedEngine):
+    """One gateway for all profiles of a root, which searches for homes all the time: each that is not parked polls."""
+
+    def __init__(self, layout: Layout, pollers: list[str], gate: Gate) -> None:
+        super().__init__(layout, pollers, gate)
+        self.is_up = True
+        gate.searches.append(self.search)
+
+    def end(self) -> None:
+        """End the gateway for all."""
+        self.is_up = False
+        self.search()
+
+    def search(self) -> None:
+        for name in self._found() - self.running:
+            assert name not in self.pollers, f"{name} polls twice"
+            assert elsewhere(self.layout, name, catalog=load_catalog) is None, f"{name} may not start here"
+            self.running.add(name)
+            self.pollers.append(name)
+        for name in self.running - self._found():
+            self.running.remove(name)
+            self.pollers.remove(name)
+
+    def _found(self) -> set[str]:
+        homes = self.layout.profiles.iterdir() if self.is_up and self.layout.profiles.is_dir() else ()
+        return {home.name for home in homes if home.is_dir() and home.name[0] != "." and not is_parked(home)}
+
+    def look(self, name: str) -> GatewayLook:
+        return GatewayLook(
+            name in self.running, channels=("telegram",), parked=is_parked(self.layout.home(name))
+        )  # fmt: skip
+
+    def stop(self, name: str) -> None:
+        self.gate("stop")
+        self.hold(self.layout.home(name))
+        self.search()
+
+    def hold(self, home: Path) -> None:
+        self.gate("hold")
+        (home / PARKED_MARKER).write_bytes(b"")
+
+    def release(self, name: str) -> None:
+        self.gate("release")
+        (self.layout.home(name) / PARKED_MARKER).unlink(missing_ok=True)
+
+    def install(self, name: str, *, enabled: bool | None) -> None:
+        self.gate("install")
+
+    def start(self, name: str, channels: tuple[str, ...], timeout: float) -> None:
+        self.gate("start")
+        assert elsewhere(self.layout, name, catalog=load_catalog) is None, "start would have refused it"
+        self.release(name)
+        self.search()
+        self.gate("started")
+        if not self.connects:
+            raise Failed(f"{name} is not connected")
 
 
 class GatedSide:
@@ -136,11 +205,13 @@ class GatedSide:
 class PlaceInProcess:
     """A root with its engine, and its two roles in a move."""
 
-    def __init__(self, name: str, user: Path, pollers: list[str], gate: Gate, zone: str = "UTC") -> None:
+    def __init__(
+        self, name: str, user: Path, pollers: list[str], gate: Gate, zone: str = "UTC", *, adopts: bool = False
+    ) -> None:
         self.name, self.user = name, user
         user.mkdir(parents=True, exist_ok=True)
         self.layout = Layout(user / ".hermes", user)
-        self.engine = ListedEngine(self.layout, pollers, gate)
+        self.engine = (AdoptingEngine if adopts else ListedEngine)(self.layout, pollers, gate)
         self.zone = zone
         source = SourceSide(self.layout, self.engine, load_catalog, zone)
         target = TargetSide(self.layout, self.engine, load_catalog, zone, environment={"PATH": ""}, hermes=None)
@@ -165,18 +236,21 @@ class PlaceInProcess:
 
 
 class TwoPlaces:
-    """`home` and `vps`, with the profile `family` that runs at home."""
+    """`home` and `vps`, with the profile `family` that runs at home. `adopting`: those with one gateway for all."""
 
-    def __init__(self, folder: Path, *names: str) -> None:
+    def __init__(self, folder: Path, *names: str, adopting: Collection[str] = ()) -> None:
         self.gate, self.pollers = Gate(), []  # type: ignore[var-annotated]
-        self.home = PlaceInProcess("home", folder / "h", self.pollers, self.gate, "Europe/Berlin")
-        self.vps = PlaceInProcess("vps", folder / "v", self.pollers, self.gate, "UTC")
+        self.home = PlaceInProcess(
+            "home", folder / "h", self.pollers, self.gate, "Europe/Berlin", adopts="home" in adopting
+        )
+        self.vps = PlaceInProcess("vps", folder / "v", self.pollers, self.gate, "UTC", adopts="vps" in adopting)
         for place in (self.home, self.vps):
             place.make("default", {"config.yaml": "model: x\n", ".env": "API_SERVER_PORT=18647\n"})
         self.names = names or ("family",)
         for name in self.names:
             self.home.make(name)
-            self.home.engine.services[name] = True
+            if "home" not in adopting:
+                self.home.engine.services[name] = True
             self.home.engine.running.add(name)
             self.pollers.append(name)
 

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from nightly import NIGHTLY
-from two_places import Gate, GatedSide, Killed, TwoPlaces, contents
+from two_places import AdoptingEngine, Gate, GatedSide, Killed, TwoPlaces, contents
 
 from hermes_profiles.changes import filesystem
 from hermes_profiles.changes.apply import recover
 from hermes_profiles.changes.receive_tree import receive_tree
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 from hermes_profiles.moves.mover import MoveUnclear
+from hermes_profiles.profiles.host_options import is_parked
 from hermes_profiles.profiles.placement import read_placement
 from hermes_profiles.profiles.profile import environment_of
 
@@ -53,9 +54,9 @@ def _restarted(world: TwoPlaces) -> None:
         recover(place.layout)
 
 
-def _points(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def _points(folder: Path, monkeypatch: pytest.MonkeyPatch, adopting: tuple[str, ...] = ()) -> list[int]:
     """Return where to end a move: at each verb, and at every operation on files, by day at some of them."""
-    world = TwoPlaces(folder)
+    world = TwoPlaces(folder, adopting=adopting)
     with monkeypatch.context() as patch:
         _gated(patch, world.gate)
         world.move()
@@ -89,6 +90,75 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: 
         holder = world.holder()
         assert then == "take-back" or holder is world.vps, at
         assert contents(holder.home("family")) == before, at
+        shutil.rmtree(folder)
+
+
+HOSTS = (("home", "vps"), ("vps",), ("home",))
+
+
+@pytest.mark.parametrize("adopting", HOSTS, ids=["both", "target", "source"])
+def test_one_gateway_serves_it_at_one_end_only(tmp_path: Path, adopting: tuple[str, ...]) -> None:
+    world = TwoPlaces(tmp_path, adopting=adopting)
+    before = contents(world.home.home("family"))
+    (moved,) = world.move()
+    assert moved.outcome == "moved" and world.holder() is world.vps
+    assert world.vps.engine.services == ({} if "vps" in adopting else {"family": None if "home" in adopting else True})
+    (back,) = world.move(back=True)
+    assert back.outcome == "moved" and world.holder() is world.home
+    assert contents(world.home.home("family")) == before
+
+
+def test_profile_that_was_parked_stays_parked(tmp_path: Path) -> None:
+    world = TwoPlaces(tmp_path, adopting=("home", "vps"))
+    world.home.engine.stop("family")
+    world.vps.engine.connects = False
+    world.move()
+    assert is_parked(world.vps.home("family")) and world.pollers == []
+    world.move(back=True)
+    assert is_parked(world.home.home("family")) and world.pollers == []
+
+
+@pytest.mark.parametrize("was", ["served", "parked", "down"])
+def test_take_back_leaves_the_marker_as_it_was(tmp_path: Path, was: str) -> None:
+    world = TwoPlaces(tmp_path, adopting=("home", "vps"))
+    if was == "parked":
+        world.home.engine.stop("family")
+    elif isinstance(world.home.engine, AdoptingEngine) and was == "down":
+        world.home.engine.end()
+    mover = world.mover(world.home, world.vps)
+
+    def write(_: str, step: str) -> None:
+        if step == "verify":
+            (world.home.home("family") / "state.db").write_text("more")
+
+    mover.on_step = write
+    with pytest.raises(Failed, match="changed while they were copied"):
+        mover.run(("family",))
+    assert is_parked(world.home.home("family")) is (was == "parked")
+    assert world.pollers == (["family"] if was == "served" else [])
+
+
+@pytest.mark.parametrize("adopting", HOSTS, ids=["both", "target", "source"])
+def test_killed_anywhere_beside_a_gateway_that_searches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, adopting: tuple[str, ...]
+) -> None:
+    step = 1 if NIGHTLY else 23
+    for at in _points(tmp_path / "all", monkeypatch, adopting)[::step]:
+        folder = tmp_path / str(at)
+        world = TwoPlaces(folder, adopting=adopting)
+        before = contents(world.home.home("family"))
+        world.gate.at = at
+        with monkeypatch.context() as patch:
+            _gated(patch, world.gate)
+            with pytest.raises(Killed):
+                world.move()
+        world.gate.at = -1
+        _restarted(world)
+        for search in world.gate.searches:
+            search()
+        world.check_never_two()
+        world.move()
+        assert world.holder() is world.vps and contents(world.vps.home("family")) == before, at
         shutil.rmtree(folder)
 
 
