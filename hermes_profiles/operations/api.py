@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .list_profiles import ListedProfile, ProfileDetails
     from .logs import LogLine
     from .repair import ConfirmRepair, RepairResult, RepairRun
-    from .run_mode import RunModeResult
+    from .run_mode_result import RunModeResult
     from .settings import SettingChange, SettingValue, VariableChange, VariableList, VariablesRemoved
     from .undo import UndoResult
 

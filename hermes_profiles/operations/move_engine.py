@@ -52,34 +52,8 @@ class FleetEngine:
             self._session.manager_kind or "",
             parked=is_parked(self._session.layout.home(name)),
         )
-        problem = self._problem(gateway, look)
+        problem = _problem(gateway, look, self._one())
         return look._replace(problem=problem.message, hint=problem.hint or "") if problem is not None else look
-
-    def _problem(self, gateway: Gateway, look: GatewayLook) -> Problem | None:
-        """Return why this gateway cannot be stopped and started by its service, None where it can."""
-        name, service = gateway.profile, gateway.service
-        one = self._one()
-        if gateway.state is GatewayState.SERVED and (one is None or not one.can_park):
-            words = "processes" if one is None else "processes --standalone"
-            hint = f"give each profile its own gateway first: `hermes-profiles team run-mode {words}`"
-            text = f"another gateway serves {name} ({gateway.detail}) and cannot let go of one profile"
-            return Problem("served", text, name, hint)
-        if one is not None and one.server == name and one.served:
-            others = ", ".join(sorted(one.served))
-            hint = f"have default serve them: `hermes-gateways stop {name} && hermes-gateways start {DEFAULT}`"
-            return Problem("serves-others", f"the gateway of {name} also serves {others}", name, hint)
-        if gateway.state is GatewayState.SERVED:
-            return None
-        if service is not None and service.installed and service.scope != "user":
-            text = f"the service of {name} belongs to the system, not to this user"
-            return Problem("foreign-manager", text, name, f"see it with `hermes-gateways status {name}`")
-        if gateway.state in _DOUBTFUL:
-            text = f"the gateway of {name} is {gateway.state}: {gateway.detail}"
-            return Problem("unclear-gateway", text, name, f"see it with `hermes-gateways status {name}`")
-        if look.running and not look.has_service:
-            text = f"the gateway of {name} runs without a service, so nothing could start it again"
-            return Problem("no-service", text, name, f"install it with `hermes-gateways install {name} --start`")
-        return None
 
     def stop(self, name: str) -> None:
         """Stop the gateway on purpose and see that none serves the profile any more. Raises HermesProfilesError."""
@@ -177,6 +151,32 @@ class LoaderEngine(PodEngine):
     def start(self, name: str, channels: tuple[str, ...], timeout: float) -> None:
         """Let the pod of the place start it."""
         self.release(name)
+
+
+def _problem(gateway: Gateway, look: GatewayLook, one: OneGateway | None) -> Problem | None:
+    """Return why a gateway cannot be stopped and started for this profile alone, None where it can."""
+    name, service = gateway.profile, gateway.service
+    if gateway.state is GatewayState.SERVED and (one is None or not one.can_park):
+        words = "processes" if one is None else "processes --standalone"
+        hint = f"give each profile its own gateway first: `hermes-profiles team run-mode {words}`"
+        text = f"another gateway serves {name} ({gateway.detail}) and cannot let go of one profile"
+        return Problem("served", text, name, hint)
+    if one is not None and one.server == name and one.served:
+        others = ", ".join(sorted(one.served))
+        hint = f"have default serve them: `hermes-gateways stop {name} && hermes-gateways start {DEFAULT}`"
+        return Problem("serves-others", f"the gateway of {name} also serves {others}", name, hint)
+    if gateway.state is GatewayState.SERVED:
+        return None
+    if service is not None and service.installed and service.scope != "user":
+        text = f"the service of {name} belongs to the system, not to this user"
+        return Problem("foreign-manager", text, name, f"see it with `hermes-gateways status {name}`")
+    if gateway.state in _DOUBTFUL:
+        text = f"the gateway of {name} is {gateway.state}: {gateway.detail}"
+        return Problem("unclear-gateway", text, name, f"see it with `hermes-gateways status {name}`")
+    if look.running and not look.has_service:
+        text = f"the gateway of {name} runs without a service, so nothing could start it again"
+        return Problem("no-service", text, name, f"install it with `hermes-gateways install {name} --start`")
+    return None
 
 
 def _is_served_or_runs(gateway: Gateway) -> bool:

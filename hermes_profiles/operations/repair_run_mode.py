@@ -7,7 +7,8 @@ from typing import Any
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 
 from .fleet_context import FleetSession
-from .run_mode import RunMode, RunModeBlocked
+from .run_mode import RunMode
+from .run_mode_result import RunModeBlocked
 
 
 class RunModeRepair:

@@ -38,7 +38,7 @@ from .profile_services import attached_services, multiplexer_of, restart_for, st
 from .watch_service import follow_watch, is_watch_file
 
 if TYPE_CHECKING:
-    from .run_mode import RunModeResult
+    from .run_mode_result import RunModeResult
 
 
 class UndoResult(NamedTuple):

@@ -18,7 +18,8 @@ from hermes_profiles.multiplex.saved_state import MULTIPLEX, PROCESSES, resultin
 from hermes_profiles.multiplex.switch import apply_plan
 
 from .fleet_context import FleetSession
-from .run_mode import RunMode, RunModeResult
+from .run_mode import RunMode
+from .run_mode_result import RunModeResult
 
 
 def undo_switch(session: FleetSession, entry: ChangeEntry, *, dry_run: bool) -> RunModeResult:

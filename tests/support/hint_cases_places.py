@@ -16,7 +16,9 @@ from hint_worlds_archives import (
 )
 from hint_worlds_moves import (
     a_file_that_cannot_be_read,
+    a_gateway_of_the_place_that_is_down,
     a_gateway_that_is_unclear,
+    a_gateway_that_serves_others,
     a_hermes_that_is_too_old,
     a_move_to_another_place,
     a_service_of_the_system,
@@ -84,6 +86,8 @@ PLACE_CASES: tuple[HintCase, ...] = (
     HintCase("unreadable-file", MOVE, told=a_file_that_cannot_be_read),
     HintCase("foreign-manager", MOVE, told=a_service_of_the_system),
     HintCase("unclear-gateway", MOVE, told=a_gateway_that_is_unclear),
+    HintCase("serves-others", MOVE, told=a_gateway_that_serves_others),
+    HintCase("no-server", MOVE, told=a_gateway_of_the_place_that_is_down),
     HintCase("name-clash", "hermes-gateways install", told=two_homes_that_are_one),
     # places
     HintCase("bad-answer", CHECK, host_that_prints_more),

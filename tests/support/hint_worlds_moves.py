@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from service_fakes import Systemd
 from team_cases import healthy
 
 from hermes_profiles.changes.plan import Signature
+from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.errors import Problem
@@ -27,7 +27,7 @@ from hermes_profiles.moves.refusals import refusals
 from hermes_profiles.moves.source_side import moves_folder
 from hermes_profiles.moves.tree import manifest_of
 from hermes_profiles.operations import install_services
-from hermes_profiles.operations.move_engine import FleetEngine
+from hermes_profiles.operations.move_engine import _problem
 from hermes_profiles.profiles.placement import (
     Placement,
     PlaceState,
@@ -160,10 +160,10 @@ def a_file_that_cannot_be_read(world: DoctorRoot) -> Iterator[Problem]:
 # --- gateways that a move cannot stop and start ---
 
 
-def _engine_problem(state: GatewayState, **look: Any) -> Iterator[Problem | None]:
+def _engine_problem(state: GatewayState, one: OneGateway | None = None, **look: Any) -> Iterator[Problem | None]:
     seen = resolve(facts(process=process(), service=service(pid=42)))._replace(state=state, detail="?")
     seen = seen._replace(service=service(pid=42, scope=look.pop("scope", "user")))
-    yield FleetEngine(SimpleNamespace())._problem(seen, GatewayLook(**look))  # type: ignore[arg-type]
+    yield _problem(seen, GatewayLook(**look), one)
 
 
 def a_service_of_the_system(_: DoctorRoot) -> Iterator[Problem | None]:
@@ -172,6 +172,14 @@ def a_service_of_the_system(_: DoctorRoot) -> Iterator[Problem | None]:
 
 def a_gateway_that_is_unclear(_: DoctorRoot) -> Iterator[Problem | None]:
     return _engine_problem(GatewayState.UNKNOWN)
+
+
+def a_gateway_that_serves_others(_: DoctorRoot) -> Iterator[Problem | None]:
+    return _engine_problem(GatewayState.RUNNING, OneGateway(facts().profile, 42, served=frozenset({"mum"})))
+
+
+def a_gateway_of_the_place_that_is_down(_: DoctorRoot) -> Iterator[Problem]:
+    return _refused(LOOK._replace(running=True), VPS._replace(idle_server="default"))
 
 
 # --- services ---

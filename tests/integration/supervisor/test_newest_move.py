@@ -65,7 +65,8 @@ def test_served_profile_moves_and_comes_back(world: NewestGateways) -> None:
     world.wait(lambda: served(world) == ["default", "night", "work"])
     refused = world.ours("move", "work", "--to", "vps", "--json")
     assert refused.code == 6 and refused.problem["code"] == "no-server", refused
-    ok(world, "install", "default", "--start", "--home", str(vps.root))
+    ok(world, "install", "default", "--home", str(vps.root))
+    ok(world, "start", "default", "--force", "--home", str(vps.root))
     pid = world.state("default")["pid"]
     polls_again(world, "work")
 

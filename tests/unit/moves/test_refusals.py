@@ -47,6 +47,12 @@ def test_target_that_is_unfit(change: dict[str, Any], code: str) -> None:
     assert codes(target=VPS._replace(**change)) == [code]
 
 
+def test_place_whose_one_gateway_is_down_serves_nothing_that_arrives() -> None:
+    down = VPS._replace(idle_server="default")
+    assert codes(FAMILY._replace(running=True), down) == ["no-server"]
+    assert codes(FAMILY, down) == codes(FAMILY._replace(running=True, state="leaving", place="vps"), down) == []
+
+
 def test_bot_in_a_third_place() -> None:
     assert codes(held={"aa": "shop in server"}) == ["bot-elsewhere"]
 

@@ -29,7 +29,7 @@ from hermes_profiles.operations.change_profile import (
 )
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_mode import RunModeResult
+from hermes_profiles.operations.run_mode_result import RunModeResult
 from hermes_profiles.operations.undo import UndoResult, list_changes, undo_change
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]
