@@ -23,7 +23,7 @@ _SERVER = r"""
 import asyncio, json, re, sys
 import kmock
 
-REASONS = {"Object Already Exists": "AlreadyExists", "Object Not Found": "NotFound"}
+REASONS = {"Object Already Exists": "AlreadyExists", "Object Not Found": "NotFound", "Endpoint Not Found": "NotFound"}
 
 class Server(kmock.KubernetesEmulator):
     async def _serve_version(self, request):
