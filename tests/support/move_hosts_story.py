@@ -1,5 +1,8 @@
 """Three real gateways move from one booted host to another and back; a stand-in of Telegram notes who polls when.
 
+The hosts are in two time zones. A job of one profile runs each minute of two hours of the first zone, so on the second
+host it goes on only where it keeps that zone.
+
 Run as a program in the network of the hosts, with an `ssh` that reaches `one` and `two`, the key that they accept,
 and the address of `two`. Each host reaches a stand-in of its own through a tunnel. Every step asserts; the last printed
 line is `told`.
@@ -13,8 +16,10 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot_api import BotApi
 from host_tunnel import tunnel
@@ -22,6 +27,7 @@ from host_tunnel import tunnel
 SSH, KEY, ADDRESS = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 PORT = 8081
 NAMES = ("kid", "mum", "shop")
+ZONES = {"one": "Europe/Berlin", "two": "Asia/Tokyo"}
 ENV = """NO_PROXY=*
 TELEGRAM_FALLBACK_IPS=149.154.167.220
 HERMES_TELEGRAM_DISABLE_FALLBACK_IPS=1
@@ -60,9 +66,11 @@ class HostBotApi(BotApi):
         return all(len(self.spans[name]) > more_than.get(name, 0) + 2 for name in NAMES)
 
 
-def run(host: str, line: str, typed: str = "", code: int = 0) -> str:
+def run(host: str, line: str, typed: str = "", code: int = 0, account: str = "ada") -> str:
     """Return the output of a line of shell on a host."""
-    done = subprocess.run([SSH, host, line], input=typed, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(
+        [SSH, "-l", account, host, line], input=typed, capture_output=True, text=True, timeout=400, check=False
+    )
     assert "CANARY" not in done.stdout + done.stderr, f"a secret was shown by {line}"
     assert done.returncode == code, f"{host}: {line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -94,8 +102,9 @@ def move(line: str) -> None:
 def prepare() -> None:
     """Make both roots, and let `one` reach `two`."""
     base = "mkdir -p ~/.hermes && cd ~/.hermes && echo 'model: none/none' > config.yaml && touch .env"
-    run("one", base)
-    run("two", base)
+    for host, zone in ZONES.items():
+        run(host, base)
+        run(host, f"ln -sf /usr/share/zoneinfo/{zone} /etc/localtime", account="root")
     for name in NAMES:
         run("one", f"mkdir -p ~/.hermes/profiles/{name}")
         for path, text in files(name).items():
@@ -105,12 +114,30 @@ def prepare() -> None:
     run("one", "cat > ~/.ssh/config", config)
 
 
+def plan_job() -> None:
+    """Give `kid` a job of each minute of this hour and the next, in the zone of the first host."""
+    hour = datetime.now(ZoneInfo(ZONES["one"])).hour
+    run(
+        "one",
+        "mkdir -p ~/.hermes/profiles/kid/scripts && cat > ~/.hermes/profiles/kid/scripts/mark.sh",
+        "date >> ~/ran",
+    )
+    job = f"'* {hour},{(hour + 1) % 24} * * *' --no-agent --script mark.sh --deliver local --name mark"
+    run("one", f"hermes -p kid cron create {job}")
+
+
+def runs(host: str) -> int:
+    """Return how often the job ran on a host."""
+    return len(run(host, "cat ~/ran 2>/dev/null; true").splitlines())
+
+
 def tell(one: HostBotApi, two: HostBotApi) -> None:
     """Move there and back."""
     running = dict.fromkeys(NAMES, "running")
     run("one", f"hermes-gateways install {' '.join(NAMES)} --start --json")
     eventually(lambda: one.polled({}), "the gateways poll on one")
     run("one", "hermes-gateways place add two --ssh two --json")
+    plan_job()
     move("--to two")
     eventually(lambda: two.polled({}), "the gateways poll on two")
     for name in NAMES:
@@ -118,6 +145,8 @@ def tell(one: HostBotApi, two: HostBotApi) -> None:
         assert last <= min(start for start, _ in two.spans[name]), f"two pollers of the bot of {name}"
         run("one", f"hermes-profiles restore {name} --json", code=6)
     assert states("one") == {} and states("two") == running
+    # The first run was planned at home; the one after it is computed here.
+    eventually(lambda: runs("two") > 1, "the job goes on at the hours of its zone", 240)
     before = {name: len(spans) for name, spans in one.spans.items()}
     move("--to local")
     eventually(lambda: one.polled(before), "the gateways poll on one again")

@@ -22,7 +22,7 @@ def test_each_bot_is_polled_in_one_place_at_a_time() -> None:
         with HostBed(folder, "one", "two", with_hermes=True) as bed:
             words = [sys.executable, str(STORY), str(bed.client / "ssh"), str(folder / "id"), bed["two"].address]
             environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "PYTHONPATH": paths}
-            done = bed.call(words, check=False, env=environment, limit=600.0)
+            done = bed.call(words, check=False, env=environment, limit=900.0)
             assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
             assert done.stdout.splitlines()[-1] == "told"
             print(done.stdout)
