@@ -78,6 +78,7 @@ def assign_channels(
     locks: Sequence[LiveLock] = (),
     owners: Sequence[str] = (),
     listening: Mapping[int, int | None] | None = None,
+    freed: Collection[int] = (),
     masked: Mapping[str, Collection[str]] | None = None,
     evidence: Callable[[str, str], UsageEvidence] | None = None,
 ) -> dict[str, tuple[Mask, ...]]:
@@ -85,8 +86,9 @@ def assign_channels(
 
     `starting`: profiles in fleet order; `holdings`: of these and of every live profile; `live`: running and starting
     gateways; `owners`: the profiles of `--owner`, strongest first; `listening`: port → pid (None where unknown);
-    `masked`: channels that are masked in live gateways; `evidence`: (profile, channel) → its use, called only where two
-    starting profiles exclude each other (None: `live`, `locks` and `masked` are the only evidence).
+    `freed`: ports of the processes that are restarted, also where their files name others by now; `masked`: channels
+    that are masked in live gateways; `evidence`: (profile, channel) → its use, called only where two starting profiles
+    exclude each other (None: `live`, `locks` and `masked` are the only evidence).
 
     A gateway that is not restarted keeps what it has. Starting profiles are sorted by `ownership.priority`, as a repair
     sorts them.
@@ -100,7 +102,7 @@ def assign_channels(
         if profile_of.get(lock.pid) not in position:
             reserved.lock(lock, ChannelOwner(profile_of.get(lock.pid), lock.pid))
     _reserve_running(reserved, holdings, {n: s for n, s in live.items() if n not in position}, locked, masked)
-    _reserve_ports(reserved, listening or {}, profile_of, position, holdings)
+    _reserve_ports(reserved, listening or {}, profile_of, position, holdings, freed)
 
     def known_use(profile: str, channel: str) -> UsageEvidence:
         state = live.get(profile)
@@ -195,10 +197,11 @@ def _reserve_ports(
     profile_of: Mapping[int, str],
     position: Collection[str],
     holdings: Mapping[str, ClaimedResources],
+    freed: Collection[int],
 ) -> None:
     """Reserve the ports with a listener, except listeners that end with a gateway that is restarted."""
     restarted = {name for name in profile_of.values() if name in position}
-    freed = {claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports}
+    freed = {*freed, *(claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports)}
     for port, pid in listening.items():
         profile = profile_of.get(pid) if pid is not None else None
         if profile in position or (profile is None and port in freed):

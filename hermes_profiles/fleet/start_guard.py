@@ -142,7 +142,8 @@ class StartGuard:
             self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
             self.warnings += [redirect_problem(name, each) for each in self._held[name].redirects if name in starting]
-        self._use_claims([name for name in live if name not in starting and name not in self._together])
+        self._held |= self._of_processes([name for name in live if name not in starting and name not in self._together])
+        restarted = self._of_processes([name for name in starting if name in live])
         idle = [name for name in starting if name not in live]
         ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
         locks = live_locks(
@@ -167,19 +168,22 @@ class StartGuard:
             owners=self._owners,
             locks=locks,
             listening=ledger.listening_now(ports),
+            freed={claim.port for held in restarted.values() for claim in held.ports},
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
             evidence=evidence,
         )
         return {name: tuple(self._with_holder(name, mask) for mask in of) for name, of in masks.items()}
 
-    def _use_claims(self, running: Sequence[str]) -> None:
-        """Take for running gateways what they started with: a token that was edited since belongs to the process."""
+    def _of_processes(self, running: Sequence[str]) -> dict[str, ClaimedResources]:
+        """Return what running gateways started with: a token or a port that was edited since belongs to the process."""
         known = claims.read_ledger(self._world.layout) if running else {}
+        found = {}
         for name in running:
             process = self._gateways[name].process
             if process is not None and has_overlay(self._world.layout, name, process):
                 home = self._world.layout.home(name)
-                self._held[name] = claims.held_by_process(self._held[name], known.get(name), home)
+                found[name] = claims.held_by_process(self._held[name], known.get(name), home)
+        return found
 
     def _with_holder(self, name: str, mask: Mask) -> Mask:
         """Return a mask whose owner is the profile that has the identity, where one process serves several."""

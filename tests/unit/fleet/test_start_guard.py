@@ -1,0 +1,49 @@
+"""What a start decides for stopped gateways beside those that it restarts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from gateway_facts import facts, process, service
+
+from hermes_profiles.conflicts import ledger
+from hermes_profiles.conflicts.claims import Claim, write_ledger
+from hermes_profiles.conflicts.overlay import overlay_folder
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.fleet import start_guard
+from hermes_profiles.fleet.start_guard import StartGuard
+from hermes_profiles.gateways.observe import SystemContext
+from hermes_profiles.gateways.processes import LinuxProcesses
+from hermes_profiles.gateways.resolve import resolve
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.manager import Activity
+
+ENV = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789\nAPI_SERVER_PORT={}\n"
+
+
+@pytest.mark.parametrize("restarted", [("dora", "fay"), ("fay",)])
+def test_port_of_a_restarted_process_is_free_for_a_stopped_gateway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: tuple[str, ...]
+) -> None:
+    """`dora` started with the port of `fay`, which stopped; then the files were mended."""
+    layout = Layout(tmp_path / ".hermes", tmp_path)
+    for name, port in (("dora", 19001), ("fay", 19002)):
+        layout.home(name).mkdir(parents=True)
+        (layout.home(name) / ".env").write_text(ENV.format(port))
+        (layout.home(name) / "config.yaml").write_text("model: m\n")
+    layout.state.mkdir(parents=True)
+    write_ledger(layout, {"dora": Claim((), (PortClaim("api_server", 19002, "127.0.0.1"),), (), 1000.0, "service")})
+    runs = process()._replace(variables={"HERMES_MANAGED_DIR": str(overlay_folder(layout, "dora"))})
+    gateways = {
+        "dora": resolve(facts(profile="dora", process=runs)),
+        "fay": resolve(facts(profile="fay", service=service(Activity.INACTIVE))),
+    }
+    monkeypatch.setattr(start_guard, "survey", lambda *_: gateways)
+    monkeypatch.setattr(ledger, "listening_now", lambda ports: dict.fromkeys(ports & {19002}))
+    world = SystemContext(layout, processes=LinuxProcesses(tmp_path / "proc"))
+    guard = StartGuard(world, ("dora", "fay"), load_catalog(), {"HERMES_GATEWAY_LOCK_DIR": str(tmp_path / "locks")})
+    guard.observe(restarted)
+    masked = {name: [mask.channel for mask in masks] for name, masks in guard.decide(restarted).items()}
+    assert masked == ({"dora": [], "fay": []} if "dora" in restarted else {"fay": ["api_server"]})
