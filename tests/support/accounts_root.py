@@ -171,10 +171,10 @@ class AccountsRoot:
         assert done, f"{member} did not answer {person}: {dict(self.ilink.sent)}\n{self.logs()}"
         return self.ilink.answers(account, person)
 
-    def hermes(self, *words: str) -> str:
-        """Return the output of a `hermes` command; it must succeed."""
+    def hermes(self, *words: str, before: Sequence[str] = ()) -> str:
+        """Return the output of a `hermes` command; it must succeed. `before`: words before the command."""
         done = subprocess.run(
-            [self._python, "-m", "hermes_cli.main", *words], env=self.environment, cwd=self.user,
+            [*before, self._python, "-m", "hermes_cli.main", *words], env=self.environment, cwd=self.user,
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

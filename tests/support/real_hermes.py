@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -44,6 +45,19 @@ def hermes_python() -> str:
             f"NO JUDGE: hermes-agent {VERSION} is in none of {_tried()}; set HERMES_JUDGE_PYTHON to one that has it"
         )
     return python
+
+
+def apart() -> list[str]:
+    """Return the words before `hermes profile delete`, so that it sees no process of another test.
+
+    Hermes 0.19.0 ends each gateway of the account whose arguments have `-p NAME`, whatever its root. Skips where no PID
+    namespace can be made. Source: hermes_cli/profiles.py, `_profile_bound_backend_pids`.
+    """
+    mapped = () if os.geteuid() == 0 else ("--map-current-user",)
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", *mapped]
+    if shutil.which("unshare") is None or subprocess.run([*words, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("NO NAMESPACES: this account may not make a PID namespace")
+    return words
 
 
 def judges() -> list[str]:

@@ -7,11 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from command_root import CommandRoot, picture
-from real_hermes import hermes_python
+from real_hermes import apart, hermes_python
 
 from hermes_profiles.hermes.cli import SUBCOMMANDS
 from hermes_profiles.hermes.profile_names import RESERVED
@@ -23,15 +24,15 @@ def hermes_command() -> Path:
     return Path(hermes_python()).parent / "hermes"
 
 
-def hermes(world: CommandRoot, *arguments: str, code: int = 0) -> str:
+def hermes(world: CommandRoot, *arguments: str, code: int = 0, before: Sequence[str] = ()) -> str:
     environment = {
         "HOME": str(world.user), "PATH": f"{hermes_command().parent}:{world.bin}:/usr/bin:/bin", "TZ": "UTC",
         "NO_COLOR": "1",
         "HERMES_DISABLE_LAZY_INSTALLS": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", "LANG": "C.UTF-8",
     }  # fmt: skip
     done = subprocess.run(
-        [hermes_command(), *arguments], env=environment, cwd=world.user, capture_output=True, text=True, timeout=120,
-        stdin=subprocess.DEVNULL, check=False,
+        [*before, hermes_command(), *arguments], env=environment, cwd=world.user, capture_output=True, text=True,
+        timeout=120, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     assert done.returncode == code, done
     return done.stdout
@@ -143,7 +144,7 @@ def test_hermes_deletes_and_renames_created_profile(judged: CommandRoot) -> None
     world.ok("create", "work")
     world.ok("create", "night")
     hermes(world, "profile", "rename", "work", "office")
-    hermes(world, "profile", "delete", "night", "--yes")
+    hermes(world, "profile", "delete", "night", "--yes", before=apart())
     assert our_list(world) == their_list(world) and set(our_list(world)) == {"default", "office"}
 
 

@@ -11,7 +11,7 @@ import pytest
 from accounts_root import AccountsRoot, account_id, eventually, friend, running_accounts, token
 from command_root import CommandRoot as Commands
 from command_runner import GATEWAYS, Done, Runner
-from real_hermes import hermes_python
+from real_hermes import apart, hermes_python
 
 pytestmark = pytest.mark.judge
 MEMBERS = ("m01", "m02", "m03")
@@ -124,12 +124,12 @@ def test_changes_by_hermes_are_reported_and_repaired(world: AccountsRoot, ours: 
     assert (world.home("m03") / "SOUL.md").read_text().startswith("You are persona-of-the-lead")
 
     pool = {path: path.read_bytes() for path in (world.root / "skills").rglob("SKILL.md")}
-    world.hermes("profile", "delete", "m01", "--yes")
+    world.hermes("profile", "delete", "m01", "--yes", before=apart())
     assert {path: path.read_bytes() for path in pool} == pool, "Hermes followed a link"
     teams = {row["name"]: row["members"] for row in ours.ok("team", "list", "--json").data["teams"]}
     assert teams == {"weixin": ["m02"], "sales": ["m03"]}
 
-    world.hermes("profile", "delete", "chef", "--yes")
+    world.hermes("profile", "delete", "chef", "--yes", before=apart())
     assert ours.listed("m03")["lead"] is None and ours.call("team", "check", "sales").code != 0
     ours.ok("team", "remove", "m03", "--keep-profile")
     assert not (world.home("m03") / "SOUL.md").is_symlink() and ours.listed("m03")["team"] is None
