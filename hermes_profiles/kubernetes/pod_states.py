@@ -79,7 +79,7 @@ def pod_state(target: KubernetesTarget, pod: Mapping[str, Any], now: float) -> E
     status, pod_name = _below(pod, "status"), _name(pod)
     describe = f"see it with `{_kubectl(target)} describe pod {pod_name}`"
     node = str(_below(pod, "spec").get("nodeName", ""))
-    deleted = _seconds(_below(pod, "metadata").get("deletionTimestamp"))
+    deleted = seconds_of(_below(pod, "metadata").get("deletionTimestamp"))
     if deleted is not None:
         return _ending(target, node, status, overdue=now - deleted)
     container = next(iter(_statuses(status)), {})
@@ -162,7 +162,7 @@ def _name(row: Mapping[str, Any]) -> str:
     return str(_below(row, "metadata").get("name", ""))
 
 
-def _seconds(text: Any) -> float | None:
+def seconds_of(text: Any) -> float | None:
     """Return the epoch seconds of a time of the API, None for none."""
     try:
         return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

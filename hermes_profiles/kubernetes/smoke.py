@@ -16,12 +16,14 @@ from .claims import BotClaim, take_claims
 from .kubectl import REQUEST, KubectlOutput, kubectl_words, read_objects, refused_by_server, run_kubectl
 from .names import MANAGED_BY
 from .place_objects import KubectlObjects
-from .pod_states import is_up, pod_state
+from .pod_states import is_up, pod_state, seconds_of
 from .render import PROBE
 
 _LABEL = {"hermes-profiles.io/smoke": "true"}
 # Seconds for an image and a volume to come, and beyond the grace period for a node to confirm an end.
 PATIENCE, _CONFIRM = 300.0, 30.0
+# Seconds after which a namespace is of a trial that was killed: a trial takes a few minutes.
+_LEFT = 3600.0
 _REQUESTS = f"--request-timeout={REQUEST}s"
 # Prints each folder outside the volume and /tmp in which this user can write a file; what a node mounts is its own.
 _WRITES = """
@@ -115,7 +117,22 @@ class SmokeTest:
         metadata = {"name": self.target.namespace, "labels": {**MANAGED_BY, **_LABEL}}
         document = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         self._run(["create", "--validate=false", "-f", "-"], json.dumps(document).encode())
-        return self.target.namespace
+        left = self._left_behind()
+        for name in left:
+            self._run(["delete", "namespace", name, "--ignore-not-found", "--wait=false"])
+        more = f"; removed {', '.join(left)}, which an earlier trial left" if left else ""
+        return f"{self.target.namespace}{more}"
+
+    def _left_behind(self) -> list[str]:
+        """Return the namespaces of trials that were killed long ago, [] where this account may not list them."""
+        selector = ",".join(f"{key}={value}" for key, value in _LABEL.items())
+        try:
+            found = read_objects(self.target, ["namespaces", "-l", selector], self.environment)
+        except HermesProfilesError:
+            return []
+        rows = [row["metadata"] for row in found if row.get("kind") == "Namespace" and "metadata" in row]
+        oldest = time.time() - _LEFT
+        return [str(row["name"]) for row in rows if (seconds_of(row.get("creationTimestamp")) or oldest) < oldest]
 
     def _apply(self) -> str:
         self._run(

@@ -1,9 +1,9 @@
 """A stand-in `kubectl` for the trial of a cluster: namespaces are files, and a file per fault says what goes wrong.
 
 The folder `cluster` has `namespaces/`, `configmaps/`, `applied` (what was applied), `calls`, and the faults:
-`forbidden` (no namespace can be made), `silent` (no answer to an `apply`), `waiting` (the reason for which the pod does
-not start), `probe` (the exit code of the probe), `writable` (folders that can be written), `deaf` (SIGTERM ends
-nothing), `slow` (the pod does not come, and the command waits).
+`forbidden` (no namespace can be made), `unlisted` (none can be listed), `silent` (no answer to an `apply`), `waiting`
+(the reason for which the pod does not start), `probe` (the exit code of the probe), `writable` (folders that can be
+written), `deaf` (SIGTERM ends nothing), `slow` (the pod does not come, and the command waits).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from command_runner import Runner
 
 _KUBECTL = """#!{python} -IS
-import json, os, sys
+import json, os, sys, time
 cluster = {cluster!r}
 words, namespace = sys.argv[1:], ""
 while words[0].startswith("-"):
@@ -36,6 +36,7 @@ if words[:1] == ["create"]:
     folder = "namespaces" if document["kind"] == "Namespace" else "configmaps"
     if exists(folder, name):
         fail("Error from server (AlreadyExists): it already exists")
+    document["metadata"]["creationTimestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     open(at(folder, name), "w").write(json.dumps(document))
 elif words[0] == "apply":
     if exists("silent"):
@@ -50,6 +51,10 @@ elif words[0] == "get" and words[1].startswith("configmap/"):
     print(read("configmaps/" + words[1].partition("/")[2]))
 elif words[:2] == ["get", "events"]:
     print(json.dumps({{"kind": "List", "items": []}}))
+elif words[:2] == ["get", "namespaces"]:
+    exists("unlisted") and fail("Error from server (Forbidden): namespaces is forbidden: User ada cannot list")
+    found = [json.load(open(at("namespaces", name))) for name in os.listdir(at("namespaces"))]
+    print(json.dumps({{"kind": "List", "items": found}}))
 elif words[0] == "get":
     status = {{"phase": "Running", "containerStatuses": [{{"state": {{"running": {{}}}}, "started": True}}]}}
     if exists("waiting"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -75,6 +76,23 @@ def test_fault_is_a_row_with_the_command_that_helps(
     assert cluster.namespaces == [] and steps(done)["removed"] == "ok"
     if step in ("namespace", "ready"):
         assert steps(done)["stop"] == "not-run"
+
+
+@pytest.mark.parametrize("fault", ["", "unlisted"])
+def test_namespace_of_a_killed_trial_is_removed_by_a_later_one(
+    world: CommandRoot, cluster: SmokeCluster, fault: str
+) -> None:
+    for name, made in (("hermes-smoke-old", "2026-01-02T03:04:05Z"), ("hermes-smoke-now", "2126-01-02T03:04:05Z")):
+        metadata = {"name": name, "creationTimestamp": made}
+        text = json.dumps({"kind": "Namespace", "metadata": metadata})
+        (cluster.folder / "namespaces" / name).write_text(text)
+    if fault:
+        cluster.fault(fault)
+    done = world.runner.gateways(*CHECK, "--json")
+    assert done.code == 0, done
+    assert sorted(cluster.namespaces) == ["hermes-smoke-now", *(["hermes-smoke-old"] if fault else [])]
+    (row,) = [row for row in done.data["smoke"]["steps"] if row["step"] == "namespace"]
+    assert ("removed hermes-smoke-old, which an earlier trial left" in row["detail"]) is not bool(fault)
 
 
 def test_pod_that_ignores_sigterm(world: CommandRoot, cluster: SmokeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
