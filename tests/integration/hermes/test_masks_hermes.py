@@ -161,8 +161,8 @@ def mask(*channels: str) -> list[Mask]:
     return [Mask(channel) for channel in channels]
 
 
-RARER = ("scalar", "nested", "capitals", "own section")
-WAYS = ("env", "config", "gateway.json", *(pytest.param(way, marks=pytest.mark.nightly) for way in RARER))
+RARER = ("gateway.json", "scalar", "nested", "capitals", "own section")
+WAYS = ("env", "config", *(pytest.param(way, marks=pytest.mark.nightly) for way in RARER))
 
 
 @pytest.mark.parametrize("way", WAYS)

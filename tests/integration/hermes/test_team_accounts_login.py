@@ -97,6 +97,7 @@ def test_scan_gives_a_member_its_account_and_it_answers(team: LoginTeam) -> None
         assert {each.to for each in world.ilink.sent[token(member)]} == {friend(member)}
 
 
+@pytest.mark.nightly
 def test_scan_of_another_members_account_is_refused(team: LoginTeam) -> None:
     world = team.world
     world.ilink.will_scan(team.scan("ann"), team.scan("ann", suffix="x")._replace(account=account_id("ann")))
