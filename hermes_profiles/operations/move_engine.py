@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
-from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
+from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
@@ -124,8 +124,7 @@ class FleetEngine:
         delete_profile(self._session.fresh(), name)
 
     def _one(self) -> OneGateway | None:
-        session = self._session.fresh()
-        return one_gateway(session.world, session.observe(session.existing))
+        return self._session.fresh().one_gateway()
 
     def _is_member(self, name: str) -> bool:
         one = self._one()

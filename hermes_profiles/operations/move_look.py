@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hermes_profiles.doctor.checks.machine import is_unfit
 from hermes_profiles.doctor.probes.machine import mount_of, mount_table
-from hermes_profiles.fleet.one_gateway import one_gateway
 from hermes_profiles.gateways.hermes_install import installed_code
 from hermes_profiles.gateways.time_zone import local_time_zone
 from hermes_profiles.hermes.files import STATE_MODULES
@@ -92,7 +91,7 @@ def look_at_target(session: FleetSession, key: bytes, *, with_running: bool = Fa
     problem, hint = _manager_problem(session)
     if not hermes:
         problem, hint = "Hermes is not installed", "install Hermes there first"
-    one = one_gateway(session.world, session.observe(session.existing))
+    one = session.one_gateway()
     if one is not None and not one.can_park:
         problem = f"its Hermes {hermes} serves each profile at once, before its move is complete"
         hint = "update Hermes there with `hermes update`"

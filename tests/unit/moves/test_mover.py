@@ -93,6 +93,19 @@ def test_killed_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: 
         shutil.rmtree(folder)
 
 
+def move_while_a_file_changes(world: TwoPlaces) -> None:
+    """Move `family` while another program writes in its home: the move is refused and taken back."""
+    mover = world.mover(world.home, world.vps)
+
+    def write(_: str, step: str) -> None:
+        if step == "verify":
+            (world.home.home("family") / "state.db").write_text("more")
+
+    mover.on_step = write
+    with pytest.raises(Failed, match="changed while they were copied"):
+        mover.run(("family",))
+
+
 HOSTS = (("home", "vps"), ("vps",), ("home",))
 
 
@@ -125,15 +138,7 @@ def test_take_back_leaves_the_marker_as_it_was(tmp_path: Path, was: str) -> None
         world.home.engine.stop("family")
     elif isinstance(world.home.engine, AdoptingEngine) and was == "down":
         world.home.engine.end()
-    mover = world.mover(world.home, world.vps)
-
-    def write(_: str, step: str) -> None:
-        if step == "verify":
-            (world.home.home("family") / "state.db").write_text("more")
-
-    mover.on_step = write
-    with pytest.raises(Failed, match="changed while they were copied"):
-        mover.run(("family",))
+    move_while_a_file_changes(world)
     assert is_parked(world.home.home("family")) is (was == "parked")
     assert world.pollers == (["family"] if was == "served" else [])
 
@@ -258,15 +263,7 @@ def test_full_disk_at_the_target_comes_back(tmp_path: Path, monkeypatch: pytest.
 
 def test_files_that_change_during_the_copy_stop_the_move(tmp_path: Path) -> None:
     world = TwoPlaces(tmp_path)
-    mover = world.mover(world.home, world.vps)
-
-    def write(_: str, step: str) -> None:
-        if step == "verify":
-            (world.home.home("family") / "state.db").write_text("more")
-
-    mover.on_step = write
-    with pytest.raises(Failed, match="changed while they were copied"):
-        mover.run(("family",))
+    move_while_a_file_changes(world)
     assert world.holder() is world.home
 
 
