@@ -17,6 +17,7 @@ from hermes_profiles.profiles.listing import profile_names
 
 from . import output
 from .command import epilog_of
+from .process_exit import was_interrupted
 from .secret_filter import SecretFilter
 
 
@@ -39,6 +40,8 @@ def _exit_code(program: CliProgram, given: Sequence[str]) -> object:
     try:
         return typer_app(program, only=called)(args=[*given], standalone_mode=False, prog_name=program.name)
     except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         if not hasattr(error, "format_message"):
             if is_debugging():
                 raise

@@ -31,13 +31,21 @@ def exit_after(program: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  only with HERMES_PROFILES_DEBUG=1
-        code = _traceback(error)
+        code = INTERRUPTED if was_interrupted(error) else _traceback(error)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError):  # the write error was already reported
             continue
     os._exit(code if isinstance(code, int) else 1)
+
+
+def was_interrupted(error: Exception) -> bool:
+    """Return whether Ctrl-C was the cause of an error.
+
+    Python 3.11 makes a RuntimeError of one that meets `__set_name__` while a class is made, as during an import.
+    """
+    return isinstance(error.__cause__, KeyboardInterrupt)
 
 
 def _traceback(error: Exception) -> int:

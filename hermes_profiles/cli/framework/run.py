@@ -12,6 +12,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is_debugging
 
 from . import output
+from .process_exit import was_interrupted
 from .progress import ProgressReporter
 from .secret_filter import SecretFilter
 
@@ -89,16 +90,22 @@ def _carry_out(
             raise
         return _failure(command, error.problem, error.exit_code), (), False
     except KeyboardInterrupt:
-        problem = Problem("interrupted", "interrupted; nothing was left half-made")
-        return _failure(command, problem, ExitCode.INTERRUPTED), (), False
+        return _interrupted(command), (), False
     except OSError as error:
         if is_debugging():
             raise
         return _failure(command, from_os_error(error), ExitCode.FAILED), (), False
     except Exception as error:
+        if was_interrupted(error):
+            return _interrupted(command), (), False
         if is_debugging():
             raise
         return _failure(command, internal_fault(error), ExitCode.FAILED), (), False
+
+
+def _interrupted(command: tuple[str, ...]) -> Result:
+    problem = Problem("interrupted", "interrupted; nothing was left half-made")
+    return _failure(command, problem, ExitCode.INTERRUPTED)
 
 
 def _at_home(text: str | None, home: str) -> str | None:
