@@ -1,7 +1,7 @@
-"""The interpreter that has kmock and kubernetes-validate, and the stand-in API server that it runs.
+"""The interpreter that has kmock and kubernetes-validate, the stand-in API server that it runs, and the real kubectls.
 
 Both stay out of the environment of the tests: kmock brings a plugin for pytest, kubernetes-validate has 108 MB.
-HERMES_KUBERNETES_PYTHON names the interpreter; `.ci/run` makes one.
+HERMES_KUBERNETES_PYTHON names the interpreter, HERMES_NEWEST_KUBECTL a program `kubectl`; `.ci/run` makes both.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "HERMES_KUBERNETES_PYTHON"
-_PYTHON = os.environ.get(VARIABLE, "")  # tests run without the variables of the user
+NEWEST_VARIABLE = "HERMES_NEWEST_KUBECTL"
+# Tests run without the variables of the user.
+_PYTHON, _NEWEST = os.environ.get(VARIABLE, ""), os.environ.get(NEWEST_VARIABLE, "")
+# What the tests with the real kubectl run with: that of the machine, and the newest one.
+KUBECTLS = ("installed", "newest")
 # kmock 0.8 names the core group `/v1`, prints lists without `kind`, ignores selectors, has other reasons, and applies
 # to objects that exist only.
 _SERVER = r"""
@@ -81,6 +85,19 @@ def kubernetes_python() -> str:
     return _PYTHON
 
 
+def path_of_kubectl(which: str) -> str:
+    """Return a PATH with one of the real kubectls; skips the test without it."""
+    path = os.environ["PATH"]
+    if which == "newest":
+        if not _NEWEST or not os.access(_NEWEST, os.X_OK):
+            pytest.skip(f"{NEWEST_VARIABLE} names no kubectl")
+        path = f"{Path(_NEWEST).parent}:{path}"
+        assert shutil.which("kubectl", path=path) == _NEWEST, f"{NEWEST_VARIABLE} names a file that is not `kubectl`"
+    elif shutil.which("kubectl") is None:
+        pytest.skip("kubectl is not installed")
+    return path
+
+
 def write_config(folder: Path, url: str) -> Path:
     """Write a configuration of kubectl and return its path."""
     path = folder / "kubeconfig"
@@ -89,10 +106,9 @@ def write_config(folder: Path, url: str) -> Path:
 
 
 @contextlib.contextmanager
-def stand_in_cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """Run the stand-in API server; yields the environment in which the real kubectl reaches it."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+def stand_in_cluster(folder: Path, which: str) -> Iterator[dict[str, str]]:
+    """Run the stand-in API server; yields the environment in which a real kubectl (one of KUBECTLS) reaches it."""
+    path = path_of_kubectl(which)
     python = kubernetes_python()
     with subprocess.Popen(
         [python, "-c", _SERVER],
@@ -104,7 +120,7 @@ def stand_in_cluster(folder: Path) -> Iterator[dict[str, str]]:
         assert server.stdout is not None and server.stdin is not None
         try:
             config = write_config(folder, server.stdout.readline().strip())
-            yield {"PATH": os.environ["PATH"], "HOME": str(folder), "KUBECONFIG": str(config)}
+            yield {"PATH": path, "HOME": str(folder), "KUBECONFIG": str(config)}
         finally:
             server.stdin.close()
             server.wait(10)

@@ -1,15 +1,13 @@
-"""Claims, start and stop of a place with the real kubectl: on a stand-in API server, and on none."""
+"""Claims, start and stop of a place with the real kubectls: on a stand-in API server, and on none."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from kubernetes_python import stand_in_cluster, write_config
+from kubernetes_python import KUBECTLS, path_of_kubectl, stand_in_cluster, write_config
 
 from hermes_profiles.kubernetes.claims import BotClaim, read_claims, release_claims, take_claims
 from hermes_profiles.kubernetes.engine import KubernetesEngine
@@ -27,9 +25,9 @@ MARKS = ("0" * 32, "1" * 32, "2" * 32)
 HERE = tuple(BotClaim(mark, "telegram", "prod", f"p{number}") for number, mark in enumerate(MARKS))
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Mapping[str, str]]:
-    with stand_in_cluster(tmp_path) as environment:
+@pytest.fixture(params=KUBECTLS)
+def cluster(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
+    with stand_in_cluster(tmp_path, request.param) as environment:
         yield environment
 
 
@@ -65,11 +63,10 @@ def test_stop_and_start_set_replicas_and_facts_follow(cluster: Mapping[str, str]
     assert engine.act(PLACE, "restart", cluster) is None
 
 
-def test_cluster_that_does_not_answer_is_exit_code_4(tmp_path: Path) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+@pytest.mark.parametrize("which", KUBECTLS)
+def test_cluster_that_does_not_answer_is_exit_code_4(tmp_path: Path, which: str) -> None:
     config = write_config(tmp_path, "http://127.0.0.1:1")
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(config)}
+    environment = {"PATH": path_of_kubectl(which), "HOME": str(tmp_path), "KUBECONFIG": str(config)}
     with pytest.raises(PlaceSilent) as caught:
         KubernetesEngine().facts(PLACE, environment)
     assert caught.value.exit_code is ExitCode.MANAGER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kubernetes_python import kubernetes_python
+from kubernetes_python import KUBECTLS, kubernetes_python, path_of_kubectl
 from nightly import NIGHTLY
 from ruamel.yaml import YAML
 
@@ -178,9 +179,9 @@ def test_image_references() -> None:
     assert not is_official("nousresearch/hermes-agent-web:1")
 
 
-def test_kubectl_builds_base_and_overlay(tmp_path: Path) -> None:
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+@pytest.mark.parametrize("which", KUBECTLS)
+def test_kubectl_builds_base_and_overlay(tmp_path: Path, which: str) -> None:
+    environment = {**os.environ, "PATH": path_of_kubectl(which)}
     base, overlay = tmp_path / "base", tmp_path / "overlay"
     base.mkdir()
     place = PLACE._replace(image="registry.example.org/hermes:1.2")
@@ -192,7 +193,8 @@ def test_kubectl_builds_base_and_overlay(tmp_path: Path) -> None:
     )
 
     def built(folder: Path) -> list[Any]:
-        done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+        words = ["kubectl", "kustomize", str(folder)]
+        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return list(YAML(typ="safe").load_all(done.stdout))
 

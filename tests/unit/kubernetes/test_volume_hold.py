@@ -1,4 +1,4 @@
-"""The volume of a place with the real kubectl on a stand-in API server, and the reasons of pods that do not come."""
+"""The volume of a place with the real kubectls on a stand-in API server, and the reasons of pods that do not come."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cluster_place import STATEFUL_SET
-from kubernetes_python import stand_in_cluster
+from kubernetes_python import KUBECTLS, stand_in_cluster
 
 from hermes_profiles.kubernetes.kubectl import run_kubectl
 from hermes_profiles.kubernetes.loader import loader_pod
@@ -22,8 +22,9 @@ TARGET = KubernetesTarget("bots", "family")
 NAMED = {**STATEFUL_SET, "apiVersion": "apps/v1", "metadata": {"name": "family"}}
 
 
-def test_objects_are_read_and_changed_by_kubectl(tmp_path: Path) -> None:
-    with stand_in_cluster(tmp_path) as environment:
+@pytest.mark.parametrize("which", KUBECTLS)
+def test_objects_are_read_and_changed_by_kubectl(tmp_path: Path, which: str) -> None:
+    with stand_in_cluster(tmp_path, which) as environment:
         objects = KubectlObjects(TARGET, environment)
         assert objects.read() == PlaceObjects()
         document = {**NAMED, "spec": {**STATEFUL_SET["spec"], "replicas": 1}}
