@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from command_runner import REPOSITORY
+from ssh_client import make_key, write_client
 
 CACHE = Path(os.environ.get("HERMES_PROFILES_HOSTS_CACHE") or "/var/cache/hp-bed")
 PACKAGES = (
@@ -252,15 +253,8 @@ class HostBed:
 
     def _begin(self) -> None:
         self.client.mkdir()
-        _run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.folder / "id"))
-        config = self.folder / "config"
-        hosts = "".join(f"Host {host.name}\n  HostName {host.address}\n" for host in self.hosts)
-        config.write_text(
-            f"{hosts}Host *\n  User ada\n  IdentityFile {self.folder / 'id'}\n  IdentitiesOnly yes\n"
-            f"  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  LogLevel ERROR\n"
-        )
-        (self.client / "ssh").write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
-        (self.client / "ssh").chmod(0o755)
+        make_key(self.folder / "id")
+        write_client(self.client, "ada", self.folder / "id", {host.name: (host.address, 22) for host in self.hosts})
         if self.groups == self.folder / "groups":
             self.groups.mkdir()
             _run("mount", "-t", "cgroup2", "none", str(self.groups))
