@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 from command_lines import is_only_named, problem_of
 from pages import COMMANDS
 from printed_commands import VALUE, commands_of, hint_texts, printed_commands
 
-PRINTED = printed_commands()
+printed = cache(printed_commands)  # called in a test: every process of pytest-xdist imports this file
 # What a value can be: an argument, nothing, the name of a command, an option.
 CANDIDATES = ("1", "", "start", "--yes")
 
@@ -27,9 +28,9 @@ def wrong(command: str) -> str | None:
 
 @pytest.mark.parametrize("program", COMMANDS)
 def test_printed_commands_exist_with_their_options(program: str) -> None:
-    lines = [line for line in PRINTED if line.startswith(program) and f"{program} {VALUE} {VALUE}" not in line]
+    lines = [line for line in printed() if line.startswith(program) and f"{program} {VALUE} {VALUE}" not in line]
     assert len(lines) > 80
-    assert {line: (found, PRINTED[line][:2]) for line in lines if (found := wrong(line)) is not None} == {}
+    assert {line: (found, printed()[line][:2]) for line in lines if (found := wrong(line)) is not None} == {}
 
 
 def test_hints_name_the_program_of_a_command() -> None:
