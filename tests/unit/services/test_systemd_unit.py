@@ -6,10 +6,13 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nightly import NIGHTLY
+from once import once
 from real_hermes import hermes_python
 from sample_specs import AWKWARD, awkward_spec, folder_names, spec_of
 from service_readers import verify_units
@@ -100,43 +103,72 @@ def _spec_like(answer: dict[str, str], home: Path, user_home: Path, **more: obje
     return spec_of(home, account_home=user_home, program=program, **more)
 
 
+PLACES: dict[tuple[str, str], dict[str, int]] = {
+    (".hermes", ""): {},
+    (".hermes/profiles/coder", ""): {},
+    (".hermes/profiles/coder", "agent:\n  restart_drain_timeout: 180\n"): {"drain": 180},
+}
+NIGHTLY_PLACES: dict[tuple[str, str], dict[str, int]] = {
+    (".hermes/profiles/coder", "gateway:\n  systemd_watchdog_seconds: 30\n"): {"watchdog": 30},
+    (".hermes/scratch", ""): {},
+    ("elsewhere/profiles/team-a", ""): {},
+}
+AWKWARD_NAMES = ("100%u", "two words", 'quo"ted', "a&b", "ümlaut", "$HOME", "ends\\")
+
+
+class Written(NamedTuple):
+    """The units that Hermes writes for one home; `system` is that of a service of the system."""
+
+    account_home: Path
+    home: Path
+    user: dict[str, str]
+    system: dict[str, str]
+
+
+def _written(folder: Path) -> dict[tuple[str, str], Written]:
+    cases = [*PLACES, *(NIGHTLY_PLACES if NIGHTLY else ()), *((f"{name}/profiles/coder", "") for name in AWKWARD_NAMES)]
+    homes = []
+    for number, (place, config) in enumerate(cases):
+        account = folder / str(number)
+        homes.append((account, (account / place).resolve()))
+        homes[-1][1].mkdir(parents=True)
+        (homes[-1][1] / "config.yaml").write_text(config)
+    rows = [{"environment": {"HOME": str(user), "HERMES_HOME": str(home)}} for user, home in homes]
+    answers = _hermes_units([{**row, "system": system} for system in (False, True) for row in rows], folder)
+    pairs = zip(cases, homes, answers[: len(cases)], answers[len(cases) :], strict=True)
+    return {case: Written(user, home, plain, system) for case, (user, home), plain, system in pairs}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Written]:
+    """Return case → units: Hermes is asked for all of them at once, because it takes a second to start."""
+    hermes_python()
+    return once(tmp_path_factory, "systemd-units", _written)
+
+
 @pytest.mark.judge
-@pytest.mark.parametrize(("place", "config", "fields"), [
-    (".hermes", "", {}),
-    (".hermes/profiles/coder", "", {}),
-    (".hermes/profiles/coder", "agent:\n  restart_drain_timeout: 180\n", {"drain": 180}),
-    pytest.param(
-        ".hermes/profiles/coder", "gateway:\n  systemd_watchdog_seconds: 30\n", {"watchdog": 30},
-        marks=pytest.mark.nightly,
-    ),
-    pytest.param(".hermes/scratch", "", {}, marks=pytest.mark.nightly),
-    pytest.param("elsewhere/profiles/team-a", "", {}, marks=pytest.mark.nightly),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "config", "fields"),
+    [(*case, fields) for case, fields in PLACES.items()]
+    + [pytest.param(*case, fields, marks=pytest.mark.nightly) for case, fields in NIGHTLY_PLACES.items()],
+)
 def test_the_unit_is_letter_by_letter_what_hermes_writes(
-    tmp_path: Path, place: str, config: str, fields: dict[str, int]
+    written: dict[tuple[str, str], Written], place: str, config: str, fields: dict[str, int]
 ) -> None:
-    home = (tmp_path / place).resolve()
-    home.mkdir(parents=True)
-    (home / "config.yaml").write_text(config)
-    row = {"environment": {"HOME": str(tmp_path), "HERMES_HOME": str(home)}, "system": False}
-    (answer,) = _hermes_units([row], tmp_path)
-    spec = _spec_like(answer, home, tmp_path.resolve(), **fields)
+    user, home, answer, system = written[place, config]
+    spec = _spec_like(answer, home, user.resolve(), **fields)
     assert answer["name"] == spec.name.unit
     assert render_unit(spec).decode() == answer["unit"]
-    (system,) = _hermes_units([{**row, "system": True}], tmp_path)
     assert render_unit(
-        _spec_like(system, home, tmp_path.resolve(), account="bob", **fields), system_user=("bob", "staff")
+        _spec_like(system, home, user.resolve(), account="bob", **fields), system_user=("bob", "staff")
     ).decode() == system["unit"]  # fmt: skip
 
 
 @pytest.mark.judge
-@pytest.mark.parametrize("name", ["100%u", "two words", 'quo"ted', "a&b", "ümlaut", "$HOME", "ends\\"])
-def test_what_hermes_writes_for_awkward_paths_is_known(tmp_path: Path, name: str) -> None:
-    home = (tmp_path / name / "profiles/coder").resolve()
-    home.mkdir(parents=True)
-    row = {"environment": {"HOME": str(tmp_path), "HERMES_HOME": str(home)}, "system": False}
-    (answer,) = _hermes_units([row], tmp_path)
-    assert render_unit_unquoted(_spec_like(answer, home, tmp_path.resolve())).decode() == answer["unit"]
+@pytest.mark.parametrize("name", AWKWARD_NAMES)
+def test_what_hermes_writes_for_awkward_paths_is_known(written: dict[tuple[str, str], Written], name: str) -> None:
+    user, home, answer, _ = written[f"{name}/profiles/coder", ""]
+    assert render_unit_unquoted(_spec_like(answer, home, user.resolve())).decode() == answer["unit"]
 
 
 def test_the_unit_of_a_profile() -> None:
