@@ -8,13 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 from hermes_profiles.credentials.secret_shapes import looks_secret
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .model import Destination, DestinationKind
 
 URLS = frozenset({DestinationKind.WEBHOOK, DestinationKind.APPRISE, DestinationKind.HEARTBEAT})
 # A part of a path that is long and has letters and digits, such as the id of a webhook.
-_RANDOM = re.compile(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_.~-]{12,}")
-_LOCAL = re.compile(r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?")
+_RANDOM = lazy_pattern(r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[A-Za-z0-9_.~-]{12,}")
+_LOCAL = lazy_pattern(r"localhost|127\.\d+\.\d+\.\d+|\[?::1\]?")
 _SHORTEST = 4
 _HIDDEN = "***"
 # Services of Apprise whose URL names a host, and nothing that gives access.

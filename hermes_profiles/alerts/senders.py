@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from hermes_profiles.gateways.hermes_on_path import real_hermes
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import system_reason
 
 from .addresses import without_address
@@ -27,7 +28,9 @@ LIMITS = {
 }
 _LONGEST_ERROR = 200
 # In the log of Apprise: a connection that was lost, unless it never was one.
-_LOST = re.compile(r"Socket Exception: (?!.*(?:ConnectTimeout|Failed to establish)).*(?:closed|reset|abort|time)", re.I)
+_LOST = lazy_pattern(
+    r"Socket Exception: (?!.*(?:ConnectTimeout|Failed to establish)).*(?:closed|reset|abort|time)", re.I
+)
 _NEVER = "Connection error while submitting"
 INSTALL = "pip install 'hermes-profiles[alerts]'"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import DEADLINE, Runner, listed_environment, plain_message, run
 
@@ -19,7 +19,7 @@ GRACE = 60
 POLL = 2.0
 # A caffeinate that ends sooner, while its process lives, does not work.
 _TOO_SOON = 0.5
-_ASSERTION = re.compile(r"\bpid (\d+)\(caffeinate\)")
+_ASSERTION = lazy_pattern(r"\bpid (\d+)\(caffeinate\)")
 
 
 class Caffeinate:

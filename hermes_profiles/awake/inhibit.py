@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Refused
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import shown
 from hermes_profiles.services.systemd.manager import SystemdManager
@@ -18,9 +19,9 @@ from .render import inhibit_command
 # `foo-.service.d` since 239, Type=exec since 240 (systemd's NEWS).
 _OLDEST = 240
 _UP = ("active", "reloading", "refreshing", "activating")
-_DENIED = re.compile(r"access denied|permission denied|not authorized|authentication", re.IGNORECASE)
+_DENIED = lazy_pattern(r"access denied|permission denied|not authorized|authentication", re.IGNORECASE)
 # WHO UID USER PID: a lock in the table of `systemd-inhibit --list`.
-_LOCK = re.compile(r"^.*?\s(\d+)\s+\S+\s+(\d+)\s", re.MULTILINE)
+_LOCK = lazy_pattern(r"^.*?\s(\d+)\s+\S+\s+(\d+)\s", re.MULTILINE)
 
 
 def check_may_hold(manager: SystemdManager, inhibit: str, sleep: str, what: Sequence[str]) -> None:

@@ -7,7 +7,6 @@ while the machine was off is made when the watcher runs again.
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -19,9 +18,10 @@ from typing import Any, NamedTuple
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.model.errors import Failed, HermesProfilesError, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 
-_AT = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_AT = lazy_pattern(r"([01]\d|2[0-3]):([0-5]\d)")
 _LARGEST = 64 * 1024
 DEFAULT_AT, DEFAULT_KEEP = "03:30", 7
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +14,14 @@ from hermes_profiles.changes.state_files import make_folder, write_state_file
 from hermes_profiles.hermes.files import ROOT_FOLDER
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout, shim_folder
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.user_config import user_config_folder
 from hermes_profiles.services.checksum import digest
 
 STAMP = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"(?P<profile>.+)-(?P<stamp>\d{8}T\d{6}Z)\.tar\.(?:zst|gz)(?P<age>\.age)?")
+_NAME = lazy_pattern(r"(?P<profile>.+)-(?P<stamp>\d{8}T\d{6}Z)\.tar\.(?:zst|gz)(?P<age>\.age)?")
 _LARGEST_KEY = 64 * 1024
 _WAIT = 10.0
 

@@ -8,7 +8,6 @@ Hermes has learned since is its own.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,10 +20,11 @@ from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 
 # `hermes profile export` and `import` read and write archives of Hermes; ours have another format.
 _OF_HERMES_FILES = frozenset({"export", "import"})
-_NAME = re.compile(PATTERN)
+_NAME = lazy_pattern(PATTERN)
 
 
 class Dispatch(NamedTuple):

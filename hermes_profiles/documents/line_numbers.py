@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
-_YAML_KEY = re.compile(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
+_YAML_KEY = lazy_pattern(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: .*)?")
 
 
 def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:

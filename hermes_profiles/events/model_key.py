@@ -9,12 +9,13 @@ from pathlib import Path
 
 from hermes_profiles.hermes.files import ERRORS_LOG, LOGS_FOLDER
 from hermes_profiles.hermes.model_log import REFUSED_KEY, REFUSED_KEY_WORDS
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import open_regular
 
 _PARSED = 64 * 1024
 # Seconds after the last refusal in which the key counts as refused: no answer of the model is logged.
 _LASTS = 3600.0
-_RECORD = re.compile(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} [^\n]*?" + REFUSED_KEY, re.MULTILINE)
+_RECORD = lazy_pattern(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} [^\n]*?" + REFUSED_KEY, re.MULTILINE)
 
 
 def refused_model_key(home: Path, started: float, now: float) -> str:

@@ -6,7 +6,6 @@ A process keeps its loaded modules and loads the others from the new release, so
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
@@ -17,12 +16,13 @@ from hermes_profiles.gateways.hermes_files import StateRecord
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.files import LOGS_FOLDER
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.hermes_command import code_in_script
 
 from .outcomes import Outcome, OutcomeKind
 from .selection import Sorted
 
-_DISTRIBUTION = re.compile(r"hermes_agent[a-z_]*-([0-9][0-9a-z.]*)\.dist-info")
+_DISTRIBUTION = lazy_pattern(r"hermes_agent[a-z_]*-([0-9][0-9a-z.]*)\.dist-info")
 # Starts are known to a second.
 _LEEWAY = 2.0
 

@@ -24,10 +24,11 @@ from hermes_profiles.profiles.regular_file import read_regular
 
 from .hermes_code import PACKAGE, HermesCode, code_folder, read_code
 from .hermes_on_path import real_hermes
-from .launcher_script import LauncherTarget, read_launcher
 
 if TYPE_CHECKING:
     from hermes_profiles.services.spec import Program
+
+    from .launcher_script import LauncherTarget
 
 _COMMON = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _USER_FOLDERS = (".local/bin", ".cargo/bin", "go/bin", ".npm-global/bin")
@@ -35,6 +36,8 @@ _LARGEST_SCRIPT = 64 * 1024
 _LONGEST_CHAIN = 4  # scripts that run scripts
 # `#!/x/python`, pip's `'''exec' "/a b/python3"` for long paths, and shell scripts that exec one.
 _INTERPRETER = lazy_pattern(rb"""(?:#!|["' ])(/[^"'\n]*?/bin/python[0-9.]*)(?=["'\s])""")
+# The script that pip writes: it names its interpreter, and nothing runs on the way.
+_PYTHON_SCRIPT = lazy_pattern(rb"#!(/[^\s$~]*/(?:python|pypy)[0-9.]*)[ \t]*\r?\n")
 _LAUNCHER = lazy_pattern(rb"""exec\s+(['"]?)(/[^'"\n]*?/\.hermes/bin/hermes)\1(?=\s|$)""")
 
 # Prints the folder that contains Hermes. A service does not have the first entry, the working folder.
@@ -78,7 +81,7 @@ def find_installation(layout: Layout, environment: Mapping[str, str], *, given: 
     script = _script_of(layout, environment)
     passed_over = ""
     for found in _candidates(layout, environment):
-        if isinstance(found, LauncherTarget):
+        if not isinstance(found, HermesInstall):
             if found.is_elsewhere:
                 raise _elsewhere(script, found)
             passed_over = _what_it_runs(script, found)
@@ -212,7 +215,7 @@ def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> He
     """
     launcher = script
     through = ""
-    target = LauncherTarget()
+    target = None
     for _ in range(_LONGEST_CHAIN):
         text = _text_of(launcher)
         following = _LAUNCHER.search(text)
@@ -226,6 +229,11 @@ def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> He
         if following is not None:
             launcher = Path(os.fsdecode(following.group(2)))
             continue
+        if (direct := _PYTHON_SCRIPT.match(text)) is not None:
+            python = Path(os.path.normpath(os.fsdecode(direct.group(1))))
+            return HermesInstall(python, str(script), code=code_folder(python), through=through)
+        from .launcher_script import LauncherTarget, read_launcher  # most scripts end above
+
         target = read_launcher(launcher, text, environment, user_home)
         through = through or target.through
         if target == LauncherTarget() and python is not None:  # not a script of a known form
@@ -235,7 +243,9 @@ def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> He
         if target.script is None or target.is_elsewhere:
             return target
         launcher = target.script
-    return target._replace(script=None)
+    from .launcher_script import LauncherTarget
+
+    return target._replace(script=None) if target is not None else LauncherTarget()
 
 
 def interpreter_of(script: Path) -> Path | None:

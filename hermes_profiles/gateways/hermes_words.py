@@ -6,17 +6,17 @@ variable for each subcommand (hermes_cli/subcommands/profile.py).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.hermes.cli import PROFILE_PARSER_MODULE
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 
 _LARGEST = 512 * 1024
-_PARSER = re.compile(r"""(?:(\w+)\s*=\s*)?(\w+)\.add_parser\(\s*["']([a-z][a-z-]*)["']""")
-_ARGUMENT = re.compile(r"""(\w+)\.add_argument\(\s*((?:["'][^"'\n]*["']\s*,?\s*)+)""")
-_OPTION = re.compile(r"""["'](-[^"'\n]*)["']""")
+_PARSER = lazy_pattern(r"""(?:(\w+)\s*=\s*)?(\w+)\.add_parser\(\s*["']([a-z][a-z-]*)["']""")
+_ARGUMENT = lazy_pattern(r"""(\w+)\.add_argument\(\s*((?:["'][^"'\n]*["']\s*,?\s*)+)""")
+_OPTION = lazy_pattern(r"""["'](-[^"'\n]*)["']""")
 
 
 def profile_words(code: Path) -> Mapping[str, tuple[str, ...]]:

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.hermes.cli import PROGRAM
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .launcher_tools import environment_of_tool, is_elsewhere, is_tool, without_wrappers
 
 # Names of the script that a wrapper of Nix, or of the user, runs.
-_SCRIPTS = re.compile(r"\.?hermes(-agent)?(-wrapped|-unwrapped|-real)?_*\Z")
-_PYTHON = re.compile(r"(python|pypy)[0-9.]*\Z")
+_SCRIPTS = lazy_pattern(r"\.?hermes(-agent)?(-wrapped|-unwrapped|-real)?_*\Z")
+_PYTHON = lazy_pattern(r"(python|pypy)[0-9.]*\Z")
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "ash", "busybox", "fish"))
 _PASSES_ARGUMENTS = ("$@", "${@", "$*", "$argv")
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
-_FUNCTION = re.compile(r"^\s*(?:function\s+)?([\w.-]+)\s*\(\)|^\s*function\s+([\w.-]+)", re.MULTILINE)
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
-_OWN_FOLDER = re.compile(
+_ASSIGNMENT = lazy_pattern(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
+_FUNCTION = lazy_pattern(r"^\s*(?:function\s+)?([\w.-]+)\s*\(\)|^\s*function\s+([\w.-]+)", re.MULTILINE)
+_VARIABLE = lazy_pattern(r"\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})")
+_OWN_FOLDER = lazy_pattern(
     r"""\$\((?:cd\s+(?:--\s+)?)?["']?\$\(\s*dirname\s+(?:--\s+)?"?\$(?:0|\{?BASH_SOURCE(?:\[0\])?\}?)"?\s*\)["']?"""
     r"""\s*(?:&&\s*pwd(?:\s+-P)?\s*)?\)|\$\(\s*dirname\s+(?:--\s+)?"?\$(?:0|\{?BASH_SOURCE(?:\[0\])?\}?)"?\s*\)"""
     r"""|\$\{0%/\*\}"""

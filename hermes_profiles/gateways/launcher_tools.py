@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from hermes_profiles.model.patterns import lazy_pattern
 
 # Programs that run a command in a container, on another machine, or as another user.
 _ELSEWHERE = frozenset(
@@ -60,8 +61,8 @@ _HARMLESS = frozenset(
         *("proxychains", "proxychains4", "torsocks", "arch", "setpriv", "catchsegv", "systemd-cat", "choom", "gosu"),
     )
 )
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_END = re.compile(r"(\.?hermes[\w-]*|(python|pypy)[0-9.]*)\Z")
+_ASSIGNMENT = lazy_pattern(r"[A-Za-z_]\w*=")
+_END = lazy_pattern(r"(\.?hermes[\w-]*|(python|pypy)[0-9.]*)\Z")
 _FOLDER_OPTIONS = ("-C", "-P", "-p", "--project", "--directory", "--cwd", "--manifest-path", "--project-directory")
 _ENVIRONMENTS = (".venv", "venv", ".pixi/envs/default", ".devenv/state/venv")
 _NAME_OPTIONS = ("-n", "--name", "-p", "--prefix")

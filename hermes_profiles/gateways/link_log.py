@@ -24,6 +24,7 @@ from hermes_profiles.hermes.channel_log import (
     LinkRecord,
 )
 from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, LOGS_FOLDER
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import open_regular
 
 from .model import LostLink
@@ -38,15 +39,15 @@ _SAYS_BACK = frozenset(rule.channel for rule in LINK_RECORDS if rule.event is Li
 _MOMENT = 10.0
 _QUARTER = 900.0  # time zones differ by quarters of an hour
 _NEAR_END = 64 * 1024  # of a log, where its last record begins
-_STAMP = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) ", re.MULTILINE)
+_STAMP = lazy_pattern(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) ", re.MULTILINE)
 _LIBRARIES = "|".join(map(re.escape, LIBRARY_LOGGERS))
-_RECORD = re.compile(
+_RECORD = lazy_pattern(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) [A-Z]+(?: \[[^\]\n]*\])? "
     rf"(?:{ADAPTER_LOGGER}|({_LIBRARIES}))(?:\.[\w.]+)?: (.*)$",
     re.MULTILINE,
 )
 # An exception's module: `httpx.ConnectError: …`.
-_MODULE = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
+_MODULE = lazy_pattern(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
 
 
 class _Logged(NamedTuple):

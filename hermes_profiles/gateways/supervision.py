@@ -10,15 +10,17 @@ import os
 import re
 from collections.abc import Iterator
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 from .model import Supervisor
 from .processes import Process, Processes
 
-_CONTAINER = re.compile(
+_CONTAINER = lazy_pattern(
     r"(?:^|/)(?:docker[-/]|libpod[-/]|crio-|cri-containerd-|kubepods.*/)(?:cri-containerd-|crio-)?([0-9a-f]{12})[0-9a-f]*"
 )
-_MACHINE = re.compile(r"(?:^|/)(?:lxc\.payload\.|lxc/|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)")
-_MANAGER_UNIT = re.compile(r"user@\d+\.service|init\.scope")
-_INTERPRETER = re.compile(r"(?:python|pypy|node|ruby|perl|bun|deno)[0-9.]*", re.IGNORECASE)
+_MACHINE = lazy_pattern(r"(?:^|/)(?:lxc\.payload\.|lxc/|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)")
+_MANAGER_UNIT = lazy_pattern(r"user@\d+\.service|init\.scope")
+_INTERPRETER = lazy_pattern(r"(?:python|pypy|node|ruby|perl|bun|deno)[0-9.]*", re.IGNORECASE)
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "tcsh", "csh"))
 # These run a program, and end with it.
 _WRAPPERS = frozenset(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .names import check_object_name, check_subdomain
 
@@ -25,14 +25,14 @@ GATEWAY_CPU, LEAST_CPU = 20, 100
 # Beyond the stop of the gateways: what `run` takes to end supervisord and to print the last lines of the logs.
 STOP_MARGIN, SHORTEST_GRACE = 30, 120
 
-_SIZE = re.compile(r"([1-9][0-9]{0,5})(Mi|Gi|Ti)")
+_SIZE = lazy_pattern(r"([1-9][0-9]{0,5})(Mi|Gi|Ti)")
 _IN_MIB = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
 # A reference of an image, as distribution/reference spells it, without its limits of length.
-_IMAGE = re.compile(
+_IMAGE = lazy_pattern(
     r"(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127}))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
-_TIMEZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
+_TIMEZONE = lazy_pattern(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 
 
 class KubernetesPlace(NamedTuple):

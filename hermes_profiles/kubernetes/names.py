@@ -6,6 +6,7 @@ import hashlib
 import re
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 
 # A StatefulSet labels its pods with `controller-revision-hash: NAME-HASH`. A label has at most 63 characters and the
 # hash at most 10, so a longer name is accepted and never gets a pod (kubernetes issue 64023).
@@ -13,8 +14,8 @@ LONGEST = 52
 RULE = f"1 to {LONGEST} of a-z, 0-9 and -, beginning with a letter, ending with a letter or digit"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "hermes-profiles"}
 CONTAINER = "gateways"
-_LABEL = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
-_SUBDOMAIN = re.compile(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")
+_LABEL = lazy_pattern(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = lazy_pattern(r"[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?")
 _LONGEST_SUBDOMAIN = 253
 _DIGITS = 8
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .records import LEVELS, Level, LogRecord
 
-_SPAN = re.compile(r"(\d{1,6}(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
+_SPAN = lazy_pattern(r"(\d{1,6}(?:\.\d+)?)\s*(s|sec|m|min|h|d|w)", re.IGNORECASE)
 _SECONDS = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 

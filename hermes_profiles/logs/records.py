@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from hermes_profiles.hermes.files import GATEWAY_LOGGERS
+from hermes_profiles.model.patterns import lazy_pattern
 
 
 class Level(IntEnum):
@@ -54,15 +55,15 @@ class LogRecord(NamedTuple):
 
 LEVELS = {str(level.name): level for level in Level} | {"WARN": Level.WARNING, "FATAL": Level.CRITICAL}
 _NAMES = "|".join(LEVELS)
-_HEAD = re.compile(
+_HEAD = lazy_pattern(
     r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?(?: -)?(?: |$)"
     rf"(?:(?:(?P<logger1>[\w.-]+) - )?\[?(?P<level>{_NAMES})\b\]?:?(?: \[(?P<session>[^\]\s]+)\])?"
     r"(?: -)?(?: (?P<logger>[\w.-]+):)?(?: |$))?"
 )
-_BARE = re.compile(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
+_BARE = lazy_pattern(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
+_TRACEBACK = lazy_pattern(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
 # Escape sequences of terminals: colours, titles, cursor.
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+_ESCAPE = lazy_pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
 # A longer record is split: a log in which no line begins a record must not fill the memory.
 LONGEST_LINES = 1_000
 # So many bytes of one line are kept; a longer one ends with a noncharacter. Its last 4 KiB are not shown: the cut can

@@ -7,11 +7,12 @@ still be read.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .reader import BLOCK, Lines, end_of_lines, open_log
 from .records import Assembler, Cut, LogRecord, decode, records_in
@@ -29,7 +30,7 @@ _SIBLINGS = 4
 _MOST = 16
 # File times have the resolution of the kernel's tick.
 _COARSE = 0.05
-_TURNED = re.compile(r"\.(\d{1,4})|[.-]\d{4}-?\d\d-?\d\d(?:[-T]\d+)?")
+_TURNED = lazy_pattern(r"\.(\d{1,4})|[.-]\d{4}-?\d\d-?\d\d(?:[-T]\d+)?")
 
 
 class Key(NamedTuple):

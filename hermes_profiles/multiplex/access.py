@@ -8,7 +8,6 @@ process (`_apply_yaml_config` of each adapter).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -22,12 +21,13 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
-_ACCESS = re.compile(r"ALLOW|POLICY|GUEST|IGNORE|TRUST")
-_NO_ACCESS = re.compile(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
+_ACCESS = lazy_pattern(r"ALLOW|POLICY|GUEST|IGNORE|TRUST")
+_NO_ACCESS = lazy_pattern(r"_HOME_|FREE_RESPONSE|CRON_THREAD")
 
 
 class Access(NamedTuple):

@@ -8,7 +8,6 @@ channel answers, if it has profile. Shown by tests/integration/hermes/test_team_
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.channel_settings import below, mapping
@@ -23,6 +22,7 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import first_names
 
 from .access import effective_policies, user_ids
@@ -30,7 +30,7 @@ from .facts import MultiplexFacts
 from .model import Issue, IssueSeverity, PinnedSetting
 
 # A user id as it can be written into a list.
-_USER_ID = re.compile(r"[\w@.:+/=|-]+")
+_USER_ID = lazy_pattern(r"[\w@.:+/=|-]+")
 # Read from the process if the settings lack it (gateway/platforms/weixin.py, `__init__`).
 _WEIXIN = {"account_id": WEIXIN_ACCOUNT_ID, "base_url": WEIXIN_BASE_URL, "cdn_base_url": WEIXIN_CDN_BASE_URL}
 

@@ -15,6 +15,7 @@ from hermes_profiles.gateways.time_zone import local_time_zone
 from hermes_profiles.hermes.files import STATE_MODULES
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.moves.model import SourceLook, TargetLook
 from hermes_profiles.moves.target_side import is_leftover
 from hermes_profiles.moves.tree import entries_of, links_that_lead_out
@@ -27,7 +28,7 @@ from hermes_profiles.teams.model import read_teams
 from .fleet_context import FleetSession
 from .move_engine import FleetEngine
 
-_SCHEMA = re.compile(rb"^SCHEMA_VERSION\s*(?::\s*int\s*)?=\s*(\d+)", re.MULTILINE)
+_SCHEMA = lazy_pattern(rb"^SCHEMA_VERSION\s*(?::\s*int\s*)?=\s*(\d+)", re.MULTILINE)
 _LARGEST = 8 * 1024 * 1024
 _OVERLAY = "overlay"
 

@@ -23,6 +23,7 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .listing import profile_names
 from .regular_file import read_regular
@@ -34,19 +35,19 @@ _SHORTEST = 8
 _LARGEST = 4 * 1024 * 1024
 # Where Hermes 0.19.0 keeps accounts of WeChat, one file each (gateway/platforms/weixin.py).
 _MOST_FORMER = 400
-_SECRET_NAME = re.compile(
+_SECRET_NAME = lazy_pattern(
     r"token|secret|passw|passphrase|credential|private|cookie|authorization|api_?key|(?:_|\b)(?:key|pass|pwd)$",
     re.IGNORECASE,
 )
 # `NAME=value` to the end of its line, and `name: value` of YAML and JSON, in any context: a broken file that no parser
 # accepts still holds secrets.
-_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$", re.MULTILINE)
-_PAIR = re.compile(r"([A-Za-z0-9_.-]+)[\"']?\s*:\s+(\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,#\[\]{}][^\n,]*)")
-_COMMENT = re.compile(r"\s#")
-_SECTION = re.compile(rb"^([^\s#:]+):", re.MULTILINE)
-_USER = re.compile(r"://([^/\s:@]*):([^/\s@]+)@")
+_ASSIGNMENT = lazy_pattern(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$", re.MULTILINE)
+_PAIR = lazy_pattern(r"([A-Za-z0-9_.-]+)[\"']?\s*:\s+(\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,#\[\]{}][^\n,]*)")
+_COMMENT = lazy_pattern(r"\s#")
+_SECTION = lazy_pattern(rb"^([^\s#:]+):", re.MULTILINE)
+_USER = lazy_pattern(r"://([^/\s:@]*):([^/\s@]+)@")
 # A run of characters that most secrets contain in most spellings, and the length that distinguishes two of them.
-_RUN = re.compile(r"[A-Za-z0-9]{7,}")
+_RUN = lazy_pattern(r"[A-Za-z0-9]{7,}")
 _GRAM = 7
 # Size of the caches: harmless words, and compiled patterns.
 _WORDS = 50_000

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 
-_LINE = re.compile(rb"^[#;] mark: sha256:([0-9a-f]{64})\r?\n", re.MULTILINE)
+from hermes_profiles.model.patterns import lazy_pattern
+
+_LINE = lazy_pattern(rb"^[#;] mark: sha256:([0-9a-f]{64})\r?\n", re.MULTILINE)
 
 
 def digest(content: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.supervisor.client import PROGRAMS
 from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl
 
@@ -17,7 +18,7 @@ from .manager import Manager, ManagerError, ManagerKind
 from .naming import unit_folders
 
 Which = Callable[[str], str | None]
-_HOME = re.compile(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
+_HOME = lazy_pattern(rb'^Environment="?HERMES_HOME=(.*?)"?$', re.MULTILINE)
 
 
 class ManagerChoice(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_SUPERVISED_CHILD
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.render import handlers_line, render_unit, render_unit_unquoted
@@ -21,13 +22,13 @@ from .manager import ManagerKind
 from .redact import is_safe_to_show, plist_view, text_view
 from .spec import ServiceSpec
 
-_PROGRAM_PATH = re.compile(rb'^environment=.*?\bPATH="([^"]*)"', re.MULTILINE)
-_BASE = re.compile(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
+_PROGRAM_PATH = lazy_pattern(rb'^environment=.*?\bPATH="([^"]*)"', re.MULTILINE)
+_BASE = lazy_pattern(rb"^# base: sha256:([0-9a-f]{64})$", re.MULTILINE)
 # HERMES_HOME letter by letter, in a unit, in supervisord's file, in a plist.
 _CLAIMS = {
-    ManagerKind.SYSTEMD: re.compile(r'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE),
-    ManagerKind.SUPERVISOR: re.compile(r"^environment=.*?\bHERMES_HOME=(\"[^\"]*\"|'[^']*')", re.MULTILINE),
-    ManagerKind.LAUNCHD: re.compile(r"<key>HERMES_HOME</key>\s*<string>(.*?)</string>"),
+    ManagerKind.SYSTEMD: lazy_pattern(r'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE),
+    ManagerKind.SUPERVISOR: lazy_pattern(r"^environment=.*?\bHERMES_HOME=(\"[^\"]*\"|'[^']*')", re.MULTILINE),
+    ManagerKind.LAUNCHD: lazy_pattern(r"<key>HERMES_HOME</key>\s*<string>(.*?)</string>"),
 }
 # Every setting of a unit that some version of Hermes writes; any other was added by hand.
 _HERMES_KEYS = frozenset(

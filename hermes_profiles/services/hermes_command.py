@@ -8,17 +8,17 @@ command in front of it: from 0.20.4 one that stamps the lines of standard error,
 from __future__ import annotations
 
 import json
-import re
 import shlex
 
 from hermes_profiles.hermes.cli import BOOTSTRAP_MODULE, MODULE, RUN_MODULE, STAMP_MODULE
+from hermes_profiles.model.patterns import lazy_pattern
 
-_LAUNCHER = re.compile(r"(^|/)hermes$")
+_LAUNCHER = lazy_pattern(r"(^|/)hermes$")
 _OSASCRIPT = "/usr/bin/osascript"
 # The code that such a script imports first.
-_CODE = re.compile(r"sys\.path\.insert\(0, '([^'\n]+)'\)")
+_CODE = lazy_pattern(r"sys\.path\.insert\(0, '([^'\n]+)'\)")
 # The shell command in AppleScript and in JavaScript; a string of either has the escapes of JSON.
-_SHELL_COMMAND = re.compile(r'(?:do shell script |\$\.system\()("(?:[^"\\]|\\.)*")')
+_SHELL_COMMAND = lazy_pattern(r'(?:do shell script |\$\.system\()("(?:[^"\\]|\\.)*")')
 
 
 def parse_command(words: tuple[str, ...]) -> tuple[str, bool, str]:

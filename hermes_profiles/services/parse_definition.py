@@ -14,6 +14,7 @@ from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import LAUNCHER_FILE
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit
 
@@ -22,12 +23,12 @@ from .manager import ManagerKind
 from .spec import Program, ServiceSpec
 
 # `%(name).0s`, with which we spell blanks that supervisord's reader would cut off.
-_NOTHING = re.compile(r"%\([a-z_]+\)\.0s")
-_PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
-_HELPER = re.compile(r"""('[^'\n]*'|[^\s;'"]+) -I -m hermes_profiles\.cli\.gateways prestart """)
-_PLIST_HOME = re.compile(rb"<key>HERMES_HOME</key>\s*<string>([^<]*)</string>")
+_NOTHING = lazy_pattern(r"%\([a-z_]+\)\.0s")
+_PAIR = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
+_HELPER = lazy_pattern(r"""('[^'\n]*'|[^\s;'"]+) -I -m hermes_profiles\.cli\.gateways prestart """)
+_PLIST_HOME = lazy_pattern(rb"<key>HERMES_HOME</key>\s*<string>([^<]*)</string>")
 # Literally: Hermes escapes nothing, and of a path with a quote in it systemd reads nothing at all.
-_UNIT_HOME = re.compile(rb'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE)
+_UNIT_HOME = lazy_pattern(rb'^\s*Environment=\s*"?HERMES_HOME=(.*?)"?\s*$', re.MULTILINE)
 
 
 class ParsedDefinition(NamedTuple):

@@ -11,18 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.systemd.quoting import split
 
 # Variables whose value is not secret.
 SHOWN = frozenset(("PATH", "HOME", "USER", "LOGNAME", "VIRTUAL_ENV", HERMES_HOME, HERMES_MANAGED_DIR))
 HIDDEN = "***"
 # Names of variables and settings; neither matches a token, base64 with a final `=` included.
-_NAME = re.compile(r"[A-Z][A-Z0-9_]*|[a-z_]+")
-_KEY = re.compile(r"[A-Za-z_]{1,40}")
-_HARMLESS = re.compile(r"[0-9.]{1,10}[A-Za-z%]{0,4}|[A-Za-z-]{1,12}")
-_PROGRAM = re.compile(r"[-@:+!\"']*/[^=:?&]*")
+_NAME = lazy_pattern(r"[A-Z][A-Z0-9_]*|[a-z_]+")
+_KEY = lazy_pattern(r"[A-Za-z_]{1,40}")
+_HARMLESS = lazy_pattern(r"[0-9.]{1,10}[A-Za-z%]{0,4}|[A-Za-z-]{1,12}")
+_PROGRAM = lazy_pattern(r"[-@:+!\"']*/[^=:?&]*")
 # supervisord's `environment=A="x",B="y"`.
-_PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
+_PAIR = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
 
 
 def is_safe_to_show(name: str) -> bool:

@@ -6,7 +6,6 @@ Nothing is written here: the functions return plans.
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,11 +21,12 @@ from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, parse_scalar, scalar
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.listing import profile_names, require
 from hermes_profiles.profiles.tree_walk import read_document
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class SettingsFile(NamedTuple):

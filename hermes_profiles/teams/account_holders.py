@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.channels import effective_settings, stored_in
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names
@@ -20,7 +20,7 @@ from hermes_profiles.profiles.listing import profile_names
 from .accounts import WEIXIN, Account, short_id
 from .model import Team
 
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SEPARATORS = lazy_pattern(r"[^a-z0-9]+")
 
 
 def check_accounts(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,14 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 
 if TYPE_CHECKING:  # a status names accounts, and writes none
     from hermes_profiles.documents.yaml.value import Value
 
 WEIXIN = "weixin"
-_UNFIT = re.compile(r"[/\x00-\x1f\x7f\s]")
-_UNFIT_CALLER = re.compile(r"[,\x00-\x1f\x7f]")
+_UNFIT = lazy_pattern(r"[/\x00-\x1f\x7f\s]")
+_UNFIT_CALLER = lazy_pattern(r"[,\x00-\x1f\x7f]")
 # With the suffix `.context-tokens.json` a name stays within the 255 bytes of a file name.
 _LONGEST_ID = 200
 

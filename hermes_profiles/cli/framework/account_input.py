@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import sys
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.model.errors import DocumentError, UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 
-_PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
+_PAIR = lazy_pattern(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
 _LARGEST = 1024 * 1024
 _SOURCE = "standard input"
 

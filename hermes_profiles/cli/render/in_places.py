@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,13 +12,14 @@ from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.model.errors import Problem, Result
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations.in_places import PlacesAnswer
 from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.model import Place, PlaceKind
 
 Row = Mapping[str, Any]
 _UNKNOWN = "unknown"
-_COMMAND = re.compile(r"`(hermes-(?:profiles|gateways) [^`]*)`")
+_COMMAND = lazy_pattern(r"`(hermes-(?:profiles|gateways) [^`]*)`")
 # Commands that take `--place`.
 _WITH_PLACE = frozenset((
     "hermes-gateways list", "hermes-gateways status", "hermes-gateways start", "hermes-gateways stop",

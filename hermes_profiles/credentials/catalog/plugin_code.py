@@ -11,15 +11,17 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import product
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 MARKS = ("register_platform", "platform_registry", "PlatformEntry", "register_deferred")
 # Functions that register a channel; the name is the keyword, or the first argument.
 _REGISTERING = frozenset({"register_platform", "PlatformEntry", "register_deferred"})
 _NAME_ARGUMENTS = ("name", "platform_name")
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
-_ANY_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_READS = re.compile(r"env|secret", re.IGNORECASE)
+_VARIABLE = lazy_pattern(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_ANY_VARIABLE = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_READS = lazy_pattern(r"env|secret", re.IGNORECASE)
 # Variables of the machine and of Hermes: a plugin that reads them does not own them.
-_OF_MACHINE = re.compile(
+_OF_MACHINE = lazy_pattern(
     r"(?:HERMES|XDG|LC|PYTHON|SSL|DBUS|SSH|PIP|UV|NODE|npm)_.*|(?:HTTPS?|NO|ALL|FTP)_PROXY|REQUESTS_CA_BUNDLE"
     r"|CURL_CA_BUNDLE|VIRTUAL_ENV|LOG_LEVEL|LOCAL_APPDATA|SYSTEM_ROOT"
     r"|(?:PATH|HOME|USER|LOGNAME|LANG|TZ|TMPDIR|TEMP|TMP|SHELL|TERM|DEBUG|CI|DISPLAY|PWD|EDITOR|PAGER|HOSTNAME)"

@@ -17,19 +17,19 @@ clone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .model import KeyClass, KeyFact, Sharing, UserAdditions, UserChannel
 
-_CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9_]*_")
-_LINE = re.compile(r"\(at line (\d+), column \d+\)")
-_SHOWN = re.compile(r"[a-z][a-z_-]{0,23}")
+_CHANNEL = lazy_pattern(r"[a-z0-9][a-z0-9_-]{0,63}")
+_VARIABLE = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_PREFIX = lazy_pattern(r"[A-Za-z][A-Za-z0-9_]*_")
+_LINE = lazy_pattern(r"\(at line (\d+), column \d+\)")
+_SHOWN = lazy_pattern(r"[a-z][a-z_-]{0,23}")
 _CLASS_WORDS = tuple(word.value for word in KeyClass if word is not KeyClass.UNKNOWN)
 _CHANNEL_FIELDS = ("prefixes", "sharing", "enable", "state", "keys")
 

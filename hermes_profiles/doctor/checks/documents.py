@@ -6,7 +6,6 @@ Precedence as in Hermes 0.19.0: gateway/config.py, gateway/platforms/api_server.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any
@@ -20,6 +19,7 @@ from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.home_files import sections_in
@@ -28,8 +28,8 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _SCHEMA = "_config_version"
-_PLACE = re.compile(r":(\d+): ")
-_SHOWN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
+_PLACE = lazy_pattern(r":(\d+): ")
+_SHOWN = lazy_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
 
 def broken(facts: Facts) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -17,11 +16,12 @@ from hermes_profiles.hermes.channel_log import REFUSED_TOKEN, SECOND_POLLER
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTING, LOCK_CODE, LOCK_HOLDER, LOST, PAUSED
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .supervision import unmasked
 
-_CODE = re.compile(r"[a-z0-9_-]{1,40}")
-_REPORTED_PID = re.compile(LOCK_HOLDER)
+_CODE = lazy_pattern(r"[a-z0-9_-]{1,40}")
+_REPORTED_PID = lazy_pattern(LOCK_HOLDER)
 _NEARLY_ALL = 0.8
 _MUCH, _VERY_MUCH = 500 * 1024 * 1024, 2 * 1024**3
 _TIMES = 3

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from hermes_profiles.doctor.facts.services import USER
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.patterns import lazy_pattern
 
-_COMMAND = re.compile(r"`([^`]+)`")
+_COMMAND = lazy_pattern(r"`([^`]+)`")
 # Problem codes: the machine has a service manager, but it does not run for this user.
 _NO_BUS = ("no-user-bus", "linger-off", "sudo", "no-domain")
 # Problem codes: the machine runs without this service manager (a container, or WSL).

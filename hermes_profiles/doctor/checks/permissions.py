@@ -19,6 +19,7 @@ from hermes_profiles.hermes.files import (
     RESPONSE_DATABASE,
     WEBHOOKS_FILE,
 )
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.tree_walk import EntryKind
 
@@ -43,7 +44,7 @@ _OWNER_ONLY = (
 )
 _DOCUMENTS = (CONFIG_FILE, LEGACY_CONFIG_FILE)
 _LOOSE = 0o066
-_ASSIGNED = re.compile(rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)""")
+_ASSIGNED = lazy_pattern(rb"""\b([A-Z][A-Z0-9_]{3,})\b(?:</key>\s*<string>|["']?\s*[=:]\s*["']?)([^\s"'<,;\\]+)""")
 
 
 def readable_secret(facts: Facts) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from hermes_profiles.doctor.facts.profile import ProfileFacts
@@ -13,11 +12,12 @@ from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.documents.yaml.outline import Repeated, repeated_keys
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .settings import reduced_severity
 
-_ASSIGNMENT = re.compile(r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-_SHOWN = re.compile(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,80}")
+_ASSIGNMENT = lazy_pattern(r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+_SHOWN = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_.\[\]-]{0,80}")
 
 
 def repeated(facts: Facts) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,11 +10,12 @@ from hermes_profiles.credentials.identities import is_example
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Severity
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.channels import legacy_blocks, merged
 
 # Keys of secrets by their last part: `api_key`, `bot_token`, but neither `max_tokens` nor `key_path`.
-_SECRET_KEY = re.compile(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")
-_NO_SECRET = re.compile(r"(?i)(?:public|cache|session|sort|partition|primary|foreign|idempotency|hot)[_-]?key$")
+_SECRET_KEY = lazy_pattern(r"(?i)(?:^|[_-])(?:token|secret|password|passwd|key|apikey)$|(?:token|secret|apikey)$")
+_NO_SECRET = lazy_pattern(r"(?i)(?:public|cache|session|sort|partition|primary|foreign|idempotency|hot)[_-]?key$")
 # Shorter values occur in too many other places (DESIGN.md, clone policy).
 _SHORTEST = 8
 

@@ -6,7 +6,6 @@ profile under a multiplexer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, IDENTITY_FILES, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.create import ENV_HEADER
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.normalize import ReaderDifference
 
 _FILES = (ENV_FILE, OP_ENV_FILE)
-_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_VARIABLE = lazy_pattern(r"[A-Z_][A-Z0-9_]*")
 # Names of channel credentials; the key of a tool (`NOTION_TOKEN`) is not an identity.
-_CREDENTIAL = re.compile(
+_CREDENTIAL = lazy_pattern(
     r".*(?:BOT|APP|WEBHOOK|CHANNEL|SIGNING|DEVICE|CLIENT|CORP)_(?:TOKEN|SECRET|KEY|PASSWORD)(?:_\d+)?"
 )
 # Token formats of Telegram, Slack and Discord, under any variable name.
-_TOKEN = re.compile(
+_TOKEN = lazy_pattern(
     r"\d{8,12}:[A-Za-z0-9_-]{30,}|xox[abp]-[A-Za-z0-9-]{20,}|xapp-\d-[A-Za-z0-9-]{20,}"
     r"|[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
 )

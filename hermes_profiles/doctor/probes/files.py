@@ -36,6 +36,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.listing import unlisted_folders
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
@@ -58,7 +59,7 @@ STATE_FILES = (HONCHO_FILE, ANTHROPIC_LOGIN_FILE, SLACK_TOKENS_FILE)
 # Folders of the root that hold no home inside a home.
 _NO_HOMES = (PROFILES_FOLDER, CHECKOUT_FOLDER)
 _LARGEST_COPY = 1024 * 1024
-_SCHEMA = re.compile(rb'"_config_version"\s*:\s*(\d{1,6})\b')
+_SCHEMA = lazy_pattern(rb'"_config_version"\s*:\s*(\d{1,6})\b')
 _LARGEST_SOURCE = 8 * 1024 * 1024
 
 

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 
 from hermes_profiles.doctor.facts.identities import Listener
+from hermes_profiles.model.patterns import lazy_pattern
 
 _LISTENS = "0A"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 _DEEPEST = 64
-_SOCKET = re.compile(r"socket:\[(\d+)\]")
+_SOCKET = lazy_pattern(r"socket:\[(\d+)\]")
 
 
 def listeners_on(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 from hermes_profiles.doctor.facts.machine import Disk, MachineFacts, Mount
 from hermes_profiles.doctor.timeouts import run_with_timeouts
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 
 MOUNTS = Path("/proc/self/mountinfo")
 _LARGEST = 4 * 1024 * 1024
 _LIMIT = 2.0
-_ESCAPE = re.compile(r"\\([0-7]{3})")
+_ESCAPE = lazy_pattern(r"\\([0-7]{3})")
 
 
 def probe_machine(

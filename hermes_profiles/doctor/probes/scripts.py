@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hermes_profiles.doctor.facts.files import Script
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, LEGACY_LABEL, USER_UNITS
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.alias import aliases_of
 from hermes_profiles.profiles.listing import alias_target
 from hermes_profiles.profiles.regular_file import read_regular
@@ -20,7 +20,7 @@ from .homes import file_fact
 _LARGEST = 256 * 1024
 _MOST = 5000
 # HERMES_HOME as units and property lists set it.
-_HOME = re.compile(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*["']?\s*(?=[\n<,]|$)""")
+_HOME = lazy_pattern(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*["']?\s*(?=[\n<,]|$)""")
 
 
 def alias_scripts(layout: Layout) -> Iterator[Script]:

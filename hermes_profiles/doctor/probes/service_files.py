@@ -15,6 +15,7 @@ from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, Serv
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL, UNIT
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.checksum import has_mark
 from hermes_profiles.services.launchd.render import MARK
@@ -29,7 +30,7 @@ _BEGINNINGS = {
     ManagerKind.LAUNCHD: (LABEL, LEGACY_LABEL),
     ManagerKind.SUPERVISOR: (UNIT,),
 }
-_NAMED = re.compile(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z0-9_-]*))?")
+_NAMED = lazy_pattern(rf"(?:{re.escape(UNIT)}|{re.escape(LABEL)})(?:-([a-z0-9][a-z0-9_-]*))?")
 
 
 class _HomeOwner(NamedTuple):

@@ -12,15 +12,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 SHELLS = ("bash", "zsh", "fish")
 _BEGIN, _END = "# >>> hermes-profiles shim", "# <<< hermes-profiles shim <<<"
 _PLAIN, _MADE, _OPEN = " >>>", " (in a file made for it) >>>", " (after a line without an end) >>>"
-_LINE = re.compile(
+_LINE = lazy_pattern(
     rb"^" + re.escape(_BEGIN.encode()) + rb"(?P<kind>[^\n]*)\n(?P<inside>(?:(?!# [<>]{3} hermes-profiles)[^\n]*\n)*?)"
     rb"" + re.escape(_END.encode()) + rb"(?P<end>\n|\Z)",
     re.MULTILINE,
 )
-_ANY_MARK = re.compile(rb"^# (?:>>>|<<<) hermes-profiles shim", re.MULTILINE)
+_ANY_MARK = lazy_pattern(rb"^# (?:>>>|<<<) hermes-profiles shim", re.MULTILINE)
 
 
 class Block(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.run_command import Finished
 
 # No such job in that domain: 3 (ESRCH), 113 ("Could not find service in domain for user gui: 501").
@@ -30,7 +31,7 @@ _MEANINGS = {
     125: "that domain takes no jobs from here: log in at the screen once, or leave out sudo; "
     "the bundled manager works everywhere: `--manager supervisor`",
 }
-_CODE_IN_TEXT = re.compile(r"\b(\d{1,3}): ")
+_CODE_IN_TEXT = lazy_pattern(r"\b(\d{1,3}): ")
 
 
 class LaunchdJob(NamedTuple):

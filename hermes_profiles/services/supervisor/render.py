@@ -17,6 +17,7 @@ from hermes_profiles.hermes.environment import HERMES_GATEWAY_EXTERNAL_SUPERVISO
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.spec import ServiceSpec, clean_script
 from hermes_profiles.services.systemd.quoting import checked
@@ -26,10 +27,10 @@ SUPERVISED = (HERMES_GATEWAY_EXTERNAL_SUPERVISOR, "1")
 
 # An expansion to nothing: written where the reader would find a comment, or blanks to strip.
 _NOTHING = "%({}).0s"
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
-_LOG_LINE = re.compile(rb"^stdout_logfile=(.*)$", re.MULTILINE)
-_INHERITED_LINE = re.compile(rb"^inherited=(.*)$", re.MULTILINE)
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
+_PATTERN = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+_LOG_LINE = lazy_pattern(rb"^stdout_logfile=(.*)$", re.MULTILINE)
+_INHERITED_LINE = lazy_pattern(rb"^inherited=(.*)$", re.MULTILINE)
 
 
 class Delays(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hermes_profiles.hermes.service_names import UNIT
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, drop_in, system_unit, unit_folders
 from hermes_profiles.services.run_command import (
@@ -31,13 +32,13 @@ _NAMED = 64
 _PATTERN = f"{UNIT}*.service"
 _OLDEST = 252  # the version assumed for definitions where systemctl cannot be run
 _JOURNAL_SECONDS = 2.0
-_UNREACHABLE = re.compile(
+_UNREACHABLE = lazy_pattern(
     r"failed to (connect to|get d-bus)|transport endpoint is not connected|not been booted with systemd"
     r"|connection (refused|reset by peer|timed out|terminated)|disconnected from",
     re.IGNORECASE,
 )
-_COMPLAINT = re.compile(r"^Failed to [^:]*?([\w.@\\-]+\.service):? (.+)$", re.MULTILINE)
-_UNIT_NAME = re.compile(r"[\w.@\\-]+\.service")
+_COMPLAINT = lazy_pattern(r"^Failed to [^:]*?([\w.@\\-]+\.service):? (.+)$", re.MULTILINE)
+_UNIT_NAME = lazy_pattern(r"[\w.@\\-]+\.service")
 
 
 class SystemdManager(Manager):

@@ -5,16 +5,16 @@ The rules were checked by running units under systemd 252; Hermes itself quotes 
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.spec import ServiceSpec
 
 _BLANKS = " \t\n\r"
 # Characters without a special meaning, outside and inside quotes.
-_PLAIN = {"": re.compile(r"[^\\\"' \t\n\r]+"), '"': re.compile(r'[^\\"]+'), "'": re.compile(r"[^\\']+")}
+_PLAIN = {"": lazy_pattern(r"[^\\\"' \t\n\r]+"), '"': lazy_pattern(r'[^\\"]+'), "'": lazy_pattern(r"[^\\']+")}
 _ESCAPES = {
     "a": "\a",
     "b": "\b",
@@ -28,7 +28,7 @@ _ESCAPES = {
     '"': '"',
     "'": "'",
 }
-_NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
+_NUMBERED = lazy_pattern(r"x([0-9a-fA-F]{2})|([0-7]{3})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 
 
 def checked(text: str, what: str) -> str:

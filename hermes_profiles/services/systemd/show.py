@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 PROPERTIES = (
@@ -39,8 +40,8 @@ _ACTIVITIES = {
 _WAITING = ("auto-restart", "auto-restart-queued")
 _EXITED, _SIGNALLED = "1", ("2", "3")  # CLD_EXITED; CLD_KILLED, CLD_DUMPED
 # A value with blanks or quotes comes in quotes, backslashes before what a shell would read.
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\'|(\S+)')
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[0-7]{3}|.)", re.DOTALL)
+_WORD = lazy_pattern(r'"((?:[^"\\]|\\.)*)"|\$\'((?:[^\'\\]|\\.)*)\'|(\S+)')
+_ESCAPE = lazy_pattern(r"\\(x[0-9a-fA-F]{2}|[0-7]{3}|.)", re.DOTALL)
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v", "s": " "}
 
 

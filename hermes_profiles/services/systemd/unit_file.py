@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.hermes_command import hermes_words, selected_profile
 
 from .quoting import split, unspecified
@@ -36,7 +36,7 @@ _SPANS = {
     "day": 86400,
     "days": 86400,
 }
-_SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)")
+_SPAN = lazy_pattern(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 class Setting(NamedTuple):

@@ -14,13 +14,14 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.naming import drop_in
 
 from .quoting import split, unspecified
 from .unit_file import UnitDocument, parse_unit
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LINE = re.compile(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LINE = lazy_pattern(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
 _LARGEST = 1 << 20
 # Settings that systemd collects from all files, and that ours does not reset.
 _COLLECTED = frozenset(("EnvironmentFile", "PassEnvironment", "ExecStop", "ExecStopPost", "SuccessExitStatus"))

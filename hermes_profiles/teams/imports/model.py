@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID, WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account
 
@@ -18,10 +19,10 @@ from hermes_profiles.teams.accounts import WEIXIN, Account
 BASE_URL = "https://ilinkai.weixin.qq.com"
 ID, TOKEN, URL = WEIXIN_ACCOUNT_ID, WEIXIN_TOKEN, WEIXIN_BASE_URL
 # An id is used as a file name, and in the name of a lock.
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,119}")
+_ID = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9._@+=-]{0,119}")
 _SUFFIXES = (("-im-bot", "@im.bot"), ("-im-wechat", "@im.wechat"))
-_OWNER = re.compile(r"([A-Za-z0-9._+=-]{1,100}@im\.(?:bot|wechat)):")
-_USER = re.compile(r"[!-+\--~]{1,200}")
+_OWNER = lazy_pattern(r"([A-Za-z0-9._+=-]{1,100}@im\.(?:bot|wechat)):")
+_USER = lazy_pattern(r"[!-+\--~]{1,200}")
 _LONGEST_TOKEN = 4096
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError, Problem
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .model import normalized_id, text_at
 from .read import path_exists, read_quietly, read_text
@@ -16,7 +16,7 @@ from .read import path_exists, read_quietly, read_text
 _SECTION = ("channels", "openclaw-weixin")
 # The library parses about 100 kB a second; OpenClaw's files have a few kB.
 _LARGEST = 512 * 1024
-_LINE = re.compile(r"<string>:(\d+) ")
+_LINE = lazy_pattern(r"<string>:(\d+) ")
 
 
 class AccountEntry(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Annotated, Any, NamedTuple
 
@@ -17,10 +16,11 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.alerts import alerts_answer
 from hermes_profiles.logs.filters import seconds_of
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations import alerts as operations
 from hermes_profiles.operations.fleet_context import FleetSession
 
-_HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
+_HOURS = lazy_pattern(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 _PLACES = InPlaces("hermes-gateways", "alerts", limit=120.0)
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Alerts, as `alert list` names them.")]
 

@@ -17,11 +17,12 @@ from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import Refused, UsageProblem
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account, short_id
 from hermes_profiles.teams.model import Team
 
-_PAIR = re.compile(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
+_PAIR = lazy_pattern(r"\s*(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*=")
 
 
 class AccountWords(NamedTuple):
