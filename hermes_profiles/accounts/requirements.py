@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.truthy import is_truthy
+
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.catalog.catalog import Channel
 
 
 class ValueForm(NamedTuple):

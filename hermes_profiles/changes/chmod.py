@@ -9,9 +9,9 @@ from collections.abc import Callable
 from shlex import quote
 
 from hermes_profiles.model.errors import Failed, Refused
+from hermes_profiles.model.text import mode_text
 
 from .errors import changed
-from .plan import mode_text
 from .rmtree import named
 
 # O_NONBLOCK: a FIFO at the path of a file must not make this process wait for a writer.

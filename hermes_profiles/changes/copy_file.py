@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from .plan import SecretScreen, Signature
+if TYPE_CHECKING:
+    from .plan import SecretScreen
+    from .signature import Signature
 
 CHUNK = 1 << 20
 # O_NONBLOCK: a FIFO in the place of a file must not make this process wait for a writer.

@@ -8,7 +8,8 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 
-from .plan import ReplaceFile, signature
+from .plan import ReplaceFile
+from .signature import signature
 
 
 def clear_marker(layout: Layout, name: str) -> tuple[ReplaceFile, ...]:

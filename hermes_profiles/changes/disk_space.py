@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from hermes_profiles.model.errors import Failed
-from hermes_profiles.model.layout import Layout
 
 from .filesystem import Files
 from .plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, WriteFile, bytes_to_write
 
-# Bytes below which a disk counts as full: a database of Hermes or a long session needs as much at once.
-FULL = 100 * 1024 * 1024
+if TYPE_CHECKING:
+    from hermes_profiles.model.layout import Layout
+
 # Space for the journal, folders and the old bytes of small files.
 _RESERVE = 256 * 1024
-
-
-def is_full(folder: Path, least: float = FULL) -> bool:
-    """Return whether less than `least` bytes are free for a folder; one that cannot be looked at is not full."""
-    try:
-        space = os.statvfs(folder)
-    except OSError:
-        return False
-    return bool(space.f_blocks) and space.f_bavail * space.f_frsize < least
 
 
 def check_space(plan: ChangePlan, layout: Layout, files: Files | None = None) -> int:

@@ -11,7 +11,7 @@ from shlex import quote
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
 
-from .plan import ChangedMeanwhile
+from .signature import ChangedMeanwhile
 
 _HINTS = {
     errno.ENOSPC: "free some space (`df -h`), then run the command again",

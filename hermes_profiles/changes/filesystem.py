@@ -7,13 +7,17 @@ import os
 import stat
 from collections.abc import Callable
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from hermes_profiles.model.errors import Failed, Refused
 
 from .chmod import change_mode
 from .copy_file import open_inside, pour, write_all
-from .plan import ChangedMeanwhile, CopyFile, SecretScreen, Signature
 from .rmtree import Remover, named
+from .signature import ChangedMeanwhile, Signature
+
+if TYPE_CHECKING:
+    from .plan import CopyFile, SecretScreen
 
 Owner = tuple[int, int]
 

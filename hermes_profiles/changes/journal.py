@@ -16,7 +16,7 @@ from hermes_profiles.model.errors import NotFound, Problem
 
 from .filesystem import Files
 from .journal_paths import RootPaths, inode_of, old_root
-from .plan import ChangedMeanwhile
+from .signature import ChangedMeanwhile
 
 SCHEMA = "hermes-profiles-journal/2"
 OLD_SCHEMA = "hermes-profiles-journal/1"  # of 0.1.0, with absolute paths

@@ -7,16 +7,14 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from hermes_profiles.model.errors import Failed
-from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import mode_text
 
+if TYPE_CHECKING:
+    from hermes_profiles.model.secret import Secret
 
-class ChangedMeanwhile(Failed):
-    """A file changed since the plan was made (exit 1); nothing was changed."""
-
-    default_code = "changed-meanwhile"
+    from .signature import Signature
 
 
 class SecretScreen(Protocol):
@@ -28,30 +26,6 @@ class SecretScreen(Protocol):
 
     def hits(self, data: bytes) -> bool:
         """Return whether a removed value is in these bytes."""
-
-
-class Signature(NamedTuple):
-    """The `lstat` fields by which a change of a file is detected without reading it."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    mode: int
-
-    @classmethod
-    def of(cls, status: os.stat_result) -> Signature:
-        """Return the signature for a status."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode)
-
-
-def signature(path: Path) -> Signature | None:
-    """Return the current signature of a path, None if it does not exist."""
-    try:
-        return Signature.of(os.lstat(path))
-    except FileNotFoundError:
-        return None
 
 
 class MakeFolder(NamedTuple):
@@ -263,11 +237,6 @@ def _describe(step: Step) -> dict[str, Any]:
             return {"kind": "mode", "target": str(step.path), "mode": mode_text(step.mode), "before": before}
         case TidyFolder():
             return {"kind": "tidy", "target": str(step.path)}
-
-
-def mode_text(mode: int) -> str:
-    """Return a mode in the form of `chmod`: `0600`."""
-    return f"{mode:04o}"
 
 
 def _check_outside_trees(steps: tuple[Step, ...]) -> None:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from .database_copy import copy_database, has_side_file, is_database, is_plain_file
 from .errors import translated_errors
 from .filesystem import Files
-from .plan import ChangedMeanwhile, CopyFile, MakeFolder, MakeLink, Signature
+from .plan import CopyFile, MakeFolder, MakeLink
+from .signature import ChangedMeanwhile, Signature
 
 # A database that was written to within this time may be written to now, although it has no log beside it.
 _QUIET_NS = 5_000_000_000

@@ -24,13 +24,13 @@ from .plan import (
     PublishTree,
     ReplaceFile,
     SetMode,
-    Signature,
     Step,
     TidyFolder,
     WriteFile,
     moves_of,
     place_before,
 )
+from .signature import Signature
 
 Count = Callable[[int], None]
 

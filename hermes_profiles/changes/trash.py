@@ -21,7 +21,8 @@ from .errors import translated_errors
 from .filesystem import Files, taken
 from .journal import Journal, StepKind, iso
 from .lock import StateLock
-from .plan import ChangedMeanwhile, MoveTree, ReplaceFile, Signature, Step, TidyFolder, is_below
+from .plan import MoveTree, ReplaceFile, Step, TidyFolder, is_below
+from .signature import ChangedMeanwhile, Signature
 
 ABOUT = "about.json"
 HOME = "home"

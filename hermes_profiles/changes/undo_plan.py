@@ -13,23 +13,14 @@ from hermes_profiles.model.errors import HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import mode_text
 
 from .allowed_paths import check_entry
 from .deletion_marker import set_marker
 from .filesystem import Files
 from .journal import ChangeEntry, Journal, Status, StepKind, StepRecord
-from .plan import (
-    ChangePlan,
-    MoveTree,
-    ReplaceFile,
-    SetMode,
-    Signature,
-    Step,
-    TidyFolder,
-    mode_text,
-    moves_of,
-    place_before,
-)
+from .plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step, TidyFolder, moves_of, place_before
+from .signature import Signature
 from .trash import steps_to_trash, steps_to_trash_files
 
 OTHER_CHANGES = "see which changes can be undone now with `hermes-profiles undo --list`"

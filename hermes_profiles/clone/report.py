@@ -32,7 +32,7 @@ class NamedPlace(NamedTuple):
     kind: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CloneReport:
     """Collected while the plan is built; `as_data` returns the rows of the command contract.
 

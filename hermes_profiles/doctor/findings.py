@@ -7,11 +7,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from hermes_profiles.changes.plan import Signature
-from hermes_profiles.model.secret import Secret
-
 if TYPE_CHECKING:
-    pass
+    from hermes_profiles.changes.signature import Signature
+    from hermes_profiles.model.secret import Secret
 
 
 class Severity(StrEnum):

@@ -7,16 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import (
-    ChangePlan,
-    MoveTree,
-    ReplaceFile,
-    SetMode,
-    Signature,
-    Step,
-    TidyFolder,
-    signature,
-)
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step, TidyFolder
+from hermes_profiles.changes.signature import Signature, signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem

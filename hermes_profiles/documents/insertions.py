@@ -13,7 +13,7 @@ from .tree import Item, Node
 Pairs = dict[str, "str | Pairs"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Insertion:
     """New pairs below one node. `node` is a mapping, or a null or an alias that becomes one."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from hermes_profiles.changes.disk_space import FULL, is_full
+from hermes_profiles.changes.full_disk import FULL, is_full
 from hermes_profiles.changes.lock import lock_holder
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.layout import Layout

@@ -40,7 +40,7 @@ class JobPhase(StrEnum):
     DONE = "done"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class GatewayJob:
     """The progress of one gateway.
 

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import Problem

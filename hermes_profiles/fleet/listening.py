@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
-from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.identities import OffChannel
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
-from hermes_profiles.gateways.model import Gateway
+
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.catalog.catalog import Catalog
+    from hermes_profiles.credentials.identities import OffChannel
+    from hermes_profiles.gateways.model import Gateway
 
 NO_CHANNEL = "no-channel"
 CHANNEL_OFF = "channel-off"

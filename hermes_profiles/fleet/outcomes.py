@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hermes_profiles.model.errors import ExitCode
 
-from .listening import Remark
+if TYPE_CHECKING:
+    from .listening import Remark
 
 
 class Verb(StrEnum):
@@ -48,6 +49,19 @@ class OutcomeKind(StrEnum):
 
 # Detail of a restart that passed over a stopped gateway.
 STOPPED = "not running"
+# Outcomes after which a gateway runs, is to run, or in a dry run would.
+RUNS_AFTER = frozenset(
+    {
+        OutcomeKind.STARTED,
+        OutcomeKind.RESTARTED,
+        OutcomeKind.ALREADY_RUNNING,
+        OutcomeKind.INSTALLED,
+        OutcomeKind.ALREADY_INSTALLED,
+        OutcomeKind.WOULD_START,
+        OutcomeKind.WOULD_RESTART,
+        OutcomeKind.WOULD_INSTALL,
+    }
+)
 BAD_OUTCOMES = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 
 

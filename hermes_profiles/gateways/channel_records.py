@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .hermes_files import ChannelRecord, StateRecord
+from typing import TYPE_CHECKING
+
 from .model import GatewayFacts, epoch_of
+
+if TYPE_CHECKING:
+    from .hermes_files import ChannelRecord, StateRecord
 
 
 def is_current(facts: GatewayFacts, runtime: StateRecord) -> bool:

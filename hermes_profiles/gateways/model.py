@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.names import DEFAULT
-from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 
-from .hermes_files import Heartbeat, PidRecord, StateRecord
-from .masks import Mask
 from .processes import Process, Usage
+
+if TYPE_CHECKING:
+    from hermes_profiles.services.manager import ManagerKind, ServiceStatus
+
+    from .hermes_files import Heartbeat, PidRecord, StateRecord
+    from .masks import Mask
 
 
 class GatewayState(StrEnum):

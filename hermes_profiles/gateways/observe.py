@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import heartbeat, lock_record, pid_record
-from .masks import Mask
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
 from .resolve import is_supervised, resolve
 from .servers import find_servers, redacted_state, with_server
 from .system import SystemContext
+
+if TYPE_CHECKING:
+    from .masks import Mask
 
 __all__ = ["SystemContext", "match_process"]
 

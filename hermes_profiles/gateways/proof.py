@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import LOCK_FILE, ROOT_FOLDER
@@ -13,7 +13,9 @@ from hermes_profiles.profiles.listing import profile_names
 from .hermes_files import PidRecord, lock_record, pid_record
 from .inline_code import home_in_code
 from .processes import Process, home_of, same_start
-from .system import SystemContext
+
+if TYPE_CHECKING:
+    from .system import SystemContext
 
 
 class ProcessMatch(NamedTuple):

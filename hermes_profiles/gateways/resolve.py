@@ -6,6 +6,8 @@ Where sources differ, `disagreement` names the difference.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.channel_log import LONGEST_SILENCE, POLLING
@@ -16,8 +18,6 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .channel_records import current_channels, is_current
-from .hermes_files import ChannelRecord, PidRecord, StateRecord
-from .masks import Mask
 from .model import (
     DEAF,
     Gateway,
@@ -31,6 +31,10 @@ from .model import (
     span,
 )
 from .processes import STOPPED, Process, Usage
+
+if TYPE_CHECKING:
+    from .hermes_files import ChannelRecord, PidRecord, StateRecord
+    from .masks import Mask
 
 # Hermes rewrites the heartbeat every 30 s; three missed ones are a fault.
 HEARTBEAT_AGE = 90.0

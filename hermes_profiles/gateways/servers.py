@@ -9,22 +9,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hermes_profiles.hermes import gateway_states, multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE, IDENTITY_FILES, PROFILES_FOLDER
-from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
 from .hermes_files import StateRecord, channels_of, state_record
 from .host_gateway import HostGateway, host_gateway
 from .model import GatewayFacts, OtherRoot
-from .processes import Process
 from .proof import process_in
-from .system import SystemContext
 from .topology import STARTED_ALONE, multiplexing_asked
+
+if TYPE_CHECKING:
+    from hermes_profiles.model.layout import Layout
+
+    from .processes import Process
+    from .system import SystemContext
 
 # Seconds after a change in a home in which the live gateway may not have read `profiles/` again.
 _ADOPTION = multiplexing.ADOPTION_INTERVAL + 15.0

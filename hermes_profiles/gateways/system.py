@@ -8,16 +8,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.behaviours import Behaviour
-from hermes_profiles.hermes.version import HermesFacts
-from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.located import definitions_of, installed_name
-from hermes_profiles.services.manager import Manager, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName, service_name
 
-from .model import ProcessSockets
 from .processes import Processes, processes_of
+
+if TYPE_CHECKING:
+    from hermes_profiles.hermes.version import HermesFacts
+    from hermes_profiles.model.layout import Layout
+    from hermes_profiles.services.manager import Manager, Service, ServiceStatus
+
+    from .model import ProcessSockets
 
 
 class BackgroundQuery:
@@ -50,7 +54,7 @@ class BackgroundQuery:
         return self._answer
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SystemContext:
     """What an observation depends on: layout, manager, process table, clock, environment, sockets. Tests pass fakes.
 

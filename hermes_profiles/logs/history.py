@@ -39,7 +39,7 @@ class TimedRecord(NamedTuple):
     is_errors: bool = False
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class LogHistory:
     """Reads existing records.
 

@@ -89,7 +89,7 @@ class DocumentError(Failed):
         self.reason = reason
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Result:
     """The result of one command, before it is printed as text or JSON."""
 

@@ -14,3 +14,8 @@ def first_names(names: Sequence[str], most: int) -> str:
 def system_reason(error: OSError) -> str:
     """Return the reason of an error of the system in lower case, without its number and path: `permission denied`."""
     return (error.strerror or str(error)).lower()
+
+
+def mode_text(mode: int) -> str:
+    """Return a mode in the form of `chmod`: `0600`."""
+    return f"{mode:04o}"

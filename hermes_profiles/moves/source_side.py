@@ -10,7 +10,8 @@ from typing import IO, Any
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import iso
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import PROFILE_FILE

@@ -12,8 +12,9 @@ from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.deletion_marker import clear_marker
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import iso
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.receive_tree import TREE, receive_tree, replace_link
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.state_files import write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.environment import API_SERVER_PORT, HERMES_TIMEZONE

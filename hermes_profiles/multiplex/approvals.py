@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, signature
+from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import APPROVED_ENDING
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.regular_file import read_regular

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.journal import ChangeEntry, FileIdentity, Journal, Old, Status, StepKind
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import parse_scalar

@@ -11,7 +11,8 @@ from functools import partial
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, undo
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.fleet.install import ServiceInstallPlan, plan_removal, plan_writing, service_files
 from hermes_profiles.fleet.outcomes import Outcome, Verb
 from hermes_profiles.gateways.model import Gateway, GatewayState

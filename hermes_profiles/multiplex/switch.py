@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.state_files import remove_empty, write_state_file
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog

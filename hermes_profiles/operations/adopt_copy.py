@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DEBUG = "HERMES_PROFILES_DEBUG"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Session:
     """The context of one run: the root it works on, and what it reports to while it runs.
 

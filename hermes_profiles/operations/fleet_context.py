@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from hermes_profiles.services.spec import ServiceSpec
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class FleetSession(Session):
     """The context of one run on gateways. `manager_option`: as `--manager`."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
-from hermes_profiles.changes.disk_space import FULL, is_full
+from hermes_profiles.changes.full_disk import FULL, is_full
 from hermes_profiles.events.last_change import LastChange, last_changes_of
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.listening import Remark

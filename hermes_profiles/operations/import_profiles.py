@@ -22,11 +22,11 @@ from hermes_profiles.changes.plan import (
     MakeFolder,
     MakeLink,
     PublishTree,
-    Signature,
     Step,
     TreeEntry,
     WriteFile,
 )
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import source_facts

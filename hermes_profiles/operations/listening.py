@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
-from hermes_profiles.credentials.identities import OffChannel
 from hermes_profiles.fleet.listening import NO_CHANNEL, ChannelReach, Remark, is_wanted, listening_remarks, reach_of
-from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
-from hermes_profiles.gateways.masks import Mask
-from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.names import DEFAULT
@@ -17,10 +14,11 @@ from hermes_profiles.profiles.listing import profile_names
 
 from .context import Session, command_at
 
-_RUNS_AFTER = frozenset({
-    OutcomeKind.STARTED, OutcomeKind.RESTARTED, OutcomeKind.ALREADY_RUNNING, OutcomeKind.INSTALLED,
-    OutcomeKind.ALREADY_INSTALLED, OutcomeKind.WOULD_START, OutcomeKind.WOULD_RESTART, OutcomeKind.WOULD_INSTALL,
-})  # fmt: skip
+if TYPE_CHECKING:
+    from hermes_profiles.credentials.identities import OffChannel
+    from hermes_profiles.fleet.outcomes import Outcome
+    from hermes_profiles.gateways.masks import Mask
+    from hermes_profiles.gateways.model import Gateway
 
 
 class ListeningReader:
@@ -40,7 +38,9 @@ class ListeningReader:
 
     def of_outcome(self, outcome: Outcome, masks: Sequence[Mask] = ()) -> Outcome:
         """Return an outcome with the remarks on a gateway that runs or is to run. `masks`: those of its run."""
-        if outcome.outcome not in _RUNS_AFTER:
+        from hermes_profiles.fleet.outcomes import RUNS_AFTER
+
+        if outcome.outcome not in RUNS_AFTER:
             return outcome
         held = self.held(outcome.profile)()
         return outcome._replace(remarks=self._remarks(outcome.profile, ChannelReach(held.channels, held.off, masks)))

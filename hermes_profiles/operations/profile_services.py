@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.events.causes import PROFILES
 from hermes_profiles.events.requests import note_request

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.model.errors import NotFound, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import check_alias_name

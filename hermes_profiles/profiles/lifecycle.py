@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.changes.deletion_marker import clear_marker, set_marker
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import PROFILE_FILE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

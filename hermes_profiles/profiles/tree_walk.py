@@ -12,7 +12,7 @@ from shlex import quote
 from typing import NamedTuple
 
 from hermes_profiles.changes.copy_file import data_segments, open_inside
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
 

@@ -5,7 +5,6 @@ A text file holds it in a comment; it covers every other byte of the file.
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from hermes_profiles.model.patterns import lazy_pattern
@@ -15,6 +14,8 @@ _LINE = lazy_pattern(rb"^[#;] mark: sha256:([0-9a-f]{64})\r?\n", re.MULTILINE)
 
 def digest(content: bytes) -> str:
     """Return the sha256 of the bytes, in hex."""
+    import hashlib  # loads OpenSSL, which takes 4 ms
+
     return hashlib.sha256(content).hexdigest()
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 
 from .naming import ServiceName
-from .spec import ServiceSpec
+
+if TYPE_CHECKING:
+    from .spec import ServiceSpec
 
 
 class ManagerError(HermesProfilesError):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import read_document

@@ -12,7 +12,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.signature import Signature, signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, EnvEntry
 from hermes_profiles.documents.yaml.document import YamlDocument

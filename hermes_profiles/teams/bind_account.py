@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Step, signature
+from hermes_profiles.changes.plan import ReplaceFile, Step
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.documents.yaml.value import Value, scalar

@@ -18,8 +18,8 @@ from hermes_profiles.changes.plan import (
     Step,
     TreeEntry,
     WriteFile,
-    signature,
 )
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import channels_on

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below, signature
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE

@@ -9,7 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Signature
+from hermes_profiles.changes.plan import ReplaceFile
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import Signature, TreeEntry
+from hermes_profiles.changes.plan import TreeEntry
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.clone.files import FileCopier
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.clone.report import CloneReport

@@ -8,16 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import (
-    ChangePlan,
-    CopyFile,
-    PublishTree,
-    ReplaceFile,
-    Step,
-    TreeEntry,
-    WriteFile,
-    signature,
-)
+from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.value_index import ValueIndex

@@ -16,7 +16,7 @@ from hint_worlds_profiles import TELEGRAM_LINE
 from service_fakes import Systemd
 from team_cases import healthy
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.gateways.resolve import resolve

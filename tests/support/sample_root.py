@@ -23,9 +23,9 @@ from hermes_profiles.changes.plan import (
     PublishTree,
     ReplaceFile,
     SetMode,
-    Signature,
     WriteFile,
 )
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import steps_to_trash, steps_to_trash_files
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret

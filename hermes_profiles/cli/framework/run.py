@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _COMMAND = lazy_pattern(r"`hermes-(?:profiles|gateways) [^`]*`")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Answer:
     """What a command body returns: the result, and its lines when text is wanted.
 

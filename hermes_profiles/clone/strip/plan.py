@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ReplaceFile, Signature, Step
+from hermes_profiles.changes.plan import ReplaceFile, Step
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.clone.source import Document, read_documents, state_secrets

@@ -34,7 +34,7 @@ class KeptVariable(NamedTuple):
     channels: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StripReport:
     """Collected while the plan is built."""
 

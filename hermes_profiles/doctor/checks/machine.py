@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from shlex import quote
 
-from hermes_profiles.changes.disk_space import FULL
+from hermes_profiles.changes.full_disk import FULL
 from hermes_profiles.doctor.facts.machine import Disk, Mount
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity

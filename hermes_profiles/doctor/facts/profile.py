@@ -25,7 +25,7 @@ from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 if TYPE_CHECKING:
-    from hermes_profiles.changes.plan import Signature
+    from hermes_profiles.changes.signature import Signature
 
 # Documents read for every profile, so that no check opens a file.
 DOCUMENTS = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.hermes.service_names import LEGACY_FILES
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.drift import Drift

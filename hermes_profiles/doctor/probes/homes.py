@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.facts.profile import DOCUMENTS, FileFact, ProfileFacts
 from hermes_profiles.model.layout import Layout

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, ServiceFiles, ServiceLeftover
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER

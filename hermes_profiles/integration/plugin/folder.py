@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hermes_profiles
-from hermes_profiles.changes.plan import ChangePlan, PublishTree, ReplaceFile, Step, WriteFile, signature
+from hermes_profiles.changes.plan import ChangePlan, PublishTree, ReplaceFile, Step, WriteFile
+from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.set_path import set_path

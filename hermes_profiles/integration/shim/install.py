@@ -9,7 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step, TidyFolder, signature
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
+from hermes_profiles.changes.signature import Signature, signature
 from hermes_profiles.gateways.hermes_on_path import real_hermes
 from hermes_profiles.gateways.shim_header import Recorded
 from hermes_profiles.model.errors import Refused

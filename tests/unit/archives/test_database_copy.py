@@ -12,7 +12,8 @@ from nightly import NIGHTLY
 from written_database import assert_is_one_moment, written_database
 
 from hermes_profiles.changes.database_copy import MAGIC, copy_database, database_fault, is_database
-from hermes_profiles.changes.plan import CopyFile, Signature
+from hermes_profiles.changes.plan import CopyFile
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.snapshot import take_snapshot
 from hermes_profiles.model.errors import Failed
 

@@ -28,7 +28,8 @@ from sample_root import (
 
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.journal import Journal, Status
-from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Signature, Step
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import steps_to_trash_files, trash_entries
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.secret import Secret

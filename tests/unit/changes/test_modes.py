@@ -15,16 +15,8 @@ from hermes_profiles.changes import chmod
 from hermes_profiles.changes.apply import undo
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.changes.plan import (
-    ChangedMeanwhile,
-    ChangePlan,
-    MoveTree,
-    PublishTree,
-    ReplaceFile,
-    SetMode,
-    Signature,
-    Step,
-)
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, PublishTree, ReplaceFile, SetMode, Step
+from hermes_profiles.changes.signature import ChangedMeanwhile, Signature
 from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.secret import Secret
 

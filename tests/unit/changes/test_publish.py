@@ -16,16 +16,15 @@ from sample_root import CANARY, PLANS, SampleRoot, do, heal, make_sample_root, n
 from hermes_profiles.changes.apply import apply, check_space
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.plan import (
-    ChangedMeanwhile,
     ChangePlan,
     CopyFile,
     MoveTree,
     PublishTree,
     ReplaceFile,
     SecretScreen,
-    Signature,
     WriteFile,
 )
+from hermes_profiles.changes.signature import ChangedMeanwhile, Signature
 from hermes_profiles.model.errors import ExitCode, Failed, HermesProfilesError, NotFound, Refused
 from hermes_profiles.model.secret import Secret
 

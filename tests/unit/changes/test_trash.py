@@ -12,7 +12,8 @@ from sample_root import NOON, PLANS, Breaking, Counting, Killing, SampleRoot, do
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Signature
+from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import empty, steps_from_trash, steps_to_trash, trash_entries
 from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.model.errors import HermesProfilesError, NotFound

@@ -20,11 +20,11 @@ from hermes_profiles.changes.plan import (
     MakeLink,
     PublishTree,
     ReplaceFile,
-    Signature,
     TreeEntry,
     WriteFile,
     describe,
 )
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.changes.undo_plan import plan_undo
 from hermes_profiles.hermes.version import NEWEST_KNOWN, facts_of

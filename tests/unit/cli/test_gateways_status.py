@@ -112,7 +112,7 @@ def test_full_disk_is_named(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch)
         return os.statvfs_result((4096, 4096, 100_000, blocks, blocks, 100, 100, 100, 0, 255))
 
     for blocks, expected in ((100 * 256 - 1, ["disk-full"]), (100 * 256, [])):
-        monkeypatch.setattr("hermes_profiles.changes.disk_space.os.statvfs", lambda _, free=blocks: space(free))
+        monkeypatch.setattr("hermes_profiles.changes.full_disk.os.statvfs", lambda _, free=blocks: space(free))
         done = fleet.gok("status", "--json")
         assert [row["code"] for row in done.json["warnings"]] == expected
         assert all(str(fleet.root) in row["message"] and "df -h" in row["hint"] for row in done.json["warnings"])

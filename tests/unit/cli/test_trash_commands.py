@@ -11,7 +11,8 @@ from command_root import CommandRoot, picture, strays
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.changes.plan import ChangePlan, SetMode, Signature, describe
+from hermes_profiles.changes.plan import ChangePlan, SetMode, describe
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.model.layout import Layout

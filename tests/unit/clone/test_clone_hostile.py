@@ -17,7 +17,7 @@ import pytest
 from clone_source import FRESH_KEY, PORT, Link, assert_private, canary, clone, leaks, make_layout
 
 from hermes_profiles.changes.apply import apply
-from hermes_profiles.changes.plan import ChangedMeanwhile
+from hermes_profiles.changes.signature import ChangedMeanwhile
 from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy

@@ -10,7 +10,8 @@ import pytest
 
 from hermes_profiles.changes.copy_file import open_inside
 from hermes_profiles.changes.filesystem import Files
-from hermes_profiles.changes.plan import ChangedMeanwhile, CopyFile, Signature
+from hermes_profiles.changes.plan import CopyFile
+from hermes_profiles.changes.signature import ChangedMeanwhile, Signature
 from hermes_profiles.profiles.tree_walk import EntryKind, read_file, walk
 
 

@@ -23,7 +23,8 @@ from hypothesis import HealthCheck, given, settings
 
 from hermes_profiles.changes.apply import apply, undo, utc_now
 from hermes_profiles.changes.journal import Journal
-from hermes_profiles.changes.plan import ChangedMeanwhile, ChangePlan, ReplaceFile
+from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
+from hermes_profiles.changes.signature import ChangedMeanwhile
 from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
 from hermes_profiles.credentials.channel_place import channel_place

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from doctor_root import DoctorRoot
 
-from hermes_profiles.changes.plan import Signature, describe
+from hermes_profiles.changes.plan import describe
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.doctor.findings import EditFile, Finding, Fix, MoveAway, RemoveFile, Repair, Severity, TightenMode
 from hermes_profiles.doctor.fix_plan import FixPlan, build_fix_plan
 from hermes_profiles.doctor.runner import Check, ReportedFinding

@@ -12,7 +12,7 @@ import pytest
 from doctor_root import DoctorRoot
 from hints import unknown_words
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.doctor import collect as examination
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity, TightenMode

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.changes.plan import Signature
+from hermes_profiles.changes.signature import Signature
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.doctor.checks import permissions
 from hermes_profiles.doctor.facts.files import TreeFacts

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.changes.disk_space import FULL
+from hermes_profiles.changes.full_disk import FULL
 from hermes_profiles.events.clocks import Clocks
 from hermes_profiles.events.compare import unwritten
 from hermes_profiles.events.fleet_faults import fleet_faults
@@ -60,7 +60,7 @@ def test_full_disk_is_a_fault(
 ) -> None:
     blocks = free // 4096
     space = os.statvfs_result((4096, 4096, 10**6, blocks, blocks, 1, 1, 1, 0, 255))
-    monkeypatch.setattr("hermes_profiles.changes.disk_space.os.statvfs", lambda _: space)
+    monkeypatch.setattr("hermes_profiles.changes.full_disk.os.statvfs", lambda _: space)
     before = (SeenFault("disk-full", "full"),) if was_full else ()
     assert [fault.kind for fault in fleet_faults(layout, "systemd", (), before)] == kinds
 
