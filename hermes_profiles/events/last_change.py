@@ -9,8 +9,6 @@ from typing import NamedTuple
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
 
-from .model import SNAPSHOT_FILE
-
 
 class LastChange(NamedTuple):
     """The last change of a gateway's state. `at`: epoch seconds; `before`: the state before it."""
@@ -23,7 +21,7 @@ class LastChange(NamedTuple):
 
 def last_changes_of(layout: Layout, gateways: Mapping[str, Gateway]) -> dict[str, LastChange]:
     """Return profile → its last change, without those whose present state no watcher saw."""
-    if not os.path.exists(layout.events / SNAPSHOT_FILE):
+    if not os.path.exists(layout.snapshot):
         return {}
     from .watch_state import saved_snapshot  # most fleets are not watched
 

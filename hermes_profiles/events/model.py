@@ -13,8 +13,6 @@ from hermes_profiles.model.errors import SCHEMA
 
 # The reason of the end of a gateway whose home is gone, without a command of ours.
 PROFILE_REMOVED = "its profile was removed"
-# In the folder of events: the last look of a watcher.
-SNAPSHOT_FILE = "snapshot.json"
 
 
 class EventKind(StrEnum):

@@ -11,7 +11,6 @@ from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
 
-from .model import SNAPSHOT_FILE
 from .snapshot import FleetSnapshot, parse_snapshot, snapshot_bytes
 
 LOCK_FILE = "watch.lock"
@@ -44,13 +43,13 @@ def watcher_pid(layout: Layout) -> int | None:
 
 def save_snapshot(layout: Layout, snapshot: FleetSnapshot) -> None:
     """Keep a look for the next watcher. Raises Failed."""
-    write_state_file(layout.events / SNAPSHOT_FILE, snapshot_bytes(snapshot))
+    write_state_file(layout.snapshot, snapshot_bytes(snapshot))
 
 
 def saved_snapshot(layout: Layout) -> FleetSnapshot | None:
     """Return the last look of an earlier watcher, None without one."""
     try:
-        return parse_snapshot(read_regular(layout.events / SNAPSHOT_FILE, _LARGEST))
+        return parse_snapshot(read_regular(layout.snapshot, _LARGEST))
     except OSError:
         return None
 

@@ -27,8 +27,6 @@ from hermes_profiles.profiles.channels import ClaimedResources, claimed_resource
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import environment_of
 
-from .observed_masks import observed_masks
-
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
 API_SERVER = "api_server"
@@ -88,6 +86,8 @@ def read_fleet_status(
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)
 
     def masks(name: str, process: Process) -> tuple[Mask, ...]:
+        from .observed_masks import observed_masks  # a fleet at rest has no masks
+
         return observed_masks(world, name, process, lambda: held[name])
 
     gateways = look(

@@ -158,6 +158,11 @@ class Layout(NamedTuple):
         return self.state / "events"
 
     @property
+    def snapshot(self) -> Path:
+        """Return the file with the last state of each gateway that a watcher saw."""
+        return self.events / "snapshot.json"
+
+    @property
     def alerts(self) -> Path:
         """Return the folder of the destinations of alerts and of what is to be delivered to them."""
         return self.state / "alerts"

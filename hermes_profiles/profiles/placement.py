@@ -19,8 +19,6 @@ from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
-from hermes_profiles.changes.fingerprint_key import fingerprint_key
-from hermes_profiles.changes.state_files import write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused
@@ -191,6 +189,8 @@ def forget_record(layout: Layout, placement_id: str) -> None:
 
 
 def _write(layout: Layout, records: Records) -> None:
+    from hermes_profiles.changes.state_files import write_state_file
+
     rows = [{**record._asdict(), "state": str(record.state)} for record in records.values()]
     content = json.dumps({"schema": SCHEMA, "profiles": rows}, indent=1).encode() + b"\n"
     write_state_file(placements_file(layout), content)
@@ -242,6 +242,8 @@ def with_placement(raw: bytes, placement: Placement | None, *, path: str) -> byt
 
 def bots_of(layout: Layout, home: Path, catalog: Catalog, *, make: bool = False) -> tuple[str, ...]:
     """Return the fingerprints of the bots and accounts of a home, by the key of the root; () without a key."""
+    from hermes_profiles.changes.fingerprint_key import fingerprint_key
+
     key = fingerprint_key(layout, make=make)
     return bots_in(home, catalog, key) if key is not None else ()
 
