@@ -132,6 +132,14 @@ def make(api: BotApi) -> dict[str, int]:
     return ports
 
 
+def recorded_pid(name: str) -> int | None:
+    """Return the pid in the gateway's own record, which costs no process to read."""
+    try:
+        return int(json.loads((home(name) / "gateway.pid").read_bytes())["pid"])
+    except (OSError, ValueError):
+        return None
+
+
 def only_poller(api: BotApi, name: str) -> None:
     before = api.polls.copy()
     eventually(lambda: sum(api.since(before).values()) >= 3, "polls of the bot")
@@ -207,13 +215,14 @@ def check_restarts(api: BotApi, ports: dict[str, int]) -> None:
     for number, why in ((signal.SIGKILL, "killed"), (signal.SIGUSR1, "exit 75")):
         pid = rows("one")["one"]["pid"]
         os.kill(pid, number)
+        eventually(lambda old=pid: recorded_pid("one") not in (None, old), f"the record of a new one, {why}")
+        eventually(lambda: healthy(ports["one"]), f"health of a new one, {why}")
         row = eventually(
             lambda old=pid: (r := rows("one")["one"])["state"] == "running" and r["pid"] != old and r,
             f"a new one, {why}",
         )
         assert row["restarts"] >= 1 or number == signal.SIGUSR1, row
         only_poller(api, "one")
-    eventually(lambda: healthy(ports["one"]), "health")
 
 
 def check_owner_change(api: BotApi) -> None:
@@ -259,9 +268,10 @@ def stay_down() -> None:
     assert outcomes("restart", "three", "--start-stopped") == {"three": "started"}
 
 
-def check_rename_and_delete() -> None:
+def check_rename_and_delete(ports: dict[str, int]) -> None:
     """Check that rename moves the service of a profile and delete removes it."""
     command("rename", "three", "third", program="profiles")
+    eventually(lambda: healthy(ports["three"]), "health under the new name")
     eventually(lambda: rows("third")["third"]["state"] == "running", "the gateway under its new name")
     assert len(processes()) == 1
     command("delete", "third", "--yes", program="profiles")
@@ -287,7 +297,7 @@ def main() -> None:
             check_owner_change(api)
             check_failed_gateway(ports)
             stay_down()
-            check_rename_and_delete()
+            check_rename_and_delete(ports)
             check_leftovers()
         finally:
             subprocess.run(

@@ -1,11 +1,10 @@
-"""Real Hermes as the judge of many homes: one process with a child for each home.
+"""Real Hermes as the judge of many homes.
 
 The judge reads a copy, because its loaders rewrite files (joined keys, UTF-16).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -15,20 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from judge_process import Reader, environment, read_homes
 from real_hermes import hermes_python
 
-# Run by the judge's Python. Reads [{"home": path, "root": path}] and prints the gateway configuration of each home.
-_SCRIPT = r"""
-import contextlib, io, json, logging, os, sys
-sys.dont_write_bytecode = True
-logging.disable(logging.CRITICAL)
-rows = json.load(sys.stdin)
+# Run by the judge's Python: the imports of a reading, and `read(row)`, which a child of the process calls.
+_READER = r"""
 import hermes_cli.env_loader, gateway.config, hermes_cli.plugins, hermes_cli.config, utils  # once, for all children
 hermes_cli.plugins.discover_plugins()
 from gateway.platform_registry import platform_registry
 for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
     object.__setattr__(entry, "check_fn", lambda *args, **more: True)
-def read_home(home):
+def read(row):
+    home = row["home"]
     os.environ["HERMES_HOME"] = home
     hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
     try:
@@ -49,28 +46,12 @@ def read_home(home):
         "enabled": sorted(one.value for one, settings in found.platforms.items() if settings.enabled),
         "api": {key: api.extra.get(key) for key in ("port", "key", "host")} if api else None,
         "model": model,
-        "environment": {key: os.environ.get(key) for key in rows[0].get("variables", ())},
+        "environment": {key: os.environ.get(key) for key in row["variables"]},
     }
-answers = []
-for row in rows:
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                answer = read_home(row["home"])
-        except BaseException as error:
-            import traceback
-            answer = {"error": traceback.format_exc()}
-        with os.fdopen(write, "w") as file:
-            json.dump(answer, file)
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as file:
-        answers.append(json.load(file))
-    os.waitpid(child, 0)
-print(json.dumps(answers))
 """
+
+
+READER = Reader(_READER, lambda home: {"home": home, "variables": []})
 
 
 @dataclass(frozen=True)
@@ -96,19 +77,6 @@ def far_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def environment(user_home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a judge: only PATH is inherited."""
-    return {
-        "HOME": str(user_home),
-        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "HERMES_DISABLE_LAZY_INSTALLS": "1",
-        "HERMES_GATEWAY_LOCK_DIR": str(user_home / "locks"),
-        "TZ": "UTC",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **more,
-    }
-
-
 def judge(
     homes: Sequence[Path], court: Path, *, variables: Sequence[str] = (), python: str | None = None, **inherited: str
 ) -> list[Verdict]:
@@ -121,21 +89,11 @@ def judge(
         {"home": str(_copied(home, court / str(number))), "variables": list(variables)}
         for number, home in enumerate(homes)
     ]
-    answer = subprocess.run(
-        [python or hermes_python(), "-c", _SCRIPT],
-        input=json.dumps(rows), capture_output=True, text=True, check=False, timeout=900,
-        env=environment(court, **inherited), cwd=court,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stderr[-2000:]
-    verdicts = []
-    for row in json.loads(answer.stdout.splitlines()[-1]):
-        assert "error" not in row, row["error"]
-        verdicts.append(
-            Verdict(
-                frozenset(row["connected"]), frozenset(row["enabled"]), row["api"], row["model"], row["environment"]
-            )
-        )
-    return verdicts
+    answers = read_homes(READER, rows, court, python=python or hermes_python(), inherited=inherited)
+    return [
+        Verdict(frozenset(row["connected"]), frozenset(row["enabled"]), row["api"], row["model"], row["environment"])
+        for row in answers
+    ]
 
 
 def _copied(home: Path, place: Path) -> Path:

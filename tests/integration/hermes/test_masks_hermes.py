@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from config_paths import identity_paths
-from hermes_judge import environment
+from judge_process import Reader, environment, read_homes
 from real_hermes import hermes_python
 
 from hermes_profiles.conflicts.overlay import Overlay, compose
@@ -33,18 +33,16 @@ REQUIRE_VARIABLES = {"dingtalk", "email", "irc", "line", "ntfy", "simplex"}
 # Two further channels, which must stay.
 BESIDE = ("mattermost", "webhook")
 
-# Run by the judge's Python: reads [[home, managed folder or ""]], prints the channels each gateway would connect.
-_SCRIPT = r"""
-import contextlib, io, json, logging, os, sys
-sys.dont_write_bytecode = True
-logging.disable(logging.CRITICAL)
-rows = json.load(sys.stdin)
+# Read by the judge: [home, managed folder or ""] → the channels that the gateway would connect.
+READER = Reader(
+    r"""
 import hermes_cli.env_loader, gateway.config, hermes_cli.plugins, hermes_cli.config, hermes_cli.managed_scope, yaml
 hermes_cli.plugins.discover_plugins()
 from gateway.platform_registry import platform_registry
 for entry in platform_registry.plugin_entries():  # as on a machine that has the library of every channel
     object.__setattr__(entry, "check_fn", lambda *args, **more: True)
-def gateway_channels(home, managed):
+def read(row):
+    home, managed = row
     os.environ["HERMES_HOME"] = home
     os.environ["HERMES_MANAGED_DIR"] = managed or home + "/nowhere"
     hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
@@ -64,39 +62,15 @@ def gateway_channels(home, managed):
         "environment": {name: value for name, value in os.environ.items() if name.isupper()},
         "managed": hermes_cli.managed_scope.load_managed_config(),
     }
-answers = []
-for home, managed in rows:
-    read, write = os.pipe()
-    if os.fork() == 0:
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                answer = gateway_channels(home, managed)
-        except BaseException:
-            import traceback
-            answer = {"error": traceback.format_exc()}
-        with os.fdopen(write, "w") as file:
-            json.dump(answer, file, default=str)
-        os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as file:
-        answers.append(json.load(file))
-    os.wait()
-print(json.dumps(answers))
-"""
+""",
+    lambda home: [home, ""],
+)
 
 
-def ask(court: Path, rows: list[tuple[Path, Path | None]], **more: str) -> list[dict[str, Any]]:
+def ask(court: Path, rows: list[tuple[Path, Path | None]]) -> list[dict[str, Any]]:
     """Return Hermes' reading of each home under each managed folder."""
-    done = subprocess.run(
-        [hermes_python(), "-c", _SCRIPT],
-        input=json.dumps([(str(home), str(managed or "")) for home, managed in rows]),
-        capture_output=True, text=True, check=False, timeout=300, env=environment(court, **more), cwd=court,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    answers: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    for answer in answers:
-        assert "error" not in answer, answer["error"]
-    return answers
+    asked = [(str(home), str(managed or "")) for home, managed in rows]
+    return read_homes(READER, asked, court, python=hermes_python(), inherited={})
 
 
 def value_for(name: str) -> str:
