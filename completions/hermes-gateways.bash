@@ -67,8 +67,8 @@ __hermes_gateways_at() { # PATH: set what can follow a command
             values=' --memory:text --cpu:text --env:text --log-dir:folder --python:file --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway' ;;
         'move')
-            options='--to --from --group --team --take-back --source-is-dead --timeout --dry-run --manager --home --json --help'
-            values=' --to:place --from:place --group:group --team:team --source-is-dead:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
+            options='--to --from --as --group --team --take-back --source-is-dead --timeout --dry-run --manager --home --json --help'
+            values=' --to:place --from:place --as:text --group:group --team:team --source-is-dead:text --timeout:text --manager:=systemd,launchd,supervisor --home:folder '
             arguments='gateway+' ;;
         'reset')
             options='--except --group --timeout --dry-run --manager --home --json --help'

@@ -49,7 +49,7 @@ function __hermes_gateways_at --description 'Whether the cursor is after a comma
         case ' print'
             set values --memory --cpu --env --log-dir --python --manager --home
         case ' move'
-            set values --to --from --group --team --source-is-dead --timeout --manager --home
+            set values --to --from --as --group --team --source-is-dead --timeout --manager --home
         case ' reset'
             set values --except --group --timeout --manager --home
         case ' watch'
@@ -359,6 +359,7 @@ complete -c hermes-gateways -n '__hermes_gateways_at \' print\'' -s h -l help -d
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\' 0 999' -k -a '(__hermes_gateways_ask gateway 1)'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l to -x -k -a '(__hermes_gateways_ask place 1)' -d 'The place that gets them; `local` is this root.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l from -x -k -a '(__hermes_gateways_ask place 1)' -d 'The place where they live (default: this root, or where they moved to).'
+complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l as -x -d 'Name of the default profile there, where it cannot be default.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l group -x -k -a '(__hermes_gateways_ask group 1)' -d 'The profiles of this group.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l team -x -k -a '(__hermes_gateways_ask team 1)' -d 'A team: its lead and its members.'
 complete -c hermes-gateways -n '__hermes_gateways_at \' move\'' -l take-back -d 'End an unfinished move: the profiles live here again.'

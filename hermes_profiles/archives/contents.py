@@ -32,15 +32,11 @@ from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
 from hermes_profiles.hermes.files import AUTH_FILE, ENV_FILE, HONCHO_FILE, TOOL_HOME_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.default_files import reason_not_own
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk
 
 from .model import Contents, NotArchived, leads_inside
 
-# Reasons of the catalogue for files that make no sense without the process or the installation around them.
-_OF_A_PROCESS = "belongs to the running gateway of the source"
-_OF_THE_ROOT = ("belongs to the root, not to a profile", "part of the installation")
-# State that a message can still depend on, although it is below such a folder.
-_KEPT = ("gateway", "gateway/")
 _RECREATED = (".pyc", ".pyo", ".sock", ".tmp")
 _OF_ENV = f"{ENV_FILE}: "
 _KEY = "a key (use --with-keys)"
@@ -131,11 +127,7 @@ def _why_not(item: TreeItem, catalog: Catalog, *, is_default: bool) -> str | Non
     is_folder = item.kind is EntryKind.FOLDER
     if name == "__pycache__" or (not is_folder and name.endswith(_RECREATED)):
         return "recreated when needed"
-    path = item.path + "/" if is_folder else item.path
-    if path in _KEPT or path.startswith(_KEPT[1]):
-        return None
-    reason = catalog.left_behind_reason(path, is_default=is_default)
-    return reason if reason == _OF_A_PROCESS or (is_default and reason in _OF_THE_ROOT) else None
+    return reason_not_own(item.path, catalog, is_default=is_default)
 
 
 def _relative(path: str, target: str, home: Path, top: Path) -> str:

@@ -70,7 +70,14 @@ class MoveEngine(Protocol):
 
 
 class SourceLook(NamedTuple):
-    """A profile at the source. `bots`: fingerprints by the key of the request; `ports`: those that it names."""
+    """A profile at the source. `bots`: fingerprints by the key of the request; `ports`: those that it names.
+
+    `as_name`: the name that an unfinished move gives it at the target, "" for its own. Of default alone:
+    `sends_default`: that side can send default without the rest of the root; `links_in`: links of other profiles that
+    lead to its files; `boards`: of tasks, which all profiles of the root share; `borrowers`: profiles that can use its
+    logins; `old_paths`: settings that lead to its files; `names`: the other profiles; `tied`: why its files cannot
+    leave the root, "" where they can.
+    """
 
     name: str
     exists: bool = False
@@ -92,6 +99,15 @@ class SourceLook(NamedTuple):
     channels: tuple[str, ...] = ()
     problem: str = ""
     hint: str = ""
+    as_name: str = ""
+    sends_default: bool = False
+    links_in: tuple[str, ...] = ()
+    boards: tuple[str, ...] = ()
+    borrowers: tuple[str, ...] = ()
+    old_paths: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    tied: str = ""
+    tied_hint: str = ""
 
 
 class TargetLook(NamedTuple):
@@ -100,7 +116,7 @@ class TargetLook(NamedTuple):
     `epochs`: id and epoch of known profiles, joined by a blank; `schema`: the newest that its Hermes reads, 0 unknown;
     `root`: of the target, as it calls it; `running`: profiles whose gateways run, where the request asks for them;
     `idle_server`: the profile whose gateway would serve what arrives, and that does not run, "" where nothing is in
-    the way.
+    the way; `takes_default`: it can take a default profile under another name.
     """
 
     taken: tuple[str, ...] = ()
@@ -117,13 +133,14 @@ class TargetLook(NamedTuple):
     hint: str = ""
     running: tuple[str, ...] = ()
     idle_server: str = ""
+    takes_default: bool = False
 
 
 class Frozen(NamedTuple):
     """What the source keeps about a profile that moves, so that it can come back as it was.
 
     `carrier`: of the command that carries the move out; another one that takes over writes its own; `parked`: the one
-    gateway of the root did not serve it, on purpose.
+    gateway of the root did not serve it, on purpose; `as_name`: its name at the target, "" for the same.
     """
 
     name: str
@@ -138,6 +155,12 @@ class Frozen(NamedTuple):
     channels: tuple[str, ...]
     zone: str
     parked: bool = False
+    as_name: str = ""
+
+    @property
+    def name_there(self) -> str:
+        """Return the name of the profile at the target."""
+        return self.as_name or self.name
 
 
 class MoveSide(Protocol):

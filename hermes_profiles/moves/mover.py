@@ -35,7 +35,8 @@ class MoveUnclear(HermesProfilesError):
 class MovedProfile(NamedTuple):
     """The end of a move of one profile, or its plan.
 
-    `assigned`: variables of its `.env` that the target set; `channels`: those that must connect there, or that did.
+    `assigned`: variables of its `.env` that the target set; `channels`: those that must connect there, or that did;
+    `as_name`: its name at the target, "" for the same.
     """
 
     name: str
@@ -45,6 +46,7 @@ class MovedProfile(NamedTuple):
     assigned: Mapping[str, str] = {}
     warnings: tuple[Problem, ...] = ()
     channels: tuple[str, ...] = ()
+    as_name: str = ""
 
 
 @dataclass
@@ -52,8 +54,8 @@ class Mover:
     """A move of profiles that belong together: one, or a team with its lead first.
 
     `place`: the name of the target for the source; `source_place`: that of the source for the target; `epochs`: name →
-    the epoch at the target; `root`: of the source; `on_connected`: is called when all run in the target, and can still
-    refuse the move.
+    the epoch at the target; `root`: of the source; `as_name`: the name of the profile at the target, "" for the same;
+    `on_connected`: is called when all run in the target, and can still refuse the move.
     """
 
     source: MoveSide
@@ -65,6 +67,7 @@ class Mover:
     timeout: float = 90.0
     on_step: OnStep = lambda _name, _step: None
     on_connected: Callable[[Sequence[str]], None] = lambda _names: None
+    as_name: str = ""
     carrier: str = field(default_factory=lambda: os.urandom(8).hex())
     _frozen: dict[str, Frozen] = field(default_factory=dict)
     _sizes: dict[str, int] = field(default_factory=dict)
@@ -75,7 +78,7 @@ class Mover:
 
         A move that was cut short is taken up where it was.
         """
-        states = {name: self.source.ask("state", {"name": name}) for name in names}
+        states = {name: self.source.ask("state", {"name": name, "as": self.as_name}) for name in names}
         gone = [name for name in names if states[name]["state"] == PlaceState.MOVED]
         done = [self._finished(name, states[name]) for name in reversed(gone)][::-1]
         names = [name for name in names if name not in gone]
@@ -97,12 +100,13 @@ class Mover:
             )
         try:
             for name in names:
-                self._step(name, "arm", self.target, "arm", self._about(name))
+                self._step(name, "arm", self.target, "arm", self._about_there(name))
             for name in names:
                 frozen = self._frozen[name]
                 how = {key: getattr(frozen, key) for key in ("has_service", "running", "enabled", "channels")}
                 how["channels"] = list(frozen.channels)
-                self._step(name, "start", self.target, "start", {**self._about(name), **how, "timeout": self.timeout})
+                request = {**self._about_there(name), **how, "timeout": self.timeout}
+                self._step(name, "start", self.target, "start", request)
             self.on_connected(names)
         except (HermesProfilesError, OSError, KeyboardInterrupt) as error:
             self._back(names, error)
@@ -130,7 +134,7 @@ class Mover:
                     "bring it back with another move",
                 )
             try:
-                self.target.ask("retire", self._about(name))
+                self.target.ask("retire", self._about_there(name))
             except HermesProfilesError as error:
                 if handed:
                     raise self._unclear(name, error) from error
@@ -143,7 +147,7 @@ class Mover:
         """Do every step up to the hand-over; returns False where the target has given a profile back before."""
         move = next((state["move"] for state in states.values() if state["frozen"] is not None), os.urandom(6).hex())
         for name in names:
-            request = {"name": name, "move": move, "carrier": self.carrier, "place": self.place}
+            request = {"name": name, "as": self.as_name, "move": move, "carrier": self.carrier, "place": self.place}
             self.on_step(name, "freeze")
             answer = self.source.ask("freeze", {**request, "epoch": self.epochs.get(name, 1)})
             self._frozen[name] = parsed(Frozen, answer["frozen"])
@@ -162,12 +166,13 @@ class Mover:
 
     def _has_arrived(self, name: str) -> bool:
         frozen = self._frozen[name]
-        found = self.target.ask("state", {"name": name, "id": frozen.id})
+        found = self.target.ask("state", {"name": frozen.name_there, "id": frozen.id})
         return bool(found["exists"] and found["move"] == frozen.move and found["state"] in _ARRIVED)
 
     def _is_armed(self, name: str) -> bool:
         try:
-            found = self.target.ask("state", {"name": name, "id": self._frozen[name].id})
+            frozen = self._frozen[name]
+            found = self.target.ask("state", {"name": frozen.name_there, "id": frozen.id})
         except HermesProfilesError as error:
             raise self._unclear(name, error) from error
         return bool(found["exists"] and found["state"] == PlaceState.HERE)
@@ -175,13 +180,15 @@ class Mover:
     def _copy(self, name: str) -> None:
         about = self._about(name)
         self.on_step(name, "copy")
-        received = self._stream(about)
+        received = self._stream(about, self._about_there(name))
         self._sizes[name] = int(received["bytes"])
         self._step(name, "verify", self.source, "verify", {**about, "digest": received["digest"]})
-        answer = self._step(name, "adopt", self.target, "adopt", {**about, "digest": received["digest"]})
+        answer = self._step(
+            name, "adopt", self.target, "adopt", {**self._about_there(name), "digest": received["digest"]}
+        )
         self._assigned[name] = dict(answer["assigned"])
 
-    def _stream(self, about: Mapping[str, Any]) -> dict[str, Any]:
+    def _stream(self, about: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
         """Send the files of one side to the other. The error of the sender is the cause of that of the receiver."""
         reading, writing = os.pipe()
         failures: list[BaseException] = []
@@ -199,7 +206,7 @@ class Mover:
         sender.start()
         try:
             with os.fdopen(reading, "rb") as stream:
-                answer = self.target.receive(about, stream)
+                answer = self.target.receive(there, stream)
         except HermesProfilesError:
             sender.join(self.timeout)
             if failures:
@@ -227,14 +234,21 @@ class Mover:
     def _moved(self, name: str, frozen: Frozen, warnings: tuple[Problem, ...]) -> MovedProfile:
         connected = frozen.channels if frozen.running else ()
         return MovedProfile(
-            name, "moved", self._sizes.get(name, 0), frozen.running, self._assigned.get(name, {}), warnings, connected
+            name,
+            "moved",
+            self._sizes.get(name, 0),
+            frozen.running,
+            self._assigned.get(name, {}),
+            warnings,
+            connected,
+            frozen.as_name,
         )
 
     def _finished(self, name: str, state: Mapping[str, Any]) -> MovedProfile:
         """Return a move that was complete, except perhaps for the copy at the source."""
         if state["frozen"] is not None:
             self.source.ask("commit", {"name": name, "carrier": self.carrier})
-        return MovedProfile(name, "already-moved")
+        return MovedProfile(name, "already-moved", as_name=str(state.get("as", "")))
 
     def _back(self, names: Sequence[str], error: BaseException) -> None:
         """Take all back after an error. Raises MoveUnclear where the target does not answer that it gave it back."""
@@ -271,6 +285,10 @@ class Mover:
             "zone": frozen.zone,
             "root": self.root,
         }
+
+    def _about_there(self, name: str) -> dict[str, Any]:
+        """Return the request for the target, where the profile can have another name."""
+        return {**self._about(name), "name": self._frozen[name].name_there, "former": name}
 
     def _step(self, name: str, step: str, side: MoveSide, verb: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.on_step(name, step)

@@ -17,7 +17,9 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.default_files import Goes, goes_with
 from hermes_profiles.profiles.placement import (
     Placement,
     PlaceState,
@@ -34,6 +36,7 @@ from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .model import Frozen, MoveEngine, parsed
+from .refusals import NO_OWN_NAME
 from .tree import digest_of, manifest_of, send_tree
 
 _UNDER_WAY = (PlaceState.LEAVING, PlaceState.HANDED_OVER)
@@ -47,6 +50,36 @@ def moves_folder(layout: Layout) -> Path:
     return layout.state / "moves"
 
 
+def kept_of(layout: Layout, name: str) -> Frozen | None:
+    """Return what was kept of a profile that moves, None without a move."""
+    try:
+        return parsed(Frozen, json.loads(read_regular(_kept_file(layout, name), _LARGEST)))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _kept_file(layout: Layout, name: str) -> Path:
+    return moves_folder(layout) / f"{name}.json"
+
+
+def known_of(layout: Layout, name: str, as_name: str, catalog: Callable[[], Catalog]) -> Record | None:
+    """Return what the root knows about a profile that shall move; None where it never moved.
+
+    The root stays when default leaves it, and its files go with their id. So default is also known by what was kept of
+    its move, and then by the name that it got: it has moved already where it has no bot again.
+    """
+    record = record_of(layout, name)
+    if name != DEFAULT or record is not None:
+        return record
+    records, kept = read_records(layout), kept_of(layout, name)
+    if kept is not None and kept.id in records:
+        return records[kept.id]
+    home = layout.home(name)
+    left = next((each for each in records.values() if each.was == name and each.name == as_name), None)
+    is_gone = left is not None and left.state is PlaceState.MOVED and not bots_of(layout, home, catalog())
+    return left if is_gone else None
+
+
 class SourceSide:
     """The verbs of the source. Every one may be repeated after it was cut short."""
 
@@ -56,7 +89,7 @@ class SourceSide:
     def state(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is known here about a profile: its record, and what was kept when it was stopped."""
         name = str(request["name"])
-        record, frozen = record_of(self._layout, name), self._frozen(name)
+        record, frozen = self._known(request), self._frozen(name)
         return {
             "state": str(record.state) if record is not None else "",
             "move": record.move if record is not None else "",
@@ -64,13 +97,14 @@ class SourceSide:
             "id": record.id if record is not None else "",
             "epoch": record.epoch if record is not None else 0,
             "exists": self._layout.home(name).is_dir(),
+            "as": record.name if record is not None and record.was == name else "",
             "frozen": frozen._asdict() if frozen is not None else None,
         }
 
     def freeze(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Stop a profile so that nothing starts it, and note how it ran; an unfinished move is taken over."""
         name, place = str(request["name"]), str(request["place"])
-        record, frozen = record_of(self._layout, name), self._frozen(name)
+        record, frozen = self._known(request), self._frozen(name)
         if record is not None and record.state in _UNDER_WAY and frozen is not None:
             if record.place != place:
                 raise Refused(
@@ -110,6 +144,9 @@ class SourceSide:
     def _new(self, name: str, request: Mapping[str, Any]) -> Frozen:
         if not self._layout.home(name).is_dir():
             raise NotFound(f"no profile {name!r} in {self._layout.root}", target=name)
+        as_name = str(request.get("as", ""))
+        if name == DEFAULT and not as_name:
+            raise Refused(NO_OWN_NAME, target=name, code="default-profile", hint=AGAIN)
         look = self._engine.look(name)
         own = read_placement(self._layout.home(name), certain=True)
         return Frozen(
@@ -125,6 +162,7 @@ class SourceSide:
             look.channels,
             self._zone,
             look.parked,
+            as_name,
         )
 
     def _mark(self, frozen: Frozen) -> None:
@@ -138,13 +176,13 @@ class SourceSide:
     def send(self, request: Mapping[str, Any], out: IO[bytes]) -> None:
         """Write the files of a stopped profile to a stream."""
         frozen = self._owned(request)
-        send_tree(self._layout.home(frozen.name), out)
+        send_tree(self._layout.home(frozen.name), out, self._goes(frozen.name))
 
     def verify(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Make sure that the files are still those that were sent. Raises Failed."""
         frozen = self._owned(request)
         home = self._layout.home(frozen.name)
-        if self._engine.look(frozen.name).running or digest_of(manifest_of(home)) != request["digest"]:
+        if self._engine.look(frozen.name).running or self._digest(frozen.name) != request["digest"]:
             raise Failed(
                 f"the files of {frozen.name} changed while they were copied",
                 target=str(home),
@@ -168,7 +206,7 @@ class SourceSide:
         """
         name = str(request["name"])
         frozen = self._frozen(name)
-        record = record_of(self._layout, name)
+        record = self._known(request)
         if frozen is None or record is None:
             return {"running": False}
         if record.state is PlaceState.HANDED_OVER and not request.get("given_back"):
@@ -194,12 +232,13 @@ class SourceSide:
     def commit(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Note where the profile lives now, and move the copy here to the trash."""
         name = str(request["name"])
-        record = record_of(self._layout, name)
+        record = self._known(request)
         if record is None or record.state not in (PlaceState.HANDED_OVER, PlaceState.MOVED):
             raise Refused(f"{name} was not handed over", target=name, code="not-handed-over", hint=AGAIN)
         if record.state is PlaceState.HANDED_OVER:
-            self._owned(request)
-            write_record(self._layout, record._replace(state=PlaceState.MOVED, at=_now()))
+            there = self._owned(request).name_there
+            was = name if there != name else ""
+            write_record(self._layout, record._replace(state=PlaceState.MOVED, at=_now(), name=there, was=was))
         if self._layout.home(name).is_dir() and read_placement(self._layout.home(name)).id == record.id:
             self._engine.delete(name)
         self._forget(name)
@@ -236,20 +275,23 @@ class SourceSide:
             raise Refused(f"{frozen.name} is not being moved", target=frozen.name, code="not-moving", hint=AGAIN)
         return record
 
-    def _path(self, name: str) -> Path:
-        return moves_folder(self._layout) / f"{name}.json"
+    def _known(self, request: Mapping[str, Any]) -> Record | None:
+        return known_of(self._layout, str(request["name"]), str(request.get("as", "")), self._catalog)
+
+    def _goes(self, name: str) -> Goes:
+        return goes_with(name, self._catalog())
+
+    def _digest(self, name: str) -> str:
+        return digest_of(manifest_of(self._layout.home(name), self._goes(name)))
 
     def _frozen(self, name: str) -> Frozen | None:
-        try:
-            return parsed(Frozen, json.loads(read_regular(self._path(name), _LARGEST)))
-        except (OSError, ValueError, TypeError):
-            return None
+        return kept_of(self._layout, name)
 
     def _keep(self, frozen: Frozen) -> None:
-        write_state_file(self._path(frozen.name), json.dumps(frozen._asdict()).encode())
+        write_state_file(_kept_file(self._layout, frozen.name), json.dumps(frozen._asdict()).encode())
 
     def _forget(self, name: str) -> None:
-        remove_state_file(self._path(name))
+        remove_state_file(_kept_file(self._layout, name))
 
 
 def _now() -> str:

@@ -21,7 +21,7 @@ from hermes_profiles.hermes.environment import API_SERVER_PORT, HERMES_TIMEZONE
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import check_new_name
+from hermes_profiles.model.names import DEFAULT, check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import ALIAS_MODE, alias_obstacle, alias_script
 from hermes_profiles.profiles.channels import claimed_resources
@@ -216,7 +216,7 @@ class TargetSide:
             raw = with_variable(SettingsFile("", ENV_FILE, env, raw, None, 0o600), variable, value, self._catalog())
         if variables:
             write_state_file(env, raw)
-        self._lead_links_here(staged, str(request["root"]))
+        self._lead_links_here(staged, name, request)
         self._engine.hold(staged)
         return dict(variables)
 
@@ -237,10 +237,14 @@ class TargetSide:
         )
         return zone if zone and not named and zone != self._zone else ""
 
-    def _lead_links_here(self, staged: Path, root: str) -> None:
-        """Have absolute links into the old root lead to the same place in this one."""
-        old = f"{root}/{PROFILES_FOLDER}/"
+    def _lead_links_here(self, staged: Path, name: str, request: Mapping[str, Any]) -> None:
+        """Have absolute links into the old root lead to the same place in this one.
+
+        Those of a default profile lead to its own files alone, which are in a home here.
+        """
+        old, new = f"{request['root']}/{PROFILES_FOLDER}/", f"{self._layout.profiles}/"
+        if request.get("former") == DEFAULT:
+            old, new = f"{request['root']}/", f"{self._layout.home(name)}/"
         for item in list(entries_of(staged)):
-            if item.kind is EntryKind.LINK and (item.target or "").startswith(old):
-                inside = (item.target or "")[len(old) :]
-                replace_link(staged / item.path, f"{self._layout.profiles}/{inside}")
+            if item.kind is EntryKind.LINK and f"{item.target}/".startswith(old):
+                replace_link(staged / item.path, new + (item.target or "")[len(old) :])

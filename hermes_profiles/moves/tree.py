@@ -13,9 +13,11 @@ from pathlib import Path
 from shlex import quote
 from typing import IO, NamedTuple
 
+from hermes_profiles.changes.plan import is_below
 from hermes_profiles.changes.receive_tree import MANIFEST, TREE
 from hermes_profiles.hermes import files
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.profiles.default_files import Goes
 from hermes_profiles.profiles.regular_file import open_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
 
@@ -62,9 +64,16 @@ class _Hashing:
         return part
 
 
-def entries_of(home: Path) -> Iterator[TreeItem]:
+def everything(_: str) -> bool:
+    """Have all of a home move: see `Goes`."""
+    return True
+
+
+def entries_of(home: Path, goes: Goes = everything) -> Iterator[TreeItem]:
     """Yield what moves of a home, parents first: no sockets, and nothing about its process."""
-    for item in walk(home, lambda _: True):
+    for item in walk(home, lambda path: "/" in path or goes(path)):
+        if not goes(item.path.partition("/")[0]):
+            continue
         if item.kind is EntryKind.UNREADABLE:
             path = home / item.path
             hint = f"see its owner and mode with `ls -ld {quote(str(path))}`"
@@ -73,10 +82,10 @@ def entries_of(home: Path) -> Iterator[TreeItem]:
             yield item
 
 
-def manifest_of(home: Path) -> list[ManifestRow]:
+def manifest_of(home: Path, goes: Goes = everything) -> list[ManifestRow]:
     """Return the entries of a home with their digests. Raises Failed, OSError."""
     rows = []
-    for item in entries_of(home):
+    for item in entries_of(home, goes):
         if item.kind is not EntryKind.FILE:
             rows.append(_row(item))
             continue
@@ -97,14 +106,14 @@ def digest_of(rows: list[ManifestRow]) -> str:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
 
-def send_tree(home: Path, out: IO[bytes]) -> str:
+def send_tree(home: Path, out: IO[bytes], goes: Goes = everything) -> str:
     """Write a home to a stream and return its digest. Raises Failed, OSError, BrokenPipeError."""
     rows = []
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         top = tarfile.TarInfo(TREE)
         top.type, top.mode = tarfile.DIRTYPE, stat.S_IMODE(os.stat(home).st_mode)
         tar.addfile(top)
-        for item in entries_of(home):
+        for item in entries_of(home, goes):
             rows.append(_send(tar, home, item))
         manifest = json.dumps(rows).encode()
         last = tarfile.TarInfo(MANIFEST)
@@ -141,11 +150,17 @@ def _row(item: TreeItem) -> ManifestRow:
     return ManifestRow(item.path, str(item.kind), mode, 0, item.signature.mtime_ns, target)
 
 
-def links_that_lead_out(home: Path, allowed: tuple[Path, ...]) -> Iterator[str]:
-    """Yield the paths of links that lead neither into the home nor into another home that moves with it."""
-    tops = [os.path.realpath(each) for each in (home, *allowed)]
-    for item in entries_of(home):
+def links_that_lead_out(home: Path, allowed: tuple[Path, ...], goes: Goes = everything) -> Iterator[str]:
+    """Yield the paths of links that lead neither to what moves of the home nor into another home that moves with it."""
+    others = [os.path.realpath(each) for each in allowed]
+    for item in entries_of(home, goes):
         if item.kind is EntryKind.LINK:
             target = os.path.realpath(home / item.path)
-            if not any(target == top or target.startswith(top + "/") for top in tops):
+            if not leads_to(target, home, goes) and not any(is_below(target, top) for top in others):
                 yield item.path
+
+
+def leads_to(target: str, home: Path, goes: Goes) -> bool:
+    """Return whether a real path is the home, or something of the home that moves."""
+    top = os.path.realpath(home)
+    return target == top or (target.startswith(top + "/") and goes(target[len(top) + 1 :].partition("/")[0]))

@@ -11,7 +11,7 @@ from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.placement import (
     Placement,
@@ -63,6 +63,9 @@ def adopt_copy(session: FleetSession, profile: str, typed: str, *, dry_run: bool
     has_home = layout.home(name).is_dir()
     away = elsewhere(layout, name, catalog=lambda: session.catalog) if has_home else None
     record = away.record if away is not None else record_of(layout, name)
+    if name == DEFAULT and away is None:  # the root is there, but the files of default left it with their record
+        record = record or next((each for each in read_records(layout).values() if each.was == name), None)
+        has_home = False
     if record is None or (away is None and record.state in (PlaceState.HERE, PlaceState.AWAITED)):
         raise NotFound(
             f"{name} did not move to another place",
@@ -94,7 +97,8 @@ def settle_restored(session: Session, name: str) -> None:
     if not awaited:
         return
     placement = read_placement(layout.home(name))
-    record = records.get(placement.id) if placement.id else next((each for each in awaited if each.name == name), None)
+    named = next((each for each in awaited if name in (each.name, each.was)), None)
+    record = records.get(placement.id) if placement.id else named
     if record is None or record.state is not PlaceState.AWAITED:
         return
     risen = _risen(layout, name, record)
@@ -104,7 +108,7 @@ def settle_restored(session: Session, name: str) -> None:
 
 def _risen(layout: Layout, name: str, record: Record) -> Record:
     epoch = max(record.epoch, read_placement(layout.home(name)).epoch) + 1
-    return record._replace(name=name, epoch=epoch, state=PlaceState.HERE, place="", at=iso(utc_now()), move="")
+    return record._replace(name=name, epoch=epoch, state=PlaceState.HERE, place="", at=iso(utc_now()), move="", was="")
 
 
 def placing(layout: Layout, name: str, record: Record) -> ChangePlan:

@@ -12,12 +12,14 @@ from hermes_profiles.changes.filesystem import taken
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan, MoveTree
 from hermes_profiles.changes.trash import TrashEntry, trash_entries
+from hermes_profiles.fleet.attached_services import check_may_go
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.names import check_alias_name, check_existing_name, check_new_name
+from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.alias import find_command, plan_alias, plan_remove_alias
+from hermes_profiles.profiles.default_files import leaving_entries
 from hermes_profiles.profiles.listing import active_profile, require, require_folder
 from hermes_profiles.profiles.placement import read_placement, require_here, require_name_here
 from hermes_profiles.teams.links import follower_steps, relink_restored
@@ -29,7 +31,7 @@ from .context import Session
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .freed_masks import freed_warnings
-from .profile_services import ProfileRemoval, ProfileRename, unserved_warning
+from .profile_services import ProfileRemoval, ProfileRename, attached_services, stopped_during, unserved_warning
 from .profile_warnings import no_alias_warning, script_warnings, sticky_warning
 
 # Returns whether the user agrees to move the profile at this home to the trash.
@@ -144,6 +146,26 @@ def delete_profile(
 
 
 @exclusively
+def empty_default(session: FleetSession, reason: str) -> None:
+    """Move the files of the default profile to the trash; the root and what all profiles share stay.
+
+    `reason`: is kept with them. Raises Refused where a process may run that cannot be stopped.
+    """
+    session.recover(dry_run=False)
+    layout, now = session.layout, utc_now()
+    paths = tuple(leaving_entries(layout, session.catalog))
+    if not paths:
+        return
+    found = attached_services(session, DEFAULT)
+    for each in found:
+        check_may_go(each, "move")
+    trash_id = lifecycle.unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
+    plan = lifecycle.plan_empty_default(layout, paths, trash_id=trash_id, deleted_at=iso(now), reason=reason)
+    with stopped_during(session, found):
+        carry_out(session, plan, dry_run=False)
+
+
+@exclusively
 def restore_profile(
     session: FleetSession, entry_name: str, name: str | None = None, *, dry_run: bool = False
 ) -> ProfileChange:
@@ -196,10 +218,14 @@ def _restore_files(
     session: Session, entry: TrashEntry, name: str, warnings: list[Problem], *, dry_run: bool
 ) -> ProfileChange:
     target = check_existing_name(name)
+    if read_placement(entry.home).id:  # all files of a default profile
+        require_here(session.layout, target, "restore it", catalog=lambda: session.catalog, home=entry.home)
     plan = lifecycle.plan_restore_files(session.layout, entry, target)
     home = session.layout.home(target)
     paths = tuple(str(step.target.relative_to(home)) for step in plan.steps if isinstance(step, MoveTree))
     change = carry_out(session, plan, dry_run=dry_run)
+    if not dry_run:
+        settle_restored(session, target)
     return ProfileChange(target, home, change, tuple(warnings), trash_id=entry.id, kind=entry.kind, restored=paths)
 
 

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from hermes_profiles.kubernetes.volume_hold import HeldBy
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
-from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.moves.model import MoveSide, SourceLook, TargetLook, parsed
 from hermes_profiles.moves.mover import MovedProfile, Mover
-from hermes_profiles.moves.refusals import refusals
+from hermes_profiles.moves.refusals import Words, cautions, refusals
 from hermes_profiles.places.file import place_named, read_places
 from hermes_profiles.places.model import LOCAL, Place, PlaceKind
 from hermes_profiles.places.transport import PlaceSilent
@@ -32,7 +32,10 @@ OnStep = Callable[[str, str], None]
 
 
 class MoveRequest(NamedTuple):
-    """What a caller asks of a move. `source`: the place where the profiles live, None for what is known here."""
+    """What a caller asks of a move. `source`: the place where the profiles live, None for what is known here.
+
+    `as_name`: the name of default at the target.
+    """
 
     names: tuple[str, ...] = ()
     group: str | None = None
@@ -41,6 +44,7 @@ class MoveRequest(NamedTuple):
     source: str | None = None
     timeout: float = 90.0
     dry_run: bool = False
+    as_name: str | None = None
 
 
 class MoveResult(NamedTuple):
@@ -99,7 +103,7 @@ def _moved(
     cluster: ClusterEnd | None,
     on_step: OnStep,
 ) -> MoveResult:
-    sight = _seen(session, route, names, cluster)
+    sight = _seen(session, route, names, cluster, request.as_name or "")
     sources = sight.sources
     missing = [look.name for look in sources if not look.exists and look.state != PlaceState.MOVED]
     if missing:
@@ -110,12 +114,12 @@ def _moved(
         )
     held, warnings = _bots_elsewhere(session, route, sight.key)
     going = [look for look in sources if look.state != PlaceState.MOVED]
-    problems = [*sight.problems, *refusals(going, sight.target, route.target_name, held)]
+    problems = [*sight.problems, *refusals(going, sight.target, route.target_name, held, _words(request, route))]
     if cluster is not None and cluster.role == "target" and not problems and going:
         problems += cluster.ready_claims([look.name for look in going])
-    warnings = [*sight.warnings, *warnings]
+    warnings = [*sight.warnings, *([] if problems else cautions(going, request.as_name or "")), *warnings]
     if problems or request.dry_run:
-        profiles = tuple(_planned(look, refused=bool(problems)) for look in sources)
+        profiles = tuple(_planned(look, request.as_name, refused=bool(problems)) for look in sources)
         code = ExitCode.REFUSED if problems else ExitCode.OK
         done = MoveResult(
             route.source_name, route.target_name, profiles, tuple(problems), tuple(warnings), request.dry_run, code
@@ -136,6 +140,7 @@ def _carried_out(
 ) -> MoveResult:
     sources = sight.sources
     mover = _mover(session, route, sight, request.timeout, cluster, on_step)
+    mover.as_name = request.as_name or ""
     done: list[MovedProfile] = []
     problems: list[Problem] = []
     code = ExitCode.OK
@@ -219,13 +224,15 @@ def _cluster(session: FleetSession, route: _Route, on_step: OnStep, *, dry_run: 
     return cluster_end(session, place, role, on_step, dry_run=dry_run) if place is not None else None
 
 
-def _seen(session: FleetSession, route: _Route, names: Sequence[str], cluster: ClusterEnd | None) -> _Sight:
+def _seen(
+    session: FleetSession, route: _Route, names: Sequence[str], cluster: ClusterEnd | None, as_name: str
+) -> _Sight:
     """Return what both ends say of themselves. Raises PlaceSilent."""
     key = os.urandom(32)
-    asked = {"names": list(names), "key": key.hex()}
+    asked = {"names": list(names), "key": key.hex(), "as": as_name}
     there = {"key": key.hex(), "running": True}
     if cluster is None:
-        sources = _look_at_sources(session, route.source, names, key)
+        sources = _look_at_sources(session, route.source, asked)
         return _Sight(key, tuple(sources), _look_at_target(session, route.target, key))
     fault = cluster.fault()
     problems = (fault,) if fault is not None else ()
@@ -242,7 +249,7 @@ def _seen(session: FleetSession, route: _Route, names: Sequence[str], cluster: C
         sources = [parsed(SourceLook, row) for row in found["profiles"]]
         stops = tuple(name for name in running if name not in names)
         return _Sight(key, tuple(sources), _look_at_target(session, None, key), problems, (), stops)
-    sources = _look_at_sources(session, None, names, key)
+    sources = _look_at_sources(session, None, asked)
     is_up = cluster.hold.held_by() is HeldBy.POD
     data = cluster.look(there, "target")
     if data is None:
@@ -286,6 +293,14 @@ def _chosen(session: FleetSession, request: MoveRequest) -> tuple[str, ...]:
     if request.team is not None:
         team = read_teams(session.layout).require(request.team)
         names += [team.lead, *team.members]
+    if request.as_name is not None:
+        check_new_name(request.as_name)
+        if set(names) != {DEFAULT}:
+            raise UsageProblem(
+                "`--as` is for the default profile alone: other profiles keep their names",
+                target="--as",
+                hint="rename it where it arrived: `hermes-profiles rename NAME NEW`",
+            )
     if not names:
         raise UsageProblem(
             "no profile named", target="move", hint="name one: `hermes-gateways move PROFILE --to PLACE`"
@@ -336,8 +351,7 @@ def _place(session: FleetSession, name: str) -> Place | None:
     return None if is_own else place
 
 
-def _look_at_sources(session: FleetSession, place: Place | None, names: Sequence[str], key: bytes) -> list[SourceLook]:
-    request = {"names": list(names), "key": key.hex()}
+def _look_at_sources(session: FleetSession, place: Place | None, request: Mapping[str, object]) -> list[SourceLook]:
     found = looked(session, "source", request) if place is None else _asked(session, place, "source", request)
     return [parsed(SourceLook, row) for row in found["profiles"]]
 
@@ -372,11 +386,20 @@ def _bots_elsewhere(session: FleetSession, route: _Route, key: bytes) -> tuple[d
     return held, warnings
 
 
-def _planned(look: SourceLook, *, refused: bool) -> MovedProfile:
+def _planned(look: SourceLook, as_name: str | None, *, refused: bool) -> MovedProfile:
+    there = look.as_name or as_name or ""
     if look.state == PlaceState.MOVED:
-        return MovedProfile(look.name, "already-moved")
-    outcome = "refused" if refused else "would-move"
-    return MovedProfile(look.name, outcome, look.size, look.running, channels=look.channels if look.running else ())
+        return MovedProfile(look.name, "already-moved", as_name=there)
+    outcome, channels = "refused" if refused else "would-move", look.channels if look.running else ()
+    return MovedProfile(look.name, outcome, look.size, look.running, channels=channels, as_name=there)
+
+
+def _words(request: MoveRequest, route: _Route) -> Words:
+    ends = f"--to {quote(route.target_name)}"
+    if route.target is None and route.source is not None:
+        ends = f"--from {quote(route.source.name)} --to {LOCAL}"
+    in_cluster = any(place is not None and place.kubernetes is not None for place in (route.source, route.target))
+    return Words(ends, request.as_name or "", in_cluster)
 
 
 def _units(sources: Sequence[SourceLook]) -> list[list[str]]:

@@ -16,14 +16,16 @@ from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
 from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.model.text import first_names
 from hermes_profiles.moves.model import GatewayLook
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
-from .change_profile import delete_profile
+from .change_profile import delete_profile, empty_default
 from .fleet_context import FleetSession
 from .fleet_result import FleetResult
 from .install_services import InstallRequest, install, uninstall
@@ -52,13 +54,14 @@ class FleetEngine:
             self._session.manager_kind or "",
             parked=is_parked(self._session.layout.home(name)),
         )
-        problem = _problem(gateway, look, self._one())
+        problem = (self._of_default() if name == DEFAULT else None) or _problem(gateway, look, self._one())
         return look._replace(problem=problem.message, hint=problem.hint or "") if problem is not None else look
 
     def stop(self, name: str) -> None:
         """Stop the gateway on purpose and see that none serves the profile any more. Raises HermesProfilesError."""
         session = self._session.fresh()
-        self.hold(session.layout.home(name))  # first: the gateway's own search would take it in again
+        if name != DEFAULT:  # no gateway of another profile serves it: that is refused
+            self.hold(session.layout.home(name))  # first: the gateway's own search would take it in again
         if not _is_served_or_runs(self._observe(name)):
             return
         _check(run_fleet(session, FleetRequest(Verb.STOP), Selection((name,), named=True)))
@@ -120,11 +123,33 @@ class FleetEngine:
         _check(run_fleet(self._session.fresh(), FleetRequest(Verb.RESTART), Selection((one.server,), named=True)))
 
     def delete(self, name: str) -> None:
-        """Move the profile to the trash. Raises HermesProfilesError."""
-        delete_profile(self._session.fresh(), name)
+        """Move the profile to the trash; of default its own files. Raises HermesProfilesError."""
+        if name == DEFAULT:
+            empty_default(self._session.fresh(), "it lives in another place")
+        else:
+            delete_profile(self._session.fresh(), name)
 
     def _one(self) -> OneGateway | None:
         return self._session.fresh().one_gateway()
+
+    def _of_default(self) -> Problem | None:
+        """Return why default cannot leave the others: one gateway serves it together with them."""
+        session = self._session.fresh()
+        one = session.one_gateway()
+        if one is not None:
+            others = one.served | one.members if one.server == DEFAULT else {one.server}
+            words = "processes --standalone"
+        else:
+            gateways = session.observe(session.existing)
+            others = {name for name, each in gateways.items() if each.state is GatewayState.SERVED}
+            asked = multiplexing_asked(session.layout.home(DEFAULT), session.environment)
+            others = others or ({"every profile"} if asked else set())
+            words = "processes"
+        if not others:
+            return None
+        text = f"one gateway is for {DEFAULT} and {first_names(sorted(others), 6)}, which would stop with it"
+        hint = f"give each profile its own gateway first: `hermes-profiles team run-mode {words}`"
+        return Problem("serves-others", text, DEFAULT, hint)
 
     def _is_member(self, name: str) -> bool:
         one = self._one()

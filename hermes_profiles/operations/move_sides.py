@@ -103,7 +103,8 @@ def looked(session: FleetSession, role: str, request: Mapping[str, Any]) -> dict
     if role == "target":
         return look_at_target(session, key, with_running=bool(request.get("running")))._asdict()
     names = [str(each) for each in request["names"]]
-    return {"profiles": [look._asdict() for look in look_at_source(session, names, key)]}
+    looks = look_at_source(session, names, key, as_name=str(request.get("as", "")))
+    return {"profiles": [look._asdict() for look in looks]}
 
 
 class OtherSide:

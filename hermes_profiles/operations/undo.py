@@ -113,6 +113,8 @@ def _check_place(session: FleetSession, entry: ChangeEntry, plan: ChangePlan) ->
         if isinstance(step, MoveTree) and step.target.parent == layout.profiles:
             name = step.target.name
             require_here(layout, name, "undo it", catalog=lambda: session.catalog, home=step.source)
+        elif isinstance(step, MoveTree) and step.target == layout.root / PROFILE_FILE:  # of all files of default
+            require_here(layout, DEFAULT, "undo it", catalog=lambda: session.catalog, home=step.source.parent)
 
 
 class AffectedService(NamedTuple):

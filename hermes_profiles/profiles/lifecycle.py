@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from hermes_profiles.changes.deletion_marker import clear_marker, set_marker
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step
 from hermes_profiles.changes.signature import signature
-from hermes_profiles.changes.trash import TrashEntry, steps_from_trash, steps_from_trash_files, steps_to_trash
+from hermes_profiles.changes.trash import (
+    TrashEntry,
+    steps_from_trash,
+    steps_from_trash_files,
+    steps_to_trash,
+    steps_to_trash_files,
+)
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Failed, NotFound, Refused
@@ -107,6 +114,14 @@ def plan_delete(layout: Layout, name: str, *, trash_id: str, deleted_at: str, si
     if active_profile(layout) == name:
         steps.append(ReplaceFile(layout.active_profile, None, expected=signature(layout.active_profile)))
     return ChangePlan(("delete", name), f"delete {name}", tuple(steps), commit=1 + len(marker), profiles=(name,))
+
+
+def plan_empty_default(
+    layout: Layout, paths: Iterable[Path], *, trash_id: str, deleted_at: str, reason: str
+) -> ChangePlan:
+    """Return the plan that moves the files of the default profile to the trash, as one entry; the root stays."""
+    steps = steps_to_trash_files(layout, DEFAULT, paths, trash_id=trash_id, deleted_at=deleted_at, reason=reason)
+    return ChangePlan(("delete", DEFAULT), f"{DEFAULT}: {reason}", steps, commit=1, profiles=(DEFAULT,))
 
 
 def plan_restore(

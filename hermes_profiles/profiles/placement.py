@@ -59,8 +59,9 @@ class Placement(NamedTuple):
 
 
 class Record(NamedTuple):
-    """What the root knows about one moved profile.
+    """What the root knows about one moved profile. `name`: in the place where it lives.
 
+    `was`: the name that it had here, where that is another one: default moves under a name of its own.
     `epoch`: the highest that was seen; `place`: the place where it lives, or the other place of a move; `at`: when that
     was written; `move`: the id of the move; `identities`: fingerprints of its bots, by the key of this root.
     """
@@ -73,6 +74,7 @@ class Record(NamedTuple):
     at: str = ""
     move: str = ""
     identities: tuple[str, ...] = ()
+    was: str = ""
 
 
 class Elsewhere(NamedTuple):
@@ -94,7 +96,8 @@ class Elsewhere(NamedTuple):
         match record.state:
             case PlaceState.MOVED:
                 when = f" since {record.at[:10]}" if record.at else ""
-                return f"{self.profile} lives in the place {record.place}{when}; this is a copy from before the move"
+                there = f"{record.place} as {record.name}" if record.was else record.place
+                return f"{self.profile} lives in the place {there}{when}; this is a copy from before the move"
             case PlaceState.LEAVING | PlaceState.HANDED_OVER:
                 return f"{self.profile} is being moved to the place {record.place}"
             case PlaceState.ARRIVING:
@@ -172,6 +175,7 @@ def _record(row: Mapping[str, Any]) -> Record:
         str(row.get("at", "")),
         str(row.get("move", "")),
         tuple(str(each) for each in row.get("identities", ())),
+        str(row.get("was", "")),
     )
 
 

@@ -27,7 +27,11 @@ from hint_worlds_moves import (
     a_team_that_would_part,
     copy_of_a_profile_that_moved,
     damaged_placements,
+    default_and_a_cluster,
+    default_and_a_place,
+    default_that_others_need,
     handed_over_to_a_lost_place,
+    link_into_default,
     link_out_of_the_home,
     member_of_a_team_of_default,
     old_copy_of_a_profile,
@@ -62,6 +66,7 @@ DIGEST = "a" * 64
 IMAGE = f"registry.example.org/hermes:1@sha256:{DIGEST}"
 OFFICIAL = f"nousresearch/hermes-agent:v1@sha256:{DIGEST}"
 MOVE = "hermes-gateways move work --to vps --dry-run"
+DEFAULT_AS_ADA = "hermes-gateways move default --to vps --as ada --dry-run"
 RENDER = "hermes-gateways render kubernetes --output out --dry-run"
 CHECK = "hermes-gateways place check vps"
 PLACE_CASES: tuple[HintCase, ...] = (
@@ -72,6 +77,13 @@ PLACE_CASES: tuple[HintCase, ...] = (
     HintCase("bot-elsewhere", MOVE, one_bot_in_two_places, answer=f"TELEGRAM_BOT_TOKEN={OTHER_BOT}\n",
              names={"CHANNEL": "telegram"}),
     HintCase("links-out", MOVE, link_out_of_the_home),
+    HintCase("links-in", DEFAULT_AS_ADA, link_into_default),
+    HintCase("default-profile", "hermes-gateways move default --to vps --dry-run", default_and_a_place,
+             names={"NAME": "ada"}),
+    HintCase("default-profile", DEFAULT_AS_ADA, told=default_and_a_cluster, names={"IMAGE": IMAGE, "DIR": "deploy"}),
+    HintCase("stays-in-root", DEFAULT_AS_ADA, default_that_others_need),
+    HintCase("logins-leave", DEFAULT_AS_ADA, default_that_others_need, names={"PROVIDER": "nous"}),
+    HintCase("source-path", DEFAULT_AS_ADA, default_that_others_need, names={"PATH": "/srv"}),
     HintCase("team-apart", "hermes-gateways move ann --to vps --dry-run", member_of_a_team_of_default),
     HintCase("team-apart", MOVE, told=a_team_that_would_part),
     HintCase("move-unfinished", MOVE, told=a_move_to_another_place),

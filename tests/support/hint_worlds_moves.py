@@ -23,7 +23,7 @@ from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.moves.model import Frozen, GatewayLook, SourceLook, TargetLook
-from hermes_profiles.moves.refusals import refusals
+from hermes_profiles.moves.refusals import Words, refusals
 from hermes_profiles.moves.source_side import moves_folder
 from hermes_profiles.moves.tree import manifest_of
 from hermes_profiles.operations import install_services
@@ -120,6 +120,24 @@ def handed_over_to_a_lost_place(world: DoctorRoot) -> None:
     _under_way(world, "vps", PlaceState.HANDED_OVER)
 
 
+def default_and_a_place(world: DoctorRoot) -> None:
+    two_roots(world)
+
+
+def default_that_others_need(world: DoctorRoot) -> None:
+    """Default has a login that others can use, a board with tasks, and a setting that leads to its own files."""
+    two_roots(world)
+    (world.root / "auth.json").write_text("{}")
+    (world.root / "kanban.db").write_text("no database")
+    (world.root / "config.yaml").write_text(f"model: x\nterminal:\n  cwd: {world.root}/workspace\n")
+
+
+def link_into_default(world: DoctorRoot) -> None:
+    two_roots(world)
+    (world.root / "skills").mkdir(exist_ok=True)
+    (world.home("work") / "skills").symlink_to(world.root / "skills")
+
+
 # --- what both sides say ---
 
 
@@ -129,6 +147,10 @@ def _refused(look: SourceLook = LOOK, target: TargetLook = VPS) -> Iterator[Prob
 
 def a_team_that_would_part(_: DoctorRoot) -> Iterator[Problem]:
     return _refused(LOOK._replace(team=("family", "work")))
+
+
+def default_and_a_cluster(_: DoctorRoot) -> Iterator[Problem]:
+    return refusals([LOOK._replace(name="default")], VPS, "prod", {}, Words("--to prod", "ada", in_cluster=True))
 
 
 def a_move_to_another_place(world: DoctorRoot) -> Iterator[Problem]:

@@ -1,4 +1,6 @@
-"""Three real gateways move to another root and one comes back, while a stand-in of Telegram counts pollers.
+"""Three real gateways move to another root, one comes back, and default moves under a name.
+
+A stand-in of Telegram counts pollers.
 
 Run as a program with the Python of real Hermes as argument. HOME belongs to the story. Every step asserts; the last
 printed line is `told`.
@@ -23,6 +25,9 @@ HERMES = sys.argv[1]
 HOME = Path(os.environ["HOME"])
 ROOT, OTHER = HOME / ".hermes", HOME / "vps" / ".hermes"
 NAMES = ("kid", "mum", "shop")
+AWAY = "ada"
+OF_THE_ROOT = ("bin/my tool", "kanban.db", "hermes-agent/README.md")
+AWKWARD = ("memories/我的 记忆.md", "workspace/big file.bin", "skills/my notes/SKILL.md")
 KEPT = ("memories/MEMORY.md", "skills/notes/SKILL.md", "sessions/old.jsonl", "SOUL.md")
 
 
@@ -109,7 +114,7 @@ def eventually(check: Any, what: str, patience: float = 60) -> None:
 
 
 def write_profile(name: str, number: int, port: int, url: str) -> None:
-    home = ROOT / "profiles" / name
+    home = home_of(ROOT, name)
     for path in KEPT:
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(f"{path} of {name}\n")
@@ -125,9 +130,13 @@ def write_profile(name: str, number: int, port: int, url: str) -> None:
     (home / "config.yaml").write_text(json.dumps(config) + "\n")
 
 
-def digests(root: Path, name: str) -> dict[str, str]:
-    home = root / "profiles" / name
-    return {path: hashlib.sha256((home / path).read_bytes()).hexdigest() for path in KEPT}
+def home_of(root: Path, name: str) -> Path:
+    return root if name == "default" else root / "profiles" / name
+
+
+def digests(root: Path, name: str, paths: tuple[str, ...] = KEPT) -> dict[str, str]:
+    home = home_of(root, name)
+    return {path: hashlib.sha256((home / path).read_bytes()).hexdigest() for path in paths}
 
 
 def arguments_of_all() -> str:
@@ -153,6 +162,7 @@ def main() -> None:
             write_profile(name, number, port if name == "mum" else free_port(), api.url)
         try:
             move_all(api, port)
+            move_default(api)
         finally:
             for root in (ROOT, OTHER):
                 subprocess.run(
@@ -209,6 +219,41 @@ def move_all(api: CountingBotApi, port: int) -> None:
     eventually(lambda: api.polls["kid"] > polls + 2, "kid polls here again")
     assert api.doubles == []
     print("messages", len(api.delivered), "polls", dict(api.polls))
+
+
+def move_default(api: CountingBotApi) -> None:
+    """Move default as `ada`, with awkward files, while `kid` goes on in the same root."""
+    write_profile("default", len(NAMES), free_port(), api.url)
+    for path in (*OF_THE_ROOT, *AWKWARD):
+        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
+        (ROOT / path).write_bytes(path.encode() * (4 << 20 if "big" in path else 1))
+    (ROOT / "skills/链接").symlink_to(ROOT / AWKWARD[0])
+    command("install", "default", "--start")
+    eventually(lambda: api.polls["default"] > 2, "default polls")
+    (kid,) = command("status", "kid")["data"]["gateways"]
+    before = digests(ROOT, "default", (*KEPT, *AWKWARD))
+    for _ in range(5):
+        api.send("default", 42, "hello")
+    begin = time.monotonic()
+    (moved,) = command("move", "default", "--to", "vps", "--as", AWAY)["data"]["profiles"]
+    print(f"moved default in {time.monotonic() - begin:.1f} s", moved)
+    assert (moved["outcome"], moved["as"], moved["running"]) == ("moved", AWAY, True)
+    there = home_of(OTHER, AWAY)
+    assert (
+        digests(OTHER, AWAY, (*KEPT, *AWKWARD)) == before and (there / "skills/链接").readlink() == there / AWKWARD[0]
+    )
+    strays = [path for path in (*OF_THE_ROOT, "profiles") if (there / path).exists()]
+    assert strays == [], f"of the root, but moved: {strays} of {sorted(each.name for each in there.iterdir())}"
+    assert all((ROOT / path).exists() for path in OF_THE_ROOT) and not (ROOT / "SOUL.md").exists()
+    polls = api.polls["default"]
+    eventually(lambda: api.polls["default"] > polls + 2, "it polls there")
+    eventually(lambda: not api._waiting["default"], "its messages are confirmed")
+    assert api.doubles == [] and all(len(peers) == 1 for peers in api.takers().values())
+    (now,) = command("status", "kid")["data"]["gateways"]
+    assert (now["state"], now["pid"]) == ("running", kid["pid"]), "the root works on"
+    (back,) = command("move", AWAY, "--to", "local")["data"]["profiles"]
+    assert back["outcome"] == "moved" and digests(ROOT, AWAY, (*KEPT, *AWKWARD)) == before
+    assert api.doubles == []
 
 
 if __name__ == "__main__":

@@ -18,14 +18,16 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.moves.model import GatewayLook
 from hermes_profiles.moves.mover import MovedProfile, Mover
 from hermes_profiles.moves.own_side import OwnSide
 from hermes_profiles.moves.source_side import SourceSide
 from hermes_profiles.moves.target_side import TargetSide
 from hermes_profiles.moves.tree import LEFT_BEHIND
+from hermes_profiles.profiles.default_files import leaving_entries
 from hermes_profiles.profiles.host_options import is_parked
-from hermes_profiles.profiles.lifecycle import plan_delete
+from hermes_profiles.profiles.lifecycle import plan_delete, plan_empty_default
 from hermes_profiles.profiles.placement import elsewhere, read_records
 
 TOKEN = "7100000077:CANARYmoveCANARYmoveCANARYmoveCANARY77"
@@ -73,6 +75,11 @@ class ListedEngine:
         self.running: set[str] = set()
         self.services: dict[str, bool | None] = {}
         self.connects = True
+        self.bots: Mapping[str, str] = {}
+
+    def polls_as(self, name: str) -> str:
+        """Return the bot of a profile, by which it polls: its name, unless it moves under another one."""
+        return self.bots.get(name, name)
 
     def look(self, name: str) -> GatewayLook:
         return GatewayLook(name in self.running, name in self.services, self.services.get(name), ("telegram",))
@@ -81,7 +88,7 @@ class ListedEngine:
         self.gate("stop")
         if name in self.running:
             self.running.remove(name)
-            self.pollers.remove(name)
+            self.pollers.remove(self.polls_as(name))
 
     def remove_service(self, name: str) -> None:
         self.gate("remove-service")
@@ -95,9 +102,9 @@ class ListedEngine:
         self.gate("start")
         assert elsewhere(self.layout, name, catalog=load_catalog) is None, "start would have refused it"
         if name not in self.running:
-            assert name not in self.pollers, f"{name} polls twice"
+            assert self.polls_as(name) not in self.pollers, f"{name} polls twice"
             self.running.add(name)
-            self.pollers.append(name)
+            self.pollers.append(self.polls_as(name))
         self.gate("started")
         if not self.connects:
             raise Failed(f"{name} is not connected")
@@ -110,8 +117,14 @@ class ListedEngine:
 
     def delete(self, name: str) -> None:
         self.gate("delete")
-        trash_id = Journal(self.layout.state).fresh_id(utc_now())
-        apply(plan_delete(self.layout, name, trash_id=trash_id, deleted_at=iso(utc_now())), layout=self.layout)
+        now = utc_now()
+        trash_id = Journal(self.layout.state).fresh_id(now)
+        if name == DEFAULT:
+            paths = leaving_entries(self.layout, load_catalog())
+            plan = plan_empty_default(self.layout, paths, trash_id=trash_id, deleted_at=iso(now), reason="moved")
+        else:
+            plan = plan_delete(self.layout, name, trash_id=trash_id, deleted_at=iso(now))
+        apply(plan, layout=self.layout)
 
 
 class AdoptingEngine(ListedEngine):
@@ -228,7 +241,8 @@ class PlaceInProcess:
             target.chmod(0o600)
 
     def may_start(self, name: str) -> bool:
-        return self.home(name).is_dir() and elsewhere(self.layout, name, catalog=load_catalog) is None
+        has_bot = (self.home(name) / ".env").exists()  # a root stays when default has left it
+        return has_bot and elsewhere(self.layout, name, catalog=load_catalog) is None
 
     def epoch(self, name: str) -> int:
         """Return the highest epoch that this root knows of a name."""
@@ -278,6 +292,79 @@ class TwoPlaces:
         (place,) = [place for place in (self.home, self.vps) if place.may_start(name)]
         assert name in place.engine.running and self.pollers.count(name) == 1
         return place
+
+
+AWAY = "ada"
+# What a root has beside default's own files; no byte of it may travel.
+OF_THE_ROOT: Mapping[str, str] = {
+    "profiles/kid/.env": "TELEGRAM_BOT_TOKEN=7100000099:CANARYkidCANARYkidCANARYkidCANARYki99\n",
+    "profiles/kid/SOUL.md": "CANARY-root kid\n",
+    "active_profile": "kid\n",
+    "backups/pre-update.zip": "CANARY-root of all profiles\n",
+    "bin/tirith": "CANARY-root program\n",
+    "hermes-agent/run_agent.py": "CANARY-root code\n",
+    "hermes-agent/venv/bin/python": "CANARY-root python\n",
+    "kanban.db": "CANARY-root board\n",
+    "kanban/boards/work/kanban.db": "CANARY-root second board\n",
+    "node/bin/node": "CANARY-root node\n",
+    "venv/bin/hermes": "CANARY-root environment\n",
+    "shared/nous_auth.json": '{"refresh_token": "CANARY-root"}\n',
+}
+
+
+class DefaultMoves(TwoPlaces):
+    """The same with the default profile of `home`, which arrives in `vps` as `ada` and comes back under that name."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, DEFAULT)
+        self.home.make(DEFAULT, OF_THE_ROOT)
+        self.home.engine.bots = {DEFAULT: AWAY}
+        self.pollers[:] = [AWAY]
+
+    def name_in(self, place: PlaceInProcess) -> str:
+        """Return the name of the profile in a place: that of its home with the bot."""
+        is_default = place is self.home and not self.home.home(AWAY).exists()
+        return DEFAULT if is_default else AWAY
+
+    def move(self, *, back: bool = False) -> list[MovedProfile]:
+        """Move default there, or the named profile back."""
+        if back:
+            self.names = (AWAY,)
+            return super().move(back=True)
+        self.names = (DEFAULT,)
+        mover = self.mover(self.home, self.vps)
+        mover.as_name = AWAY
+        return mover.run(self.names)
+
+    def check_never_two(self) -> None:
+        """Assert that one copy at most may start, wherever it is."""
+        homes = [(place, name) for place in (self.home, self.vps) for name in (DEFAULT, AWAY)]
+        able = [(place.name, name) for place, name in homes if place.may_start(name) and self._has_bot(place, name)]
+        assert len(able) <= 1, f"it may start in {able}"
+        assert self.pollers.count(AWAY) <= 1
+
+    def _has_bot(self, place: PlaceInProcess, name: str) -> bool:
+        return TOKEN in (place.home(name) / ".env").read_text()
+
+    def holder(self, name: str = "") -> PlaceInProcess:
+        """Return the only place where it may start, and where it runs."""
+        self.check_never_two()
+        homes = [(place, each) for place in (self.home, self.vps) for each in (DEFAULT, AWAY)]
+        (found,) = [(place, each) for place, each in homes if place.may_start(each) and self._has_bot(place, each)]
+        place, own = found
+        assert own in place.engine.running and self.pollers == [AWAY]
+        return place
+
+    def of_the_root(self) -> dict[str, str]:
+        """Return what the old root has beside default's own files."""
+        paths = {path: self.home.layout.root / path for path in OF_THE_ROOT}
+        return {path: file.read_text() for path, file in paths.items() if file.exists()}
+
+
+def own_contents(root: Path) -> dict[str, str]:
+    """Return the contents of a default profile: those of the root without what belongs to all profiles."""
+    tops = {path.partition("/")[0] for path in OF_THE_ROOT}
+    return {path: digest for path, digest in contents(root).items() if path.partition("/")[0] not in tops}
 
 
 def contents(home: Path) -> dict[str, str]:

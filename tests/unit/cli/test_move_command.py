@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from command_runner import Runner
 from gateway_root import GatewayRoot, end_processes_of
 from place_hosts import PlaceHosts
 
+from hermes_profiles.operations import move_look
+from hermes_profiles.profiles.placement import read_placement
+
 TOKEN = "7100000078:CANARYmovecmdCANARYmovecmdCANARYmovecmd"
+OF_DEFAULT = "7100000079:CANARYmovedefCANARYmovedefCANARYmovedef79"
 FAMILY = {
     ".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n",
     "config.yaml": "model: gpt-5\n",
@@ -78,11 +83,93 @@ def test_refusals_come_before_anything_is_touched(world: GatewayRoot) -> None:
     assert done.code == 6
     assert {each["code"] for each in done.json["errors"]} == {"links-out", "exists", "bot-elsewhere"}
     assert [each["outcome"] for each in done.data["profiles"]] == ["refused"]
-    assert world.untouched_by("move", "default", "--to", "vps", "--json").problem["code"] == "default-profile"
     assert world.untouched_by("move", "family", "--to", "nowhere", "--json").code == 5
     assert world.untouched_by("move", "nobody", "--to", "vps", "--json").code == 5
     assert world.untouched_by("move", "family", "--json").code == 2
     assert world.untouched_by("move", "family", "--to", "local", "--json").code in (2, 5)
+
+
+def test_what_ties_default_to_its_root_is_said_before_it_moves(world: GatewayRoot) -> None:
+    words = ("move", "default", "--to", "vps", "--as", "ada", "--dry-run", "--json")
+    world.make("default", {
+        **FAMILY, ".env": f"TELEGRAM_BOT_TOKEN={OF_DEFAULT}\n", "auth.json": "{}", "kanban.db": "no database",
+        "config.yaml": f"terminal:\n  cwd: {world.root}/workspace\n  tool: {world.root}/bin/x\n",
+    })  # fmt: skip
+    planned = world.untouched_by(*words)
+    assert planned.code == 0 and planned.data["profiles"][0]["as"] == "ada"
+    assert {each["code"] for each in planned.json["warnings"]} == {"stays-in-root", "logins-leave", "source-path"}
+    (path,) = [each["message"] for each in planned.json["warnings"] if each["code"] == "source-path"]
+    assert path.startswith("default/config.yaml:2: terminal.cwd leads to a file of default")
+    link = world.home("family") / "skills"
+    link.symlink_to(world.root / "memories")
+    assert world.untouched_by(*words).problem["code"] == "links-in"
+    link.unlink()
+    taken = [each if each != "ada" else "family" for each in words]
+    assert world.untouched_by(*taken).problem["code"] == "exists"
+    tool = world.root / "my tools" / "hermes_profiles"
+    with pytest.MonkeyPatch.context() as machine:
+        machine.setattr(move_look.sys, "prefix", str(tool))
+        refused = world.untouched_by(*words)
+        assert (refused.problem["code"], str(tool) in refused.problem["message"]) == ("default-profile", True)
+    with (world.root / ".env").open("a") as env:
+        env.write("GATEWAY_MULTIPLEX_PROFILES=true\n")
+    refused = world.untouched_by(*words)
+    assert (refused.code, refused.problem["code"]) == (6, "gateway"), refused
+    assert "`hermes-profiles team run-mode processes`" in refused.problem["hint"]
+
+
+def test_default_moves_with_a_name_and_its_root_stays(world: GatewayRoot) -> None:
+    world.make("default", {**FAMILY, "SOUL.md": "mine\n", ".env": f"TELEGRAM_BOT_TOKEN={OF_DEFAULT}\n"})
+    world.gok("install", "default", "family", "--start")
+    refused = world.untouched_by("move", "default", "--to", "vps", "--json")
+    assert (refused.code, refused.problem["code"]) == (6, "default-profile")
+    assert "`hermes-gateways move default --to vps --as NAME`" in refused.problem["hint"]
+    for words in (("family", "--to", "vps"), ("default", "family", "--to", "vps"), ("default", "--take-back")):
+        assert world.untouched_by("move", *words, "--as", "ada", "--json").code == 2
+    assert world.untouched_by("move", "default", "--to", "vps", "--as", "default", "--json").code == 2
+    planned = world.untouched_by("move", "default", "--to", "vps", "--as", "ada", "--dry-run").stdout
+    assert planned.startswith("default: would move (here to vps as ada, ")
+    done = world.gateways("move", "default", "--to", "vps", "--as", "ada", "--json")
+    assert done.code == 0, done
+    (row,) = done.data["profiles"]
+    assert (row["profile"], row["as"], row["outcome"], row["running"]) == ("default", "ada", "moved", True)
+    other = there(world).parent
+    assert (other / "ada/SOUL.md").read_text() == "mine\n" and not (other / "family").exists()
+    assert not (world.root / ".env").exists() and not (world.root / "SOUL.md").exists()
+    rows = world.rows()
+    assert rows["family"]["state"] == "running" and not rows["default"]["service"]["installed"]
+    (entry,) = world.call("trash", "list", "--json").data["trash"]
+    changes = world.call("undo", "--list", "--json").data["changes"]
+    (departure,) = [each["id"] for each in changes if each["command"][:2] == ["delete", "default"]]
+    for words in (("restore", entry["id"]), ("undo", departure)):
+        again = world.call(*words, "--json")
+        assert (again.code, again.problem["code"]) == (6, "moved"), again
+    done = world.gateways("move", "default", "--to", "vps", "--as", "ada", "--json")
+    assert done.data["profiles"][0]["outcome"] == "already-moved"
+    back = world.gateways("move", "ada", "--to", "local")
+    assert back.code == 0 and (world.home("ada") / "SOUL.md").read_text() == "mine\n", back
+    assert world.pid("ada") is not None and not (other / "ada").exists()
+
+
+def test_lost_place_gives_default_back_from_the_trash(world: GatewayRoot) -> None:
+    world.make("default", {**FAMILY, "SOUL.md": "mine\n", ".env": f"TELEGRAM_BOT_TOKEN={OF_DEFAULT}\n"})
+    world.gateways("move", "default", "--to", "vps", "--as", "ada", "--json")
+    shutil.rmtree(world.user / "v")
+    (entry,) = world.call("trash", "list", "--json").data["trash"]
+    kept = world.root / "profiles/.hermes-profiles/trash" / entry["id"] / "files"
+    shutil.copytree(kept, world.root, dirs_exist_ok=True)
+    (found,) = world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"]
+    assert found["profiles"] == ["default"] and "lives in the place vps as ada" in found["message"]
+    assert world.gateways("start", "default", "--json").code != 0
+    for each in kept.iterdir():
+        copy = world.root / each.name
+        shutil.rmtree(copy) if copy.is_dir() else copy.unlink()
+    dead = world.gateways("move", "default", "--source-is-dead", "default", "--json")
+    assert dead.code == 0 and dead.data["awaited"], dead
+    assert world.call("restore", entry["id"], "--json").code == 0
+    assert (world.root / "SOUL.md").read_text() == "mine\n" and read_placement(world.root).epoch == 2
+    assert world.call("doctor", "--only", "conflicts.moved", "--json").data["findings"] == []
+    world.gok("install", "default", "--start")
 
 
 def test_gateway_that_does_not_connect_there_runs_here_again(world: GatewayRoot) -> None:

@@ -41,6 +41,7 @@ _DOING = {
     examples=(
         "hermes-gateways move family --to vps --dry-run",
         "hermes-gateways move family --to vps",
+        "hermes-gateways move default --to vps --as family",
         "hermes-gateways move --team kin --to vps",
         "hermes-gateways move --group home --to prod",
         "hermes-gateways move family --to local",
@@ -60,6 +61,10 @@ def move(
         typer.Option(
             "--from", metavar="PLACE", help="The place where they live (default: this root, or where they moved to)."
         ),
+    ] = None,
+    as_name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="Name of the default profile there, where it cannot be default."),
     ] = None,
     group: Group = None,
     team: Annotated[
@@ -92,13 +97,17 @@ def move(
             target="move",
             hint="use one of `--to PLACE`, `--take-back`, `--source-is-dead NAME`",
         )
+    if as_name is not None and to is None:
+        raise UsageProblem(
+            "`--as` needs `--to`", target="--as", hint="use `hermes-gateways move default --to PLACE --as NAME`"
+        )
     if source_is_dead is not None:
         return _adopted(session, names, source_is_dead, dry_run=dry_run)
     if back:
         if not names or dry_run:
             raise UsageProblem("`--take-back` needs names, and has no dry run", target="--take-back")
         return _answer(take_back(session, names))
-    request = MoveRequest(names, group, team, to or "", source, timeout, dry_run)
+    request = MoveRequest(names, group, team, to or "", source, timeout, dry_run, as_name)
     return _answer(move_profiles(session, request, _tell if not session.as_json else lambda *_: None))
 
 
@@ -110,6 +119,7 @@ def _answer(done: MoveResult) -> Answer:
     rows: list[dict[str, Any]] = [
         {
             "profile": each.name,
+            "as": each.as_name or each.name,
             "outcome": each.outcome,
             "bytes": each.bytes,
             "running": each.running,
@@ -134,7 +144,8 @@ def _lines(done: MoveResult) -> Iterator[str]:
     source, target = _end(done.source), _end(done.target)
     for each in done.profiles:
         size = f", {each.bytes:,} bytes" if each.bytes else ""
-        yield f"{each.name}: {each.outcome.replace('-', ' ')} ({source} to {target}{size})"
+        arrives = f" as {each.as_name}" if each.as_name else ""
+        yield f"{each.name}: {each.outcome.replace('-', ' ')} ({source} to {target}{arrives}{size})"
         if each.outcome == "would-move":
             yield from _planned(each, source, target)
         for name, value in each.assigned.items():
@@ -143,7 +154,7 @@ def _lines(done: MoveResult) -> Iterator[str]:
             yield f"  connected ({target}): {first_names(each.channels, 6)}"
         if each.outcome == "moved":
             back = LOCAL if source == _HERE else done.source
-            yield f"  the way back: hermes-gateways move {quote(each.name)} --to {quote(back)}"
+            yield f"  the way back: hermes-gateways move {quote(each.as_name or each.name)} --to {quote(back)}"
     if done.stops and done.exit_code is ExitCode.OK:
         place = target if target != _HERE else source
         then = "start again after it" if done.dry_run else "started again"
