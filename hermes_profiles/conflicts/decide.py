@@ -7,7 +7,6 @@ a masked channel reserves nothing, so its ports stay free for the next channel.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.credentials.holders import shared_identities, shared_ports
 from hermes_profiles.credentials.identities import Identity, PortClaim
@@ -16,15 +15,7 @@ from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 
 from .ownership import UsageEvidence, priority
-
-
-class RunningConflict(NamedTuple):
-    """Running gateways that share an identity or a port; `holder`: the one whose process has Hermes' lock."""
-
-    channel: str
-    profiles: tuple[str, ...]
-    what: str
-    holder: str | None = None
+from .running import without
 
 
 class _Reserved:
@@ -159,15 +150,6 @@ def channels_held(held: ClaimedResources) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*(one.channel for one in held.identities), *(one.channel for one in held.ports)]))
 
 
-def without(held: ClaimedResources, channels: Collection[str]) -> ClaimedResources:
-    """Return the holdings without those of the given channels."""
-    return held._replace(
-        identities=tuple(one for one in held.identities if one.channel not in channels),
-        ports=tuple(one for one in held.ports if one.channel not in channels),
-        channels=tuple(name for name in held.channels if name not in channels),
-    )
-
-
 def _pid(live: Mapping[str, LiveGateway], profile: str | None) -> int | None:
     state = live.get(profile) if profile is not None else None
     return state.pid if state is not None else None
@@ -207,26 +189,3 @@ def _reserve_ports(
         if profile in position or (profile is None and port in freed):
             continue  # its own listener, or a helper that ends with it (the WhatsApp bridge)
         reserved.listen(port, ChannelOwner(profile, pid))
-
-
-def running_conflicts(
-    *,
-    holdings: Mapping[str, ClaimedResources],
-    live: Mapping[str, LiveGateway],
-    locks: Sequence[LiveLock] = (),
-    masked: Mapping[str, Collection[str]] | None = None,
-) -> tuple[RunningConflict, ...]:
-    """Return what running gateways share, masked channels left out; `status` reports it and stops nothing."""
-    up = {name: state.pid for name, state in live.items() if state.pid is not None}
-    held = {name: without(holdings.get(name, ClaimedResources()), (masked or {}).get(name, ())) for name in up}
-    pid_of = {(lock.channel, lock.digest): lock.pid for lock in locks}
-    conflicts: dict[tuple[str, tuple[str, ...]], RunningConflict] = {}
-    for identity, names in shared_identities({name: each.identities for name, each in held.items()}):
-        pid = pid_of.get((identity.channel, identity.key[:16]))
-        holder = next((name for name in names if pid is not None and up[name] == pid), None)
-        conflicts.setdefault((identity.channel, names), RunningConflict(identity.channel, names, identity.noun, holder))
-    for port, claims in shared_ports({name: each.ports for name, each in held.items()}):
-        names = tuple(dict.fromkeys(name for name, _ in claims))
-        what = f"port {port}"
-        conflicts.setdefault((what, names), RunningConflict(claims[0][1].channel, names, what))
-    return tuple(conflicts.values())

@@ -30,9 +30,10 @@ from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed
 from hermes_profiles.profiles.listing import profile_names
 
 from .claims import Claim, read_ledger, was_edited_at_start, write_ledger
-from .decide import assign_channels, without
+from .decide import assign_channels
 from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
+from .running import without
 from .usage_evidence import evidence_of
 
 OnConflict = Literal["mask", "refuse", "ignore"]

@@ -13,7 +13,7 @@ from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
 
-from .decide import without
+from .running import without
 
 
 class LeftOut(NamedTuple):

@@ -20,7 +20,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.hermes_command import code_in_script
 
 from .outcomes import Outcome, OutcomeKind
-from .selection import Sorted
+from .verb_plan import Sorted
 
 _DISTRIBUTION = lazy_pattern(r"hermes_agent[a-z_]*-([0-9][0-9a-z.]*)\.dist-info")
 # Starts are known to a second.

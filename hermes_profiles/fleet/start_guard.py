@@ -8,11 +8,12 @@ from enum import StrEnum
 from shlex import quote
 
 from hermes_profiles.conflicts import claims, ledger
-from hermes_profiles.conflicts.decide import assign_channels, without
+from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
 from hermes_profiles.conflicts.overlay import has_overlay, managed_folder, managed_values, masks_in_force
 from hermes_profiles.conflicts.ownership import UsageEvidence, priority
+from hermes_profiles.conflicts.running import without
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.lock_files import live_locks

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from hermes_profiles.conflicts.decide import RunningConflict, running_conflicts
+from hermes_profiles.conflicts.running import RunningConflict, running_conflicts
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.gateways.lock_files import live_locks

@@ -17,8 +17,9 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions, StartDecision
 from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
-from hermes_profiles.fleet.selection import Selection, Sorted, sort_out, without_elsewhere
+from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
+from hermes_profiles.fleet.verb_plan import Sorted, sort_out, without_elsewhere
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState

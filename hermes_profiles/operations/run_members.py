@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
-from hermes_profiles.fleet.selection import Sorted
 from hermes_profiles.fleet.served_profiles import ALONE_HINT, ServedProfiles, failed
 from hermes_profiles.fleet.start_guard import StartGuard
+from hermes_profiles.fleet.verb_plan import Sorted
 from hermes_profiles.gateways.control_socket import RESCAN, ask
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext, survey

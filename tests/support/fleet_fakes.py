@@ -13,7 +13,8 @@ from typing import Any
 from hermes_profiles.fleet.executor import FleetExecutor
 from hermes_profiles.fleet.outcomes import Outcome, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
-from hermes_profiles.fleet.selection import Selection, sort_out
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.verb_plan import sort_out
 from hermes_profiles.gateways.hermes_files import ChannelRecord, PidRecord, StateRecord
 from hermes_profiles.gateways.model import Gateway, GatewayFacts
 from hermes_profiles.gateways.processes import Process, Usage

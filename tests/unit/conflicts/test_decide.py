@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.conflicts.decide import assign_channels, running_conflicts, without
+from hermes_profiles.conflicts.decide import assign_channels
+from hermes_profiles.conflicts.running import running_conflicts, without
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.conflicts.decide import running_conflicts
+from hermes_profiles.conflicts.running import running_conflicts
 from hermes_profiles.conflicts.shared_identities import ProfileIdentities, port_rivalries, rivalries
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.holders import (

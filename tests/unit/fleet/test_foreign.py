@@ -12,7 +12,8 @@ from hermes_profiles.fleet.executor import FleetExecutor
 from hermes_profiles.fleet.foreign import refusal, seconds_to_look
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
-from hermes_profiles.fleet.selection import Selection, sort_out
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.verb_plan import sort_out
 from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus

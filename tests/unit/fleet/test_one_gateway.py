@@ -8,7 +8,8 @@ import pytest
 
 from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.selection import Selection, Sorted, sort_out
+from hermes_profiles.fleet.selection import Selection
+from hermes_profiles.fleet.verb_plan import Sorted, sort_out
 from hermes_profiles.gateways.host_gateway import HostGateway
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import survey

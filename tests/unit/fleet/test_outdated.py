@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hermes_profiles.fleet.outdated import CodeAge, code_ages, only_old_code
-from hermes_profiles.fleet.selection import Sorted
+from hermes_profiles.fleet.verb_plan import Sorted
 from hermes_profiles.gateways.hermes_files import StateRecord, state_record
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.processes import Process

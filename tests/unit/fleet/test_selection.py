@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
-from hermes_profiles.fleet.selection import Selection, Sorted, select, sort_out
+from hermes_profiles.fleet.selection import Selection, select
+from hermes_profiles.fleet.verb_plan import Sorted, sort_out
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.processes import Process
