@@ -18,7 +18,7 @@ from .scalars import TAG, is_readable, resolve_plain
 
 MAX_DEPTH = 200
 _PROPERTIES = lazy_pattern(r"(?:[&!]\S*\s*)+")
-_ODD_BREAKS = lazy_pattern("[\x85\u2028\u2029]")
+_ODD_BREAKS = lazy_pattern("[\x85\u2028\u2029]|^\ufeff", re.MULTILINE)
 _COLON = lazy_pattern(r"\s*:")
 _COMMENTS = lazy_pattern(r"(?:^|(?<=\s))#[^\r\n]*", re.MULTILINE)
 _QUOTATION = lazy_pattern(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
@@ -82,10 +82,11 @@ def without_quotations(reason: str) -> str:
 
 
 def _check_breaks(document: TextDocument, root: Node) -> None:
-    """Raise DocumentError for NEL, LS and PS outside quotes.
+    """Raise DocumentError for NEL, LS and PS outside quotes, and for a second byte order mark that begins a line.
 
-    They break lines in YAML 1.1, but ruamel.yaml and PyYAML then count columns differently: one reads a nested key
-    where the other reads a top-level key.
+    The former break lines in YAML 1.1, but ruamel.yaml and PyYAML then count columns differently: one reads a nested
+    key where the other reads a top-level key. The mark is a part of the key for PyYAML's own loader, and nothing for
+    that of libyaml.
     """
     odd = list(_ODD_BREAKS.finditer(document.text))
     if not odd:
@@ -94,11 +95,15 @@ def _check_breaks(document: TextDocument, root: Node) -> None:
     quoted = [(node.start, node.end) for node in nodes if node.style in ("'", '"')]
     for match in odd:
         if not any(start < match.start() < end for start, end in quoted):
+            is_mark = match[0] == "\ufeff"
+            what = "belongs to the key" if is_mark else "breaks the line"
             raise DocumentError(
                 document.path,
                 document.line_of(match.start()),
-                f"the character U+{ord(match[0]):04X} breaks the line for some readers only",
-                hint="replace the character by a space, or put the value in double quotes",
+                f"the character U+{ord(match[0]):04X} {what} for some readers only",
+                hint="delete this byte order mark"
+                if is_mark
+                else "replace the character by a space, or put the value in double quotes",
             )
 
 

@@ -1,6 +1,7 @@
 """Drop-ins that the user wrote for a unit (`systemctl --user edit`): what they set, and what has no effect.
 
-The folder of a family of units (`hermes-gateway-.service.d`) counts as well, and what was added to the unit itself.
+The folder of a family of units (`hermes-gateway-.service.d`) counts as well, the same folders in the other places of
+systemd (`systemctl edit --runtime`, `/etc/systemd/user`), and what was added to the unit itself.
 systemd reads drop-ins in the order of their names, and ours is `50-hermes-profiles.conf`. Ours resets `Environment=`
 and `ExecStart=`, so these settings of an earlier file have no effect. Variables that a drop-in sets reach the gateway
 only if our command keeps their names: its shell unsets all others.
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.naming import drop_in
 
-from .quoting import split, unspecified
+from .quoting import split
 from .unit_file import UnitDocument, parse_unit
 
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -46,12 +47,13 @@ class UserDropIns(NamedTuple):
 def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
     """Return what the user's drop-ins of a unit do; `ours`: the content of our drop-in, None when it is not known."""
     own = drop_in(unit)
+    expand = _Specifiers(unit, account_home)
     names: dict[str, None] = {}
     files: list[Path] = []
     unread: list[str] = []
     base = _content(unit)
     if base is not None:  # what the user added to the unit itself; Hermes writes none of these settings
-        found, unknown = _variables(parse_unit(base), account_home, with_own=False)
+        found, unknown = _variables(parse_unit(base), expand, with_own=False)
         names |= dict.fromkeys(found)
         unread += unknown
         files += [unit] if found or unknown else []
@@ -59,7 +61,7 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
     in_front: list[tuple[Path, str]] = []
     commands: list[tuple[Path, tuple[str, ...]]] = []
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
-    for path in _drop_ins_of(unit):
+    for path in _drop_ins_of(unit, account_home):
         content = _content(path)
         if path == own or content is None:
             continue
@@ -70,15 +72,16 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
             without += [(path, key) for key in keys]
             commands += [(path, split(text) or ()) for text in (document.last("ExecStart"),) if text]
         else:  # its variables come on top of ours
-            in_front += [(path, key) for key in keys if key != "Environment"]
-        found, unknown = _variables(document, account_home, with_own=not is_earlier)
+            resets = {setting.key for setting in document.settings if not setting.text}
+            in_front += [(path, key) for key in keys if key != "Environment" or key in resets]
+        found, unknown = _variables(document, expand, with_own=not is_earlier)
         names |= dict.fromkeys(found)
         unread += unknown
         files += [path] if found or unknown else []
     return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front), tuple(commands))
 
 
-def _drop_ins_of(unit: Path) -> list[Path]:
+def _drop_ins_of(unit: Path, account_home: Path) -> list[Path]:
     """Return the drop-ins that systemd reads for a unit, in its order.
 
     Besides its own folder these are the folders of its family (`hermes-gateway-.service.d`, `hermes-.service.d`) and of
@@ -86,23 +89,65 @@ def _drop_ins_of(unit: Path) -> list[Path]:
     """
     stem = unit.name.removesuffix(".service")
     families = [stem[: at + 1] for at in range(len(stem) - 2, 0, -1) if stem[at] == "-"]
-    folders = [drop_in(unit).parent, *(unit.with_name(f"{family}.service.d") for family in families)]
+    folders = (f"{unit.name}.d", *(f"{family}.service.d" for family in families), "service.d")
     found: dict[str, Path] = {}
-    for folder in (*folders, unit.with_name("service.d")):
-        for path in folder.glob("*.conf"):
-            found.setdefault(path.name, path)
+    for folder in folders:
+        for place in _places(unit, account_home):
+            for path in (place / folder).glob("*.conf"):
+                found.setdefault(path.name, path)
     return [found[name] for name in sorted(found)]
 
 
-def _variables(document: UnitDocument, account_home: Path, *, with_own: bool) -> tuple[list[str], list[str]]:
+def _places(unit: Path, account_home: Path) -> tuple[Path, ...]:
+    """Return the folders in which the user's systemd looks for drop-ins of a unit, the one that counts first.
+
+    Source: systemd.unit(5), "User Unit Search Path".
+    """
+    if unit.parent.name != "user":  # no unit of a user
+        return (unit.parent,)
+    runtime = Path(f"/run/user/{os.getuid()}/systemd")
+    before = (unit.parent.with_name("user.control"), runtime / "user.control")
+    system = (Path(f"{folder}/systemd/user") for folder in ("/etc", "/run"))
+    vendors = (Path(f"{folder}/systemd/user") for folder in ("/usr/local/lib", "/usr/lib"))
+    own = account_home / ".local/share/systemd/user"
+    return tuple(dict.fromkeys((*before, unit.parent, next(system), runtime / "user", *system, own, *vendors)))
+
+
+class _Specifiers:
+    """The specifiers of systemd in the paths of a unit of a user, which only depend on the unit and the account.
+
+    The others (`%S` and `%L` differ between releases of systemd) stay as they are.
+    """
+
+    def __init__(self, unit: Path, account_home: Path) -> None:
+        stem, uid = unit.name.removesuffix(".service"), os.getuid()
+        self._values = {
+            "%": "%",
+            "h": str(account_home),
+            "E": str(unit.parent.parent.parent if unit.parent.name == "user" else account_home / ".config"),
+            "C": str(account_home / ".cache"),
+            "t": f"/run/user/{uid}",
+            "U": str(uid),
+            "T": "/tmp",
+            "V": "/var/tmp",
+            "n": unit.name,
+            "N": stem,
+            "p": stem,
+            "j": stem.rpartition("-")[2],
+        }
+
+    def __call__(self, text: str) -> str:
+        return re.sub("%(.)", lambda match: self._values.get(match[1], match[0]), text)
+
+
+def _variables(document: UnitDocument, expand: _Specifiers, *, with_own: bool) -> tuple[list[str], list[str]]:
     """Return the names of variables that a drop-in sets, and the environment files that cannot be read."""
     names = [name for name in document.environment() if _NAME.match(name)] if with_own else []
     for text in document.listed("PassEnvironment"):
         names += [name for name in text.split() if _NAME.match(name)]
     unread = []
-    for text in document.listed("EnvironmentFile"):
-        words = split(text) or (text,)
-        pattern = unspecified(words[0].removeprefix("-").replace("%h", str(account_home)))
+    for text in document.listed("EnvironmentFile"):  # the whole value is the path: blanks and quotes belong to it
+        pattern = expand(text.removeprefix("-"))
         for path in sorted(glob.glob(pattern)) or [pattern]:
             content = _content(Path(path))
             if content is None:

@@ -147,6 +147,8 @@ def test_two_new_values_for_one_text_are_refused() -> None:
         ("a: b: c\n", 1),
         ("a: x\u2028b: 1\n", 1),
         ("# x\x85b: 1\n", 1),
+        ("\ufeff\ufeffa: 1\n", 1),
+        ("\ufeff# x\n\ufeffa: 1\n", 2),
         ("a: 1\n\x00\nb: 1\n", 2),
         ("a: 1\nb: &x [1]\nc:\n  <<: *x\n", 4),
     ],

@@ -16,6 +16,8 @@ def unit(tmp_path: Path) -> Path:
     unit = tmp_path / "hermes-gateway-work.service"
     unit.with_name(unit.name + ".d").mkdir()
     (tmp_path / "keys.env").write_text("# x\nEXA_API_KEY=CANARY\nexport OPENROUTER_API_KEY='CANARY'\n bad line\n")
+    (tmp_path / "my keys.env").write_text("SPACED_KEY=CANARY\n")
+    (tmp_path / "work.env").write_text("SUFFIX_KEY=CANARY\n")
     return unit
 
 
@@ -32,7 +34,9 @@ def write(unit: Path, name: str, text: str) -> Path:
         ('Environment="A=x y" B=2', ["A", "B"]),
         ("EnvironmentFile={folder}/keys.env", ["EXA_API_KEY", "OPENROUTER_API_KEY"]),
         ("EnvironmentFile=-{folder}/keys.env", ["EXA_API_KEY", "OPENROUTER_API_KEY"]),
-        ("EnvironmentFile=%h/*.env", ["EXA_API_KEY", "OPENROUTER_API_KEY"]),
+        ("EnvironmentFile=%h/k*.env", ["EXA_API_KEY", "OPENROUTER_API_KEY"]),
+        ("EnvironmentFile={folder}/my keys.env", ["SPACED_KEY"]),
+        ("EnvironmentFile=%h/%j.env", ["SUFFIX_KEY"]),
         ("PassEnvironment=SSH_AUTH_SOCK DISPLAY", ["SSH_AUTH_SOCK", "DISPLAY"]),
         ("# Environment=A=1", []),
         ("MemoryMax=1G", []),
@@ -61,6 +65,24 @@ def test_setting_that_ours_replaces_has_no_effect(unit: Path) -> None:
 def test_setting_that_replaces_ours_is_named(unit: Path) -> None:
     path = write(unit, "override.conf", "ExecStart=\nExecStart=/usr/bin/vault run\nRestart=on-failure\nNice=5")
     assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "ExecStart"), (path, "Restart"))
+
+
+def test_reset_of_our_variables_is_named(unit: Path) -> None:
+    path = write(unit, "99-mine.conf", "Environment=\nEnvironment=A=1")
+    assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "Environment"),)
+
+
+@pytest.mark.parametrize("place", [".config/systemd/user.control", ".local/share/systemd/user"])
+def test_drop_in_in_another_place_of_systemd_counts(place: str, tmp_path: Path) -> None:
+    unit = tmp_path / ".config/systemd/user/hermes-gateway-work.service"
+    keys = tmp_path / ".config/keys.env"
+    for folder in (tmp_path / place, unit.parent):
+        folder.joinpath(unit.name + ".d").mkdir(parents=True)
+    keys.write_text("EXA_API_KEY=CANARY\n")
+    path = tmp_path / place / (unit.name + ".d") / "10-keys.conf"
+    path.write_text("[Service]\nEnvironmentFile=%E/keys.env\nExecStart=\nExecStart=/usr/bin/op run\n")
+    found = read_user_drop_ins(unit, tmp_path, OURS)
+    assert (found.names, found.files, found.without_effect) == (("EXA_API_KEY",), (path,), ((path, "ExecStart"),))
 
 
 def test_our_own_drop_in_is_not_one_of_the_user(unit: Path) -> None:
