@@ -128,8 +128,6 @@ class _Specifiers:
             "C": str(account_home / ".cache"),
             "t": f"/run/user/{uid}",
             "U": str(uid),
-            "T": "/tmp",
-            "V": "/var/tmp",
             "n": unit.name,
             "N": stem,
             "p": stem,
