@@ -18,10 +18,10 @@ from command_runner import CANARY, LeakedCanary, Runner
 from nightly import NIGHTLY, SWITCH
 from spread import Weighed, spread
 
-_KEPT = (  # switches of the test suite
+_KEPT = {  # switches of the test suite
     "HERMES_JUDGE_PYTHON", "HERMES_NEWEST_PYTHON", "HERMES_PROFILES_SYSTEMD", SWITCH, "HERMES_PROFILES_WALK_SEED",
     "HERMES_PROFILES_WALK_STEPS",
-)  # fmt: skip
+}  # fmt: skip
 _REAL = ("judge", "newest", "systemd")  # markers of tests with real programs
 _NUMBERS = count()
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system"}
@@ -49,28 +49,31 @@ def isolated(_homes: Path) -> Iterator[Path]:
     """Yield a separate home of the test. A test that leaves os.environ changed fails."""
     home = _homes / str(next(_NUMBERS))
     home.mkdir(mode=0o700)
-    before, umask = dict(os.environ), os.umask(0o022)
-    for name in list(os.environ):
-        if name.startswith(("HERMES_", "XDG_", "API_SERVER_", "TELEGRAM_")) and name not in _KEPT:
+    before, umask = _environment(), os.umask(0o022)
+    wanted = {
+        "HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config"), "XDG_STATE_HOME": str(home / ".local/state"),
+        "XDG_DATA_HOME": str(home / ".local/share"), "XDG_CACHE_HOME": str(home / ".cache"),
+        "XDG_RUNTIME_DIR": str(home / ".run"), "TZ": "UTC", "COLUMNS": "80", "NO_COLOR": "1",
+    }  # fmt: skip
+    for name in map(os.fsdecode, before):
+        if name.startswith(("HERMES_", "XDG_", "API_SERVER_", "TELEGRAM_")) and name not in _KEPT | wanted.keys():
             del os.environ[name]
-    os.environ.update(
-        HOME=str(home), XDG_CONFIG_HOME=str(home / ".config"), XDG_STATE_HOME=str(home / ".local/state"),
-        XDG_DATA_HOME=str(home / ".local/share"), XDG_CACHE_HOME=str(home / ".cache"),
-        XDG_RUNTIME_DIR=str(home / ".run"), TZ="UTC", COLUMNS="80", NO_COLOR="1",
-    )  # fmt: skip
+    os.environ.update(wanted)
     time.tzset()
     given = _environment()
     yield home
     found = _environment()
-    os.environ.clear()
-    os.environ.update(before)
+    for name in found.keys() - before.keys():
+        del os.environ[os.fsdecode(name)]
+    os.environ.update({os.fsdecode(name): os.fsdecode(text) for name, text in before.items() - found.items()})
     os.umask(umask)
-    changed = sorted(name for name in given.keys() | found.keys() if given.get(name) != found.get(name))
+    changed = sorted({os.fsdecode(name) for name, _ in given.items() ^ found.items()} - {"PYTEST_CURRENT_TEST"})
     assert not changed, f"the test left os.environ changed: {', '.join(changed)}"
 
 
-def _environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+def _environment() -> dict[bytes, bytes]:
+    """Return the variables as os.environ holds them: each test takes three such pictures."""
+    return dict(os.environ._data)  # type: ignore[attr-defined]
 
 
 @pytest.fixture
