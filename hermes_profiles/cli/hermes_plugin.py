@@ -17,7 +17,6 @@ from typing import Any, NoReturn
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, ROOT_FOLDER
-from hermes_profiles.model.patterns import lazy_pattern
 
 _COMMANDS = {
     "profiles": "Create, clone and maintain profiles; a clone never carries an identity",
@@ -25,7 +24,7 @@ _COMMANDS = {
 }
 # The program that gets the words; the plugin as a folder (integration/plugin) has another one.
 _PROGRAM: tuple[str, ...] = (sys.executable, "-P", "-m", "hermes_profiles.cli")
-_SET = lazy_pattern(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
+_SET = re.compile(r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)[ \t]*=", re.MULTILINE)
 
 
 def register(ctx: Any) -> None:

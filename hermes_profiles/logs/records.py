@@ -60,7 +60,7 @@ _HEAD = lazy_pattern(
     rf"(?:(?:(?P<logger1>[\w.-]+) - )?\[?(?P<level>{_NAMES})\b\]?:?(?: \[(?P<session>[^\]\s]+)\])?"
     r"(?: -)?(?: (?P<logger>[\w.-]+):)?(?: |$))?"
 )
-_BARE = lazy_pattern(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
+_BARE = re.compile(rf"({_NAMES}) (?:\[([^\]\s]+)\] )?([\w.-]+): ?")
 _TRACEBACK = lazy_pattern(r"Traceback \(most recent call last\):|[A-Za-z_][\w.]*(?:Error|Exception|Interrupt)(?::|$)")
 # Escape sequences of terminals: colours, titles, cursor.
 _ESCAPE = lazy_pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
@@ -166,7 +166,7 @@ class Assembler:
             text = "\n".join(lines)
             return LogRecord(None, level, None, text, is_copy=line[:1] == "┌" and _BANNER in text)
         text = line[head.end() :] if len(lines) == 1 else "\n".join((line[head.end() :], *lines[1:]))
-        if head.re is _BARE:
+        if head.re is _BARE:  # which a lazy pattern never is
             level = LEVELS[head[1]]
             is_copy = level >= Level.INFO and head[3].startswith(GATEWAY_LOGGERS)
             return LogRecord(None, level, head[3], text, head[2], is_copy)
