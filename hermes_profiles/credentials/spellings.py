@@ -27,11 +27,14 @@ _QUOTED = lazy_pattern(
 )
 _PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
 _BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{16,}(?:(?:\r\n?|\n)[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
+_BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
 _BREAK = lazy_pattern(r"[\s>]+")
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
 _LEFT_OUT = b"\\'\"` \t\r\n+=.&>$"
 _SHORTEST_BARE = 8
+# Characters of base64 that are decoded.
+_SHORTEST_LINE = 16
 _MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\r", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad")
 _LINE_MARKS = (
     (b"\\", lazy_pattern(rb"\\[xuU0-7]")),
@@ -143,20 +146,38 @@ def _from_printable(match: re.Match[str]) -> str:
 
 
 def _from_base64(text: str) -> Iterator[Reading]:
-    """Yield the decoded text of every run of base64, read from each of its first four characters."""
+    """Yield the decoded text of every run of base64.
+
+    The line after a run may begin with a word that is no part of it. So a run of several lines is also read without
+    its last line, and each long line alone.
+    """
     for match in _BASE64.finditer(text):
-        joined = _substituted(match.group(), _BREAK, lambda found: "", None)
-        run = (joined.text if joined is not None else match.group()).rstrip("=")
-        run = run.replace("-", "+").replace("_", "/")
-        for shift in range(4):
-            size = (len(run) - shift) // 4 * 4
-            rest = (len(run) - shift) % 4
-            part = run[shift:] + "=" * (-(len(run) - shift) % 4) if rest != 1 else run[shift : shift + size]
-            try:
-                plain = base64.b64decode(part, validate=True).decode("latin-1")
-            except (binascii.Error, ValueError):
-                continue
-            yield _Base64(plain, match.start(), shift, joined, len(match.group()))
+        run, start = match.group(), match.start()
+        yield from _base64_readings(run, start)
+        lines = list(_BASE64_LINE.finditer(run))
+        if len(lines) < 2:
+            continue
+        if len(lines) > 2:
+            yield from _base64_readings(run[: lines[-2].end()], start)
+        for line in lines:
+            if len(line.group()) >= _SHORTEST_LINE:
+                yield from _base64_readings(line.group(), start + line.start())
+
+
+def _base64_readings(source: str, start: int) -> Iterator[Reading]:
+    """Yield the decoded text of a run of base64, read from each of its first four characters."""
+    joined = _substituted(source, _BREAK, lambda found: "", None)
+    run = (joined.text if joined is not None else source).rstrip("=")
+    run = run.replace("-", "+").replace("_", "/")
+    for shift in range(4):
+        size = (len(run) - shift) // 4 * 4
+        rest = (len(run) - shift) % 4
+        part = run[shift:] + "=" * (-(len(run) - shift) % 4) if rest != 1 else run[shift : shift + size]
+        try:
+            plain = base64.b64decode(part, validate=True).decode("latin-1")
+        except (binascii.Error, ValueError):
+            continue
+        yield _Base64(plain, start, shift, joined, len(source))
 
 
 class _Base64(Reading):

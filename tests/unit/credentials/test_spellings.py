@@ -103,3 +103,14 @@ def test_these_spellings_are_out_of_scope(form: str) -> None:
 def test_other_texts_stay(text: str) -> None:
     index = ValueIndex({"KEY": [TOKEN]})
     assert not index.hits(text.encode()) and index.redact(text) == (text, ())
+
+
+@pytest.mark.parametrize("width", [200, 64])
+@pytest.mark.parametrize("after", ["You are", "SK5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a", "aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ="])
+def test_base64_before_a_line_that_begins_with_a_word(after: str, width: int) -> None:
+    lines = textwrap.wrap(base64.b64encode(f"{'k' * 22}:SEC{'5a' * 32}".encode()).decode(), width)
+    text = "\r\n".join(["Text", *lines, after, ""])
+    readings = [view for view in decoded(text) if view.text.endswith(f"SEC{'5a' * 32}")]
+    assert readings, "the end of the value is the end of what was decoded"
+    start, end = readings[0].span(readings[0].text.index("SEC"), len(readings[0].text))
+    assert text.index("\r\n") < start < end <= text.index(after)
