@@ -25,6 +25,7 @@ from hermes_profiles.profiles.placement import (
     PlaceState,
     Record,
     bots_of,
+    elsewhere,
     new_id,
     read_placement,
     read_records,
@@ -66,9 +67,12 @@ def known_of(layout: Layout, name: str, as_name: str, catalog: Callable[[], Cata
     """Return what the root knows about a profile that shall move; None where it never moved.
 
     The root stays when default leaves it, and its files go with their id. So default is also known by what was kept of
-    its move, and then by the name that it got: it has moved already where it has no bot again.
+    its move, and then by the name that it got: it has moved already where it has no bot again. A profile
+    that was made under the name of one that moved is another one.
     """
     record = record_of(layout, name)
+    if record is not None and record.state is PlaceState.MOVED and _is_another(layout, name, catalog):
+        return None
     if name != DEFAULT or record is not None:
         return record
     records, kept = read_records(layout), kept_of(layout, name)
@@ -78,6 +82,12 @@ def known_of(layout: Layout, name: str, as_name: str, catalog: Callable[[], Cata
     left = next((each for each in records.values() if each.was == name and each.name == as_name), None)
     is_gone = left is not None and left.state is PlaceState.MOVED and not bots_of(layout, home, catalog())
     return left if is_gone else None
+
+
+def _is_another(layout: Layout, name: str, catalog: Callable[[], Catalog]) -> bool:
+    """Return whether the home of this name is no copy of a profile that moved."""
+    home = layout.home(name)
+    return home.is_dir() and not read_placement(home).id and elsewhere(layout, name, catalog=catalog) is None
 
 
 class SourceSide:

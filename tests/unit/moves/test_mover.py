@@ -44,6 +44,17 @@ def test_move_takes_every_byte_and_the_way_back_is_a_move(tmp_path: Path) -> Non
     assert contents(world.home.home("family")) == before
 
 
+def test_new_profile_with_the_name_of_one_that_moved_is_another(tmp_path: Path) -> None:
+    world = TwoPlaces(tmp_path)
+    world.move()
+    home = world.home.home("family")
+    home.mkdir()
+    (home / ".env").write_text("TELEGRAM_BOT_TOKEN=7100000088:CANARYnewCANARYnewCANARYnewCANARYnew88\n")
+    assert world.home.source.ask("state", {"name": "family"})["state"] == ""
+    (home / ".env").write_bytes((world.vps.home("family") / ".env").read_bytes())
+    assert world.home.source.ask("state", {"name": "family"})["state"] == "moved", "a copy of the one that moved"
+
+
 def _gated(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
     monkeypatch.setattr(filesystem.Files, "operation", gate)
 
