@@ -10,6 +10,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 from hermes_profiles.changes.filesystem import Files
@@ -101,12 +102,18 @@ class FleetLock:
     def _holder(self) -> tuple[str, int | None]:
         """Return the holder as text, such as "process 12 (`hermes-gateways restart`)", and its pid."""
         self._processes.gateways()  # reads the lock table again
-        pid = self._processes.lock_owner(self._root)
+        pid = lock_holder_of(self._root, self._state, self._processes)
         if pid is None:
             return "another command", None
         process = self._processes.find(pid)
         command = command_of(process.argv) if process is not None else ""
         return (f"process {pid} (`{command}`)" if command else f"process {pid}"), pid
+
+
+def lock_holder_of(root: Path, state: Path, processes: Processes) -> int | None:
+    """Return the process that holds the lock of a fleet, None without one or where it is unknown. Takes no lock."""
+    holder = processes.lock_owner(root)
+    return holder if holder is not None else processes.lock_owner(state / LOCK)
 
 
 def command_of(argv: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
+from hermes_profiles.gateways.model import GatewayState
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -58,7 +59,9 @@ class ChannelReach(NamedTuple):
 
 def reach_of(gateway: Gateway, on: Collection[str], off: Sequence[OffChannel]) -> ChannelReach:
     """Return the channels of an observed gateway. `on`, `off`: by the files of its profile."""
-    silent = {each.name for each in gateway.channels if each.state in _SILENT} if gateway.is_alive else set()
+    # All channels of a gateway without a process are off, also while its manager starts it.
+    is_up = gateway.is_alive and gateway.state is not GatewayState.STARTING
+    silent = {each.name for each in gateway.channels if each.state in _SILENT} if is_up else set()
     named = {each.name for each in gateway.channels}
     return ChannelReach({*named, *on} - silent, off, gateway.masks)
 

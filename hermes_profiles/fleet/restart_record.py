@@ -16,7 +16,7 @@ from hermes_profiles.gateways.processes import Processes
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.regular_file import read_regular
 
-from .fleet_lock import LOCK
+from .fleet_lock import lock_holder_of
 
 _LARGEST = 4 * 1024 * 1024
 
@@ -62,7 +62,7 @@ def restart_cut_short(layout: Layout, processes: Processes) -> RestartRecord | N
     if record is None or processes.find(record.pid) is not None:
         return None
     left = tuple(name for name in record.profiles if layout.home(name).is_dir())
-    if not left or processes.lock_owner(layout.state / LOCK) is not None:
+    if not left or lock_holder_of(layout.root, layout.state, processes) is not None:
         return None
     return record._replace(profiles=left)
 

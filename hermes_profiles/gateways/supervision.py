@@ -21,6 +21,8 @@ _CONTAINER = lazy_pattern(
 _MACHINE = lazy_pattern(r"(?:^|/)(?:lxc\.payload\.|lxc/|machine\.slice/machine-)([^/]+?)(?:\.scope)?(?:/|$)")
 _MANAGER_UNIT = lazy_pattern(r"user@\d+\.service|init\.scope")
 _INTERPRETER = lazy_pattern(r"(?:python|pypy|node|ruby|perl|bun|deno)[0-9.]*", re.IGNORECASE)
+# Options of interpreters whose argument is a word of its own.
+_WITH_ARGUMENT = frozenset(("-X", "-W", "--check-hash-based-pycs", "-r", "--require", "--import", "--loader"))
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "ksh", "fish", "ash", "busybox", "tcsh", "csh"))
 # These run a program, and end with it.
 _WRAPPERS = frozenset(
@@ -70,6 +72,7 @@ _SUPERVISORS = {
     "honcho": "end it with `kill {pid}`",
     "goreman": "end it with `kill {pid}`",
 }
+_OWN = "the supervisord of hermes-gateways"  # one that its root does not reach: `supervisorctl` does not know it
 _DEEPEST = 32
 
 
@@ -133,6 +136,8 @@ def _of_parent(parent: Process) -> Supervisor | None:
         return Supervisor(f"{_TIMERS[lowered]} (PID {pid})", revives=False, pid=pid)
     if lowered.startswith("pm2"):
         lowered = "pm2"
+    if lowered == _OWN:
+        return Supervisor(f"{lowered} (PID {pid})", revives=True, stop=f"end it with `kill {pid}`", pid=pid)
     if lowered in _SUPERVISORS:
         target = next((word for word in parent.argv[1:] if not word.startswith("-")), "NAME")
         hint = _SUPERVISORS[lowered].format(name=target, pid=pid)
@@ -166,14 +171,18 @@ def _name(process: Process) -> str:
             option = rest.pop(0)
             if option == "-m" and rest:
                 return _supervisor_module(rest[0])
-            if option == "-c":
+            if option in ("-c", "-e"):
                 return first
+            if option in _WITH_ARGUMENT:
+                rest = rest[1:]
         return os.path.basename(rest[0]) if rest else first
     return first.lower() if first == "SCREEN" else first
 
 
 def _supervisor_module(module: str) -> str:
-    return "supervisord" if module.startswith("supervisor.") or module.endswith("supervisor_daemon") else module
+    if module.endswith("supervisor_daemon"):
+        return _OWN
+    return "supervisord" if module.startswith("supervisor.") else module
 
 
 def _script(argv: tuple[str, ...]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from doctor_root import DoctorRoot
 
+from hermes_profiles.changes.lock import acquire_folder_lock
 from hermes_profiles.doctor.checks.conflicts import free_mask
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -51,6 +53,18 @@ def test_restart_that_is_being_done_is_not_named(world: DoctorRoot) -> None:
     assert world.findings("--only", "runtime.restart-interrupted") == []
     done = world.runner.gateways("status", "--json", env=world.environment)
     assert not [row for row in done.json["warnings"] if row["code"] == "restart-interrupted"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems do not report the holder of a lock")
+def test_restart_that_another_command_completes_is_not_named(world: DoctorRoot) -> None:
+    record(world, GONE)
+    lock = acquire_folder_lock(world.state.parents[1], wait=0)
+    assert lock is not None
+    assert world.findings("--only", "runtime.restart-interrupted") == []
+    done = world.runner.gateways("status", "--json", env=world.environment)
+    assert not [row for row in done.json["warnings"] if row["code"] == "restart-interrupted"]
+    os.close(lock)
+    assert world.findings("--only", "runtime.restart-interrupted") != []
 
 
 def test_free_mask_of_a_running_gateway_is_named_with_the_command(world: DoctorRoot) -> None:

@@ -68,6 +68,8 @@ def test_channels_are_what_a_live_gateway_reports_and_its_files_enable() -> None
     assert reach_of(live, ("slack", "webhook", "irc"), ()).active == {"email", "irc"}
     stopped = live._replace(state=GatewayState.STOPPED)
     assert "webhook" in reach_of(stopped, ("webhook",), ()).active, "a stopped gateway has all channels off"
+    starting = live._replace(state=GatewayState.STARTING)
+    assert "webhook" in reach_of(starting, ("webhook",), ()).active, "so has one without a process yet"
 
 
 def test_gateway_is_wanted_when_it_runs_or_has_a_service() -> None:

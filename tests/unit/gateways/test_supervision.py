@@ -85,6 +85,15 @@ def test_unit_of_the_system_is_stopped_by_an_administrator() -> None:
         (("bash", "/home/a/keep-running.sh"), "a script, /home/a/keep-running.sh", None),
         (("/bin/sh", "-c", "while :; do hermes gateway run; sleep 5; done"), "a script", None),
         (("python3", "watchdog.py", "--secret", "CANARY"), "watchdog.py", None),
+        (("python3", "-P", "-X", "utf8", "-W", "ignore", "keep.py"), "keep.py", None),
+        (("python3", "-X", "utf8", "/usr/bin/supervisord"), "supervisord", True),
+        (
+            ("python", "-P", "-X", "utf8", "-m", "hermes_profiles.services.supervisor_daemon"),
+            "of hermes-gateways",
+            True,
+        ),
+        (("node", "--require", "x.js", "/usr/bin/pm2-runtime"), "pm2", True),
+        (("node", "-e", "CANARY"), "program node", None),
     ],
 )
 def test_parent_is_named_without_its_arguments(argv: tuple[str, ...], word: str, revives: bool | None) -> None:
