@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hermes_profiles
@@ -15,11 +16,16 @@ VALUE = "\0"
 _OURS = re.compile(r"hermes-(?:profiles|gateways)(?: |$)")
 
 
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def printed_commands(package: Path = PACKAGE) -> dict[str, list[str]]:
     """Return command line → `file:line` of each place that prints it."""
     found: dict[str, list[str]] = {}
     for path in sorted(package.rglob("*.py")):
-        for line, text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
+        for line, text in _texts(_tree(path)):
             for command in commands_of(text):
                 found.setdefault(command, []).append(f"{path.relative_to(package)}:{line}")
     return found
@@ -28,7 +34,7 @@ def printed_commands(package: Path = PACKAGE) -> dict[str, list[str]]:
 def hint_texts(package: Path = PACKAGE) -> Iterator[str]:
     """Yield the texts of hints: arguments and variables of that name, and the first argument of a fix."""
     for path in sorted(package.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(_tree(path)):
             for value in _hints_of(node):
                 yield from (
                     _rendered(part) for part in ast.walk(value) if isinstance(part, ast.JoinedStr | ast.Constant)
@@ -57,8 +63,9 @@ def commands_of(text: str) -> Iterator[str]:
 
 
 def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    seen = {id(node.body[0].value) for node in ast.walk(tree) if _has_docstring(node)}  # type: ignore[attr-defined]
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(tree)]
+    seen = {id(node.body[0].value) for node in nodes if _has_docstring(node)}  # type: ignore[attr-defined]
+    for node in nodes:
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "shell_command":
             seen |= {id(part) for part in ast.walk(node.args[0])}
             words = map(_rendered, (node.args[0], *getattr(node.args[1], "elts", ())))
