@@ -9,7 +9,7 @@ import re
 from functools import cache, partial
 from typing import NamedTuple
 
-from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, is_sample
+from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, credential_in, is_sample
 from hermes_profiles.model.patterns import lazy_pattern
 
 HIDDEN = "<secret>"
@@ -82,7 +82,7 @@ def without_certain_shapes(text: str, *, spared: str = "") -> str:
 
 
 def _shown(shown: str, spared: str, match: re.Match[str]) -> str:
-    is_spared = match[0] in spared or _LOWER_WORDS.fullmatch(match[0]) is not None or is_sample(match[0])
+    is_spared = match[0] in spared or _LOWER_WORDS.fullmatch(match[0]) is not None or is_sample(credential_in(match))
     return match[0] if is_spared else shown
 
 

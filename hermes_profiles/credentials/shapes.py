@@ -20,7 +20,8 @@ class IdentityShape(NamedTuple):
     `marks`: a text without any of them cannot match; `anchor`: a pattern that begins with a literal, for a search that
     is 500 times faster than one for `pattern`; `lead`: characters of the credential in front of the anchor or mark, at
     most; `certain`: nothing else has this form, and nothing but the channel needs it, so a copy must not have it;
-    `hidden`: the value gives access and is never shown.
+    `hidden`: the value gives access and is never shown. A group in `pattern` is the credential, where words around it
+    are a part of the form.
     """
 
     kind: str
@@ -261,7 +262,7 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         "text like a Mattermost token",
         "mattermost",
         ("attermost", "MATTERMOST"),
-        rf"(?:attermost|MATTERMOST)[^\n]{{0,40}}?{_NOT_IN_WORD}(?=[a-z]*\d)[a-z0-9]{{26}}{_END}",
+        rf"(?:attermost|MATTERMOST)[^\r\n]{{0,40}}?{_NOT_IN_WORD}((?=[a-z]*\d)[a-z0-9]{{26}}){_END}",
         certain=False,
     ),
     IdentityShape("ntfy access token", "ntfy", ("tk_",), rf"{_NOT_IN_WORD}tk_[a-z0-9]{{29}}{_END}"),
@@ -372,7 +373,7 @@ def _sightings_of(shape: IdentityShape, text: str) -> Iterator[Sighting]:
             match = pattern.match(text, near.start()) if near.start() >= position else None
         if match is not None and match.start() <= near.start() and match.end() > position:
             position = match.end()
-            if not is_sample(match.group()):
+            if not is_sample(credential_in(match)):
                 yield Sighting(match.start(), match.end(), shape)
 
 
@@ -388,6 +389,11 @@ def shape_of(value: str) -> IdentityShape | None:
     """Return the shape that is somewhere in a value, a certain one first; None without one."""
     found = sightings(value)
     return min(found, key=lambda it: (not it.shape.certain, it.start)).shape if found else None
+
+
+def credential_in(match: re.Match[str]) -> str:
+    """Return the credential of a match, without the words around it."""
+    return str(match[match.lastindex or 0])
 
 
 def is_sample(value: str) -> bool:

@@ -6,7 +6,13 @@ import pytest
 from shape_samples import NEGATIVE, POSITIVE
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.secret_shapes import SHAPES, looks_secret, may_have_shape, without_shapes
+from hermes_profiles.credentials.secret_shapes import (
+    SHAPES,
+    looks_secret,
+    may_have_shape,
+    without_certain_shapes,
+    without_shapes,
+)
 from hermes_profiles.credentials.shape_marks import MARKS, may_have_mark
 from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, may_hold_identity, sightings
 
@@ -84,3 +90,10 @@ def test_marks_are_those_of_the_shapes() -> None:
 @pytest.mark.parametrize("text", ["a: b", "https:", "12:30:15.123", "p0001", "a.b.c", "x" * 40, ":" + "x" * 19])
 def test_ordinary_text_has_no_mark(text: str) -> None:
     assert not may_have_mark(text)
+
+
+@pytest.mark.parametrize("words", ["<b>token</b>: ", "token (replace it soon) ", "webhook></p>\r<p>mattermost token: "])
+def test_words_beside_a_credential_make_no_sample_of_it(words: str) -> None:
+    text = f"Mattermost {words}canary0abcdefghijklmnopqrs, "
+    assert [row.shape.kind for row in sightings(text)] == ["text like a Mattermost token"]
+    assert "canary0" not in without_certain_shapes(text)
