@@ -10,21 +10,24 @@ from typing import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .shapes import Sighting, may_hold_identity, sightings
-from .spellings import as_text, decoded, in_utf8
+from .spellings import as_text, decoded, has_no_width, in_utf8
 
 # Escapes and joints that take a run of letters apart.
 _ESCAPED = (
     (b"\\x", lazy_pattern(rb"\\x[2-7][0-9A-Fa-f]")),
-    (b"\\u", lazy_pattern(rb"\\u\{?00[2-7][0-9A-Fa-f]")),
+    (b"\\u", lazy_pattern(rb"\\u(?:00|\{0*)[2-7][0-9A-Fa-f]")),
     (b"\\U", lazy_pattern(rb"\\U000000[2-7][0-9A-Fa-f]")),
-    (b"\\", lazy_pattern(rb"\\[01][0-7]{2}(?:\\[01][0-7]{2}){5}")),
-    (b"&#", lazy_pattern(rb"&#(?:[0-9]{2,3}|[xX][2-7][0-9A-Fa-f]);")),
+    (b"\\", lazy_pattern(rb"\\[01]?[0-7]{2}(?:\\[01]?[0-7]{2}){5}|\\0?(?:55|56|72|137)")),
+    (b"&#", lazy_pattern(rb"&#(?:0*[0-9]{2,3}|[xX]0*[2-7][0-9A-Fa-f])")),
+    (b"&", lazy_pattern(rb"&(?:colon|lowbar|period|sol|commat);")),
     (b"%25", lazy_pattern(rb"%25[2-7][0-9A-Fa-f]")),
-    (b"%", lazy_pattern(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbFf]")),
-    (b"=", lazy_pattern(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}")),
-    (b"+", lazy_pattern(rb"\+[ \t]*[\"']")),
+    (b"%", lazy_pattern(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbDdEeFf]|%5[Ff]")),
+    (b"=", lazy_pattern(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}|=(?:2[DE]|3A|5F)|=\r?\n")),
+    (b"+", lazy_pattern(rb"\+[ \t]*[\"'\\`]")),
+    (b"</", lazy_pattern(rb"</")),
+    (b"<wbr", lazy_pattern(rb"<wbr")),
+    (b"\x1b[", lazy_pattern(rb"\x1b\[")),
 )
-_NO_WIDTH = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xc2\xad")
 
 
 class FormPlace(NamedTuple):
@@ -58,7 +61,7 @@ def may_have_form(data: bytes) -> bool:
     for mark, pattern in _ESCAPED:  # a bare loop: this runs once a file
         if mark in data and pattern.search(data):
             return True
-    return not data.isascii() and any(mark in data for mark in _NO_WIDTH)
+    return has_no_width(data)
 
 
 def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:

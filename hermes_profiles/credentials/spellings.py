@@ -6,43 +6,91 @@ characters without width, quoted-printable, base64 over several lines.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from hermes_profiles.model.patterns import lazy_pattern
 
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
-_ENTITY = r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,8});"
-_BACKSLASH = r"\\(?:x[0-9A-Fa-f]{2}|u\{?[0-9A-Fa-f]{4}\}?|U[0-9A-Fa-f]{8}|[0-7]{3}|(?:\r\n?|\n)[ \t]*|[!-/:-@\[-`{-~])"
-_NO_WIDTH = "[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]+"
-_ESCAPES = lazy_pattern(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_NO_WIDTH}")
-# `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`.
-_QUOTED = lazy_pattern(
-    r"[\"'`][ \t]*(?:[+.&][ \t]*|\\?(?:\r\n?|\n)[ \t]*(?:[+.&][ \t]*)?|[+.&][ \t]*\\?(?:\r\n?|\n)[ \t]*)?[$]?[\"'`]"
-    r"|(?<=[\w:.-])[\"'`](?=[\w:.-])"
+# A browser needs no semicolon behind a number.
+_ENTITY = r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,8};)"
+_BREAK = r"(?:\r\n?|\n)"
+_BACKSLASH = (
+    r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[0-7]{2,3}|[bfnrtv]"
+    rf"|{_BREAK}[ \t]*|[!-/:-@\[-`{{-~])"
 )
+# A line continued by PowerShell and by cmd.
+_CONTINUED = rf"[`^]{_BREAK}[ \t]*"
+_NO_WIDTH = "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+"
+_COLOUR = r"\x1b\[[0-9;:?]*[A-Za-z]"
+_ESCAPES = lazy_pattern(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_CONTINUED}|{_NO_WIDTH}|{_COLOUR}")
+_COLOURS = lazy_pattern(_COLOUR)
+_ESCAPE_MARKS = ("\\", "%", "&", "`\n", "`\r", "^\n", "^\r", "\x1b")
+# `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`, `"abc" .. "def"` of Lua, `||` of SQL, `b"abc" b"def"` of Python.
+_JOINT = r"(?:(?:\+\+?|\.\.?|&|\|\||~)[ \t]*)?"
+_QUOTED = lazy_pattern(
+    rf"[\"'`][ \t]*{_JOINT}(?:[\\`^_]?{_BREAK}[ \t]*{_JOINT})?(?:\$|[bfruBFRU]{{1,2}})?[\"'`]"
+    r"|(?<=[\w:.-]{2})[\"'`](?=[\w:.-])"
+)
+_ANY_TAG = r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->|<!\[CDATA\[|\]\]>"
+_TAG = lazy_pattern(_ANY_TAG)
+_TAG_BYTES = lazy_pattern(_ANY_TAG.encode())
 _PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
-_BASE64 = lazy_pattern(r"[A-Za-z0-9+/_-]{16,}(?:(?:\r\n?|\n)[ \t>]*[A-Za-z0-9+/_-]+)*={0,2}")
+_READABLE = lazy_pattern(rb"[ -~\t\r\n]{8}|(?:[ -~]\x00){8}|(?:\x00[ -~]){8}")
+# Over several lines: of a mail, of a comment, of a string that is put together.
+_BASE64_BREAK = (
+    rf"(?:{_BREAK}[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*|[\"'`][ \t]*[+.,]?[ \t]*\\?{_BREAK}[ \t]*(?:[+.][ \t]*)?[\"'`])"
+)
+_BASE64 = lazy_pattern(rf"[A-Za-z0-9+/_-]{{16,}}(?:{_BASE64_BREAK}[A-Za-z0-9+/_-]+)*={{0,2}}")
+_BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
 _BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
-_BREAK = lazy_pattern(r"[\s>]+")
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
-_LEFT_OUT = b"\\'\"` \t\r\n+=.&>$"
+_LEFT_OUT = b"\\'\"` \t\r\n+=.&>$|^~"
 _SHORTEST_BARE = 8
 # Characters of base64 that are decoded.
 _SHORTEST_LINE = 16
-_MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\r", "\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad")
+_WIDE_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_WIDE_RUN = lazy_pattern(rb"(?:[ -~]\x00(?:\x00\x00)?){8}")
+# NULs between words, and those that are a half of a character.
+_MANY_NULS = lazy_pattern(rb"\x00{4,}")
+_WIDE_NULS = lazy_pattern(
+    rb"\x00{3}(?:(?<=\x00{3}[^\x00]\x00{3})|(?=[^\x00]\x00{3}))"
+    rb"|\x00(?:(?<=\x00[^\x00]\x00)|(?=[^\x00]\x00(?!\x00)))"
+)
+_MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\r", "\x1b", "<")
 _LINE_MARKS = (
     (b"\\", lazy_pattern(rb"\\[xuU0-7]")),
-    (b"&", lazy_pattern(rb"&#?[0-9A-Za-z]{2,8};")),
+    (b"&", lazy_pattern(rb"&(?:#[0-9xX]|[0-9A-Za-z]{2,8};)")),
     (b"%", lazy_pattern(rb"%[0-9A-Fa-f]{2}")),
     (b"=", lazy_pattern(rb"=(?:3[aAdD]|2[dDeE]|5[fF]|[0-9A-Fa-f]{2}=)")),
 )
-_MAY_NO_WIDTH = (b"\xe2\x80\x8b", b"\xe2\x80\x8c", b"\xe2\x80\x8d", b"\xe2\x81\xa0", b"\xef\xbb\xbf", b"\xc2\xad")
+_SOFT_BREAK = lazy_pattern(rb"=[ \t]*\r?\n")
+# Beginnings of the characters without width, and those characters.
+_NO_WIDTH_MARKS = (
+    b"\xe2\x80",
+    b"\xe2\x81",
+    b"\xef\xb8",
+    b"\xef\xbb",
+    b"\xc2\xad",
+    b"\xcd\x8f",
+    b"\xe1\xa0",
+    b"\xd8\x9c",
+)
+_NO_WIDTH_BYTES = lazy_pattern(
+    rb"\xe2(?:\x80[\x8b-\x8f\xaa-\xae]|\x81[\xa0-\xaf])|\xe1\xa0[\x8b-\x8e]"
+    rb"|\xef(?:\xb8[\x80-\x8f]|\xbb\xbf)|\xc2\xad|\xcd\x8f|\xd8\x9c"
+)
 
 
 class Reading:
@@ -68,7 +116,7 @@ class Reading:
 
 def decoded(text: str) -> Iterator[Reading]:
     """Yield the readings of a text that differ from the text itself."""
-    may_have_escapes = not text.isascii() or "\\" in text or "%" in text or "&" in text
+    may_have_escapes = not text.isascii() or any(mark in text for mark in _ESCAPE_MARKS)
     plain = _substituted(text, _ESCAPES, _unescape, None) if may_have_escapes else None
     last = plain
     for _ in range(_ROUNDS - 1):
@@ -87,7 +135,18 @@ def decoded(text: str) -> Iterator[Reading]:
     printable = _substituted(text, _PRINTABLE, _from_printable, None)
     if printable is not None:
         yield printable
-    yield from _from_base64(text)
+    if "\x1b[" in text:  # a colour also stands between words
+        coloured = _substituted(text, _COLOURS, lambda match: "\n", None)
+        if coloured is not None:
+            yield coloured
+    if "</" in text or "<wbr" in text or "<!" in text:
+        base = last.text if last is not None else text
+        untagged = _substituted(base, _TAG, lambda match: "", last)
+        if untagged is not None:
+            yield untagged
+    yield from _from_base64(text, None)
+    if last is not None:
+        yield from _from_base64(last.text, last)
 
 
 def _substituted(
@@ -130,6 +189,8 @@ def _unescape(match: re.Match[str]) -> str:
     if text[0] != "\\":
         return ""
     kind, rest = text[1], text[2:].strip("{}")
+    if kind in _LETTERS:
+        return _LETTERS[kind]
     try:
         if kind in "xuU":
             return chr(int(rest, 16))
@@ -145,7 +206,7 @@ def _from_printable(match: re.Match[str]) -> str:
     return bytes.fromhex(text.replace("=", "")).decode("utf-8", "replace")
 
 
-def _from_base64(text: str) -> Iterator[Reading]:
+def _from_base64(text: str, inner: Reading | None) -> Iterator[Reading]:
     """Yield the decoded text of every run of base64.
 
     The line after a run may begin with a word that is no part of it. So a run of several lines is also read without
@@ -153,46 +214,67 @@ def _from_base64(text: str) -> Iterator[Reading]:
     """
     for match in _BASE64.finditer(text):
         run, start = match.group(), match.start()
-        yield from _base64_readings(run, start)
+        yield from _base64_readings(run, start, inner)
         lines = list(_BASE64_LINE.finditer(run))
         if len(lines) < 2:
             continue
         if len(lines) > 2:
-            yield from _base64_readings(run[: lines[-2].end()], start)
+            yield from _base64_readings(run[: lines[-2].end()], start, inner)
         for line in lines:
             if len(line.group()) >= _SHORTEST_LINE:
-                yield from _base64_readings(line.group(), start + line.start())
+                yield from _base64_readings(line.group(), start + line.start(), inner)
 
 
-def _base64_readings(source: str, start: int) -> Iterator[Reading]:
-    """Yield the decoded text of a run of base64, read from each of its first four characters."""
-    joined = _substituted(source, _BREAK, lambda found: "", None)
+def _base64_readings(source: str, start: int, inner: Reading | None) -> Iterator[Reading]:
+    """Yield the readable text of a run of base64, read from each of its first four characters."""
+    joined = _substituted(source, _BASE64_BREAKS, lambda found: "", None)
     run = (joined.text if joined is not None else source).rstrip("=")
+    if run.islower() or run.isupper() or run.isdecimal():
+        return
     run = run.replace("-", "+").replace("_", "/")
     for shift in range(4):
         size = (len(run) - shift) // 4 * 4
         rest = (len(run) - shift) % 4
         part = run[shift:] + "=" * (-(len(run) - shift) % 4) if rest != 1 else run[shift : shift + size]
         try:
-            plain = base64.b64decode(part, validate=True).decode("latin-1")
-        except (binascii.Error, ValueError):
+            content = binascii.a2b_base64(part)
+        except binascii.Error:
             continue
-        yield _Base64(plain, start, shift, joined, len(source))
+        if _READABLE.search(content) is None:
+            continue
+        place = _Base64Place(start, shift, len(source), joined, inner)
+        plain = content.decode("latin-1")
+        yield _Base64(plain, place, 1)
+        if "\x00" in plain:  # of PowerShell: UTF-16
+            yield from (_Base64(plain[first::2], place, 2, first) for first in (0, 1))
+
+
+class _Base64Place(NamedTuple):
+    """Where a run of base64 is: `shift` characters are left out, `joined` is the run without its breaks."""
+
+    offset: int
+    shift: int
+    size: int
+    joined: Reading | None
+    inner: Reading | None
 
 
 class _Base64(Reading):
-    """Reading base64: three characters come from four."""
+    """Reading base64: three bytes come from four characters, and a character of the text is `width` bytes."""
 
-    def __init__(self, text: str, offset: int, shift: int, joined: Reading | None, size: int) -> None:
-        super().__init__(text, [])
-        self._offset, self._shift, self._joined, self._size = offset, shift, joined, size
+    def __init__(self, text: str, place: _Base64Place, width: int, first: int = 0) -> None:
+        super().__init__(text, [], place.inner)
+        self._place, self._width, self._first_byte = place, width, first
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return the part of the source, in whole characters of base64."""
-        first, last = self._shift + start * 8 // 6, min(self._shift + -(-end * 8 // 6), self._size)
-        if self._joined is not None:
-            first, last = self._joined.span(first, last)
-        return self._offset + first, self._offset + last
+        place = self._place
+        start, end = self._first_byte + start * self._width, self._first_byte + end * self._width
+        first, last = place.shift + start * 8 // 6, min(place.shift + -(-end * 8 // 6), place.size)
+        if place.joined is not None:
+            first, last = place.joined.span(first, last)
+        first, last = place.offset + first, place.offset + last
+        return self._inner.span(first, last) if self._inner is not None else (first, last)
 
 
 class SpelledValues:
@@ -200,10 +282,12 @@ class SpelledValues:
 
     def __init__(self, owners: Mapping[str, str]) -> None:
         self._owners = dict(owners)
-        self._bare = tuple(
-            (bare, value)
+        # A value that is taken apart at one place has one half that is whole.
+        self._halves = tuple(
+            half
             for value in owners
             if len(bare := value.encode("utf-8", "surrogatepass").translate(None, _LEFT_OUT)) >= _SHORTEST_BARE
+            for half in (_halves(bare))
         )
 
     def names_in(self, data: bytes) -> set[str]:
@@ -211,9 +295,17 @@ class SpelledValues:
         if not self._owners:
             return set()
         data = in_utf8(data)
+        if b"\x00" in data and _WIDE_RUN.search(data):
+            text = as_text(data)
+            plain = {name for value, name in self._owners.items() if value in text}
+            if plain:
+                return plain
+            data = text.encode("utf-8", "surrogateescape")
         bare = data.translate(None, _LEFT_OUT)
-        for needle, _ in self._bare:
-            if needle in bare:
+        if b"</" in data or b"<wbr" in data or b"<!" in data:
+            bare += b"\n" + _TAG_BYTES.sub(b"", data).translate(None, _LEFT_OUT)
+        for half in self._halves:
+            if half in bare:
                 return {name for *_, name in self.spans(as_text(data))}
         names: set[str] = set()
         for lines in _escaped_lines(data):
@@ -226,7 +318,7 @@ class SpelledValues:
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Return (start, end, name) of every value that is in the text in another spelling than its own."""
         found: list[tuple[int, int, str]] = []
-        for view in decoded(text) if any(mark in text for mark in _MARKS) else ():
+        for view in decoded(text) if not text.isascii() or any(mark in text for mark in _MARKS) else ():
             for value, name in self._owners.items():
                 start = view.text.find(value)
                 while start >= 0:
@@ -236,23 +328,44 @@ class SpelledValues:
 
 
 def as_text(data: bytes) -> str:
-    """Return bytes as text: UTF-8 or UTF-16; a binary file without its NULs."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    return (data.replace(b"\x00", b"") if b"\x00" in data else data).decode("utf-8", "surrogateescape")
+    """Return bytes as text: UTF-8, UTF-16 or UTF-32; a binary file without the NULs of wide characters."""
+    codec = next((codec for mark, codec in _WIDE_MARKS if data.startswith(mark)), None)
+    if codec is not None:
+        return data.decode(codec, "replace")
+    if b"\x00" in data:
+        data = _WIDE_NULS.sub(b"", _MANY_NULS.sub(b"\n", data)).replace(b"\x00", b"\n")
+    return data.decode("utf-8", "surrogateescape")
 
 
 def in_utf8(data: bytes) -> bytes:
-    """Return the bytes of a text in UTF-8 where it is UTF-16; other bytes as they are."""
-    if not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    """Return the bytes of a text in UTF-8 where it is UTF-16 or UTF-32; other bytes as they are."""
+    if not data.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
         return data
-    return data.decode("utf-16", "replace").encode("utf-8", "surrogatepass")
+    return as_text(data).encode("utf-8", "surrogatepass")
 
 
 def _escaped_lines(data: bytes) -> Iterator[bytes]:
     """Yield the lines with escapes of one kind."""
     for mark, pattern in _LINE_MARKS:
         if mark in data and pattern.search(data):
-            yield b"\n".join(line for line in data.split(b"\n") if mark in line and pattern.search(line))
-    if not data.isascii() and any(mark in data for mark in _MAY_NO_WIDTH):
-        yield b"\n".join(line for line in data.split(b"\n") if any(mark in line for mark in _MAY_NO_WIDTH))
+            if mark == b"=" and _SOFT_BREAK.search(data):  # it joins lines
+                yield data
+            else:
+                yield b"\n".join(line for line in data.split(b"\n") if mark in line and pattern.search(line))
+    if has_no_width(data):
+        yield b"\n".join(line for line in data.split(b"\n") if _NO_WIDTH_BYTES.search(line))
+
+
+def has_no_width(data: bytes) -> bool:
+    """Return whether these bytes of UTF-8 have a character without width."""
+    if data.isascii():
+        return False
+    for mark in _NO_WIDTH_MARKS:  # a bare loop: this runs once a file
+        if mark in data:
+            return _NO_WIDTH_BYTES.search(data) is not None
+    return False
+
+
+def _halves(bare: bytes) -> tuple[bytes, ...]:
+    middle = len(bare) // 2
+    return (bare[:middle], bare[middle:]) if middle >= _SHORTEST_BARE else (bare,)

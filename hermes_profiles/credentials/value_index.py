@@ -29,7 +29,12 @@ _PLAIN_WORDS = lazy_pattern(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
 # A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
-_BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t>]*(?=[A-Za-z0-9+/_=-])")
+_BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*(?=[A-Za-z0-9+/_=-])")
+# The same in strings that are put together, and a fast test for them.
+_MAY_BE_STRINGS = lazy_pattern(rb"\n[ \t]*(?:[+.][ \t]*)?[\"'`][A-Za-z0-9+/_-]{16}")
+_BASE64_STRINGS = lazy_pattern(
+    rb"[\"'`](?<=[A-Za-z0-9+/_-]{16}[\"'`])[ \t]*[+.,]?[ \t]*\\?\n[ \t]*(?:[+.][ \t]*)?[\"'`](?=[A-Za-z0-9+/_=-])"
+)
 _PLACEHOLDER = lazy_pattern(r"<removed: [^<>]*>")
 _COMMENT = lazy_pattern(r"\s#")
 _SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
@@ -346,8 +351,9 @@ def _by_name(owners: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _is_base64_of(text: str, part: str) -> bool:
     """Return whether a spelling is base64: its characters say nothing about where the value begins."""
-    encoded = part.encode("utf-8", "surrogatepass")
-    return text.replace("-", "+").replace("_", "/") in {_base64_core(encoded, shift) for shift in range(3)}
+    encodings = [part.encode(codec, "surrogatepass") for codec in ("utf-8", "utf-16-le")]
+    cores = {_base64_core(encoded, shift) for encoded in encodings for shift in range(3)}
+    return text.replace("-", "+").replace("_", "/") in cores
 
 
 def _shown(name: str, parts: Iterable[str]) -> str:
@@ -369,8 +375,12 @@ def _views(data: bytes) -> Iterator[bytes]:
         # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
         yield unquote_to_bytes(b"\n".join(line for line in data.split(b"\n") if b"%" in line))
     unix = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
+    if b"\\n" in unix:
+        unix = unix.replace(b"\\r\\n", b"\n").replace(b"\\n", b"\n").replace(b"\\/", b"/")
     if _BASE64_BREAK.search(unix):
         yield _BASE64_BREAK.sub(b"", unix)
+    if _MAY_BE_STRINGS.search(unix):
+        yield _BASE64_STRINGS.sub(b"", unix)
 
 
 def _text_codec(data: bytes) -> str | None:
@@ -393,6 +403,7 @@ def _text_spellings(part: str) -> list[str]:
     for shift in range(3):
         core = _base64_core(encoded, shift)
         spellings += [core, core.replace("+", "-").replace("/", "_")]
+        spellings.append(_base64_core(part.encode("utf-16-le", "surrogatepass"), shift))
     return [spelling for spelling in dict.fromkeys(spellings) if len(spelling) >= SHORTEST - 1]
 
 

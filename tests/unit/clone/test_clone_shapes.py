@@ -130,3 +130,14 @@ def test_archive_with_a_credential_stays_behind(tmp_path: Path, kind: str, value
     layout = make_layout(tmp_path, {"config.yaml": CONFIG, "skills/a/x.zip": packed.getvalue()})
     cloned = clone(layout)
     assert cloned.left_behind() == {"skills/a/x.zip": f"packed, and it holds a {kind}"}
+
+
+@pytest.mark.parametrize(
+    "around", ["x\\n{}\\ty", "a\\\\n{}\\\\n", "\\u000a{}", "\x1b[32m{}\x1b[0m", "token\x00{}\x00x", "b'{}'"]
+)
+def test_credential_is_found_behind_an_escape_and_a_colour(tmp_path: Path, around: str) -> None:
+    """A letter of an escape in front (`\\nxoxb-…`) is no letter of a word."""
+    kinds = [row for row in CERTAIN if row[0] in ("Slack token", "Discord bot token", "Matrix access token")]
+    files = {f"skills/a/{number}.txt": around.format(value) for number, (_, value) in enumerate(kinds)}
+    cloned = clone(make_layout(tmp_path, {".env": ENV, **files}))
+    assert {row["path"] for row in cloned.data["files"]["redacted"]} | set(cloned.left_behind()) == set(files)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import quopri
+import re
 import textwrap
 from collections.abc import Callable
 from urllib.parse import quote
@@ -51,34 +52,74 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
         textwrap.wrap(base64.b64encode(f"{'k' * 50}{value}{'y' * 40}".encode()).decode(), 76)
     ),
     "base64 in short lines": lambda value: "\n".join(textwrap.wrap(base64.b64encode(value.encode()).decode(), 20)),
+    "base64 in a comment": lambda value: "\n".join(
+        "# " + line for line in textwrap.wrap(base64.b64encode(f"{'k' * 50}{value}{'y' * 40}".encode()).decode(), 60)
+    ),
+    "base64 with written line breaks": lambda value: "\\n".join(
+        textwrap.wrap(base64.b64encode(f"{'k' * 50}{value}{'y' * 40}".encode()).decode(), 60)
+    ),
+    "base64 in joined strings": lambda value: (
+        '("'
+        + '"\n    "'.join(textwrap.wrap(base64.b64encode(f"{'k' * 50}{value}{'y' * 40}".encode()).decode(), 40))
+        + '")'
+    ),
+    "base64 of UTF-16": lambda value: base64.b64encode(f"$t = {value}".encode("utf-16-le")).decode(),
+    "base64 of UTF-16 over lines": lambda value: "\n".join(
+        textwrap.wrap(base64.b64encode(f"$t = {value}".encode("utf-16-le")).decode(), 76)
+    ),
+    "HTML, no semicolon": lambda value: re.sub(r"[:\-_.]", lambda match: f"&#{ord(match[0])}", value, count=1),
+    "HTML, leading zeros": each("&#x{:05x};"),
+    "\\u{…}, short": lambda value: value[:6] + f"\\u{{{ord(value[6]):x}}}" + value[7:],
+    "octal, short": lambda value: value[:10] + f"\\{ord(value[10]):o}" + value[11:],
+    "quoted-printable, soft break within": lambda value: f"={ord(value[0]):02X}{value[1:8]}=\n{value[8:]}",
+    "joined bytes of Python": lambda value: f'b"{value[:9]}" b"{value[9:]}"',
+    "joined raw and formatted": lambda value: f"(r'{value[:9]}'\n    f'{value[9:]}')",
+    "joined strings of Lua": lambda value: f'"{value[:9]}" .. "{value[9:]}"',
+    "joined strings of SQL": lambda value: f"'{value[:9]}' || '{value[9:]}'",
+    "joined strings of Basic": lambda value: f'"{value[:9]}" & _\n  "{value[9:]}"',
+    "continued by PowerShell": lambda value: f'"{value[:9]}" + `\n  "{value[9:]}"',
+    "continued by cmd": lambda value: f"{value[:9]}^\r\n{value[9:]}",
+    "highlighted": lambda value: re.sub(r"(\w+)", r"<span>\1</span>", value),
+    "CDATA": lambda value: f"<![CDATA[{value[:9]}]]><![CDATA[{value[9:]}]]>",
+    "colours of a terminal": lambda value: f"\x1b[32m{value[:9]}\x1b[0m\x1b[1m{value[9:]}\x1b[0m",
+    "joiner of graphemes": lambda value: value[:5] + "\u034f" + value[5:],
+    "isolated direction": lambda value: value[:5] + "\u2069\u2066" + value[5:],
     "UTF-16": lambda value: value,
 }
+# These are for tokens: a password with quotes, blanks and signs is not written so.
+_OF_TOKENS = (
+    "joined", "continued", "highlighted", "HTML, no semicolon", "shell: quotes within", "octal, short",
+    "quoted-printable, soft", "colours",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [TOKEN, PASSWORD])
 @pytest.mark.parametrize("form", SPELLINGS)
 def test_value_is_found_and_replaced(form: str, value: str) -> None:
-    if value is PASSWORD and form in (
-        "joined over lines",
-        "shell: quotes within",
-        "joined strings",
-        "joined strings of C",
-    ):
+    if value is PASSWORD and form.startswith(_OF_TOKENS):
         pytest.skip("quotes are a part of the value")
     if value is PASSWORD and form == "base64 in short lines":
         pytest.skip("a line is too short to be told from words")
     index = ValueIndex({"KEY": [value]})
     text = f"first line\nx = {SPELLINGS[form](value)}\nlast line\n"
-    data = text.encode("utf-16" if form == "UTF-16" else "utf-8")
+    codec = "utf-16" if form == "UTF-16" else "utf-8"
+    data = text.encode(codec)
     assert index.hits(data) and index.names_in(data) == ("KEY",)
     result = index.redact_bytes(data)
     assert result is not None
-    redacted = result[0].decode("utf-16" if form == "UTF-16" else "utf-8")
+    redacted = result[0].decode(codec)
     assert (
         "<removed: KEY>" in redacted and redacted.startswith("first line\nx = ") and redacted.endswith("\nlast line\n")
     )
     assert value not in "".join(view.text for view in decoded(redacted))
-    assert {place.line for place in result[1]} <= {2, 3}
+    assert {place.line for place in result[1]} <= {2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_value_in_wide_characters_is_found(codec: str) -> None:
+    index = ValueIndex({"KEY": [TOKEN]})
+    assert index.hits(f"x = {TOKEN}\n".encode(codec))
+    assert index.hits(f"x = {TOKEN}\n".replace(":", "\\u003a").encode(codec))
 
 
 OUT_OF_SCOPE: dict[str, Callable[[str], str]] = {
@@ -88,6 +129,9 @@ OUT_OF_SCOPE: dict[str, Callable[[str], str]] = {
     "base32": lambda value: base64.b32encode(value.encode()).decode(),
     "base64 twice": lambda value: base64.b64encode(base64.b64encode(b"x" + value.encode())).decode(),
     "other letters": lambda value: value.translate({ord("A"): "\u0410"}),
+    "joined by running": lambda value: f"'{value[:9]}'.concat('{value[9:]}')",
+    "two variables": lambda value: f"A={value[:9]}\nB={value[9:]}\nC=$A$B",
+    "wrapped without a mark": lambda value: f"{value[:9]}\n{value[9:]}",
 }
 
 
