@@ -88,6 +88,8 @@ def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Superv
     for parent in chain:
         if parent is manager:
             break
+        if _is_used_by_hand(parent):  # what started a shell or terminal of a user starts no gateway again
+            return None
         found = _of_parent(parent)
         if found is not None:
             return found
@@ -125,6 +127,15 @@ def _parents(process: Process, processes: Processes) -> Iterator[Process]:
         current, seen = parent.parent, seen + 1
 
 
+def _is_used_by_hand(parent: Process) -> bool:
+    """Return whether a user sits before a parent: a terminal, or a shell without a script and code."""
+    name = _name(parent).lower()
+    if name in _SHELLS:
+        # Of `sh -s` the script is its input.
+        return not any(word == "-s" or _is_code(word) for word in parent.argv[1:]) and not _script(parent.argv)
+    return name in _TERMINALS and name not in _WRAPPERS
+
+
 def _of_parent(parent: Process) -> Supervisor | None:
     """Return the supervisor that a parent is, None where a parent above it decides."""
     name = _name(parent)
@@ -145,7 +156,7 @@ def _of_parent(parent: Process) -> Supervisor | None:
     if lowered in _SHELLS:
         script = _script(parent.argv)
         return _unknown(f"a script, {script}", pid) if script else None
-    if lowered in _WRAPPERS or lowered in _TERMINALS or not parent.argv:
+    if lowered in _WRAPPERS or not parent.argv:
         return None
     if lowered == "containerd-shim" or lowered.startswith(("containerd-shim", "conmon")):
         return None
@@ -190,13 +201,18 @@ def _script(argv: tuple[str, ...]) -> str:
     rest = list(argv[1:])
     while rest:
         word = rest.pop(0)
-        if word.startswith("-") and not word.startswith("--") and "c" in word[1:]:
+        if _is_code(word):
             return "code on its command line" if rest and _is_loop(rest[0]) else ""
         if word in ("-o", "-O", "+o", "+O", "--rcfile", "--init-file"):
             rest = rest[1:]
         elif not word.startswith(("-", "+")):
             return word
     return ""
+
+
+def _is_code(option: str) -> bool:
+    """Return whether the word after an option of a shell is code, as in `-c` and `-lc`."""
+    return option.startswith("-") and not option.startswith("--") and "c" in option[1:]
 
 
 def _is_loop(code: str) -> bool:

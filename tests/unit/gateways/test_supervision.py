@@ -110,11 +110,24 @@ def test_parent_is_named_without_its_arguments(argv: tuple[str, ...], word: str,
         (("/bin/login",), ("-zsh",), ("nohup", "hermes")),
         (("su", "-"), ("bash", "-i")),
         (("bash",), ("uv", "run", "hermes")),
+        (("bash", "/usr/bin/startx"), ("sh", "/home/a/.xinitrc"), ("xterm",), ("bash",)),
+        (("python3", "launcher.py"), ("konsole",), ("zsh",)),
         (),
     ],
 )
 def test_shell_of_a_user_is_no_supervisor(parents: tuple[tuple[str, ...], ...]) -> None:
     assert found(SESSION, ("/usr/lib/systemd/systemd",), *parents) is None
+
+
+@pytest.mark.parametrize(
+    "cgroup",
+    ["/system.slice/ttyd.service", "/system.slice/dropbear.service", "/system.slice/docker-0123456789abcdef.scope"],
+)
+def test_shell_within_a_service_or_container_is_used_by_hand(cgroup: str) -> None:
+    assert found(cgroup, ("/usr/lib/systemd/systemd",), ("ttyd", "bash"), ("bash",)) is None
+    assert found(cgroup, ("bash", "-l")) is None
+    by_unit = found(cgroup, ("/usr/lib/systemd/systemd",), ("bash", "-s"))
+    assert by_unit is None or by_unit.revives, "a script that is read from a pipe is no user"
 
 
 def test_container_is_named_by_its_short_id() -> None:
