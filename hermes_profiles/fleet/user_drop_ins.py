@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
 from hermes_profiles.gateways.observe import SystemContext
-from hermes_profiles.model.errors import Problem
+from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.services.naming import drop_in
+from hermes_profiles.services.spec import ServiceSpec
 from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
 
 from .carried_wrapper import carried_wrapper
 from .install import ServiceInstallPlan
+
+
+def check_redirects(world: SystemContext, unit: Path, spec: ServiceSpec) -> None:
+    """Raise Refused where a drop-in of the user sends the gateway of a service into another home, or past its masks."""
+    if unit.suffix != ".service":
+        return
+    for path, name, value in read_user_drop_ins(unit, world.user_home).redirects:
+        if name == HERMES_HOME and os.path.realpath(value) == str(spec.home):
+            continue
+        what = (
+            "makes its gateway work in another home, with the bots of that home"
+            if name == HERMES_HOME
+            else "replaces the masks of hermes-gateways, so that two gateways can use one bot"
+        )
+        raise Refused(
+            f"{name} of {path} {what}",
+            target=spec.profile,
+            code="redirected",
+            hint=f"take {name} out of that drop-in or its environment file, then install again",
+        )
 
 
 def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> Iterator[Problem]:

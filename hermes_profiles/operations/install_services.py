@@ -381,6 +381,9 @@ class ServiceInstaller:
             self._outcomes[profile] = second
             return
         installation = plan_installation(manager, spec, force=self._force)
+        from hermes_profiles.fleet.user_drop_ins import check_redirects
+
+        check_redirects(self._session.world, installation.files[0][0], spec)
         taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
         if taken is not None:
             raise Refused(

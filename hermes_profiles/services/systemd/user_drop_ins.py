@@ -15,6 +15,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from hermes_profiles.hermes.environment import REDIRECTS
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.naming import drop_in
 
@@ -22,10 +23,18 @@ from .quoting import split
 from .unit_file import UnitDocument, parse_unit
 
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LINE = lazy_pattern(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=", re.MULTILINE)
+_LINE = lazy_pattern(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.MULTILINE)
 _LARGEST = 1 << 20
 # Settings that systemd collects from all files, and that ours does not reset.
 _COLLECTED = frozenset(("EnvironmentFile", "PassEnvironment", "ExecStop", "ExecStopPost", "SuccessExitStatus"))
+
+
+class Redirect(NamedTuple):
+    """A variable of Hermes that sends a gateway elsewhere, and the file of the user that sets it."""
+
+    path: Path
+    name: str
+    value: str
 
 
 class UserDropIns(NamedTuple):
@@ -33,7 +42,8 @@ class UserDropIns(NamedTuple):
 
     `names`: the variables that they set, whose values are not read; `files`: the drop-ins that set some; `unread`:
     environment files whose names are not known; `without_effect`: (drop-in, setting) that ours replaces;
-    `in_front`: (drop-in, setting) that replace ours; `commands`: (drop-in, words of its `ExecStart=`) of earlier ones.
+    `in_front`: (drop-in, setting) that replace ours; `commands`: (drop-in, words of its `ExecStart=`) of earlier ones;
+    `redirects`: variables that win over the home and the overlay of our drop-in.
     """
 
     names: tuple[str, ...] = ()
@@ -42,6 +52,7 @@ class UserDropIns(NamedTuple):
     without_effect: tuple[tuple[Path, str], ...] = ()
     in_front: tuple[tuple[Path, str], ...] = ()
     commands: tuple[tuple[Path, tuple[str, ...]], ...] = ()
+    redirects: tuple[Redirect, ...] = ()
 
 
 def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
@@ -51,34 +62,35 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
     names: dict[str, None] = {}
     files: list[Path] = []
     unread: list[str] = []
-    base = _content(unit)
-    if base is not None:  # what the user added to the unit itself; Hermes writes none of these settings
-        found, unknown = _variables(parse_unit(base), expand, with_own=False)
-        names |= dict.fromkeys(found)
-        unread += unknown
-        files += [unit] if found or unknown else []
+    redirects: list[Redirect] = []
     without: list[tuple[Path, str]] = []
     in_front: list[tuple[Path, str]] = []
     commands: list[tuple[Path, tuple[str, ...]]] = []
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
-    for path in _drop_ins_of(unit, account_home):
+    # The unit itself counts too: Hermes writes none of the settings that give variables beside `Environment=`.
+    for path in (unit, *_drop_ins_of(unit, account_home)):
         content = _content(path)
         if path == own or content is None:
             continue
         document = parse_unit(content)
-        is_earlier = path.name < own.name
+        is_earlier = path == unit or path.name < own.name
         keys = [key for _, key in sorted(document.names()) if key in mine and key not in _COLLECTED]
-        if is_earlier:
+        if path == unit:
+            pass
+        elif is_earlier:
             without += [(path, key) for key in keys]
             commands += [(path, split(text) or ()) for text in (document.last("ExecStart"),) if text]
         else:  # its variables come on top of ours
             resets = {setting.key for setting in document.settings if not setting.text}
             in_front += [(path, key) for key in keys if key != "Environment" or key in resets]
-        found, unknown = _variables(document, expand, with_own=not is_earlier)
-        names |= dict.fromkeys(found)
-        unread += unknown
-        files += [path] if found or unknown else []
-    return UserDropIns(tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front), tuple(commands))
+        found = _variables(document, expand, with_own=not is_earlier)
+        names |= dict.fromkeys(found.names)
+        unread += found.unread
+        files += [path] if found.names or found.unread else []
+        redirects += [Redirect(path, name, value) for name, value in found.redirects]
+    return UserDropIns(
+        tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front), tuple(commands), tuple(redirects)
+    )
 
 
 def _drop_ins_of(unit: Path, account_home: Path) -> list[Path]:
@@ -138,21 +150,37 @@ class _Specifiers:
         return re.sub("%(.)", lambda match: self._values.get(match[1], match[0]), text)
 
 
-def _variables(document: UnitDocument, expand: _Specifiers, *, with_own: bool) -> tuple[list[str], list[str]]:
-    """Return the names of variables that a drop-in sets, and the environment files that cannot be read."""
-    names = [name for name in document.environment() if _NAME.match(name)] if with_own else []
+class _Variables(NamedTuple):
+    names: list[str]
+    unread: list[str]
+    redirects: list[tuple[str, str]]
+
+
+def _variables(document: UnitDocument, expand: _Specifiers, *, with_own: bool) -> _Variables:
+    """Return the names of variables that a drop-in sets, and the environment files that cannot be read.
+
+    Values are read of those alone that send a gateway elsewhere.
+    """
+    given = document.environment() if with_own else {}
+    found = _Variables([name for name in given if _NAME.match(name)], [], [])
+    found.redirects.extend((name, expand(given[name])) for name in REDIRECTS if name in given)
     for text in document.listed("PassEnvironment"):
-        names += [name for name in text.split() if _NAME.match(name)]
-    unread = []
+        found.names.extend(name for name in text.split() if _NAME.match(name))
     for text in document.listed("EnvironmentFile"):  # the whole value is the path: blanks and quotes belong to it
         pattern = expand(text.removeprefix("-"))
         for path in sorted(glob.glob(pattern)) or [pattern]:
             content = _content(Path(path))
             if content is None:
-                unread.append(path)
-            else:
-                names += [name.decode() for name in _LINE.findall(content)]
-    return names, unread
+                found.unread.append(path)
+                continue
+            pairs = [(name.decode(), value) for name, value in _LINE.findall(content)]
+            found.names.extend(name for name, _ in pairs)
+            found.redirects.extend((name, _plain(value)) for name, value in pairs if name in REDIRECTS)
+    return found
+
+
+def _plain(value: bytes) -> str:
+    return value.decode("utf-8", "replace").strip().strip("\"'")
 
 
 def _content(path: Path) -> bytes | None:

@@ -92,6 +92,22 @@ def test_masked_unit_is_written_with_force_only(fleet: GatewayRoot) -> None:
     assert not unit.is_symlink() and unit.read_bytes() == wanted
 
 
+def test_drop_in_that_sends_the_gateway_past_its_masks_is_refused(fleet: GatewayRoot) -> None:
+    words = ("stage", "work", "--manager", "systemd", "--json")
+    drop_in = fleet.user / ".config/systemd/user/hermes-gateway-.service.d/10-all.conf"
+    keys = fleet.user / "all.env"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nEnvironmentFile=%h/all.env\n")
+    for line in ("HERMES_MANAGED_DIR=/etc/hermes", f"HERMES_HOME={fleet.home('family')}"):
+        keys.write_text(f"EXA_API_KEY=CANARY\n{line}\n")
+        done = fleet.untouched_by(*words)
+        name = line.partition("=")[0]
+        assert done.code == 6 and done.problem["code"] == "redirected"
+        assert str(drop_in) in done.problem["message"] and name in done.problem["hint"]
+    keys.write_text(f"EXA_API_KEY=CANARY\nHERMES_HOME={fleet.home('work')}\n")
+    assert fleet.outcomes(fleet.gok(*words)) == {"work": "installed"}
+
+
 def test_unit_of_another_root_is_refused(fleet: GatewayRoot) -> None:
     other = fleet.user / "other"
     for path, text in {"config.yaml": "model: x\n"}.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
+from hermes_profiles.services.systemd.user_drop_ins import UserDropIns, read_user_drop_ins
 
 OURS = b"[Service]\nExecStart=\nExecStart=/bin/sh\nEnvironment=\nEnvironment=HERMES_HOME=/x\nRestart=always\n"
 
@@ -72,6 +72,23 @@ def test_reset_of_our_variables_is_named(unit: Path) -> None:
     assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "Environment"),)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("60-mine.conf", "Environment=HERMES_HOME=%h/x A=1", [("HERMES_HOME", "{folder}/x")]),
+        ("10-mine.conf", "Environment=HERMES_HOME=%h/x", []),
+        ("10-mine.conf", "EnvironmentFile=%h/redirects", [("HERMES_HOME", "/srv/a"), ("HERMES_MANAGED_DIR", "/m")]),
+    ],
+)
+def test_variable_that_sends_the_gateway_elsewhere_is_found_with_its_value(
+    name: str, text: str, found: list[tuple[str, str]], unit: Path
+) -> None:
+    (unit.parent / "redirects").write_text("HERMES_HOME='/srv/a'\nHERMES_MANAGED_DIR = /m \nKEY=CANARY\n")
+    path = write(unit, name, text)
+    expected = tuple((path, key, value.format(folder=unit.parent)) for key, value in found)
+    assert read_user_drop_ins(unit, unit.parent, OURS).redirects == expected
+
+
 @pytest.mark.parametrize("place", [".config/systemd/user.control", ".local/share/systemd/user"])
 def test_drop_in_in_another_place_of_systemd_counts(place: str, tmp_path: Path) -> None:
     unit = tmp_path / ".config/systemd/user/hermes-gateway-work.service"
@@ -87,7 +104,7 @@ def test_drop_in_in_another_place_of_systemd_counts(place: str, tmp_path: Path) 
 
 def test_our_own_drop_in_is_not_one_of_the_user(unit: Path) -> None:
     write(unit, "50-hermes-profiles.conf", "Environment=A=1")
-    assert read_user_drop_ins(unit, unit.parent, OURS) == ((), (), (), (), (), ())
+    assert read_user_drop_ins(unit, unit.parent, OURS) == UserDropIns()
 
 
 @pytest.mark.parametrize("folder", ["hermes-gateway-.service.d", "hermes-.service.d", "service.d"])
