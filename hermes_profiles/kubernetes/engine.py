@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import ClassVar
 
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.places.engine import EngineFacts
-from hermes_profiles.places.model import Place
+from hermes_profiles.places.model import KubernetesTarget, Place
 
-from .kubectl import REQUEST, kubectl_words, read_objects, run_kubectl
+from .kubectl import kubectl_words, read_objects
 from .place_objects import KubectlObjects
-from .pod_states import place_state, replicas_of
+from .pod_states import has_lost_node, is_up, place_state, pod_state, replicas_of
 from .volume_hold import in_use
 
 # Seconds that a start or stop may take: the grace period of the pod and what the cluster needs.
 _PATIENCE = 300
 _REPLICAS = {"start": 1, "stop": 0}
+_HOPELESS = (GatewayState.FAILED, GatewayState.CRASH_LOOPING)
 
 
 class KubernetesEngine:
-    """Kubernetes, by `kubectl`."""
+    """Kubernetes, by `kubectl`. `pause`: seconds between two looks at a pod."""
+
+    pause: ClassVar[float] = 1.0
 
     def facts(self, place: Place, environment: Mapping[str, str]) -> EngineFacts | None:
         """Return the state of a place by one request. Raises PlaceSilent, Failed."""
@@ -43,11 +48,23 @@ class KubernetesEngine:
         if verb == "start" and (found := objects.read()).loader is not None:
             raise in_use(target, found.holder)
         objects.scale(_REPLICAS[verb], None)
-        wait = ["wait", f"pod/{target.pod}", f"--timeout={_PATIENCE}s", "--for=delete"]
-        if verb == "start":
-            wait = ["rollout", "status", f"statefulset/{target.name}", f"--timeout={_PATIENCE}s"]
-        run_kubectl(target, wait, environment, limit=_PATIENCE + REQUEST)
+        self._wait(objects, target, verb)
         return self.facts(place, environment)
+
+    def _wait(self, objects: KubectlObjects, target: KubernetesTarget, verb: str) -> None:
+        """Return when the pod is up (`start`) or gone (`stop`), or will not get there by itself.
+
+        It asks again and again: `kubectl wait` and `kubectl rollout` need the rights to list and to watch, and hang
+        without them.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            pod, now = objects.read().pod, time.time()
+            if verb == "stop" and (pod is None or has_lost_node(pod, now)):
+                return
+            if verb == "start" and pod is not None and (is_up(pod) or pod_state(target, pod, now).state in _HOPELESS):
+                return
+            time.sleep(self.pause)
 
 
 def replica_fault(place: Place, environment: Mapping[str, str]) -> Problem | None:

@@ -79,9 +79,8 @@ def pod_state(target: KubernetesTarget, pod: Mapping[str, Any], now: float) -> E
     status, pod_name = _below(pod, "status"), _name(pod)
     describe = f"see it with `{_kubectl(target)} describe pod {pod_name}`"
     node = str(_below(pod, "spec").get("nodeName", ""))
-    deleted = seconds_of(_below(pod, "metadata").get("deletionTimestamp"))
-    if deleted is not None:
-        return _ending(target, node, status, overdue=now - deleted)
+    if _below(pod, "metadata").get("deletionTimestamp") is not None:
+        return _ending(target, node, is_lost=has_lost_node(pod, now))
     container = next(iter(_statuses(status)), {})
     waiting, ended = (_below(_below(container, "state"), key) for key in ("waiting", "terminated"))
     reason = str(waiting.get("reason", ""))
@@ -98,16 +97,31 @@ def pod_state(target: KubernetesTarget, pod: Mapping[str, Any], now: float) -> E
         is_placed = scheduled.get("status") != "False"
         why = _text("Pending", reason if is_placed else scheduled.get("message"))
         return _facts(GatewayState.STARTING, why, describe)
-    ready = _condition(status, "Ready")
-    if ready.get("status") == "Unknown" or status.get("reason") == "NodeLost":
+    if _is_node_silent(status):
         return _lost(target, node, "its node does not answer")
     if container.get("started") is False:
         return _facts(GatewayState.STARTING, "supervisord does not answer yet", describe)
     return _facts(GatewayState.UNKNOWN, f"the pod runs on {node}, but nothing in it answers", describe)
 
 
-def _ending(target: KubernetesTarget, node: str, status: Mapping[str, Any], *, overdue: float) -> EngineFacts:
-    if overdue > _CONFIRMS or status.get("reason") == "NodeLost":
+def _is_node_silent(status: Mapping[str, Any]) -> bool:
+    """Return whether the cluster took the node of a pod for lost.
+
+    Its controller then sets the condition Ready of the pod to False and leaves that of its containers: no readiness
+    gate and no probe of ours makes the two differ.
+    """
+    ready, containers = (_condition(status, kind).get("status") for kind in ("Ready", "ContainersReady"))
+    return ready == "Unknown" or status.get("reason") == "NodeLost" or (ready == "False" and containers == "True")
+
+
+def has_lost_node(pod: Mapping[str, Any], now: float) -> bool:
+    """Return whether a pod that is being ended has a node that does not confirm the end. `now`: epoch seconds."""
+    deleted = seconds_of(_below(pod, "metadata").get("deletionTimestamp"))
+    return deleted is not None and (now - deleted > _CONFIRMS or _below(pod, "status").get("reason") == "NodeLost")
+
+
+def _ending(target: KubernetesTarget, node: str, *, is_lost: bool) -> EngineFacts:
+    if is_lost:
         return _lost(target, node, "it is Terminating, and its node does not confirm the end")
     wait = f"wait for it with `{_kubectl(target)} wait --for=delete pod/{target.pod}`"
     return _facts(GatewayState.UNKNOWN, "the pod is Terminating: its gateways are being stopped", wait)

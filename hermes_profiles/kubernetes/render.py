@@ -107,6 +107,8 @@ def _stateful_set(place: KubernetesPlace) -> dict[str, Any]:
         "spec": {
             "replicas": place.replicas,
             "serviceName": place.name,
+            # With OrderedReady a pod that never gets ready is not replaced, also after the right image was applied.
+            "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": labels(place.name)},
             "template": {"metadata": {"labels": {**labels(place.name), **MANAGED_BY}}, "spec": _pod(place)},
         },

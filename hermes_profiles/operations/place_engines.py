@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.model.errors import SCHEMA, ExitCode
+from hermes_profiles.model.errors import SCHEMA, ExitCode, Problem, Refused
 from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.engine import EngineFacts, Engines
 from hermes_profiles.places.model import Place, PlaceKind
@@ -46,23 +46,30 @@ def act_on_whole(
     plain = [word for word in words if word != "--json"]
     if engine is None or len(plain) != 2 or plain[1] not in (_START, _STOP):
         return None
-    found = engine.act(place, plain[1], environment)
-    if found is None or plain[1] == _START:
-        return None
     from hermes_profiles.fleet.outcomes import OutcomeKind
     from hermes_profiles.gateways.model import GatewayState
 
-    is_stopped = found.state == GatewayState.STOPPED
-    outcome = OutcomeKind.STOPPED if is_stopped else OutcomeKind.FAILED
-    code = ExitCode.OK if is_stopped else ExitCode.FAILED
+    try:
+        found = engine.act(place, plain[1], environment)
+    except Refused as error:
+        return _whole(place, OutcomeKind.REFUSED, error.exit_code, error.problem)
+    if found is None or plain[1] == _START:
+        return None
+    if found.state == GatewayState.STOPPED:
+        return _whole(place, OutcomeKind.STOPPED, ExitCode.OK, Problem("", found.detail))
+    return _whole(place, OutcomeKind.FAILED, ExitCode.FAILED, Problem("failed", found.detail, hint=found.hint))
+
+
+def _whole(place: Place, outcome: str, code: ExitCode, problem: Problem) -> PlaceAnswer:
+    """Return the answer for a whole place; `problem`: the detail of its row, and its error unless the code is 0."""
     row: dict[str, Any] = {
         "profile": None,
         "outcome": str(outcome),
-        "detail": found.detail,
+        "detail": problem.message,
         "pid": None,
         "masked_channels": [],
     }
     data = {"dry_run": False, "outcomes": [row]}
-    errors = [] if is_stopped else [{"code": "failed", "message": found.detail, "target": None, "hint": found.hint}]
+    errors = [] if code is ExitCode.OK else [problem._asdict()]
     envelope = {"schema": SCHEMA, "exit_code": int(code), "data": data, "warnings": [], "errors": errors}
     return PlaceAnswer(place, envelope)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from hermes_profiles import __version__
+from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
 
 from .answers import PlaceAnswer, parsed_envelope
@@ -15,6 +16,7 @@ from .transport import LIMIT, PlaceOutput, run_in_place, tried_words
 
 MOST = 16
 _VERSION_LIMIT = 10.0
+_LONGEST = 120
 
 
 def in_parallel(places: Sequence[Place], work: Callable[[Place], PlaceAnswer]) -> list[PlaceAnswer]:
@@ -76,7 +78,8 @@ def ask_place(
     try:
         output = run_in_place(place, words, environment, typed=typed, limit=limit)
     except HermesProfilesError as error:
-        return PlaceAnswer(place, None, error.problem, engine_facts(place, environment, engines))
+        facts = engine_facts(place, environment, engines)
+        return PlaceAnswer(place, None, _explained(place, error.problem, facts), facts)
     envelope = parsed_envelope(output.out)
     if envelope is not None and envelope.get("exit_code") != ExitCode.USAGE:
         return PlaceAnswer(place, envelope)
@@ -88,6 +91,19 @@ def engine_facts(place: Place, environment: Mapping[str, str], engines: Engines)
     """Return what the engine of a place says of it, None without an engine."""
     engine = engines.get(place.kind)
     return engine.facts(place, environment) if engine is not None else None
+
+
+def _explained(place: Place, problem: Problem, facts: EngineFacts | None) -> Problem:
+    """Return the problem of a silent place as its engine explains it; that of the program that reaches it else."""
+    if facts is None:
+        return problem
+    text = problem.message.removeprefix(f"{place.name}: ")
+    text = text if len(text) <= _LONGEST else f"…{text[-_LONGEST:]}"  # kubectl repeats the whole command
+    why = f"{facts.detail} ({text})" if facts.state == GatewayState.UNKNOWN else facts.detail
+    start = (
+        f"start it with `hermes-gateways start --place {place.name}`" if facts.state == GatewayState.STOPPED else None
+    )
+    return problem._replace(message=f"{place.name}: {facts.state}: {why}", hint=facts.hint or start or problem.hint)
 
 
 def _no_answer(

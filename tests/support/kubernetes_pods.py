@@ -3,7 +3,7 @@
 The folder `cluster` has: `state.json`, the StatefulSet and the pod that `get` prints; `loader.json`, the loader; `up`,
 while the pod runs; `configmaps/`, one file for each; `patches`, what was patched; `calls`, the first words of each
 call; `forbidden`, while the API server refuses all. With a file `runs`, the pod is a process: one replica without a
-loader starts `hermes-gateways run`, none ends it.
+loader starts `hermes-gateways run`, none ends it. With a file `stuck` the pod stays what it is.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ if words[0] == "patch":
     noted.update(patch["metadata"]["annotations"])
     stateful["metadata"]["annotations"] = {{key: text for key, text in noted.items() if text is not None}}
     stateful["spec"].update(patch["spec"])
-    keep("state.json", {{**state, "items": [stateful]}})
-    reconcile()
+    stuck = os.path.exists(at("stuck"))
+    keep("state.json", {{**state, "items": [stateful] + (state["items"][1:] if stuck else [])}})
+    stuck or reconcile()
 elif words[0] == "scale":
     state = json.load(open(at("state.json")))
     state["items"][0]["spec"]["replicas"] = int(words[words.index("--replicas") + 1])
@@ -152,8 +153,8 @@ class KubernetesPods:
         (self.folder / "up").touch()
         self.state({"phase": "Running"})
 
-    def state(self, status: dict[str, Any], replicas: int = 1) -> None:
-        """Set the pod and the StatefulSet that `get` prints."""
+    def state(self, status: dict[str, Any] | None, replicas: int = 1, **metadata: str) -> None:
+        """Set the pod and the StatefulSet that `get` prints; `status` None: there is no pod."""
         mounts = [{"name": "data", "mountPath": "/opt/data"}]
         pod = {
             "containers": [{"name": "gateways", "image": "registry.example.org/hermes:1", "volumeMounts": mounts}],
@@ -162,8 +163,11 @@ class KubernetesPods:
         spec = {"replicas": replicas, "template": {"spec": pod}}
         items = [
             {"kind": "StatefulSet", "metadata": {"name": "family"}, "spec": spec},
-            {"kind": "Pod", "metadata": {"name": "family-0"}, "spec": {"nodeName": "node-b"}, "status": status},
-        ]
+            {
+                "kind": "Pod", "metadata": {"name": "family-0", **metadata}, "spec": {"nodeName": "node-b"},
+                "status": status,
+            },
+        ][: 1 if status is None else 2]  # fmt: skip
         (self.folder / "state.json").write_text(json.dumps({"kind": "List", "items": items}))
 
     def run(self) -> None:

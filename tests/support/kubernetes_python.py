@@ -29,6 +29,8 @@ import kmock
 
 REASONS = {"Object Already Exists": "AlreadyExists", "Object Not Found": "NotFound", "Endpoint Not Found": "NotFound"}
 
+VERBS = {"LIST": "list", "WATCH": "watch", "FETCH": "get", "CREATE": "create", "UPDATE": "patch", "DELETE": "delete"}
+
 class Server(kmock.KubernetesEmulator):
     async def _serve_version(self, request):
         found = await super()._serve_version(request)
@@ -36,6 +38,10 @@ class Server(kmock.KubernetesEmulator):
 
     async def _handle(self, request):
         key = (request.resource, request.namespace, request.name)
+        if request.resource is not None and request.resource.plural:
+            with open(sys.argv[1], "a") as file:
+                verb = VERBS.get(getattr(request.action, "value", ""), request.method.value.lower())
+                print(verb, request.resource.group, request.resource.plural, file=file)
         if "apply-patch" in request.headers.get("Content-Type", "") and key not in self.objects:
             self.objects[key] = json.loads(request.body)
         return await super()._handle(request)
@@ -107,11 +113,14 @@ def write_config(folder: Path, url: str) -> Path:
 
 @contextlib.contextmanager
 def stand_in_cluster(folder: Path, which: str) -> Iterator[dict[str, str]]:
-    """Run the stand-in API server; yields the environment in which a real kubectl (one of KUBECTLS) reaches it."""
+    """Run the stand-in API server; yields the environment in which a real kubectl (one of KUBECTLS) reaches it.
+
+    The file `requests` of the folder gets a line for each request: the verb of its right, the group and the resource.
+    """
     path = path_of_kubectl(which)
     python = kubernetes_python()
     with subprocess.Popen(
-        [python, "-c", _SERVER],
+        [python, "-c", _SERVER, str(folder / "requests")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

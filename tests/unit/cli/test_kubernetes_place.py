@@ -31,6 +31,35 @@ def test_pod_that_is_down_has_its_word_and_reason(world: CommandRoot, pods: Kube
     found = run("status", "--place", "prod", "--json")
     (row,) = found.data["gateways"]
     assert (found.code, row["state"]) == (4, "crash-looping") and "exit code 78" in row["detail"]
+    assert found.problem["message"] == "prod: crash-looping: CrashLoopBackOff: ended with exit code 78"
+    assert found.problem["hint"] == "see why with `kubectl -n bots logs family-0 --previous`"
+    assert "exit code 78" in run("list", "--place", "prod").stderr
+    pods.state(None, replicas=0)
+    found = run("status", "--place", "prod", "--json").problem
+    assert (found["message"], found["hint"]) == (
+        "prod: stopped: 0 replicas", "start it with `hermes-gateways start --place prod`"
+    )  # fmt: skip
+    pods.state({"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]})
+    found = run("status", "--place", "prod", "--json").problem
+    assert "nothing in it answers (error: unable to upgrade connection: container not found)" in found["message"]
+
+
+def test_start_and_stop_do_not_wait_for_what_does_not_come(world: CommandRoot, pods: KubernetesPods) -> None:
+    run = world.runner.gateways
+    (pods.folder / "up").unlink()
+    (pods.folder / "stuck").touch()
+    pods.state({"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff", "message": "no image"}}}]})
+    started = run("start", "--place", "prod", "--json")
+    assert (started.code, started.problem["message"]) == (4, "prod: failed: ImagePullBackOff: no image")
+    pods.loader.write_text('{"kind": "Pod", "metadata": {"name": "family-loader"}}')
+    refused = run("start", "--place", "prod", "--json")
+    (row,) = refused.data["outcomes"]
+    assert (refused.code, row["outcome"], refused.problem["code"]) == (6, "refused", "loader-in-use")
+    pods.loader.unlink()
+    pods.state({"phase": "Running"}, deletionTimestamp="2026-01-01T00:00:00Z")
+    stopped = run("stop", "--place", "prod", "--json")
+    assert stopped.code == 1 and "its node does not confirm the end" in stopped.problem["message"]
+    assert "out-of-service" in stopped.problem["hint"]
 
 
 def test_stop_of_the_whole_place_is_no_replica_and_start_is_one(world: CommandRoot, pods: KubernetesPods) -> None:

@@ -123,7 +123,7 @@ def test_loader_that_was_left_is_named_and_a_start_refused(world: World) -> None
     (fault,) = [each for each in found if each["code"] == "place-loader"]
     assert "for a move of server:/root/.hermes" in fault["message"] and "delete pod family-loader" in fault["hint"]
     refused = world.gateways("start", "--place", "prod", "--json")
-    assert (refused.code, refused.problem["code"]) == (4, "loader-in-use"), refused
+    assert (refused.code, refused.problem["code"]) == (6, "loader-in-use"), refused
     refused = world.gateways("move", "family", "--to", "prod", "--json")
     assert (refused.code, refused.problem["code"]) == (6, "loader-in-use"), refused
     assert world.pods.loader.exists()

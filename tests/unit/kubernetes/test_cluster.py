@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
+from cluster_place import STATEFUL_SET
+from command_runner import REPOSITORY
 from kubernetes_python import KUBECTLS, path_of_kubectl, stand_in_cluster, write_config
+from ruamel.yaml import YAML
 
 from hermes_profiles.kubernetes.claims import BotClaim, read_claims, release_claims, take_claims
-from hermes_profiles.kubernetes.engine import KubernetesEngine
+from hermes_profiles.kubernetes.engine import KubernetesEngine, replica_fault
 from hermes_profiles.kubernetes.kubectl import kubectl_words, read_objects, run_kubectl
+from hermes_profiles.kubernetes.loader import loader_pod
 from hermes_profiles.kubernetes.model import KubernetesPlace
+from hermes_profiles.kubernetes.place_objects import KubectlObjects, loader_fault
 from hermes_profiles.kubernetes.render import OBJECTS, render
 from hermes_profiles.kubernetes.smoke import SmokeTest
 from hermes_profiles.model.errors import ExitCode, Failed, Refused
@@ -61,6 +68,40 @@ def test_stop_and_start_set_replicas_and_facts_follow(cluster: Mapping[str, str]
     stopped = engine.act(PLACE, "stop", cluster)
     assert stopped is not None and stopped.state == "stopped"
     assert engine.act(PLACE, "restart", cluster) is None
+
+
+def test_rights_in_the_docs_are_enough(cluster: Mapping[str, str], tmp_path: Path) -> None:
+    document = {**STATEFUL_SET, "apiVersion": "apps/v1", "metadata": {"name": "family"}}
+    waiting = {"containerStatuses": [{"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "family-0"}, "status": waiting}
+    words = ["create", "--validate=false", "-f", "-"]
+    for each in (document, pod):
+        assert run_kubectl(TARGET, words, cluster, typed=json.dumps(each).encode()).code == 0
+    (tmp_path / "requests").unlink()
+    engine = KubernetesEngine()
+    engine.act(PLACE, "start", cluster)
+    take_claims(TARGET, HERE, cluster)
+    take_claims(TARGET, HERE, cluster)
+    release_claims(TARGET, read_claims(TARGET, cluster), cluster)
+    objects = KubectlObjects(TARGET, cluster)
+    objects.create_loader(loader_pod(TARGET, document, "home:/h"))
+    objects.delete_loader()
+    assert replica_fault(PLACE, cluster) is None and loader_fault(PLACE, cluster) is None
+    asked = {tuple(line.split(" ")) for line in (tmp_path / "requests").read_text().splitlines()}
+    assert {("create", "", "pods"), ("patch", "apps", "statefulsets"), ("get", "", "configmaps")} <= asked
+    assert asked - documented_rights() == set()
+
+
+def documented_rights() -> set[tuple[str, str, str]]:
+    """Return the verbs, groups and resources of the Role in the docs."""
+    text = (REPOSITORY / "docs/how-to/kubernetes.md").read_text()
+    (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kind: Role\n" in each]
+    rules = YAML(typ="safe").load(block)["rules"]
+    return {
+        (verb, group, resource)
+        for rule in rules
+        for group, resource, verb in product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
 
 
 @pytest.mark.parametrize("which", KUBECTLS)

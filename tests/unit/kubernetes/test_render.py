@@ -152,6 +152,11 @@ def test_render_requests_what_the_gateways_need() -> None:
     assert memory(PLACE._replace(profiles=30, gateways=1)) == ("712Mi", "2848Mi")
 
 
+def test_failed_image_is_replaced_by_the_next_one() -> None:
+    # Kubernetes 1.36 kept a pod in ImagePullBackOff with the default, OrderedReady, after the right image was applied.
+    assert documents(render(PLACE))["StatefulSet"]["spec"]["podManagementPolicy"] == "Parallel"
+
+
 def test_render_options_are_in_the_files() -> None:
     files = dict(
         render(PLACE._replace(storage_class="fast", namespace="bots", access_mode="ReadWriteOnce", replicas=0))

@@ -19,9 +19,11 @@ import pytest
 from command_runner import REPOSITORY, assert_no_canary
 from gateway_root import TOKEN, GatewayRoot, is_gone, until
 
+from hermes_profiles.cli.commands.gateway.run import _Loop
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode
 from hermes_profiles.operations.foreground_fleet import ForegroundFleet, ForegroundRequest
+from hermes_profiles.services.manager import ManagerError
 
 
 class Run:
@@ -202,3 +204,20 @@ def test_init_passes_signals_on_and_reaps_orphans(number: int, code: int) -> Non
         assert process.stdout is not None and process.stdout.readline() == b"reaped\n"
         process.send_signal(number)
         assert process.wait(20) == code
+
+
+def test_logged_exit_code_of_a_failed_start_is_that_of_the_process() -> None:
+    lines: list[str] = []
+
+    def fail() -> None:
+        raise ManagerError("supervisord does not start")
+
+    fleet = SimpleNamespace(start=fail, stop=lambda: ExitCode.OK)
+    stream = SimpleNamespace(is_broken=False, report=lambda _profile, _level, text: lines.append(text))
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        assert _Loop(fleet, stream).run() is ExitCode.MANAGER  # type: ignore[arg-type]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert lines == ["supervisord does not start", "stopping", "stopped, exit code 4"]

@@ -128,8 +128,10 @@ class _Loop:
             self._stream.report("", Level.ERROR, error.problem.message)
         self._stream.report("", Level.INFO, "stopping")
         code = self._fleet.stop()
+        if failed is not None and code is ExitCode.OK:
+            code = failed.exit_code
         self._stream.report("", Level.INFO, f"stopped, exit code {int(code)}")
-        return code if failed is None or code is not ExitCode.OK else failed.exit_code
+        return code
 
     def _goes_on(self) -> bool:
         try:
