@@ -135,7 +135,7 @@ def decoded(text: str) -> Iterator[Reading]:
     printable = _substituted(text, _PRINTABLE, _from_printable, None)
     if printable is not None:
         yield printable
-    if "\x1b[" in text:  # a colour also stands between words
+    if "\x1b[" in text:  # a colour can also be between words
         coloured = _substituted(text, _COLOURS, lambda match: "\n", None)
         if coloured is not None:
             yield coloured

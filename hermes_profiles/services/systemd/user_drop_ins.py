@@ -34,7 +34,7 @@ class Redirect(NamedTuple):
 
     path: Path
     name: str
-    value: str
+    target: str
 
 
 class UserDropIns(NamedTuple):
