@@ -24,6 +24,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.channels import ClaimedResources
+from hermes_profiles.profiles.listing import lost_profiles
 from hermes_profiles.profiles.placement import Elsewhere, all_elsewhere
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import ManagerKind
@@ -180,6 +181,7 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             restart.profiles[0] if restart.profiles else None,
             f"complete it with `hermes-gateways start {' '.join(restart.profiles)}`",
         )
+    yield from lost_profiles(session.layout)
     root = session.layout.root
     if is_full(root):
         yield Problem(

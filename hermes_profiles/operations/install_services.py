@@ -36,6 +36,7 @@ from hermes_profiles.multiplex.update_settings import fold_warning
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.profile_yaml import plan_meta
+from hermes_profiles.services.drift import DriftCode
 from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
@@ -384,14 +385,14 @@ class ServiceInstaller:
         from hermes_profiles.fleet.user_drop_ins import check_redirects
 
         check_redirects(self._session.world, installation.files[0][0], spec)
-        taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
-        if taken is not None:
+        if (taken := self._with_same_name(installation)) is not None:
+            linked = taken if profile == DEFAULT else profile
             raise Refused(
-                f"Hermes gives its service the name that {taken}'s has, {spec.name.unit}: its home is a link that "
-                "leads out of the root",
+                f"Hermes gives its service the name that {taken}'s has, {spec.name.unit}: the home of "
+                f"{linked} is a link that leads out of the root",
                 target=profile,
                 code="name-clash",
-                hint=f"put the folder itself where the link {self._session.layout.home(profile)} is",
+                hint=f"put the folder itself where the link {self._session.layout.home(linked)} is",
             )
         if installation.refusal is not None and not self._force:
             hint = f"overwrite it with `hermes-gateways {command} {profile} --force`"
@@ -407,6 +408,20 @@ class ServiceInstaller:
         kept = plan_meta(layout, {profile: options}, command=command) if options else None
         enable = kept_options(layout.home(profile), given).enable is not False
         self._due.append(PendingInstall(installation, kept, enable and profile not in self._session.disabled))
+
+    def _with_same_name(self, installation: ServiceInstallPlan) -> str | None:
+        """Return another profile that has the name of a service, None without one.
+
+        One without a service now counts only where the installed service belongs to another home: that is rare, and
+        the names of all profiles cost a look at each home.
+        """
+        spec = installation.spec
+        taken = next((each.profile for each in self._due if each.installation.spec.name == spec.name), None)
+        if taken is None and installation.drift.code is DriftCode.FOREIGN:
+            world = self._session.world
+            others = (name for name in self._session.existing if name != spec.profile)
+            taken = next((name for name in others if world.service_name(name) == spec.name), None)
+        return taken
 
     def _plan(self, command: str) -> ChangePlan | None:
         plans = [each.kept for each in self._due]

@@ -12,7 +12,14 @@ from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, SKILL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, check_existing_name
-from hermes_profiles.profiles.listing import active_profile, aliases, has_identity, profile_names, require
+from hermes_profiles.profiles.listing import (
+    active_profile,
+    aliases,
+    has_identity,
+    lost_profiles,
+    profile_names,
+    require,
+)
 from hermes_profiles.profiles.profile import Profile, read_profile
 
 from .fleet_context import FleetSession
@@ -76,6 +83,7 @@ def list_profiles(session: FleetSession) -> ProfileList:
         *session.manager_problems,
         *(problem for profile in profiles for problem in profile.problems),
         *_left_folders(session.layout, names),
+        *lost_profiles(session.layout),
     ]
     if active not in names and names:
         warnings.append(

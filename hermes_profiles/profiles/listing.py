@@ -15,7 +15,7 @@ from shlex import quote
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import DELETED_FOLDER, IDENTITY_FILES
-from hermes_profiles.model.errors import Failed, NotFound, UsageProblem
+from hermes_profiles.model.errors import Failed, NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, check_new_name, is_profile_folder_name
 from hermes_profiles.model.patterns import lazy_pattern
@@ -39,15 +39,51 @@ def profile_names(layout: Layout) -> tuple[str, ...]:
     try:
         with os.scandir(layout.profiles) as scan:
             named = sorted(entry.name for entry in scan if is_profile_folder_name(entry.name) and _is_folder(entry))
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        _check_folder(layout.root, error)
+        _check_folder(layout.profiles, error)
         named = []
     except PermissionError as error:
-        raise Failed(
-            f"cannot list {layout.profiles}: permission denied",
-            target=str(layout.profiles),
-            hint=f"look at it with `ls -ld {quote(str(layout.profiles))}`",
-        ) from error
+        raise _unlisted(layout.profiles, "cannot list {}: permission denied") from error
     return ((DEFAULT,) if layout.root.is_dir() else ()) + tuple(_without_faults(layout, named))
+
+
+def _check_folder(path: Path, error: OSError) -> None:
+    """Raise Failed where something is in the place of a folder: a file, or a link to a folder that is away.
+
+    No profiles would be an answer that is wrong.
+    """
+    if os.path.lexists(path) and not os.path.isdir(path):
+        what = f"a link to {os.readlink(path)}, which does not exist" if os.path.islink(path) else "not a folder"
+        raise _unlisted(path, "{} is " + what) from error
+
+
+def _unlisted(path: Path, message: str) -> Failed:
+    return Failed(
+        message.format(path),
+        target=str(path),
+        hint=f"look at it with `ls -ld {quote(str(path))}`",
+    )
+
+
+def lost_profiles(layout: Layout) -> tuple[Problem, ...]:
+    """Return a warning for each link in `profiles/` to a home that does not exist: nothing lists such a profile."""
+    try:
+        with os.scandir(layout.profiles) as scan:
+            links = sorted(entry.name for entry in scan if entry.is_symlink() and is_profile_folder_name(entry.name))
+    except OSError:  # `profile_names` raises
+        return ()
+    homes = [layout.home(name) for name in links]
+    return tuple(
+        Problem(
+            "lost-home",
+            f"{home.name} is not listed: {home} is a link to {os.readlink(home)}, which does not exist",
+            home.name,
+            f"bring that folder back, or remove the link: `rm {quote(str(home))}`",
+        )
+        for home in homes
+        if not os.path.exists(home)
+    )
 
 
 def folder_fault(layout: Layout, name: str) -> FolderFault | None:

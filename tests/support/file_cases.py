@@ -128,6 +128,10 @@ def blank_in_a_name(world: DoctorRoot) -> None:
     (world.root / "profiles" / "my bot").mkdir()
 
 
+def link_among_profiles(world: DoctorRoot) -> None:
+    (world.root / "profiles" / "away").symlink_to(world.user / "disk")
+
+
 def file_among_profiles(world: DoctorRoot) -> None:
     (world.root / "profiles" / "notes.txt").write_text("x\n")
 
@@ -293,6 +297,7 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.bad-folder", capitals_that_something_names, (), severity="warning"),
     Case("files.bad-folder", blank_in_a_name, (), severity="warning"),
     Case("files.bad-folder", file_among_profiles, (), severity="info"),
+    Case("files.bad-folder", link_among_profiles, (), severity="warning"),
     Case("files.real-default", folder_called_default, (), severity="error"),
     Case("files.leftover-staging", half_made, (), severity="info"),
     Case("files.sticky-gone", sticky_that_is_gone, (), fixed=True, severity="warning"),

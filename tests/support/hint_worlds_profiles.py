@@ -71,6 +71,10 @@ def empty_folder(world: DoctorRoot) -> None:
     world.home("empty").mkdir()
 
 
+def link_to_nothing(world: DoctorRoot) -> None:
+    world.home("away").symlink_to(world.user / "disk" / "away")
+
+
 def sticky_of_a_ghost(world: DoctorRoot) -> None:
     (world.root / "active_profile").write_text("ghost\n")
 

@@ -26,11 +26,18 @@ _HOUR = 3600
 
 
 def bad_folder(facts: Facts) -> Iterator[Finding]:
-    """Find entries of `profiles/` whose name is not a valid profile name (hermes_cli/profiles.py)."""
+    """Find entries of `profiles/` that are no profile: an invalid name (hermes_cli/profiles.py), a link to nothing."""
     for fact in facts.tree.other_entries:
         if fact.path.name == DEFAULT and fact.kind is EntryKind.FOLDER:
             continue
         shown = _shown(fact)
+        if fact.kind is EntryKind.LINK and is_profile_folder_name(fact.path.name):
+            yield Finding(
+                f"the profile {shown} is a link to a folder that does not exist, so nothing lists it",
+                Fix("bring that folder back, or remove the link", shell_command("ls -ld", [fact.path])),
+                evidence=(Evidence(None, str(fact.path)),),
+            )
+            continue
         if fact.kind is not EntryKind.FOLDER:
             yield Finding(
                 f"{shown} in the profiles folder is not a profile",

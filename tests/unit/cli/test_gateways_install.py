@@ -124,6 +124,21 @@ def test_unit_of_another_root_is_refused(fleet: GatewayRoot) -> None:
     assert fleet.gateways(*words).code == 6, "now it belongs to the other root"
 
 
+@pytest.mark.parametrize("first", ["default", "work"])
+def test_service_of_another_profile_of_the_root_is_not_overwritten(first: str, fleet: GatewayRoot) -> None:
+    home, outside = fleet.home("work"), fleet.user / "disk" / "work"
+    outside.parent.mkdir()
+    home.rename(outside)
+    home.symlink_to(outside)
+    words = ("--manager", "systemd", "--json")
+    fleet.gok("stage", first, *words)
+    other = "work" if first == "default" else "default"
+    for more in ((), ("--force",)):
+        done = fleet.untouched_by("stage", other, *words, *more)
+        assert done.code == 6 and done.problem["code"] == "name-clash" and str(home) in done.problem["hint"]
+        assert f"the name that {first}'s has" in done.problem["message"]
+
+
 def test_install_options_are_stored_until_reset(fleet: GatewayRoot) -> None:
     manager = ("--manager", "systemd")
     drop_in = fleet.user / ".config/systemd/user/hermes-gateway-work.service.d/50-hermes-profiles.conf"

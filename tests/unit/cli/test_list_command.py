@@ -38,6 +38,26 @@ def test_linked_profile_is_listed_and_a_broken_link_is_not(world: CommandRoot) -
     (profiles / "dangling").symlink_to(world.user / "nowhere")
     (profiles / "loop").symlink_to(profiles / "loop")
     assert world.names() == ["default", "linked"] and world.listed("linked")["model"] == "linked"
+    lost = [each for each in world.ok("list", "--json").json["warnings"] if each["code"] == "lost-home"]
+    assert [each["target"] for each in lost] == ["dangling", "loop"]
+    assert str(world.user / "nowhere") in lost[0]["message"]
+    status = world.runner.gateways("status", "--json")
+    assert [each for each in status.json["warnings"] if each["code"] == "lost-home"] == lost
+
+
+@pytest.mark.parametrize("place", ["profiles", ""])
+@pytest.mark.parametrize("is_link", [True, False])
+def test_no_profiles_are_claimed_where_their_folder_is_away(place: str, is_link: bool, world: CommandRoot) -> None:
+    path = world.root / place if place else world.root
+    if not place:
+        path.rename(world.user / "unmounted")
+    if is_link:
+        path.symlink_to(world.user / "disk")
+    else:
+        path.write_text("")
+    done = world.run("list", "--json")
+    what = f"a link to {world.user / 'disk'}" if is_link else "not a folder"
+    assert done.code == 1 and f"{path} is {what}" in done.problem["message"]
 
 
 def test_huge_and_odd_files_beside_the_aliases_are_not_read(world: CommandRoot) -> None:
