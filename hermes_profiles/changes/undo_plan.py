@@ -234,7 +234,9 @@ class _Undo:
         if status is None and (record.new is None or record.old is None):
             if record.old is None:
                 return  # the file that the change created is missing already
-        elif status is None or record.new is None or not record.new.is_same_file(status):
+        elif status is None:
+            raise self._changed(record.target, "does not exist any more", OTHER_CHANGES)
+        elif record.new is None or not record.new.is_same_file(status):
             raise self._changed(record.target, "was changed since")
         old = record.old
         content = None
@@ -259,12 +261,12 @@ class _Undo:
             )
         )
 
-    def _changed(self, path: str, how: str) -> Refused:
+    def _changed(self, path: str, how: str, hint: str = "") -> Refused:
         return Refused(
             f"{path} {how}, so {self._entry.id} cannot be undone",
             target=path,
             code="changed-since",
-            hint=f"see the file with `ls -l {quote(str(path))}`, and move it away to undo without it",
+            hint=hint or f"see the file with `ls -l {quote(str(path))}`, and move it away to undo without it",
         )
 
 

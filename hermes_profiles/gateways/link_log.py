@@ -87,7 +87,8 @@ def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> 
     before: _Outage | None = None
     earliest = since - _LATE if channel in _SAYS_BACK else since
     for event in events:
-        if event.rule.channel != channel or event.time < earliest:
+        # What is in the future was logged before the clock was set back.
+        if event.rule.channel != channel or not earliest <= event.time <= now + _LATE:
             continue
         if event.rule.event is LinkEvent.BACK:
             before = _Outage(first, event.time) if first is not None else before

@@ -63,9 +63,14 @@ def _with_ended_holder(world: SystemContext, channel: ChannelRecord) -> ChannelR
 
 
 def _connected(facts: GatewayFacts) -> dict[str, float]:
-    """Return channel → epoch seconds at which this process called it connected."""
+    """Return channel → epoch seconds at which this process called it connected.
+
+    A time in the future is from before the clock was set back: the start of the process is the only one that is known.
+    """
     records = (each for each in current_channels(facts) if each.state == CONNECTED and not each.is_mirrored)
-    return {each.name: at for each in records if (at := epoch_of(each.since or "")) is not None}
+    times = {each.name: at for each in records if (at := epoch_of(each.since or "")) is not None}
+    start = facts.started_at if facts.process is not None else facts.server_started_at
+    return {name: at if at <= facts.now or start is None else start for name, at in times.items()}
 
 
 def _lost(world: SystemContext, facts: GatewayFacts, connected: Mapping[str, float]) -> Mapping[str, LostLink]:

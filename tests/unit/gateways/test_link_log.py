@@ -116,6 +116,13 @@ def test_error_before_the_channel_was_connected_is_ignored(tmp_path: Path) -> No
     assert lost(tmp_path) is None
 
 
+def test_error_from_before_the_clock_was_set_back_is_ignored(tmp_path: Path) -> None:
+    write_both(tmp_path, (-7200.0, "WARNING", OLD, NETWORK.format(1, REFUSED)), (20.0, "WARNING", "gateway.run", "x"))
+    assert lost(tmp_path) is None
+    write_both(tmp_path, (10.0, "WARNING", OLD, NETWORK.format(1, REFUSED)))
+    assert lost(tmp_path) == LostLink(pytest.approx(NOW - 10, abs=1.1), "ConnectError: All connection attempts failed")
+
+
 def test_error_without_a_newer_one_expires(tmp_path: Path) -> None:
     write_both(tmp_path, CONNECTED, (190.0, "WARNING", OLD, NETWORK.format(1, REFUSED)))
     assert lost(tmp_path) is None

@@ -80,6 +80,14 @@ def test_gateway_that_received_nothing_for_long_is_deaf(root: Root) -> None:
     assert (found.state, found.detail) == (S.DEGRADED, "telegram has polled nothing for 2 min (no answer)")
 
 
+def test_word_from_before_the_clock_was_set_back_is_checked_too(root: Root) -> None:
+    root.runs("work", 42, platforms={"telegram": {"state": "connected", "updated_at": at(-7200)}})
+    assert seen(root).state is S.RUNNING
+    assert seen(root, ProcessSockets(frozenset(), ())).state is S.DEGRADED
+    write_both(root.layout.home("work"), (20.0, "WARNING", OLD, NETWORK.format(2, "Bad Gateway")))
+    assert "502 Bad Gateway" in seen(root).detail
+
+
 def test_connection_that_is_missing_for_a_moment_is_no_fault(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([ProcessSockets(frozenset(), ()), ProcessSockets(frozenset(), ()), LIVELY])
     root.world.sockets = lambda pids: {pids[0]: next(answers)}
