@@ -87,6 +87,11 @@ CONFIG_VARIABLES: Mapping[str, tuple[tuple[str, str, bool], ...]] = {
         ("group_policy", "WHATSAPP_GROUP_POLICY", False),
     ),
 }
+# Lists of users or chats that count in groups only (gateway/authz_mixin.py); `*` in one admits every group.
+GROUP_LISTS: Mapping[str, tuple[str, ...]] = {
+    "telegram": ("TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_CHATS"),
+    "qqbot": ("QQ_GROUP_ALLOWED_USERS",),
+}
 # Keys of a channel's block, or of its `extra`, that list the users it listens to.
 ALLOW_LISTS = ("allow_from", "allowFrom", "allowed_users", "dm_allow_from")
 # Channels without a check of the sender.

@@ -121,6 +121,19 @@ def yaml_true_at_the_top(world: DoctorRoot) -> None:
     world.add("work", "config.yaml", "TELEGRAM_ALLOW_ALL_USERS: true\n")
 
 
+def flag_with_blanks(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOW_ALL_USERS=' true'\n")
+
+
+def star_for_groups(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_GROUP_ALLOWED_CHATS=-100, *\n")
+
+
+def star_for_senders_in_groups(world: DoctorRoot) -> None:
+    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42\n")
+    world.add("work", "config.yaml", "telegram:\n  group_allow_from: ['*']\n")
+
+
 def star_in_a_list(world: DoctorRoot) -> None:
     world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_ALLOWED_USERS=42, *\n")
 
@@ -186,6 +199,9 @@ SECURITY_CASES: tuple[Case, ...] = (
     Case("security.allow-all", telegram_for_everybody, ("work",), severity="error"),
     Case("security.allow-all", star_in_a_list, ("work",), severity="error"),
     Case("security.allow-all", star_in_config, ("work",), severity="error"),
+    Case("security.allow-all", flag_with_blanks, ("work",), severity="error"),
+    Case("security.allow-all", star_for_groups, ("work",), severity="error"),
+    Case("security.allow-all", star_for_senders_in_groups, ("work",), severity="error"),
     Case("security.allow-all", star_in_a_list_of_extra, ("work",), severity="error"),
     Case("security.allow-all", yaml_true_at_the_top, ("work",), severity="error"),
     Case("security.allow-all", slack_for_its_workspace, ("work",), severity="warning"),

@@ -15,7 +15,7 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
-from hermes_profiles.hermes.access import ALLOW_LISTS
+from hermes_profiles.hermes.access import ALLOW_LISTS, CONFIG_VARIABLES, GROUP_LISTS
 from hermes_profiles.hermes.environment import (
     API_SERVER_ENABLED,
     API_SERVER_HOST,
@@ -226,14 +226,18 @@ def _unsigned_sms(profile: ProfileFacts, environment: Mapping[str, str]) -> Iter
 
 
 def allow_all(facts: Facts) -> Iterator[Finding]:
-    """Find channels open to everyone: by an allow-all flag, or by `*` in an allow-list."""
+    """Find channels open to everyone: by an allow-all flag, or by `*` in an allow-list, also in one for groups."""
     for profile in facts.profiles.values():
         environment = gateway_environment(facts, profile)
         open_by: dict[str, str] = {}
         places: dict[str, Evidence] = {}
+        is_in_groups = True
         for channel in profile.held.channels:
             name = _opened_by(channel, environment, facts)
             path = _open_list(profile, channel, environment, facts) if name is None else None
+            is_in_groups = is_in_groups and name is None and path is None
+            if name is None and path is None:
+                name, path = _open_group_list(profile, channel, environment, facts)
             if name is not None:
                 open_by[channel] = name
                 at = profile.at_variable(name)
@@ -246,6 +250,7 @@ def allow_all(facts: Facts) -> Iterator[Finding]:
         public = [channel for channel in open_by if channel in _PUBLIC]
         names = list(dict.fromkeys(open_by.values()))
         who = "anyone who finds the bot" if public else "anyone in the workspace"
+        who = "anyone in a group with the bot" if is_in_groups else who
         yield Finding(
             f"{who} can give orders to {profile_label(profile)} through {join_names(open_by)}: {join_names(names)}",
             Fix(
@@ -286,6 +291,26 @@ def _open_list(
     return None
 
 
+def _open_group_list(
+    profile: ProfileFacts, channel: str, environment: Mapping[str, str], facts: Facts
+) -> tuple[str | None, tuple[str, ...] | None]:
+    """Return the variable, or the path in config.yaml, that opens a channel to every group; (None, None) without one.
+
+    Everyone can add a bot to a group.
+    """
+    for variable in GROUP_LISTS.get(channel, ()):
+        if environment.get(variable, "").strip():
+            if "*" in [entry.strip() for entry in environment[variable].split(",")]:
+                return variable, None
+            continue
+        keys = [key for key, name, _ in CONFIG_VARIABLES.get(channel, ()) if name == variable]
+        for path, block in (*channel_blocks(profile, channel, facts.catalog), *_own_section(profile, channel, facts)):
+            for key in keys:
+                if _admits_all(block.get(key)):
+                    return None, (*path, key)
+    return None, None
+
+
 def _own_section(
     profile: ProfileFacts, channel: str, facts: Facts
 ) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
@@ -322,7 +347,7 @@ def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> st
     if not flags:
         return None  # access is controlled by a key or a signature
     for name in flags:
-        if environment.get(name, "").lower() in TRUTHY_ACCESS:
+        if environment.get(name, "").strip().lower() in TRUTHY_ACCESS:
             return name
     for name in (*(name for name in lists if "GROUP" not in name), GATEWAY_ALLOWED_USERS):
         if "*" in [user.strip() for user in environment.get(name, "").split(",")]:
@@ -330,4 +355,4 @@ def _opened_by(channel: str, environment: Mapping[str, str], facts: Facts) -> st
     # The flag for all channels counts only where no list does.
     has_allowlist = any(environment.get(name, "").strip() for name in (*lists, GATEWAY_ALLOWED_USERS))
     name = GATEWAY_ALLOW_ALL_USERS
-    return name if environment.get(name, "").lower() in TRUTHY_ACCESS and not has_allowlist else None
+    return name if environment.get(name, "").strip().lower() in TRUTHY_ACCESS and not has_allowlist else None

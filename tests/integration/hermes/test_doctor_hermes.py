@@ -195,9 +195,10 @@ class Judge(GatewayAuthorizationMixin):
         return False
 answers = []
 for variables in json.loads(sys.argv[1]):
-    os.environ.update(variables)
-    source = SessionSource(platform=Platform.TELEGRAM, chat_id="1", user_id="999", chat_type="dm")
-    answers.append(bool(Judge()._is_user_authorized(source)))
+    os.environ.update({name: value.strip("'") for name, value in variables.items()})
+    kinds = ("dm", "group")
+    sources = [SessionSource(platform=Platform.TELEGRAM, chat_id="1", user_id="999", chat_type=kind) for kind in kinds]
+    answers.append(any(Judge()._is_user_authorized(source) for source in sources))
     for name in variables:
         del os.environ[name]
 print(json.dumps(answers))
@@ -210,7 +211,8 @@ def test_open_access_matches_hermes(runner: Runner) -> None:
         {"GATEWAY_ALLOW_ALL_USERS": "true"}, {"TELEGRAM_ALLOW_ALL_USERS": "YES"}, {"TELEGRAM_ALLOWED_USERS": "42,*"},
         {"GATEWAY_ALLOWED_USERS": "*"}, {"GATEWAY_ALLOW_ALL_USERS": "on"}, {"TELEGRAM_ALLOWED_USERS": "42"},
         {"GATEWAY_ALLOW_ALL_USERS": "true", "TELEGRAM_ALLOWED_USERS": "42"}, {"SLACK_ALLOW_ALL_USERS": "true"},
-        {"GATEWAY_ALLOW_ALL_USERS": "true", "GATEWAY_ALLOWED_USERS": "42"}, {},
+        {"GATEWAY_ALLOW_ALL_USERS": "true", "GATEWAY_ALLOWED_USERS": "42"}, {}, {"TELEGRAM_ALLOW_ALL_USERS": "'true '"},
+        {"TELEGRAM_GROUP_ALLOWED_CHATS": "*"}, {"TELEGRAM_GROUP_ALLOWED_USERS": "1,*"},
     ]  # fmt: skip
     for number, variables in enumerate(rows):
         lines = "".join(f"{name}={value}\n" for name, value in variables.items())
