@@ -18,6 +18,7 @@ from hermes_profiles.credentials.rules.environment import SourceFacts, judge_nam
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
 from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text, in_utf8
+from hermes_profiles.credentials.structured_mentions import structured_mentions
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -123,7 +124,7 @@ class FileCopier:
             else:
                 content = read_file(self._source.home, item)
                 has_forms = self._may_have_form(content)
-                values = self._values_for(content, has_forms)
+                values = self._values_for(item.path, content, has_forms)
                 if values.hits(content):
                     yield from self._redacted(item, content, values)
                     return
@@ -143,7 +144,7 @@ class FileCopier:
     def _leaves_large(self, item: TreeItem) -> bool:
         path = self._source.home / item.path
         for chunk in data_chunks(path, max(self._values.overlap, LONGEST)):
-            values = self._values_for(chunk, self._may_have_form(chunk))
+            values = self._values_for("", chunk, self._may_have_form(chunk))
             if values.hits(chunk):
                 name = values.names_in(chunk)[0]
                 self._leave_value(item.path, "too large to redact", name)
@@ -187,7 +188,7 @@ class FileCopier:
     def _may_have_form(self, content: bytes) -> bool:
         return self._known is not None and may_have_form(content)
 
-    def _values_for(self, content: bytes, has_forms: bool) -> ValueIndex:
+    def _values_for(self, path: str, content: bytes, has_forms: bool) -> ValueIndex:
         """Return the values to redact in a file.
 
         Those are the values of the source, those with the form of a credential, and those beside the name of an
@@ -198,14 +199,20 @@ class FileCopier:
             by_form = values_by_form(as_text(content), self._known)
             new = {kind: [each for each in found if each not in values.values] for kind, found in by_form.items()}
             values = values.joined(ValueIndex(new)) if any(new.values()) else values
-        if self._may_mention is None or not self._may_mention(in_utf8(content)):
+        if self._may_mention is None:
             return values
         parts: dict[str, list[str]] = {}
-        for mention in mentions_in_code(in_utf8(content).decode("utf-8", "replace"), self._rules.catalog):
-            name = mention.fact.name
-            ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
-            if not ruling.keeps:
-                parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
+        text = in_utf8(content)
+        if self._may_mention(text):
+            for mention in mentions_in_code(text.decode("utf-8", "replace"), self._rules.catalog):
+                name = mention.fact.name
+                ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
+                if not ruling.keeps:
+                    parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
+        for found in structured_mentions(path, text, self._rules.catalog):
+            is_new = found.value not in values.values and found.name not in self._rules.policy.keep
+            if is_new and (found.channel is None or self._rules.policy.concerns(found.channel)):
+                parts.setdefault(found.name, []).extend(searchable_parts(found.value, setting=True))
         return values.joined(ValueIndex(parts)) if parts else values
 
     def _name_places(self, path: str, content: bytes, has_forms: bool) -> None:
@@ -278,7 +285,7 @@ class FileCopier:
         content = read_document(self._source.home / item.path)
         if content is None:
             self._leave(item.path, "a link to nothing")
-        elif (values := self._values_for(content, self._may_have_form(content))).hits(content):
+        elif (values := self._values_for(item.path, content, self._may_have_form(content))).hits(content):
             yield from self._redacted(item, content, values)
         else:
             self._name_places(item.path, content, self._may_have_form(content))

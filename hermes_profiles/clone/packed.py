@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.credentials.forms import KnownValues, may_have_form, values_by_form
 from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text
+from hermes_profiles.credentials.spellings import as_text, may_be_packed_in_base64, packed_in_base64
 from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import Budget
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
@@ -39,11 +39,16 @@ class PackedFiles:
 
     def search(self, content: bytes) -> PackedResult:
         """Return what is in the packed parts of a file; nothing for a text."""
-        if (not self._values and self._known is None) or not may_be_packed(content):
+        is_packed = may_be_packed(content)
+        if (not self._values and self._known is None) or not (is_packed or may_be_packed_in_base64(content)):
             return _NOTHING
         from hermes_profiles.documents.containers.scanner import search_packed
 
-        return search_packed(content, self._name_in, self._overlap, self._budget)
+        for part in (content,) if is_packed else packed_in_base64(as_text(content)):
+            found = search_packed(part, self._name_in, self._overlap, self._budget)
+            if found.name is not None or is_packed:
+                return found
+        return _NOTHING
 
     def search_large(self, path: Path, size: int) -> PackedResult:
         """Return what is in the packed parts of a file that is not read as a whole. Raises OSError."""

@@ -39,7 +39,7 @@ from .outer_settings import OuterSettings
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .secret_shapes import looks_secret
-from .shared_settings import is_shared_variable
+from .shared_settings import is_shared_path, is_shared_variable
 from .value_index import ValueIndex, is_address, searchable_parts
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ _NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
 _OUTBOUND = "mcp_servers"
 _SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential", re.IGNORECASE)
+# `openrouter`, `qwen3-coder`, `meta/llama-3.1-70b`: words with numbers.
+_MODEL_WORD = r"(?:[a-z]{2,}\d{0,3}|\d{1,3}[a-z]{0,2})"
+_MODEL_NAME = lazy_pattern(rf"{_MODEL_WORD}(?:[-._/:]{_MODEL_WORD})*")
 _DEFAULTS = lazy_pattern(r"\$\{[^{}:]*:-([^{}]*)\}")
 _PIECES = lazy_pattern(r"[,;\s]+")
 _LONGEST_SHARED = 24
@@ -460,10 +463,20 @@ def _kept_values(
         for entry in document.entries if document is not None and judgement.kept else ():
             if entry.value and entry.path in judgement.kept:
                 kept.update(searchable_parts(entry.value))
+    kept.update(_names_of_models(document for document, _ in trees))
     if policy.only is not None:
         for value in _needed_by_others([document for document, _ in trees], env, catalog, policy):
             kept.update(searchable_parts(value))
     return frozenset(kept)
+
+
+def _names_of_models(trees: Iterable[YamlDocument | JsonDocument | None]) -> Iterator[str]:
+    """Yield the names of models and providers: a password can be the same word, and the model must work."""
+    for document in trees:
+        for entry in document.entries if document is not None else ():
+            is_name = entry.kind == "scalar" and entry.value and _MODEL_NAME.fullmatch(entry.value)
+            if is_name and is_shared_path(entry.path) and _SECRET_NAME.search(entry.path[-1]) is None:
+                yield entry.value or ""
 
 
 def _needed_by_others(

@@ -55,7 +55,8 @@ def base64_decoded(text: str) -> Iterator[str]:
         for offset in range(4):
             part = chunk[offset:].translate(_TO_STANDARD)
             try:
-                yield a2b_base64(part[: len(part) // 4 * 4]).decode("latin-1")
+                whole = part[: len(part) // 4 * 4] if len(part) % 4 == 1 else part + "=" * (-len(part) % 4)
+                yield a2b_base64(whole).decode("latin-1")
             except Error:
                 continue
 

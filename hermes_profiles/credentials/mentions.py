@@ -24,20 +24,32 @@ _NO_WIDTH = lazy_pattern("[\u00ad\u200b-\u200f\u2060\ufeff]+")
 _BLANK = "[ \\t\u00a0\u3000]"
 _VALUE = r"(?:\\?\"([^\"\n\\]+)\\?\"|\\?'([^'\n\\]+)\\?'|`([^`\n]+)`|([^\s\"'`,;<>&|]+))"
 # The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
-_ASSIGNED = lazy_pattern(rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*{_VALUE}")
+# Behind it, a shell can open an array or `$'…'`, or go on in the next line.
+_ASSIGNED = lazy_pattern(
+    rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*(?:\\\r?\n[ \t]*)?"
+    rf"(?:\$(?=[\"'])|[(\[](?=[\"']))?{_VALUE}"
+)
 # `set -x NAME value` of fish, `setx`, `setenv`, `ENV NAME value` of a Dockerfile, `launchctl setenv`.
-_SET_BEFORE = lazy_pattern(r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export)[ \t]+$")
+_SET_BEFORE = lazy_pattern(
+    r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export"
+    r"|set-environment(?:[ \t]+-\w+)*)[ \t]+$"
+)
 _SET = lazy_pattern(rf"[ \t]+{_VALUE}")
 # `os.environ.setdefault("NAME", "value")`, `[Environment]::SetEnvironmentVariable('NAME', 'value')`.
 _ARGUMENT = lazy_pattern(r"[\"'][ \t]*,[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)')")
 # `<key>NAME</key> <string>value</string>` of launchd; `name: NAME` and `value: value` of Kubernetes and XML.
 _NEXT_VALUE = lazy_pattern(
     r"</key>\s*<string>([^<\n]+)</string>"
-    r"|[\"']?[ \t]*,?\s*[\"']?value[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
+    r"|[\"']?[ \t]*,?\s*[\"']?(?i:value)[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
+    r"|>([^<>\n]+)</"
 )
+# A row of a table: `NAME,value`.
+_ROW = lazy_pattern(r"[\"']?[,;][ \t]*[\"']?([^\s\"',;]+)")
 _TOKEN = lazy_pattern(r"[^\s\"'`,;<>()\[\]{}=]+")
 _CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _SHORTEST_GENERATED = 16
+# How far from a name in a sentence its value can be.
+_SENTENCE = 120
 _SHORTEST_IN_CODE = 12
 _SHORTEST = 8
 _SMALL_ENDINGS = (b"token", b"secret", b"password", b"_key", b"private-key")
@@ -85,11 +97,17 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
         fact = _secret_fact(name.group(), catalog)
         if fact is None:
             continue
-        for value in _all_assigned(text, name.start(), name.end()):
+        values = tuple(_all_assigned(text, name.start(), name.end()))
+        for value in values:
             if _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
                 yield Mention(fact, value)
+        if not values:  # a sentence: `MATTERMOST_TOKEN is now …`
+            for word in _TOKEN.findall(text[name.end() : name.end() + _SENTENCE].partition("\n")[0]):
+                token = word.strip(".:*_!?-")
+                if _is_random(token) and _may_be_secret(token, _SHORTEST_GENERATED):
+                    yield Mention(fact, token)
     for name in _ANY_NAME.finditer(text):
-        spelled = _HUMP.sub("_", name.group()).replace("-", "_").upper()
+        spelled = _spelled(name.group())
         fact = _secret_fact(spelled, catalog) if spelled != name.group() else None
         if fact is None:
             continue
@@ -97,6 +115,20 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
             # A name like `telegram_token` is also that of a variable in code, beside an expression.
             if _is_generated(value) and not _EXPRESSION.fullmatch(value):
                 yield Mention(fact, value)
+
+
+def secret_fact(name: str, catalog: Catalog) -> KeyFact | None:
+    """Return the secret of a channel that a name in any spelling is: `MATTERMOST_TOKEN`, `mattermostToken`."""
+    return _secret_fact(_spelled(name), catalog)
+
+
+def is_written_secret(value: str) -> bool:
+    """Return whether a value can be a credential: no template, placeholder, words or sentence."""
+    return _may_be_secret(value, _SHORTEST) and _is_mixed(value) and not any(char.isspace() for char in value)
+
+
+def _spelled(name: str) -> str:
+    return _HUMP.sub("_", name).replace("-", "_").upper()
 
 
 def _secret_fact(name: str, catalog: Catalog) -> KeyFact | None:
@@ -125,6 +157,9 @@ def _all_assigned(text: str, start: int, end: int) -> Iterator[str]:
         ways.append(_ARGUMENT)
     elif before.endswith("--") or text[end : end + 1] == "\t" or _SET_BEFORE.search(before):
         ways.append(_SET)
+    row = _ROW.match(text, end) if not before.strip("\"' \t") else None
+    if row is not None and _is_generated(row[1]):
+        yield row[1]
     for way in ways:
         match = way.match(text, end)
         if match is not None:
@@ -203,6 +238,13 @@ def _is_mixed(value: str) -> bool:
     has_digit = any(char.isdigit() for char in value)
     changes = sum(first.islower() and second.isupper() for first, second in pairwise(value))
     return (has_digit and any(char.isalpha() for char in value)) or changes > 3
+
+
+def _is_random(word: str) -> bool:
+    """Return whether a word is no name of a thing: its letters and digits change places often."""
+    kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in word if char.isalnum()]
+    changes = sum(first != second for first, second in pairwise(kinds))
+    return len(word) >= _SHORTEST_GENERATED and "d" in kinds and changes >= len(kinds) // 3 and word.isascii()
 
 
 def _is_generated(token: str) -> bool:

@@ -76,7 +76,8 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         "Discord bot token",
         "discord",
         (".",),
-        rf"(?<![\w-])[MNO][\w-]{{22,28}}\.[\w-]{{6}}\.[\w-]{{27,45}}{_END}",
+        # The id of the bot in base64 begins so; a name in code (`Module.Method.NameOfATest`) has no digit.
+        rf"(?<![A-Za-z0-9-])(?=[\w.-]*\d)[MNO][\w-]{{22,28}}\.[\w-]{{6}}\.[\w-]{{27,45}}{_END}",
         anchor=r"\.[\w-]{6}\.[\w-]{27}",
         lead=32,
     ),

@@ -48,6 +48,9 @@ _BASE64_BREAK = (
 _BASE64 = lazy_pattern(rf"[A-Za-z0-9+/_-]{{16,}}(?:{_BASE64_BREAK}[A-Za-z0-9+/_-]+)*={{0,2}}")
 _BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
 _BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
+# The first bytes of gzip, zip, bzip2, xz, PDF, PNG and SQLite in base64.
+_PACKED_MARKS = (b"H4sI", b"UEsDB", b"QlpoO", b"Td6WFo", b"JVBERi0", b"iVBORw0KGgo", b"U1FMaXRlIGZv")
+_PACKED = lazy_pattern(r"(?<![A-Za-z0-9+_-])(?:H4sI|UEsDB|QlpoO|[/_]Td6WFo|JVBERi0|iVBORw0KGgo|U1FMaXRlIGZv)")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
@@ -60,6 +63,12 @@ _WIDE_MARKS = (
     (b"\x00\x00\xfe\xff", "utf-32"),
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
+)
+# In a binary file, the length of a text or the text before it can be a letter in front of a token.
+_TOKEN_MARKS = (b"xox", b"xapp-", b"syt_", b"syr_", b"mat_", b"mct_", b"mcr_", b"mar_", b"mfa.")
+_DISCORD = lazy_pattern(rb"\.[\w-]{6}\.[\w-]{27}")
+_GLUED = lazy_pattern(
+    rb"(?<=[\w-])(?=xox[a-z]-|xapp-|sy[tr]_|m(?:at|ct|cr|ar)_|mfa\.|[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27})"
 )
 _WIDE_RUN = lazy_pattern(rb"(?:[ -~]\x00(?:\x00\x00)?){8}")
 # NULs between words, and those that are a half of a character.
@@ -249,6 +258,20 @@ def _base64_readings(source: str, start: int, inner: Reading | None) -> Iterator
             yield from (_Base64(plain[first::2], place, 2, first) for first in (0, 1))
 
 
+def packed_in_base64(text: str) -> Iterator[bytes]:
+    """Yield the packed data that a text holds in base64: the body of a recorded answer, a picture of a notebook."""
+    for start in _PACKED.finditer(text):
+        match = _BASE64.match(text, start.start())
+        if match is not None:
+            run = _BASE64_BREAKS.sub("", match.group()).rstrip("=").replace("-", "+").replace("_", "/")
+            yield binascii.a2b_base64(run[: len(run) // 4 * 4])
+
+
+def may_be_packed_in_base64(data: bytes) -> bool:
+    """Return whether a text can have packed data in base64."""
+    return any(mark in data for mark in _PACKED_MARKS)
+
+
 class _Base64Place(NamedTuple):
     """Where a run of base64 is: `shift` characters are left out, `joined` is the run without its breaks."""
 
@@ -334,6 +357,8 @@ def as_text(data: bytes) -> str:
         return data.decode(codec, "replace")
     if b"\x00" in data:
         data = _WIDE_NULS.sub(b"", _MANY_NULS.sub(b"\n", data)).replace(b"\x00", b"\n")
+        if any(mark in data for mark in _TOKEN_MARKS) or _DISCORD.search(data):
+            data = _GLUED.sub(b"\n", data)
     return data.decode("utf-8", "surrogateescape")
 
 

@@ -27,6 +27,7 @@ _FORMS = (
     SealedForm(b"-----BEGIN PGP MESSAGE-----", "encrypted by gpg", "run `gpg --decrypt` on it"),
     SealedForm(b"-----BEGIN PKCS7-----", "encrypted as PKCS #7", "decrypt it with its key"),
     SealedForm(b"-----BEGIN CMS-----", "encrypted as CMS", "decrypt it with its key"),
+    SealedForm(b"-----BEGIN ", "an armoured text", "decrypt it, or write NAME=value lines"),
     SealedForm(b"Salted__", "encrypted by openssl", "run `openssl enc -d` on it"),
     SealedForm(b"U2FsdGVkX1", "encrypted by openssl", "run `openssl enc -d -a` on it"),
 )

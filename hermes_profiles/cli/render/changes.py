@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hermes_profiles.changes.plan import describe
+from hermes_profiles.cli.framework import output
 from hermes_profiles.documents.yaml.value import Value, flow, to_json
 from hermes_profiles.operations.apply import ChangeResult
 from hermes_profiles.settings.changes import SyncChange
@@ -31,9 +32,9 @@ def closing_lines(data: Mapping[str, Any], profiles: Iterable[str]) -> Iterable[
 
 
 def one_line(value: Value) -> str:
-    """Return a value on one line of at most 80 characters."""
+    """Return a value on one line of at most 80 characters; the secrets in it are hidden before it is cut."""
     text = value.text if value.kind == "scalar" and value.tag == "str" and value.text.strip() else flow(value)
-    text = " ".join(text.split())
+    (text,) = output.without_secrets([" ".join(text.split())])
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 

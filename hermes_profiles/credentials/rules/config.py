@@ -261,7 +261,9 @@ def _blocks_to_switch_off(
     if policy.channels is Channels.CLONE:
         return
     flags: dict[tuple[str, ...], bool] = {}
+    not_empty: set[tuple[str, ...]] = set()
     for entry in entries:
+        not_empty.add(entry.path[:-1])
         if entry.path[-1] == "enabled":  # a merge or a duplicate can bring it twice
             flags[entry.path] = flags.get(entry.path, False) or is_truthy(entry.value)
     for block, place in blocks.items():
@@ -269,7 +271,7 @@ def _blocks_to_switch_off(
             continue
         if not policy.concerns(place.channel):
             continue
-        if is_kept_by_user((*block, "enabled"), policy):
+        if is_kept_by_user((*block, "enabled"), policy) or block not in not_empty:
             continue
         if flags.get((*block, "enabled"), place.switchable):
             yield place

@@ -44,6 +44,18 @@ _HOME_SIGNS = (
     STATE_DATABASE,
     PID_FILE,
 )
+# Any one of them is enough beside `.env` and config.yaml.
+_CERTAIN_SIGNS = (
+    LEGACY_CONFIG_FILE,
+    SOUL_FILE,
+    "memories",
+    STATE_DATABASE,
+    PID_FILE,
+    "platforms",
+    "pairing",
+    "weixin",
+    "whatsapp",
+)
 _RECREATED = "recreated when needed"
 _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 # Reasons of the catalogue that are not worth a line when only the agent is cloned.
@@ -119,7 +131,7 @@ def nested_homes(paths: Iterable[str]) -> tuple[str, ...]:
     below: dict[str, set[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")
-        if folder and (name in _HOME_SIGNS or name in DOCUMENTS):
+        if folder and (name in _HOME_SIGNS or name in _CERTAIN_SIGNS or name in DOCUMENTS):
             below.setdefault(folder, set()).add(name)
     found: list[str] = []
     for folder, names in sorted(below.items()):
@@ -131,8 +143,10 @@ def nested_homes(paths: Iterable[str]) -> tuple[str, ...]:
 
 def is_home_content(names: Collection[str]) -> bool:
     """Return whether a folder with these entries is the home of a profile."""
-    has_settings = CONFIG_FILE in names or ENV_FILE in names
-    return has_settings and sum(sign in names for sign in _HOME_SIGNS) >= 2
+    settings = (CONFIG_FILE in names) + (ENV_FILE in names)
+    if settings == 2 and any(sign in names for sign in _CERTAIN_SIGNS):
+        return True
+    return settings > 0 and sum(sign in names for sign in _HOME_SIGNS) >= 2
 
 
 def is_home_name(name: str) -> bool:

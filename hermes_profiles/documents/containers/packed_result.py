@@ -13,7 +13,9 @@ class PackedResult(NamedTuple):
 
 
 def may_be_packed(head: bytes) -> bool:
-    """Return whether a file with these first bytes, or this content, can have packed parts: no text has."""
+    """Return whether a file with these first bytes, or this content, can have packed parts: no text but a PDF has."""
+    if head.startswith(b"%PDF-"):
+        return True
     if head.isascii():
         return False
     try:

@@ -63,6 +63,7 @@ _REPLAYED = 64 * 1024
 _BATCH = 256 * 1024
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PDF = b"%PDF-"
+_OTHER_FILTERS = (b"/ASCII85Decode", b"/ASCIIHexDecode", b"/LZWDecode", b"/A85", b"/AHx")
 _OWN_LETTERS = b"/Identity-H"
 
 Search = Callable[[bytes], str | None]
@@ -190,6 +191,8 @@ class _PackedLevel:
             self._tail = self._look(self._tail, data)
         if self._view is not None:
             self._view_tail = self._look(self._view_tail, self._view.feed(data))
+        if self._pdf and any(name in data for name in _OTHER_FILTERS):
+            self._run.unsearched.append("parts of a PDF that are not in Flate")
         if self._pdf and _OWN_LETTERS in data:
             self._run.unsearched.append("the letters of a PDF have numbers of its own")
         if self._spool is not None:

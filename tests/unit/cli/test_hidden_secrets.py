@@ -63,6 +63,19 @@ def test_answer_about_gateways_hides_the_secrets_of_all_profiles(leaky: CommandR
         leaky.runner.gateways(*arguments)
 
 
+def test_value_is_hidden_before_it_is_cut(leaky: CommandRoot) -> None:
+    """A value of more than 80 characters is shortened: the first half of a secret is a part of it."""
+    half = FEISHU[: len(FEISHU) // 2 + 4]
+    for size in range(80 - len(half) - 4, 80 - len(half) + 2):
+        leaky.ok("config", "set", "work", "label", f"{'x' * size} {FEISHU}")
+        done = (
+            leaky.ok("config", "set", "work", "label", "y", "--dry-run"),
+            leaky.ok("sync", "--from", "default", "--to", "work", "--keys", "label", "--dry-run"),
+            leaky.call("diff", "default", "work"),
+        )
+        assert not any(half in one.stdout for one in done), size
+
+
 def test_name_of_the_secret_is_shown_in_its_place(leaky: CommandRoot) -> None:
     (row,) = (row for row in leaky.ok("list", "--json").data["profiles"] if row["name"] == "work")
     assert row["description"] == "runs <FEISHU_APP_SECRET> with <OPENAI_API_KEY>"

@@ -95,3 +95,10 @@ def test_skill_of_the_default_profile_can_speak_of_the_root(tmp_path: Path) -> N
     cloned = clone(make_layout(tmp_path, files))
     named = [warning.message for warning in cloned.warnings if warning.code == "source-path"]
     assert named == ["config.yaml:1: a points into the home of default"]
+
+
+def test_empty_block_of_a_channel_is_nobodys_work(tmp_path: Path) -> None:
+    text = "model:\n  default: x\nplatforms:\n  slack: {}\n  whatsapp: {}\n  feishu: null\n"
+    cloned = clone(make_layout(tmp_path, {".env": "OPENAI_API_KEY=sk-CANARY\n", "config.yaml": text}))
+    assert cloned.text("config.yaml") == text and cloned.data["config"]["disabled"] == []
+    assert not any("connect" in step for step in cloned.data["next_steps"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import os
 import sqlite3
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -226,3 +228,30 @@ def test_office_document_that_splits_the_value_over_runs(tmp_path: Path) -> None
     body = b"<w:t>8812345678</w:t></w:r><w:r><w:rPr><w:b/></w:rPr><w:t>:AAF-CANARY_packed_TokenAbCdE1</w:t>"
     layout = make_layout(tmp_path, {".env": ENV, "skills/a.docx": zipped(b"<w:p>" + body, name="word/document.xml")})
     assert list(clone(layout).left_behind()) == ["skills/a.docx"]
+
+
+@pytest.mark.parametrize(
+    "text", ["body: !!binary |\n    {}\n", 'run: "{}"\n', "base64 -d <<E\n{}\nE\n", "data:x;base64,{}"]
+)
+def test_packed_data_in_base64_of_a_text_is_searched(tmp_path: Path, text: str) -> None:
+    packed = gzip.compress(b"x" * 40 + TOKEN.encode(), mtime=0), zipped(b"y" * 90 + TOKEN.encode())
+    files = {
+        f"skills/a/{number}.txt": text.format("\n    ".join(textwrap.wrap(base64.b64encode(data).decode(), 60)))
+        for number, data in enumerate(packed)
+    }
+    clean = base64.b64encode(gzip.compress(b"nothing in here", mtime=0)).decode()
+    made = clone(make_layout(tmp_path, {".env": ENV, **files, "skills/a/clean.txt": clean}))
+    assert set(made.left_behind()) == set(files) and made.text("skills/a/clean.txt") == clean
+
+
+def test_pdf_without_a_binary_byte_is_searched(tmp_path: Path) -> None:
+    start = b"%PDF-1.4\n1 0 obj<</Length 9>>stream\nBT "
+    files = {
+        "skills/a/digits.pdf": start + b"<" + TOKEN.encode().hex().encode() + b"> Tj ET\nendstream",
+        "skills/a/moved.pdf": start + f"[({TOKEN[:12]}) -20 ({TOKEN[12:]})] TJ ET\nendstream".encode(),
+        "skills/a/other.pdf": b"%PDF-1.4\n1 0 obj<</Filter[/ASCII85Decode/FlateDecode]>>stream\nGasd~>\nendstream",
+    }
+    made = clone(make_layout(tmp_path, {".env": ENV, **files}))
+    assert set(made.left_behind()) == {"skills/a/digits.pdf", "skills/a/moved.pdf"}
+    kinds = [row["kind"] for row in made.data["files"]["named"]]
+    assert kinds == ["not searched: parts of a PDF that are not in Flate"]

@@ -25,6 +25,7 @@ SEALED = {
     "by age": b"\n-----BEGIN AGE ENCRYPTED FILE-----\nYWdl==\n",
     "gpg": b"-----BEGIN PGP MESSAGE-----\n\nhQEMA==\n=ab12\n-----END PGP MESSAGE-----\n",
     "seems by gpg": b"\x85\x02\x0c\x03" + bytes(20),
+    "armoured": b"-----BEGIN ENCRYPTED DATA-----\nabc=\n-----END ENCRYPTED DATA-----\n",
     "openssl": b"Salted__\x01\x02\x03",
     "SOPS": b'{\n "data": "ENC[AES256_GCM,data:x,type:str]",\n "sops": {"mac": "ENC[x]"}\n}\n',
     "no assignment": b"# keys\n\nask the password manager\n",
@@ -84,6 +85,7 @@ def test_homes_in_a_home_stay_behind(tmp_path: Path) -> None:
     files = {f"{place}/{name}": text for place in places for name, text in other.items()}
     copy = {".env": f"A={TOKEN}\n", "config.yaml": "a: 1\n", "SOUL.md": "s", "memories/MEMORY.md": TOKEN}
     files |= {f"before/update/{name}": text for name, text in copy.items()}
+    files |= {f"copies/one/{name}": "A=1\n" for name in (".env", "config.yaml", "weixin/accounts/a.json")}
     project = {
         "workspace/app/.env": "A=1\n",
         "workspace/app/config.yaml": "a: 1\n",
@@ -92,7 +94,11 @@ def test_homes_in_a_home_stay_behind(tmp_path: Path) -> None:
     layout = make_layout(tmp_path, {".env": "A=1\n", **files, **project})
     made = clone(layout, scope=Scope.ALL)
     reason = "another Hermes home, with identities of its own"
-    assert {path for path, why in made.left_behind().items() if why == reason} == {*places, "before/update"}
+    assert {path for path, why in made.left_behind().items() if why == reason} == {
+        *places,
+        "before/update",
+        "copies/one",
+    }
     assert leaks(made.home, [TOKEN]) == []
     assert all((made.home / path).is_file() for path in project)
 

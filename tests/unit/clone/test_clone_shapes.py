@@ -141,3 +141,30 @@ def test_credential_is_found_behind_an_escape_and_a_colour(tmp_path: Path, aroun
     files = {f"skills/a/{number}.txt": around.format(value) for number, (_, value) in enumerate(kinds)}
     cloned = clone(make_layout(tmp_path, {".env": ENV, **files}))
     assert {row["path"] for row in cloned.data["files"]["redacted"]} | set(cloned.left_behind()) == set(files)
+
+
+def test_copy_of_the_configuration_in_a_skill_loses_the_credentials_of_channels(tmp_path: Path) -> None:
+    block = "platforms:\n  email:\n    enabled: true\n    extra:\n      password: 'CANARY#mail7pass'\n"
+    files = {"skills/a/config.yaml": CONFIG + block, "scripts/old.yml": block, "plugins/p/x.yaml.bak": block}
+    cloned = clone(make_layout(tmp_path, {".env": ENV, **files}))
+    for path in files:
+        assert "CANARY#mail7pass" not in cloned.text(path) and "enabled: true" in cloned.text(path)
+    assert {row["path"] for row in cloned.data["files"]["redacted"]} == set(files)
+    assert "CANARY" not in str(cloned.data)
+
+
+@pytest.mark.parametrize("front", [b"K", b"discord", b"\x8cI", b"Comment\x00"])
+def test_token_behind_a_letter_of_a_binary_file_is_found(tmp_path: Path, front: bytes) -> None:
+    files = {
+        f"skills/a/{number}.bin": b"\xff\x00\x01" + front + value.encode() + b"\x00\xfe"
+        for number, (kind, value) in enumerate(CERTAIN)
+        if kind in ("Slack token", "Discord bot token", "Matrix access token", "Slack app token")
+    }
+    cloned = clone(make_layout(tmp_path, {".env": ENV, **files}))
+    assert set(cloned.left_behind()) == set(files)
+
+
+def test_names_in_code_are_no_tokens(tmp_path: Path) -> None:
+    text = "MainHandlerForTheWholeApp.Method.ThatHasAVeryLongNameWithThirtyLetters()\n"
+    cloned = clone(make_layout(tmp_path, {".env": ENV, "skills/a/x.js": text}))
+    assert cloned.text("skills/a/x.js") == text and not cloned.data["files"]["named"]

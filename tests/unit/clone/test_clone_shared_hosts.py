@@ -201,3 +201,18 @@ def test_model_settings_of_a_homelab_arrive_byte_for_byte(
         assert done.text(".env") == kept
         assert done.text("config.yaml") == config
         assert leaks(done.home, secrets) == []
+
+
+@pytest.mark.parametrize("word", ["openrouter", "qwen3-coder", "meta/llama-3.1-70b"])
+def test_password_that_is_the_name_of_the_model_leaves_the_model(tmp_path: Path, word: str) -> None:
+    env = f"OPENAI_API_KEY=sk-CANARY\nMATTERMOST_URL=https://x.example\nMATTERMOST_TOKEN={word}\n"
+    config = f"model:\n  default: {word}\n  provider: {word}\nnotes: x\n"
+    cloned = clone(make_layout(tmp_path, {".env": env, "config.yaml": config}))
+    assert cloned.text("config.yaml") == config and cloned.text(".env") == "OPENAI_API_KEY=sk-CANARY\n"
+
+
+def test_token_in_the_place_of_a_model_is_removed(tmp_path: Path) -> None:
+    token = "a1b2canary3d4e5f6g7h8i9j0k"
+    env = f"MATTERMOST_URL=https://x.example\nMATTERMOST_TOKEN={token}\n"
+    cloned = clone(make_layout(tmp_path, {".env": env, "config.yaml": f"model:\n  default: {token}\n"}))
+    assert token not in cloned.text("config.yaml")

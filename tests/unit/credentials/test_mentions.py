@@ -30,6 +30,8 @@ NAME = "MATTERMOST_TOKEN"
     "WORK_NAME=VALUE", "NAME_OLD=VALUE", "MY_NAME_2: VALUE",
     "mattermost_token=VALUE", "mattermost-token: VALUE", 'mattermostToken: "VALUE"', "Mattermost_Token = VALUE",
     "--mattermost-token VALUE", "--mattermost-token=VALUE", 'let mattermost_token = "VALUE";',
+    "NAME=$'VALUE'", "NAME=('VALUE')", "NAME=\\\n  VALUE", "set-environment -g NAME VALUE", "<NAME>VALUE</NAME>",
+    '{"Name": "NAME", "Value": "VALUE"}', "NAME,VALUE", '"NAME";"VALUE"', "The NAME is now VALUE.",
     "| NAME | VALUE |", "**NAME**: `VALUE`", "`NAME`: `VALUE`", "NAME\tVALUE",
 ])  # fmt: skip
 def test_value_beside_a_name_is_found(line: str) -> None:
@@ -43,6 +45,7 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "mattermostToken: string;", '"NAME", "a description of it"', 'token = os.environ["NAME"]', "NAME=$OTHER",
     "mattermost_token = args.mattermost_token or load_token1()", "slack_bot_token: Optional[str] = None",
     "self.mattermost_token = config2.mattermost_token", "NAME=your_mattermost_token_1", "NAME=<removed: NAME>",
+    "NAME requires mattermost-server-v10.5.2", "NAME, MATTERMOST_URL and mattermost_channel_1",
     "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
 ])  # fmt: skip
 def test_other_text_is_no_value(line: str) -> None:

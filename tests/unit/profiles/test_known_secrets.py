@@ -51,3 +51,15 @@ def test_spelling_is_near(secrets: KnownSecrets, text: str) -> None:
 @pytest.mark.parametrize("text", ["7100000001", "the bot 7100000001 is telegram", '{"account": "7100000001"}'])
 def test_public_part_alone_is_not_near(secrets: KnownSecrets, text: str) -> None:
     assert secrets.near(text) == {}
+
+
+@pytest.mark.parametrize("before", ["", "u", "us"])
+def test_base64_of_a_value_with_its_longest_run_at_the_end(tmp_path: Path, before: str) -> None:
+    """The last group of base64 is decoded too: the search begins with the last letters of the longest run."""
+    value = "7100000001:AAF-CANARY-TelegramTokenAbCdEf1234"
+    root = tmp_path / ".hermes"
+    root.mkdir()
+    (root / ".env").write_text(f"TELEGRAM_BOT_TOKEN={value}\n")
+    known = KnownSecrets(Layout(root, tmp_path), load_catalog(), {})
+    text = base64.b64encode(f"{before}{value}".encode()).decode()
+    assert value in known.near(f"b64: {text}\n") and value in known.near(text.rstrip("="))

@@ -1,0 +1,55 @@
+"""Credentials of channels in files with a structure: their path says what they are."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.structured_mentions import structured_mentions
+
+CATALOG = load_catalog()
+VALUE = "CANARYa1b2C3d4e5F6g7"
+BLOCK = f"platforms:\n  mattermost:\n    enabled: true\n    token: {VALUE}\n    extra: {{url: https://x.example}}\n"
+FILES = {
+    "config.yaml": BLOCK,
+    "old.yml": BLOCK,
+    "config.yaml.bak": BLOCK,
+    "values.yaml": "hermes:\n  config:\n" + "".join(f"    {line}\n" for line in BLOCK.splitlines()),
+    "gateway.json": json.dumps({"platforms": {"mattermost": {"token": VALUE}}}),
+    "list.json": json.dumps({"apps": [{"MATTERMOST_TOKEN": [VALUE]}]}),
+    "escaped.json": '{"MATTERMOST\\u005fTOKEN":\n"' + VALUE + '"}',
+    "anchor.yaml": f"MATTERMOST_TOKEN: &token {VALUE}\n",
+    "tag.yaml": f"MATTERMOST_TOKEN: !!str {VALUE}\n",
+    "folded.yaml": f"MATTERMOST_TOKEN: >-\n  {VALUE}\n",
+    "literal.yaml": f"MATTERMOST_TOKEN: |\n  {VALUE}\n",
+    "key.yaml": f"? mattermostToken\n: {VALUE}\n",
+    "a.toml": f'[mattermost]\nname = "x"\ntoken = "{VALUE}"\n',
+    "b.toml": f'mattermost.token = "{VALUE}"\n',
+    "c.ini": f"; x\n[platforms.mattermost]\ntoken = {VALUE} ; note\n",
+    "d.properties": f"mattermost.token: {VALUE}\n",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_credential_is_found_by_its_path(name: str) -> None:
+    found = list(structured_mentions(f"skills/a/{name}", FILES[name].encode(), CATALOG))
+    assert {mention.value for mention in found} == {VALUE} and {mention.channel for mention in found} == {"mattermost"}
+    assert VALUE not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.yaml", "mattermost:\n  token: ${MATTERMOST_TOKEN}\n"),
+        ("a.yaml", "mattermost:\n  token: the token of bot number 1\n"),
+        ("a.yaml", "mattermost: {require_mention: 'a1b2c3d4e5f6'}\nmodel: {token: a1b2c3d4e5f6a7}\n"),
+        ("a.json", '{"openai": {"token": "a1b2c3d4e5f6a7"}, "mattermost": {"token": {"type": "string1x2y"}}}'),
+        ("a.yaml", "broken: [\nmattermost:\n  token: a1b2c3d4e5f6a7\n"),
+        ("a.py", BLOCK),
+        ("a.toml", "[openai]\ntoken = 'a1b2c3d4e5f6a7'\n"),
+    ],
+)
+def test_other_settings_are_no_credentials(name: str, text: str) -> None:
+    assert not list(structured_mentions(name, text.encode(), CATALOG))
