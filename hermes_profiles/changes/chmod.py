@@ -34,7 +34,7 @@ def check_may_set(path: str, status: os.stat_result, *, privileged: bool) -> Non
             f"cannot set the mode of {path}: it belongs to {user_name(status.st_uid)}",
             target=path,
             code="foreign-owner",
-            hint=f"change its owner with `sudo chown {user_name(os.geteuid())} {quote(str(path))}`",
+            hint=f"change its owner with `sudo chown -h {user_name(os.geteuid())} {quote(str(path))}`",
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -244,8 +245,9 @@ class LogReader:
                 self._reported.add(path)
                 reason = system_reason(error)
                 way = f"look at it with `ls -ld {shlex.quote(path)}`"
-                if isinstance(error, PermissionError):
-                    way = f"{way}; `sudo chown $(id -un) {shlex.quote(path)}` makes it yours"
+                # Of a link, `chown` changes the file that it leads to, such as a file of the system.
+                if isinstance(error, PermissionError) and not os.path.islink(path):
+                    way = f"{way}; `sudo chown -h $(id -un) {shlex.quote(path)}` makes it yours"
                 self._warn(f"{path}: {reason}", way)
         if journal and journal not in self._reported:
             self._reported.add(journal)

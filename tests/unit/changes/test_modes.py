@@ -288,7 +288,7 @@ def test_the_error_for_a_file_of_another_user_names_the_owner(world: SampleRoot)
         except Failed as error:
             assert f"the mode of {env}: it belongs to root" in str(error)
             assert error.problem.code == "foreign-owner"
-            assert f"sudo chown {chmod.user_name(65534)} {env}" in (error.problem.hint or "")
+            assert f"sudo chown -h {chmod.user_name(65534)} {env}" in (error.problem.hint or "")
             assert mode_of(soul) == 0o600
             return
         raise AssertionError

@@ -154,6 +154,26 @@ def test_unreadable_log_is_warning(written: CommandRoot, what: str) -> None:
     assert done.stderr.count("warning: ") == 1 and str(path) in done.stderr and "hint: " in done.stderr
 
 
+@pytest.mark.parametrize("is_link", [True, False])
+def test_no_owner_is_changed_through_a_link(
+    is_link: bool, written: CommandRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log(written, "work")
+    if is_link:
+        path.unlink()
+        path.symlink_to("/etc/passwd")
+    really = os.open
+
+    def denied(name: object, *rest: int, **named: int) -> int:
+        if str(name) == str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(name, *rest, **named)  # type: ignore[call-overload,no-any-return]
+
+    monkeypatch.setattr("os.open", denied)
+    done = written.runner.gateways("logs")
+    assert str(path) in done.stderr and ("sudo chown -h" in done.stderr) is not is_link and "chown $" not in done.stderr
+
+
 def test_control_bytes_in_logs_are_escaped(world: CommandRoot) -> None:
     log(world, "work").write_bytes(
         line(1, "").encode()[:-1]
