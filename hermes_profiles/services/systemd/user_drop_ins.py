@@ -102,27 +102,34 @@ def _drop_ins_of(unit: Path, account_home: Path) -> list[Path]:
     stem = unit.name.removesuffix(".service")
     families = [stem[: at + 1] for at in range(len(stem) - 2, 0, -1) if stem[at] == "-"]
     folders = (f"{unit.name}.d", *(f"{family}.service.d" for family in families), "service.d")
+    # Most places are missing, and a fleet has forty of these folders for each profile.
+    places = [place for place in _places(unit, account_home) if os.path.isdir(place)]
     found: dict[str, Path] = {}
     for folder in folders:
-        for place in _places(unit, account_home):
-            for path in (place / folder).glob("*.conf"):
-                found.setdefault(path.name, path)
+        for place in places:
+            try:
+                names = os.listdir(f"{place}/{folder}")
+            except OSError:
+                continue
+            for name in names:
+                if name.endswith(".conf"):
+                    found.setdefault(name, Path(place, folder, name))
     return [found[name] for name in sorted(found)]
 
 
-def _places(unit: Path, account_home: Path) -> tuple[Path, ...]:
+def _places(unit: Path, account_home: Path) -> tuple[str, ...]:
     """Return the folders in which the user's systemd looks for drop-ins of a unit, the one that counts first.
 
     Source: systemd.unit(5), "User Unit Search Path".
     """
+    folder = os.fspath(unit.parent)
     if unit.parent.name != "user":  # no unit of a user
-        return (unit.parent,)
-    runtime = Path(f"/run/user/{os.getuid()}/systemd")
-    before = (unit.parent.with_name("user.control"), runtime / "user.control")
-    system = (Path(f"{folder}/systemd/user") for folder in ("/etc", "/run"))
-    vendors = (Path(f"{folder}/systemd/user") for folder in ("/usr/local/lib", "/usr/lib"))
-    own = account_home / ".local/share/systemd/user"
-    return tuple(dict.fromkeys((*before, unit.parent, next(system), runtime / "user", *system, own, *vendors)))
+        return (folder,)
+    runtime = f"/run/user/{os.getuid()}/systemd"
+    before = (f"{folder}.control", f"{runtime}/user.control", folder, "/etc/systemd/user", f"{runtime}/user")
+    after = ("/run/systemd/user", f"{account_home}/.local/share/systemd/user")
+    vendors = ("/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
+    return tuple(dict.fromkeys((*before, *after, *vendors)))
 
 
 class _Specifiers:
