@@ -21,7 +21,7 @@ from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, LiveLock
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
 from hermes_profiles.gateways.topology import multiplexing_asked
-from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.model.errors import NotFound, Problem
@@ -308,6 +308,17 @@ class StartGuard:
             self.begin(profiles)
         return {name: self._prepared(name, (self._masks or {}).get(name, ())) for name in profiles}
 
+    def _outvoted(self, profile: str) -> str | None:
+        """Return why the masks of a profile would not count: a drop-in of the user sets another managed directory."""
+        service = self._world.service(profile)
+        if service is None or service.path.suffix != ".service":
+            return None
+        from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
+
+        found = read_user_drop_ins(service.path, self._world.user_home).redirects
+        path = next((each.path for each in found if each.name == HERMES_MANAGED_DIR), None)
+        return f"take {HERMES_MANAGED_DIR} out of {path}, which replaces the masks" if path is not None else None
+
     def _prepared(self, profile: str, masks: tuple[Mask, ...]) -> StartDecision:
         left = self._left[0] if self._left and self._together and profile == self._together[0] else None
         if left is not None and self._rule is ConflictRule.REFUSE:
@@ -329,6 +340,8 @@ class StartGuard:
             )
         if self._rule is ConflictRule.REFUSE:
             return StartDecision(refusal="; ".join(mask.sentence("would be disabled") for mask in masks))
+        if (outvoted := self._outvoted(profile)) is not None:
+            return StartDecision(refusal=f"{masks[0].sentence('cannot be disabled')}; {outvoted}")
         return StartDecision(
             masked=tuple(mask.channel for mask in masks), remark="; ".join(mask.sentence() for mask in masks)
         )

@@ -14,11 +14,14 @@ from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.fleet import start_guard
 from hermes_profiles.fleet.start_guard import StartGuard
+from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.manager import Activity
+from hermes_profiles.profiles.channels import ClaimedResources
+from hermes_profiles.services.manager import Activity, Service
+from hermes_profiles.services.naming import ServiceName
 
 ENV = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789\nAPI_SERVER_PORT={}\n"
 
@@ -47,3 +50,27 @@ def test_port_of_a_restarted_process_is_free_for_a_stopped_gateway(
     guard.observe(restarted)
     masked = {name: [mask.channel for mask in masks] for name, masks in guard.decide(restarted).items()}
     assert masked == ({"dora": [], "fay": []} if "dora" in restarted else {"fay": ["api_server"]})
+
+
+@pytest.mark.parametrize("variable", ["HERMES_MANAGED_DIR", "EXA_API_KEY"])
+def test_start_is_refused_where_a_drop_in_replaces_its_masks(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout(tmp_path / ".hermes", tmp_path)
+    layout.home("fay").mkdir(parents=True)
+    (layout.home("fay") / "config.yaml").write_text("model: m\n")
+    unit = tmp_path / ".config/systemd/user/hermes-gateway-fay.service"
+    drop_in = unit.with_name(f"{unit.name}.d") / "60-mine.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text(f"[Service]\nEnvironment={variable}=/etc/hermes\n")
+    world = SystemContext(layout, processes=LinuxProcesses(tmp_path / "proc"))
+    monkeypatch.setattr(SystemContext, "service", lambda _, profile: Service(profile, ServiceName("fay", "fay"), unit))
+    guard = StartGuard(world, ("fay",), load_catalog(), {})
+    mask = Mask("telegram", MaskCause.TOKEN, ChannelOwner("dora"))
+    monkeypatch.setattr(guard, "_masks", {"fay": (mask,)})
+    monkeypatch.setattr(guard, "_held", {"fay": ClaimedResources()})
+    decision = guard.prepare(("fay",))["fay"]
+    if variable == "HERMES_MANAGED_DIR":
+        assert decision.refusal and str(drop_in) in decision.refusal and "'dora'" in decision.refusal
+    else:
+        assert not decision.refusal and decision.masked == ("telegram",)
