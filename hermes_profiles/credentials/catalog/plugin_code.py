@@ -50,9 +50,10 @@ class PluginCode(NamedTuple):
 def read_plugin_code(files: Mapping[str, str]) -> PluginCode:
     """Return what the Python files of a plugin say; `files`: path → text."""
     if not any(mark in text for text in files.values() for mark in MARKS):
-        return PluginCode(unread=_from_elsewhere(files))
+        unread = _from_elsewhere(files)
+        return PluginCode(variables=_variables_of(files), unread=unread) if unread is not None else PluginCode()
     trees: dict[str, ast.Module] = {}
-    unread: tuple[str, int] | None = None
+    unread = None
     for path, text in files.items():
         try:
             trees[path] = ast.parse(text.removeprefix("\ufeff"))
@@ -75,8 +76,22 @@ def read_plugin_code(files: Mapping[str, str]) -> PluginCode:
     return PluginCode(tuple(names), tuple(variables), unread)
 
 
+def _variables_of(files: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the variables that the files name; those of a file that cannot be parsed are not known."""
+    trees: list[ast.Module] = []
+    for text in files.values():
+        try:
+            trees.append(ast.parse(text.removeprefix("\ufeff")))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+    try:
+        return tuple(sorted(_Reader(trees).variables()))
+    except RecursionError:
+        return ()
+
+
 def _from_elsewhere(files: Mapping[str, str]) -> tuple[str, int] | None:
-    """Return the place where a plugin takes its function `register` from another package."""
+    """Return the place where a plugin takes its function `register` from another package, or hides what it calls."""
     for path, text in files.items():
         if "register" not in text:
             continue
@@ -88,6 +103,24 @@ def _from_elsewhere(files: Mapping[str, str]) -> tuple[str, int] | None:
             names = node.names if isinstance(node, ast.ImportFrom) and node.level == 0 else ()
             if any((name.asname or name.name) == "register" for name in names):
                 return path, node.lineno
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "register":
+                line = _hidden_call(node)
+                if line is not None:
+                    return path, line
+    return None
+
+
+def _hidden_call(register: ast.FunctionDef | ast.AsyncFunctionDef) -> int | None:
+    """Return the line where `register` runs a text, or calls a method of its context by a name that is put together."""
+    arguments = [argument.arg for argument in (*register.args.posonlyargs, *register.args.args)][:1]
+    for node in ast.walk(register):
+        called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+        if not isinstance(node, ast.Call) or called not in ("exec", "eval", "getattr"):
+            continue
+        if called != "getattr":
+            return node.lineno
+        if len(node.args) > 1 and _last_name(node.args[0]) in arguments and not isinstance(node.args[1], ast.Constant):
+            return node.lineno
     return None
 
 

@@ -89,3 +89,36 @@ def test_manifest_and_code_both_count() -> None:
     assert {fact.name for fact in channels[0].keys} == {"OTHER_VAR", "PAGER_KEY"}
     assert channels[0].plugins == ("acme-platform", "acme", "plugins/acme")
     assert parse_plugin("name: tool\n", {"a": "def register(ctx): pass"}, path="/x/plugins/tool/plugin.yaml")[0] == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "getattr(ctx, 'register_' + 'platform')(name='pager')",
+        "getattr(ctx, METHOD)('pager')",
+        "exec(decoded, {'ctx': ctx})",
+        "eval(decoded)(ctx)",
+    ],
+)
+def test_registration_that_the_code_hides_is_unread(line: str) -> None:
+    assert read_plugin_code({"p/__init__.py": f"import os\ndef register(ctx):\n  {line}\n"}).unread == (
+        "p/__init__.py",
+        3,
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def register(ctx):\n  getattr(ctx, 'register_tool')(name='x')\n",
+        "def handle(text):\n  return eval(text)\ndef register(ctx):\n  ctx.register_tool(name='x', handler=handle)\n",
+        "def register(ctx):\n  for n in TOOLS:\n    ctx.register_tool(getattr(tools, n))\n",
+    ],
+)
+def test_plugin_of_a_tool_registers_no_channel(text: str) -> None:
+    assert not read_plugin_code({"p/__init__.py": text}).registers
+
+
+def test_variables_of_a_hidden_registration_are_read() -> None:
+    text = "import os\ndef register(ctx):\n  getattr(ctx, 'register_' + KIND)(ok=lambda cfg: bool(os.getenv('XP_TOKEN')))\n"
+    assert read_plugin_code({"p/__init__.py": text}) == PluginCode((), ("XP_TOKEN",), ("p/__init__.py", 3))
