@@ -24,9 +24,11 @@ _PLAIN = lazy_pattern(r"[A-Za-z0-9_./~$<(^+-][^\x00-\x1f\x7f-\x9f\u2028\u2029\uf
 _NUMBER = lazy_pattern(r"-?(?:0|[1-9][0-9]*)|-?(?:0|[1-9][0-9]*)\.[0-9]+")
 # A quote or a bracket, which can continue a value on the next line, with the rest of its line.
 _OPENER = lazy_pattern(r"[\"'\[{].*")
+# Possessive: of a value of 10 MB the way back for each character took a gigabyte.
 _CLOSED = lazy_pattern(
-    r"(?:[^\"'\[\]{}]|\"(?:[^\"\\]|\\.)*\"|'[^']*'"
-    r"|[\[{](?:[^\"'\[\]{}#]|\"(?:[^\"\\]|\\.)*\"|'[^']*'|[\[{](?:[^\"'\[\]{}#]|\"[^\"\\]*\"|'[^']*')*[\]}])*[\]}])*"
+    r"(?:[^\"'\[\]{}]++|\"(?:[^\"\\]++|\\.)*+\"|'[^']*'"
+    r"|[\[{](?:[^\"'\[\]{}#]++|\"(?:[^\"\\]++|\\.)*+\"|'[^']*'"
+    r"|[\[{](?:[^\"'\[\]{}#]++|\"[^\"\\]*\"|'[^']*')*+[\]}])*+[\]}])*+"
 )
 _BEFORE_VALUE = lazy_pattern(r"(?: *|.*[:\-?] +)(?:[&!]\S* +)*")
 _NOT_PLAIN = object()

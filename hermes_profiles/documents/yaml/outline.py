@@ -12,7 +12,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 
 _KEY = lazy_pattern(r"([A-Za-z0-9_][A-Za-z0-9_./-]*|\"[A-Za-z0-9_ ./:@*+-]*\"|'[A-Za-z0-9_ ./:@*+-]*') *:(?: +(.*)| *)")
 _BLOCK_TEXT = lazy_pattern(r"[|>][+-]?(?: +#.*)?")
-_QUOTED = lazy_pattern(r"(?:\"(?:[^\"\\]|\\[\"\\/nt])*\"|'(?:[^']|'')*')(?: +#.*)? *")
+_QUOTED = lazy_pattern(r"(?:\"(?:[^\"\\]++|\\[\"\\/nt])*+\"|'(?:[^']++|'')*+')(?: +#.*)? *")
 _ITEM = r"(?:[A-Za-z0-9_./$+-][A-Za-z0-9_./$@+-]*|\"[A-Za-z0-9_ ./:@*$+-]*\"|'[A-Za-z0-9_ ./:@*$+-]*')"
 _FLOW = lazy_pattern(
     rf"(?:\[(?:{_ITEM}(?:, *{_ITEM})*)?\]|\{{(?:[A-Za-z0-9_-]+: +{_ITEM}(?:, *[A-Za-z0-9_-]+: +{_ITEM})*)?\}})"
@@ -20,6 +20,8 @@ _FLOW = lazy_pattern(
 )
 # Not a date, which can be one that does not exist, and not the marks `<<` and `=`.
 _PLAIN = lazy_pattern(r"(?!\d{4}-\d|<<)(?:[A-Za-z0-9_./~$<(^+]|-[^ ])[^\x00-\x1f\x7f-\x9f\ufeff]*")
+
+_DEEPEST = 100  # levels; a parser says where there are too many
 
 
 class Repeated(NamedTuple):
@@ -122,6 +124,8 @@ class _OutlineReader:
         if self._opened is None or (top is None and indent):
             raise _Declined
         if top is not None and top.indent == indent and not is_list:
+            raise _Declined
+        if len(levels) == _DEEPEST:
             raise _Declined
         level = _OutlineLevel(indent, is_list, self._opened, {})
         levels.append(level)

@@ -86,6 +86,7 @@ def test_plain_sections_are_read() -> None:
         "a:1",
         "a: x\r\n",
         "  a: 1",
+        "a: 1\n" + "\n".join(f"{' ' * level}z:" for level in range(201)),
     ],
 )
 def test_a_document_that_is_not_plain_is_left_to_the_full_reader(text: str) -> None:
