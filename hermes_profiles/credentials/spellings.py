@@ -47,6 +47,8 @@ _BASE64_BREAK = (
 )
 _BASE64 = lazy_pattern(rf"[A-Za-z0-9+/_-]{{16,}}(?:{_BASE64_BREAK}[A-Za-z0-9+/_-]+)*={{0,2}}")
 _BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
+# A run of base64 with an escape in it.
+_BASE64_ESCAPED = lazy_pattern(r"[A-Za-z0-9+/_-]{16}(?:\\\\?[nru/]|%2|&#)")
 _BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
 # The first bytes of gzip, zip, bzip2, xz, PDF, PNG and SQLite in base64.
 _PACKED_MARKS = (b"H4sI", b"UEsDB", b"QlpoO", b"Td6WFo", b"JVBERi0", b"iVBORw0KGgo", b"U1FMaXRlIGZv")
@@ -154,7 +156,7 @@ def decoded(text: str) -> Iterator[Reading]:
         if untagged is not None:
             yield untagged
     yield from _from_base64(text, None)
-    if last is not None:
+    if last is not None and _BASE64_ESCAPED.search(text):
         yield from _from_base64(last.text, last)
 
 
