@@ -111,6 +111,7 @@ _BY_PLACE = {
     ("delete", "profile"): NAMED,
     ("restore", "profile"): TRASHED,
     ("restore", "--as"): TEXT,
+    ("move", "--as"): TEXT,
     ("move", "--source-is-dead"): TEXT,
     ("move", "--to"): PLACE,
     ("move", "--from"): PLACE,

@@ -46,7 +46,8 @@ def test_running_gateway_is_observed_without_manager(fleet: GatewayRoot) -> None
     fleet.gok("install", "work", "--start")
     done = fleet.gateways("status", "work", "--json", env=UNREACHABLE)
     (row,) = done.data["gateways"]
-    assert done.code == 4 and row["pid"] == fleet.pid("work") and row["state"] == "unsupervised"
+    assert done.code == 4 and row["pid"] == fleet.pid("work") and row["state"] == "running"
+    assert "supervised by the supervisord of hermes-gateways" in row["detail"], "it is seen above the process"
 
 
 @pytest.mark.parametrize("env", [

@@ -23,6 +23,8 @@ AMBIGUOUS = {
     files.CHECKOUT_FOLDER,
     files.TOOL_HOME_FOLDER,
     files.PLUGINS_FOLDER,
+    files.BACKUPS_FOLDER,
+    files.KANBAN_FOLDER,
 }
 # Module → why it writes names of Hermes itself.
 ALLOWED = {
