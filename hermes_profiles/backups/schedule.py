@@ -60,7 +60,7 @@ def check_time(text: str) -> str:
 
 
 def read_schedule(layout: Layout) -> Schedule | None:
-    """Return the schedule, None without one. Raises Failed for a file that is not ours."""
+    """Return the schedule, None without one. Raises Failed for a file without one."""
     path = schedule_file(layout)
     try:
         data = json.loads(read_regular(path, _LARGEST))
@@ -69,7 +69,7 @@ def read_schedule(layout: Layout) -> Schedule | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, UsageProblem) as error:
         raise Failed(
-            f"{path}: its content is not ours",
+            f"{path} is not a schedule of backups",
             target=str(path),
             code="bad-state",
             hint="write it again with `hermes-profiles backup timer on`",

@@ -89,12 +89,12 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
             if problem is not None and problem.code == DocumentError.default_code:
                 continue
             why = {
-                EntryKind.FOLDER: "it is a folder",
-                EntryKind.SPECIAL: "it is a pipe, socket or device",
-                EntryKind.LINK: "it is a dangling link" if problem is None else "its link target cannot be read",
+                EntryKind.FOLDER: "a folder",
+                EntryKind.SPECIAL: "a pipe, socket or device",
+                EntryKind.LINK: "a dangling link" if problem is None else "the link target cannot be read",
             }.get(fact.kind)
             if why is None and problem is not None:
-                why = "it is too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
+                why = "too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
                 yield Finding(
                     f"cannot read {file} of {profile_label(profile)}: {why}",

@@ -172,7 +172,7 @@ def test_hostile_documents_are_reported_without_hanging(world: DoctorRoot) -> No
     assert [(row["check"], row["profiles"]) for row in rows] == [
         ("files.unreadable", [f"p{number}"]) for number in range(5)
     ] + [("files.joined-keys", ["work"])]  # fmt: skip
-    reasons = ["it is a pipe", "too large", "too large", "cannot be read", "it is a folder"]
+    reasons = [": a pipe", ": too large", ": too large", "cannot be read", ": a folder"]
     assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
 
 

@@ -64,7 +64,7 @@ def move(
     ] = None,
     as_name: Annotated[
         str | None,
-        typer.Option("--as", metavar="NAME", help="Name of the default profile there, where it cannot be default."),
+        typer.Option("--as", metavar="NAME", help="The name that the default profile gets in the other place."),
     ] = None,
     group: Group = None,
     team: Annotated[

@@ -61,7 +61,7 @@ class PodOptions(NamedTuple):
 
 Image = Annotated[str, typer.Option("--image", metavar="REF", help="The image that the pod runs, with its digest.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="The folder of the files.")]
-ForceFiles = Annotated[bool, typer.Option("--force", help="Overwrite a file that is not ours or was changed by hand.")]
+ForceFiles = Annotated[bool, typer.Option("--force", help="Overwrite a file of another program or one edited by hand.")]
 
 
 @command(
