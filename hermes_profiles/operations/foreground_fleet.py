@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -107,21 +107,23 @@ class ForegroundFleet:
         wanted = tuple(name for name in selection.profiles if name not in off)
         self._stop(tuple(name for name in self.running if name not in wanted))
         self.bad = {}
-        with session.exclusive(), self.interruptible():
-            self._define(session, wanted)
-            ready = tuple(name for name in wanted if name not in self.bad)
-            self.running = ready
-            options = RunOptions(jobs=self.request.jobs, settle=self.request.settle)
-            request = FleetRequest(
-                Verb.START, options, self.request.stagger, self.request.owners, self.request.on_conflict
-            )
-            done = run_fleet(session, request, Selection(ready, named=selection.named)) if ready else None
-        for outcome in done.outcomes if done is not None else ():
-            self._note_start(outcome)
-        self._refuse_foreign(session, done.outcomes if done is not None else ())
-        for warning in done.warnings if done is not None else ():
-            self._warn(warning)
-        self.running = tuple(name for name in ready if self.bad.get(name) is not ExitCode.REFUSED)
+        before, known = self.running, dict[str, Outcome]()
+        session.on_outcome = lambda outcome: self._note_start(outcome, known)
+        try:
+            with session.exclusive(), self.interruptible():
+                self._define(session, wanted)
+                ready = tuple(name for name in wanted if name not in self.bad)
+                options = RunOptions(jobs=self.request.jobs, settle=self.request.settle)
+                request = FleetRequest(
+                    Verb.START, options, self.request.stagger, self.request.owners, self.request.on_conflict
+                )
+                done = run_fleet(session, request, Selection(ready, named=selection.named)) if ready else None
+            for warning in done.warnings if done is not None else ():
+                self._warn(warning)
+        finally:  # an interrupted start has gateways to stop, and others that are not this command's to stop
+            self._refuse_foreign(session, known.values())
+            refused = {name for name, code in self.bad.items() if code is ExitCode.REFUSED}
+            self.running = tuple(name for name in wanted if (name in known or name in before) and name not in refused)
         self._alive_at = time.monotonic() if self.running else -NOTHING_LEFT
 
     def look(self) -> bool:
@@ -248,13 +250,16 @@ class ForegroundFleet:
         parts = [str(outcome.outcome), f"pid {outcome.pid}" if outcome.pid else "", outcome.detail]
         self.report(outcome.profile, Level.ERROR if is_bad else Level.INFO, ", ".join(filter(None, parts)))
 
-    def _note_start(self, outcome: Outcome) -> None:
+    def _note_start(self, outcome: Outcome, known: dict[str, Outcome]) -> None:
+        """Report the outcome of a start, and keep it: a signal may end the start before it returns its result."""
+        known[outcome.profile] = outcome
         if outcome.outcome is OutcomeKind.FAILED:
             self.bad[outcome.profile] = ExitCode.FAILED
         elif outcome.outcome is OutcomeKind.REFUSED:
             self.bad[outcome.profile] = ExitCode.REFUSED
+        self._note(outcome)
 
-    def _refuse_foreign(self, session: FleetSession, outcomes: Sequence[Outcome]) -> None:
+    def _refuse_foreign(self, session: FleetSession, outcomes: Iterable[Outcome]) -> None:
         """Refuse gateways that run already and that supervisord does not run: they are not this command's to stop."""
         running = [each.profile for each in outcomes if each.outcome is OutcomeKind.ALREADY_RUNNING]
         for name, gateway in session.observe(running).items() if running else ():

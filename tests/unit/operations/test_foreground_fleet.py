@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,8 +21,11 @@ from command_runner import REPOSITORY, assert_no_canary
 from gateway_root import TOKEN, GatewayRoot, is_gone, until
 
 from hermes_profiles.cli.commands.gateway.run import _Loop
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
+from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode
+from hermes_profiles.operations import foreground_fleet
 from hermes_profiles.operations.foreground_fleet import ForegroundFleet, ForegroundRequest
 from hermes_profiles.services.manager import ManagerError
 
@@ -139,6 +143,33 @@ def test_gateway_that_gives_up_makes_exit_code_1_and_service_stays(fleet: Gatewa
     finally:
         by_hand.kill()
         by_hand.wait()
+
+
+def test_interrupted_start_keeps_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may arrive after the last outcome and before the start returns: nothing of it is lost."""
+    states = {"night": GatewayState.FAILED, "work": GatewayState.RUNNING, "default": GatewayState.UNSUPERVISED}
+    kinds = (OutcomeKind.FAILED, OutcomeKind.STARTED, OutcomeKind.ALREADY_RUNNING)
+    session = SimpleNamespace(
+        existing=(*states, "later"),
+        disabled=(),
+        selection=lambda *_: Selection((*states, "later"), named=False),
+        exclusive=nullcontext,
+        observe=lambda names: {name: Gateway(name, states[name]) for name in names},
+    )
+
+    def interrupted(*_: object) -> None:
+        for name, kind in zip(states, kinds, strict=True):
+            session.on_outcome(Outcome(name, kind))
+        raise KeyboardInterrupt
+
+    run = ForegroundFleet(session, ForegroundRequest(), lambda *_: None)  # type: ignore[arg-type]
+    monkeypatch.setattr(run, "_fresh", lambda: session)
+    monkeypatch.setattr(run, "_define", lambda *_: None)
+    monkeypatch.setattr(foreground_fleet, "run_fleet", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.start()
+    assert run.bad == {"night": ExitCode.FAILED, "default": ExitCode.REFUSED}
+    assert run.running == ("night", "work"), "a gateway of somebody else and one that was not begun are not stopped"
 
 
 def test_run_with_nothing_left_ends_by_itself(fleet: GatewayRoot, started: list[Run]) -> None:
