@@ -158,12 +158,12 @@ def _block(lines: list[tuple[int, bool, str, str | None]], at: int) -> tuple[obj
 
 def _scalar(text: str) -> object:
     """Return the value of a scalar on one line, or _NOT_PLAIN."""
-    quoted = _QUOTED.fullmatch(text)
-    if quoted is not None:
-        return quoted[1] if quoted[1] is not None else quoted[2]
-    empty = _EMPTY.fullmatch(text)
-    if empty is not None:
-        return {} if empty[1] == "{}" else []
+    if text[:1] in ('"', "'"):
+        quoted = _QUOTED.fullmatch(text)
+        return _NOT_PLAIN if quoted is None else quoted[1] if quoted[1] is not None else quoted[2]
+    if text[:1] in ("[", "{"):
+        empty = _EMPTY.fullmatch(text)
+        return _NOT_PLAIN if empty is None else {} if empty[1] == "{}" else []
     bare = text.partition(" #")[0].rstrip(" ")
     if ": " in bare or bare[-1:] == ":" or bare[:2] == "- " or bare == "-" or _PLAIN.fullmatch(bare) is None:
         return _NOT_PLAIN
