@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import Failed, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 _SECONDS = 10.0
 _LARGEST = 1024 * 1024

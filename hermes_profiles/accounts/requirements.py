@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock, lock_holder
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .model import AlertState, Destination, destinations_bytes, parse_destinations, parse_state, state_bytes

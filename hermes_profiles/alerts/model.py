@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 
 # The reason of a fault that is over because its profile does not exist any more.

@@ -7,11 +7,12 @@ import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.gateways.hermes_on_path import real_hermes
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import system_reason
 

@@ -11,7 +11,6 @@ import stat
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.database_copy import SIDE_FILES
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, PublishTree, is_below
@@ -31,6 +30,7 @@ from hermes_profiles.credentials.secret_shapes import looks_secret
 from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
 from hermes_profiles.hermes.files import AUTH_FILE, ENV_FILE, HONCHO_FILE, TOOL_HOME_FOLDER
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.default_files import reason_not_own
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, read_document, walk

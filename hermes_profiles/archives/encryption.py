@@ -6,9 +6,10 @@ The result is a plain age file: `age --decrypt` and `rage --decrypt` open it wit
 from __future__ import annotations
 
 import importlib
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from hermes_profiles.model.errors import Failed, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 
 MAGIC = b"age-encryption.org/v1"

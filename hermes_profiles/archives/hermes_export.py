@@ -6,10 +6,11 @@ Source: hermes_cli/profiles.py, `export_profile`, Hermes 0.19.0.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from hermes_profiles.changes.staging import write_links
 from hermes_profiles.changes.state_files import make_folder
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 
 from .model import FOLDER, MANIFEST, NotArchived, bad_archive, is_inner_path, leads_inside

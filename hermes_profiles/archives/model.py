@@ -9,9 +9,10 @@ import json
 from collections.abc import Container, Iterable, Iterator, Mapping
 from enum import StrEnum
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import Failed, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 
 NAME = "hermes-profiles-archive"

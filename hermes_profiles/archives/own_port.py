@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.hermes.environment import API_SERVER_KEY, API_SERVER_PORT
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 
 _DEFAULT_PORT = "8642"
 

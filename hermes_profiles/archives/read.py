@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from hermes_profiles.changes.new_file import scratch_file
 from hermes_profiles.changes.state_files import make_folder
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .compression import compression_errors, compression_of, decompressing
 from .encryption import MAGIC, Unlock, decrypt

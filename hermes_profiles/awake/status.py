@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.plan import ChangePlan
@@ -15,6 +14,7 @@ from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import Process, home_of
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, Manager, ManagerKind, Service

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.model.errors import Failed, HermesProfilesError, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 

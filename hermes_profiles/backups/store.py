@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.archives.encryption import new_identity, recipient_of
 from hermes_profiles.changes.lock import acquire_lock
@@ -14,6 +13,7 @@ from hermes_profiles.changes.state_files import make_folder, write_state_file
 from hermes_profiles.hermes.files import ROOT_FOLDER
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout, shim_folder
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.regular_file import read_regular

@@ -10,7 +10,6 @@ import pwd
 from collections.abc import Iterator
 from enum import Enum
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import (
@@ -24,6 +23,7 @@ from hermes_profiles.hermes.service_names import (
 )
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .journal import ChangeEntry, StepKind, StepRecord
 from .plan import is_below

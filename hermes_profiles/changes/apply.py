@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .allowed_paths import check_entry
 from .cleanup import sweep

@@ -10,9 +10,10 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .filesystem import Files
 from .journal_paths import RootPaths, inode_of, old_root

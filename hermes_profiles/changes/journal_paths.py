@@ -7,7 +7,9 @@ paths are absolute. Entries of 0.1.0 have absolute paths only; `old_root` finds 
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 _ROOT, _REAL = "@root", "@real"
 _STATE = "/profiles/.hermes-profiles/"

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import mode_text
 
 if TYPE_CHECKING:

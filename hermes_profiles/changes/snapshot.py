@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .database_copy import copy_database, has_side_file, is_database, is_plain_file
 from .errors import translated_errors

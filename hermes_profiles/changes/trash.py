@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.model.secret import Secret
 

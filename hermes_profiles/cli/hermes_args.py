@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from hermes_profiles.cli.command_table import HERMES_GATEWAYS, HERMES_PROFILES
 from hermes_profiles.hermes import cli as hermes_cli
@@ -19,6 +19,7 @@ from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import ExitCode, Problem, Result
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.patterns import lazy_pattern
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import (
     ChangePlan,
@@ -47,6 +46,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import NO_SKILLS_NOTE, describe_profile, new_env

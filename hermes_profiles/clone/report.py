@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.edits import Removed
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .source import LeftBehind
 

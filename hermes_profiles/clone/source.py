@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import SourceDocuments
@@ -27,6 +27,7 @@ from hermes_profiles.documents.sealed import check_has_assignment, check_not_sea
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, is_empty, read_document, walk
 

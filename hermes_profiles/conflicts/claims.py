@@ -6,13 +6,14 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.state_files import write_state_file
 from hermes_profiles.credentials.identities import Identity, PortClaim
 from hermes_profiles.gateways.masks import Mask, masks_from
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.regular_file import read_regular
 

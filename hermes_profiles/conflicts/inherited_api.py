@@ -7,9 +7,9 @@ over the environment, an empty value too); the same in 0.19.0 and 0.22.2.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_HOST, API_SERVER_KEY, API_SERVER_PORT
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 NAMES = (API_SERVER_KEY, API_SERVER_PORT, API_SERVER_HOST, API_SERVER_ENABLED)

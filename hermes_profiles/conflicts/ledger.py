@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock
@@ -26,6 +26,7 @@ from hermes_profiles.gateways.processes import Processes, processes_of
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, starting_resources
 from hermes_profiles.profiles.listing import profile_names
 

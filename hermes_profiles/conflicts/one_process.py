@@ -7,9 +7,9 @@ was started for comes first, then default, then the others by name. A mask holds
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.gateways.masks import Mask
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
 

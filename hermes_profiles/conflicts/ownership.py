@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # Times within this many seconds count as equal: a copy of a profile has the times of its files.
 _SAME_TIME = 2.0

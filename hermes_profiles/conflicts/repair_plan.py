@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.clone.strip.plan import StripRequest
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -13,6 +12,7 @@ from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.shared_logins import shares_nous
 

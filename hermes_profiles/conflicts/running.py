@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.credentials.holders import shared_identities, shared_ports
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources
 
 

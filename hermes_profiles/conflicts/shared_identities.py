@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
 from hermes_profiles.credentials.holders import HolderIndex, shared_ports
@@ -27,6 +27,7 @@ from hermes_profiles.hermes.environment import API_SERVER_KEY
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, HONCHO_FILE
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import (

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import Identity
@@ -28,6 +28,7 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.regular_file import read_regular

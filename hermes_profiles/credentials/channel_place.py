@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # Names below `platforms` that are no channel: the terminal itself.
 _NOT_A_CHANNEL = frozenset({"local", "cli"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_place import channel_place
@@ -29,6 +29,7 @@ from hermes_profiles.credentials.rules.environment import (
 )
 from hermes_profiles.credentials.rules.logins import judge_auth, judge_honcho, secrets_of_logins
 from hermes_profiles.hermes.environment import REDIRECTS
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry
 from hermes_profiles.documents.entries import TreeEntry
@@ -17,6 +16,7 @@ from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.environment import REDIRECTS
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 from .classifier import EnvRuling

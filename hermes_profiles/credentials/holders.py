@@ -6,7 +6,9 @@ Every command that reports or resolves a shared identity reads it: start, status
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .identities import Identity, PortClaim
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, Port, Sharing
 from hermes_profiles.hermes.environment import GATEWAY_RELAY_ID, WEIXIN_ACCOUNT_ID, WEIXIN_TOKEN
 from hermes_profiles.hermes.files import AUTH_FILE, WHATSAPP_PLATFORM_SESSION_FOLDER, WHATSAPP_SESSION_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 from .channel_settings import ChannelView, account_id, below, mapping

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .identities import is_example

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 

@@ -10,9 +10,9 @@ import binascii
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"

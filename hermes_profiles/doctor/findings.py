@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from hermes_profiles.changes.signature import Signature

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, SetMode, Step, TidyFolder
 from hermes_profiles.changes.signature import Signature, signature
@@ -13,6 +12,7 @@ from hermes_profiles.changes.trash import steps_to_trash_files
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import read_document
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret, fingerprint
 
 from .findings import ORDER, Finding, Fix, Severity

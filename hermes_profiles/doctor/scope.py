@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 from hermes_profiles.gateways.candidates import may_run, running
 from hermes_profiles.gateways.servers import find_servers
 from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources, Managed
 from hermes_profiles.teams.model import Teams

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable
 from queue import Empty, SimpleQueue
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")

@@ -10,9 +10,9 @@ import bisect
 import codecs
 import re
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 _LINE_END = lazy_pattern(r"\r\n|\n|\r")

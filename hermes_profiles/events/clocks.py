@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # Seconds: less is the slewing of NTP.
 _LEAST = 5.0

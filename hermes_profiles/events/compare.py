@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.gateways.model import DEAF, GatewayState, epoch_of, exit_meaning
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOST
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .causes import PROFILES, STOPS, cause_of_end, cause_of_start, is_left_behind
 from .model import PROFILE_REMOVED, EventCause, EventKind, FleetEvent

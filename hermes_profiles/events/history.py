@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import EventKind, FleetEvent
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.gateways.model import epoch_of
 from hermes_profiles.model.errors import SCHEMA
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # The reason of the end of a gateway whose home is gone, without a command of ours.
 PROFILE_REMOVED = "its profile was removed"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
 
 from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, HEARTBEAT_FILE, LOGS_FOLDER, PID_FILE, STATE_FILE
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # Seconds after which a heartbeat is missed: three intervals (gateways/resolve.py).
 _MISSED = 90.0

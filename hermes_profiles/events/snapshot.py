@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.gateways.hermes_files import StateRecord
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState, epoch_of
 from hermes_profiles.gateways.resolve import CRASH_LOOP, START_GRACE
 from hermes_profiles.hermes import gateway_states as states
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import Activity
 
 from .model import EventKind, FleetEvent

@@ -7,7 +7,7 @@ all profiles. There the live lock of the account, and the process that holds it,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_settings import UNNAMED
@@ -16,6 +16,7 @@ from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock, servers_in
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import FATAL
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.teams.accounts import short_id
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, observe_one
 from hermes_profiles.model.errors import Failed, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 

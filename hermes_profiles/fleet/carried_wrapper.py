@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.gateways.launcher_tools import is_wrapper, without_wrappers
 from hermes_profiles.hermes.cli import MODULE, PROGRAM
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.spec import Wrapper
 from hermes_profiles.services.systemd.user_drop_ins import UserDropIns
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.changes.signature import signature
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.tree_walk import read_document
 from hermes_profiles.services.drift import Drift, DriftCode, compare

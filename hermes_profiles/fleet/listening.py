@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
 from hermes_profiles.gateways.model import GatewayState
+from hermes_profiles.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.gateways.control_socket import STATUS, ask
 from hermes_profiles.gateways.host_gateway import HostGateway, host_gateway
@@ -19,6 +18,7 @@ from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import PROFILES_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.model.errors import ExitCode
+from hermes_profiles.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from .listening import Remark

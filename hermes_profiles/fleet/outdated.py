@@ -9,13 +9,13 @@ import os
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.gateways.hermes_code import PACKAGE, HermesCode, code_folder, numbers_of, read_code
 from hermes_profiles.gateways.hermes_files import StateRecord
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.files import LOGS_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.hermes_command import code_in_script
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from hermes_profiles.gateways.model import Gateway

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import NamedTuple
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.gateways.processes import Processes
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 
 from .fleet_lock import lock_holder_of

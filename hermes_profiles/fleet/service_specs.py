@@ -7,7 +7,7 @@ import pwd
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.gateways.observe import SystemContext
@@ -17,6 +17,7 @@ from hermes_profiles.hermes.files import CONFIG_FILE, GATEWAY_LOG, LOGS_FOLDER, 
 from hermes_profiles.hermes.gateway_states import CRON_DRAIN
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.profile import environment_of, read_sections
 from hermes_profiles.profiles.profile_yaml import Values
 from hermes_profiles.profiles.redact import redacted, secrets_of

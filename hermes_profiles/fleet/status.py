@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from hermes_profiles.conflicts.running import RunningConflict, running_conflicts
@@ -21,6 +21,7 @@ from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, survey
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import is_profile_folder_name
 from hermes_profiles.services.manager import Manager
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.resolve import MASKED
 from hermes_profiles.model.errors import NotFound
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import Elsewhere
 from hermes_profiles.services.manager import Activity
 

@@ -13,9 +13,10 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hermes_profiles.hermes.environment import GATEWAY_HEALTH_URL
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.text import system_reason
 

@@ -6,11 +6,11 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.behaviours import BEHAVIOURS, Behaviour, Marker
 from hermes_profiles.hermes.files import INSTALL_STAMP_FILE
 from hermes_profiles.hermes.version import HermesFacts, facts_of
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 

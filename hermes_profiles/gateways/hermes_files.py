@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, LOCK_FILE, PID_FILE, STATE_FILE
 from hermes_profiles.hermes.gateway_states import IGNORED_PORT_KEY, READ_PORT_KEY
 from hermes_profiles.hermes.multiplexing import MIRRORED, MIRRORED_STATES, PROFILE_PREFIX
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 
 _LARGEST = 1024 * 1024

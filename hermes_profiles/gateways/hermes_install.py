@@ -12,13 +12,14 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.cli import PROGRAM
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, LAUNCHER_FILE, TOOLS_FOLDER
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 

@@ -11,9 +11,9 @@ import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.cli import PROGRAM
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .launcher_tools import environment_of_tool, is_elsewhere, is_tool, without_wrappers

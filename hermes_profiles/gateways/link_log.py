@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.channel_log import (
     ADAPTER_LOGGER,
@@ -24,6 +23,7 @@ from hermes_profiles.hermes.channel_log import (
     LinkRecord,
 )
 from hermes_profiles.hermes.files import ERRORS_LOG, GATEWAY_LOG, LOGS_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import open_regular
 

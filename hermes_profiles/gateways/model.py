@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.hermes.version import BASE, HermesFacts
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 
 from .processes import Process, Usage

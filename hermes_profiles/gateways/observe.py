@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import heartbeat, lock_record, pid_record

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
 

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from hermes_profiles.hermes.cli import ENTRIES, ENTRY_PATHS, GATEWAY_ENTRIES, GATEWAY_ENTRY_PATHS
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .inline_code import home_in_code, unwrapped

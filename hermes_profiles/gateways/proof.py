@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import LOCK_FILE, ROOT_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.listing import profile_names
 
 from .hermes_files import PidRecord, lock_record, pid_record

@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes import gateway_states, multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE, IDENTITY_FILES, PROFILES_FOLDER
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 SHEBANG = "#!/bin/sh"
 MARK = "# hermes-profiles shim "

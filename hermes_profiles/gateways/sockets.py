@@ -10,7 +10,8 @@ import os
 import socket
 import struct
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import Link, ProcessSockets
 

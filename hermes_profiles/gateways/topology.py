@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.hermes.version import BASE, HermesFacts
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections

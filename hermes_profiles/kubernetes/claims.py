@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import Failed, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.model import KubernetesTarget
 
 from .kubectl import REQUEST, kubectl_words, read_objects, refused_by_server, run_kubectl

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.model import KubernetesTarget
 from hermes_profiles.places.transport import PlaceSilent
 

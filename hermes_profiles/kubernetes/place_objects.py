@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.model import KubernetesTarget, Place
 
 from .kubectl import REQUEST, kubectl_words, read_objects, refused_by_server, run_kubectl

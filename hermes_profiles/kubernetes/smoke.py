@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from hermes_profiles.model.errors import ExitCode, Failed, HermesProfilesError, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.model import KubernetesTarget
 
 from .claims import BotClaim, take_claims

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import IntEnum, IntFlag
 from functools import lru_cache
-from typing import NamedTuple
 
 from hermes_profiles.hermes.files import GATEWAY_LOGGERS
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 

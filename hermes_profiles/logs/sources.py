@@ -11,11 +11,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.files import GATEWAY_ERROR_LOG, GATEWAY_LOG, LOGS_FOLDER
 from hermes_profiles.hermes.service_names import LAUNCH_AGENTS, SYSTEM_UNITS
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.naming import launch_agent, system_unit, unit_folders
 

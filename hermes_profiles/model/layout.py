@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from os.path import exists, join, normpath, realpath, samefile
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import ACTIVE_PROFILE_FILE, DELETED_FOLDER, PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import XDG_UNITS
 from hermes_profiles.hermes.version import BASE, HermesFacts
 
+from .named_tuple import NamedTuple
 from .names import DEFAULT
 
 # Variables that move files outside the root (services/naming.py, integration/shim).

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 T = TypeVar("T", bound=tuple[Any, ...])
 

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import ExitCode, Failed, HermesProfilesError, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import PlaceState
 
 from .model import Frozen, MoveSide, parsed

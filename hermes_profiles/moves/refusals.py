@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.gateways.hermes_code import numbers_of
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import first_names
 from hermes_profiles.profiles.placement import PlaceState

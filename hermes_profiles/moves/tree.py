@@ -11,12 +11,13 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
-from typing import IO, NamedTuple
+from typing import IO
 
 from hermes_profiles.changes.plan import is_below
 from hermes_profiles.changes.receive_tree import MANIFEST, TREE
 from hermes_profiles.hermes import files
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.default_files import Goes
 from hermes_profiles.profiles.regular_file import open_regular
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk

@@ -9,7 +9,7 @@ process (`_apply_yaml_config` of each adapter).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import below, mapping
@@ -20,6 +20,7 @@ from hermes_profiles.hermes.environment import (
     TRUTHY_ACCESS,
 )
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.patterns import lazy_pattern
 

@@ -12,11 +12,12 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import APPROVED_ENDING
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.regular_file import read_regular
 

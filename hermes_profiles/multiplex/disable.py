@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.fingerprint_key import any_key
@@ -22,6 +21,7 @@ from hermes_profiles.documents.yaml.value import parse_scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret, fingerprint
 from hermes_profiles.model.truthy import is_truthy

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import any_key
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
@@ -17,6 +16,7 @@ from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.model.truthy import is_truthy

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -19,6 +19,7 @@ from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, JOBS_FILE
 from hermes_profiles.model.errors import DocumentError, HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, effective_settings
 from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
 from hermes_profiles.profiles.profile import read_meta, read_sections

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 
 if TYPE_CHECKING:  # every status command checks for an interrupted switch

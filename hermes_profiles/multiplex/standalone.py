@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, undo
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
@@ -20,6 +19,7 @@ from hermes_profiles.gateways.observe import survey
 from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION, STANDALONE
 from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 
 from . import saved_state as records

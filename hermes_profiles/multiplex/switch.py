@@ -13,7 +13,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
@@ -44,6 +43,7 @@ from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import STATE_FILE
 from hermes_profiles.hermes.version import BASE, HermesFacts
 from hermes_profiles.model.errors import Failed, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.host_options import is_parked

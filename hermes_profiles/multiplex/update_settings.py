@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE, MIGRATION_FILE, REWRITTEN_MARKER, STATE_FILE
@@ -18,6 +18,7 @@ from hermes_profiles.hermes.multiplexing import AUTO_MIGRATION, STANDALONE_END
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.host_options import is_parked, is_standalone

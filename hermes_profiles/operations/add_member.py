@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from hermes_profiles.accounts.requirements import check_forms
 from hermes_profiles.changes.apply import utc_now
@@ -13,6 +12,7 @@ from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.settings.changes import SyncChange

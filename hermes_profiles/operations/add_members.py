@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.plugin_channels import catalog_for

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import iso
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
@@ -11,6 +9,7 @@ from hermes_profiles.changes.signature import signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.placement import (

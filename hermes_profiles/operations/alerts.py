@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import NamedTuple
 
 from hermes_profiles.alerts.addresses import fault_of, has_secret, is_plain_http
 from hermes_profiles.alerts.files import DestinationsLock, read_destinations, read_state
@@ -21,6 +20,7 @@ from hermes_profiles.events.watch_state import watcher_pid
 from hermes_profiles.hermes.files import ROOT_FOLDER
 from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.model.errors import Failed, NotFound, Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 
 from .context import user_home

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.known_secrets import KnownSecrets
 
 from .context import Session

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.archives.compression import best_compression
 from hermes_profiles.archives.encryption import ENDING, Protection, Unlock
@@ -39,6 +38,7 @@ from hermes_profiles.changes.database_copy import database_fault, is_database
 from hermes_profiles.changes.state_files import make_folder, remove_state_file
 from hermes_profiles.events.watch_state import watcher_pid
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.listing import profile_names, require
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.filesystem import taken
@@ -15,6 +15,7 @@ from hermes_profiles.changes.trash import TrashEntry, trash_entries
 from hermes_profiles.fleet.attached_services import check_may_go
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_alias_name, check_existing_name, check_new_name
 from hermes_profiles.multiplex.saved_state import note_renamed
 from hermes_profiles.profiles import lifecycle

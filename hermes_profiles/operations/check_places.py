@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles import __version__
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.compare import clock_findings, version_order
 from hermes_profiles.places.facts import PlaceFacts

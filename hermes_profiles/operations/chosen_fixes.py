@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
@@ -17,6 +17,7 @@ from hermes_profiles.doctor.findings import InstallService
 from hermes_profiles.doctor.fix_plan import FixPlan, build_fix_plan
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .fleet_context import FleetSession
 from .other_supervisors import second_supervisor

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hermes_profiles.kubernetes.claims import BotClaim, ClaimResult, read_claims, release_claims, take_claims
 from hermes_profiles.model.errors import Failed, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.facts import PlaceFacts
 from hermes_profiles.places.file import place_named
 from hermes_profiles.places.model import KubernetesTarget, Place

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, HermesProfilesError
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .connect import CheckedAccount, ConnectPlace, ConnectRequest, ConnectResult, check_account, store_account
 from .create_profile import CreatedProfile

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from hermes_profiles.accounts.platform_identity import PlatformIdentity
 from hermes_profiles.accounts.requirements import can_connect, check_complete, check_forms
@@ -21,6 +20,7 @@ from hermes_profiles.gateways.model import ALIVE, GatewayChannel, GatewayState
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.model.errors import Failed, Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.deletion_marker import clear_marker
@@ -17,6 +16,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name, check_new_name
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias
 from hermes_profiles.profiles.listing import folder_fault, profile_names, require

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.changes.fingerprint_key import answer_key
 from hermes_profiles.doctor.collect import FactCollector
@@ -13,6 +13,7 @@ from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import Check, ReportedFinding, run_checks
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .context import is_debugging, user_home
 from .fleet_context import FleetSession, no_root, other_managers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
@@ -14,6 +13,7 @@ from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.served_profiles import ServedProfiles, marker_of
 from hermes_profiles.fleet.service_specs import ENABLE
 from hermes_profiles.model.errors import ExitCode, Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.multiplex import saved_state

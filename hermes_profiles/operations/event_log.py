@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from hermes_profiles.events.compare import changes, unwritten
 from hermes_profiles.events.history import GatewayHistory, history_of
@@ -14,6 +13,7 @@ from hermes_profiles.events.model import EventKind, FleetEvent
 from hermes_profiles.events.snapshot import NOTHING_SEEN
 from hermes_profiles.events.watch_state import saved_snapshot, watcher_pid
 from hermes_profiles.model.errors import HermesProfilesError, NotFound, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .context import command_at
 from .fleet_context import FleetSession

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from json import dumps as json_text
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
@@ -18,6 +18,7 @@ from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import NotFound
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.listing import require
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles import __version__
 from hermes_profiles.archives.compression import Compression, chosen_compression
@@ -24,6 +23,7 @@ from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, tempo
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.placement import read_placement

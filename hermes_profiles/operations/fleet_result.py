@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
 from hermes_profiles.model.errors import ExitCode, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 _BAD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.INTERRUPTED)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.gateways.processes import Process, home_of
@@ -20,6 +19,7 @@ from hermes_profiles.hermes.files import (
     STATE_FILE,
 )
 from hermes_profiles.logs.sources import definition_times
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import ManagerError, Service, ServiceStatus

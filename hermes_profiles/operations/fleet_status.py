@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.changes.full_disk import FULL, is_full
 from hermes_profiles.events.last_change import LastChange, last_changes_of
@@ -21,6 +21,7 @@ from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LAUNCH_AGENTS, UNIT
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.profiles.channels import ClaimedResources

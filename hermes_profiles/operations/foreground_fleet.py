@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from hermes_profiles.changes.lock import acquire_lock, lock_holder, write_pid
 from hermes_profiles.changes.state_files import make_folder, remove_state_file, write_state_file
@@ -20,6 +19,7 @@ from hermes_profiles.hermes.environment import HERMES_TIMEZONE
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.logs.records import Level
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.services.manager import ManagerKind, Service
 from hermes_profiles.services.spec import ServiceSpec, matches_name

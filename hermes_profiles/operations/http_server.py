@@ -8,9 +8,9 @@ import socketserver
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import Failed, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import system_reason
 
 TEXT = "text/plain; charset=utf-8"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal
@@ -15,6 +14,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from hermes_profiles.archives.contents import documents_of, missing_settings, reason_elsewhere
 from hermes_profiles.archives.encryption import Unlock
@@ -34,6 +34,7 @@ from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.hermes.files import AUTH_FILE, ENV_FILE, HONCHO_FILE, OP_ENV_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import DocumentError, Failed, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_obstacle, find_command, with_alias

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.answers import PlaceAnswer, worst_code
 from hermes_profiles.places.compare import PlaceFinding, compared
 from hermes_profiles.places.facts import PlaceFacts, facts_of

@@ -6,7 +6,6 @@ import grp
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
@@ -31,6 +30,7 @@ from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
 from hermes_profiles.gateways.hermes_install import find_installation, launcher_warnings, program_for
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.update_settings import fold_warning
 from hermes_profiles.profiles.host_options import is_parked, is_standalone

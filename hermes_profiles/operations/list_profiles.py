@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE, SKILL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.listing import (
     active_profile,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import apply, utc_now
 from hermes_profiles.changes.journal import Journal, iso
@@ -17,6 +16,7 @@ from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.listing import profile_names

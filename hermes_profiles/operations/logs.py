@@ -7,7 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from hermes_profiles.gateways.servers import servers_of
 from hermes_profiles.gateways.system import SystemContext
@@ -20,6 +20,7 @@ from hermes_profiles.logs.history import LogHistory, TimedRecord
 from hermes_profiles.logs.records import CUT_HERE, SPARE, Cut, Level
 from hermes_profiles.logs.secrets import SecretCache
 from hermes_profiles.logs.sources import definition_times, sources_of, units_of
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.kubernetes.volume_hold import HeldBy
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.moves.model import MoveSide, SourceLook, TargetLook, parsed
 from hermes_profiles.moves.mover import MovedProfile, Mover

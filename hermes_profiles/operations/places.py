@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import ExitCode, Failed, NotFound, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.fan_out import ask_place
 from hermes_profiles.places.file import PlacesFile, place_named, read_places
 from hermes_profiles.places.fleet_key import keep_own_key, key_of, own_key, random_key, root_key, take_key

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.overlay import masks_of
@@ -19,6 +18,7 @@ from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.placement import elsewhere
 

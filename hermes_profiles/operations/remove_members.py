@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import active_profile, require

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 import hermes_profiles
 from hermes_profiles.changes.state_files import make_folder, write_state_file
@@ -27,6 +26,7 @@ from hermes_profiles.kubernetes.model import (
 from hermes_profiles.kubernetes.names import object_name
 from hermes_profiles.kubernetes.render import render
 from hermes_profiles.model.errors import Failed, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.own_files import check_ours, own_content
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
 from hermes_profiles.changes.apply import apply, utc_now
@@ -24,6 +23,7 @@ from hermes_profiles.gateways.observe import ObservationHints
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.archives.contents import is_of_profile
 from hermes_profiles.archives.encryption import Unlock
@@ -19,6 +18,7 @@ from hermes_profiles.changes.staging import write_tree
 from hermes_profiles.changes.trash import steps_to_trash, steps_to_trash_files, trash_entries
 from hermes_profiles.gateways.model import ALIVE
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name, check_new_name
 from hermes_profiles.profiles import lifecycle
 from hermes_profiles.profiles.placement import require_here

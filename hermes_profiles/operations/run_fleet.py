@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.events.requests import note_request
@@ -26,6 +25,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
 from hermes_profiles.model.errors import Problem, Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.services.manager import Manager
 

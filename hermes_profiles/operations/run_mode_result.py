@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, exit_code
 from hermes_profiles.gateways.model import GatewayState
 from hermes_profiles.model.errors import ExitCode, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.multiplex.enable import EnablePlan
 from hermes_profiles.multiplex.model import Issue
 

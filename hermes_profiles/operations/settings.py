@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.fingerprint_key import answer_key
 from hermes_profiles.credentials.catalog.catalog import KeyClass
@@ -14,6 +13,7 @@ from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.listing import profile_names, require

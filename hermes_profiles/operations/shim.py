@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
@@ -21,6 +20,7 @@ from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line
 from hermes_profiles.integration.shim.status import Shim, find_shim, own_shells
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require

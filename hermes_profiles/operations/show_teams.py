@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.profile import read_sections
 from hermes_profiles.teams.account_holders import held_account_id
 from hermes_profiles.teams.accounts import short_id

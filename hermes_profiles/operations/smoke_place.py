@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import hermes_profiles
 from hermes_profiles.kubernetes.kubectl import kubectl_words, read_objects
@@ -24,6 +24,7 @@ from hermes_profiles.kubernetes.place_objects import KubectlObjects
 from hermes_profiles.kubernetes.render import OBJECTS, render
 from hermes_profiles.kubernetes.smoke import PATIENCE, STEPS, SmokeStep, SmokeTest, StepState
 from hermes_profiles.model.errors import ExitCode, Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.places.file import place_named
 from hermes_profiles.places.model import KubernetesTarget, Place
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.teams.model import Team, Teams, read_teams

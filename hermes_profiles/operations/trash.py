@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.trash import TrashEntry, empty, trash_entries
 from hermes_profiles.model.errors import NotFound, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .context import Session
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.awake import status
 from hermes_profiles.changes.allowed_paths import check_entry
@@ -21,6 +21,7 @@ from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.saved_state import is_mode_switch, is_unfinished, note_renamed
 from hermes_profiles.profiles.listing import profile_names

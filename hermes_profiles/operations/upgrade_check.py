@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.collect import FactCollector
@@ -17,6 +16,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.version import BASE, NEWEST_KNOWN, HermesFacts
 from hermes_profiles.model.errors import ExitCode, NotFound, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.facts import MultiplexFacts, read_facts
 from hermes_profiles.multiplex.fold import FoldedService, FoldFacts, FoldForecast, FoldOutcome, forecast

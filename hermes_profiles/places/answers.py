@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.model.errors import SCHEMA, ExitCode, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .engine import EngineFacts
 from .model import Place

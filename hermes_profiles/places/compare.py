@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .facts import PlaceFacts, ProfileThere
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import Place, PlaceKind
 

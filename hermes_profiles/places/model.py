@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
 
 from hermes_profiles.hermes.profile_names import PATTERN
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 ALL = "all"

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
 from hermes_profiles.changes.state_files import own_folder
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import KubernetesTarget, Place, PlaceKind
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import (
@@ -21,6 +21,7 @@ from hermes_profiles.credentials.identities import (
 from hermes_profiles.hermes.environment import HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 from .home_files import ENVIRONMENT_FILES, HomeFiles, sections_in

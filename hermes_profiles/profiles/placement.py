@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import fingerprint
 
 from .channels import claimed_resources

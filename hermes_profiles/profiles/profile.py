@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import OffChannel
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 

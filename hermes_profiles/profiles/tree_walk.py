@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.changes.copy_file import data_segments, open_inside
 from hermes_profiles.changes.signature import Signature
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import system_reason
 
 from .regular_file import open_regular

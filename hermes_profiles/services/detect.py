@@ -6,10 +6,10 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.supervisor.client import PROGRAMS
 from hermes_profiles.services.systemd.user_bus import SystemdPaths, find_bus, is_wsl

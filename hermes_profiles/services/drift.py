@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_SUPERVISED_CHILD
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.systemd.quoting import unspecified

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .naming import ServiceName
 

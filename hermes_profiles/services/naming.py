@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
@@ -24,6 +23,7 @@ from hermes_profiles.hermes.service_names import (
     XDG_UNITS,
 )
 from hermes_profiles.hermes.version import HermesFacts
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import is_profile_folder_name
 
 # The service that keeps the host awake while gateways run. What begins with `hermes-gateway` is a gateway for Hermes,

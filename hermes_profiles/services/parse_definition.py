@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import LAUNCHER_FILE
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.systemd.quoting import unspecified
 from hermes_profiles.services.systemd.unit_file import UnitDocument, parse_unit

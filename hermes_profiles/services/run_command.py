@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .manager import ManagerError
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.cli import MODULE, RUN_MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR, HERMES_S6_SUPERVISED_CHILD
@@ -13,6 +12,7 @@ from hermes_profiles.hermes.files import PROFILES_FOLDER
 from hermes_profiles.hermes.gateway_states import CRON_RESERVE, STOP_FLOOR, STOP_HEADROOM
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.hermes.version import BASE, HermesFacts
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 
 from .naming import ServiceName, is_root

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.secret_detection import is_secret
@@ -11,6 +10,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 Path = tuple[str, ...]
 

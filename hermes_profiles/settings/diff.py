@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.holders import shared_channels
@@ -15,6 +14,7 @@ from hermes_profiles.documents.yaml.value import Value, canonical, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, SKILLS_FOLDER, SOUL_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.listing import require
 from hermes_profiles.profiles.profile import read_meta, read_sections

@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.changes.signature import Signature, signature
@@ -22,6 +21,7 @@ from hermes_profiles.documents.yaml.set_path import delete_path, set_path
 from hermes_profiles.documents.yaml.value import Value, parse_scalar, scalar
 from hermes_profiles.model.errors import DocumentError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.listing import profile_names, require

@@ -6,7 +6,6 @@ Each profile is read once, so that the time grows with the number of profiles an
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.secret_detection import Role
@@ -14,6 +13,7 @@ from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .diff import ComparedItem, ComparedItems, compared_items
 from .files import FileReaders

@@ -6,7 +6,6 @@ Nothing is written here. A target that cannot be edited with certainty stops the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.clone.source import read_source
@@ -23,6 +22,7 @@ from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 
 from .changes import Path, SyncChange, comment_warning, differences, setting_change, variable_change

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Step
 from hermes_profiles.changes.signature import signature
@@ -17,6 +16,7 @@ from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import environment_in
 from hermes_profiles.settings.files import check_may_write, settings_file, without_variables

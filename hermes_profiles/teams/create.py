@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.deletion_marker import clear_marker
 from hermes_profiles.changes.plan import (
@@ -29,6 +28,7 @@ from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, PROFILE_FOLDERS
 from hermes_profiles.model.errors import DocumentError, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.create import ENV_HEADER, describe_profile

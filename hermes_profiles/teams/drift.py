@@ -7,7 +7,6 @@ overrides.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_place import channel_place
@@ -18,6 +17,7 @@ from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.value import Value, canonical
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.settings.changes import Path
 
 from .shares import NOTED_BY_HERMES, POLICY, own_paths

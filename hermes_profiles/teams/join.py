@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile, Step, is_below
 from hermes_profiles.changes.signature import signature
@@ -14,6 +13,7 @@ from hermes_profiles.clone.plan import CloneContext
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.profile_yaml import edit_profile_yaml
 from hermes_profiles.profiles.tree_walk import read_document

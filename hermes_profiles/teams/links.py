@@ -7,13 +7,13 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.changes.signature import Signature
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_sections
 

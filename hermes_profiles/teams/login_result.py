@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_settings import account_id, below, mapping
@@ -19,6 +18,7 @@ from hermes_profiles.hermes.environment import (
 )
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.regular_file import read_regular

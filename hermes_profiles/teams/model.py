@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import RULE, check_existing_name, normalize
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import TEAM_SECTIONS, read_sections

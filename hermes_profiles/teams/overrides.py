@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
 
 from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import NotFound, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
 
 from .model import Membership

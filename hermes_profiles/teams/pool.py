@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.clone.plan import CloneContext, CloneDocuments, CloneRequest, build_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog
@@ -21,6 +20,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.tree_walk import EntryKind, data_chunks, read_document, walk
 

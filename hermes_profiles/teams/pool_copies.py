@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import TreeEntry
 from hermes_profiles.changes.signature import Signature
@@ -21,6 +20,7 @@ from hermes_profiles.credentials.rules.files import FileRules, Scope
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.profiles.tree_walk import EntryKind, TreeItem, walk
 

@@ -7,7 +7,7 @@ comparison of a team of 19 would double the time of doctor (38 instead of 19 tim
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
@@ -15,6 +15,7 @@ from hermes_profiles.credentials.references import references_in
 from hermes_profiles.credentials.rules.config import judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels
 from hermes_profiles.documents.entries import TreeEntry
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import Membership, Team
 from .shares import NOTED_BY_HERMES, POLICY, Share, own_paths

@@ -6,7 +6,6 @@ The lead's pool is never changed: links are moved, removed or replaced, never fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, CopyFile, PublishTree, ReplaceFile, Step, TreeEntry, WriteFile
 from hermes_profiles.changes.signature import signature
@@ -16,6 +15,7 @@ from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import NotFound, Problem, Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.lifecycle import plan_delete
 from hermes_profiles.profiles.profile import read_sections

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.signature import signature
@@ -27,6 +26,7 @@ from hermes_profiles.documents.yaml.value import Value, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE
 from hermes_profiles.model.errors import Failed, HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import channels_in
 from hermes_profiles.profiles.home_files import HomeFiles

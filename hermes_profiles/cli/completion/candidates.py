@@ -11,10 +11,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT, is_profile_folder_name
 from hermes_profiles.operations.context import layout_with_facts
 from hermes_profiles.profiles.listing import profile_names

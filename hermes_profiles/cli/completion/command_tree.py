@@ -6,7 +6,9 @@ The completion scripts and the manual are made from this, so neither can promise
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # What a word can be. A word of a kind that is no place on the disk is completed from the script itself.
 PROFILE = "profile"

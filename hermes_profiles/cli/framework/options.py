@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from hermes_profiles.fleet.selection import Selection

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .options import Place
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # Style → parameter of `ESC [ … m`. Only the colours that are readable on light and on dark terminals.
 STYLES = {

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .screen import Screen
 from .text_width import cells, isolated, longest_word, padded, shortened, wrapped

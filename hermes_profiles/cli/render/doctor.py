@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import ReportedFinding
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.doctor import Diagnosis, FixResult
 

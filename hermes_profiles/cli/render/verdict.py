@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from hermes_profiles.cli.framework.prose import Prose
 from hermes_profiles.cli.framework.screen import STATE_STYLES
 from hermes_profiles.fleet.listening import NO_CHANNEL
 from hermes_profiles.gateways.model import DEAF, GatewayState
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # So many profiles are named for one trouble; the others are counted.
 _NAMED = 3

@@ -7,7 +7,6 @@ import shlex
 import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile
 from hermes_profiles.clone.files import redact_yaml
@@ -20,6 +19,7 @@ from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.hermes.files import CHECKPOINTS_FOLDER, HONCHO_FILE
 from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.model.text import system_reason

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ReplaceFile, Step
 from hermes_profiles.changes.signature import Signature
@@ -38,6 +37,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, HONCHO_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.create import new_env

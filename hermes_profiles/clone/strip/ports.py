@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Port
 from hermes_profiles.credentials.channel_place import channel_place
@@ -12,6 +11,7 @@ from hermes_profiles.credentials.classifier import SourceDocuments
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.hermes.environment import API_SERVER_KEY
+from hermes_profiles.model.named_tuple import NamedTuple
 
 _NONE: Mapping[tuple[str, ...], str] = MappingProxyType({})
 

@@ -6,7 +6,9 @@ NamedTuples, because every `list` loads them: a frozen, slotted dataclass takes 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 Origin = Literal["catalogue", "user", "plugin"]
 

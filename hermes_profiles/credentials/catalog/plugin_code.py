@@ -9,8 +9,8 @@ import ast
 import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import product
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 MARKS = ("register_platform", "platform_registry", "PlatformEntry", "register_deferred")

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.credentials.references import references_in
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 

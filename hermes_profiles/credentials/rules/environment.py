@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
@@ -19,6 +18,7 @@ from hermes_profiles.hermes.environment import (
     HERMES_MANAGED_DIR,
     REDIRECTS,
 )
+from hermes_profiles.model.named_tuple import NamedTuple
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
 API_SERVER = "api_server"

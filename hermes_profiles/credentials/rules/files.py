@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from pathlib import PurePosixPath
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
@@ -22,6 +21,7 @@ from hermes_profiles.hermes.files import (
     STATE_DATABASE,
     USER_FILE,
 )
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 ENV_FILES = (ENV_FILE, OP_ENV_FILE)

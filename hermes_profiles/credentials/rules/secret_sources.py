@@ -8,11 +8,12 @@ one does not, so only `enabled: false` keeps a channel off.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.mentions import names_in
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 from .environment import API_SERVER, SourceFacts, judge_name

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.identities import Identity
+from hermes_profiles.model.named_tuple import NamedTuple
 
 
 class OtherRootFacts(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.doctor.findings import Evidence
 from hermes_profiles.documents.line_numbers import env_line, json_line, yaml_line
@@ -20,6 +20,7 @@ from hermes_profiles.hermes.files import (
     OP_ENV_FILE,
     PROFILE_FILE,
 )
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.profiles.tree_walk import EntryKind

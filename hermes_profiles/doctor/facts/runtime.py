@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.fleet.outdated import InstalledCode
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import Elsewhere
 
 from .alerts import AlertFacts

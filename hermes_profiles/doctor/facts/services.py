@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.signature import Signature
 from hermes_profiles.hermes.service_names import LEGACY_FILES
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.drift import Drift
 from hermes_profiles.services.manager import ManagerKind, ServiceStatus
 from hermes_profiles.services.parse_definition import ParsedDefinition

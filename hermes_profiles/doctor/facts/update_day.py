@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from hermes_profiles.hermes.version import BASE, HermesFacts
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.multiplex.update_settings import UpdateSettings
 
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from hermes_profiles.doctor.facts.databases import DamagedDatabase, DatabaseFacts, UncheckedDatabase, UnreadableRows
@@ -35,6 +35,7 @@ from hermes_profiles.hermes.files import (
     RETAINDB_QUEUE,
     STATE_DATABASE,
 )
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.profiles.tree_walk import EntryKind
 

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.signature import Signature
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.services import SYSTEM, USER, Definition, ServiceFiles, ServiceLeftover
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, LEGACY_LABEL, UNIT
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular

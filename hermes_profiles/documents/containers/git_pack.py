@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .limits import Budget, NotSearchedError
 from .streams import ZLIB, DeflateStream

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 MIB = 1024 * 1024
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from hermes_profiles.documents.text import TextDocument
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .line_repair import Piece, RepairedText

@@ -9,8 +9,8 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Collection
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 _LINES = lazy_pattern(r"([^\r\n]*)(\r\n|\n|\r|\Z)")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .document import EnvDocument, EnvEntry, quoted
 from .line_repair import RepairedText

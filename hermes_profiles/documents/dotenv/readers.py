@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import DocumentError
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .line_repair import RepairedText

@@ -6,8 +6,8 @@ It reads no values; a file with anything else is declined.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 _KEY = lazy_pattern(r"([A-Za-z0-9_][A-Za-z0-9_./-]*|\"[A-Za-z0-9_ ./:@*+-]*\"|'[A-Za-z0-9_ ./:@*+-]*') *:(?: +(.*)| *)")
@@ -137,7 +137,13 @@ class _OutlineReader:
         self._opened = None
         if _BLOCK_TEXT.fullmatch(text):
             self._text_indent, self._text_body = indent, None
-        elif _QUOTED.fullmatch(text) is None and _FLOW.fullmatch(text) is None:
+        elif text[0] in "\"'":
+            if _QUOTED.fullmatch(text) is None:
+                raise _Declined
+        elif text[0] in "[{":
+            if _FLOW.fullmatch(text) is None:
+                raise _Declined
+        else:
             bare = text.partition(" #")[0].rstrip(" ")
             if ": " in bare or bare[-1:] == ":" or _PLAIN.fullmatch(bare) is None:
                 raise _Declined

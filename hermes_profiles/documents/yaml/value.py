@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from hermes_profiles.documents.entries import flattened
 from hermes_profiles.documents.tree import Node
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .scalars import construct, double_quoted, is_plain_safe, render, resolve_plain

@@ -7,7 +7,6 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.changes.signature import Signature, signature
@@ -15,6 +14,7 @@ from hermes_profiles.gateways.hermes_on_path import real_hermes
 from hermes_profiles.gateways.shim_header import Recorded
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.alias import alias_script, program_of
 from hermes_profiles.profiles.tree_walk import read_document

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import hermes_profiles
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayState, epoch_of
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus, fleet_status
 

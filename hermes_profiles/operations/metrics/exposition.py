@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .collect import Sample
 from .names import METRICS, MetricKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.fleet_health import health_reply
 from hermes_profiles.operations.http_server import Address, HttpServer, Reply

@@ -6,8 +6,8 @@ The output is no stable interface: unknown lines are skipped, and missing values
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.run_command import Finished
 

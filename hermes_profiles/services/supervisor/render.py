@@ -11,12 +11,12 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_EXTERNAL_SUPERVISOR
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION
 from hermes_profiles.hermes.service_names import UNIT
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.spec import ServiceSpec, clean_script

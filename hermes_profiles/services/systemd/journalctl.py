@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import batches, listed_environment, plain_message
 

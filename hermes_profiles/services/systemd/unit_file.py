@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.exit_codes import FATAL_CONFIGURATION, RESTART_ME
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.hermes_command import hermes_words, selected_profile
 

@@ -7,8 +7,9 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import Runner, batches, listed_environment, run
 

@@ -6,9 +6,9 @@ import os
 import pwd
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.service_names import SYSTEM_UNITS
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.run_command import listed_environment
 

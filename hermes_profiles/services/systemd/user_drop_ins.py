@@ -13,9 +13,9 @@ import glob
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.environment import REDIRECTS
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.services.naming import drop_in
 

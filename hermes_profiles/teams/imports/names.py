@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.hermes.profile_names import RESERVED
 from hermes_profiles.model.errors import DocumentError, Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import RULE, check_new_name
 
 from .model import Candidate, InvalidAccount, normalized_id

@@ -11,11 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from shlex import quote
-from typing import NamedTuple
 
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.hermes.files import WEIXIN_ACCOUNTS_FOLDER, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .model import (
     BASE_URL,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.clone.plan import CloneContext
@@ -13,6 +12,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.identities import names_account
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.teams.account_holders import account_keys, held_account_keys

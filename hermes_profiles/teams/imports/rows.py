@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Channel, KeyClass
 from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import RULE, check_new_name
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account

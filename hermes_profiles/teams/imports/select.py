@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.teams.accounts import WEIXIN, short_id
 
 from .model import Candidate, InvalidAccount, SkippedAccount, SourceAccounts, normalized_id, parse_time

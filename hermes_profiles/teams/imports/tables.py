@@ -7,11 +7,11 @@ import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from hermes_profiles.credentials.catalog.catalog import Channel
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.model.errors import DocumentError, Problem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.teams.accounts import WEIXIN
 
 from .model import Candidate, InvalidAccount, SourceAccounts, is_account_id

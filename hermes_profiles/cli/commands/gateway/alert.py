@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.alerts import alerts_answer
 from hermes_profiles.logs.filters import seconds_of
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations import alerts as operations
 from hermes_profiles.operations.fleet_context import FleetSession

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ from hermes_profiles.cli.render.places import (
     smoke_row,
 )
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations import places as operations
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind

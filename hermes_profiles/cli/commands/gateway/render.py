@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -15,6 +15,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.kubernetes.model import ACCESS_MODES, LIMIT, is_official
 from hermes_profiles.kubernetes.render import LOADER
 from hermes_profiles.model.errors import Result
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.render_kubernetes import RenderRequest, RenderResult
 from hermes_profiles.operations.render_kubernetes import render_kubernetes as write_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import first_names
 from hermes_profiles.operations import install_services as installing
 from hermes_profiles.operations.fleet_context import FleetSession

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from hermes_profiles.cli.render.outcomes import run_answer
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.model.errors import UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
 from hermes_profiles.operations.run_fleet import FleetRequest, WholeGateway, run_fleet
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -17,6 +17,7 @@ from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.archives import export_data, export_lines, import_data, import_lines
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.export_profiles import ExportRequest, export_profiles

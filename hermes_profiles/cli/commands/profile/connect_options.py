@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
 from hermes_profiles.cli.framework.options import Timeout
 from hermes_profiles.fleet.protocols import SETTLE
+from hermes_profiles.model.named_tuple import NamedTuple
 
 Allow = Annotated[
     str | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from hermes_profiles.cli.render.clone import created_data, report_lines
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Result, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.create_profile import CreatedProfile, CreateRequest, create_profile

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block, Prose
 from hermes_profiles.cli.render.doctor import SEVERITY_STYLES, place_text
 from hermes_profiles.cli.render.plan import step_lines
 from hermes_profiles.doctor.runner import ReportedFinding
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.chosen_fixes import FixOffer, FixOffers, FixPreview
 from hermes_profiles.operations.doctor import FixResult
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import NamedTuple
 
 from hermes_profiles.accounts.requirements import check_complete, needed_variables, secret_variables
 from hermes_profiles.changes.apply import utc_now
@@ -17,6 +16,7 @@ from hermes_profiles.credentials.channel_settings import account_id
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import Refused, UsageProblem
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.teams.accounts import WEIXIN, Account, short_id
