@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,21 +53,28 @@ class BackgroundQuery:
         return self._answer
 
 
-@dataclass(eq=False, repr=False)
 class SystemContext:
     """What an observation depends on: layout, manager, process table, clock, environment, sockets. Tests pass fakes.
 
     `sockets`: returns the TCP sockets of processes, {} where they are not to be read.
     """
 
-    layout: Layout
-    manager: Manager | None = None
-    processes: Processes = field(default_factory=lambda: processes_of("linux"))
-    clock: Callable[[], float] = time.time
-    environment: Mapping[str, str] = field(default_factory=dict)
-    sockets: Callable[[Sequence[int]], Mapping[int, ProcessSockets]] = lambda _: {}
-
-    _asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
+    def __init__(
+        self,
+        layout: Layout,
+        manager: Manager | None = None,
+        processes: Processes | None = None,
+        clock: Callable[[], float] = time.time,
+        environment: Mapping[str, str] = {},
+        sockets: Callable[[Sequence[int]], Mapping[int, ProcessSockets]] = lambda _: {},
+    ) -> None:
+        self.layout = layout
+        self.manager = manager
+        self.processes = processes_of("linux") if processes is None else processes
+        self.clock = clock
+        self.environment = environment
+        self.sockets = sockets
+        self._asked: tuple[tuple[str, ...], BackgroundQuery] | None = None
 
     def ask_ahead(self, profiles: Sequence[str]) -> None:
         """Start the manager query in the background; the next `survey` of exactly these profiles uses its answer.

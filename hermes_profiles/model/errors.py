@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
+
+from .named_tuple import NamedTuple
 
 SCHEMA = "hermes-profiles/1"
 
@@ -89,15 +90,22 @@ class DocumentError(Failed):
         self.reason = reason
 
 
-@dataclass(slots=True, eq=False, repr=False)
 class Result:
     """The result of one command, before it is printed as text or JSON."""
 
-    command: tuple[str, ...]
-    data: dict[str, Any] = field(default_factory=dict)
-    warnings: list[Problem] = field(default_factory=list)
-    errors: list[Problem] = field(default_factory=list)
-    exit_code: ExitCode = ExitCode.OK
+    def __init__(
+        self,
+        command: tuple[str, ...],
+        data: dict[str, Any] | None = None,
+        warnings: list[Problem] | None = None,
+        errors: list[Problem] | None = None,
+        exit_code: ExitCode = ExitCode.OK,
+    ) -> None:
+        self.command = command
+        self.data = {} if data is None else data
+        self.warnings = [] if warnings is None else warnings
+        self.errors = [] if errors is None else errors
+        self.exit_code = exit_code
 
     @property
     def status(self) -> str:

@@ -7,7 +7,6 @@ import pwd
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,25 +28,33 @@ if TYPE_CHECKING:
 DEBUG = "HERMES_PROFILES_DEBUG"
 
 
-@dataclass(eq=False, repr=False)
 class Session:
     """The context of one run: the root it works on, and what it reports to while it runs.
 
-    `home_option`: the home that the caller named; `on_outcome` and `on_progress`: see `events`.
+    `home_option`: the home that the caller named; `on_outcome` and `on_progress`: see `events`; `manager_option`: as
+    `--manager`, for gateways. In a shell of an agent's tools, which has a home of its own, that of the account is used.
     """
 
-    home_option: str | None = None
-    as_json: bool = False
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
-    problems: list[Problem] = field(default_factory=list)
-    on_outcome: OnOutcome = ignore
-    on_progress: OnProgress = ignore
-
-    def __post_init__(self) -> None:
-        """Use the home of the account where a shell of an agent's tools has a home of its own."""
-        home = self.environment.get("HOME", "")
-        if _is_tool_home(home, self.environment):
-            self.environment = {**self.environment, "HOME": _account_home(self.environment)}
+    def __init__(
+        self,
+        home_option: str | None = None,
+        as_json: bool = False,
+        environment: dict[str, str] | None = None,
+        problems: list[Problem] | None = None,
+        on_outcome: OnOutcome = ignore,
+        on_progress: OnProgress = ignore,
+        manager_option: str | None = None,
+    ) -> None:
+        environment = dict(os.environ) if environment is None else environment
+        if _is_tool_home(environment.get("HOME", ""), environment):
+            environment = {**environment, "HOME": _account_home(environment)}
+        self.home_option = home_option
+        self.as_json = as_json
+        self.environment = environment
+        self.problems = [] if problems is None else problems
+        self.on_outcome = on_outcome
+        self.on_progress = on_progress
+        self.manager_option = manager_option
 
     @cached_property
     def layout(self) -> Layout:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,12 +33,13 @@ if TYPE_CHECKING:
     from hermes_profiles.services.spec import ServiceSpec
 
 
-@dataclass(eq=False, repr=False)
 class FleetSession(Session):
-    """The context of one run on gateways. `manager_option`: as `--manager`."""
+    """The context of one run on gateways."""
 
-    manager_option: str | None = None
-    manager_problems: list[Problem] = field(default_factory=list)
+    @cached_property
+    def manager_problems(self) -> list[Problem]:
+        """Return the problems with the service manager so far; callers append to it."""
+        return []
 
     def fresh(self, manager: str | None = None) -> FleetSession:
         """Return a session on the same root that has read nothing yet. `manager`: another service manager."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, get_type_hints
 
 import typer
+
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from .options import Color, Home, Json, ManagerName, Wide
 from .place_option import PLACE, InPlaces, InPlacesCall
@@ -54,7 +56,9 @@ def command(
         wanted = {"manager": manager, "home": home, "json": True}
         shared = {name: option for name, option in _SHARED.items() if wanted[name]}
 
-        bundles = {name: hint for name, hint in hints.items() if hasattr(hint, "_fields") and name != _SESSION}
+        bundles = {
+            name: hint for name, hint in hints.items() if hasattr(hint, "_fields") and name not in (_SESSION, "return")
+        }
 
         def run_command(**values: Any) -> None:
             look = {name: values.pop(name) for name in view}

@@ -45,5 +45,5 @@ def _checks(call: InPlacesCall) -> set[str]:
 
 
 def _manager(session: Session) -> list[str]:
-    name = getattr(session, "manager_option", None)
+    name = session.manager_option
     return [f"--manager={name}"] if name else []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Refused, Result
+from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations.context import DEBUG, Session, from_os_error, is_debugging
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _COMMAND = lazy_pattern(r"`hermes-(?:profiles|gateways) [^`]*`")
 
 
-@dataclass(eq=False, repr=False)
-class Answer:
+class Answer(NamedTuple):
     """What a command body returns: the result, and its lines when text is wanted.
 
     `reveals`: the user asked for secrets, and the answer shows them.

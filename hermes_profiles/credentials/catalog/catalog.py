@@ -15,12 +15,12 @@ Pure: text and mappings in, values out; the one thing read is this package's own
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.hermes.environment import SHORTEST_SECRET, TRUTHY
 from hermes_profiles.hermes.files import APPROVED_ENDING, PENDING_ENDING, PLUGIN_NAME_ENDING
+from hermes_profiles.model.named_tuple import NamedTuple
 
 from . import load
 from .globs import GlobIndex, normal
@@ -65,9 +65,8 @@ GATEWAY = "gateway"
 _SECRET_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Catalog:
-    """Channels by name, and queries about them; indexes are built on first use."""
+class CatalogTables(NamedTuple):
+    """The rows of a catalogue."""
 
     channels: Mapping[str, Channel]
     gateway_keys: tuple[KeyFact, ...]
@@ -78,6 +77,22 @@ class Catalog:
     pairing_folders: tuple[str, ...]
     left_behind: tuple[LeftBehindRule, ...]
     oauth_rows: tuple[OAuthRow, ...]
+
+
+class Catalog:
+    """Channels by name, and queries about them; indexes are built on first use."""
+
+    def __init__(self, tables: CatalogTables) -> None:
+        self.tables = tables
+        self.channels = tables.channels
+        self.gateway_keys = tables.gateway_keys
+        self.patterns = tables.patterns
+        self.placeholders = tables.placeholders
+        self.common_values = tables.common_values
+        self.gateway_config_identity = tables.gateway_config_identity
+        self.pairing_folders = tables.pairing_folders
+        self.left_behind = tables.left_behind
+        self.oauth_rows = tables.oauth_rows
 
     def lookup(self, name: str) -> KeyFact | None:
         """Return the class and the channel of an environment variable; None when the catalogue does not know it.
@@ -282,7 +297,7 @@ def load_catalog() -> Catalog:
         KeyFact(name, None, KeyClass.TOOL_OR_PROVIDER_KEY, secret=name.endswith(_SECRET_ENDINGS))
         for name in shared["shareable"]
     ]
-    return Catalog(
+    tables = CatalogTables(
         channels=load.channels(load.read_data("channels.json")),
         gateway_keys=tuple(keys),
         patterns=tuple((row["suffix"], KeyClass(row["class"])) for row in shared["patterns"]),
@@ -293,6 +308,7 @@ def load_catalog() -> Catalog:
         left_behind=load.left_behind(shared["left_behind"]),
         oauth_rows=load.oauth_rows(shared["oauth_rows"]),
     )
+    return Catalog(tables)
 
 
 def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: UserAdditions | None = None) -> Catalog:
@@ -315,7 +331,7 @@ def extend(catalog: Catalog, *, channels: Iterable[Channel] = (), additions: Use
             merged[user.name] = with_user(merged.get(user.name), user)
         keys |= {fact.name: fact for fact in additions.keys}
         merged = {name: reclassed(channel, additions.keys) for name, channel in merged.items()}
-    return replace(catalog, channels=merged, gateway_keys=tuple(keys.values()))
+    return Catalog(catalog.tables._replace(channels=merged, gateway_keys=tuple(keys.values())))
 
 
 # The next four are in modules of their own, which `list` does not need and so does not import.
