@@ -13,13 +13,6 @@ from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_place import channel_place
-from hermes_profiles.credentials.rules.config import (
-    EntryRemoval,
-    TreeJudgement,
-    dotted,
-    judge_config,
-    paths_kept_by_user,
-)
 from hermes_profiles.credentials.rules.environment import (
     API_SERVER,
     SourceFacts,
@@ -39,6 +32,7 @@ from .mentions import Mention, mentions_in_code, mentions_in_comment
 from .outer_settings import OuterSettings
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
+from .rules.config import EntryRemoval, TreeJudgement, dotted, judge_config, paths_kept_by_user
 from .secret_shapes import looks_secret
 from .shared_settings import is_shared_path, is_shared_variable
 from .value_index import ValueIndex, is_address, searchable_parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from hermes_profiles.conflicts.overlay import (
     masks_of,
     overlay_folder,
 )
-from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
 from hermes_profiles.credentials.catalog.model import Channel, KeyClass, KeyFact, Sharing
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -82,7 +81,7 @@ def test_variable_of_another_channel_stays_set() -> None:
         for name in ("SHOUT_TOKEN", "TELEGRAM_BOT_TOKEN")
     )
     reader = Channel("shout", Sharing.exclusive, "", ("SHOUT_",), keys, (frozenset(one.name for one in keys),))
-    catalog = replace(CATALOG, channels={**CATALOG.channels, "shout": reader})
+    catalog = Catalog(CATALOG.tables._replace(channels={**CATALOG.channels, "shout": reader}))
     on = ("shout", "telegram")
     assert "TELEGRAM_BOT_TOKEN" not in env(compose([mask("telegram")], catalog=catalog, on=on))
     assert "TELEGRAM_BOT_TOKEN" in env(compose([mask("telegram"), mask("shout")], catalog=catalog, on=on))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import (
+    Catalog,
     KeyClass,
     Sharing,
     extend,
@@ -256,7 +255,7 @@ def test_unknown_class_error_lists_the_classes():
 
 def test_an_empty_set_switches_nothing_on():
     irc = CATALOG.channels["irc"]._replace(enable_sets=(frozenset(),))
-    assert replace(CATALOG, channels={"irc": irc}).enabled_by({"IRC_SERVER": "a"}) == frozenset()
+    assert Catalog(CATALOG.tables._replace(channels={"irc": irc})).enabled_by({"IRC_SERVER": "a"}) == frozenset()
 
 
 @pytest.mark.parametrize("text", ['[keys]\nA_TOKEN = "123:canary-XY"\n', '[channels.x]\nsharing = "sk-canary-XY1"\n'])

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.catalog.catalog import KeyClass, extend, load_catalog, parse_user_catalog
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, extend, load_catalog, parse_user_catalog
 from hermes_profiles.credentials.catalog.globs import matches
 
 CATALOG = load_catalog()
-BACKWARDS = replace(CATALOG, channels=dict(reversed(CATALOG.channels.items())))
+BACKWARDS = Catalog(CATALOG.tables._replace(channels=dict(reversed(CATALOG.channels.items()))))
 PREFIXES = sorted({prefix for channel in CATALOG.channels.values() for prefix in channel.prefixes})
 NAMES = sorted(CATALOG.known_names)
 tails = st.text(alphabet="ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_", min_size=1, max_size=20)
