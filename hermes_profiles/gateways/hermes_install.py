@@ -224,9 +224,10 @@ def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> He
         is_launcher = (
             launcher.name == PROGRAM and (checkout / LAUNCHER_FILE).is_file() and (checkout / PACKAGE).is_dir()
         )
-        python = _interpreter_in(text)
-        if is_launcher and os.path.samefile(launcher, checkout / LAUNCHER_FILE) and python is not None:
-            return HermesInstall(python, str(script), checkout / LAUNCHER_FILE, checkout, through=through)
+        if is_launcher and os.path.samefile(launcher, checkout / LAUNCHER_FILE):
+            python = _interpreter_in(text)
+            if python is not None:
+                return HermesInstall(python, str(script), checkout / LAUNCHER_FILE, checkout, through=through)
         if following is not None:
             launcher = Path(os.fsdecode(following.group(2)))
             continue
@@ -237,8 +238,8 @@ def _behind(script: Path, environment: Mapping[str, str], user_home: Path) -> He
 
         target = read_launcher(launcher, text, environment, user_home)
         through = through or target.through
-        if target == LauncherTarget() and python is not None:  # not a script of a known form
-            target = LauncherTarget(python=python)
+        if target == LauncherTarget():  # not a script of a known form
+            target = LauncherTarget(python=_interpreter_in(text))
         if target.python is not None:
             return HermesInstall(target.python, str(script), code=code_folder(target.python), through=through)
         if target.script is None or target.is_elsewhere:

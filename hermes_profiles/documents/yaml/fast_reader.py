@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .outline import repeated_keys
+from .outline import EMPTY_VALUES, repeated_keys
 from .scalars import construct, resolve_plain
 
 # A line at column 0 that is not a comment.
@@ -94,7 +94,7 @@ def _stays_on_its_lines(text: str) -> bool:
             # In the middle of plain text it opens nothing, but a value may follow such a key.
             if ": " in rest:
                 return False
-        elif _CLOSED.fullmatch(rest) is None:
+        elif rest not in EMPTY_VALUES and _CLOSED.fullmatch(rest) is None:
             return False
     return True
 

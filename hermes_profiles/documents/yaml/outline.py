@@ -21,6 +21,8 @@ _FLOW = lazy_pattern(
 # Not a date, which can be one that does not exist, and not the marks `<<` and `=`.
 _PLAIN = lazy_pattern(r"(?!\d{4}-\d|<<)(?:[A-Za-z0-9_./~$<(^+]|-[^ ])[^\x00-\x1f\x7f-\x9f\ufeff]*")
 
+# The commonest values in quotes or brackets: a file without others needs none of the long patterns.
+EMPTY_VALUES = frozenset({"[]", "{}", "''", '""'})
 _DEEPEST = 100  # levels; a parser says where there are too many
 
 
@@ -137,6 +139,8 @@ class _OutlineReader:
         self._opened = None
         if _BLOCK_TEXT.fullmatch(text):
             self._text_indent, self._text_body = indent, None
+        elif text in EMPTY_VALUES:
+            return
         elif text[0] in "\"'":
             if _QUOTED.fullmatch(text) is None:
                 raise _Declined
