@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from hermes_profiles.model.errors import Failed
+from hermes_profiles.model.errors import Failed, HermesProfilesError
 from hermes_profiles.model.named_tuple import NamedTuple
+from hermes_profiles.model.text import system_reason
 
 from .errors import translated_errors
 from .filesystem import Files
 from .lock import acquire_lock
+from .state_files import own_folder
 
 _LARGEST_LINE = 64 * 1024
 _WAIT = 5.0
@@ -90,3 +92,26 @@ def _last_line(place: LogPlace) -> bytes:
         if whole:
             return whole[-1]
     return b""
+
+
+def append_fault(path: str | None) -> str:
+    """Return why another program cannot append to its log, "" where it can; a missing folder is created.
+
+    supervisord names neither the file nor the reason, and a FIFO without a reader would stop it for ever.
+    """
+    if not path or not os.path.isabs(path):
+        return ""
+    folder = os.path.dirname(path)
+    try:
+        if not os.path.lexists(folder) and os.path.isdir(os.path.dirname(folder)):
+            own_folder(Path(folder), os.getuid())
+        if not os.path.isdir(folder):
+            return f"its log folder {folder} is not a folder"
+        os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC))
+    except FileNotFoundError:  # its writer creates it
+        return ""
+    except OSError as error:
+        return f"its log {path} cannot be written: {system_reason(error)}"
+    except HermesProfilesError as error:
+        return f"its log {path} cannot be written: {error}"
+    return ""

@@ -14,6 +14,7 @@ from typing import Any
 
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.named_tuple import NamedTuple
+from hermes_profiles.model.patterns import lazy_pattern
 
 from .filesystem import Files
 from .journal_paths import RootPaths, inode_of, old_root
@@ -24,6 +25,7 @@ OLD_SCHEMA = "hermes-profiles-journal/1"  # of 0.1.0, with absolute paths
 KEEP = 200
 _STAMP = "%Y%m%dT%H%M%SZ"
 _ID_LENGTH = 21  # of a stamp, a hyphen and four hexadecimal digits
+_ANY_SCHEMA = lazy_pattern(r"hermes-profiles-journal/[0-9]{1,6}")
 _GARBAGE = (ChangedMeanwhile, ValueError, KeyError, TypeError, RecursionError)
 _BEGUN = b'"status": "begun"'
 _GOING = ".gone.tmp"  # ends the name of an entry whose removal has begun
@@ -336,11 +338,25 @@ def _plain(value: Any) -> Any:
 def _unreadable(path: str, error: Exception) -> Problem:
     return Problem(
         "unreadable-journal",
-        f"the journal entry {path} cannot be read ({type(error).__name__})",
+        f"the journal entry {path} cannot be read ({_reason(error)})",
         path,
         f"put it aside with `mv {quote(str(path))} {quote(str(path))}.unreadable`; the bytes from before its "
         f"change stay in {path[:-5]}",
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ChangedMeanwhile):
+        return "it is not a regular file"
+    if isinstance(error, _OtherVersion):
+        return str(error)
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
+        return "it is not JSON"
+    return "it is not an entry of this journal"
+
+
+class _OtherVersion(ValueError):
+    """An entry that another version of this program wrote."""
 
 
 def _parse_entry(raw: bytes, change_id: str) -> tuple[ChangeEntry, bool]:
@@ -349,6 +365,9 @@ def _parse_entry(raw: bytes, change_id: str) -> tuple[ChangeEntry, bool]:
     Raises ValueError, KeyError or TypeError for other content.
     """
     data = json.loads(raw)
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if isinstance(schema, str) and schema not in (SCHEMA, OLD_SCHEMA) and _ANY_SCHEMA.fullmatch(schema):
+        raise _OtherVersion(f"its schema is {schema}, of another version of hermes-profiles")
     if not isinstance(data, dict) or data.get("schema") not in (SCHEMA, OLD_SCHEMA) or data.get("id") != change_id:
         raise ValueError("not an entry of this journal")
     is_old = data["schema"] == OLD_SCHEMA

@@ -64,7 +64,7 @@ class ServiceBackend:
         return {} if self._manager is None else self._manager.stop(self._services(profiles))
 
     def stop_unit(self, unit: str) -> str:
-        """Stop a unit of the user's systemd that is not ours; returns the reason of a failure."""
+        """Stop a unit of the manager by its name; returns the reason of a failure."""
         return "no service manager is available" if self._manager is None else self._manager.stop_unit(unit)
 
     def end(self, gateway: Gateway, *, kill: bool) -> None:

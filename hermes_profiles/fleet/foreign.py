@@ -13,10 +13,12 @@ _LOOK_KNOWN, _LOOK_UNKNOWN, _LOOK_SHELL = 3.0, 10.0, 1.0
 
 
 def unit_to_stop(gateway: Gateway) -> str:
-    """Return the unit of the user's systemd that runs a gateway and can be stopped, "" without one."""
+    """Return the unit of the manager that runs a gateway and can be stopped, "" without one."""
     by = gateway.foreign_supervisor
+    if by is None:
+        return ""
     kind = gateway.observation.manager if gateway.observation is not None else None
-    return by.unit if by is not None and by.is_user_unit and kind is ManagerKind.SYSTEMD else ""
+    return by.program or (by.unit if by.is_user_unit and kind is ManagerKind.SYSTEMD else "")
 
 
 def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
@@ -31,7 +33,7 @@ def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
     if unit and verb is Verb.STOP:
         return None
     detail = f"supervised by {by.title}, not by its own service"
-    hint = f"restart it with `systemctl --user restart {unit}`" if unit else by.stop
+    hint = f"restart it with `systemctl --user restart {unit}`" if unit and not by.program else by.stop
     return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
 
 

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.resolve import MASKED
+from hermes_profiles.gateways.resolve import MASKED, unusable_definition
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import Elsewhere
@@ -312,6 +312,14 @@ def _restart_outcome(gateway: Gateway, *, start_stopped: bool) -> Outcome | None
             "it has no service that would start it again",
             gateway.pid,
             hint=f"install one with `hermes-gateways install {gateway.profile}`, then restart",
+        )
+    if is_up and gateway.service is not None and gateway.service.unusable:
+        return Outcome(
+            gateway.profile,
+            OutcomeKind.REFUSED,
+            unusable_definition(gateway.service.unusable),
+            gateway.pid,
+            hint=f"write it again with `hermes-gateways install {gateway.profile} --force`, then restart",
         )
     if is_up or (has_service and gateway.service is not None and gateway.service.lost):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -14,7 +15,7 @@ from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
 from .resolve import is_supervised, resolve
-from .servers import find_servers, redacted_state, with_server
+from .servers import find_servers, profile_of_home, redacted_state, with_server
 from .system import SystemContext
 
 if TYPE_CHECKING:
@@ -74,11 +75,15 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
     process = facts.process
     if process is None or is_supervised(facts, process):
         return facts
-    from .supervision import supervisor_of  # a fleet under its own services needs none
+    from .supervision import program_of_other_profile, supervisor_of  # a fleet under its own services needs none
 
     found = supervisor_of(process, world.processes, world.processes.cgroup(process))
     if found is not None and found.unit == f"{world.service_name(facts.profile).unit}.service" and found.is_user_unit:
         return facts  # its own service, started since the manager answered
+    other = world.manager.program_of(process.pid) if world.manager is not None else None
+    if other is not None:
+        owner = profile_of_home(Path(other.home), world.layout) or other.name
+        found = program_of_other_profile(other.name, owner, facts.profile)
     return facts._replace(supervisor=found)
 
 

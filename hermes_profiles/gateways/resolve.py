@@ -199,12 +199,22 @@ def is_supervised(facts: GatewayFacts, process: Process) -> bool:
 
 
 def is_without_definition(service: ServiceStatus | None) -> bool:
-    """Return whether a manager runs a service whose definition was removed or masked since its start."""
-    return service is not None and service.pid is not None and not service.installed and service.scope == "user"
+    """Return whether a manager runs a service whose definition was removed, masked or broken since its start."""
+    if service is None or service.pid is None or service.scope != "user":
+        return False
+    return not service.installed or bool(service.unusable)
+
+
+def unusable_definition(reason: str) -> str:
+    """Return what it means for a running service that its manager cannot load its definition."""
+    why = "is empty, which masks it" if reason == MASKED else f"cannot be loaded ({reason})"
+    return f"the file of its service {why}: nothing starts it again"
 
 
 def _unsupervised_detail(facts: GatewayFacts) -> str:
     service = facts.service
+    if service is not None and service.pid is not None and service.unusable:
+        return unusable_definition(service.unusable)
     if is_without_definition(service):
         return _GONE_DEFINITION.get(
             service.reason if service else "", "its service was removed while it runs: it does not start again"
@@ -293,6 +303,8 @@ def _of_manager(facts: GatewayFacts) -> tuple[GatewayState, str] | None:
     if service.lost and service.activity is Activity.INACTIVE:
         return GatewayState.FAILED, f"{service.lost}; start it with `hermes-gateways start {facts.profile}`"
     loops = (service.restarts or 0) >= CRASH_LOOP
+    if service.waiting and service.unusable:
+        return GatewayState.FAILED, f"cannot be started: {service.unusable}; its manager tries again"
     if service.waiting:
         return (GatewayState.CRASH_LOOPING if loops else GatewayState.STARTING), _tries(facts, service)
     # Between two tries systemd also cleans up after the last one.

@@ -88,7 +88,7 @@ def find_servers(world: SystemContext, own: Mapping[str, GatewayFacts]) -> Serve
     host = host_gateway(
         world.environment, world.layout.user_home, processes=world.processes, platform=world.layout.platform
     )
-    first = _profile_of(host.home, world.layout) if host is not None else None
+    first = profile_of_home(host.home, world.layout) if host is not None else None
     names = dict.fromkeys(filter(None, (first, DEFAULT)))
     if any(facts.process is not None for facts in own.values()) and world.hermes.has(Behaviour.ONE_GATEWAY):
         names |= dict.fromkeys(name for name, facts in own.items() if facts.process is not None)
@@ -97,7 +97,7 @@ def find_servers(world: SystemContext, own: Mapping[str, GatewayFacts]) -> Serve
     return Servers(tuple(server for server in found if server is not None), other)
 
 
-def _profile_of(home: Path, layout: Layout) -> str | None:
+def profile_of_home(home: Path, layout: Layout) -> str | None:
     """Return the profile of this root that has a home, None for a home of another root."""
     place, root = os.path.realpath(home), os.path.realpath(layout.root)
     if place == root:

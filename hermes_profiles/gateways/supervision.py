@@ -72,7 +72,7 @@ _SUPERVISORS = {
     "honcho": "end it with `kill {pid}`",
     "goreman": "end it with `kill {pid}`",
 }
-_OWN = "the supervisord of hermes-gateways"  # one that its root does not reach: `supervisorctl` does not know it
+_OWN = "the supervisord of hermes-gateways"  # `supervisorctl` does not know it
 _DEEPEST = 32
 
 
@@ -108,6 +108,18 @@ def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Superv
     if process.pid == 1 or (process.parent == 0 and container is None and process.argv):
         return Supervisor("the container's first process", revives=True, stop="stop the container")
     return None
+
+
+def program_of_other_profile(program: str, owner: str, profile: str) -> Supervisor:
+    """Return the service of another profile, `owner`, as the supervisor of the gateway of `profile`.
+
+    That is so after a home was renamed while its gateway ran. The bundled supervisord runs all gateways of its root: a
+    hint must never end that.
+    """
+    stop = (
+        f"stop it with `hermes-gateways stop {profile}`, remove that service with `hermes-gateways uninstall {owner}`"
+    )
+    return Supervisor(f"the service {program} of {owner}", revives=True, stop=stop, program=program)
 
 
 def _unit_in(cgroup: str) -> str:

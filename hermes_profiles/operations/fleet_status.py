@@ -183,6 +183,10 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             f"complete it with `hermes-gateways start {' '.join(restart.profiles)}`",
         )
     yield from lost_profiles(session.layout)
+    if len(gateways) == len(session.existing):
+        from .orphaned_services import orphaned_service_warnings
+
+        yield from orphaned_service_warnings(session)
     root = session.layout.root
     if is_full(root):
         yield Problem(

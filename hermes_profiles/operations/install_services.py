@@ -45,6 +45,7 @@ from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
 from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
+from .orphaned_services import orphaned_service_warnings
 from .other_supervisors import second_supervisor
 from .run_fleet import (
     ConfirmWhole,
@@ -175,6 +176,8 @@ def uninstall(
     touched = _also_ended(session, profiles, None if dry_run else confirm)
     done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
     left = [problem for name in profiles for problem in system_leftovers(session.world, name)]
+    if not names and not excluded and group is None:
+        left += orphaned_service_warnings(session)
     return fleet_result(
         done.outcomes, [*session.problems, *touched, *left], dry_run=dry_run, plan=done.plan, change=done.change
     )

@@ -262,7 +262,7 @@ class LogReader:
             self._sink.note("no record matches")
             return
         names = ", ".join(self._profiles) if len(self._profiles) <= 8 else f"{len(self._profiles)} profiles"
-        self._sink.note(f"no log yet: no gateway of {names} has ever run")
+        self._sink.note(f"no log yet of {names}: no gateway has written one")
         self._sink.note(f"hint: install and start them with `{self._command('install', '--start')}`")
 
     def _command(self, *words: str) -> str:

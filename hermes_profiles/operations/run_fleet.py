@@ -35,6 +35,7 @@ from .fleet_exclusive import surviving_restart
 from .fleet_result import FleetResult, fleet_result
 from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
+from .orphaned_services import orphaned_service_warnings
 from .run_members import MemberRun, planned_members
 from .watch_service import keep_watching
 
@@ -96,7 +97,8 @@ def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection
         else:
             warnings = finish_restart(session)
         done = _FleetRun(session, request).run(selection._replace(profiles=names))
-        return done._replace(warnings=(*warnings, *done.warnings))
+        orphans = orphaned_service_warnings(session) if request.verb is Verb.STOP and not selection.named else ()
+        return done._replace(warnings=(*warnings, *done.warnings, *orphans))
 
 
 def finish_restart(session: FleetSession) -> tuple[Problem, ...]:

@@ -66,12 +66,17 @@ def installed_name(
 
 def _sets(kind: ManagerKind, path: Path, home: Path) -> bool:
     """Return whether a definition sets a home."""
+    found = home_in(kind, path)
+    return bool(found) and (found == str(home) or os.path.realpath(found) == str(home))
+
+
+def home_in(kind: ManagerKind, path: Path) -> str:
+    """Return the home that a definition sets, "" without one."""
     try:
         status = os.stat(path)
     except OSError:
-        return False
-    found = _home_in(kind, path, status.st_mtime_ns, status.st_size)
-    return bool(found) and (found == str(home) or os.path.realpath(found) == str(home))
+        return ""
+    return _home_in(kind, path, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4096)  # a file is parsed once for all profiles of a fleet

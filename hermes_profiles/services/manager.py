@@ -59,7 +59,8 @@ class ServiceStatus(NamedTuple):
     `since`: epoch seconds of the last change of activity; `reason`: the manager's term for a failure
     ("exit-code", "start-limit-hit", …); `stale_definition`: the file changed and was not read again;
     `home`: the HERMES_HOME the loaded definition sets; `scope`: "user" or "system"; `lost`: why a service does not run
-    that was to run, "" for any other: its manager ended without stopping it.
+    that was to run, "" for any other: its manager ended without stopping it; `unusable`: why its definition, which is
+    there, cannot start it again (the LoadState of systemd), "" where it can.
     """
 
     installed: bool
@@ -76,6 +77,14 @@ class ServiceStatus(NamedTuple):
     home: str | None = None
     scope: str = "user"
     lost: str = ""
+    unusable: str = ""
+
+
+class RunningProgram(NamedTuple):
+    """A program that a manager runs: its name, and the HERMES_HOME of its definition."""
+
+    name: str
+    home: str
 
 
 class Manager(Protocol):
@@ -136,6 +145,10 @@ class Manager(Protocol):
     def stop_unit(self, unit: str) -> str:
         """Stop a unit of this manager that is not ours; returns the reason of a failure, "" for success."""
         return f"{self.kind} has no unit {unit}"
+
+    def program_of(self, pid: int) -> RunningProgram | None:
+        """Return what a manager of one root ran as this process at the last query, None for another process."""
+        return None
 
     def folders(self) -> tuple[Path, ...]:
         """Return the folders that can hold definitions, the one that is written to first."""

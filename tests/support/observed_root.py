@@ -11,7 +11,7 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.manager import Activity, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerKind, RunningProgram, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 
 NOW = 1_800_000_000.0
@@ -63,6 +63,9 @@ class Told:
 
     def folders(self) -> tuple[Path, ...]:
         return (Path("/units"),)
+
+    def program_of(self, pid: int) -> RunningProgram | None:
+        return None
 
     def query(self, services: Sequence[Service]) -> dict[str, ServiceStatus]:
         self.asked.append(tuple(each.profile for each in services))

@@ -11,7 +11,7 @@ from pathlib import Path
 from hermes_profiles.services.manager import Activity, ManagerError, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import Program, ServiceSpec
-from hermes_profiles.services.supervisor.client import DaemonNotRunning
+from hermes_profiles.services.supervisor.client import DaemonNotRunning, call
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.render import Delays
 
@@ -176,6 +176,6 @@ class SupervisorRoot:
     def _wake(self) -> None:
         """Wake the daemon: without another event it handles a signal only after a second."""
         try:
-            self.manager._send("getStatus", ())
+            call(self.manager._folder, "getStatus", [])
         except (DaemonNotRunning, ManagerError):
             pass

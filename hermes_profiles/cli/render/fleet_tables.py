@@ -131,7 +131,8 @@ def _service(row: Mapping[str, Any]) -> str:
     if not service["installed"]:
         return "none"
     scope = "" if service["scope"] in ("user", None) else f"{service['scope']} "
-    return f"{scope}{service['name']}{'' if service['enabled'] else ' (not enabled)'}"
+    is_known = service["active"] is not None  # without an answer of the manager it is not
+    return f"{scope}{service['name']}{' (not enabled)' if is_known and not service['enabled'] else ''}"
 
 
 def _files(row: Mapping[str, Any]) -> str:

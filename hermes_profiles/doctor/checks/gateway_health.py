@@ -201,19 +201,25 @@ def _service_fix(facts: Facts, name: str) -> Fix:
 
 def unsupervised(facts: Facts) -> Iterator[Finding]:
     """Find gateways that no service manager restarts, where a manager is available."""
-    for profile, gateway, _ in _running(facts):
+    for profile, gateway, observed in _running(facts):
         name, service = profile.name, gateway.service
         if gateway.state is not GatewayState.UNSUPERVISED or service is None:  # no manager, no service
             continue
         message = (
             f"the gateway of {name} was started by hand: no manager restarts the gateway after a crash or a reboot"
         )
+        if observed.supervisor is not None:
+            message = f"the gateway of {name} has no service of its own: {observed.supervisor.sentence}"
         fix = _service_fix(facts, name)
+        if (by := gateway.foreign_supervisor) is not None and by.stop:
+            fix = Fix(f"{by.stop}, then run `{fix.command}`")
         is_gone = is_without_definition(service)
         if is_gone:
             message = f"the gateway of {name} runs, but {gateway.detail.partition(';')[0]}"
             fix = Fix("install its service again", f"hermes-gateways install {name}")
-            if service.reason == MASKED:
+            if service.unusable:
+                fix = Fix("write its service again", f"hermes-gateways install {name} --force")
+            elif service.reason == MASKED:
                 fix = unmasked(name)
         elif service.installed:
             message = f"the gateway of {name} runs outside its service: no manager restarts the gateway after a crash"

@@ -99,7 +99,7 @@ def last_exit(facts: Facts) -> Iterator[Finding]:
             continue
         severity = Severity.WARNING if service.last_exit == 75 else None
         yield Finding(
-            f"the gateway of {profile.name} is down: {_cause(service) or 'it could not start'}",
+            f"the gateway of {profile.name} is down: {service.unusable or _cause(service) or 'it could not start'}",
             _remedy(
                 profile.name,
                 service,

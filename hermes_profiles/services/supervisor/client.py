@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.changes.lock import lock_holder
 from hermes_profiles.services.manager import ManagerError
 
 # Names in the folder `supervisor` of our state.
@@ -22,11 +23,16 @@ DISABLED = "disabled.json"  # programs that do not start with the daemon; read w
 # sun_path has 103 bytes on macOS and 107 on Linux, and supervisord first binds a name with its pid appended.
 _LONGEST = 95
 _SECONDS = 10.0
+_LOOK = 1.0  # after so long without an answer it is looked whether the daemon is suspended
 _WRONG_DAEMON, _SHUTDOWN = 10, 6  # supervisor.xmlrpc.Faults BAD_NAME and SHUTDOWN_STATE
 
 
 class DaemonNotRunning(Exception):
     """No daemon of ours listens on the socket, or it is ending."""
+
+
+class WrongDaemon(DaemonNotRunning):
+    """A daemon of another path listens on the socket: the root was copied, or moved while its daemon ran."""
 
 
 def daemon_id(folder: Path) -> str:
@@ -99,7 +105,7 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     ).encode()
     request = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     try:
-        head, _, answer = _exchange(path, request).partition(b"\r\n\r\n")
+        head, _, answer = _exchange(path, request, folder).partition(b"\r\n\r\n")
     except (FileNotFoundError, ConnectionError, NotADirectoryError) as error:
         raise DaemonNotRunning from error
     except TimeoutError as error:
@@ -114,17 +120,50 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     return _answer(head.decode("ascii", "replace"), answer.decode("utf-8", "replace"), folder)
 
 
-def _exchange(path: str, request: bytes) -> bytes:
+def _exchange(path: str, request: bytes, folder: Path) -> bytes:
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(_SECONDS)
-        connection.connect(path)
+        connection.settimeout(_LOOK)
+        try:
+            connection.connect(path)
+        except BlockingIOError:  # its queue is full: it accepts nothing
+            _refuse_suspended(folder)
+            raise
         connection.sendall(request)
-        parts = []
-        while part := connection.recv(1 << 16):
+        parts: list[bytes] = []
+        tries = 1
+        while True:
+            try:
+                part = connection.recv(1 << 16)
+            except TimeoutError:
+                _refuse_suspended(folder)
+                if tries * _LOOK >= _SECONDS:
+                    raise
+                tries += 1
+                continue
+            if not part:
+                return b"".join(parts)
             parts.append(part)
-    return b"".join(parts)
+
+
+def _refuse_suspended(folder: Path) -> None:
+    """Raise ManagerError where the daemon of a folder is suspended (SIGSTOP): no wait makes it answer."""
+    pid = lock_holder(folder / LOCK)
+    if not pid or not pid.isdecimal():
+        return
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b")")[2].split()[0]
+    except (OSError, IndexError):  # gone, or a system without /proc
+        return
+    if state in (b"T", b"t"):
+        raise ManagerError(
+            f"supervisord (process {pid}) is suspended: it starts and stops no gateway, and restarts none that ends",
+            target=str(folder),
+            code="manager-timeout",
+            hint=f"continue it with `kill -CONT {pid}`",
+        )
 
 
 def _answer(head: str, body: str, folder: Path) -> Any:
@@ -139,7 +178,9 @@ def _answer(head: str, body: str, folder: Path) -> Any:
         )
     text = body[begin + len("<string>") : end].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     if "<fault>" in body:
-        if any(f"<int>{code}</int>" in body for code in (_WRONG_DAEMON, _SHUTDOWN)):
+        if f"<int>{_WRONG_DAEMON}</int>" in body:
+            raise WrongDaemon
+        if f"<int>{_SHUTDOWN}</int>" in body:
             raise DaemonNotRunning
         raise ManagerError(
             f"supervisord refused: {text}",

@@ -19,7 +19,15 @@ from hermes_profiles.changes.lock import StateLock, lock_holder
 from hermes_profiles.changes.state_files import own_folder, remove_state_file, write_state_file
 from hermes_profiles.model.errors import HermesProfilesError, Refused
 from hermes_profiles.services.last_lines import last_lines
-from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import (
+    Activity,
+    Manager,
+    ManagerError,
+    ManagerKind,
+    RunningProgram,
+    Service,
+    ServiceStatus,
+)
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.spec import INHERITED, ServiceSpec, matches_name
 
@@ -32,6 +40,7 @@ from .client import (
     PROGRAMS,
     SOCKET,
     DaemonNotRunning,
+    WrongDaemon,
     call,
     choose_socket,
     log_hint,
@@ -43,6 +52,7 @@ _A_PLACE = "run the command again after `mkdir -p -m 700 ~/.cache/run && export 
 _DAEMON = "hermes_profiles.services.managers.supervisor_daemon"
 _START_SECONDS = 30.0
 _ANSWER_SECONDS = 10.0  # for a daemon that starts or ends
+_MOVED_SECONDS = 2.0  # for one that answers for another path of its root
 _POLL = 0.05
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Variables for the daemon itself, besides those that gateways inherit: they lead to its code.
@@ -82,6 +92,7 @@ class SupervisorManager(Manager):
         self._environment = environment
         self._uid = uid
         self._delays = delays
+        self._running: dict[int, RunningProgram] = {}
 
     # -- queries
 
@@ -100,6 +111,9 @@ class SupervisorManager(Manager):
         disabled = names_in(self._folder / DISABLED)
         desired = names_in(self._folder / DESIRED) if answer is None else set()
         programs, broken = status.get("programs", {}), status.get("broken", {})
+        self._running = {
+            each["pid"]: RunningProgram(name, each["home"]) for name, each in programs.items() if each["pid"]
+        }
         return {
             service.profile: _status_of(
                 programs.get(service.name.unit),
@@ -110,6 +124,10 @@ class SupervisorManager(Manager):
             )
             for service in services
         }
+
+    def program_of(self, pid: int) -> RunningProgram | None:
+        """Return the program that ran as this process at the last query, None for another process."""
+        return self._running.get(pid)
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
         """Return the last lines of a gateway's log, not redacted; [] without a log."""
@@ -148,6 +166,15 @@ class SupervisorManager(Manager):
             except DaemonNotRunning:
                 self._drop(DESIRED, services)
                 return {}
+
+    def stop_unit(self, unit: str) -> str:
+        """Stop a program of the daemon by its name; returns the reason of a failure, "" for success."""
+        with StateLock(self._folder):
+            try:
+                reasons = self._ask_for("stop", (unit,))
+            except DaemonNotRunning:
+                return ""
+        return str(reasons.get(unit, ""))
 
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
         """Remove stopped services from the daemon, which ends when it has none left."""
@@ -204,22 +231,25 @@ class SupervisorManager(Manager):
             return None
         return status
 
-    def _send(self, method: str, services: Sequence[Service]) -> Any:
-        return call(self._folder, method, [service.name.unit for service in services])
-
     def _ask(self, method: str, services: Sequence[Service]) -> Any:
+        return self._ask_for(method, [service.name.unit for service in services])
+
+    def _ask_for(self, method: str, units: Sequence[str]) -> Any:
         """Return the daemon's result. Raises DaemonNotRunning only when no process holds the daemon's lock.
 
         A process with the lock will answer or end soon.
         """
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        begun = time.monotonic()
+        deadline = begun + _ANSWER_SECONDS
         while True:
             try:
-                return self._send(method, services)
-            except DaemonNotRunning:
+                return call(self._folder, method, units)
+            except DaemonNotRunning as error:
                 pid = lock_holder(self._folder / LOCK)
                 if pid is None:
                     raise
+                if isinstance(error, WrongDaemon):  # its own daemon may be about to open another socket
+                    deadline = min(deadline, begun + _MOVED_SECONDS)
             if time.monotonic() >= deadline:
                 raise ManagerError(
                     f"supervisord (process {pid or 'unknown'}) runs for {self._folder}, but cannot be reached",
@@ -360,6 +390,7 @@ def _status_of(
         stale_definition=program["stale"],
         home=program["home"],
         lost=_NOT_STARTED_SINCE if program.get("lost") else "",
+        unusable=program["spawnerr"] or "" if program["waiting"] else "",
     )
 
 

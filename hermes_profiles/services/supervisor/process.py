@@ -11,10 +11,11 @@ import signal
 import time
 from typing import Any
 
-from supervisor.options import ProcessConfig  # type: ignore[import-untyped]
+from supervisor.options import ProcessConfig, ProcessException  # type: ignore[import-untyped]
 from supervisor.process import Subprocess  # type: ignore[import-untyped]
 from supervisor.states import ProcessStates, SupervisorStates  # type: ignore[import-untyped]
 
+from hermes_profiles.changes.append_log import append_fault
 from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT
 
@@ -74,7 +75,13 @@ class SupervisedGateway(Subprocess):  # type: ignore[misc]
             self.config, self.pending = config, None
 
     def get_execv_args(self) -> tuple[str, list[str]]:
-        """Return the command. Raises ProcessException also when the shell would not find the interpreter."""
+        """Return the command.
+
+        Raises ProcessException also when the shell would not find the interpreter, or its log cannot be written.
+        """
+        fault = append_fault(self.config.stdout_logfile)
+        if fault:
+            raise ProcessException(fault)
         filename, words = super().get_execv_args()
         if words[3:4] == [UNIT] and len(words) > 4:
             options = self.config.options

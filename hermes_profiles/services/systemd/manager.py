@@ -364,6 +364,8 @@ def _cannot_enable(service: Service) -> str | None:
 def _explained(service: Service, reason: str) -> str:
     """Return systemd's reason with the command that fixes it."""
     name = _file_name(service)
+    if "masked" in reason and _kind(service.path) == "file":
+        return f"{reason}: its file is empty, write it again with `hermes-gateways install {service.profile} --force`"
     if "masked" in reason:
         return f"{reason}: remove the mask with `systemctl --user unmask {name}`"
     if "not found" in reason or "does not exist" in reason:

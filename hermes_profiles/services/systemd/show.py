@@ -84,6 +84,7 @@ def status(block: Mapping[str, str], *, installed: bool) -> ServiceStatus:
         reason=broken or ("" if result == "success" else result),
         stale_definition=block.get("NeedDaemonReload") == "yes",
         home=environment(block.get("Environment", "")).get(HERMES_HOME),
+        unusable=broken if installed else "",
     )
 
 

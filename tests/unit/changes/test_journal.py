@@ -66,6 +66,24 @@ def test_an_unreadable_entry_is_a_warning(garbage: bytes, world: SampleRoot) -> 
     assert (folder / "notes.json").exists()
 
 
+REASONS = {
+    b'{"schema": "hermes-profiles-journal/99"}': "its schema is hermes-profiles-journal/99, of another version",
+    b'{"schema": "something else"}': "it is not an entry of this journal",
+    b'{"schema": "hermes-profiles-journal/2"}': "it is not an entry of this journal",
+    b"{": "it is not JSON",
+    b"\xff": "it is not JSON",
+    b"": "it is not JSON",
+}
+
+
+@pytest.mark.parametrize("content", REASONS)
+def test_unreadable_entry_has_a_reason_in_plain_words(content: bytes, world: SampleRoot) -> None:
+    do(world, plan_use(world, "p"))
+    (world.layout.state / "journal" / "20990101T000000Z-0000.json").write_bytes(content)
+    (problem,) = Journal(world.layout.state).problems()
+    assert REASONS[content] in problem.message and "Error" not in problem.message
+
+
 def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: SampleRoot) -> None:
     change_id = do(world, plan_use(world, "p"))
     (world.layout.state / "journal" / "20990101T000000Z-0000.json").write_bytes(b"{")

@@ -16,6 +16,7 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.verb_plan import sort_out
 from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor
 from hermes_profiles.gateways.resolve import resolve
+from hermes_profiles.gateways.supervision import program_of_other_profile
 from hermes_profiles.services.manager import Activity, ManagerKind, ServiceStatus
 
 UNIT = Supervisor(
@@ -139,3 +140,16 @@ def test_other_supervisor_is_named_and_nothing_is_signalled(verb: Verb, by: Supe
 def test_own_service_needs_no_second_look() -> None:
     own = resolve(facts(process=process(), now=NOW))
     assert seconds_to_look(Verb.STOP, own) == 0.0 and refusal(Verb.STOP, own) is None
+
+
+PROGRAM = program_of_other_profile("hermes-gateway-old", "old", "work")
+
+
+def test_gateway_under_the_program_of_another_profile_is_stopped_through_it() -> None:
+    """The daemon runs the gateways of all: no hint ends it."""
+    backend = Respawned(PROGRAM)
+    (found,) = FleetExecutor(Verb.STOP, backend, RunOptions()).run(("work",), backend.observe(("work",)))
+    assert (found.outcome, backend.units, backend.signals) == (OutcomeKind.STOPPED, ["hermes-gateway-old"], [])
+    refused = refusal(Verb.RESTART, Respawned(PROGRAM).gateway())
+    assert refused is not None and "kill" not in (refused.hint or "")
+    assert "`hermes-gateways uninstall old`" in (refused.hint or "")

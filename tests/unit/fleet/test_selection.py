@@ -237,6 +237,17 @@ def test_start_of_masked_unit_says_so() -> None:
     assert str(caught.value) == "no service is installed for a, b: the unit of b is masked"
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_restart_of_gateway_whose_unit_cannot_be_loaded_is_refused(named: bool) -> None:
+    broken = gateway(S.UNSUPERVISED, ACTIVE._replace(unusable="bad-setting"), pid=42)
+    (found,) = sort_out(RESTART, Selection(("a",), named=named), fleet(a=broken)).outcomes
+    assert (found.outcome, found.detail.split(":")[0]) == (
+        OutcomeKind.REFUSED,
+        "the file of its service cannot be loaded (bad-setting)",
+    )
+    assert "hermes-gateways install a --force" in (found.hint or "")
+
+
 def test_unnamed_profile_without_service_is_skipped() -> None:
     found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
     plan = sort_out(START, Selection(("a", "b"), named=False), found)

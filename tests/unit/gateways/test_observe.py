@@ -17,7 +17,7 @@ from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGatew
 from hermes_profiles.gateways.observe import ObservationHints, live_gateways, observe_one, survey
 from hermes_profiles.gateways.processes import Process, ancestors
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked
-from hermes_profiles.services.manager import Activity, ManagerError, ServiceStatus
+from hermes_profiles.services.manager import Activity, ManagerError, RunningProgram, ServiceStatus
 
 S, A = GatewayState, Activity
 CATALOG = load_catalog()
@@ -253,3 +253,14 @@ def test_ancestors_include_the_parent() -> None:
     found = ancestors()
     assert os.getppid() in found and os.getpid() not in found and 0 not in found and 1 not in found
     assert ancestors(1) == ancestors(0) == frozenset()
+
+
+def test_survey_process_of_another_program_names_that_service(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    root.runs("work", 42)
+    ran = RunningProgram("hermes-gateway-old", str(root.world.layout.home("old")))
+    monkeypatch.setattr(root.manager, "program_of", {42: ran}.get, raising=False)
+    found = observe_one(root.world, "work").foreign_supervisor
+    assert found is not None and (found.program, found.title) == (
+        "hermes-gateway-old",
+        "the service hermes-gateway-old of old",
+    )

@@ -170,6 +170,11 @@ UNSUPERVISED = [
         "its service was removed while it runs: it does not start again", pid=42),
     Row("its-unit-was-masked", facts(process=P, service=REMOVED._replace(reason="masked")), S.UNSUPERVISED,
         "its unit was masked while it runs: nothing starts it again", pid=42),
+    Row("its-unit-file-was-emptied", facts(process=P, service=service(pid=42, reason="masked", unusable="masked")),
+        S.UNSUPERVISED, "the file of its service is empty, which masks it: nothing starts it again", pid=42),
+    Row("its-unit-file-was-broken",
+        facts(process=P, service=service(pid=42, reason="bad-setting", unusable="bad-setting")), S.UNSUPERVISED,
+        "the file of its service cannot be loaded (bad-setting): nothing starts it again", pid=42),
     Row("by-hand-and-suspended", facts(process=process(state="T"), service=None), S.UNSUPERVISED,
         "started by hand: no manager restarts it; the process is suspended (SIGSTOP)", pid=42),
     Row("by-hand-and-parked", facts(process=P, service=None, runtime=wrote(x=("fatal", "", 5))), S.UNSUPERVISED,
@@ -181,6 +186,9 @@ UNSUPERVISED = [
 ]  # fmt: skip
 
 FAILED = [
+    Row("every-try-fails-before-it-is-a-process",
+        facts(service=service(A.ACTIVATING, waiting=True, last_exit=0, unusable="its log /l is a directory")), S.FAILED,
+        "cannot be started: its log /l is a directory; its manager tries again"),
     Row("exit-78", facts(service=FAILED_78, runtime=wrote("startup_failed", reason="port in use")), S.FAILED,
         "exit 78: its configuration cannot work; port in use"),
     Row("exit-78-and-nothing-written", facts(service=FAILED_78), S.FAILED, "exit 78: its configuration cannot work"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import stat
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +16,14 @@ import pytest
 from supervisor.states import ProcessStates
 from supervisor_root import daemon_pid
 
+from hermes_profiles.changes.append_log import append_fault
 from hermes_profiles.changes.lock import acquire_lock, lock_holder, write_pid
 from hermes_profiles.changes.state_files import own_folder, remove_state_file, write_state_file
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.services.manager import Activity, ManagerError, ManagerKind, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 from hermes_profiles.services.supervisor import client, process
+from hermes_profiles.services.supervisor import manager as manager_module
 from hermes_profiles.services.supervisor.client import choose_socket, daemon_id, names_in
 from hermes_profiles.services.supervisor.manager import SupervisorManager
 from hermes_profiles.services.supervisor.process import SupervisedGateway
@@ -275,3 +280,60 @@ def test_ending_daemon_starts_nothing_and_keeps_desired_state(clock: SimpleNames
 def test_the_records_are_lists_of_names(tmp_path: Path) -> None:
     (tmp_path / "record").write_text(json.dumps(["hermes-gateway", "hermes-gateway-work"]))
     assert names_in(tmp_path / "record") == {"hermes-gateway", "hermes-gateway-work"}
+
+
+# -- a daemon that cannot answer, a program that cannot start
+
+
+def test_suspended_daemon_is_named_at_once(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_LOOK", 0.02)
+    folder = short_folder / "state" / "supervisor"
+    folder.mkdir(parents=True)
+    held = acquire_lock(folder / "daemon.lock", wait=0)
+    assert held is not None
+    with socket.socket(socket.AF_UNIX) as listener, subprocess.Popen(["sleep", "60"]) as asleep:
+        try:
+            listener.bind(str(short_folder / "sock"))
+            listener.listen()
+            (folder / "socket").write_bytes(os.fsencode(short_folder / "sock"))
+            os.write(held, str(asleep.pid).encode())
+            asleep.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, asleep.pid, os.WSTOPPED | os.WNOWAIT)
+            with pytest.raises(ManagerError) as caught:
+                _manager(short_folder).query([])
+        finally:
+            asleep.kill()
+            os.close(held)
+    assert f"process {asleep.pid}) is suspended" in str(caught.value)
+    assert f"`kill -CONT {asleep.pid}`" in (caught.value.problem.hint or "")
+
+
+def test_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    log = logs / "gateway.log"
+    assert append_fault(str(log)) == "" and logs.is_dir()  # a missing folder is created
+    os.mkfifo(log)
+    assert append_fault(str(log)).startswith(f"its log {log} cannot be written: ")
+    log.unlink()
+    log.mkdir()
+    assert append_fault(str(log)) == f"its log {log} cannot be written: is a directory"
+    log.rmdir()
+    log.touch()
+    assert append_fault(str(log)) == ""
+    log.unlink()
+    logs.rmdir()
+    logs.symlink_to(tmp_path / "gone")
+    assert append_fault(str(log)) == f"its log folder {logs} is not a folder"
+
+
+def test_program_that_waits_after_a_failed_exec_is_unusable(tmp_path: Path) -> None:
+    program = {
+        "state": "BACKOFF", "pid": 0, "spawnerr": "its log is a directory", "waiting": True, "queued": False,
+        "restarts": 1, "last_exit": 0, "changed": 1.0, "stale": False, "home": "/h", "lost": False,
+    }  # fmt: skip
+    found = manager_module._status_of(program, "", installed=True, enabled=True, lost="")
+    assert found.unusable == "its log is a directory"
+    assert (
+        manager_module._status_of(program | {"spawnerr": None}, "", installed=True, enabled=True, lost="").unusable
+        == ""
+    )

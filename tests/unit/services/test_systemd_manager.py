@@ -299,8 +299,18 @@ def test_one_unit_that_cannot_start_does_not_hide_the_others(world: SystemdHome)
     failed = world.manager.start(services)
     assert failed.keys() == {"bad", "masked", "gone"}
     assert "systemd-analyze --user verify" in failed["bad"] and str(services[1].path) in failed["bad"]
+    assert "`hermes-gateways install masked --force`" in failed["masked"] and "unmask" not in failed["masked"]
     assert failed["gone"].endswith("-gone.service not found: create it with `hermes-gateways install gone`")
     assert world.manager.query(services)["a"].activity is Activity.ACTIVE
+
+
+@pytest.mark.parametrize("loaded", ["masked", "bad-setting", "error"])
+def test_query_unit_file_that_cannot_be_loaded_is_unusable(loaded: str, world: SystemdHome) -> None:
+    world.fake.put("hermes-gateway-a", LoadState=loaded, ActiveState="active", MainPID="5")
+    found = world.manager.query([world.service("a")])["a"]
+    assert (found.installed, found.pid, found.unusable) == (True, 5, loaded)
+    world.fake.put("hermes-gateway-a", LoadState="loaded")
+    assert world.manager.query([world.service("a")])["a"].unusable == ""
 
 
 def test_error_without_unit_name_counts_for_all(world: SystemdHome) -> None:
