@@ -80,7 +80,10 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
     found = supervisor_of(process, world.processes, world.processes.cgroup(process))
     if found is not None and found.unit == f"{world.service_name(facts.profile).unit}.service" and found.is_user_unit:
         return facts  # its own service, started since the manager answered
-    other = world.manager.program_of(process.pid) if world.manager is not None else None
+    manager = world.manager
+    other = manager.program_of(process.pid) if manager is not None else None
+    if other is None and found is not None and found.pid and manager is not None and manager.is_daemon(found.pid):
+        return facts  # started since the daemon answered
     if other is not None:
         owner = profile_of_home(Path(other.home), world.layout) or other.name
         found = program_of_other_profile(other.name, owner, facts.profile)

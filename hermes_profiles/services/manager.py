@@ -150,6 +150,10 @@ class Manager(Protocol):
         """Return what a manager of one root ran as this process at the last query, None for another process."""
         return None
 
+    def is_daemon(self, pid: int) -> bool:
+        """Return whether a process was, at the last query, the manager of this root alone."""
+        return False
+
     def folders(self) -> tuple[Path, ...]:
         """Return the folders that can hold definitions, the one that is written to first."""
         return (self.service(ServiceName("", ""), "").path.parent,)

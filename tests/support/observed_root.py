@@ -67,6 +67,9 @@ class Told:
     def program_of(self, pid: int) -> RunningProgram | None:
         return None
 
+    def is_daemon(self, pid: int) -> bool:
+        return False
+
     def query(self, services: Sequence[Service]) -> dict[str, ServiceStatus]:
         self.asked.append(tuple(each.profile for each in services))
         none = ServiceStatus(False, False, Activity.INACTIVE)

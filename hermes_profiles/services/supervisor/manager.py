@@ -93,6 +93,7 @@ class SupervisorManager(Manager):
         self._uid = uid
         self._delays = delays
         self._running: dict[int, RunningProgram] = {}
+        self._daemon: int | None = None
 
     # -- queries
 
@@ -111,6 +112,7 @@ class SupervisorManager(Manager):
         disabled = names_in(self._folder / DISABLED)
         desired = names_in(self._folder / DESIRED) if answer is None else set()
         programs, broken = status.get("programs", {}), status.get("broken", {})
+        self._daemon = status.get("pid")
         self._running = {
             each["pid"]: RunningProgram(name, each["home"]) for name, each in programs.items() if each["pid"]
         }
@@ -128,6 +130,10 @@ class SupervisorManager(Manager):
     def program_of(self, pid: int) -> RunningProgram | None:
         """Return the program that ran as this process at the last query, None for another process."""
         return self._running.get(pid)
+
+    def is_daemon(self, pid: int) -> bool:
+        """Return whether a process was the daemon of this root at the last query."""
+        return pid == self._daemon
 
     def journal_tail(self, service: Service, lines: int = 8) -> list[str]:
         """Return the last lines of a gateway's log, not redacted; [] without a log."""

@@ -13,7 +13,7 @@ from hermes_profiles.conflicts.overlay import masks_in_force, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
 from hermes_profiles.gateways.masks import ChannelOwner, Mask
-from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway
+from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway, Supervisor
 from hermes_profiles.gateways.observe import ObservationHints, live_gateways, observe_one, survey
 from hermes_profiles.gateways.processes import Process, ancestors
 from hermes_profiles.gateways.topology import Topology, multiplexing_asked
@@ -264,3 +264,14 @@ def test_survey_process_of_another_program_names_that_service(root: Root, monkey
         "hermes-gateway-old",
         "the service hermes-gateway-old of old",
     )
+
+
+def test_survey_process_that_its_daemon_started_since_has_no_foreign_supervisor(
+    root: Root, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = Supervisor("the supervisord of hermes-gateways (PID 7)", revives=True, stop="end it with `kill 7`", pid=7)
+    root.runs("work", 42)
+    monkeypatch.setattr("hermes_profiles.gateways.supervision.supervisor_of", lambda *_: daemon)
+    assert observe_one(root.world, "work").foreign_supervisor == daemon  # the daemon of another root
+    monkeypatch.setattr(root.manager, "is_daemon", (7).__eq__)
+    assert observe_one(root.world, "work").foreign_supervisor is None
