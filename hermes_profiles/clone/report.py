@@ -70,8 +70,16 @@ class CloneReport:
         """Replace removed values in names, paths and messages: a token can be the name of a file or of a key."""
         if not values:
             return
+        texts = [row.name for row in (*self.env_removed, *self.config_removed)]
+        texts += [text for row in self.left_behind for text in (row.path, row.reason)]
+        texts += [row.path for row in (*self.redacted, *self.named)]
+        texts += [text or "" for row in self.warnings for text in (row.message, row.target, row.hint)]
+        # All texts at once: a thousand values are not searched for in each of a thousand names.
+        hidden = {text: values.hide(text) for text in values.held_by(texts)}
 
-        hide = values.hide
+        def hide(text: str) -> str:
+            return hidden.get(text, text)
+
         self.env_removed = [row._replace(name=hide(row.name)) for row in self.env_removed]
         self.config_removed = [row._replace(name=hide(row.name)) for row in self.config_removed]
         self.left_behind = [row._replace(path=hide(row.path), reason=hide(row.reason)) for row in self.left_behind]

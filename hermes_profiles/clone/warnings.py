@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
@@ -102,19 +102,20 @@ def _source_paths(report: CloneReport, source: SourceProfile, user_home: Path) -
     """Yield a warning for each kept setting or file that leads into the source's home: the clone would work there."""
     config = source.documents.config
     into = re.compile(paths_into(source.home, user_home))
-    removed = tuple(f"{row.name}." for row in report.config_removed)
+    removed = {row.name for row in report.config_removed}
     for entry in config.entries if config is not None else ():
-        name = dotted(entry.path)
-        if entry.value and into.search(entry.value) and not f"{name}.".startswith(removed):
+        if entry.value and into.search(entry.value) and not _is_below(entry.path, removed):
+            name = dotted(entry.path)
             yield Problem(
                 "source-path",
                 f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
                 CONFIG_FILE,
                 f"to change it: `hermes -p {report.profile} config set {name} PATH`",
             )
+    kept = frozenset(report.kept)
     for variable in source.documents.env.entries if source.documents.env is not None else ():
         name = variable.name
-        if not variable.commented and name in report.kept and any(into.search(value) for value in variable.values):
+        if not variable.commented and name in kept and any(into.search(value) for value in variable.values):
             yield Problem(
                 "source-path",
                 f"{ENV_FILE}:{variable.line}: {name} points into the home of {source.name}",
@@ -124,6 +125,11 @@ def _source_paths(report: CloneReport, source: SourceProfile, user_home: Path) -
     for path, line in report.source_paths:
         message = f"{path}:{line}: a path into the home of {source.name}"
         yield Problem("source-path", message, path, f"look at it: `less {shlex.quote(str(report.path / path))}`")
+
+
+def _is_below(path: tuple[str, ...], names: Collection[str]) -> bool:
+    """Return whether a path of config.yaml, or a block that it is in, has one of these dotted names."""
+    return any(dotted(path[:size]) in names for size in range(1, len(path) + 1))
 
 
 def _dangling_references(report: CloneReport, judged: Classification) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from functools import cache
 
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.model.text import apart
 
 
 class IdentityShape(NamedTuple):
@@ -379,11 +380,8 @@ def _sightings_of(shape: IdentityShape, text: str) -> Iterator[Sighting]:
 
 
 def _apart(found: list[Sighting]) -> Iterator[Sighting]:
-    taken: list[Sighting] = []
-    for one in sorted(found, key=lambda it: (not it.shape.certain, it.start - it.end)):
-        if all(one.end <= other.start or other.end <= one.start for other in taken):
-            taken.append(one)
-    yield from sorted(taken)
+    ranked = sorted(found, key=lambda it: (not it.shape.certain, it.start - it.end))
+    yield from (ranked[at] for at in apart([(one.start, one.end) for one in ranked]))
 
 
 def shape_of(value: str) -> IdentityShape | None:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
 
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.model.text import apart
 
 from .spellings import SpelledValues, in_utf8
 
@@ -185,7 +186,9 @@ class ValueIndex:
         self._bounded: dict[bytes, re.Pattern[bytes]] = {}
         # Longest first: a token that contains another removed value is replaced as a whole.
         ordered = sorted(owners.items(), key=lambda item: (-len(item[0]), item[0]))
-        shown = {name: _shown(name, (part for part, _ in ordered)) for name in (*parts, *public)}
+        every_name = "\n".join((*parts, *public))
+        in_names = [part for part, _ in ordered if part in every_name]
+        shown = {name: _shown(name, in_names) for name in (*parts, *public)}
         self._owners = {part: shown[name] for part, name in ordered}
         self._spellings: dict[str, str] = {}
         # Grouped by a byte that all needles of a group contain: most files have neither NUL nor %.
@@ -316,6 +319,16 @@ class ValueIndex:
                 parts[index] = placeholder(names[0])
         return "/".join(parts)
 
+    def held_by(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts in which `hide` would replace something; halves without a value are searched once."""
+        joined = "\n".join(texts)
+        if not texts or not (self.hits(os.fsencode(joined)) or self.spans(joined)):
+            return []
+        if len(texts) == 1:
+            return [*texts]
+        middle = len(texts) // 2
+        return [*self.held_by(texts[:middle]), *self.held_by(texts[middle:])]
+
     def redact_bytes(self, data: bytes) -> tuple[bytes, tuple[Redaction, ...]] | None:
         """Return redacted bytes of a text file, or None when it is not text or a value would be left."""
         codec = _text_codec(data)
@@ -336,11 +349,10 @@ class ValueIndex:
 
 def _apart(spans: tuple[tuple[int, int, str], ...]) -> tuple[tuple[int, int, str], ...]:
     """Return the spans in order; of two that overlap, the longer one."""
-    taken: list[tuple[int, int, str]] = []
-    for span in sorted(spans, key=lambda each: each[0] - each[1]) if len(spans) > 1 else spans:
-        if all(span[1] <= other[0] or other[1] <= span[0] for other in taken):
-            taken.append(span)
-    return tuple(sorted(taken))
+    if len(spans) < 2:
+        return spans
+    ranked = sorted(spans, key=lambda each: each[0] - each[1])
+    return tuple(ranked[at] for at in apart([(start, end) for start, end, _ in ranked]))
 
 
 def _by_name(owners: Mapping[str, str]) -> dict[str, list[str]]:

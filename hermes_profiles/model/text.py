@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Sequence
 
 
@@ -19,3 +20,14 @@ def system_reason(error: OSError) -> str:
 def mode_text(mode: int) -> str:
     """Return a mode in the form of `chmod`: `0600`."""
     return f"{mode:04o}"
+
+
+def apart(spans: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the numbers of the spans to keep, in the order of the text; an earlier one wins over one it overlaps."""
+    taken: list[tuple[int, int, int]] = []
+    for number, (start, end) in enumerate(spans):
+        at = bisect_left(taken, (start, end))
+        is_free = (at == 0 or taken[at - 1][1] <= start) and (at == len(taken) or end <= taken[at][0])
+        if is_free:
+            insort(taken, (start, end, number))
+    return [number for *_, number in taken]

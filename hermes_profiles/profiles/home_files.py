@@ -139,6 +139,11 @@ def _of_sound_lines(raw: bytes, path: str, known: Collection[str]) -> dict[str, 
     lines, at = raw.splitlines(keepends=True), 0
     found: dict[str, str] = {}
     while at < len(lines):
+        plain = read_simple_env(lines[at])
+        if plain is not None:
+            found.update(plain)
+            at += 1
+            continue
         for end in (at + 1, _end_of_quote(lines, at)):
             try:
                 document = EnvDocument.parse(b"".join(lines[at:end]), path=path, known_keys=known)

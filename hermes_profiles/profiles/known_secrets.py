@@ -80,7 +80,8 @@ _WORD = r"[A-Z]+|(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}"
 _BETWEEN_WORDS = r"[ '._/-]"
 # So many words are a pass phrase; fewer are words of any text (`lm-studio`, `not-needed`).
 _PHRASE_WORDS, _PHRASE_SIZE = 4, 20
-_RANDOM = lazy_pattern(r"(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
+# From the beginning of a run alone: from each of its characters, a value of 1 MB would take hours.
+_RANDOM = lazy_pattern(r"(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{16,}")
 _LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _OTHERS = bytes(range(256)).translate(None, _LETTERS)
 _TO_RUNS = bytes.maketrans(_OTHERS, b" " * len(_OTHERS))

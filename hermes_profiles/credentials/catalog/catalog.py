@@ -207,8 +207,10 @@ class Catalog:
         return None
 
     def _by_prefix(self, name: str) -> KeyFact | None:
-        for prefix, channel in self._prefixes:
-            if name.startswith(prefix) and len(name) > len(prefix):
+        for size in self._prefix_sizes:
+            prefix = name[:size]
+            channel = self._prefixes.get(prefix) if len(name) > size else None
+            if channel is not None:
                 return KeyFact(
                     name,
                     channel,
@@ -269,14 +271,19 @@ class Catalog:
         return readers
 
     @cached_property
-    def _prefixes(self) -> tuple[tuple[str, str], ...]:
-        """Return (prefix, channel) pairs, the longest first, then by name: no order of files decides."""
+    def _prefixes(self) -> dict[str, str]:
+        """Return prefix → channel; of two channels the first by name has it: no order of files decides."""
         pairs = [(prefix, name) for name, channel in self.channels.items() for prefix in channel.prefixes]
-        return tuple(sorted(pairs, key=lambda pair: (-len(pair[0]), pair)))
+        return dict(sorted(pairs, reverse=True))
+
+    @cached_property
+    def _prefix_sizes(self) -> tuple[int, ...]:
+        """Return the lengths of the prefixes, the longest first."""
+        return tuple(sorted({len(prefix) for prefix in self._prefixes}, reverse=True))
 
     @cached_property
     def _stems(self) -> dict[str, str]:
-        stems = {prefix.rstrip("_"): channel for prefix, channel in self._prefixes}
+        stems = {prefix.rstrip("_"): channel for prefix, channel in self._prefixes.items()}
         return stems | {name.upper(): name for name in self.channels}
 
     @cached_property

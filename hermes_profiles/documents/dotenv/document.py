@@ -47,7 +47,7 @@ def quoted(value: str) -> str | None:
 class EnvDocument(TextDocument):
     """A parsed `.env`. `entries` are in file order, commented entries included."""
 
-    __slots__ = ("_known", "_lines_view", "_plain", "entries")
+    __slots__ = ("_known", "_last", "_lines_view", "_plain", "entries")
 
     def __init__(self, path: str, raw: bytes, decoded: Decoded, known_keys: Collection[str] = ()) -> None:
         super().__init__(path, raw, decoded)
@@ -55,6 +55,7 @@ class EnvDocument(TextDocument):
         self._known = known_keys
         reading: EnvReading = read_entries(self, known_keys)
         self.entries = reading.entries
+        self._last: dict[str, EnvEntry] | None = None
         self._plain = reading.plain
         self._lines_view = reading.lines
 
@@ -72,8 +73,9 @@ class EnvDocument(TextDocument):
 
     def get(self, name: str) -> EnvEntry | None:
         """Return the effective entry (the last one of that name), or None."""
-        found = [entry for entry in self.entries if entry.name == name and not entry.commented]
-        return found[-1] if found else None
+        if self._last is None:
+            self._last = {entry.name: entry for entry in self.entries if not entry.commented}
+        return self._last.get(name)
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the variables that the gateway sets at its start, interpolated with `base`."""

@@ -10,8 +10,9 @@ _ENTRY = lazy_pattern(
     r"(?:export )?([A-Za-z_][A-Za-z0-9_]*)="
     r"(?:([!%&(-\[\]-~](?:[ !%&(-\[\]-~]*[!%&(-\[\]-~])?)?|\"([ !#%-\[\]-~]*)\"|'([ -#%&(-\[\]-~]*)')"
 )
-# `A_KEY=xB_TOKEN=y`: only the full reader knows which names split a line.
-_JOINED = lazy_pattern(r"=.*[A-Z][A-Z0-9_]{2,}=")
+# `A_KEY=xB_TOKEN=y`, behind its first `=`: only the full reader knows which names split a line. A match begins where a
+# run of these characters does: from each character of the run, a value of 1 MB would take hours.
+_JOINED = lazy_pattern(r"(?<![A-Z0-9_])[0-9_]*[A-Z][A-Z0-9_]{2,}=")
 
 
 def read_simple_env(raw: bytes) -> dict[str, str] | None:
@@ -32,7 +33,7 @@ def read_simple_env(raw: bytes) -> dict[str, str] | None:
         if not line or line[0] == "#":
             continue
         match = match_entry(line)
-        if match is None or (line.count("=") > 1 and _JOINED.search(line)):
+        if match is None or (line.count("=") > 1 and _JOINED.search(line, line.index("=") + 1)):
             return None
         name, bare, double, single = match.groups()
         found[name] = bare or double or single or ""

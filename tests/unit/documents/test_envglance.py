@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from document_properties import examples
 from hypothesis import given
@@ -58,3 +60,27 @@ def test_the_fast_reader_equals_the_full_reader_or_returns_none(raw: bytes) -> N
     except DocumentError:  # pragma: no cover
         raise AssertionError("the full reader refuses a file that the fast reader reads") from None
     assert fast == document.environment()
+
+
+@pytest.mark.parametrize(
+    ("value", "is_plain"),
+    [("=" * 300_000, True), ("A" * 300_000 + "=x", False), ("=" + "A_" * 150_000 + "-", True), ("=9A__=", False)],
+    ids=["equals", "name", "no name", "short"],
+)
+def test_a_long_value_is_read_in_one_pass(value: str, is_plain: bool) -> None:
+    """A pattern that begins anew at each character takes minutes here."""
+    assert read_simple_env(f"A={value}".encode()) == ({"A": value} if is_plain else None)
+
+
+def test_an_entry_is_found_without_a_walk_over_all() -> None:
+    document = EnvDocument.parse("".join(f"A{number}=1\n#A{number}=2\n" for number in range(50)).encode())
+    walks: list[int] = []
+
+    class Entries(tuple[object, ...]):
+        def __iter__(self) -> Iterator[object]:
+            walks.append(1)
+            return super().__iter__()
+
+    document.entries = Entries(document.entries)  # type: ignore[assignment]
+    found = [document.get(f"A{number}") for number in range(50)]
+    assert [entry.value for entry in found if entry] == ["1"] * 50 and len(walks) == 1

@@ -63,3 +63,13 @@ def test_base64_of_a_value_with_its_longest_run_at_the_end(tmp_path: Path, befor
     known = KnownSecrets(Layout(root, tmp_path), load_catalog(), {})
     text = base64.b64encode(f"{before}{value}".encode()).decode()
     assert value in known.near(f"b64: {text}\n") and value in known.near(text.rstrip("="))
+
+
+@pytest.mark.parametrize("run", ["x" * 300_000, "QUJD" * 75_000], ids=["letter", "base64"])
+def test_a_long_run_without_a_digit_is_read_in_one_pass(tmp_path: Path, run: str) -> None:
+    """A pattern that begins anew at each character takes minutes here."""
+    root = tmp_path / ".hermes"
+    root.mkdir()
+    (root / ".env").write_text(f"A={run}\nB={run}-CANARY0123456789abc\n")
+    secrets = KnownSecrets(Layout(root, tmp_path), load_catalog(), {})
+    assert [*secrets.values.values()] == ["B"]
