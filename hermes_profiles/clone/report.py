@@ -72,7 +72,7 @@ class CloneReport:
             return
         texts = [row.name for row in (*self.env_removed, *self.config_removed)]
         texts += [text for row in self.left_behind for text in (row.path, row.reason)]
-        texts += [row.path for row in (*self.redacted, *self.named)]
+        texts += [place.path for place in self.redacted] + [place.path for place in self.named]
         texts += [text or "" for row in self.warnings for text in (row.message, row.target, row.hint)]
         # All texts at once: a thousand values are not searched for in each of a thousand names.
         hidden = {text: values.hide(text) for text in values.held_by(texts)}
