@@ -89,6 +89,7 @@ class FleetExecutor:
         self._on_outcome = on_outcome
         self._on_steps = on_steps
         self._last_start = float("-inf")
+        self.has_stopped = False  # a restart that fails before its first stop leaves nothing to complete
 
     def run(self, profiles: Sequence[str], before: Mapping[str, Gateway]) -> tuple[Outcome, ...]:
         """Return an outcome for every profile, in the order given; `before`: their gateways a moment ago.
@@ -176,6 +177,7 @@ class FleetExecutor:
         return len(jobs) if limit is None else limit - busy
 
     def _request_stops(self, jobs: Sequence[GatewayJob], observed: Mapping[str, Gateway]) -> None:
+        self.has_stopped = True
         by_manager = []
         for job in jobs:
             gateway = observed[job.profile]

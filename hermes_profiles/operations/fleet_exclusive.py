@@ -39,14 +39,16 @@ def surviving_restart(
 ) -> Iterator[Successor]:
     """Record a restart before its first stop; a process in the background completes it if this one is killed.
 
-    The body dismisses the yielded process when every gateway has its outcome. Raises Failed when the record cannot be
+    The body dismisses the yielded process when nothing is left to complete. Raises Failed when the record cannot be
     written: nothing is stopped then.
     """
     note_restart(session.layout, tuple(profiles), owners=owners, on_conflict=on_conflict)
     with Successor(_command(session), session.environment) as successor:
-        yield successor
-        if successor.is_dismissed:
-            forget_restart(session.layout)
+        try:
+            yield successor
+        finally:
+            if successor.is_dismissed:
+                forget_restart(session.layout)
 
 
 def _command(session: FleetSession) -> tuple[str, ...]:

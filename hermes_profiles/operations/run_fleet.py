@@ -24,7 +24,7 @@ from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
-from hermes_profiles.model.errors import Problem, Refused, UsageProblem
+from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.services.manager import Manager
@@ -213,7 +213,12 @@ class _FleetRun:
         if request.verb is not Verb.RESTART or not driven:
             return list(executor.run(driven, gateways))
         with surviving_restart(self._session, driven, owners=request.owners, on_conflict=request.on_conflict) as other:
-            done = list(executor.run(driven, gateways))
+            try:
+                done = list(executor.run(driven, gateways))
+            except HermesProfilesError:
+                if not executor.has_stopped:
+                    other.dismiss()
+                raise
             if not any(each.outcome is OutcomeKind.INTERRUPTED for each in done):
                 other.dismiss()
         return done

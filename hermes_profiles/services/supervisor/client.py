@@ -147,6 +147,24 @@ def _exchange(path: str, request: bytes, folder: Path) -> bytes:
             parts.append(part)
 
 
+def listener_of(path: Path) -> int | None:
+    """Return the process that listens on a socket, None without one or where the system reports none."""
+    import socket
+    import struct
+
+    if not hasattr(socket, "SO_PEERCRED"):  # macOS
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(_LOOK)
+        try:
+            connection.connect(str(path))
+            found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        except OSError:
+            return None
+    pid: int = struct.unpack("3i", found)[0]
+    return pid or None
+
+
 def _refuse_suspended(folder: Path) -> None:
     """Raise ManagerError where the daemon of a folder is suspended (SIGSTOP): no wait makes it answer."""
     pid = lock_holder(folder / LOCK)

@@ -43,6 +43,7 @@ from .client import (
     WrongDaemon,
     call,
     choose_socket,
+    listener_of,
     log_hint,
     names_in,
 )
@@ -311,6 +312,14 @@ class SupervisorManager(Manager):
             raise self._no_daemon(f"it was not up after {_START_SECONDS:g} s") from error
         except OSError as error:
             raise self._no_daemon(f"{words[0]}: {error.strerror}") from error
+        if done.returncode != 0 and (pid := listener_of(socket)) is not None:
+            raise ManagerError(
+                f"supervisord does not start: process {pid} listens on {socket}, as the supervisord of a root that was "
+                "removed from this path or moved while it ran",
+                target=str(self._folder),
+                code="no-supervisord",
+                hint=f"end it and its gateways with `kill {pid}`, then run the command again",
+            )
         if done.returncode != 0:
             output = [line for line in done.stderr.decode("utf-8", "replace").splitlines() if line.strip()]
             reasons = [line for line in output if not line.startswith("For help")]

@@ -6,10 +6,13 @@ import json
 import os
 import signal
 
+import pytest
 from gateway_root import GatewayRoot, is_gone, until
 
 from hermes_profiles.fleet.restart_record import note_restart, unfinished_restart
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.supervisor.manager import SupervisorManager
 
 
 def _layout(fleet: GatewayRoot) -> Layout:
@@ -58,3 +61,18 @@ def test_start_after_a_killed_daemon_starts_what_ran(fleet: GatewayRoot) -> None
     done = fleet.gok("start", "--json")
     assert fleet.outcomes(done) == {"default": "started", "work": "already-running", "night": "skipped"}
     assert json.loads((state / "meant.json").read_text()) == ["hermes-gateway", "hermes-gateway-work"]
+
+
+def test_restart_that_fails_before_its_first_stop_leaves_nothing_to_complete(
+    fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.gok("install", "work")
+    failed = ManagerError("supervisord does not start: it ended at once")
+
+    def start(*_: object) -> None:
+        raise failed
+
+    monkeypatch.setattr(SupervisorManager, "start", start)
+    done = fleet.gateways("restart", "work", "--json")
+    assert (done.code, done.problem["message"]) == (4, str(failed))
+    assert unfinished_restart(_layout(fleet)) is None and not _layout(fleet).restart_record.exists()

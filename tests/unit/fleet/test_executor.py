@@ -547,6 +547,19 @@ def test_missing_manager_raises() -> None:
     assert ManagerError.exit_code is ExitCode.MANAGER and issubclass(ManagerError, HermesProfilesError)
 
 
+@pytest.mark.parametrize("runs", [True, False])
+def test_restart_whose_manager_goes_says_whether_it_stopped_a_gateway(runs: bool) -> None:
+    """A restart that stopped none leaves nothing for the next command to complete."""
+    world = FakeFleet(("a",))
+    if runs:
+        world.bring_up()
+    world.unreachable_from = world.time
+    executor = FleetExecutor(Verb.RESTART, world, RunOptions())
+    with pytest.raises(ManagerError):
+        executor.run(("a",), world.gateways())
+    assert executor.has_stopped is runs
+
+
 # -- what is reported while it runs
 
 

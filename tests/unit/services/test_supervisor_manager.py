@@ -308,6 +308,27 @@ def test_suspended_daemon_is_named_at_once(short_folder: Path, monkeypatch: pyte
     assert f"`kill -CONT {asleep.pid}`" in (caught.value.problem.hint or "")
 
 
+def test_supervisord_of_a_removed_root_is_named_where_another_cannot_start(
+    short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lock went with the folder, and its socket is at the path of the new one."""
+    (short_folder / "run").mkdir(mode=0o700)
+    manager = _manager(short_folder, XDG_RUNTIME_DIR=str(short_folder / "run"))
+    place = choose_socket(manager._folder, {"XDG_RUNTIME_DIR": str(short_folder / "run")}, os.getuid())
+    place.parent.mkdir(mode=0o700)
+    service = manager.service(ServiceName("work", "work"), "work")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(place))
+        listener.listen()
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=2, stderr=b"in use"))
+        with pytest.raises(ManagerError, match=f"process {os.getpid()} listens on .* removed from this path") as caught:
+            manager.start([service])
+    assert f"`kill {os.getpid()}`" in (caught.value.problem.hint or "")
+    place.unlink()
+    with pytest.raises(ManagerError, match="does not start: in use"):
+        manager.start([service])
+
+
 def test_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     log = logs / "gateway.log"
