@@ -64,6 +64,16 @@ def pipe_in_place_of_a_file(world: DoctorRoot) -> None:
     os.mkfifo(world.home("work") / "gateway.json", 0o600)
 
 
+def pipe_in_place_of_the_persona(world: DoctorRoot) -> None:
+    (world.home("work") / "SOUL.md").unlink(missing_ok=True)
+    os.mkfifo(world.home("work") / "SOUL.md", 0o600)
+
+
+def device_in_place_of_the_memory(world: DoctorRoot) -> None:
+    (world.home("work") / "memories").mkdir(exist_ok=True)
+    (world.home("work") / "memories" / "MEMORY.md").symlink_to("/dev/zero")
+
+
 def folder_in_place_of_a_file(world: DoctorRoot) -> None:
     (world.home("work") / "auth.json").mkdir(0o700)
 
@@ -276,6 +286,8 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.broken", broken_auth, ("work",), severity="error"),
     Case("files.broken", open_quote, ("work",), severity="error"),
     Case("files.unreadable", pipe_in_place_of_a_file, ("work",), severity="error"),
+    Case("files.unreadable", pipe_in_place_of_the_persona, ("work",), severity="error"),
+    Case("files.unreadable", device_in_place_of_the_memory, ("work",), severity="error"),
     Case("files.unreadable", folder_in_place_of_a_file, ("work",), severity="error"),
     Case("files.unreadable", link_to_nowhere, ("work",), severity="error"),
     Case("files.placeholder", example_of_a_token, ("work",), severity="warning"),

@@ -28,6 +28,7 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
 _SCHEMA = "_config_version"
+_ODD_KINDS = {EntryKind.FOLDER: "a folder", EntryKind.SPECIAL: "a pipe, socket or device"}
 _PLACE = lazy_pattern(r":(\d+): ")
 _SHOWN = lazy_pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,60}")
 
@@ -89,20 +90,26 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
             if problem is not None and problem.code == DocumentError.default_code:
                 continue
             why = {
-                EntryKind.FOLDER: "a folder",
-                EntryKind.SPECIAL: "a pipe, socket or device",
+                **_ODD_KINDS,
                 EntryKind.LINK: "a dangling link" if problem is None else "the link target cannot be read",
             }.get(fact.kind)
             if why is None and problem is not None:
                 why = "too large" if "larger than" in problem.message else problem.message.rpartition(": ")[2]
             if why is not None:
-                yield Finding(
-                    f"cannot read {file} of {profile_label(profile)}: {why}",
-                    Fix("inspect the path", shell_command("ls -ld", [fact.path])),
-                    (profile.name,),
-                    evidence=(profile.at(file),),
-                    severity=reduced_severity(profile, Severity.ERROR),
-                )
+                yield _unreadable(profile, file, why)
+        for file, fact in facts.tree.agent_files.get(profile.name, {}).items():
+            yield _unreadable(profile, file, _ODD_KINDS[fact.kind])
+
+
+def _unreadable(profile: ProfileFacts, file: str, why: str) -> Finding:
+    what = "move it away; a pipe keeps Hermes waiting" if why == _ODD_KINDS[EntryKind.SPECIAL] else "inspect the path"
+    return Finding(
+        f"cannot read {file} of {profile_label(profile)}: {why}",
+        Fix(what, shell_command("ls -ld", [profile.home / file])),
+        (profile.name,),
+        evidence=(profile.at(file),),
+        severity=reduced_severity(profile, Severity.ERROR),
+    )
 
 
 def contradiction(facts: Facts) -> Iterator[Finding]:

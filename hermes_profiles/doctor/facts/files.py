@@ -41,7 +41,8 @@ class TreeFacts(NamedTuple):
     the profiles folder without a valid name; `folders_in_use`: those of them with a pid file; `staging`: unfinished
     profiles; `active`: the file of the sticky profile; `scripts`: aliases and handmade services; `users`: uid → name;
     `schema`: None when no Hermes installation was found; `unlisted`: folders with a valid name that are no profiles;
-    `nested`: profile → homes inside its home.
+    `nested`: profile → homes inside its home; `agent_files`: profile → persona and memory files that are no regular
+    files, links followed.
     """
 
     root: FileFact | None = None
@@ -60,6 +61,7 @@ class TreeFacts(NamedTuple):
     schema: Schema | None = None
     unlisted: tuple[UnlistedFolder, ...] = ()
     nested: Mapping[str, tuple[FileFact, ...]] = {}
+    agent_files: Mapping[str, Mapping[str, FileFact]] = {}
 
 
 class Script(NamedTuple):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.credentials.rules.files import is_document_copy, is_home_content, is_home_name
+from hermes_profiles.credentials.rules.files import AGENT_FILES, is_document_copy, is_home_content, is_home_name
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts, UnlistedFolder
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
@@ -95,7 +95,20 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts], na
         _schema(context, profiles),
         tuple(_unlisted(layout)),
         {name: inner for name, profile in profiles.items() if (inner := tuple(_nested(profile)))},
+        {name: found for name, profile in profiles.items() if (found := dict(_odd_agent_files(profile)))},
     )
+
+
+def _odd_agent_files(profile: ProfileFacts) -> Iterator[tuple[str, FileFact]]:
+    """Yield the persona and memory files in whose place is a folder, pipe, socket or device, also behind a link."""
+    for name in AGENT_FILES:
+        if name.partition("/")[0] not in profile.listing:
+            continue
+        fact = file_fact(profile.home / name)
+        if fact is not None and fact.kind is EntryKind.LINK:
+            fact = _followed(fact.path)
+        if fact is not None and fact.kind is not EntryKind.FILE:
+            yield name, fact._replace(path=profile.home / name)
 
 
 def _nested(profile: ProfileFacts) -> Iterator[FileFact]:
