@@ -1,4 +1,4 @@
-"""Recognises a document that is ciphertext, or a pointer to a file elsewhere: Hermes reads no setting of it. Pure."""
+"""Recognises a document that is ciphertext, an archive or a pointer to a file: Hermes reads no setting of it. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 
 
 class SealedForm(NamedTuple):
-    """A form of ciphertext: the `start` of the file, what it is called, and the way to the plain text."""
+    """A form of ciphertext or archive: the `start` of the file, what it is called, and the way to the plain text."""
 
     start: bytes
     name: str
@@ -30,6 +30,13 @@ _FORMS = (
     SealedForm(b"-----BEGIN ", "an armoured text", "decrypt it, or write NAME=value lines"),
     SealedForm(b"Salted__", "encrypted by openssl", "run `openssl enc -d` on it"),
     SealedForm(b"U2FsdGVkX1", "encrypted by openssl", "run `openssl enc -d -a` on it"),
+    SealedForm(b"\x1f\x8b", "compressed by gzip", "unpack it: `gzip -dc {path}` shows its text"),
+    SealedForm(b"PK\x03\x04", "a zip archive", "unpack it: `unzip -p {path}` shows its text"),
+    SealedForm(b"BZh91AY&SY", "compressed by bzip2", "unpack it: `bzip2 -dc {path}` shows its text"),
+    SealedForm(b"\xfd7zXZ\x00", "compressed by xz", "unpack it: `xz -dc {path}` shows its text"),
+    SealedForm(b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it: `zstd -dc {path}` shows its text"),
+    SealedForm(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it with `7z x`"),
+    SealedForm(b"SQLite format 3\x00", "a database", "write NAME=value lines"),
 )
 _SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
@@ -38,7 +45,7 @@ _CONTROL = lazy_pattern(rb"[\x00-\x08\x0e-\x1f]")
 
 
 def sealed_form(raw: bytes) -> SealedForm | None:
-    """Return the form of a document that is ciphertext or a pointer, None for any other."""
+    """Return the form of a document that is ciphertext, an archive or a pointer, None for any other."""
     head = raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     for form in _FORMS:
         if head.startswith(form.start):
@@ -51,7 +58,7 @@ def sealed_form(raw: bytes) -> SealedForm | None:
 
 
 def check_not_sealed(raw: bytes, path: str) -> None:
-    """Raise DocumentError for a document that is ciphertext or a pointer."""
+    """Raise DocumentError for a document that is ciphertext, an archive or a pointer."""
     form = sealed_form(raw)
     if form is not None:
         raise DocumentError(path, 1, f"is {form.name}: Hermes reads nothing of it", hint=form.way_out.format(path=path))

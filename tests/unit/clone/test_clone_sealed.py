@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 from pathlib import Path
 
 import pytest
 from clone_source import canary, clone, leaks, make_layout
+from packed_files import zipped
 
 from hermes_profiles.clone import source as source_module
 from hermes_profiles.credentials.policy import ClonePolicy
@@ -16,6 +20,7 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.home_files import HomeFiles
 
 TOKEN = canary("sealed")
+_LINES = f"TELEGRAM_BOT_TOKEN={TOKEN}\n".encode()
 SEALED = {
     "git-crypt": b"\x00GITCRYPT\x00\x8a\xf1\x03\xcc\x91\x1b",
     "ansible-vault": b"$ANSIBLE_VAULT;1.1;AES256\n33363437363362\n",
@@ -28,6 +33,13 @@ SEALED = {
     "armoured": b"-----BEGIN ENCRYPTED DATA-----\nabc=\n-----END ENCRYPTED DATA-----\n",
     "openssl": b"Salted__\x01\x02\x03",
     "SOPS": b'{\n "data": "ENC[AES256_GCM,data:x,type:str]",\n "sops": {"mac": "ENC[x]"}\n}\n',
+    "gzip": gzip.compress(_LINES),
+    "zip": zipped(_LINES),
+    "bzip2": bz2.compress(_LINES),
+    "xz": lzma.compress(_LINES),
+    "zstd": b"\x28\xb5\x2f\xfd\x24\x05\x29\x00\x00A=1\n",
+    "7-Zip": b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(24),
+    "a database": b"SQLite format 3\x00\x10\x00" + bytes(80),
     "no assignment": b"# keys\n\nask the password manager\n",
 }
 
