@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -29,6 +29,13 @@ _ASSIGNED = lazy_pattern(
     rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*(?:\\\r?\n[ \t]*)?"
     rf"(?:\$(?=[\"'])|[(\[](?=[\"']))?{_VALUE}"
 )
+# `NAME=$(echo value)`, in backquotes, in brackets of fish and PowerShell: what the command prints. It is never run.
+_PRINTED = lazy_pattern(
+    rf"(?:\\?[\"'])?(?:{_BLANK}*(?:[:+]?=|:))?{_BLANK}*[\"']?(?:\$\(|`|\()[ \t]*"
+    r"(?:(?:command|builtin|exec)[ \t]+|(?:/usr)?/bin/)?"
+    r"(?:(?:echo|printf|print|Write-Output)\b([^\n`]*)|\w+[^\n`)]*<<<([^\n`]*))"
+)
+_PRINTED_WORD = lazy_pattern(r"\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'|;&<>()`]+)")
 # `set -x NAME value` of fish, `setx`, `setenv`, `ENV NAME value` of a Dockerfile, `launchctl setenv`.
 _SET_BEFORE = lazy_pattern(
     r"(?:^|[\s;&|(])(?:set(?:[ \t]+-\w+)+|set[ \t]+-\w+|setx|setenv|ENV|export"
@@ -98,7 +105,7 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
         if fact is None:
             continue
         values = tuple(_all_assigned(text, name.start(), name.end()))
-        for value in values:
+        for value in chain(values, _printed(text, name.end())):
             if _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
                 yield Mention(fact, value)
         if not values:  # a sentence: `MATTERMOST_TOKEN is now …`
@@ -220,6 +227,13 @@ def _assigned(text: str, position: int) -> str:
         return ""
     quoted = match[1] or match[2] or match[3]
     return quoted.strip() if quoted else match[4].rstrip(".:)]}!?|&")
+
+
+def _printed(text: str, position: int) -> Iterator[str]:
+    """Yield the literal words of a command that prints them, where its output is assigned to the name before."""
+    match = _PRINTED.match(text, position)
+    for word in _PRINTED_WORD.finditer(match[1] or match[2]) if match is not None else ():
+        yield (word[1] or word[2] or word[3] or "").strip()
 
 
 def _may_be_secret(value: str, shortest: int) -> bool:

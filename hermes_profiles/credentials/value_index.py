@@ -84,7 +84,7 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
         pieces = secrets_in_json(bare) or ()
     else:
         head = _COMMENT.split(stripped, maxsplit=1)[0]
-        pieces = tuple(item.strip(" \t\"'[](){}") for item in re.split(r"[,;\s]+", head))
+        pieces = tuple(item.strip(" \t\"'`[](){}") for item in re.split(r"[,;\s]+", head))
         if "://" in head:
             pieces = (*pieces, *_url_secrets(head))
     # A single word of a list or of a passphrase is too common to be searched for.

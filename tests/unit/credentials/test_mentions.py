@@ -32,6 +32,10 @@ NAME = "MATTERMOST_TOKEN"
     "--mattermost-token VALUE", "--mattermost-token=VALUE", 'let mattermost_token = "VALUE";',
     "NAME=$'VALUE'", "NAME=('VALUE')", "NAME=\\\n  VALUE", "set-environment -g NAME VALUE", "<NAME>VALUE</NAME>",
     '{"Name": "NAME", "Value": "VALUE"}', "NAME,VALUE", '"NAME";"VALUE"', "The NAME is now VALUE.",
+    "NAME=$(echo VALUE)", 'export NAME="$(echo -n VALUE)"', "NAME=$(printf '%s' 'VALUE')",
+    "NAME=$(/bin/echo VALUE | tr -d x)",
+    "NAME := $(command printf VALUE)", "NAME=$(cat <<< VALUE)", "set -x NAME (echo VALUE)",
+    '$env:NAME = $(Write-Output "VALUE")', "NAME: $(echo VALUE)",
     "| NAME | VALUE |", "**NAME**: `VALUE`", "`NAME`: `VALUE`", "NAME\tVALUE",
 ])  # fmt: skip
 def test_value_beside_a_name_is_found(line: str) -> None:
@@ -45,6 +49,9 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "mattermostToken: string;", '"NAME", "a description of it"', 'token = os.environ["NAME"]', "NAME=$OTHER",
     "mattermost_token = args.mattermost_token or load_token1()", "slack_bot_token: Optional[str] = None",
     "self.mattermost_token = config2.mattermost_token", "NAME=your_mattermost_token_1", "NAME=<removed: NAME>",
+    "NAME=$(cat /run/secrets/mattermost1)", "NAME=$(pass show mattermost/bot-token-v2)",
+    "NAME=$(echo $OTHER_TOKEN_V2)",
+    "NAME=$(gcloud secrets versions access latest --secret=mattermost-token-v2)", 'NAME="$(echo "${A1b2C3d4e5F6g7}")"',
     "NAME requires mattermost-server-v10.5.2", "NAME, MATTERMOST_URL and mattermost_channel_1",
     "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
 ])  # fmt: skip

@@ -143,3 +143,10 @@ def test_binary_is_not_redacted():
     index = ValueIndex({"K": ("CANARY-1234",)})
     assert index.redact_bytes(b"\x00CANARY-1234") is None
     assert index.redact_bytes(b"\xff\xfe\x00\x00" + "CANARY-1234".encode("utf-32-le")) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["$(echo CANARYa1b2C3d4e5F6g7)", "`echo CANARYa1b2C3d4e5F6g7`", '"$(echo CANARYa1b2C3d4e5F6g7)"']
+)
+def test_literal_of_a_command_is_searched_for(value: str) -> None:
+    assert "CANARYa1b2C3d4e5F6g7" in searchable_parts(value)
