@@ -104,7 +104,10 @@ def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> 
     ended = last.rule.event is LinkEvent.ENDED
     if not ended and now - last.time > last.rule.lasts:
         return None
-    return LostLink(first, REASONS.get(reason, reason), ended)
+    pause = last.rule.pause
+    return LostLink(
+        first, REASONS.get(reason, reason), ended, may_be_back=pause is not None and now - last.time > pause
+    )
 
 
 # A process that looks at a fleet again and again, such as the watcher, parses a log once until it changes.

@@ -97,13 +97,14 @@ class LostLink(NamedTuple):
 
     `since`: epoch seconds, None where it is not known; `reason`: what the log says, redacted; `ended`: the gateway has
     stopped trying, so only a restart brings the channel back; `is_shared`: the log is that of several profiles, and
-    does not show whose channel it is.
+    does not show whose channel it is; `may_be_back`: it has tried again since, and would log a failure only.
     """
 
     since: float | None
     reason: str
     ended: bool = False
     is_shared: bool = False
+    may_be_back: bool = False
 
 
 class GatewayChannel(NamedTuple):

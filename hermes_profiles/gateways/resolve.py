@@ -277,7 +277,8 @@ def _faults(facts: GatewayFacts, slow: str = "") -> tuple[str, ...]:
     found = []
     for record in current_channels(facts):
         each = _reported(facts, record)
-        if each.name in facts.lost_links:
+        lost = facts.lost_links.get(each.name)
+        if lost is not None and not lost.may_be_back:
             found.append(f"{each.name} {each.detail}")
         elif not record.is_mirrored and (each.state in states.LOST or (slow and each.state == slow)):
             found.append(f"{each.name} {each.state}{_colon(each.detail)}")
@@ -383,7 +384,7 @@ def _reported(facts: GatewayFacts, each: ChannelRecord) -> GatewayChannel:
     if each.name == _API_SERVER and each.state == states.CONNECTED and _is_api_lost(facts):
         return GatewayChannel(each.name, DEAF, facts.api.detail if facts.api else "", each.since)
     if lost is not None:
-        state = "unknown" if lost.is_shared else DEAF
+        state = "unknown" if lost.is_shared or lost.may_be_back else DEAF
         return GatewayChannel(each.name, state, _deafness(each.name, lost, facts.now), iso_of(lost.since) or each.since)
     reason = _frozen(facts) or _ending(facts)
     if reason and each.state in states.LIVE:
@@ -435,7 +436,8 @@ def _deafness(channel: str, lost: LostLink, now: float) -> str:
     verb = "has polled" if channel in POLLING else "has received"
     verb = f"of one of its profiles {verb}" if lost.is_shared else verb
     age = f" for {span(max(now - lost.since, 0))}" if lost.since is not None else ""
-    return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}"
+    again = "; it has tried again: only a failure would be in its log" if lost.may_be_back else ""
+    return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}{again}"
 
 
 def _masked(facts: GatewayFacts, mask: Mask) -> str:

@@ -23,7 +23,8 @@ class LinkRecord(NamedTuple):
     """One kind of record: a pattern that its text contains, whose group is the reason.
 
     `source`: the module of 0.19.0 and 0.22.2 that logs it, "" for a library and for a text that one of them lacks;
-    `words`: a part of the text in that module; `lasts`: seconds after which a lost link is back without a newer record.
+    `words`: a part of the text in that module; `lasts`: seconds after which a lost link is back without a newer record;
+    `pause`: seconds after which the adapter tries again, where it logs no success.
     """
 
     channel: str
@@ -32,6 +33,7 @@ class LinkRecord(NamedTuple):
     source: str
     words: str
     lasts: float = 180.0  # more than the longest pause between two tries of any adapter, and one try
+    pause: float | None = None
 
 
 # The logger of an adapter: `gateway.platforms.weixin`, `hermes_plugins.telegram_platform.adapter` (0.19.0),
@@ -83,7 +85,8 @@ LINK_RECORDS = (
     LinkRecord("weixin", _B, r"\] Connected account=", _WEIXIN, "Connected account=%s"),
     LinkRecord("ntfy", _L, r"Stream error: ?(.*)", _NTFY, "Stream error: %s"),
     # It logs no success. A try that fails is logged within the pause and its 15 s to connect: silence after it is one.
-    *(LinkRecord("ntfy", _L, rf"Reconnecting in {pause}s\.\.\.", _NTFY, "Reconnecting in %ds...", pause + 20.0)
+    *(LinkRecord("ntfy", _L, rf"Reconnecting in {pause}s\.\.\.", _NTFY, "Reconnecting in %ds...", pause + 20.0,
+                 pause)
       for pause in (2, 5, 10, 30, 60)),
     LinkRecord("signal", _L, r"Signal SSE: (?:HTTP )?error: ?(.*) \(reconnecting", _SIGNAL,
                "Signal SSE: HTTP error: %s"),

@@ -46,7 +46,8 @@ def deaf(facts: Facts) -> Iterator[Finding]:
         up = observed.usage.uptime
         for channel in gateway.channels:
             slow = channel.state == CONNECTING and up is not None and up > START_GRACE
-            if channel.state == DEAF or channel.name in observed.lost_links:
+            lost = observed.lost_links.get(channel.name)
+            if channel.state == DEAF or (lost is not None and not lost.may_be_back):
                 yield _deaf_finding(profile, gateway, observed, channel)
             elif channel.state in LOST or slow:
                 yield _channel_finding(facts, profile, observed, channel)

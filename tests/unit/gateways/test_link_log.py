@@ -129,7 +129,8 @@ def test_error_without_a_newer_one_expires(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pause", "ago", "is_lost"), [(2, 10.0, True), (2, 30.0, False), (60, 70.0, True), (60, 90.0, False)]
+    ("pause", "ago", "is_lost"),
+    [(2, 10.0, True), (2, 30.0, False), (60, 50.0, True), (60, 70.0, True), (60, 90.0, False)],
 )
 def test_stream_is_back_when_the_try_after_its_pause_logs_no_error(
     tmp_path: Path, pause: int, ago: float, is_lost: bool
@@ -139,6 +140,7 @@ def test_stream_is_back_when_the_try_after_its_pause_logs_no_error(
     write_both(tmp_path, CONNECTED, (ago, "WARNING", ntfy, error), (ago, "INFO", ntfy, again))
     link = lost(tmp_path, "ntfy")
     assert (link.reason if link is not None else None) == ("ReadTimeout" if is_lost else None)
+    assert link is None or link.may_be_back == (ago > pause), "no lie about the seconds in which it connects again"
 
 
 @pytest.mark.parametrize("zone", [-8 * 3600.0, 5.5 * 3600, 13 * 3600])

@@ -113,6 +113,20 @@ def test_channel_without_a_known_rhythm_keeps_its_word(root: Root) -> None:
     assert seen(root, ProcessSockets(frozenset(), ())).state is S.RUNNING
 
 
+@pytest.mark.parametrize(("ago", "state"), [(1.0, DEAF), (12.0, "unknown"), (30.0, "connected")])
+def test_stream_that_may_be_back_is_unknown(root: Root, ago: float, state: str) -> None:
+    """The adapter of ntfy logs failures only: 12 s after the loss it has tried again, and no failure is known."""
+    root.runs("work", 42, platforms={"ntfy": {"state": "connected", "updated_at": at(3000)}})
+    ntfy = "hermes_plugins.ntfy_platform.adapter"
+    write_both(root.layout.home("work"), (ago, "WARNING", ntfy, "[Ntfy] Stream error: "),
+               (ago, "INFO", ntfy, "[Ntfy] Reconnecting in 2s..."))  # fmt: skip
+    found = seen(root)
+    (channel,) = found.channels
+    assert channel.state == state and found.state is (S.DEGRADED if state == DEAF else S.RUNNING)
+    expected = "has received nothing for 12 s (no answer); it has tried again: only a failure would be in its log"
+    assert state != "unknown" or channel.detail == expected
+
+
 def test_record_of_another_writer_does_not_count(root: Root) -> None:
     """Later releases write into each channel's entry which process wrote it."""
     entry = {"state": "connected", "updated_at": at(5), "writer_pid": 41}
