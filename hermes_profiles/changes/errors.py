@@ -20,6 +20,8 @@ _HINTS = {
     errno.EXDEV: "both places must be on one file system; see `df`",
 }
 
+_REFUSED = (errno.EACCES, errno.EPERM)
+
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
@@ -28,10 +30,34 @@ def translated_errors() -> Iterator[None]:
         yield
     except OSError as error:
         path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
-        hint = _HINTS.get(error.errno or 0)
+        hint, text = _HINTS.get(error.errno or 0), error_text(error)
+        ends = [os.fsdecode(end) for end in (error.filename, error.filename2) if isinstance(end, str | bytes)]
+        closed = next(filter(None, map(_closed_place, ends)), None) if error.errno in _REFUSED else None
+        if closed is not None and path:
+            # The name of a file that could not be made says nothing to the user: the folder does.
+            text = text if os.path.lexists(path) else f"{closed}: {system_reason(error)}"
+            hint = _way_to_write(closed)
         if hint is None and path:
             hint = f"see the path with `ls -ld {quote(str(path))}`, then run the command again"
-        raise Failed(f"nothing was changed: {error_text(error)}", target=path, hint=hint) from error
+        raise Failed(f"nothing was changed: {text}", target=path, hint=hint) from error
+
+
+def _closed_place(path: str) -> str | None:
+    """Return the folder above a path, or the path itself, in which this user cannot write; None for neither."""
+    folder = os.path.dirname(path)
+    while folder and not os.path.lexists(folder):
+        folder = os.path.dirname(folder)
+    for place in (folder, path):
+        if place and os.path.lexists(place) and not os.access(place, os.W_OK):
+            return place
+    return None
+
+
+def _way_to_write(place: str) -> str:
+    """Return the hint for a place in which this user cannot write: `chmod` for an own one."""
+    if not os.path.islink(place) and os.lstat(place).st_uid == os.geteuid():
+        return f"allow it with `chmod u+w {quote(place)}`, then run the command again"
+    return f"see the owner with `ls -ld {quote(place)}`, then run the command again as that user"
 
 
 def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:
