@@ -25,6 +25,7 @@ from .spec import Program, ServiceSpec
 
 # `%(name).0s`, with which we spell blanks that supervisord's reader would cut off.
 _NOTHING = lazy_pattern(r"%\([a-z_]+\)\.0s")
+_EXPORT = lazy_pattern(r"""\bexport ([A-Z_]+)=((?:'[^']*'|"[^"]*")+);""")
 _PAIR = lazy_pattern(r"([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^,]*)")
 _HELPER = lazy_pattern(r"""('[^'\n]*'|[^\s;'"]+) -I -m hermes_profiles\.cli\.gateways prestart """)
 _PLIST_HOME = lazy_pattern(rb"<key>HERMES_HOME</key>\s*<string>([^<]*)</string>")
@@ -93,6 +94,12 @@ def _claimed(contents: Sequence[bytes]) -> str:
     return found[-1].decode("utf-8", "replace").rstrip("/") if found else ""
 
 
+def _exported(words: tuple[str, ...]) -> dict[str, str]:
+    """Return the variables that the shell of a program sets: those with a quote, which `environment=` cannot hold."""
+    code = words[2] if words[:2] == ("/bin/sh", "-c") and len(words) > 2 else ""
+    return {name: "".join(shlex.split(text)) for name, text in _EXPORT.findall(code)}
+
+
 def _of_program(content: bytes) -> ParsedDefinition:
     lines = dict(line.partition("=")[::2] for line in content.decode("utf-8", "replace").splitlines() if "=" in line)
     variables = {
@@ -104,6 +111,7 @@ def _of_program(content: bytes) -> ParsedDefinition:
         words = tuple(shlex.split(command))
     except ValueError:
         words = ()
+    variables |= _exported(words)
     parsed = _parsed(words, variables, variables.get(HERMES_HOME, "").rstrip("/"))
     return parsed._replace(directory=_unspelled(lines.get("directory", "")).rstrip("/"), helper=_helper(words))
 

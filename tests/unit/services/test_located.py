@@ -13,10 +13,12 @@ from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.version import BASE, HermesFacts, facts_of
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.services.launchd.manager import LaunchdManager
-from hermes_profiles.services.manager import Manager
+from hermes_profiles.services.manager import Manager, ManagerKind
 from hermes_profiles.services.naming import drop_in, service_name
+from hermes_profiles.services.parse_definition import parse_definition
 from hermes_profiles.services.spec import ServiceSpec
 from hermes_profiles.services.supervisor.manager import SupervisorManager
+from hermes_profiles.services.supervisor.render import render_program
 from hermes_profiles.services.systemd.manager import SystemdManager
 from hermes_profiles.services.systemd.render import render_unit
 
@@ -132,3 +134,11 @@ def test_agents_of_every_release_are_found(tmp_path: Path) -> None:
         layout = Layout(agent.home, Path("/home/ada"), "darwin", installed=lambda: NEWEST)
         context = SystemContext(layout, LaunchdManager(user, {}, os.getuid()))
         assert context.service_name("default").label == "ai.hermes.gateway-other"
+
+
+@pytest.mark.parametrize("name", ["plain", "a b", "it's", 'a"b', "q\"uo'te", "50%", "a,b", "a;b", "c:d", "ü 日本"])
+def test_program_of_supervisord_sets_its_home_whatever_the_path(name: str, tmp_path: Path) -> None:
+    """A value with a quote is set by the shell of the command: `environment=` cannot hold it."""
+    home = Path("/home") / name / ".hermes"
+    parsed = parse_definition(ManagerKind.SUPERVISOR, render_program(spec_of(home, account_home=Path("/home") / name)))
+    assert (parsed.home, parsed.directory) == (str(home), str(home))
