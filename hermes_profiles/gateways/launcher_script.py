@@ -50,7 +50,12 @@ class LauncherTarget(NamedTuple):
 
 
 def read_launcher(path: Path, content: bytes, environment: Mapping[str, str], user_home: Path) -> LauncherTarget:
-    """Return what a `hermes` command runs; an empty target where it cannot be read."""
+    """Return what a `hermes` command runs; an empty target where it cannot be read.
+
+    A text without `#!` is a script of /bin/sh: shells and execvp(3) run it so.
+    """
+    if not content.startswith(b"#!") and b"\0" not in content:
+        content = b"#!/bin/sh\n" + content
     first, _, rest = content.decode("utf-8", "surrogateescape").partition("\n")
     if not first.startswith("#!"):
         return LauncherTarget()

@@ -56,6 +56,8 @@ def machine(tmp_path: Path) -> Machine:
 
 FOLLOWED = {
     "own wrapper": ("opt/venv", '#!/bin/bash\nset -e\nexec {user}/opt/venv/bin/hermes "$@"\n'),
+    "no shebang": ("opt/venv", 'VENV=$HOME/opt/venv\nexec "$VENV/bin/hermes" "$@"\n'),
+    "comment before": ("opt/venv", '\n# mine\n{user}/opt/venv/bin/hermes "$@"\n'),
     "without exec": ("opt/venv", '#!/bin/sh\n"$HOME/opt/venv/bin/hermes" $*\n'),
     "tilde": ("opt/venv", '#!/bin/sh\nexec ~/opt/venv/bin/hermes "$@"\n'),
     "variable": ("opt/venv", '#!/bin/sh\nVENV="${HOME}/opt/venv"\nexec "$VENV/bin/hermes" "$@"\n'),
@@ -125,6 +127,7 @@ ELSEWHERE = {
     "kubectl": '#!/bin/sh\nexec kubectl exec -it deploy/hermes -- hermes "$@"\n',
     "distrobox": '#!/bin/sh\nexec distrobox enter box -- /usr/bin/hermes "$@"\n',
     "ssh": '#!/bin/sh\nexec ssh -t box /home/u/.local/bin/hermes "$@"\n',
+    "no shebang": 'docker exec -it box hermes "$@"\n',
     "ssh with a shell": '#!/bin/sh\nssh box -- hermes "$(printf \'%q \' "$@")"\n',
     "another user": '#!/bin/sh\nexec sudo -u hermes -H /srv/hermes/venv/bin/hermes "$@"\n',
     "function": '#!/bin/bash\nhermes() { docker exec -i box hermes "$@"; }\nhermes "$@"\n',
@@ -155,7 +158,9 @@ UNREADABLE = {
     "uv without environment": '#!/bin/sh\nexec uv run --project {user}/code hermes "$@"\n',
     "pyenv without version": '#!/bin/sh\nexec pyenv exec hermes "$@"\n',
     "missing script": '#!/bin/sh\nexec {user}/gone/bin/hermes "$@"\n',
-    "binary": "\x7fELF\x02\x01",
+    "binary": "\x7fELF\x02\x01\0\0",
+    "words": "no program at all\n",
+    "empty": "",
     "loop": '#!/bin/sh\nexec {user}/bin/hermes "$@"\n',
 }
 
