@@ -260,8 +260,7 @@ def _trouble(facts: GatewayFacts) -> str:
     if frozen:
         return frozen
     slow = states.CONNECTING if (facts.usage.uptime or 0) > START_GRACE else ""
-    faults = _faults(facts, slow)
-    if faults:
+    if faults := _faults(facts, slow):
         return "; ".join(faults)
     if facts.api is not None and _is_api_lost(facts):
         return f"the API server does not answer{_colon(facts.api.detail)}"
@@ -277,8 +276,7 @@ def _faults(facts: GatewayFacts, slow: str = "") -> tuple[str, ...]:
     found = []
     for record in current_channels(facts):
         each = _reported(facts, record)
-        lost = facts.lost_links.get(each.name)
-        if lost is not None and not lost.may_be_back:
+        if (lost := facts.lost_links.get(each.name)) is not None and not lost.may_be_back:
             found.append(f"{each.name} {each.detail}")
         elif not record.is_mirrored and (each.state in states.LOST or (slow and each.state == slow)):
             found.append(f"{each.name} {each.state}{_colon(each.detail)}")

@@ -126,6 +126,7 @@ from hint_worlds_services import (
     newest,
     no_systemctl,
     profile_with_a_later_service,
+    service_of_a_renamed_home,
     standalone,
     unfinished_migration,
     unmanageable,
@@ -376,6 +377,7 @@ HINT_CASES: tuple[HintCase, ...] = (
     HintCase("inherited-access", SWITCH, group_of_a_member),
     HintCase("foreign-environment", SWITCH, mail_of_default),
     HintCase("shared-ingress", SWITCH, relay_of_a_member),
+    HintCase("orphaned-service", "hermes-gateways status", service_of_a_renamed_home),
     HintCase("no-channel", "hermes-gateways install work", Systemd, answer=TELEGRAM),
     # watchers, alerts, servers
     HintCase("not-watching", "hermes-gateways watch on", Systemd, patch=no_waiting),

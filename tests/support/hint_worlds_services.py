@@ -15,6 +15,11 @@ def services(world: DoctorRoot) -> Systemd:
     return Systemd(world, "work")
 
 
+def service_of_a_renamed_home(world: DoctorRoot) -> None:
+    services(world)
+    world.home("work").rename(world.home("old"))
+
+
 def profile_with_a_later_service(world: DoctorRoot) -> str:
     systemd = Systemd(world)
     change = world.runner.ok("create", "fresh", "--json", env=world.environment).data["change"]
