@@ -35,11 +35,11 @@ from hermes_profiles.hermes.files import (
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
 
+from .home_files import LARGEST
 from .listing import profile_names
 from .regular_file import read_kept
 
 SHORTEST = 8
-_LARGEST = 1024 * 1024
 _MOST_FILES = 100
 _MOST_LINES = 100
 _ENVIRONMENT_FILES = frozenset((ENV_FILE, OP_ENV_FILE))
@@ -484,7 +484,7 @@ def _decoded(raw: bytes) -> str:
 
 def _read(path: str) -> bytes:
     try:
-        return read_kept(path, _LARGEST)
+        return read_kept(path, LARGEST)
     except OSError:
         return b""
 

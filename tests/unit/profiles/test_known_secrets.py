@@ -73,3 +73,13 @@ def test_a_long_run_without_a_digit_is_read_in_one_pass(tmp_path: Path, run: str
     (root / ".env").write_text(f"A={run}\nB={run}-CANARY0123456789abc\n")
     secrets = KnownSecrets(Layout(root, tmp_path), load_catalog(), {})
     assert [*secrets.values.values()] == ["B"]
+
+
+@pytest.mark.parametrize("name", [".env", "auth.json"])
+def test_secret_behind_the_first_megabyte_is_known(tmp_path: Path, name: str) -> None:
+    root = tmp_path / ".hermes"
+    root.mkdir()
+    padding = "# a note of somebody\n" * 60_000
+    text = f"{padding}TELEGRAM_BOT_TOKEN={TOKEN}\n" if name == ".env" else json.dumps({"n": padding, "token": TOKEN})
+    (root / name).write_text(text)
+    assert TOKEN in KnownSecrets(Layout(root, tmp_path), load_catalog(), {}).near(f"it is {TOKEN}")
