@@ -142,7 +142,12 @@ def event_data(event: FleetEvent) -> dict[str, Any]:
 
 def event_line(event: FleetEvent) -> bytes:
     """Return the line of an event, with its end."""
-    return json.dumps(event_data(event), ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    return json_line(event_data(event)).encode() + b"\n"
+
+
+def json_line(data: dict[str, Any]) -> str:
+    """Return the data of an event as one line."""
+    return json.dumps(data, ensure_ascii=True, separators=(",", ":"))
 
 
 def parse_event(line: bytes) -> FleetEvent | None:

@@ -159,8 +159,7 @@ class _PlaceView:
         encode = json.JSONEncoder(ensure_ascii=not output.takes_utf8()).encode
         for row in rows:
             if self._as_json:
-                (text,) = output.without_secrets([encode(row)])
-                self._stream.write([("", "", "", text)])
+                self._stream.write([("", "", "", encode(output.data_without_secrets(row)))])
             else:
                 who = f"{row['place']:<{self._width}} {row.get('profile') or 'fleet'}"
                 (text,) = output.without_secrets([_text(row)])

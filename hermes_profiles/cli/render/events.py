@@ -9,7 +9,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.events.history import HOURS, Availability, DayOfGateway, GatewayHistory
-from hermes_profiles.events.model import EventCause, EventKind, FleetEvent, event_data, event_line, utc_time
+from hermes_profiles.events.model import EventCause, EventKind, FleetEvent, event_data, json_line, utc_time
 from hermes_profiles.gateways.model import span
 
 _GOOD, _BAD, _DIM = "32", "31", "2"
@@ -41,10 +41,17 @@ class EventView:
 
     def show(self, events: Iterable[FleetEvent]) -> None:
         """Print events. Raises OSError when they cannot be written."""
+        shown = [*events]
         if self._as_json:
-            self._stream.write(("", "", "", event_line(event).decode().rstrip("\n")) for event in events)
+            rows = output.data_without_secrets([event_data(event) for event in shown])
+            self._stream.write(("", "", "", json_line(row)) for row in rows)
         else:
-            self._stream.write((_style(event), *_parts(event, self._width)) for event in events)
+            parts = [_parts(event, self._width) for event in shown]
+            texts = output.without_secrets([text for _, _, text in parts])
+            self._stream.write(
+                (_style(event), head, style, text)
+                for event, (head, style, _), text in zip(shown, parts, texts, strict=True)
+            )
 
     def is_closed(self) -> bool:
         """Return whether the reader of the pipe is gone."""

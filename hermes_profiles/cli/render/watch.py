@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.format import dash, size_text, span_text
 from hermes_profiles.cli.framework.live_table import HINT, View, check_terminal, watch
 from hermes_profiles.cli.framework.run import Answer
@@ -105,7 +106,8 @@ class FleetWatcher:
         clock = f"{time.strftime('%H:%M:%S')}, every {self._interval:g} s, q ends"
         folder = os.fspath(session.layout.profiles)
         cells = tuple(self._row_cells(session, row, folder) for row in rows)
-        return View(cells, title, tuple(_notes(status, rows)), clock, status)
+        notes = tuple(output.without_secrets([*_notes(status, rows)]))
+        return View(cells, title, notes, clock, status)
 
     def _row_cells(self, session: FleetSession, row: Mapping[str, Any], folder: str) -> tuple[str, ...]:
         """Return the cells of a row, the same as before where neither the row nor the last line has changed."""
@@ -114,7 +116,7 @@ class FleetWatcher:
         known = self._cells.get(name)
         if known is not None and known[0] is row and known[1] == line:
             return known[2]
-        cells = _cells(row, line)
+        cells = tuple(output.without_secrets(_cells(row, line)))
         self._cells[name] = (row, line, cells)
         return cells
 

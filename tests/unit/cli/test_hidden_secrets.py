@@ -7,6 +7,7 @@ import json
 import string
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -16,9 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nightly import NIGHTLY
 
+from hermes_profiles.cli.render import watch
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.escapes import base64_decoded, unescaped
-from hermes_profiles.profiles.known_secrets import is_unusual
+from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.known_secrets import KnownSecrets, is_unusual
+from hermes_profiles.profiles.redact import redacted
 
 FEISHU = f"SYN{CANARY}feishuAppSecret0123"
 PROVIDER = f"syn{CANARY}-provider/key+0123=x"
@@ -61,6 +65,32 @@ def test_answer_hides_the_secrets_of_all_profiles(leaky: CommandRoot, words: tup
 def test_answer_about_gateways_hides_the_secrets_of_all_profiles(leaky: CommandRoot, words: tuple[str, ...]) -> None:
     for arguments in (words, (*words, "--json")):
         leaky.runner.gateways(*arguments)
+
+
+@pytest.mark.parametrize("words", [("events",), ("history", "work"), ("status",)], ids=" ".join)
+def test_secret_of_a_neighbour_in_the_last_words_of_a_gateway_is_hidden(
+    leaky: CommandRoot, words: tuple[str, ...]
+) -> None:
+    said = f"refused {PROVIDER}, {quote(FEISHU, safe='')} and {PHRASE}"
+    platforms = {"telegram": {"state": "fatal", "error_code": PROVIDER, "error_message": said}}
+    state = {"gateway_state": "startup_failed", "exit_reason": said, "platforms": platforms, "pid": 1}
+    for name in ("default", "work"):
+        (leaky.home(name) / "gateway_state.json").write_text(json.dumps(state))
+    for arguments in (words, (*words, "--json")):
+        done = leaky.runner.gateways(*arguments)
+        assert PHRASE not in done.stdout + done.stderr and "<OPENAI_API_KEY>" in done.stdout + done.stderr
+
+
+def test_live_table_hides_the_secrets_of_all_profiles(leaky: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = KnownSecrets(Layout(leaky.root, leaky.root.parent), load_catalog(), {}).near(PROVIDER)
+    monkeypatch.setattr(watch.output, "without_secrets", lambda texts: redacted(texts, near))
+    session = SimpleNamespace(layout=SimpleNamespace(root=leaky.root), fresh=lambda: None)
+    monkeypatch.setattr(watch, "FleetSigner", lambda session: None)
+    watcher = watch.FleetWatcher(session, lambda *_: None, 2.0)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(watcher, "_last_line", lambda *_: f"refused {PROVIDER}")
+    numbers = {"uptime_s": None, "rss_bytes": None, "restarts": None}
+    row = {"profile": "work", "state": "failed", "disabled": False, "channels": [], **numbers}
+    assert watcher._row_cells(session, row, "")[-1] == "refused <OPENAI_API_KEY>"  # type: ignore[arg-type]
 
 
 def test_value_is_hidden_before_it_is_cut(leaky: CommandRoot) -> None:
