@@ -9,7 +9,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 
 _PERCENT = lazy_pattern(r"%[0-9A-Fa-f]{2}")
 # With any number of backslashes: JSON in JSON doubles them.
-_BACKSLASH = lazy_pattern(r"\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
+_BACKSLASH = lazy_pattern(r"(?<!\\)\\++(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([0-7]{3})|([bfnrtv]))")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ENTITY = lazy_pattern(r"&#?[A-Za-z0-9]{2,8};")
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"

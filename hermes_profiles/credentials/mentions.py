@@ -17,11 +17,16 @@ from hermes_profiles.model.patterns import lazy_pattern
 from .identities import is_example
 
 _NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
+# Two underscores or a full stop join names of nested settings: `APP__MATTERMOST__TOKEN`.
+_JOINED_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:(?:_{1,2}|\.)[A-Z0-9]+)+(?![A-Za-z0-9_])")
+_JOINT = lazy_pattern(r"__|\.")
+_NUMBER = lazy_pattern(r"(?<=[A-Z])\d{1,2}$")
 # Names in other spellings, `telegram_bot_token` and `telegramBotToken`: only those that end like one of a secret.
-_ANY_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]*(?i:token|secret|password|key)(?![A-Za-z0-9_])")
+_ANY_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]{0,80}(?i:token|secret|password|key)(?![A-Za-z0-9_])")
 _HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WIDTH = lazy_pattern("[\u00ad\u200b-\u200f\u2060\ufeff]+")
 _BLANK = "[ \\t\u00a0\u3000]"
+_TEXT_MARK = r"(?:[bruBRUfF]{1,2})?[\"'`]|@[\"']"
 _VALUE = r"(?:\\?\"([^\"\n\\]+)\\?\"|\\?'([^'\n\\]+)\\?'|`([^`\n]+)`|([^\s\"'`,;<>&|]+))"
 # The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
 # Behind it, a shell can open an array or `$'…'`, or go on in the next line.
@@ -47,21 +52,59 @@ _ARGUMENT = lazy_pattern(r"[\"'][ \t]*,[ \t]*(?:\"([^\"\n]+)\"|'([^'\n]+)')")
 # `<key>NAME</key> <string>value</string>` of launchd; `name: NAME` and `value: value` of Kubernetes and XML.
 _NEXT_VALUE = lazy_pattern(
     r"</key>\s*<string>([^<\n]+)</string>"
-    r"|[\"']?[ \t]*,?\s*[\"']?(?i:value)[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
+    r"|[\"']?[ \t]*+(?:,\s*+|\s*+)[\"']?(?i:value)[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
     r"|>([^<>\n]+)</"
+)
+# `"value": "…", "name": "NAME"`, `Field("…", env="NAME")`: the value first. A new item of a list begins another pair.
+_VALUE_FIRST = lazy_pattern(
+    r"(?:(?i:value)[\"']?[ \t]*[:=][ \t]*|\([ \t]*(?:default[ \t]*=[ \t]*)?(?=[\"']))"
+    r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'<>,}]+))"
+    r"[ \t]*,?\s*[\"']?(?i:name|key|env|alias|validation_alias)[\"']?[ \t]*[:=][ \t]*[\"']?$"
+)
+_LONGEST_VALUE = 300
+_WINDOW = 600
+_NEAR = lazy_pattern(
+    "(?:[:=][ \\t]*(?:[$!]\\(?\\w+|`\\w+)[ \\t]+|[:=\uff08 \\t]{1,4})([^\\s\"'`,;<>()\\[\\]{}=:$\uff09]+)"
+)
+# Between a name and its text: a type, calls, a bracket that goes on in the next line.
+_TYPE = r"[\w.\[\], |<>&?*]{1,60}"
+_CALLS = r"(?:new[ \t]+)?(?:[\w.]{1,40}\([^()\"'\n]{0,40}\)\.){0,4}[\w.]{1,40}\((?:[ \t]*\w+[ \t]*=[ \t]*)?"
+_FAR = lazy_pattern(
+    rf"[\"']?[ \t]{{0,8}}\??(?::[ \t]*{_TYPE}?=|[ \t]\w+[ \t]*=)[ \t]*(?={_TEXT_MARK})"
+    rf"|[\"']?\s*+(?:\][ \t]*+)?[:=][ \t]*(?:{_CALLS}|\(\s*|\\?\r?\n[ \t]*)?(?={_TEXT_MARK})"
+    rf"|[ \t]+(?=[\"'])"
+    rf"|[\"'][ \t]*,[ \t]*(?:\w+[ \t]*=[ \t]*[\w.]+[ \t]*,[ \t]*){{0,3}}(?i:default|value|secret)[ \t]*=[ \t]*(?=[\"'])"
+    rf"|[\"'][ \t]*\{{\s*(?:\w+[ \t]*=[ \t]*[\w\"']+\s+){{0,4}}default[ \t]*=[ \t]*(?=[\"'])"
+    rf"|</dt>\s*<dd>(?=[\w])"
+)
+_FAR_TEXT = lazy_pattern(
+    r"(?:[bruBRUfF]{1,2})?(?:\"{3}\s*([^\"\n]+)|'{3}\s*([^'\n]+)|\"([^\"\n]+)\"|'([^'\n]+)'|`([^`\n]+)`"
+    r"|@[\"']\r?\n(.+)|([^\s<>]+)(?=</dd>))"
+)
+# A text alone in one of the next lines: of a here document, a definition, a code block.
+_ALONE = lazy_pattern(
+    r"[\"'`*]*+[ \t]*+[:=]?[ \t]*+(?:<<[-~]?[ \t]*+[\"']?\w+[\"']?[ \t]*+)?\r?\n"
+    r"(?:[ \t]*+(?:[`~]{3}\w*+[ \t]*+)?\r?\n){0,2}[ \t]*+(?:[:>-][ \t]*+)?`?([^\s`]+)`?[ \t]*+(?:\r?\n|$)"
 )
 # A row of a table: `NAME,value`.
 _ROW = lazy_pattern(r"[\"']?[,;][ \t]*[\"']?([^\s\"',;]+)")
-_TOKEN = lazy_pattern(r"[^\s\"'`,;<>()\[\]{}=]+")
+_TOKEN = lazy_pattern("[^\\s\"'`,;<>()\\[\\]{}=\uff08\uff09\u3001\u3002]+")
 _CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _SHORTEST_GENERATED = 16
+_MOST_WORDS = 12
+# Between a name in an expression and the value of another one: `os.environ["NAME"], sha="…"`.
+_OF_ANOTHER = lazy_pattern(r"[\"']?[ \t]*[\])].*\w[ \t]*=[ \t]*[\"']?")
 # How far from a name in a sentence its value can be.
 _SENTENCE = 120
 _SHORTEST_IN_CODE = 12
 _SHORTEST = 8
+# Possessive: a long text that does not match would otherwise be split in every possible way, for hours.
+_WORDS = lazy_pattern(r"(?:[A-Za-z]{1,20}+[ '._/-]?+){1,8}+")
 _SMALL_ENDINGS = (b"token", b"secret", b"password", b"_key", b"private-key")
 # A call, an attribute or a name in code: no value.
 _EXPRESSION = lazy_pattern(r"[A-Za-z_][A-Za-z_]*\d?(?:[.(\[].*)?")
+# A call of a function: `secrets.token_urlsafe(32`.
+_CALL = lazy_pattern(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\(.*")
 # Beginnings of texts in the place of a value: variables of a shell, templates, code.
 _NO_VALUE = ("$", "%", "<", "{", "(", "@", "\\", "your", "os.", "process.", "env.", "op://", "config", "self.")
 
@@ -99,19 +142,28 @@ def mentions_in_comment(text: str, catalog: Catalog) -> Iterator[Mention]:
 
 def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
     """Yield the values that a script or a document assigns to variables that give access to a channel."""
-    text = _NO_WIDTH.sub("", text)
-    for name in _NAME.finditer(text):
-        fact = _secret_fact(name.group(), catalog)
+    text = _NO_WIDTH.sub("", text).replace("\\_", "_")
+    for name in _JOINED_NAME.finditer(text):
+        fact = _secret_fact(_plain_name(name.group()), catalog)
         if fact is None:
             continue
         values = tuple(_all_assigned(text, name.start(), name.end()))
-        for value in chain(values, _printed(text, name.end())):
-            if _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value):
-                yield Mention(fact, value)
+        found = [
+            value
+            for value in chain(values, _printed(text, name.end()))
+            if _may_be_secret(value, _SHORTEST_IN_CODE) and _is_mixed(value) and not _CALL.fullmatch(value)
+        ]
+        found += [value for value in _far_assigned(text, name.start(), name.end()) if is_strong(value)]
+        if values and not found:  # `NAME=$(echo …)`, `NAME: !secret …`
+            near = _NEAR.match(text, name.end())
+            found += [near[1]] if near is not None and is_strong(near[1]) else []
+        yield from (Mention(fact, value) for value in dict.fromkeys(found))
         if not values:  # a sentence: `MATTERMOST_TOKEN is now …`
-            for word in _TOKEN.findall(text[name.end() : name.end() + _SENTENCE].partition("\n")[0]):
-                token = word.strip(".:*_!?-")
-                if _is_random(token) and _may_be_secret(token, _SHORTEST_GENERATED):
+            line = text[name.end() : name.end() + _SENTENCE].partition("\n")[0]
+            for word in _TOKEN.finditer(line):
+                token = word.group().strip(".:*_!?-")
+                is_another = _OF_ANOTHER.fullmatch(line, 0, word.start()) is not None
+                if not is_another and _is_random(token) and _may_be_secret(token, _SHORTEST_GENERATED):
                     yield Mention(fact, token)
     for name in _ANY_NAME.finditer(text):
         spelled = _spelled(name.group())
@@ -121,6 +173,9 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
         for value in _all_assigned(text, name.start(), name.end()):
             # A name like `telegram_token` is also that of a variable in code, beside an expression.
             if _is_generated(value) and not _EXPRESSION.fullmatch(value):
+                yield Mention(fact, value)
+        for value in _far_assigned(text, name.start(), name.end()):
+            if is_strong(value):
                 yield Mention(fact, value)
 
 
@@ -134,6 +189,11 @@ def is_written_secret(value: str) -> bool:
     return _may_be_secret(value, _SHORTEST) and _is_mixed(value) and not any(char.isspace() for char in value)
 
 
+def _plain_name(name: str) -> str:
+    """Return a name with one underscore between its words, and without a number behind them."""
+    return _NUMBER.sub("", _JOINT.sub("_", name))
+
+
 def _spelled(name: str) -> str:
     return _HUMP.sub("_", name).replace("-", "_").upper()
 
@@ -143,7 +203,7 @@ def _secret_fact(name: str, catalog: Catalog) -> KeyFact | None:
     fact = catalog.lookup(name)
     if fact is not None and fact.known:
         return fact if fact.secret and fact.key_class in _CLASSES else None
-    words = name.split("_")
+    words = name.split("_")[-_MOST_WORDS:]
     for first in range(len(words) - 1):
         for last in range(len(words), first + 1, -1):
             inner = catalog.lookup("_".join(words[first:last])) if (first, last) != (0, len(words)) else None
@@ -171,6 +231,22 @@ def _all_assigned(text: str, start: int, end: int) -> Iterator[str]:
         match = way.match(text, end)
         if match is not None:
             yield next(group for group in match.groups() if group).strip()
+
+
+def _far_assigned(text: str, start: int, end: int) -> Iterator[str]:
+    """Yield the texts that belong to a name with more than a sign between them, or in front of it.
+
+    They are not certain: only those that look generated count.
+    """
+    far = _FAR.match(text, end, end + _WINDOW)
+    found = _FAR_TEXT.match(text, far.end(), end + _WINDOW) if far is not None else None
+    if found is None:
+        found = _ALONE.match(text, end, end + _WINDOW)
+    if found is not None:
+        yield next(group for group in found.groups() if group).strip()
+    before = _VALUE_FIRST.search(text, max(start - _LONGEST_VALUE, 0), start)
+    if before is not None:
+        yield next(group for group in before.groups() if group).strip()
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -244,7 +320,7 @@ def _may_be_secret(value: str, shortest: int) -> bool:
 
 
 def _is_words(value: str) -> bool:
-    return re.fullmatch(r"(?:[A-Za-z]{1,20}[ '._/-]?){1,8}", value) is not None and not _is_mixed(value)
+    return _WORDS.fullmatch(value) is not None and not _is_mixed(value)
 
 
 def _is_mixed(value: str) -> bool:
@@ -259,6 +335,13 @@ def _is_random(word: str) -> bool:
     kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in word if char.isalnum()]
     changes = sum(first != second for first, second in pairwise(kinds))
     return len(word) >= _SHORTEST_GENERATED and "d" in kinds and changes >= len(kinds) // 3 and word.isascii()
+
+
+def is_strong(text: str) -> bool:
+    """Return whether a text is a credential, wherever it is: no name of a thing, path, address or sentence."""
+    return (
+        _is_generated(text) and _is_random(text) and not any(char.isspace() for char in text) and "=" not in text[:-2]
+    )
 
 
 def _is_generated(token: str) -> bool:

@@ -1,7 +1,7 @@
 """Finds credentials of channels in carried files that have a structure: YAML, JSON, TOML, INI, properties. Pure.
 
 A copy of config.yaml in a skill, or the settings of a plugin, say by the path of a value what it is:
-`platforms.mattermost.token`.
+`platforms.mattermost.token`. The same block stands in comments, in Markdown and in other texts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from .channel_place import channel_place
-from .mentions import is_written_secret, secret_fact
+from .mentions import is_strong, is_written_secret, secret_fact
+from .outline import has_outline, outline_of
 
 # A larger file is data, not settings.
 _LARGEST = 1024 * 1024
@@ -30,6 +31,12 @@ _SECRET_BYTES = lazy_pattern(rb"token|secret|passw|key|credential|auth")
 _SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
 _SECTION = lazy_pattern(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(?:[#;].*)?")
 _LINE = lazy_pattern(r"\s*([\w.\"'-]+)\s*[=:]\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#;]+))")
+
+
+# The setting beside a credential that says which channel it belongs to.
+_SAYS_CHANNEL = frozenset(("type", "platform", "channel", "kind", "service", "provider", "name", "adapter"))
+
+_SAYS_VALUE = frozenset(("value", "default", "literal"))
 
 
 class StructuredMention(NamedTuple):
@@ -45,19 +52,29 @@ class StructuredMention(NamedTuple):
 
 def structured_mentions(path: str, content: bytes, catalog: Catalog) -> Iterator[StructuredMention]:
     """Yield the credentials of channels in a file; nothing for one without a structure, or that cannot be parsed."""
-    if len(content) > _LARGEST or not _may_hold(path, content, catalog):
+    if len(content) > _LARGEST or not _may_hold(content, catalog):
         return
     for names, value in _scalars(PurePosixPath(path).name, content):
         value = value.strip()
         found = _credential(names, catalog) if is_written_secret(value) else None
         if found is not None:
             yield StructuredMention(*found, value)
+    yield from mentions_in_outline(content.decode("utf-8", "replace"), catalog)
 
 
-def _may_hold(path: str, content: bytes, catalog: Catalog) -> bool:
-    """Return False for a file without a structure, or without the name of a channel and that of a secret."""
-    if not any(ending.search(path) for ending in (_YAML, _JSON, _SECTIONS)):
-        return False
+def mentions_in_outline(text: str, catalog: Catalog) -> Iterator[StructuredMention]:
+    """Yield the credentials of channels in a text with blocks of settings, such as a comment.
+
+    A text is less certain than a file with a structure: only a value that looks generated counts.
+    """
+    for names, value in outline_of(text) if has_outline(text) else ():
+        found = _credential(names, catalog) if is_strong(value) else None
+        if found is not None:
+            yield StructuredMention(*found, value)
+
+
+def _may_hold(content: bytes, catalog: Catalog) -> bool:
+    """Return False for a file without the name of a channel and that of a secret."""
     small = content.lower()
     return _SECRET_BYTES.search(small) is not None and any(name.encode() in small for name in catalog.channels)
 
@@ -73,19 +90,37 @@ def _scalars(name: str, content: bytes) -> Iterator[tuple[tuple[str, ...], str]]
         document = kind.parse(content, path=name)
     except DocumentError:
         return
+    channels = {
+        entry.path[:-1]: entry.value
+        for entry in document.entries
+        if entry.kind == "scalar" and entry.value and entry.path[-1].lower() in _SAYS_CHANNEL
+    }
     for entry in document.entries:
         if entry.kind == "scalar" and entry.value:
-            yield tuple(part for part in entry.path if not part.startswith("[")), entry.value
+            yield _names(entry.path), entry.value
+            if entry.path[:-1] in channels:  # `{type: mattermost, token: …}`
+                yield (channels[entry.path[:-1]], entry.path[-1]), entry.value
+
+
+def _names(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of a path, without the numbers of lists; `mattermost.token` are two names."""
+    return tuple(name for part in path if not part.startswith("[") for name in part.split("."))
 
 
 def _of_sections(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     section: tuple[str, ...] = ()
+    channel = ""
     for line in text.splitlines():
         head = _SECTION.fullmatch(line)
         if head is not None:
-            section = _words(head[1])
+            section, channel = _words(head[1]), ""
         elif (match := _LINE.match(line)) is not None:
-            yield (*section, *_words(match[1])), match[2] or match[3] or match[4] or ""
+            names, value = _words(match[1]), match[2] or match[3] or match[4] or ""
+            yield (*section, *names), value
+            if names[-1].lower() in _SAYS_CHANNEL:
+                channel = value
+            elif channel:
+                yield (channel, *names), value
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -96,6 +131,8 @@ def _credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | Non
     """Return the name and the channel of the credential that a path leads to."""
     if not path:
         return None
+    if len(path) > 1 and path[-1].lower() in _SAYS_VALUE:  # `MATTERMOST_TOKEN: {value: …}`
+        path = path[:-1]
     fact = secret_fact(path[-1], catalog)
     if fact is not None:
         return fact.name, fact.channel
@@ -103,7 +140,8 @@ def _credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | Non
         place = channel_place(path[start:], catalog)
         inner = path[start + len(place.block) :] if place is not None and place.known else ()
         if place is not None and inner:
-            is_credential = catalog.config_class(place.channel, inner) is KeyClass.IDENTITY_CREDENTIAL
-            is_credential = is_credential and _SECRET_NAME.search(inner[-1]) is not None
+            # Below the block of one account, too: `mattermost.accounts.work.token`.
+            classes = {catalog.config_class(place.channel, one) for one in (inner, inner[-1:])}
+            is_credential = KeyClass.IDENTITY_CREDENTIAL in classes and _SECRET_NAME.search(inner[-1]) is not None
             return (".".join(path[start:]), place.channel) if is_credential else None
     return None

@@ -37,6 +37,20 @@ NAME = "MATTERMOST_TOKEN"
     "NAME := $(command printf VALUE)", "NAME=$(cat <<< VALUE)", "set -x NAME (echo VALUE)",
     '$env:NAME = $(Write-Output "VALUE")', "NAME: $(echo VALUE)",
     "| NAME | VALUE |", "**NAME**: `VALUE`", "`NAME`: `VALUE`", "NAME\tVALUE",
+    "NAME: str = 'VALUE'", "NAME: Final[str] = 'VALUE'", "const NAME: string = 'VALUE';", 'val NAME: String = "VALUE"',
+    'const MattermostToken string = "VALUE"', "private mattermostToken: string | undefined = 'VALUE'",
+    "NAME = SecretStr('VALUE')", "NAME: z.string().min(1).default('VALUE'),", "NAME = b'VALUE'", "NAME = r'VALUE'",
+    "NAME = (\n    'VALUE'\n)", "os.environ[\n  'NAME'\n] = 'VALUE'", 'NAME = \"\"\"\nVALUE\"\"\"', "NAME='''VALUE'''",
+    'variable "NAME" {\n  type = "string"\n  default = "VALUE"\n}',
+    "parser.add_argument('--mattermost-token', default='VALUE')",
+    '(def mattermost-token "VALUE")', '{:mattermost-token "VALUE"}', "$env:NAME = @'\nVALUE\n'@",
+    "read NAME <<EOF\nVALUE\nEOF", "NAME\n: VALUE", "NAME:\n\n    VALUE\n", "NAME\n```\nVALUE\n```", "NAME\n  VALUE",
+    "<dt>NAME</dt>\n<dd>VALUE</dd>", "NAME=$(echo VALUE)", "NAME: !secret VALUE", "NAME == VALUE",
+    "NAME\uff08VALUE\uff09", '{"value": "VALUE", "name": "NAME"}', "- value: VALUE\n  name: NAME",
+    '<env value="VALUE" name="NAME"/>', "x = Field('VALUE', env='NAME')",
+    "x: str = Field(default='VALUE', alias='NAME')",
+    "APP__MATTERMOST__TOKEN=VALUE", "MATTERMOST__TOKEN=VALUE", "MATTERMOST.TOKEN=VALUE", "NAME2=VALUE",
+    r"MATTERMOST\_TOKEN=VALUE",
 ])  # fmt: skip
 def test_value_beside_a_name_is_found(line: str) -> None:
     text = line.replace("NAME", NAME).replace("VALUE", VALUE)
@@ -53,6 +67,13 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "NAME=$(echo $OTHER_TOKEN_V2)",
     "NAME=$(gcloud secrets versions access latest --secret=mattermost-token-v2)", 'NAME="$(echo "${A1b2C3d4e5F6g7}")"',
     "NAME requires mattermost-server-v10.5.2", "NAME, MATTERMOST_URL and mattermost_channel_1",
+    f"NAME={'a' * 150}1(", "NAME = secrets.token_urlsafe(32)", "NAME = sha256_of_file1234(path)",
+    "NAME = getpass.getpass('v2 of a1b2c3d4e5f6g7h8:')", "NAME: SecretStr | None = None",
+    "if not env['NAME']: sha = '8e5e7e5ab8b370d6c329'", "run(os.environ['NAME'], sha='8e5e7e5ab8b370d6c329')",
+    "- name: OTHER\n  value: 8e5e7e5ab8b370d6c329\n- name: NAME\n", "['NAME',\n '8e5e7e5a-b8b3']",
+    "NAME: str\nsha: 8e5e7e5ab8b370d6c329", "NAME: ${{ secrets.NAME }}\n  SHA: 8e5e7e5ab8b370d6c329ec4",
+    "- name: NAME\n  valueFrom:\n    secretKeyRef: {name: mattermost-secret-v1a2b3c4}\n",
+    "throw new Error('NAME missing: see https://x.io/a1b2c3d4e5f6g7h8i9')",
     "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
 ])  # fmt: skip
 def test_other_text_is_no_value(line: str) -> None:

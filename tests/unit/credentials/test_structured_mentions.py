@@ -31,6 +31,26 @@ FILES = {
     "d.properties": f"mattermost.token: {VALUE}\n",
 }
 
+# The same block where no parser is sure about it, and blocks that say the channel in another way.
+OTHER_PLACES = {
+    "a.py": BLOCK,
+    "notes.md": f"# Setup\n\n```yaml\n{BLOCK}```\n",
+    "json.md": f'```json\n{{"mattermost": {{"url": "x", "extra": {{"token": "{VALUE}"}}}}}}\n```\n',
+    "comments.yaml": "a: 1\n" + "".join(f"# {line}\n" for line in BLOCK.splitlines()),
+    "template.yaml": "{% if x %}\n" + BLOCK + "{% endif %}\n",
+    "rows.jsonl": f'{{"mattermost": {{"token": "{VALUE}"}}}}\n{{"a": 1}}\n',
+    "inline.toml": f'mattermost = {{ url = "https://x", token = "{VALUE}" }}\n',
+    "path.txt": f"platforms.mattermost.token: {VALUE}\n",
+    "set.sh": f"hermes config set platforms.mattermost.token '{VALUE}'\n",
+    "dotted.json": json.dumps({"platforms.mattermost.token": VALUE}),
+    "accounts.json": json.dumps({"mattermost": {"accounts": {"work": {"token": VALUE}}}}),
+    "value.json": json.dumps({"env": {"MATTERMOST_TOKEN": {"value": VALUE}}}),
+    "type.yaml": f"channels:\n  - type: mattermost\n    token: {VALUE}\n",
+    "type.json": json.dumps({"channels": [{"platform": "mattermost", "token": VALUE}]}),
+    "type.toml": f'[[channels]]\ntype = "mattermost"\ntoken = "{VALUE}"\n',
+}
+FILES |= OTHER_PLACES
+
 
 @pytest.mark.parametrize("name", FILES)
 def test_credential_is_found_by_its_path(name: str) -> None:
@@ -47,7 +67,8 @@ def test_credential_is_found_by_its_path(name: str) -> None:
         ("a.yaml", "mattermost: {require_mention: 'a1b2c3d4e5f6'}\nmodel: {token: a1b2c3d4e5f6a7}\n"),
         ("a.json", '{"openai": {"token": "a1b2c3d4e5f6a7"}, "mattermost": {"token": {"type": "string1x2y"}}}'),
         ("a.yaml", "broken: [\nmattermost:\n  token: a1b2c3d4e5f6a7\n"),
-        ("a.py", BLOCK),
+        ("a.py", "mattermost:\n    token: str2\n"),
+        ("a.md", "## mattermost:\n  token: see page 12a of the manual\nother:\n  token: a1b2C3d4e5F6g7h8\n"),
         ("a.toml", "[openai]\ntoken = 'a1b2c3d4e5f6a7'\n"),
     ],
 )

@@ -1,0 +1,67 @@
+"""Reads settings in any text by their indentation and braces: in a comment, in Markdown, in a broken file. Pure.
+
+No parser is sure about such a text, and none has to be: only the names above a secret are wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from hermes_profiles.model.patterns import lazy_pattern
+
+_KEY = r"[\"']?(?<![\w.-])([A-Za-z_][\w.-]{0,60})(?![\w.-])[\"']?"
+_TEXT = r"(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'#,;{}\[\]]+))"
+# A line of settings: marks of comments and lists in front, a key, and what follows it.
+_LINE = lazy_pattern(rf"(?m)^([ \t]*+(?:(?:[#>*;|-]|//)[ \t]*+)*+)(?:\{{[ \t]*+)?{_KEY}[ \t]*+[:=][ \t]*+([^\n]*)$")
+_VALUE = lazy_pattern(rf"(?:[&!][\w!.-]*[ \t]+)*{_TEXT}")
+_OPENS = lazy_pattern(r"(?:[{\[|>][+-]?|&[\w.-]+)?[ \t]*(?:#.*)?\r?")
+# `mattermost: {url: x, token: y}`, `"mattermost": {"token": "y"}`, `{ token = "y" }`.
+_GROUP = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*\{{")
+_PAIR = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*(?:{_TEXT}|(\{{))|(\}})")
+# `config set platforms.mattermost.token value`.
+_COMMAND = lazy_pattern(rf"\b(?:config[ \t]+)?set[ \t]+([A-Za-z_]\w*(?:\.\w+)+)[ \t]+{_TEXT}")
+_SECRET = lazy_pattern(r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)")
+_LONGEST_GROUP = 2000
+_DEEPEST = 12
+
+
+def has_outline(text: str) -> bool:
+    """Return False for a text without the name of a secret in front of a value."""
+    return _SECRET.search(text) is not None
+
+
+def outline_of(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield (names, value) of every setting of a text, the outermost name first."""
+    above: list[tuple[int, tuple[str, ...]]] = []
+    for line in _LINE.finditer(text):
+        indent, rest = len(line[1]), line[3]
+        while above and above[-1][0] >= indent:
+            above.pop()
+        names = (*(above[-1][1] if above else ()), *line[2].split("."))[-_DEEPEST:]
+        if _OPENS.fullmatch(rest):
+            above.append((indent, names))
+        elif (value := _VALUE.match(rest)) is not None:
+            yield names, next(group for group in value.groups() if group is not None)
+    position = 0
+    for group in _GROUP.finditer(text):
+        if group.start() >= position:
+            position = yield from _in_group(text, group.end(), tuple(group[1].split(".")))
+    for command in _COMMAND.finditer(text):
+        yield tuple(command[1].split(".")), next(part for part in command.groups()[1:] if part is not None)
+
+
+def _in_group(text: str, start: int, names: tuple[str, ...]) -> Generator[tuple[tuple[str, ...], str], None, int]:
+    """Yield the settings between the braces behind a name, and return where they end."""
+    depth = [names]
+    end = start
+    for pair in _PAIR.finditer(text, start, start + _LONGEST_GROUP):
+        end = pair.end()
+        if pair[6]:
+            depth.pop()
+            if not depth:
+                return end
+        elif pair[5]:
+            depth.append((*depth[-1], *pair[1].split("."))[-_DEEPEST:])
+        else:
+            yield (*depth[-1], *pair[1].split(".")), next(part for part in pair.groups()[1:4] if part is not None)
+    return end
