@@ -20,7 +20,9 @@ _GROUP = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*\{{")
 _PAIR = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*(?:{_TEXT}|(\{{))|(\}})")
 # `config set platforms.mattermost.token value`.
 _COMMAND = lazy_pattern(rf"\b(?:config[ \t]+)?set[ \t]+([A-Za-z_]\w*(?:\.\w+)+)[ \t]+{_TEXT}")
-_SECRET = lazy_pattern(r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)")
+_SECRET = lazy_pattern(
+    r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)"
+)
 _LONGEST_GROUP = 2000
 _DEEPEST = 12
 

@@ -8,7 +8,8 @@ MARKS = (
     "Bearer ", "bearer ", "BEARER ", "://", "/api/webhooks/", "hooks.slack", "mfa.", "/webhooks/", "EAA", "@im.bot",
     "syt_", "syr_", "mat_", "mct_", "mcr_", "mar_", "Es", "MDAx", "SK", "/webhookb2/", "outlook.office", "/workflows/",
     "chat.googleapis.com", "/open-apis/bot/", "/robot/send", "SEC", "/webhook/send", "/1O/w1cDnyilFU=", "/hooks/",
-    "attermost", "MATTERMOST", "tk_", "nsec1", "8Q~", "7Q~",
+    "attermost", "MATTERMOST", "tk_", "nsec1", "8Q~", "7Q~", "/trigger-webhook/",
+    "botbuilder.", "/webhook/upload_media",
 )  # fmt: skip
 # The shapes whose mark is ":" or ".", which most texts have: each letter, digit, `_` and `-` is an `a` here.
 RUNS = (b":" + b"a" * 20, b"." + b"a" * 6 + b"." + b"a" * 27, b"." + b"a" * 32)

@@ -90,6 +90,19 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         r"(?:https?://)?(?:\w+\.)?discord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d{16,20}/[\w-]{30,}",
         lead=64,
     ),
+    # The address of a notification of Apprise and of shoutrrr has the secrets of the webhook in it.
+    IdentityShape(
+        "Discord webhook",
+        "discord",
+        ("discord://",),
+        r"discord://(?:[\w.-]+@)?(?:\d{16,20}/[\w-]{40,}|[\w-]{40,}@\d{16,20})",
+    ),
+    IdentityShape(
+        "Slack webhook",
+        "slack",
+        ("slack://",),
+        r"slack://(?:(?:[\w.-]+@)?T\w{6,}/[AB]\w{6,}/\w{20,}|hook:T\w{6,}-B\w{6,}-\w{20,}|xox[a-z]:[\w-]{20,})",
+    ),
     IdentityShape("Slack token", "slack", ("xox",), rf"{_NOT_IN_WORD}xox[a-z]-(?:\d-)?[A-Za-z0-9-]{{14,}}"),
     IdentityShape("Slack token", "slack", ("xoxe.xox",), rf"{_NOT_IN_WORD}xoxe\.xox[a-z]-[A-Za-z0-9-]{{14,}}"),
     IdentityShape("Slack app token", "slack", ("xapp-",), rf"{_NOT_IN_WORD}xapp-[A-Za-z0-9-]{{14,}}"),
@@ -146,6 +159,13 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         anchor=r"Es[T-Z]\w\s\w{4}\s",
     ),
     IdentityShape(
+        "Matrix recovery key",
+        "matrix",
+        ("Es",),
+        rf"(?<![A-Za-z0-9+/_-])Es[T-Z](?=[A-Za-z]*\d){_BASE58}{{45}}(?![A-Za-z0-9+/=_-])",
+        anchor=rf"Es[T-Z]{_BASE58}{{45}}",
+    ),
+    IdentityShape(
         "text like an old Matrix access token", "matrix", ("MDAx",), r"(?<![\w+/-])MDAx[\w-]{100,}", certain=False
     ),
     IdentityShape(
@@ -173,6 +193,12 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         lead=120,
     ),
     IdentityShape(
+        "Teams webhook",
+        "teams",
+        ("msteams://",),
+        rf"msteams://(?:[\w.-]+/)?{_UUID}@{_UUID}/{_HEX}{{32}}/{_UUID}",
+    ),
+    IdentityShape(
         "Teams workflow webhook",
         "teams",
         ("/workflows/",),
@@ -195,6 +221,19 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         lead=64,
     ),
     IdentityShape(
+        "Feishu or Lark webhook",
+        "feishu",
+        ("/trigger-webhook/", "botbuilder."),
+        rf"(?:https?://)?[\w-]+\.(?:feishu\.cn|larksuite\.com)/(?:flow/api/trigger-webhook|webhook)/{_HEX}{{32}}{_END}",
+        lead=64,
+    ),
+    IdentityShape(
+        "Feishu or Lark webhook",
+        "feishu",
+        ("feishu://", "lark://"),
+        rf"(?:feishu|lark)://(?:{_UUID}|{_HEX}{{32}}){_END}",
+    ),
+    IdentityShape(
         "Feishu or Lark app id",
         "feishu",
         ("cli_",),
@@ -209,6 +248,7 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         rf"(?:https?://)?(?:oapi|api)\.dingtalk\.com/(?:v[\d.]+/)?robot/send[^\s\"'<>`]*access_token={_HEX}{{32,64}}",
         lead=64,
     ),
+    IdentityShape("DingTalk webhook", "dingtalk", ("dingtalk://",), rf"dingtalk://(?:\w+@)?{_HEX}{{64}}{_END}"),
     IdentityShape("DingTalk signing secret", "dingtalk", ("SEC",), rf"{_NOT_IN_WORD}SEC[0-9a-f]{{64}}{_END}"),
     IdentityShape(
         "DingTalk client id",
@@ -222,10 +262,11 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
     IdentityShape(
         "WeCom webhook",
         "wecom",
-        ("/webhook/send",),
-        rf"(?:https?://)?qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?[^\s\"'<>`]*key={_UUID}",
+        ("/webhook/send", "/webhook/upload_media"),
+        rf"(?:https?://)?qyapi\.weixin\.qq\.com/cgi-bin/webhook/(?:send|upload_media)\?[^\s\"'<>`]*key={_UUID}",
         lead=64,
     ),
+    IdentityShape("WeCom webhook", "wecom", ("wecombot://",), rf"wecombot://{_UUID}{_END}"),
     IdentityShape(
         "WeCom or WeChat account",
         "wecom",
@@ -259,6 +300,12 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         rf"https?://[\w.:-]+/(?:[\w-]+/)*hooks/[a-z0-9]{{26}}{_END}",
         anchor=r"/hooks/[a-z0-9]{26}",
         lead=120,
+    ),
+    IdentityShape(
+        "Mattermost webhook",
+        "mattermost",
+        ("mmost://", "mmosts://"),
+        rf"mmosts?://(?:[\w.:-]+@)?[\w.:-]+/(?:[\w-]+/)*[a-z0-9]{{26}}{_END}",
     ),
     IdentityShape(
         "text like a Mattermost token",

@@ -49,6 +49,11 @@ _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})
 _ADDRESS = lazy_pattern(rf"(?:[a-z][a-z0-9+.-]*://)?{_HOST}/?", re.IGNORECASE)
 _URL = lazy_pattern(rf"[a-z][a-z0-9+.-]*://{_HOST}((?:/[^?#\s]*)?)", re.IGNORECASE)
 _LONGEST_WORD_OF_A_PATH = 24
+# `<id>:<secret>` of Telegram, and a piece of a webhook's address that only a generator writes; no UUID, no hexadecimal.
+_OF_A_BOT = lazy_pattern(r"[0-9]{6,12}:([A-Za-z0-9_-]{30,})")
+_LONG_PIECE = lazy_pattern(
+    r"(?<=[/=])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{24,}(?![^/?&#])"
+)
 
 
 class Redaction(NamedTuple):
@@ -87,6 +92,8 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
         pieces = tuple(item.strip(" \t\"'`[](){}") for item in re.split(r"[,;\s]+", head))
         if "://" in head:
             pieces = (*pieces, *_url_secrets(head))
+        if not setting:
+            pieces = (*pieces, *_secret_parts(bare))
     # A single word of a list or of a passphrase is too common to be searched for.
     pieces = tuple(piece for piece in pieces if not _is_plain(piece.strip("-=_*")))
     whole = () if setting and _is_plain(stripped) else (value, stripped)
@@ -108,6 +115,14 @@ def is_address(value: str, *, hosts: bool = True) -> bool:
 def _is_plain(text: str) -> bool:
     """Return whether a text is a few plain words, unlike a generated secret."""
     return len(text) <= _LONGEST_WORDS and _PLAIN_WORDS.fullmatch(text) is not None
+
+
+def _secret_parts(value: str) -> tuple[str, ...]:
+    """Return the parts of a credential that give access alone: a bot's token without its id, the end of a webhook."""
+    token = _OF_A_BOT.fullmatch(value)
+    if token is not None:
+        return (token[1],)
+    return tuple(_LONG_PIECE.findall(value)) if value.startswith(("https://", "http://")) else ()
 
 
 def _url_secrets(value: str) -> list[str]:

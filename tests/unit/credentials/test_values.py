@@ -108,6 +108,17 @@ def test_plain_words_of_a_setting_stay_readable():
     assert searchable_parts("hunterhunter") == ("hunterhunter",)
 
 
+def test_part_of_a_credential_that_gives_access_alone_is_searched_for() -> None:
+    half = "AAF-CANARYTelegramTokenAbCdEfGh123x"
+    assert searchable_parts(f"8812345678:{half}") == (f"8812345678:{half}", half)
+    key = "CANARYhook01AbCdEf01AbCdEf"
+    webhook = f"https://hooks.canary.org/services/T0CANARY/{key}?tenant=1a2b3c4d-5e6f-4a1b-8c2d-3e4f5a6b7c8d"
+    assert searchable_parts(webhook) == (webhook, key)
+    assert searchable_parts(webhook, setting=True) == (webhook,)
+    spelled = ValueIndex({"T": searchable_parts(f"8812345678:{half}")})
+    assert spelled.names_in(f'content: "8812345678\\3a {half}"'.encode()) == ("T",)
+
+
 def test_secrets_of_a_state_file():
     text = json.dumps(
         {"token": "CANARY-123456", "nick": "CANARY-not-a-secret", "keys": [{"auth_key": "CANARY-654321"}], "n": 1}
