@@ -35,7 +35,7 @@ from .references import references_in
 from .rules.config import EntryRemoval, TreeJudgement, dotted, judge_config, paths_kept_by_user
 from .secret_shapes import looks_secret
 from .shared_settings import is_shared_path, is_shared_variable
-from .structured_mentions import StructuredMention, mentions_in_outline
+from .structured_mentions import commented_blocks
 from .value_index import ValueIndex, is_address, searchable_parts
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def _removed_values(
         yield name, value, KeyClass.IDENTITY_CREDENTIAL, False
     for mention in mentioned:
         yield mention.fact.name, mention.value, mention.fact.key_class, True
-    for found in _commented_blocks(documents, catalog) if policy.channels is not Channels.CLONE else ():
+    for found in commented_blocks(documents.config, catalog) if policy.channels is not Channels.CLONE else ():
         if found.name not in policy.keep and (found.channel is None or policy.concerns(found.channel)):
             yield found.name, found.value, KeyClass.IDENTITY_CREDENTIAL, True
     for _, judgement in trees:
@@ -356,14 +356,6 @@ def _judged_mentions(
         ruling = judge_name(mention.fact.name, catalog=catalog, policy=policy, facts=facts)
         if ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
             yield mention
-
-
-def _commented_blocks(documents: SourceDocuments, catalog: Catalog) -> Iterator[StructuredMention]:
-    """Yield the credentials in settings of config.yaml that are switched off by `#`."""
-    config = documents.config
-    if config is not None and config.comments:
-        comments = (config.text[span.start : span.end] for span in config.comments)
-        yield from mentions_in_outline("\n".join(comments), catalog)
 
 
 def _mentions(documents: SourceDocuments, catalog: Catalog) -> Iterator[Mention]:

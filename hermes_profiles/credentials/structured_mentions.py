@@ -1,7 +1,7 @@
 """Finds credentials of channels in carried files that have a structure: YAML, JSON, TOML, INI, properties. Pure.
 
 A copy of config.yaml in a skill, or the settings of a plugin, say by the path of a value what it is:
-`platforms.mattermost.token`. The same block stands in comments, in Markdown and in other texts.
+`platforms.mattermost.token`. The same block can be in a comment, in Markdown and in any other text.
 """
 
 from __future__ import annotations
@@ -73,6 +73,14 @@ def mentions_in_outline(text: str, catalog: Catalog) -> Iterator[StructuredMenti
             yield StructuredMention(*found, value)
 
 
+def commented_blocks(config: YamlDocument | None, catalog: Catalog) -> Iterator[StructuredMention]:
+    """Yield the credentials in settings of config.yaml that are switched off by `#`."""
+    if config is not None and config.comments:
+        yield from mentions_in_outline(
+            "\n".join([config.text[span.start : span.end] for span in config.comments]), catalog
+        )
+
+
 def _may_hold(content: bytes, catalog: Catalog) -> bool:
     """Return False for a file without the name of a channel and that of a secret."""
     small = content.lower()
@@ -140,7 +148,7 @@ def _credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | Non
         place = channel_place(path[start:], catalog)
         inner = path[start + len(place.block) :] if place is not None and place.known else ()
         if place is not None and inner:
-            # Below the block of one account, too: `mattermost.accounts.work.token`.
+            # Also below the block of one account: `mattermost.accounts.work.token`.
             classes = {catalog.config_class(place.channel, one) for one in (inner, inner[-1:])}
             is_credential = KeyClass.IDENTITY_CREDENTIAL in classes and _SECRET_NAME.search(inner[-1]) is not None
             return (".".join(path[start:]), place.channel) if is_credential else None

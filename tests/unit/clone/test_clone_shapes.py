@@ -62,6 +62,15 @@ def test_what_looks_like_an_identity_is_copied_and_named(tmp_path: Path, kind: s
     assert value not in str(refused.value.problem) and refused.value.problem.code == "named-shapes"
 
 
+def test_credential_in_settings_that_are_switched_off_by_a_comment_is_removed_everywhere(tmp_path: Path) -> None:
+    secret = "kR7vexq2CANARYpTz4wQ"
+    block = f"# platforms:\n#   bluebubbles:\n#     enabled: true\n#     password: {secret}\n"
+    files = {".env": ENV, "config.yaml": CONFIG + block, "SOUL.md": f"Once: {secret}\n"}
+    cloned = clone(make_layout(tmp_path, files))
+    assert secret not in cloned.text("config.yaml") + cloned.text("SOUL.md")
+    assert cloned.text("config.yaml").startswith(CONFIG + "# platforms:\n#   bluebubbles:\n")
+
+
 def test_token_of_a_tool_stays_and_is_named(tmp_path: Path) -> None:
     token = dict(CERTAIN)["Slack token"]
     config = (
