@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from hermes_profiles.conflicts.running import RunningConflict, running_conflicts
@@ -27,6 +27,9 @@ from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import environment_of
+
+if TYPE_CHECKING:
+    from hermes_profiles.gateways.health import Endpoint, HealthAnswer
 
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
@@ -178,6 +181,9 @@ def _ask(
 
     local = {n: health.Endpoint(p.host, p.port, p.path) for n, p in places.items() if n not in dead and n not in remote}
     answers = health.ask_all(local)
+    for name, endpoint in _elsewhere_on_loopback(local, answers, held).items():
+        local[name], places[name] = endpoint, places[name]._replace(host=endpoint.host)
+        answers[name] = health.HealthAnswer(healthy=True)
     who: dict[str, health.Detailed] = {}
     for name in [name for name, answer in answers.items() if in_detail and answer.healthy]:
         key = environment_of(home_of(name)).get(API_SERVER_KEY, "")
@@ -197,6 +203,23 @@ def _ask(
         name: place._replace(healthy=answers[name].healthy, detail=answers[name].detail, pid=pids.get(name))
         for name, place in places.items()
     }
+
+
+def _elsewhere_on_loopback(
+    asked: Mapping[str, Endpoint], answers: Mapping[str, HealthAnswer], held: Mapping[str, ClaimedResources]
+) -> dict[str, Endpoint]:
+    """Return the servers bound to every address that answer on ::1 alone.
+
+    asyncio binds `::` without IPv4 (create_server sets IPV6_V6ONLY): such a server refuses 127.0.0.1.
+    """
+    from hermes_profiles.gateways import health
+
+    everywhere = {
+        name for name, own in held.items() for each in own.ports if each.channel == API_SERVER and each.bind == "*"
+    }
+    refused = [name for name in asked if name in everywhere and "refused" in answers[name].detail]
+    again = {name: asked[name]._replace(host="::1") for name in refused}
+    return {name: again[name] for name, answer in health.ask_all(again).items() if answer.healthy}
 
 
 def _other_listener(seen: Mapping[str, GatewayFacts], name: str, port: int) -> str:

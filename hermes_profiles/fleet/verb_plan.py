@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.resolve import MASKED, unusable_definition
+from hermes_profiles.gateways.model import MASKED, Gateway, GatewayState, unusable_definition
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import Elsewhere

@@ -85,6 +85,7 @@ class LiveLock(NamedTuple):
 
 
 # The state of a channel that its gateway calls connected and that receives nothing.
+MASKED = "masked"  # the reason of a masked unit
 DEAF = "deaf"
 
 
@@ -246,6 +247,12 @@ class Gateway(NamedTuple):
     def is_alive(self) -> bool:
         """Return whether a gateway serves this profile now."""
         return self.state in ALIVE
+
+
+def unusable_definition(reason: str) -> str:
+    """Return what it means for a running service that its manager cannot load its definition."""
+    why = "is empty, which masks it" if reason == MASKED else f"cannot be loaded ({reason})"
+    return f"the file of its service {why}: nothing starts it again"
 
 
 def servers_in(gateways: Mapping[str, Gateway]) -> tuple[str, ...]:

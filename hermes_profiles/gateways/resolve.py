@@ -20,6 +20,7 @@ from hermes_profiles.services.manager import Activity, ServiceStatus
 from .channel_records import current_channels, is_current
 from .model import (
     DEAF,
+    MASKED,
     Gateway,
     GatewayChannel,
     GatewayFacts,
@@ -29,6 +30,7 @@ from .model import (
     exit_meaning,
     iso_of,
     span,
+    unusable_definition,
 )
 from .processes import STOPPED, Process, Usage
 
@@ -47,7 +49,6 @@ BACK_OFF = 300.0
 # Restarts that make a crash loop, the last one within a minute.
 CRASH_LOOP = 3
 # What became of the definition of a running service, by the reason that its manager has.
-MASKED = "masked"  # the reason of a masked unit
 _GONE_DEFINITION = {MASKED: "its unit was masked while it runs: nothing starts it again"}
 _API_SERVER = "api_server"
 # States of a profile without a running or starting gateway.
@@ -203,12 +204,6 @@ def is_without_definition(service: ServiceStatus | None) -> bool:
     if service is None or service.pid is None or service.scope != "user":
         return False
     return not service.installed or bool(service.unusable)
-
-
-def unusable_definition(reason: str) -> str:
-    """Return what it means for a running service that its manager cannot load its definition."""
-    why = "is empty, which masks it" if reason == MASKED else f"cannot be loaded ({reason})"
-    return f"the file of its service {why}: nothing starts it again"
 
 
 def _unsupervised_detail(facts: GatewayFacts) -> str:

@@ -8,9 +8,18 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import DEAF, Gateway, GatewayChannel, GatewayFacts, GatewayState, epoch_of, span
+from hermes_profiles.gateways.model import (
+    DEAF,
+    MASKED,
+    Gateway,
+    GatewayChannel,
+    GatewayFacts,
+    GatewayState,
+    epoch_of,
+    span,
+)
 from hermes_profiles.gateways.processes import STOPPED
-from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, MASKED, START_GRACE, is_without_definition
+from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE, is_without_definition
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.channel_log import REFUSED_TOKEN, SECOND_POLLER
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE

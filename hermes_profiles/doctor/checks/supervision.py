@@ -8,8 +8,8 @@ from shlex import quote
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
-from hermes_profiles.gateways.model import Gateway, GatewayState, epoch_of, exit_meaning, span
-from hermes_profiles.gateways.resolve import CRASH_LOOP, MASKED
+from hermes_profiles.gateways.model import MASKED, Gateway, GatewayState, epoch_of, exit_meaning, span
+from hermes_profiles.gateways.resolve import CRASH_LOOP
 from hermes_profiles.hermes.files import PROFILE_FILE, STATE_FILE
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 import pytest
 from gateway_facts import facts, process
 
+from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.fleet.status import _elsewhere_on_loopback
 from hermes_profiles.gateways import health
 from hermes_profiles.gateways.model import Api
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.channels import ClaimedResources
 
 
 @contextmanager
@@ -201,3 +204,30 @@ def test_detailed_health_pid_of_another_process_is_a_disagreement() -> None:
     other = resolve(facts(process=process(42), api=Api("127.0.0.1", 8642, healthy=True, pid=43)))
     assert not [text for text in own.disagreement if "port" in text]
     assert "process 43 answers on port 8642, which is not this gateway" in other.disagreement
+
+
+def test_server_of_every_address_that_answers_on_ipv6_alone_is_found_there() -> None:
+    """`API_SERVER_HOST=::` listens without IPv4: its gateway was degraded for ever."""
+    held = ClaimedResources(ports=(PortClaim("api_server", 0, "*"),))
+    try:
+        listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with listener:
+        place = health.Endpoint("127.0.0.1", listener.getsockname()[1])
+        answering = threading.Thread(target=_answer_once, args=(listener,), daemon=True)
+        answering.start()
+        first = health.ask_all({"a": place})
+        found = _elsewhere_on_loopback({"a": place}, first, {"a": held})
+        answering.join(10)
+    assert not first["a"].healthy and found == {"a": place._replace(host="::1")}
+    narrow = ClaimedResources(ports=(PortClaim("api_server", 0, "127.0.0.1"),))
+    assert _elsewhere_on_loopback({"a": place}, first, {"a": narrow}) == {}
+
+
+def _answer_once(listener: socket.socket) -> None:
+    listener.settimeout(10)
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(1 << 12)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
