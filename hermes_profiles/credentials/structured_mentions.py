@@ -27,7 +27,7 @@ _LARGEST = 1024 * 1024
 _YAML = lazy_pattern(r"\.ya?ml(?:[._~-].*)?$", re.IGNORECASE)
 _JSON = lazy_pattern(r"\.json(?:[._~-].*)?$", re.IGNORECASE)
 _SECTIONS = lazy_pattern(r"\.(?:toml|ini|cfg|conf|properties)(?:[._~-].*)?$", re.IGNORECASE)
-_SECRET_BYTES = lazy_pattern(rb"token|secret|passw|key|credential|auth")
+_SECRET_WORDS = (b"token", b"secret", b"passw", b"key", b"credential", b"auth")
 _SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
 _SECTION = lazy_pattern(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(?:[#;].*)?")
 _LINE = lazy_pattern(r"\s*([\w.\"'-]+)\s*[=:]\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#;]+))")
@@ -84,7 +84,7 @@ def commented_blocks(config: YamlDocument | None, catalog: Catalog) -> Iterator[
 def _may_hold(content: bytes, catalog: Catalog) -> bool:
     """Return False for a file without the name of a channel and that of a secret."""
     small = content.lower()
-    return _SECRET_BYTES.search(small) is not None and any(name.encode() in small for name in catalog.channels)
+    return any(word in small for word in _SECRET_WORDS) and any(name in small for name in catalog.names_in_bytes)
 
 
 def _scalars(name: str, content: bytes) -> Iterator[tuple[tuple[str, ...], str]]:

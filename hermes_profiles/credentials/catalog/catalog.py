@@ -94,6 +94,11 @@ class Catalog:
         self.left_behind = tables.left_behind
         self.oauth_rows = tables.oauth_rows
 
+    @cached_property
+    def names_in_bytes(self) -> tuple[bytes, ...]:
+        """Return the names of the channels as they are searched for in files."""
+        return tuple(name.encode() for name in self.channels)
+
     def lookup(self, name: str) -> KeyFact | None:
         """Return the class and the channel of an environment variable; None when the catalogue does not know it.
 
