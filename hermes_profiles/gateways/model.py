@@ -84,8 +84,8 @@ class LiveLock(NamedTuple):
     pid: int
 
 
-# The state of a channel that its gateway calls connected and that receives nothing.
 MASKED = "masked"  # the reason of a masked unit
+# The state of a channel that its gateway calls connected and that receives nothing.
 DEAF = "deaf"
 
 

@@ -115,7 +115,7 @@ def test_stop_right_after_start_stops_gateway(make: Maker, monkeypatch: pytest.M
     calls = [{"methodName": f"fleet.{method}", "params": [asked]} for method in ("start", "stop")]
     body = xmlrpc.client.dumps((calls,), "system.multicall").encode()
     head = b"POST /RPC2 HTTP/1.0\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
-    answer = client._exchange((folder / "socket").read_text(), head + body)
+    answer = client._exchange((folder / "socket").read_text(), head + body, folder)
     assert answer.count(b"<string>{}</string>") == 2
     until(lambda: {each.activity for each in world.manager.query(services).values()} == {Activity.INACTIVE})
 
@@ -431,9 +431,9 @@ def test_each_action_on_ten_programs_is_one_call(make: Maker, monkeypatch: pytes
     calls: list[str] = []
     real = client._exchange
 
-    def counted(path: str, request: bytes) -> bytes:
+    def counted(path: str, request: bytes, folder: Path) -> bytes:
         calls.append(request.partition(b"<methodName>")[2].partition(b"<")[0].decode())
-        return real(path, request)
+        return real(path, request, folder)
 
     monkeypatch.setattr(client, "_exchange", counted)
     assert world.manager.start(services) == {}
@@ -528,15 +528,21 @@ def test_daemon_that_does_not_start_reports_reason(make: Maker) -> None:
     assert daemon_pid(world.manager) is None
 
 
-def test_hanging_daemon_is_error_after_time_limit(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("pid", "reason"), [("", "did not answer within"), ("its own", "is suspended")])
+def test_hanging_daemon_is_error_after_time_limit(
+    make: Maker, monkeypatch: pytest.MonkeyPatch, pid: str, reason: str
+) -> None:
     world = make()
     service = world.install("work")
     daemon = world.note()
     assert daemon is not None
     monkeypatch.setattr(client, "_SECONDS", 0.2)
+    monkeypatch.setattr(client, "_LOOK", 0.1)
+    if not pid:  # a daemon that works on something for too long
+        monkeypatch.setattr(client, "lock_holder", lambda _: None)
     os.kill(daemon, signal.SIGSTOP)
     try:
-        with pytest.raises(ManagerError, match="did not answer within"):
+        with pytest.raises(ManagerError, match=reason):
             world.status(service)
     finally:
         os.kill(daemon, signal.SIGCONT)

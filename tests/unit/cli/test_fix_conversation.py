@@ -15,6 +15,7 @@ from hermes_profiles.doctor.findings import EditFile, Finding, Fix
 from hermes_profiles.doctor.fix_plan import build_fix_plan
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import ReportedFinding, select_checks
+from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.operations import chosen_fixes
@@ -126,6 +127,7 @@ def test_service_of_a_gateway_without_one_is_installed(fleet: GatewayRoot, monke
     try:
         run.converse(lambda offers: pytest.fail("offered") if offers.offers else ())  # this test started the gateway
         monkeypatch.setattr(chosen_fixes, "second_supervisor", lambda *_: None)
+        monkeypatch.setattr(Gateway, "foreign_supervisor", None)
         done = run.converse(lambda offers: [*offers.offers.values()])
         assert len(done.changes) == 1 and not done.errors and done.diagnosis.findings
         assert fleet.rows()["work"]["service"]["enabled"] and fleet.pid("work") == process.pid

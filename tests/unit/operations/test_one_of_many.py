@@ -69,7 +69,9 @@ def test_status_of_all_lists_the_folders_of_services_as_often_as_that_of_few(
     monkeypatch.setattr(system, "definitions_of", lambda manager: listed.append(manager) or ())
     session = _session(tmp_path, count, HERMES_PROFILES_MANAGER="supervisor")
     fleet_status(session, session.existing)
-    assert session.world.manager is not None and len(listed) == 2, "once for the query, once for the names"
+    assert session.world.manager is not None and len(listed) == 3, (
+        "for the query, the names and the services of profiles that are gone"
+    )
 
 
 def test_start_keeps_claims_that_it_does_not_meet_and_checks_the_others(
