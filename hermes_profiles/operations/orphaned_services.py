@@ -1,4 +1,4 @@
-"""Services of this root whose profile is gone: no command that takes the fleet reaches them."""
+"""Services of this root whose profile is gone: no command for all profiles starts or stops them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def orphaned_service_warnings(session: FleetSession) -> Iterator[Problem]:
             continue
         yield Problem(
             "orphaned-service",
-            f"the service {path.stem} runs {name} in {home}, which does not exist: no start or stop of all reaches it",
+            f"the service {path.stem} is that of the profile {name}, whose home {home} is missing: a command for all "
+            f"profiles does not start or stop it",
             name,
             f"stop and remove it with `hermes-gateways uninstall {name}`",
         )

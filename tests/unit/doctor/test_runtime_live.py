@@ -24,13 +24,14 @@ from hermes_profiles.doctor.facts.update_day import UpdateFacts
 from hermes_profiles.doctor.probes.homes import list_home
 from hermes_profiles.fleet.outdated import code_of
 from hermes_profiles.gateways.hermes_files import PidRecord
-from hermes_profiles.gateways.model import Gateway, GatewayState
+from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor
 from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.hermes.version import facts_of
 from hermes_profiles.multiplex.update_settings import UpdateSettings
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.services.manager import Activity, ServiceStatus
 
 TOKEN = "7000000001:CANARY-telegram-token"
 
@@ -290,8 +291,6 @@ def test_newer_checkout_is_reported(tmp_path: Path) -> None:
 
 def profile(name: str, usage: Usage, *, installed: bool | None = None) -> ProfileFacts:
     """Return a profile with a gateway with this resource use."""
-    from hermes_profiles.services.manager import Activity, ServiceStatus
-
     process = Process(100 + len(name), 1.0, "S", 1, ("hermes", "gateway", "run"), {})
     service = None
     if installed is not None:
@@ -347,6 +346,37 @@ def test_unsupervised_gateway_is_reported(installed: bool, severity: str | None)
     (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
     assert found.profiles == ("a",) and found.severity == severity
     assert found.fix.command == f"hermes-gateways {'restart' if installed else 'install'} a"
+
+
+@pytest.mark.parametrize(("supervisor", "message", "text"), [
+    (Supervisor("the program loop.sh (PID 7)", revives=None, stop="end that first with `kill 7`"),
+     "has no service of its own: supervised by the program loop.sh (PID 7), which may start it again",
+     "end that first with `kill 7`, then run `hermes-gateways install a`"),
+    (Supervisor("tmux", revives=False), "has no service of its own: started in tmux: no manager restarts it",
+     "install a service for the gateway"),
+])  # fmt: skip
+def test_unsupervised_gateway_under_another_program_names_it(supervisor: Supervisor, message: str, text: str) -> None:
+    """Beside a program that starts it again, `install` alone is refused."""
+    given = profile("a", Usage(), installed=False)
+    assert given.gateway is not None and given.gateway.observation is not None
+    seen = given.gateway.observation._replace(supervisor=supervisor)
+    given.gateway = given.gateway._replace(observation=seen)
+    facts = _Facts(given)
+    (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
+    assert found.message == f"the gateway of a {message}" and found.fix.text == text
+
+
+@pytest.mark.parametrize(("reason", "command"), [
+    ("bad-setting", "hermes-gateways install a --force"), ("", "hermes-gateways install a")
+])  # fmt: skip
+def test_gateway_whose_unit_cannot_be_loaded_gets_a_new_one(reason: str, command: str) -> None:
+    given = profile("a", Usage(), installed=not reason)
+    assert given.gateway is not None and given.gateway.service is not None
+    service = given.gateway.service._replace(installed=False, activity=Activity.ACTIVE, pid=101, unusable=reason)
+    given.gateway = given.gateway._replace(service=service)
+    facts = _Facts(given)
+    (found,) = gateway_health.unsupervised(facts)  # type: ignore[arg-type]
+    assert found.fix.command == command
 
 
 @pytest.mark.parametrize(("version", "standalone", "command"), [
