@@ -119,6 +119,19 @@ def test_default_before_a_field_without_one_is_refused() -> None:
         type(NamedTuple)("Wrong", (NamedTuple,), {"__annotations__": {"one": "int", "two": "int"}, "one": 1})
 
 
+def test_constructor_comes_last() -> None:
+    """From then on other threads make instances, which need everything else."""
+    order: list[str] = []
+
+    class Watched(type(NamedTuple)):  # type: ignore[misc]
+        def __setattr__(cls, name: str, value: object) -> None:
+            order.append(name)
+            super().__setattr__(name, value)
+
+    Watched("Kind", (NamedTuple,), {"__annotations__": {"one": "int"}})(1)
+    assert order[-1] == "__new__" and order.count("__new__") == 1 and "one" in order
+
+
 def test_threads_that_make_the_first_instance_together() -> None:
     kinds = [
         type(NamedTuple)("Kind", (NamedTuple,), {"__annotations__": {"one": "int", "two": "int"}, "two": 2})
