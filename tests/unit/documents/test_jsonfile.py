@@ -66,7 +66,7 @@ def test_duplicate_keys_are_all_entries_and_the_last_is_effective() -> None:
     assert one.edit(remove=one.entries[:1]).decode() == '{"a": "2"}'
 
 
-@pytest.mark.parametrize(("raw", "line"), [(b"", 1), (b'{\n"a": 1,\n}', 3), (b"{\n\xff}", 2), (b"[" * 5000, None)])
+@pytest.mark.parametrize(("raw", "line"), [(b"", 1), (b'{\n"a": 1,\n"b"}', 3), (b"{\n\xff}", 2), (b"[" * 5000, None)])
 def test_broken_json_is_refused_with_its_line(raw: bytes, line: int | None) -> None:
     with pytest.raises(DocumentError) as caught:
         JsonDocument.parse(raw, path="auth.json")
