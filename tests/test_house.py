@@ -213,7 +213,7 @@ def test_named_tuples_are_completed_late() -> None:
     """Those of the stdlib are a fifth of `list`; `hermes`, the lowest package, has five of them."""
     found = [_name(path) for path in MODULES for _, name in imported(path) if name == "typing.NamedTuple"]
     wrong = [path for path in found if _room(PACKAGE / path) != "hermes" and path != "model/named_tuple.py"]
-    assert found and wrong == []
+    assert found and wrong == [], "import NamedTuple from hermes_profiles.model.named_tuple"
 
 
 def test_nothing_below_the_command_line_imports_its_libraries() -> None:
