@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock, lock_holder
@@ -49,7 +50,7 @@ def read_destinations(layout: Layout) -> dict[str, Destination]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its content is not ours"
         raise Failed(
-            f"{path}: {reason}", target=str(path), code="bad-state", hint=f"see it with `ls -l {path}`"
+            f"{path}: {reason}", target=str(path), code="bad-state", hint=f"see it with `ls -l {quote(str(path))}`"
         ) from None
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.archives.encryption import new_identity, recipient_of
 from hermes_profiles.changes.lock import acquire_lock
@@ -95,7 +96,10 @@ def stored_key(environment: Mapping[str, str]) -> Secret[str] | None:
         return None
     except OSError as error:
         raise Failed(
-            f"{path}: {error.strerror}", target=str(path), code="bad-state", hint=f"see it with `ls -l {path}`"
+            f"{path}: {error.strerror}",
+            target=str(path),
+            code="bad-state",
+            hint=f"see it with `ls -l {quote(str(path))}`",
         ) from error
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return Secret(lines[0]) if lines else None

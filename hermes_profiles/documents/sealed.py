@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from shlex import quote
 
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -61,7 +62,8 @@ def check_not_sealed(raw: bytes, path: str) -> None:
     """Raise DocumentError for a document that is ciphertext, an archive or a pointer."""
     form = sealed_form(raw)
     if form is not None:
-        raise DocumentError(path, 1, f"is {form.name}: Hermes reads nothing of it", hint=form.way_out.format(path=path))
+        way_out = form.way_out.format(path=quote(path))
+        raise DocumentError(path, 1, f"is {form.name}: Hermes reads nothing of it", hint=way_out)
 
 
 def check_has_assignment(text: str, path: str) -> None:

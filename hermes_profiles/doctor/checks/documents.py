@@ -102,10 +102,13 @@ def unreadable(facts: Facts) -> Iterator[Finding]:
 
 
 def _unreadable(profile: ProfileFacts, file: str, why: str) -> Finding:
-    what = "move it away; a pipe keeps Hermes waiting" if why == _ODD_KINDS[EntryKind.SPECIAL] else "inspect the path"
+    path = profile.home / file
+    fix = Fix("inspect the path", shell_command("ls -ld", [path]))
+    if why == _ODD_KINDS[EntryKind.SPECIAL]:
+        fix = Fix("move it away: Hermes waits at a pipe", shell_command("mv", [path, f"{path}.old"]))
     return Finding(
         f"cannot read {file} of {profile_label(profile)}: {why}",
-        Fix(what, shell_command("ls -ld", [profile.home / file])),
+        fix,
         (profile.name,),
         evidence=(profile.at(file),),
         severity=reduced_severity(profile, Severity.ERROR),

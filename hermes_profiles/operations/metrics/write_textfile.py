@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.state_files import write_state_file
 from hermes_profiles.model.errors import NotFound, Problem
@@ -25,7 +26,7 @@ def write_textfile(path: Path, samples: Sequence[Sample], hide: Hide) -> list[Pr
             f"no folder {path.parent}",
             target=str(path),
             code="no-folder",
-            hint=f"make the folder of the textfile collector with `mkdir -p {path.parent}`",
+            hint=f"make the folder of the textfile collector with `mkdir -p {quote(str(path.parent))}`",
         )
     write_state_file(path.absolute(), textfile(samples, hide), mode=_FOR_ALL)
     if path.suffix == _SUFFIX:

@@ -15,7 +15,7 @@ from packed_files import zipped
 from hermes_profiles.clone import source as source_module
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
-from hermes_profiles.documents.sealed import sealed_form
+from hermes_profiles.documents.sealed import check_not_sealed, sealed_form
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.home_files import HomeFiles
 
@@ -70,6 +70,15 @@ def test_sealed_file_is_a_problem_for_every_reader(tmp_path: Path, name: str) ->
     (tmp_path / ".env").write_bytes(SEALED[name])
     files = HomeFiles(tmp_path)
     assert files.environment() == {} and len(files.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("raw", "command"), [(b"\x1f\x8b\x08", "gzip -dc"), (b"$ANSIBLE_VAULT;1.1", "ansible-vault decrypt")]
+)
+def test_command_for_a_path_with_a_blank_is_quoted(raw: bytes, command: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        check_not_sealed(raw, "/home/ann/my hermes/.env")
+    assert f"`{command} '/home/ann/my hermes/.env'`" in (caught.value.problem.hint or "")
 
 
 @pytest.mark.parametrize(
