@@ -17,9 +17,9 @@ from hermes_profiles.operations.context import Session, is_debugging
 from hermes_profiles.profiles.listing import profile_names
 
 from . import output
-from .command import epilog_of
 from .process_exit import was_interrupted
 from .secret_filter import SecretFilter
+from .typer_command import add_command
 
 
 def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
@@ -87,7 +87,7 @@ def typer_app(program: CliProgram, *, only: str | None = None) -> typer.Typer:
         if isinstance(target, typer.Typer):
             app.add_typer(target, name=name)
         else:
-            app.command(name, epilog=epilog_of(target))(target)
+            add_command(app, name, target)
     return app
 
 

@@ -13,6 +13,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from .options import Color, Home, Json, ManagerName, Wide
 from .place_option import PLACE, InPlaces, InPlacesCall
 from .run import Answer, run
+from .typer_command import add_command
 
 _SESSION = "session"
 # Options of the view, with their defaults.
@@ -114,11 +115,5 @@ def command_group(summary: str, commands: Mapping[str, Callable[..., None]]) -> 
     """Return a Typer app of commands under one name, such as `trash list` and `trash empty`."""
     app = typer.Typer(help=summary, rich_markup_mode=None)
     for name, function in commands.items():
-        app.command(name, epilog=epilog_of(function))(function)
+        add_command(app, name, function)
     return app
-
-
-def epilog_of(function: object) -> str | None:
-    """Return the examples of a command as the last part of its help; `\\b` keeps Typer from wrapping them."""
-    lines = getattr(function, "examples", ())
-    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines) if lines else None

@@ -28,6 +28,23 @@ def test_example_of_every_command_names_only_profiles_that_are_there() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "usage", "line"),
+    [
+        (("rename",), "OLD NEW", "OLD  Its name now.  [required]"),
+        (("undo",), "[CHANGE]", "[CHANGE]  Id of the change (default: the newest)."),
+        (("trash", "empty"), "[ENTRY]...", "[ENTRY]...  Ids of entries to delete (default: all)."),
+        (("config", "set"), "PROFILE PATH [VALUE]", "PROFILE  Name of the profile.  [required]"),
+    ],
+)
+def test_help_writes_arguments_alike_under_each_typer(
+    world: CommandRoot, given: tuple[str, ...], usage: str, line: str
+) -> None:
+    lines = [each.strip() for each in world.ok(*given, "--help").stdout.splitlines()]
+    assert f"Usage: hermes-profiles {' '.join(given)} [OPTIONS] {usage}" in lines
+    assert line in lines
+
+
+@pytest.mark.parametrize(
     ("given", "example"),
     [
         (("rename",), "hermes-profiles rename ann office; see"),
