@@ -128,7 +128,7 @@ class FileCopier:
                 if values.hits(content):
                     yield from self._redacted(item, content, values)
                     return
-                if self._leaves_packed(item, content):
+                if self._leaves_packed(item, content, has_run=has_forms or self._known is None):
                     return
                 self._name_places(item.path, content, has_forms)
         except OSError as error:
@@ -151,7 +151,7 @@ class FileCopier:
                 return True
         return self._leaves(item, self._packed.search_large(path, item.signature.size))
 
-    def _leaves_packed(self, item: TreeItem, content: bytes) -> bool:
+    def _leaves_packed(self, item: TreeItem, content: bytes, *, has_run: bool) -> bool:
         """Return whether a file stays behind because of what is packed in it, or because it is a part of more."""
         if (self._values or self._known is not None) and (
             reason := self._repositories.outside_reason(item.path, content)
@@ -163,13 +163,13 @@ class FileCopier:
             else:
                 self._leave(item.path, reason)
             return True
-        return self._leaves(item, self._packed.search(content))
+        return self._leaves(item, self._packed.search(item.path, content, has_run=has_run))
 
     def _leaves(self, item: TreeItem, found: PackedResult) -> bool:
         if found.name is not None:
             self._leave_value(item.path, "packed", found.name)
             return True
-        if found.unsearched and self._values:
+        if found.unsearched:
             self._report.named.append(NamedPlace(item.path, None, f"not searched: {found.unsearched}"))
         return False
 
@@ -234,6 +234,8 @@ class FileCopier:
             self._leave_value(item.path, "not plain text", name)
             return
         redacted, places = result
+        if self._leaves(item, self._packed.search(item.path, redacted)):
+            return
         self._report.redacted += [RedactedPlace(item.path, place.line, place.name) for place in places]
         self._name_places(item.path, redacted, self._may_have_form(redacted))
         yield WriteFile(item.path, Secret(redacted), item.executable, item.signature.mtime_ns)
@@ -287,7 +289,7 @@ class FileCopier:
             self._leave(item.path, "a link to nothing")
         elif (values := self._values_for(item.path, content, self._may_have_form(content))).hits(content):
             yield from self._redacted(item, content, values)
-        else:
+        elif not self._leaves(item, self._packed.search(item.path, content)):
             self._name_places(item.path, content, self._may_have_form(content))
             yield WriteFile(item.path, Secret(content))
 

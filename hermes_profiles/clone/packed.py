@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from hermes_profiles.changes.copy_file import data_segments
 from hermes_profiles.credentials.forms import KnownValues, may_have_form, values_by_form
 from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text, may_be_packed_in_base64, packed_in_base64
+from hermes_profiles.credentials.spellings import as_text, beginnings_of, may_be_packed_in_base64, packed_in_base64
 from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import Budget
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
+from hermes_profiles.documents.sealed import closed_form
 
 # Folders of version control: without one of its files such a folder is damaged, so it stays behind whole.
 _REPOSITORIES = (".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", ".fslckout")
@@ -37,18 +39,46 @@ class PackedFiles:
         self._overlap = values.overlap if known is None else max(values.overlap, LONGEST)
         self._budget = Budget(time.monotonic)
 
-    def search(self, content: bytes) -> PackedResult:
-        """Return what is in the packed parts of a file; nothing for a text."""
-        is_packed = may_be_packed(content)
-        if (not self._values and self._known is None) or not (is_packed or may_be_packed_in_base64(content)):
-            return _NOTHING
-        from hermes_profiles.documents.containers.scanner import search_packed
+    def search(self, path: str, content: bytes, *, has_run: bool = True) -> PackedResult:
+        """Return what is in the packed parts of a file, and in those that a text holds in base64.
 
-        for part in (content,) if is_packed else packed_in_base64(as_text(content)):
-            found = search_packed(part, self._name_in, self._overlap, self._budget)
-            if found.name is not None or is_packed:
+        `has_run`: whether it has a run of letters and digits at all; most files have none.
+        """
+        is_packed = may_be_packed(content)
+        if not (is_packed or has_run) or (not self._values and self._known is None):
+            return _NOTHING
+        unsearched = dict.fromkeys(filter(None, (closed_form(path, content),)))
+        runs = packed_in_base64(as_text(content)) if has_run and may_be_packed_in_base64(content) else ()
+        for part in chain((content,) if is_packed else (), (run.content for run in runs)):
+            found = self._search_part(part)
+            if found.name is not None:
                 return found
-        return _NOTHING
+            unsearched.update(dict.fromkeys(found.unsearched.split("; ") if found.unsearched else ()))
+        return PackedResult(None, "; ".join(unsearched))
+
+    def runs_in(self, content: bytes) -> tuple[dict[str, list[str]], str]:
+        """Return name → the parts of a text that hold its value packed in base64, and what was not searched."""
+        parts: dict[str, list[str]] = {}
+        unsearched: dict[str, None] = {}
+        if (self._values or self._known is not None) and may_be_packed_in_base64(content):
+            for run in packed_in_base64(as_text(content)):
+                for beginning in beginnings_of(run):  # the word behind it can be the next name
+                    found = self._search_part(beginning.content)
+                    if found.name is not None:
+                        lines = beginning.text.split()
+                        parts.setdefault(found.name, []).extend((beginning.text, "\n".join(lines), "".join(lines)))
+                        break
+                else:
+                    unsearched.update(dict.fromkeys(filter(None, (found.unsearched,))))
+        return parts, "; ".join(unsearched)
+
+    def _search_part(self, content: bytes) -> PackedResult:
+        from hermes_profiles.documents.containers.scanner import PDF_LETTERS, search_packed
+
+        found = search_packed(content, self._name_in, self._overlap, self._budget)
+        if found.unsearched == PDF_LETTERS and not self._values:
+            return _NOTHING  # most PDFs are so: without a value to search for, that is not worth a row
+        return found
 
     def search_large(self, path: Path, size: int) -> PackedResult:
         """Return what is in the packed parts of a file that is not read as a whole. Raises OSError."""

@@ -56,6 +56,7 @@ from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .files import FileCopier, LinkedFiles
+from .packed import PackedFiles
 from .report import CloneReport, NamedPlace, RedactedPlace, refuse_named
 from .source import LeftBehind, SourceProfile, add_skip_hint, read_source
 from .warnings import add_warnings
@@ -208,6 +209,17 @@ class _CloneBuilder:
         self.report.hide(self.values)
         return tuple(self.entries.values())
 
+    def _find_packed_values(self) -> None:
+        """Add what the documents hold packed in base64 to the values: it is removed like the value in it."""
+        packed = PackedFiles(self.values, self.judged.known)
+        documents = self.source.documents
+        files = (ENV_FILE, documents.env), (OP_ENV_FILE, documents.op_env), (CONFIG_FILE, documents.config)
+        for name, document in files:
+            parts, unsearched = packed.runs_in(document.raw) if document is not None else ({}, "")
+            self.values = self.values.joined(ValueIndex(parts)) if parts else self.values
+            if unsearched:
+                self.report.named.append(NamedPlace(name, None, f"not searched: {unsearched}"))
+
     def _name_unread_plugins(self) -> None:
         for path, line in unread_registrations(self.source.home / PLUGINS_FOLDER):
             inner = path.relative_to(self.source.home).as_posix()
@@ -223,6 +235,7 @@ class _CloneBuilder:
         return {name: entry for name, entry in self.entries.items() if isinstance(entry, WriteFile)}
 
     def _add_documents(self) -> None:
+        self._find_packed_values()
         documents = self.source.documents
         assigned = self._assignments()
         masked = variables_to_mask(

@@ -50,9 +50,19 @@ _BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
 # A run of base64 with an escape in it.
 _BASE64_ESCAPED = lazy_pattern(r"[A-Za-z0-9+/_-]{16}(?:\\\\?[nru/]|%2|&#)")
 _BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
-# The first bytes of gzip, zip, bzip2, xz, PDF, PNG and SQLite in base64.
-_PACKED_MARKS = (b"H4sI", b"UEsDB", b"QlpoO", b"Td6WFo", b"JVBERi0", b"iVBORw0KGgo", b"U1FMaXRlIGZv")
-_PACKED = lazy_pattern(r"(?<![A-Za-z0-9+_-])(?:H4sI|UEsDB|QlpoO|[/_]Td6WFo|JVBERi0|iVBORw0KGgo|U1FMaXRlIGZv)")
+# The first bytes of gzip, zip, bzip2, xz, PDF, PNG, SQLite, 7z, rar and Zstandard in base64.
+_PACKED_MARKS = (
+    b"H4sI", b"UEsDB", b"QlpoO", b"Td6WFo", b"JVBERi0", b"iVBORw0KGgo", b"U1FMaXRlIGZv", b"N3q8ryc", b"UmFyIRoH",
+    b"KLUv",
+)  # fmt: skip
+# The four beginnings of zlib, which are short: only in front of a run of base64.
+_ZLIB_MARKS = (b"eJ", b"eN", b"eA", b"eF")
+_ZLIB = r"e(?:J[w-z]|N[o-r]|A[E-H]|F[4-7])"
+_ZLIB_RUN = lazy_pattern(rf"(?<![A-Za-z0-9+/_-]){_ZLIB}[A-Za-z0-9+/_-]{{21}}".encode())
+_PACKED = lazy_pattern(
+    rf"(?<![A-Za-z0-9+_-])(?:H4sI|UEsDB|QlpoO|[/_]Td6WFo|JVBERi0|iVBORw0KGgo|U1FMaXRlIGZv|N3q8ryc|UmFyIRoH|KLUv"
+    rf"|{_ZLIB}(?=[A-Za-z0-9+/_-]{{21}}))"
+)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
@@ -260,18 +270,44 @@ def _base64_readings(source: str, start: int, inner: Reading | None) -> Iterator
             yield from (_Base64(plain[first::2], place, 2, first) for first in (0, 1))
 
 
-def packed_in_base64(text: str) -> Iterator[bytes]:
+class PackedRun(NamedTuple):
+    """Packed data that a text holds in base64: the part of the text, and what it means."""
+
+    text: str
+    content: bytes
+
+
+def packed_in_base64(text: str) -> Iterator[PackedRun]:
     """Yield the packed data that a text holds in base64: the body of a recorded answer, a picture of a notebook."""
+    if _BASE64_ESCAPED.search(text):  # `\\n` between the lines, `\\/`, `%2F`
+        text = _ESCAPES.sub(_unescape, text)
     for start in _PACKED.finditer(text):
         match = _BASE64.match(text, start.start())
         if match is not None:
-            run = _BASE64_BREAKS.sub("", match.group()).rstrip("=").replace("-", "+").replace("_", "/")
-            yield binascii.a2b_base64(run[: len(run) // 4 * 4])
+            yield _packed_run(match.group())
+
+
+def beginnings_of(run: PackedRun) -> Iterator[PackedRun]:
+    """Yield the first line of a run, the run without its last line, and the whole run.
+
+    The line behind it may begin with a word that is no part of it.
+    """
+    lines = [*_BASE64_LINE.finditer(run.text)]
+    for count in sorted({1, len(lines) - 1, len(lines)} - {0}):
+        yield _packed_run(run.text[: lines[count - 1].end()])
+
+
+def _packed_run(text: str) -> PackedRun:
+    run = _BASE64_BREAKS.sub("", text).rstrip("=").replace("-", "+").replace("_", "/")
+    return PackedRun(text, binascii.a2b_base64(run[: len(run) // 4 * 4]))
 
 
 def may_be_packed_in_base64(data: bytes) -> bool:
     """Return whether a text can have packed data in base64."""
-    return any(mark in data for mark in _PACKED_MARKS)
+    for mark in _PACKED_MARKS:  # a bare loop: this runs once a file
+        if mark in data:
+            return True
+    return any(mark in data for mark in _ZLIB_MARKS) and _ZLIB_RUN.search(data) is not None
 
 
 class _Base64Place(NamedTuple):

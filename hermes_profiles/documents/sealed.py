@@ -39,6 +39,14 @@ _FORMS = (
     SealedForm(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it with `7z x`"),
     SealedForm(b"SQLite format 3\x00", "a database", "write NAME=value lines"),
 )
+# Not closed: opened by the search in packed files or named by it, a text that is no ciphertext, nothing but an address.
+_NOT_CLOSED = frozenset(
+    (
+        *(b"\x1f\x8b", b"PK\x03\x04", b"BZh91AY&SY", b"\xfd7zXZ\x00", b"SQLite format 3\x00"),
+        *(b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Salted__", b"age-encryption.org/"),
+        *(b"-----BEGIN ", b"version https://git-lfs.github.com/spec/"),
+    )
+)
 _SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
 _CONTENT = lazy_pattern(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
@@ -56,6 +64,17 @@ def sealed_form(raw: bytes) -> SealedForm | None:
     if raw[:1] and raw[0] in _GPG_STARTS and _CONTROL.search(raw[:256]):
         return SealedForm(raw[:1], "encrypted, it seems by gpg", "run `gpg --decrypt` on it")
     return None
+
+
+def closed_form(path: str, raw: bytes) -> str:
+    """Return what a file of any kind is that nothing can be searched for in: "encrypted by age"; "" for any other."""
+    form = sealed_form(raw)
+    name = path.lower()
+    if form is None or form.start in _NOT_CLOSED:
+        return "compressed by brotli" if name.endswith(".br") and not raw.isascii() else ""
+    if len(form.start) == 1 and form.start != b"{" and not name.endswith((".gpg", ".pgp")):
+        return ""
+    return form.name
 
 
 def check_not_sealed(raw: bytes, path: str) -> None:

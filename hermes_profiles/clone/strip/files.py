@@ -134,7 +134,7 @@ class HomeRedactor:
             self._leave(item.path, f"cannot be read ({system_reason(error)})", "ls -l")
             return
         if not self._values.hits(content):
-            self._report_packed(item, self._packed.search(content))
+            self._report_packed(item, self._packed.search(item.path, content))
             return
         name = self._values.names_in(content)[0]
         why, command = self._why_not(item.path, content)

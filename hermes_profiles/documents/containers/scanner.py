@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .closed_headers import LONGEST_HEADER, is_closed_header
 from .git_pack import pack_objects
 from .limits import MIB, Budget, NotSearchedError
 from .packed_result import PackedResult
@@ -54,9 +55,11 @@ _OTHERS_AT_START = {
     b"Salted__": "an encrypted file",
     b"age-encryption.org/": "an encrypted file",
     b"LUKS\xba\xbe": "an encrypted disk",
+    b"\x03\xd9\xa2\x9a": "a KeePass database",
 }
 _ZIP_HEADER, _LONGEST_ZIP_HEADER = 30, 30 + 2 * 65535
 _DEFLATED, _LZMA, _STORED = 8, 14, (0, 12, 95)  # bzip2 and xz have their own first bytes
+_NEWEST_ZIP, _MOST_METHODS = 63, 99  # the version of the format, and the largest number of a method
 _METHODS = {9: "Deflate64", 93: "Zstandard"}
 _SLICE = 64 * 1024
 _REPLAYED = 64 * 1024
@@ -65,6 +68,7 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PDF = b"%PDF-"
 _OTHER_FILTERS = (b"/ASCII85Decode", b"/ASCIIHexDecode", b"/LZWDecode", b"/A85", b"/AHx")
 _OWN_LETTERS = b"/Identity-H"
+PDF_LETTERS = "the letters of a PDF have numbers of its own"
 
 Search = Callable[[bytes], str | None]
 
@@ -194,7 +198,7 @@ class _PackedLevel:
         if self._pdf and any(name in data for name in _OTHER_FILTERS):
             self._run.unsearched.append("parts of a PDF that are not in Flate")
         if self._pdf and _OWN_LETTERS in data:
-            self._run.unsearched.append("the letters of a PDF have numbers of its own")
+            self._run.unsearched.append(PDF_LETTERS)
         if self._spool is not None:
             self._collect(self._spool, data)
         elif is_first and not self._depth and data.startswith(b"PACK"):
@@ -286,7 +290,10 @@ class _PackedLevel:
         elif kind == "xz":
             self._start(lzma_stream())
         elif kind != "zlib":
-            self._run.unsearched.append(kind)
+            is_header = is_closed_header(kind, buffer[start : start + LONGEST_HEADER])
+            if is_header is None:
+                return -1
+            self._run.unsearched += [kind] if is_header else []
         elif self._depth < self._run.budget.limits.depth:  # two bytes can be anything: no reason to stop
             self._start(DeflateStream(ZLIB))
         return start if self._open is not None else end
@@ -301,6 +308,8 @@ class _PackedLevel:
         needed = data if method in _STORED else data + 9
         if len(buffer) < needed and len(buffer) - start < _LONGEST_ZIP_HEADER:
             return -1
+        if header[4] > _NEWEST_ZIP or method > _MOST_METHODS:
+            return data if method in _STORED else start + 4  # by chance
         if flags & 1:
             self._run.unsearched.append("an encrypted member of a zip file")
         elif method == _DEFLATED:

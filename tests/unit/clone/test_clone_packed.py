@@ -8,17 +8,19 @@ import os
 import sqlite3
 import subprocess
 import textwrap
+import zlib
 from pathlib import Path
 
 import pytest
 from clone_source import Link, canary, clone, make_layout
-from packed_files import noise, packed_in_every_way, split_row, tarred, zipped
+from packed_files import noise, packed_in_every_way, pdf, split_row, tarred, zipped
 
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.model.layout import Layout
 
 TOKEN = "8812345678:AAF-CANARY_packed_TokenAbCdE1"
 ENV = f"OPENAI_API_KEY={canary('model')}\nTELEGRAM_BOT_TOKEN={TOKEN}\n"
+SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c\x00\x04" + noise(99)
 HISTORY = "its history holds the value of TELEGRAM_BOT_TOKEN"
 
 
@@ -71,7 +73,7 @@ def test_channels_that_are_cloned_carry_their_packed_files(tmp_path: Path) -> No
 def test_files_that_cannot_be_searched_are_named(tmp_path: Path) -> None:
     layout = make_layout(
         tmp_path,
-        {".env": ENV, "skills/a.7z": b"7z\xbc\xaf\x27\x1c" + noise(99), "skills/b.gz": gzip.compress(bytes(2**25))},
+        {".env": ENV, "skills/a.7z": SEVEN_ZIP, "skills/b.gz": gzip.compress(bytes(2**25))},
     )
     made = clone(layout)
     assert made.data["files"]["named"] == [
@@ -79,8 +81,44 @@ def test_files_that_cannot_be_searched_are_named(tmp_path: Path) -> None:
         {"path": "skills/b.gz", "line": None, "kind": "not searched: it unpacks to more than 250 times its size"},
     ]
     assert (made.home / "skills/a.7z").is_file()
-    without = make_layout(tmp_path / "other", {".env": "A=1\n", "skills/a.7z": b"7z\xbc\xaf\x27\x1c" + noise(99)})
-    assert not clone(without).data["files"]["named"], "there is nothing to search for"
+
+
+CLOSED = {
+    "a.7z": (SEVEN_ZIP, "a 7z archive"),
+    "a.zip": (
+        zipped(b"x").replace(b"PK\x03\x04\x14\x00\x00\x00", b"PK\x03\x04\x14\x00\x01\x00"),
+        "an encrypted member of a zip file",
+    ),
+    "vault.yml": (b"$ANSIBLE_VAULT;1.1;AES256\n" + noise(40).hex().encode() + b"\n", "encrypted by ansible-vault"),
+    "a.txt.gpg": (b"\x85\x01\x0c\x03" + noise(99), "encrypted, it seems by gpg"),
+    "a.js.br": (noise(99), "compressed by brotli"),
+    "base64.txt": (base64.b64encode(SEVEN_ZIP), "a 7z archive"),
+    "bomb.json": (b'{"body": "%b"}' % base64.b64encode(gzip.compress(bytes(2**25))), "it unpacks to more than 250"),
+}
+
+
+@pytest.mark.parametrize("env", [ENV, "A=1\n"])
+def test_file_that_cannot_be_opened_is_named_in_every_clone(tmp_path: Path, env: str) -> None:
+    """A source without a removed value can still hold a credential that is known by its form."""
+    layout = make_layout(
+        tmp_path, {".env": env, **{f"skills/{name}": content for name, (content, _) in CLOSED.items()}}
+    )
+    named = {row["path"]: row["kind"] for row in clone(layout).data["files"]["named"]}
+    assert set(named) == {f"skills/{name}" for name in CLOSED}
+    assert all(named[f"skills/{name}"].startswith(f"not searched: {kind}") for name, (_, kind) in CLOSED.items())
+
+
+def test_files_of_models_and_public_keys_are_copied_in_silence(tmp_path: Path) -> None:
+    files = {
+        "model.gguf": b"GGUF\x03" + noise(99) + b"\x28\xb5\x2f\xfd" + b"\xff" * 40,
+        "tensor.bin": b"\x85" + noise(99),
+        "font.pdf": pdf(b"<</Encoding/Identity-H>>"),
+        "key.pem": b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(noise(99)),
+        "picture.lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"5a" * 32 + b"\n",
+    }
+    layout = make_layout(tmp_path, {".env": "A=1\n", **{f"skills/{name}": content for name, content in files.items()}})
+    made = clone(layout)
+    assert not made.data["files"]["named"] and not made.left_behind()
 
 
 def test_large_packed_file_is_searched_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +272,11 @@ def test_office_document_that_splits_the_value_over_runs(tmp_path: Path) -> None
     "text", ["body: !!binary |\n    {}\n", 'run: "{}"\n', "base64 -d <<E\n{}\nE\n", "data:x;base64,{}"]
 )
 def test_packed_data_in_base64_of_a_text_is_searched(tmp_path: Path, text: str) -> None:
-    packed = gzip.compress(b"x" * 40 + TOKEN.encode(), mtime=0), zipped(b"y" * 90 + TOKEN.encode())
+    packed = (
+        gzip.compress(b"x" * 40 + TOKEN.encode(), mtime=0),
+        zipped(b"y" * 90 + TOKEN.encode()),
+        *(zlib.compress(b"z" * 90 + TOKEN.encode(), level) for level in (1, 6, 9)),
+    )
     files = {
         f"skills/a/{number}.txt": text.format("\n    ".join(textwrap.wrap(base64.b64encode(data).decode(), 60)))
         for number, data in enumerate(packed)
@@ -242,6 +284,34 @@ def test_packed_data_in_base64_of_a_text_is_searched(tmp_path: Path, text: str) 
     clean = base64.b64encode(gzip.compress(b"nothing in here", mtime=0)).decode()
     made = clone(make_layout(tmp_path, {".env": ENV, **files, "skills/a/clean.txt": clean}))
     assert set(made.left_behind()) == set(files) and made.text("skills/a/clean.txt") == clean
+
+
+def test_packed_data_in_base64_with_escapes_is_searched(tmp_path: Path) -> None:
+    lines = base64.encodebytes(zlib.compress(noise(200).hex().encode() + TOKEN.encode())).decode()
+    escaped = lines.replace("/", "\\/").replace("\n", "\\n")
+    made = clone(make_layout(tmp_path, {".env": ENV, "skills/a.ipynb": f'{{"data": "{escaped}"}}'}))
+    assert set(made.left_behind()) == {"skills/a.ipynb"}
+
+
+def test_value_beside_packed_data_in_base64_does_not_hide_it(tmp_path: Path) -> None:
+    packed = base64.b64encode(gzip.compress(b"x" * 40 + TOKEN.encode(), mtime=0)).decode()
+    files = {"skills/a.md": f"{TOKEN}\n{packed}\n", "skills/b.yaml": f"a: {TOKEN}\nb: {packed}\n"}
+    assert set(clone(make_layout(tmp_path, {".env": ENV, **files})).left_behind()) == set(files)
+
+
+def test_packed_data_in_base64_of_a_document_is_removed(tmp_path: Path) -> None:
+    other = "9912345678:AAH-CANARY_of_an_Old_TokenAbCdE1"
+    packed, old = (base64.b64encode(zlib.compress(text.encode() * 3)).decode() for text in (TOKEN, other))
+    clean = base64.b64encode(zlib.compress(b"nothing in here, and nothing there")).decode()
+    files = {
+        ".env": f"{ENV}STATE={packed}\nOLD={old}\nCLEAN={clean}\n# was {packed}\n",
+        "config.yaml": f"model:\n  default: x\nblob: {packed}\nclean: {clean}\n",
+    }
+    made = clone(make_layout(tmp_path, files))
+    assert not {packed, old} & {word for path in files for word in made.text(path).replace("=", " ").split()}
+    assert packed.rstrip("=") not in made.text(".env") + made.text("config.yaml")
+    assert old.rstrip("=") not in made.text(".env") and made.names_removed() == {"TELEGRAM_BOT_TOKEN", "STATE", "OLD"}
+    assert clean in made.text(".env") and clean in made.text("config.yaml") and made.paths_removed() == {"blob"}
 
 
 def test_pdf_without_a_binary_byte_is_searched(tmp_path: Path) -> None:

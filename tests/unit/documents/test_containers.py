@@ -19,6 +19,8 @@ from hermes_profiles.documents.containers.limits import MIB, Budget, PackedLimit
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
 from hermes_profiles.documents.containers.scanner import PackedSearch, search_packed
 
+SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c\x00\x04"
+ZSTANDARD = b"\x28\xb5\x2f\xfd\x04\x58\x21\x03\x00"
 TEXT = b"8812345678:AAF-CANARY_packed_TokenAbCdE1"
 FILES = packed_in_every_way(TEXT)
 
@@ -102,10 +104,12 @@ def test_total_of_all_files_is_limited() -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"7z\xbc\xaf\x27\x1c" + noise(100), "a 7z archive"),
-        (b"Rar!\x1a\x07\x01" + noise(100), "a rar archive"),
-        (b"\x28\xb5\x2f\xfd" + noise(100), "Zstandard data"),
-        (tarred(b"\x28\xb5\x2f\xfd" + noise(100), "w:gz"), "Zstandard data"),
+        (SEVEN_ZIP + noise(100), "a 7z archive"),
+        (b"Rar!\x1a\x07\x01\x00" + noise(100), "a rar archive"),
+        (ZSTANDARD + noise(100), "Zstandard data"),
+        (tarred(ZSTANDARD + noise(100), "w:gz"), "Zstandard data"),
+        (b"\x04\x22\x4d\x18\x64\x40\xa7" + noise(100), "LZ4 data"),
+        (b"\x03\xd9\xa2\x9a" + noise(100), "a KeePass database"),
         (b"Salted__" + noise(100), "an encrypted file"),
         (zipped(b"x").replace(b"PK\x03\x04\x14\x00\x00\x00", b"PK\x03\x04\x14\x00\x01\x00"), "an encrypted member"),
         (zipped(b"x").replace(b"PK\x03\x04\x14\x00\x00\x00\x08", b"PK\x03\x04\x14\x00\x00\x00\x5d"), "in Zstandard"),
@@ -116,6 +120,13 @@ def test_total_of_all_files_is_limited() -> None:
 def test_what_cannot_be_searched_is_named(content: bytes, what: str) -> None:
     assert may_be_packed(content)
     assert what in look(content).unsearched
+
+
+@pytest.mark.parametrize("first", [b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c"])
+def test_first_bytes_without_a_header_are_no_archive(first: bytes) -> None:
+    """Four bytes are in every large model by chance, and in every program that reads such files."""
+    assert look(noise(70) + first + b"\xff" * 30).unsearched == ""
+    assert look(noise(70) + first).unsearched == ""
 
 
 def git(folder: Path, *words: str) -> None:
