@@ -113,6 +113,15 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         r"(?:https?://)?hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/\w+/[\w/-]{8,}",
         lead=64,
     ),
+    # Webhooks of before 2013 and of Slackbot, which still work: the token is a parameter, or the end of the path.
+    IdentityShape(
+        "Slack webhook",
+        "slack",
+        ("/services/hooks/",),
+        r"(?:https?://)?(?:[\w-]+\.){1,3}slack(?:-gov)?\.com/services/hooks/[\w-]+"
+        rf"(?:/|/?\?(?:[^\s\"'<>`]*[&;?])?token=)[A-Za-z0-9]{{20,32}}{_END}",
+        lead=120,
+    ),
     IdentityShape(
         "WhatsApp Cloud token",
         "whatsapp_cloud",
@@ -367,7 +376,7 @@ _QUOTES = b"\\'\"\x00"
 _RUN = b"a" * 18
 _DIGIT = lazy_pattern(rb"[0-9]")
 # What has no run of that length, or no digit in it.
-_BEGINNINGS = (b"EAA", b"eyJ", b"xox", b"xapp-")
+_BEGINNINGS = (b"EAA", b"eyJ", b"xox", b"xapp-", b"com/services/hooks/")
 _ODD_MARKS = (b"@im.bot", b"Q~", b"PRIVATE KEY")
 _RECOVERY_KEY = lazy_pattern(rb"Es[T-Z]\w[ \t]\w{4}[ \t]\w{4}[ \t]")
 # Longer credentials are cut off behind that many characters.
