@@ -56,6 +56,7 @@ from hermes_profiles.profiles.profile_yaml import without_teams
 from hermes_profiles.profiles.tree_walk import read_document
 
 from .files import FileCopier, LinkedFiles
+from .former_values import former_values
 from .packed import PackedFiles
 from .report import CloneReport, NamedPlace, RedactedPlace, refuse_named
 from .source import LeftBehind, SourceProfile, add_skip_hint, read_source
@@ -116,7 +117,12 @@ def build_clone(
     home = context.layout.home(request.source)
     rules = FileRules(context.catalog, request.policy, request.scope, request.source == DEFAULT, request.skills)
     source = read_source(request.source, home, rules)
-    source = source._replace(documents=source.documents._replace(outer=context.outer()))
+    documents = source.documents._replace(outer=context.outer())
+    if not rules.clones_channels:
+        paths = [item.path for item in source.items]
+        former = former_values(context.layout, home, paths, documents.texts(), context.catalog, request.policy)
+        documents = documents._replace(state_values={**documents.state_values, **former})
+    source = source._replace(documents=documents)
     classification = classify(source.documents, catalog=context.catalog, policy=request.policy)
     builder = _CloneBuilder(request, context, linked, rules, source, classification)
     entries = builder.build()

@@ -60,7 +60,7 @@ _SETTING_CLASSES = (KeyClass.IDENTITY_SETTING, KeyClass.PORT_BIND, KeyClass.OPTI
 class SourceDocuments(NamedTuple):
     """The parsed documents of one profile that can hold an identity; None for a missing one.
 
-    `state_values`: relative path of a channel's state file → secrets found in it.
+    `state_values`: relative path of a channel's state file → secrets found in it; name of a key → its earlier values.
     """
 
     env: EnvDocument | None = None

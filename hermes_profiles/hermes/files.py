@@ -96,6 +96,7 @@ PROJECTS_DATABASE = "projects.db"  # hermes_cli/projects_db.py
 KANBAN_DATABASE = "kanban.db"  # hermes_cli/kanban_db.py: in the root, for all profiles
 KANBAN_FOLDER = "kanban"  # in the root: its other boards (hermes_cli/kanban_db.py)
 BACKUPS_FOLDER = "backups"  # in the root: archives of the whole root (hermes_cli/backup.py)
+SNAPSHOTS_FOLDER = "state-snapshots"  # copies of the documents before an update (hermes_cli/backup.py)
 EXECUTIONS_DATABASE = "cron/executions.db"  # cron/executions.py
 EVIDENCE_DATABASE = "verification_evidence.db"  # agent/verification_evidence.py
 DISCORD_DATABASE = "gateway/discord_message_recovery.db"  # plugins/platforms/discord/recovery.py

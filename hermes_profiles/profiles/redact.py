@@ -65,7 +65,7 @@ def secrets_of(home: Path, catalog: Catalog | None = None) -> Mapping[str, str]:
     secrets: dict[str, str] = {}
     for file in (OP_ENV_FILE, ENV_FILE):
         raw = _read(home / file)
-        for name, value in (*_assignments(raw), *(_parsed(raw, file).items() if catalog is not None else ())):
+        for name, value in (*assignments(raw), *(_parsed(raw, file).items() if catalog is not None else ())):
             fact = catalog.lookup(name) if catalog is not None else None
             if (fact is not None and fact.secret) or _SECRET_NAME.search(name):
                 _note(secrets, name, value)
@@ -87,7 +87,7 @@ def former_secrets(layout: Layout, catalog: Catalog | None = None) -> Mapping[st
     for change in _newest(layout.state / "journal"):
         for file in _newest(change):
             raw = _read(file)
-            for name, value in (*_assignments(raw), *_pairs(raw)):
+            for name, value in (*assignments(raw), *_pairs(raw)):
                 if _SECRET_NAME.search(name):
                     _note(secrets, name, value)
     return secrets
@@ -144,7 +144,8 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def _assignments(raw: bytes) -> Iterator[tuple[str, str]]:
+def assignments(raw: bytes) -> Iterator[tuple[str, str]]:
+    """Yield (name, possible value) of the lines `NAME=value` of a text."""
     for name, value in _ASSIGNMENT.findall(raw.decode("utf-8", "replace")):
         yield from ((name, text) for text in _literals(value))
 

@@ -17,7 +17,7 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.containers.packed_result import PackedResult
-from hermes_profiles.hermes.files import CHECKPOINTS_FOLDER, HONCHO_FILE
+from hermes_profiles.hermes.files import BACKUPS_FOLDER, CHECKPOINTS_FOLDER, HONCHO_FILE, SNAPSHOTS_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
@@ -40,7 +40,7 @@ _SQLITE = b"SQLite format 3\x00"
 _SQLITE_NAMES = (".db", ".sqlite", ".sqlite3", "-wal", "-shm", "-journal")
 # Folders that are never rewritten: a gateway keeps writing there, or they record a conversation.
 _RECORDS = ("sessions", "logs")
-_SNAPSHOTS = ("backups", "state-snapshots", CHECKPOINTS_FOLDER)
+_SNAPSHOTS = (BACKUPS_FOLDER, SNAPSHOTS_FOLDER, CHECKPOINTS_FOLDER)
 _OWN = (*DOCUMENTS, HONCHO_FILE)
 
 
