@@ -81,7 +81,8 @@ def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentit
     held = claimed_resources(home, catalog=catalog, files=files)
     config = with_legacy(files.sections(CONFIG_FILE, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
-    environment = {**command_variables(config), **files.environment()}
+    command = command_variables(config)
+    environment = {**command, **files.environment(sources=command)}
     for channel, variable, path, value in credentials_in(environment, config, catalog):
         key = with_account(channel, variable, value, environment, catalog)
         copies.setdefault(channel, {})[variable or path] = digest(key)

@@ -186,18 +186,22 @@ def _switched_on(documents: SourceDocuments, catalog: Catalog) -> Iterator[str]:
 def source_environment(documents: SourceDocuments) -> dict[str, str]:
     """Return the variables that the source's gateway reads from its own files.
 
-    `.env` wins over `.op.env`; both win over top-level scalars of config.yaml.
+    `.env` wins over `.op.env`; both win over top-level scalars of config.yaml. Hermes 0.19.0 loads the files twice: a
+    reference finds what is set further down, in the other file, or by the managed directory.
     """
     environment: dict[str, str] = {}
     if documents.config is not None:
         for entry in documents.config.entries:
             if len(entry.path) == 1 and entry.kind == "scalar" and entry.value:
                 environment[entry.path[0]] = entry.value
-    for document in (documents.op_env, documents.env):
-        if document is not None:
-            environment.update(document.line_environment())
-            environment.update(document.environment())
-    return environment
+    files = [document for document in (documents.op_env, documents.env) if document is not None]
+    loaded: dict[str, str] = {}
+    for _ in range(2):
+        before = {**documents.outer.environment, **loaded}
+        for document in files:
+            loaded.update(document.line_environment())
+            loaded.update(document.environment(before))
+    return environment | loaded
 
 
 def channels_by_reference(documents: SourceDocuments, catalog: Catalog) -> dict[str, frozenset[str]]:

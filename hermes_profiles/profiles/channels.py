@@ -129,7 +129,7 @@ def _given(
     config, has_config = _config(files, catalog)
     if managed.config and has_config:
         config = merged(config, managed.config)
-    environment = {**_own_variables(files, config), **managed.environment}
+    environment = {**_own_variables(files, config, managed.environment), **managed.environment}
     return environment, config, legacy_blocks(files), has_config
 
 
@@ -270,9 +270,12 @@ def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): text for name, text in names.items() if isinstance(text, str) and text.startswith("op://")}
 
 
-def _own_variables(files: HomeFiles, config: Mapping[str, Any]) -> dict[str, str]:
+def _own_variables(
+    files: HomeFiles, config: Mapping[str, Any], managed: Mapping[str, str] = NOTHING_MANAGED.environment
+) -> dict[str, str]:
     """Return the variables that a gateway's start sets from the profile's own files and its sources of secrets."""
-    return {**command_variables(config), **files.environment(), **onepassword_variables(config)}
+    command, vault = command_variables(config), onepassword_variables(config)
+    return {**command, **files.environment(sources={**command, **vault, **managed}), **vault}
 
 
 def command_variables(config: Mapping[str, Any]) -> dict[str, str]:

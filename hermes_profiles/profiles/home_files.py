@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from shlex import quote
@@ -24,6 +24,8 @@ from hermes_profiles.model.text import system_reason
 from .regular_file import read_kept
 
 LARGEST = 16 * 1024 * 1024
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_VariableReader = Callable[[Mapping[str, str]], Mapping[str, str]]
 # The gateway reads both at its start; `.env` wins over `.op.env`.
 ENVIRONMENT_FILES = (OP_ENV_FILE, ENV_FILE)
 
@@ -76,14 +78,27 @@ class HomeFiles:
     def _unreadable(self, path: str, message: str) -> None:
         self.problems.append(Problem("unreadable", message, path, f"look at it: `ls -l {quote(str(path))}`"))
 
-    def environment(self, names: Collection[str] = ENVIRONMENT_FILES) -> dict[str, str]:
-        """Return the variables that a gateway reads at its start; a later file wins over an earlier one."""
-        environment: dict[str, str] = {}
+    def environment(
+        self, names: Collection[str] = ENVIRONMENT_FILES, sources: Mapping[str, str] = _NOTHING
+    ) -> dict[str, str]:
+        """Return the variables that a gateway reads at its start; a later file wins over an earlier one.
+
+        `sources`: what sources of secrets and the managed directory set, for the references of the files. Hermes 0.19.0
+        loads the files twice before it reads its channels (hermes_cli/main.py, gateway/run.py): a reference finds
+        what is set further down, in the other file, or by a source.
+        """
+        readers, refers = [], False
         for name in names:
             raw = self.raw(name)
             if raw:
                 known = self._known if name == ENV_FILE else ()  # Hermes splits joined lines of no other file
-                environment.update(environment_in(raw, str(self.home / name), known, self.problems))
+                readers.append(_variable_reader(raw, str(self.home / name), known, self.problems))
+                refers = refers or b"$" in raw
+        environment: dict[str, str] = {}
+        for _ in range(2 if refers else 1):
+            before = {**sources, **environment}
+            for read in readers:
+                environment.update(read(before))
         return environment
 
     def sections(self, name: str, wanted: Collection[str]) -> Mapping[str, Any]:
@@ -112,9 +127,14 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
     A file with an error is added to `problems`, and the variables are those of its sound lines: Hermes passes over a
     broken line, and starts the channels of the others.
     """
+    return _variable_reader(raw, path, known, problems)({})
+
+
+def _variable_reader(raw: bytes, path: str, known: Collection[str], problems: list[Problem]) -> _VariableReader:
+    """Return what reads the variables of an environment file, given those that are set before, for `${NAME}`."""
     values = read_simple_env(raw)
     if values:
-        return values
+        return lambda _: values
     from hermes_profiles.documents.dotenv.document import EnvDocument
     from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed, sealed_form
 
@@ -125,11 +145,12 @@ def environment_in(raw: bytes, path: str, known: Collection[str], problems: list
             check_has_assignment(document.text, path)
     except DocumentError as error:
         problems.append(error.problem)
-        return {} if sealed_form(raw) is not None else _of_sound_lines(raw, path, known)
-    return {**document.line_environment(), **document.environment()}
+        is_sealed = sealed_form(raw) is not None
+        return lambda before: {} if is_sealed else _of_sound_lines(raw, path, known, before)
+    return lambda before: {**document.line_environment(), **document.environment(before)}
 
 
-def _of_sound_lines(raw: bytes, path: str, known: Collection[str]) -> dict[str, str]:
+def _of_sound_lines(raw: bytes, path: str, known: Collection[str], before: Mapping[str, str]) -> dict[str, str]:
     """Return the variables of those lines of a broken environment file that can be parsed by themselves.
 
     A line that opens a quote goes on until the next line with such a quote.
@@ -149,7 +170,7 @@ def _of_sound_lines(raw: bytes, path: str, known: Collection[str]) -> dict[str, 
                 document = EnvDocument.parse(b"".join(lines[at:end]), path=path, known_keys=known)
             except DocumentError:
                 continue
-            found.update({**document.line_environment(), **document.environment()})
+            found.update({**document.line_environment(), **document.environment({**before, **found})})
             at = end - 1
             break
         at += 1

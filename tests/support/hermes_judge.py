@@ -27,7 +27,8 @@ for entry in platform_registry.plugin_entries():  # as on a machine that has the
 def read(row):
     home = row["home"]
     os.environ["HERMES_HOME"] = home
-    hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
+    for _ in range(2):  # hermes_cli/main.py and gateway/run.py, each while it is imported
+        hermes_cli.env_loader.load_hermes_dotenv(hermes_home=home)
     try:
         with open(os.path.join(home, "config.yaml"), encoding="utf-8") as file:
             config = utils.fast_safe_load(file.read()) or {}

@@ -72,3 +72,20 @@ def test_path_of_the_environment_is_no_part_of_a_credential(tmp_path: Path):
     files = {".env": "TELEGRAM_BOT_TOKEN=${HOME}\nNOTES=/home/ada/notes\n", "SOUL.md": "work in /home/ada/x\n"}
     done = clone(make_layout(tmp_path, files), environment={"HOME": "/home/ada"})
     assert done.text(".env") == "NOTES=/home/ada/notes\n" and done.text("SOUL.md") == files["SOUL.md"]
+
+
+@pytest.mark.parametrize(
+    ("own", "op"),
+    [
+        (f"HASS_TOKEN=${{HA}}\nHA={HALF}\n", ""),
+        ("HASS_TOKEN=${HA}\n", f"HA={HALF}\n"),
+        (f"HA={HALF}\n", "HASS_TOKEN=${HA}\n"),
+        ("HASS_TOKEN=${HA}\n", ""),
+    ],
+)
+def test_channel_on_a_tool_key_that_refers_to_a_later_value_stays_off(tmp_path: Path, own: str, op: str):
+    # Hermes 0.19.0 loads the files twice: the reference finds its value at the second time.
+    layout = make_layout(tmp_path, {".env": KEPT + own, "config.yaml": MODEL, **({".op.env": op} if op else {})})
+    done = clone(layout, environment={} if HALF in own + op else {"HA": HALF})
+    assert leaks(done.home, [HALF]) == [] and "HASS_TOKEN=${" not in done.text(".env")
+    assert done.text(".env").startswith(KEPT)
