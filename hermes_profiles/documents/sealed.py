@@ -47,6 +47,10 @@ _NOT_CLOSED = frozenset(
         *(b"-----BEGIN ", b"version https://git-lfs.github.com/spec/"),
     )
 )
+# A value that is ciphertext by itself, beside a readable name: Hermes takes the ciphertext for the value.
+_SEALED_VALUE = lazy_pattern(
+    rb"""^[ \t]*[^#\r\n]*?[=:][ \t]*["']?(?:(ENC\[AES256_GCM,data:)|encrypted:B[A-Za-z0-9+/]{40})""", re.MULTILINE
+)
 _SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
 _CONTENT = lazy_pattern(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
@@ -75,6 +79,22 @@ def closed_form(path: str, raw: bytes) -> str:
     if len(form.start) == 1 and form.start != b"{" and not name.endswith((".gpg", ".pgp")):
         return ""
     return form.name
+
+
+def sealed_value(raw: bytes) -> tuple[int, str, str] | None:
+    """Return (line, what encrypted it, way out) of the first value that is ciphertext, None without one.
+
+    The way out has `{path}` in the place of the file.
+    """
+    if b"ENC[AES256_GCM,data:" not in raw and b"encrypted:B" not in raw:
+        return None
+    found = _SEALED_VALUE.search(raw)
+    if found is None:
+        return None
+    line = raw.count(b"\n", 0, found.end()) + 1
+    if found[1]:
+        return line, "SOPS", "run `sops --decrypt --in-place {path}`"
+    return line, "dotenvx", "run `dotenvx decrypt -f {path}`"
 
 
 def check_not_sealed(raw: bytes, path: str) -> None:

@@ -180,6 +180,10 @@ def ciphertext_for_env(world: DoctorRoot) -> None:
     _put(world, ".env", "$ANSIBLE_VAULT;1.1;AES256\n333634\n")
 
 
+def values_of_sops(world: DoctorRoot) -> None:
+    world.add("work", ".env", "MY_NOTE=ENC[AES256_GCM,data:abcdefgh==,iv:aaaa,tag:bbbb,type:str]\nsops_version=3.8.1\n")
+
+
 def env_without_assignment(world: DoctorRoot) -> None:
     _put(world, ".env", "# keys\nsee the password manager\n")
 
@@ -304,6 +308,7 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.nested-home", home_in_the_home_of_tools, ("work",), severity="warning"),
     Case("files.nested-home", copy_of_a_home, ("work",), severity="warning"),
     Case("files.broken", ciphertext_for_env, ("work",), severity="error"),
+    Case("files.broken", values_of_sops, ("work",), severity="error"),
     Case("files.broken", env_without_assignment, ("work",), severity="error"),
     Case("files.bad-folder", capitals, (), fixed=True, severity="warning"),
     Case("files.bad-folder", capitals_that_something_names, (), severity="warning"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any
 
 from hermes_profiles.cli.framework import output
@@ -84,8 +84,10 @@ class ReportView(NamedTuple):
     verbose: bool = False
 
     def short(self, text: str) -> str:
-        """Return a text whose paths are relative to the root."""
-        return text.replace(f"{self.root}/", "") if self.root else text
+        """Return a text whose paths are relative to the root, except those of a command: it is run as it stands."""
+        parts = text.split("`")
+        plain = (part.replace(f"{self.root}/", "") if self.root else part for part in parts[::2])
+        return "`".join(part for pair in zip_longest(plain, parts[1::2]) for part in pair if part is not None)
 
 
 def report_lines(data: Mapping[str, Any], view: ReportView) -> Iterator[Block]:

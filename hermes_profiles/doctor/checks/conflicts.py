@@ -74,7 +74,7 @@ def _evidence(
 
 def _edit(facts: Facts, file: str) -> str:
     own = file.startswith(f"{facts.layout.user_home}/")
-    return f'"${{EDITOR:-vi}}" {quote(file)}' if own else f"sudoedit {quote(file)}"
+    return f"${{EDITOR:-vi}} {quote(file)}" if own else f"sudoedit {quote(file)}"
 
 
 def _circumstances(facts: Facts, profiles: Sequence[str]) -> tuple[Severity | None, list[str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from shlex import quote
 from typing import Any
 
 from hermes_profiles.doctor.facts.profile import DOCUMENTS, ProfileFacts
@@ -15,9 +16,10 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.documents.line_numbers import yaml_line
+from hermes_profiles.documents.sealed import sealed_value
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.hermes.environment import API_SERVER_PORT
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
+from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
@@ -44,10 +46,30 @@ def broken(facts: Facts) -> Iterator[Finding]:
                 place = _PLACE.search(problem.message)
                 reason = problem.message.removeprefix(path).lstrip(":0123456789").strip() or "it cannot be parsed"
                 yield _broken(profile, path, int(place[1]) if place else None, reason, problem.hint)
+        for file in (ENV_FILE, OP_ENV_FILE, CONFIG_FILE):
+            if str(profile.home / file) not in seen:
+                yield from _encrypted_values(profile, file)
         for file in DOCUMENTS:
             raw = profile.files.raw(file) if file.endswith(".json") else None
             if raw is not None and (found := _json_fault(raw)) is not None:
                 yield _broken(profile, str(profile.home / file), *found, None)
+
+
+def _encrypted_values(profile: ProfileFacts, file: str) -> Iterator[Finding]:
+    """Yield a finding for a file whose names are readable and whose values are ciphertext."""
+    found = sealed_value(profile.files.raw(file) or b"")
+    if found is None:
+        return
+    line, program, way_out = found
+    path = profile.home / file
+    yield Finding(
+        f"{file} line {line} of {profile_label(profile)} is encrypted by {program}: Hermes takes the ciphertext for "
+        "the value",
+        Fix(way_out.format(path=quote(str(path))), shell_command("${EDITOR:-vi}", [path])),
+        (profile.name,),
+        evidence=(Evidence(profile.name, str(path), line),),
+        severity=reduced_severity(profile, Severity.ERROR),
+    )
 
 
 def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
@@ -70,7 +92,7 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
         reason = f"it {reason}"
     return Finding(
         f"cannot parse {name}{at} of {profile_label(profile)}: {reason}",
-        Fix(hint or "edit the file", shell_command('"${EDITOR:-vi}"', [path])),
+        Fix(hint or "edit the file", shell_command("${EDITOR:-vi}", [path])),
         (profile.name,),
         evidence=(Evidence(profile.name, path, line),),
         severity=reduced_severity(profile, Severity.ERROR),
@@ -295,7 +317,7 @@ def legacy_differs(facts: Facts) -> Iterator[Finding]:
                 " config.yaml wins",
                 Fix(
                     "remove these keys from gateway.json, a file of older releases",
-                    shell_command('"${EDITOR:-vi}"', [profile.home / LEGACY_CONFIG_FILE]),
+                    shell_command("${EDITOR:-vi}", [profile.home / LEGACY_CONFIG_FILE]),
                 ),
                 (profile.name,),
                 next(iter(differing)) if len(differing) == 1 else None,

@@ -206,7 +206,7 @@ def _in_script(path: Path, is_alias: bool, profile: ProfileFacts | None, lines: 
         f"{what} {path.name}{owner_label} contains {join_names(lines)}: secrets belong in .env",
         Fix(
             f"move {plural(lines, 'it', 'them')} to {home}",
-            shell_command('"${EDITOR:-vi}"', [path]),
+            shell_command("${EDITOR:-vi}", [path]),
         ),
         (name,) if name is not None else (),
         evidence=tuple(Evidence(name, str(path), line, key) for key, line in lines.items()),

@@ -57,7 +57,7 @@ def _removal(profile: ProfileFacts, name: str, place: Evidence) -> str:
     if file == ENV_FILE:
         return shell_command("hermes-profiles env unset", [profile.name, name])
     if file == OP_ENV_FILE or place.line is None:
-        return shell_command('"${EDITOR:-vi}"', [place.file or profile.home / ENV_FILE])
+        return shell_command("${EDITOR:-vi}", [place.file or profile.home / ENV_FILE])
     return shell_command("hermes-profiles config unset", [profile.name, place.key or name])
 
 

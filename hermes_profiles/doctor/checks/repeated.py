@@ -37,9 +37,7 @@ def _finding(profile: ProfileFacts, file: str, rows: tuple[Repeated, ...]) -> Fi
     return Finding(
         f"{file} of {profile_label(profile)} has {places} twice: Hermes takes the last one, {which}, and"
         " ignores the rest",
-        Fix(
-            "join them, or remove the one that you do not want", shell_command('"${EDITOR:-vi}"', [profile.home / file])
-        ),
+        Fix("join them, or remove the one that you do not want", shell_command("${EDITOR:-vi}", [profile.home / file])),
         (profile.name,),
         evidence=tuple(
             profile.at(file, name, line)

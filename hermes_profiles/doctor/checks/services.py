@@ -71,7 +71,7 @@ def _own_edit(service: Definition, key: str) -> Fix | None:
     if place == service.path or place == drop_in(service.path):
         return None
     again = "systemctl --user daemon-reload" if service.scope == USER else "sudo systemctl daemon-reload"
-    return Fix(f"remove {key} from {place}", f'"${{EDITOR:-vi}}" {shlex.quote(str(place))} && {again}')
+    return Fix(f"remove {key} from {place}", f"${{EDITOR:-vi}} {shlex.quote(str(place))} && {again}")
 
 
 def _existing(facts: Facts) -> Iterator[Definition]:

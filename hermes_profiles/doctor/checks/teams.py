@@ -149,7 +149,7 @@ def _fix_several_leads(facts: Facts, team: str, leads: Sequence[str]) -> tuple[F
     paths = [facts.profiles[lead].home / PROFILE_FILE for lead in others or leads[-1:]]
     if len(followed) != 1 or not others:
         text = "remove the team from the profile.yaml of each profile that does not lead it"
-        return Fix(text, f'"${{EDITOR:-vi}}" {quote(str(paths[0]))}'), ()
+        return Fix(text, f"${{EDITOR:-vi}} {quote(str(paths[0]))}"), ()
 
     def without(raw: bytes, path: str) -> bytes:
         return edit_profile_yaml(raw, {(TEAMS, team): None}, path=path)
@@ -206,7 +206,7 @@ def _variable_at(profile: ProfileFacts, secret: MisplacedSecret) -> str | None:
 
 
 def _edit(secret: MisplacedSecret) -> str:
-    return f'"${{EDITOR:-vi}}" {quote(str(secret.path))}'
+    return f"${{EDITOR:-vi}} {quote(str(secret.path))}"
 
 
 def _at(secret: MisplacedSecret, profile: str) -> Evidence:

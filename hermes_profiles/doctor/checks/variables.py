@@ -79,7 +79,7 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
                 else "write each of them as NAME=value on a separate line, without comments on that line",
                 shell_command("hermes-profiles doctor --fix --only", ["files.readers-disagree"])
                 if can
-                else shell_command('"${EDITOR:-vi}"', [path]),
+                else shell_command("${EDITOR:-vi}", [path]),
             ),
             (profile.name,),
             evidence=tuple(profile.at(file, _shown(row.name), row.line) for row in found),
@@ -128,7 +128,7 @@ def joined_keys(facts: Facts) -> Iterator[Finding]:
                     "write each on a separate line",
                     shell_command("hermes-profiles doctor --fix --only", ["files.joined-keys"])
                     if can
-                    else shell_command('"${EDITOR:-vi}"', [profile.home / file]),
+                    else shell_command("${EDITOR:-vi}", [profile.home / file]),
                 ),
                 (profile.name,),
                 evidence=tuple(profile.at(file, name, line) for name in names),

@@ -15,7 +15,7 @@ from packed_files import zipped
 from hermes_profiles.clone import source as source_module
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
-from hermes_profiles.documents.sealed import check_not_sealed, sealed_form
+from hermes_profiles.documents.sealed import check_not_sealed, sealed_form, sealed_value
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.profiles.home_files import HomeFiles
 
@@ -91,6 +91,21 @@ def test_plain_environment_files_are_not_sealed(tmp_path: Path, text: str) -> No
     files.environment()
     assert sealed_form(text.encode()) is None and not files.problems
     clone(make_layout(tmp_path / "root", {".env": text}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("# x\nA=1\nTOKEN=ENC[AES256_GCM,data:abc,iv:1,tag:2,type:str]\n", (3, "SOPS")),
+        ("model:\n  default: ENC[AES256_GCM,data:abc,iv:1,tag:2,type:str]\n", (2, "SOPS")),
+        ('export TOKEN="encrypted:BDqDBibm4wsYqMpCjTQ6BsDHmMadg9K3dAt+Z9HPMfLEIRVz50hmLXPX"\n', (1, "dotenvx")),
+        ("# TOKEN=ENC[AES256_GCM,data:abc,iv:1,tag:2,type:str]\n", None),
+        ("NOTE=values begin with ENC[AES256_GCM,data: there\nOTHER=encrypted:BAD\n", None),
+    ],
+)
+def test_values_that_are_ciphertext_are_found(text: str, found: tuple[int, str] | None) -> None:
+    value = sealed_value(text.encode())
+    assert (value and value[:2]) == found
 
 
 def test_values_of_sops_are_assignments(tmp_path: Path) -> None:

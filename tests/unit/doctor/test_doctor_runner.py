@@ -164,6 +164,14 @@ def test_verbose_report_shows_places_relative_to_the_root(world: DoctorRoot, che
     ]
 
 
+def test_report_keeps_the_paths_of_commands_whole(world: DoctorRoot, checks: list[Check]) -> None:
+    path = f"{world.root}/profiles/work/.env"
+    checks.append(check("a.big", finding(f"{path} is odd", "work")._replace(fix=Fix(f"run `less {path}`, or {path}"))))
+    lines = world.doctor().stdout.splitlines()
+    assert "  profiles/work/.env is odd" in lines
+    assert f"    fix: run `less {path}`, or profiles/work/.env" in lines
+
+
 def test_report_shows_shared_fix_once_and_own_command_without_words(world: DoctorRoot, checks: list[Check]) -> None:
     own = Fix("take it away", "hermes-profiles repair --dry-run")
     found = [finding("first", "work")._replace(fix=own), finding("second", "work"), finding("third", "work")]

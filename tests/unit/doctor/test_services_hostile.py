@@ -219,7 +219,7 @@ def test_setting_in_user_drop_in_is_fixed_by_editing_it(world: DoctorRoot) -> No
         (finding,) = world.findings("--only", "services")
         assert finding["check"] == check and finding["fix"]["automatic"] is False
         assert (finding["evidence"][0]["file"], finding["evidence"][0]["line"]) == (str(path), line)
-        assert finding["fix"]["command"] == f'"${{EDITOR:-vi}}" {path} && systemctl --user daemon-reload'
+        assert finding["fix"]["command"] == f"${{EDITOR:-vi}} {path} && systemctl --user daemon-reload"
 
 
 def test_hand_edited_service_is_not_overwritten(world: DoctorRoot) -> None:
