@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -201,7 +202,7 @@ def _state_values(home: Path, rules: FileRules, unsearched: dict[str, str]) -> I
     for item in walk(home, rules.may_hold_state):
         if item.kind is EntryKind.UNREADABLE:
             unsearched[item.path] = "it cannot be listed"
-        elif item.kind is EntryKind.FILE and may_hold_channel_secrets(item.path, rules.catalog):
+        elif item.kind is EntryKind.FILE and may_hold_channel_secrets(item.path, rules.catalog, copies=True):
             secrets, reason = state_secrets(home / item.path, item.signature.size)
             if reason:
                 unsearched[item.path] = reason
@@ -214,9 +215,10 @@ def state_secrets(path: Path, size: int) -> tuple[tuple[str, ...], str]:
     if size > MOST_STATE_BYTES:
         return (), f"it has more than {MOST_STATE_BYTES // 2**20} MiB"
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        raw = path.read_bytes()
     except OSError as error:
         return (), f"it cannot be read: {system_reason(error)}"
+    text = raw.decode(json.detect_encoding(raw), "replace")
     found = secrets_in_json(text)
     if found is None and text.strip():
         return (), "it is no JSON"

@@ -134,26 +134,45 @@ def _url_secrets(value: str) -> list[str]:
     return [*parts, *(unquote(part) for part in parts)]
 
 
+class _Object(tuple[tuple[str, Any], ...]):
+    """The members of a JSON object, also those whose name comes again."""
+
+
 def secrets_in_json(text: str) -> tuple[str, ...] | None:
     """Return the strings of a JSON text that look like secrets: long, under the name of a secret, not plain URLs.
 
-    None when the text is not JSON.
+    A string that is JSON itself is searched, too, and each line of JSON lines. None when the text is not JSON.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    data = _parsed(text)
+    if data is None:
+        lines = [line for line in text.splitlines() if line.strip()]
+        rows = [_parsed(line) for line in lines] if len(lines) > 1 else [None]
+        if None in rows:
+            return None
+        data = rows
     return tuple(dict.fromkeys(_secrets_in(data, name="")))
 
 
+def _parsed(text: str) -> Any:
+    """Return the data of a JSON text, with its objects as `_Object`; None when it is not JSON, or null."""
+    try:
+        return json.loads(text, object_pairs_hook=_Object)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _secrets_in(value, name=str(key))
+    if isinstance(data, _Object):
+        for key, value in data:
+            yield from _secrets_in(value, name=key)
     elif isinstance(data, list):
         for value in data:
             yield from _secrets_in(value, name=name)
-    elif isinstance(data, str) and len(data) >= _SHORTEST_FIELD and _SECRET_FIELD.search(name):
+    elif not isinstance(data, str) or len(data) < _SHORTEST_FIELD:
+        return
+    elif data.lstrip()[:1] in ("{", "[") and (inner := _parsed(data)) is not None:
+        yield from _secrets_in(inner, name=name)
+    elif _SECRET_FIELD.search(name):
         if "://" in data:
             yield from _url_secrets(data)
         elif not _is_plain(data):

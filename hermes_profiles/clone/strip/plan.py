@@ -231,7 +231,7 @@ class _StripPlanner:
         """Yield the secrets in the state files that are removed, to find them in other files."""
         for row in self.trashed:
             for path in _files_below(self.home.path, row.path):
-                if row.channel is None or not may_hold_channel_secrets(path, self.catalog):
+                if row.channel is None or not may_hold_channel_secrets(path, self.catalog, copies=True):
                     continue
                 place = self.home.path / path
                 secrets, reason = state_secrets(place, place.lstat().st_size)

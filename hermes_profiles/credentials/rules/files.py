@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -61,6 +62,13 @@ _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 # Reasons of the catalogue that are not worth a line when only the agent is cloned.
 _INFRASTRUCTURE = ("belongs to the root, not to a profile", "part of the installation")
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
+_JSON_OR_COPY = lazy_pattern(r"\.jsonl?(?:[._~-][^/]*)?$")
+# `whatsapp.bak`, `weixin-old`, `whatsapp copy 2`, `matrix_2026-05-01`, `slack_tokens.json~`.
+_COPY = lazy_pattern(
+    r"(?P<name>.+?)(?>[ ._~(-]++(?:bak|backup|old|original|orig|saved?|copy|prev|previous|broken|disabled|"
+    r"[0-9][0-9_.T-]*+)\)?)*+~?",
+    re.IGNORECASE,
+)
 # `.env.bak`, `.env~`, `.env_old`, `config.yaml.1`, and the swap file of a killed editor: `.config.yaml.swp`.
 _DOCUMENT_COPY = lazy_pattern(
     r"[.#]?(?:\.env|\.op\.env|config\.yaml|gateway\.json|auth\.json|honcho\.json)[._~#-].*", re.DOTALL
@@ -116,9 +124,20 @@ class FileRules(NamedTuple):
         if owner is not None and self.policy.channels is not Channels.CLONE:
             return Ruling(Verdict.REMOVE, f"state of the {owner} identity", owner, KeyClass.IDENTITY_CREDENTIAL)
         reason = self.catalog.left_behind_reason(path + "/" if folder else path, is_default=self.is_default)
+        if reason is None and owner is None:
+            return self._copy_of_identity(path)
         if reason is None or owner is not None:
             return None
         return Ruling(Verdict.REMOVE, reason)
+
+    def _copy_of_identity(self, path: str) -> Ruling | None:
+        """Return the ruling on a copy of a channel's state that a person made at the top of the home."""
+        top, slash, rest = path.partition("/")
+        original = _original_name(top)
+        if original == top or self.policy.channels is Channels.CLONE:
+            return None
+        owner = self.catalog.state_owner(f"{original}{slash or '/'}{rest}")
+        return Ruling(Verdict.REMOVE, f"a copy of state of the {owner} identity") if owner is not None else None
 
     @staticmethod
     def _belongs_to_agent(path: str, *, folder: bool) -> bool:
@@ -159,11 +178,22 @@ def is_document_copy(name: str) -> bool:
     return _DOCUMENT_COPY.fullmatch(name) is not None
 
 
+@lru_cache(maxsize=128)  # a clone asks for each of its files
+def _original_name(name: str) -> str:
+    """Return the name of what a file or folder is a copy of by its own name, else the name."""
+    copied = _COPY.fullmatch(name)
+    return copied["name"] if copied is not None else name
+
+
 def is_silent(reason: str) -> bool:
     """Return whether the report omits files that are left behind for this reason."""
     return reason in (_RECREATED, _NOT_THE_AGENT)
 
 
-def may_hold_channel_secrets(path: str, catalog: Catalog) -> bool:
-    """Return whether a file is a channel's JSON state; its secrets must not appear in the clone."""
-    return path.endswith(".json") and catalog.state_owner(path) is not None
+def may_hold_channel_secrets(path: str, catalog: Catalog, *, copies: bool = False) -> bool:
+    """Return whether a file is a channel's JSON state; its secrets must not appear in the clone.
+
+    `copies`: JSON lines and copies (`fred.json.bak`) count, too; Hermes does not read them.
+    """
+    is_json = path.endswith(".json") or (copies and _JSON_OR_COPY.search(path) is not None)
+    return is_json and catalog.state_owner(path) is not None

@@ -154,6 +154,19 @@ def test_large_and_deep_state_files_are_searched(tmp_path: Path) -> None:
     assert made.text("skills/a/SKILL.md").count("<removed: ") == 2
 
 
+def test_copies_and_lines_of_state_and_other_encodings_are_searched(tmp_path: Path) -> None:
+    row = json.dumps({"token": TOKEN})
+    home = {".env": "A=1\n", "skills/a/SKILL.md": TOKEN}
+    files = {
+        "weixin/accounts/fred.json.bak": row,
+        "feishu_tokens.jsonl": f"{row}\n{row}\n",
+        "weixin/a.json": f"\ufeff{row}",
+    }
+    for number, (name, text) in enumerate(files.items()):
+        made = clone(make_layout(tmp_path / str(number), {**home, name: text}))
+        assert leaks(made.home, [TOKEN]) == [], name
+
+
 def test_state_files_that_are_not_searched_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "MOST_STATE_BYTES", 100)
     files = {

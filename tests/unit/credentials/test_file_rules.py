@@ -39,6 +39,25 @@ def test_the_state_of_every_channel_stays_behind(name: str):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "whatsapp.bak", "weixin-old", "whatsapp copy", "whatsapp (copy)", "whatsapp copy 2", "matrix_2026-05-01",
+        "weixin~", "weixin.original", "slack_tokens.json.bak", "slack_tokens.json~", "pairing.old", "feishu_a.json.1",
+    ],
+)  # fmt: skip
+def test_copies_of_state_stay_behind(name: str):
+    assert rules().judge(name, folder="json" not in name).removes
+    assert rules().judge(f"{name}/session/creds.json", folder=False).removes
+    assert rules(channels=Channels.CLONE).judge(name, folder=True).keeps
+    assert rules().judge(f"workspace/{name}", folder=True).keeps
+
+
+@pytest.mark.parametrize("name", ["whatsapp-notes", "matrix-2-plan", "weixin.md", "old", "copy", "2026-05-01"])
+def test_folders_that_only_begin_like_state_are_copied(name: str):
+    assert rules().judge(name, folder=True).keeps
+
+
+@pytest.mark.parametrize(
     "path", ["skills/a/SKILL.md", "plugins/p/x.py", "hooks/h", "scripts/s", "skins/k", "SOUL.md", "memories/USER.md"]
 )
 def test_agent_files_are_in_every_copy(path: str):

@@ -124,7 +124,20 @@ def test_secrets_of_a_state_file():
         {"token": "CANARY-123456", "nick": "CANARY-not-a-secret", "keys": [{"auth_key": "CANARY-654321"}], "n": 1}
     )
     assert secrets_in_json(text) == ("CANARY-123456", "CANARY-654321")
-    assert secrets_in_json("not json") is None
+    assert secrets_in_json("not json") is None and secrets_in_json('{"token": "CANARY-123456"}\nnot json') is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"token": "CANARY-123456", "token": "CANARY-654321"}',
+        json.dumps({"state": json.dumps({"token": "CANARY-123456", "more": json.dumps([{"key": "CANARY-654321"}])})}),
+        '{"token": "CANARY-123456"}\n\n{"token": "CANARY-654321"}\n',
+        '{"token": ["CANARY-123456", "CANARY-654321"], "key": "{not json"}',
+    ],
+)
+def test_secrets_are_found_behind_names_that_repeat_and_in_nested_json(text: str):
+    assert secrets_in_json(text) == ("CANARY-123456", "CANARY-654321")
 
 
 def test_the_longest_value_is_replaced_whole():
