@@ -136,7 +136,7 @@ class Sandbox:
 
     def shown(self, text: str) -> str:
         """Return text with the paths of /home/ada. Raises SystemExit for a secret or another path of this machine."""
-        text = text.replace(str(self.home), SHOWN).replace(sys.prefix, f"{SHOWN}/venv")
+        text = text.replace(str(self.home), SHOWN).replace(f"{sys.prefix}/", f"{SHOWN}/venv/")
         for word in (CANARY, str(Path(__file__).parent.parent)):
             if word in text:
                 raise SystemExit(f"{word} in the recorded text:\n{text}")

@@ -176,7 +176,7 @@ def test_a_token_of_another_account_is_reported(claw: OpenClaw) -> None:
     ("", "empty"), ("  \n", "empty"), ("{}", "not a list"), ('"a"', "not a list"), ("null", "not a list"),
     ('["a",\n', ":2: "),
     (b"\xff\xfe[\x00\x00", "not valid UTF-16"), (b'["\xff"]', "not UTF-8"), (b'["a\x00"]', "NUL"),
-    ("[" * 5000, "too deep"),
+    ("[" * 200_000, "too deep"),
 ])  # fmt: skip
 def test_an_invalid_list_of_accounts_is_refused(claw: OpenClaw, content: object, words: str) -> None:
     claw.add("aaa111")
