@@ -17,6 +17,11 @@ from hermes_profiles.profiles.channels import ClaimedResources
 from .ownership import UsageEvidence, priority
 from .running import without
 
+# The port and the host of a listener.
+Address = tuple[int, str]
+# Addresses that another process has → its pid, None where it is not known.
+Listening = Mapping[Address, int | None]
+
 
 class _Reserved:
     """The identities and ports that are reserved so far, with their owners."""
@@ -25,7 +30,7 @@ class _Reserved:
         self._identities: dict[tuple[str, str], ChannelOwner] = {}
         self._digests: dict[tuple[str, str], ChannelOwner] = {}
         self._ports: dict[int, list[tuple[PortClaim, ChannelOwner]]] = {}
-        self._listening: dict[int, ChannelOwner] = {}
+        self._listening: dict[Address, ChannelOwner] = {}
 
     def reserve(self, owner: ChannelOwner, identities: Iterable[Identity], ports: Iterable[PortClaim]) -> None:
         """Reserve identities and ports for an owner; an earlier reservation stays."""
@@ -38,9 +43,9 @@ class _Reserved:
         """Reserve the identity of a lock file for its holder."""
         self._digests.setdefault((lock.channel, lock.digest), owner)
 
-    def listen(self, port: int, owner: ChannelOwner) -> None:
-        """Reserve a port for the process that listens on it."""
-        self._listening.setdefault(port, owner)
+    def listen(self, address: Address, owner: ChannelOwner) -> None:
+        """Reserve an address for the process that has it."""
+        self._listening.setdefault(address, owner)
 
     def mask(self, profile: str, channel: str, held: ClaimedResources) -> Mask | None:
         """Return the mask of a channel that a profile cannot have, None when it can have the channel."""
@@ -55,7 +60,7 @@ class _Reserved:
                 owner = next(
                     (one for other, one in others if other.conflicts_with(claim) and one.profile != profile), None
                 )
-                owner = owner or self._listening.get(claim.port)
+                owner = owner or self._listening.get(claim.address)
                 if owner is not None and owner.profile != profile:
                     return Mask(channel, MaskCause.PORT, owner, claim.port)
         return None
@@ -68,7 +73,7 @@ def assign_channels(
     live: Mapping[str, LiveGateway],
     locks: Sequence[LiveLock] = (),
     owners: Sequence[str] = (),
-    listening: Mapping[int, int | None] | None = None,
+    listening: Listening | None = None,
     freed: Collection[int] = (),
     masked: Mapping[str, Collection[str]] | None = None,
     evidence: Callable[[str, str], UsageEvidence] | None = None,
@@ -76,7 +81,7 @@ def assign_channels(
     """Return the masks of each profile to start, () for those that need none.
 
     `starting`: profiles in fleet order; `holdings`: of these and of every live profile; `live`: running and starting
-    gateways; `owners`: the profiles of `--owner`, strongest first; `listening`: port → pid (None where unknown);
+    gateways; `owners`: the profiles of `--owner`, strongest first; `listening`: address → pid (None where unknown);
     `freed`: ports of the processes that are restarted, also where their files name others by now; `masked`: channels
     that are masked in live gateways; `evidence`: (profile, channel) → its use, called only where two starting profiles
     exclude each other (None: `live`, `locks` and `masked` are the only evidence).
@@ -175,7 +180,7 @@ def _reserve_running(
 
 def _reserve_ports(
     reserved: _Reserved,
-    listening: Mapping[int, int | None],
+    listening: Listening,
     profile_of: Mapping[int, str],
     position: Collection[str],
     holdings: Mapping[str, ClaimedResources],
@@ -184,8 +189,8 @@ def _reserve_ports(
     """Reserve the ports with a listener, except listeners that end with a gateway that is restarted."""
     restarted = {name for name in profile_of.values() if name in position}
     freed = {*freed, *(claim.port for name in restarted for claim in holdings.get(name, ClaimedResources()).ports)}
-    for port, pid in listening.items():
+    for address, pid in listening.items():
         profile = profile_of.get(pid) if pid is not None else None
-        if profile in position or (profile is None and port in freed):
+        if profile in position or (profile is None and address[0] in freed):
             continue  # its own listener, or a helper that ends with it (the WhatsApp bridge)
-        reserved.listen(port, ChannelOwner(profile, pid))
+        reserved.listen(address, ChannelOwner(profile, pid))

@@ -29,8 +29,10 @@ def with_free_masks(
 
 def _is_free(world: SystemContext, mask: Mask, held: ClaimedResources, ledger: Mapping[str, Claim], now: float) -> bool:
     owner = mask.owner
-    if mask.cause is MaskCause.PORT and mask.port is not None and listening_now({mask.port}):
-        return False
+    if mask.cause is MaskCause.PORT and mask.port is not None:
+        named = {one.address for one in held.ports if (one.channel, one.port) == (mask.channel, mask.port)}
+        if listening_now(named or {(mask.port, "*")}):
+            return False
     if owner.profile is None:
         return mask.cause is MaskCause.PORT or (owner.pid is not None and world.processes.find(owner.pid) is None)
     claim = ledger.get(owner.profile)

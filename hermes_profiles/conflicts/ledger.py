@@ -19,6 +19,7 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.identities import PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
@@ -29,9 +30,10 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, starting_resources
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.ports import is_taken
 
 from .claims import Claim, read_ledger, was_edited_at_start, write_ledger
-from .decide import assign_channels
+from .decide import Address, Listening, assign_channels
 from .multiplex_masks import without_shared_masks
 from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
 from .running import without
@@ -61,13 +63,13 @@ def resolve_at_start(
     on_conflict: OnConflict = "mask",
     managed: Path | None = None,
     processes: Processes | None = None,
-    listening: Callable[[Collection[int]], Mapping[int, int | None]] | None = None,
+    listening: Callable[[Collection[Address]], Listening] | None = None,
     unclaimed: Callable[[Sequence[str]], Collection[str]] = tuple,
 ) -> Refreshed:
     """Decide the masks of a profile that is about to start, write its overlay, and record its claim.
 
     `live`: the running and starting gateways of the given profiles; `managed`: a managed directory in use;
-    `listening`: ports → port and pid (None where unknown) of those with a listener (default: `listening_now`);
+    `listening`: addresses → those that another process has, with its pid (default: `listening_now`);
     `unclaimed`: those of the given profiles without a claim that may run or start (default: all). Only these, and
     profiles that claim what this one needs, are observed. Raises Refused under `refuse`, and where a conflict cannot
     be masked.
@@ -236,7 +238,7 @@ def _decided(
     profile: str,
     own: ClaimedResources,
     processes: Processes,
-    listening: Callable[[Collection[int]], Mapping[int, int | None]] | None,
+    listening: Callable[[Collection[Address]], Listening] | None,
 ) -> tuple[Mask, ...]:
     """Return the masks of a profile.
 
@@ -289,8 +291,12 @@ def _still_claimed(world: _LedgerContext, name: str, claim: Claim) -> ClaimedRes
     places = {identity.place for identity in now.identities}
     return ClaimedResources(
         tuple(one for one in claim.identities if one.place in places),
-        tuple(one for one in claim.ports if one in now.ports),
+        tuple(one for one in claim.ports if any(_is_same_listener(one, other) for other in now.ports)),
     )
+
+
+def _is_same_listener(one: PortClaim, other: PortClaim) -> bool:
+    return one.channel == other.channel and one.conflicts_with(other)
 
 
 def _others_locks(world: _LedgerContext, profile: str, processes: Processes) -> tuple[LiveLock, ...]:
@@ -309,8 +315,8 @@ def _listeners(
     world: _LedgerContext,
     profile: str,
     own: ClaimedResources,
-    listening: Callable[[Collection[int]], Mapping[int, int | None]],
-) -> Mapping[int, int | None]:
+    listening: Callable[[Collection[Address]], Listening],
+) -> Listening:
     """Return the listeners on the profile's ports; {} while its own gateway may be the listener."""
     state = world.states.get(profile)
     if state is not None and state.pid is not None:
@@ -318,22 +324,14 @@ def _listeners(
     return listening(ports_to_hear(own))
 
 
-def ports_to_hear(own: ClaimedResources) -> set[int]:
-    """Return the ports of a profile that must be free of other listeners before its start."""
-    return {claim.port for claim in own.ports if claim.channel not in _HELPERS}
+def ports_to_hear(own: ClaimedResources) -> set[Address]:
+    """Return the addresses of a profile that must be free of other listeners before its start."""
+    return {claim.address for claim in own.ports if claim.channel not in _HELPERS}
 
 
-def listening_now(ports: Collection[int]) -> Mapping[int, int | None]:
-    """Return the ports with a listener on this machine; the pid is always None (not searched)."""
-    import socket
-
-    found: dict[int, int | None] = {}
-    for port in ports:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.settimeout(1.0)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                found[port] = None
-    return found
+def listening_now(addresses: Collection[Address]) -> Listening:
+    """Return the addresses that another process of this machine has; the pid is always None (not searched)."""
+    return {address: None for address in addresses if is_taken(*address)}
 
 
 def _refused(profile: str, masks: Sequence[Mask]) -> Refused:

@@ -146,7 +146,7 @@ class StartGuard:
         self._held |= self._of_processes([name for name in live if name not in starting and name not in self._together])
         restarted = self._of_processes([name for name in starting if name in live])
         idle = [name for name in starting if name not in live]
-        ports = {port for name in idle for port in ledger.ports_to_hear(self._held[name])}
+        addresses = {each for name in idle for each in ledger.ports_to_hear(self._held[name])}
         locks = live_locks(
             self._environment,
             layout.user_home,
@@ -168,7 +168,7 @@ class StartGuard:
             live=live,
             owners=self._owners,
             locks=locks,
-            listening=ledger.listening_now(ports),
+            listening=ledger.listening_now(addresses),
             freed={claim.port for held in restarted.values() for claim in held.ports},
             masked={name: [mask.channel for mask in gateway.masks] for name, gateway in self._gateways.items()},
             evidence=evidence,

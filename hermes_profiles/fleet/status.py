@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _LARGEST = 16 * 1024 * 1024
 _REMOTE_TIMEOUT = 3.0
 API_SERVER = "api_server"
+_EVERYWHERE = ("*", "0.0.0.0", "::")  # noqa: S104  compared, never bound
 
 
 class Conflict(NamedTuple):
@@ -137,7 +138,7 @@ def _api_place(facts: GatewayFacts, held: ClaimedResources) -> Api | None:
     claim = next((each for each in held.ports if each.channel == API_SERVER), None)
     if claim is None or any(mask.channel == API_SERVER for mask in facts.masks):
         return None
-    return Api("127.0.0.1" if claim.bind == "*" else claim.bind, claim.port)
+    return Api("127.0.0.1" if claim.bind in (*_EVERYWHERE, "localhost") else claim.bind, claim.port)
 
 
 def _shared_place(facts: GatewayFacts) -> Api | None:
@@ -215,7 +216,10 @@ def _elsewhere_on_loopback(
     from hermes_profiles.gateways import health
 
     everywhere = {
-        name for name, own in held.items() for each in own.ports if each.channel == API_SERVER and each.bind == "*"
+        name
+        for name, own in held.items()
+        for each in own.ports
+        if each.channel == API_SERVER and each.bind in _EVERYWHERE
     }
     refused = [name for name in asked if name in everywhere and "refused" in answers[name].detail]
     again = {name: asked[name]._replace(host="::1") for name in refused}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,40 @@ def _address_taken(error: OSError) -> bool:
     import errno
 
     return error.errno in (errno.EADDRINUSE, errno.EACCES)
+
+
+def is_taken(port: int, bind: str, *, platform: str = sys.platform) -> bool:
+    """Return whether a gateway could not listen on this port and host: another process has the address.
+
+    Hermes listens with asyncio, which binds each address of the host, and `::` without IPv4.
+    """
+    import socket
+
+    try:
+        found = socket.getaddrinfo(
+            None if bind == "*" else bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError):
+        return False  # no address of this machine: the start of the channel reports it
+    return any(_is_taken(family, address, platform) for family, _, _, _, address in found)
+
+
+def _is_taken(family: int, address: tuple[object, ...], platform: str) -> bool:
+    import errno
+    import socket
+
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if platform != "linux":  # there a bind also fails for a minute after the last listener
+                probe.settimeout(1.0)
+                return probe.connect_ex(address) == 0
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
 
 
 def free_port(claimed: frozenset[int], *, is_free: Callable[[int], bool] = is_free) -> int:

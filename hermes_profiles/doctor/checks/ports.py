@@ -134,7 +134,7 @@ def port_taken(facts: Facts) -> Iterator[Finding]:
             continue
         heard = ports_to_hear(profile.held)
         for claim in profile.held.ports:
-            if claim.port not in heard or not _can_be_missing(profile, claim.channel):
+            if claim.address not in heard or not _can_be_missing(profile, claim.channel):
                 continue
             listener = next((row for row in unclaimed if PortClaim("", row.port, row.bind).conflicts_with(claim)), None)
             if listener is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 
 from hermes_profiles.doctor.facts.identities import Listener
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.profiles.ports import is_taken
 
 _LISTENS = "0A"
 _TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -39,7 +40,7 @@ def listeners_on(
 
 
 def _linux(ports: Collection[int], gateways: Collection[int]) -> set[tuple[int, str, int | None]]:
-    sockets = {inode: (port, bind) for port, bind, inode in _open_sockets() if port in ports}
+    sockets = {inode: (port, _host(bind, port)) for port, bind, inode in _open_sockets() if port in ports}
     owners = dict(_owners(set(sockets), map(str, gateways)))
     missing = set(sockets) - set(owners)
     if missing:  # scan all processes only for a port that no known gateway listens on
@@ -65,15 +66,18 @@ def _open_sockets() -> Iterator[tuple[int, str, str]]:
                 yield int(port, 16), _address(address), fields[9]
 
 
+def _host(address: str, port: int) -> str:
+    """Return an address, `*` for `::` with IPv4: the table does not say whether a socket is for IPv6 alone."""
+    return "*" if address == "::" and is_taken(port, "0.0.0.0") else address  # noqa: S104  probed, never listened on
+
+
 def _address(text: str) -> str:
     """Return an address of the kernel table, which holds 32-bit words in host byte order."""
     raw = b"".join(bytes.fromhex(text[at : at + 8])[::-1] for at in range(0, len(text), 8))
-    if not any(raw):
-        return "*"
     if len(raw) == 16 and raw.startswith(b"\0" * 10 + b"\xff\xff"):
         raw = raw[12:]
     if len(raw) == 4:
-        return "*" if not any(raw) else ".".join(map(str, raw))
+        return ".".join(map(str, raw))
     import ipaddress
 
     return str(ipaddress.IPv6Address(raw))
@@ -151,7 +155,7 @@ def _elsewhere(ports: Collection[int]) -> set[tuple[int, str, int | None]]:
         for row in psutil.net_connections(kind="tcp"):
             if row.status == psutil.CONN_LISTEN and row.laddr and row.laddr.port in ports:
                 address = row.laddr.ip
-                found.add((row.laddr.port, "*" if address in ("0.0.0.0", "::", "*") else address, row.pid))  # noqa: S104
+                found.add((row.laddr.port, "*" if address == "::" else address, row.pid))
     except (psutil.Error, OSError):
         return set()
     return found

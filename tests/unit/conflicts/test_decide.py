@@ -15,6 +15,7 @@ from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 
 UP = LiveGateway(100, starting=False)
+API = (8642, "127.0.0.1")
 
 
 def bot(name: str, channel: str = "telegram") -> Identity:
@@ -103,10 +104,10 @@ def test_profile_does_not_conflict_with_itself() -> None:
     lock = LiveLock("telegram", ("x" * 32)[:16], 100)
     one = held(bot("x"), api())
     assert (
-        assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, locks=(lock,), listening={8642: 100})["a"]
+        assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, locks=(lock,), listening={API: 100})["a"]
         == ()
     )
-    assert assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={8642: None})["a"] == ()
+    assert assign_channels(starting=("a",), holdings={"a": one}, live={"a": UP}, listening={API: None})["a"] == ()
 
 
 def test_shared_port_is_masked() -> None:
@@ -120,6 +121,9 @@ def test_shared_port_is_masked() -> None:
 
 @pytest.mark.parametrize(("first", "second", "clash"), [
     ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "*", True), ("*", "*", True), ("127.0.0.1", "127.0.0.2", False),
+    ("localhost", "::1", True), ("localhost", "127.0.0.1", True), ("0.0.0.0", "::", False), ("::", "::1", True),
+    ("127.0.0.1", "::", False), ("0.0.0.0", "::1", False), ("*", "::1", True), ("0.0.0.0", "box.lan", True),
+    ("::", "box.lan", True), ("127.0.0.1", "box.lan", False),
 ])  # fmt: skip
 def test_ports_on_different_addresses_do_not_conflict(first: str, second: str, clash: bool) -> None:
     homes = {"a": held(api(bind=first)), "b": held(api(bind=second))}
@@ -130,10 +134,16 @@ def test_ports_on_different_addresses_do_not_conflict(first: str, second: str, c
     (100, "profile 'b'"), (4711, "process 4711, which is not a profile of this root"), (None, "another process"),
 ])  # fmt: skip
 def test_listener_owns_the_port(pid: int | None, words: str) -> None:
-    found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={8642: pid})
+    found = assign_channels(starting=("a",), holdings={"a": held(api())}, live={"b": UP}, listening={API: pid})
     assert [mask.sentence() for mask in found["a"]] == [
         f"platform 'api_server' disabled: port 8642 already in use by {words}"
     ]
+
+
+def test_listener_of_another_address_does_not_own_the_port() -> None:
+    homes = {"a": held(api(bind="::1")), "b": held(api())}
+    found = assign_channels(starting=("a", "b"), holdings=homes, live={}, listening={(8642, "::1"): None})
+    assert (masked(found, "a"), masked(found, "b")) == (["api_server"], [])
 
 
 def test_masked_channel_reserves_nothing() -> None:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import select
+import socket
 import stat
 import subprocess
 import sys
@@ -20,8 +21,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from hermes_profiles.conflicts.claims import FRESH, read_ledger
-from hermes_profiles.conflicts.decide import assign_channels
-from hermes_profiles.conflicts.ledger import Refreshed, drop_pending, resolve_at_start, save_decision
+from hermes_profiles.conflicts.decide import Address, Listening, assign_channels
+from hermes_profiles.conflicts.ledger import Refreshed, drop_pending, listening_now, resolve_at_start, save_decision
 from hermes_profiles.conflicts.overlay import masks_of, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.gateways.lock_files import live_locks
@@ -43,7 +44,7 @@ class Fleet:
         self.layout = Layout(folder / "root", folder)
         self.environment = {"HERMES_GATEWAY_LOCK_DIR": str(folder / "locks")}
         self.states: dict[str, LiveGateway] = {}
-        self.listening: dict[int, int | None] = {}
+        self.listening: dict[Address, int | None] = {}
         self.now = 1000.0
         for name, bot in bots.items():
             self.write(name, f"TELEGRAM_BOT_TOKEN=7{bot}:CANARY-token\n")
@@ -57,8 +58,8 @@ class Fleet:
     def live(self, names: Sequence[str]) -> Mapping[str, LiveGateway]:
         return {name: state for name, state in self.states.items() if name in names}
 
-    def ears(self, ports: Collection[int]) -> Mapping[int, int | None]:
-        return {port: pid for port, pid in self.listening.items() if port in ports}
+    def ears(self, addresses: Collection[Address]) -> Listening:
+        return {address: pid for address, pid in self.listening.items() if address in addresses}
 
     def refresh(self, name: str, **more: Any) -> Refreshed:
         self.now += 1
@@ -159,16 +160,23 @@ def test_listener_masks_the_port(tmp_path: Path) -> None:
     fleet.start("b", 2)
     assert fleet.start("a", 1) == ("api_server",)
     fleet.states.clear()
-    fleet.listening = {8642: None}
+    fleet.listening = {(8642, "127.0.0.1"): None}
     assert [mask.sentence() for mask in fleet.refresh("a").masks] == [
         "platform 'api_server' disabled: port 8642 already in use by another process"
     ]
     fleet.states["a"] = LiveGateway(1, starting=False)
     assert fleet.refresh("a").masks == (), "it may be the gateway itself that listens"
     fleet.states.clear()
-    fleet.listening = {3000: None}
+    fleet.listening = {(3000, "127.0.0.1"): None}
     fleet.write("a", "WHATSAPP_ENABLED=true\n")
     assert fleet.refresh("a").masks == (), "a bridge that was left behind is ended by Hermes"
+
+
+def test_foreign_listener_counts_on_the_addresses_that_a_channel_needs() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        found = listening_now({(port, host) for host in ("::1", "*", "127.0.0.1")})
+    assert found == {(port, "::1"): None, (port, "*"): None}
 
 
 def test_refuse_names_the_owner_and_records_no_claim(pair: Fleet) -> None:

@@ -51,7 +51,7 @@ def api_server(world: DoctorRoot, name: str, port: int, more: str = "") -> None:
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[None]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, port), family=family):
+    with socket.create_server((host.lstrip("+"), port), family=family, dualstack_ipv6=host.startswith("+")):
         yield
 
 
@@ -206,7 +206,9 @@ def test_port_taken_by_another_process(world: DoctorRoot, live: LiveGateways, po
 
 @pytest.mark.parametrize(("host", "listener", "is_taken"), [
     ("127.0.0.1", "127.0.0.1", True), ("127.0.0.1", "0.0.0.0", True), ("127.0.0.1", "127.0.0.2", False),
-    ("0.0.0.0", "127.0.0.2", True), ("127.0.0.1", "::", True), ("127.0.0.1", "::1", False),
+    ("0.0.0.0", "127.0.0.2", True), ("127.0.0.1", "+::", True), ("127.0.0.1", "::1", False),
+    ("127.0.0.1", "::", False), ("0.0.0.0", "+::", True), ("0.0.0.0", "::", False), ("::1", "::", True),
+    ("localhost", "::1", True), ("::", "::1", True), ("0.0.0.0", "::1", False), ("::1", "127.0.0.1", False),
 ])  # fmt: skip
 def test_port_taken_compares_addresses(world: DoctorRoot, port: int, host: str, listener: str, is_taken: bool) -> None:
     api_server(world, "work", port, f"API_SERVER_HOST={host}\n")

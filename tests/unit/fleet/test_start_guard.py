@@ -44,7 +44,7 @@ def test_port_of_a_restarted_process_is_free_for_a_stopped_gateway(
         "fay": resolve(facts(profile="fay", service=service(Activity.INACTIVE))),
     }
     monkeypatch.setattr(start_guard, "survey", lambda *_: gateways)
-    monkeypatch.setattr(ledger, "listening_now", lambda ports: dict.fromkeys(ports & {19002}))
+    monkeypatch.setattr(ledger, "listening_now", lambda found: dict.fromkeys(found & {(19002, "127.0.0.1")}))
     world = SystemContext(layout, processes=LinuxProcesses(tmp_path / "proc"))
     guard = StartGuard(world, ("dora", "fay"), load_catalog(), {"HERMES_GATEWAY_LOCK_DIR": str(tmp_path / "locks")})
     guard.observe(restarted)

@@ -161,14 +161,15 @@ def test_photon_is_on_by_its_login_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("files", "claim"), [
     ({".env": "API_SERVER_KEY=CANARY\n"}, PortClaim("api_server", 8642, "127.0.0.1")),
-    ({".env": "API_SERVER_ENABLED=1\nAPI_SERVER_PORT=9001\nAPI_SERVER_HOST=::\n"}, PortClaim("api_server", 9001, "*")),
+    ({".env": "API_SERVER_ENABLED=1\nAPI_SERVER_PORT=9001\nAPI_SERVER_HOST=::\n"}, PortClaim("api_server", 9001, "::")),
     ({"config.yaml": "platforms: {api_server: {enabled: true, port: 7, extra: {port: 9002, host: localhost}}}\n"},
-     PortClaim("api_server", 9002, "127.0.0.1")),
+     PortClaim("api_server", 9002, "localhost")),
     ({".env": "API_SERVER_ENABLED=1\nAPI_SERVER_PORT=none\n"}, PortClaim("api_server", 8642, "127.0.0.1")),
     ({".env": "API_SERVER_ENABLED=1\n", "config.yaml": "API_SERVER_PORT: 9003\n"},
      PortClaim("api_server", 9003, "127.0.0.1")),
     ({".env": "WEBHOOK_ENABLED=true\n"}, PortClaim("webhook", 8644, "*")),
-    ({".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_WEBHOOK_URL=https://t.org\n"}, PortClaim("telegram", 8443, "*")),
+    ({".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\nTELEGRAM_WEBHOOK_URL=https://t.org\n"},
+     PortClaim("telegram", 8443, "0.0.0.0")),
     ({".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"}, None),
     ({".env": "FEISHU_APP_ID=cli_1\nFEISHU_APP_SECRET=CANARY\n"}, None),
     ({".env": "FEISHU_APP_ID=cli_1\nFEISHU_APP_SECRET=CANARY\nFEISHU_CONNECTION_MODE=webhook\n"},
