@@ -13,6 +13,7 @@ from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, acco
 from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
+from hermes_profiles.gateways.lost_definition import lost_definition
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayState
 from hermes_profiles.gateways.other_roots import FoundRoot, other_roots, service_files_in
 from hermes_profiles.gateways.topology import Serving
@@ -183,6 +184,9 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             f"complete it with `hermes-gateways start {' '.join(restart.profiles)}`",
         )
     yield from lost_profiles(session.layout)
+    for name, gateway in gateways.items():
+        if (lost := lost_definition(gateway)) is not None:
+            yield Problem("lost-service", lost.message, name, f"{lost.fix} with `{lost.command}`")
     if len(gateways) == len(session.existing):
         from .orphaned_services import orphaned_service_warnings
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.gateways.lost_definition import lost_definition
 from hermes_profiles.gateways.model import (
     DEAF,
-    MASKED,
     Gateway,
     GatewayChannel,
     GatewayFacts,
@@ -19,15 +19,13 @@ from hermes_profiles.gateways.model import (
     span,
 )
 from hermes_profiles.gateways.processes import STOPPED
-from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE, is_without_definition
+from hermes_profiles.gateways.resolve import HEARTBEAT_AGE, START_GRACE
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.channel_log import REFUSED_TOKEN, SECOND_POLLER
 from hermes_profiles.hermes.files import HEARTBEAT_FILE, STATE_FILE
 from hermes_profiles.hermes.gateway_states import CONNECTING, LOCK_CODE, LOCK_HOLDER, LOST, PAUSED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.patterns import lazy_pattern
-
-from .supervision import unmasked
 
 _CODE = lazy_pattern(r"[a-z0-9_-]{1,40}")
 _REPORTED_PID = lazy_pattern(LOCK_HOLDER)
@@ -223,14 +221,9 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
         fix = _service_fix(facts, name)
         if (by := gateway.foreign_supervisor) is not None and by.stop:
             fix = Fix(f"{by.stop}, then run `{fix.command}`")
-        is_gone = is_without_definition(service)
-        if is_gone:
-            message = f"the gateway of {name} runs, but {gateway.detail.partition(';')[0]}"
-            fix = Fix("install its service again", f"hermes-gateways install {name}")
-            if service.unusable:
-                fix = Fix("write its service again", f"hermes-gateways install {name} --force")
-            elif service.reason == MASKED:
-                fix = unmasked(name)
+        lost = lost_definition(gateway)
+        if lost is not None:
+            message, fix = lost.message, Fix(lost.fix, lost.command)
         elif service.installed:
             message = f"the gateway of {name} runs outside its service: no manager restarts the gateway after a crash"
             fix = Fix("restart the gateway under its service", f"hermes-gateways restart {name}")
@@ -239,7 +232,7 @@ def unsupervised(facts: Facts) -> Iterator[Finding]:
             fix,
             profiles=(name,),
             evidence=(Evidence(name, str(profile.home)),),
-            severity=None if service.installed or is_gone else Severity.INFO,
+            severity=None if service.installed or lost is not None else Severity.INFO,
         )
 
 

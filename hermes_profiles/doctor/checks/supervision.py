@@ -8,10 +8,10 @@ from shlex import quote
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.gateways.lost_definition import unmask_command
 from hermes_profiles.gateways.model import MASKED, Gateway, GatewayState, epoch_of, exit_meaning, span
 from hermes_profiles.gateways.resolve import CRASH_LOOP
 from hermes_profiles.hermes.files import PROFILE_FILE, STATE_FILE
-from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .services import unstartable
@@ -250,8 +250,7 @@ def _remedy(name: str, service: ServiceStatus, text: str, command: str) -> Fix:
 
 def unmasked(name: str) -> Fix:
     """Return the fix for a masked unit."""
-    unit = "hermes-gateway.service" if name == DEFAULT else f"hermes-gateway-{name}.service"
-    return Fix("unmask its unit", f"systemctl --user unmask {unit}")
+    return Fix("unmask its unit", unmask_command(name))
 
 
 def _severity(profile: ProfileFacts) -> Severity | None:

@@ -114,8 +114,12 @@ class ServiceSearch:
         other_roots = tuple(path for path, other in owners.items() if not other.is_below)
         if not owner.is_below and any(other.is_below for other in owners.values()):
             other_roots, owner = (parsed.home,), next(other for other in owners.values() if other.is_below)
-        own = self._context.system.service_name(owner.profile) if owner.profile is not None else None
         name = path.name.removesuffix(_ENDINGS[kind])
+        named = self._names.get(name) if scope == USER and not parsed.program and not parsed.home else None
+        if named is not None:  # an emptied or broken file: only its name says whose it is
+            home = str(self._context.layout.home(named))
+            owner = _HomeOwner(named, is_below=True, exists=True)
+        own = self._context.system.service_name(owner.profile) if owner.profile is not None else None
         removable = [path, *links] + ([ours] if ours in parts else [])
         return Definition(
             manager=kind,

@@ -121,7 +121,7 @@ class SupervisorManager(Manager):
             service.profile: _status_of(
                 programs.get(service.name.unit),
                 broken.get(service.name.unit, ""),
-                installed=os.path.lexists(service.path),
+                installed=os.path.isfile(service.path),
                 enabled=service.name.unit not in disabled,
                 lost=_DAEMON_ENDED if service.name.unit in desired else "",
             )

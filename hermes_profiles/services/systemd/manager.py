@@ -346,12 +346,12 @@ def _links(folder: Path) -> set[str]:
 
 
 def _kind(path: Path) -> str:
-    """Return "file", "masked" (a link to /dev/null) or "missing"."""
+    """Return "file", "masked" (a link to /dev/null) or "missing"; a folder in place of a file counts as missing."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
         return "missing"
-    return "masked" if stat.S_ISCHR(mode) else "file"
+    return "masked" if stat.S_ISCHR(mode) else "file" if stat.S_ISREG(mode) else "missing"
 
 
 def _cannot_enable(service: Service) -> str | None:

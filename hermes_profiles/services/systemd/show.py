@@ -82,7 +82,8 @@ def status(block: Mapping[str, str], *, installed: bool) -> ServiceStatus:
         last_exit=_last_exit(block),
         since=_epoch(block.get("StateChangeTimestamp", "")),
         reason=broken or ("" if result == "success" else result),
-        stale_definition=block.get("NeedDaemonReload") == "yes",
+        # A unit that was removed, and written again since: systemd says neither that it is there nor that it changed.
+        stale_definition=block.get("NeedDaemonReload") == "yes" or bool(installed and pid and loaded == "not-found"),
         home=environment(block.get("Environment", "")).get(HERMES_HOME),
         unusable=broken if installed else "",
     )

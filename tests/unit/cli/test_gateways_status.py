@@ -50,6 +50,21 @@ def test_running_gateway_is_observed_without_manager(fleet: GatewayRoot) -> None
     assert "supervised by the supervisord of hermes-gateways" in row["detail"], "it is seen above the process"
 
 
+def test_service_that_is_broken_while_its_gateway_runs_is_told(fleet: GatewayRoot) -> None:
+    fleet.gok("install", "work", "--start")
+    (definition,) = fleet.state.rglob("hermes-gateway-work.conf")
+    definition.write_text("")
+    (row,) = fleet.gok("status", "work", "--json").data["gateways"]
+    assert row["disagreement"] == ["the service definition changed on disk and was not reloaded"]
+    found = fleet.call("doctor", "--only", "services.not-reloaded", "--json").data["findings"]
+    assert [each["profiles"] for each in found] == [["work"]], "an empty file belongs to the profile of its name"
+    definition.unlink()
+    definition.mkdir()
+    done = fleet.gateways("status", "--json")
+    told = [(each["target"], each["hint"]) for each in done.json["warnings"] if each["code"] == "lost-service"]
+    assert told == [("work", "install its service again with `hermes-gateways install work`")]
+
+
 @pytest.mark.parametrize("env", [
     UNREACHABLE, {"HERMES_PROFILES_MANAGER": "frob"}, {"HERMES_PROFILES_MANAGER": "launchd", "PATH": "/nowhere"},
 ], ids=lambda env: env["HERMES_PROFILES_MANAGER"])  # fmt: skip

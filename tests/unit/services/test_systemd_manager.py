@@ -313,6 +313,18 @@ def test_query_unit_file_that_cannot_be_loaded_is_unusable(loaded: str, world: S
     assert world.manager.query([world.service("a")])["a"].unusable == ""
 
 
+def test_unit_that_is_no_file_is_not_installed(world: SystemdHome) -> None:
+    service = world.service("a", has_file=False)
+    service.path.mkdir()
+    world.fake.put("hermes-gateway-a", LoadState="not-found", ActiveState="active", MainPID="5")
+    found = world.manager.query([service])["a"]
+    assert (found.installed, found.pid, found.stale_definition) == (False, 5, False)
+    service.path.rmdir()
+    service.path.write_text("[Service]\n")
+    found = world.manager.query([service])["a"]
+    assert (found.installed, found.unusable, found.stale_definition) == (True, "", True), "it was written again"
+
+
 def test_error_without_unit_name_counts_for_all(world: SystemdHome) -> None:
     services = [world.service("a"), world.service("b")]
     world.fake.answers["start"] = Finished(1, "", "Unknown operation start.\n")
