@@ -260,6 +260,7 @@ function __hermes_profiles_check
         security.stray-copy 'stray copy with secrets' \
         files.broken 'file with a syntax error' \
         files.unreadable 'unreadable file' \
+        files.unwritable 'home that cannot be written' \
         files.joined-keys 'several variables on one line' \
         files.readers-disagree 'environment file with ambiguous lines' \
         files.real-default 'folder named like the default profile' \

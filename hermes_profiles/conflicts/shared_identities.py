@@ -15,8 +15,9 @@ from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
 from hermes_profiles.credentials.holders import HolderIndex, shared_ports
-from hermes_profiles.credentials.identities import PortClaim, credentials_in
+from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.credentials.policy import ClonePolicy
+from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
 from hermes_profiles.credentials.rules.logins import is_kept_in_step, judge_auth, judge_honcho

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 
 from hermes_profiles.model.named_tuple import NamedTuple
 
-from .identities import Identity, PortClaim
+from .identities import Identity
+from .port_claim import PortClaim
 
 Key = TypeVar("Key", bound=Hashable)
 Holder = TypeVar("Holder", bound=Hashable)

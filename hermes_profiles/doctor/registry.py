@@ -71,6 +71,7 @@ CHECKS: tuple[Check, ...] = (
     Check("security.stray-copy", _WARNING, "stray copy with secrets", permissions.stray_copy),
     Check("files.broken", _ERROR, "file with a syntax error", documents.broken),
     Check("files.unreadable", _ERROR, "unreadable file", documents.unreadable),
+    Check("files.unwritable", _ERROR, "home that cannot be written", permissions.unwritable),
     Check("files.joined-keys", _ERROR, "several variables on one line", variables.joined_keys),
     Check("files.readers-disagree", _WARNING, "environment file with ambiguous lines", variables.readers_disagree),
     Check("files.real-default", _ERROR, "folder named like the default profile", folders.real_default),

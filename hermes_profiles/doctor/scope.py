@@ -149,7 +149,8 @@ def needs_all(facts: Facts, named: Collection[str]) -> bool:
     return (
         not unchecked.isdisjoint(named)
         or any(is_unfit(mounts[name]) for name in named if name in mounts)
-        or (locks is not None and (not locks.writable or bool(locks.immovable)))
+        or bool(facts.runtime.lock_obstacles)
+        or (locks is not None and bool(locks.immovable))
         or any(_inherits(profile, facts) for profile in profiles)
         or any(failure.profile is None for failure in facts.failures)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from shlex import quote
 
@@ -28,6 +28,7 @@ from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources, redirect_problem
 
+from .lock_obstacle import lock_obstacle, lock_problem
 from .one_gateway import OneGateway, one_gateway
 from .protocols import StartDecision
 
@@ -142,7 +143,8 @@ class StartGuard:
         for name in {*starting, *live, *self._together}:
             self._held[name] = claimed_resources(layout.home(name), catalog=self._catalog, managed=values)
             self.warnings += self._held[name].problems
-            self.warnings += [redirect_problem(name, each) for each in self._held[name].redirects if name in starting]
+            if name in starting:
+                self.warnings += self._faults(name, self._held[name])
         self._held |= self._of_processes([name for name in live if name not in starting and name not in self._together])
         restarted = self._of_processes([name for name in starting if name in live])
         idle = [name for name in starting if name not in live]
@@ -174,6 +176,14 @@ class StartGuard:
             evidence=evidence,
         )
         return {name: tuple(self._with_holder(name, mask) for mask in of) for name, of in masks.items()}
+
+    def _faults(self, name: str, held: ClaimedResources) -> Iterator[Problem]:
+        """Yield what the files of a profile set that its start does not survive."""
+        yield from (redirect_problem(name, each) for each in held.redirects)
+        layout, home = self._world.layout, self._world.layout.home(name)
+        found = lock_obstacle(home, held, self._environment, layout.user_home, self._catalog)
+        if found is not None:
+            yield lock_problem(name, found)
 
     def _of_processes(self, running: Sequence[str]) -> dict[str, ClaimedResources]:
         """Return what running gateways started with: a token or a port that was edited since belongs to the process."""

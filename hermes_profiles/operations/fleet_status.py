@@ -11,6 +11,7 @@ from hermes_profiles.changes.full_disk import FULL, is_full
 from hermes_profiles.events.last_change import LastChange, last_changes_of
 from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, account_rows
 from hermes_profiles.fleet.listening import Remark
+from hermes_profiles.fleet.lock_obstacle import LockObstacle, lock_obstacle, lock_problem
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.lost_definition import lost_definition
@@ -159,7 +160,7 @@ def fleet_status(
                     *session.problems,
                     *inventory.warnings,
                     *(each.problem for each in away.values()),
-                    *_remarks(session, inventory.gateways),
+                    *_remarks(session, inventory),
                 ]
             )
         ),
@@ -174,8 +175,9 @@ def _with_place(gateway: Gateway, away: Elsewhere | None) -> Gateway:
     return gateway._replace(disagreement=(*gateway.disagreement, away.reason))
 
 
-def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator[Problem]:
-    """Yield what concerns the whole fleet."""
+def _remarks(session: FleetSession, inventory: Inventory) -> Iterator[Problem]:
+    """Yield what concerns the whole fleet, and what the row of a gateway has no room for."""
+    gateways = inventory.gateways
     if restart := _restart(session):
         yield Problem(
             "restart-interrupted",
@@ -187,6 +189,8 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
     for name, gateway in gateways.items():
         if (lost := lost_definition(gateway)) is not None:
             yield Problem("lost-service", lost.message, name, f"{lost.fix} with `{lost.command}`")
+        if gateway.state is GatewayState.DEGRADED and (found := _lock_obstacle(session, name, inventory.holdings)):
+            yield lock_problem(name, found)
     if len(gateways) == len(session.existing):
         from .orphaned_services import orphaned_service_warnings
 
@@ -217,6 +221,11 @@ def _remarks(session: FleetSession, gateways: Mapping[str, Gateway]) -> Iterator
             str(first.root),
             f"see them with `hermes-gateways status --home {quote(str(first.root))}`",
         )
+
+
+def _lock_obstacle(session: FleetSession, name: str, holdings: Mapping[str, ClaimedResources]) -> LockObstacle | None:
+    layout = session.layout
+    return lock_obstacle(layout.home(name), holdings[name], session.environment, layout.user_home, session.catalog)
 
 
 def _restart(session: FleetSession) -> RestartRecord | None:

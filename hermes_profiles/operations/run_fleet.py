@@ -18,6 +18,7 @@ from hermes_profiles.fleet.protocols import SETTLE, RunOptions, StartDecision
 from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
+from hermes_profiles.fleet.unwritable import without_unwritable
 from hermes_profiles.fleet.verb_plan import Sorted, sort_out, without_elsewhere
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.masks import Mask
@@ -157,6 +158,8 @@ class _FleetRun:
         reasons: Mapping[str, str] = {}
         if request.only_old_code:
             plan, reasons = only_old_code(plan, gateways)
+        if self._starts:
+            plan = without_unwritable(plan, session.layout.home, gateways)
         warnings = self._of_one_gateway(launch, plan, selection) if one is not None else []
         warnings += inherited_api_warnings(session, launch.gateways) if self._starts else ()
         if request.dry_run:

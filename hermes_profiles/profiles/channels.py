@@ -13,12 +13,12 @@ from hermes_profiles.credentials.identities import (
     CONFIG_SECTIONS,
     Identity,
     OffChannel,
-    PortClaim,
     channels_off,
     channels_on,
     claimed_identities,
 )
-from hermes_profiles.hermes.environment import HERMES_HOME, REDIRECTS
+from hermes_profiles.credentials.port_claim import PortClaim
+from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR, HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -34,7 +34,7 @@ class ClaimedResources(NamedTuple):
     `channels`: those that are on; `spellings`: keys of blocks that spell a channel unlike the catalogue (Hermes also
     reads `Telegram`); `unmaskable`: channels that gateway.json switches on where there is no config.yaml, so that no
     overlay masks them (0.19.0 applies it to config.yaml only); `accounts`: channel → public id of its account;
-    `off`: channels that config.yaml switches off.
+    `off`: channels that config.yaml switches off; `lock_folder`: the folder of locks that the profile's own files name.
     """
 
     identities: tuple[Identity, ...] = ()
@@ -46,6 +46,7 @@ class ClaimedResources(NamedTuple):
     accounts: Mapping[str, str] = {}
     redirects: tuple[str, ...] = ()
     off: tuple[OffChannel, ...] = ()
+    lock_folder: str = ""
 
 
 class Managed(NamedTuple):
@@ -90,6 +91,7 @@ def claimed_resources(
         held.accounts,
         redirects(home, environment, config),
         channels_off(environment, whole, catalog, held.channels, stored=stored, home=str(home)),
+        str(environment.get(HERMES_GATEWAY_LOCK_DIR) or config.get(HERMES_GATEWAY_LOCK_DIR) or ""),
     )
 
 
@@ -254,7 +256,8 @@ def wanted_sections(catalog: Catalog) -> frozenset[str]:
     names = {name for channel in channels for names in channel.enable_sets for name in names}
     names |= {name for channel in channels for names in channel.lock_identity for name in names}
     names |= {name for channel in channels for port in channel.ports for name in port.env}
-    return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names, *REDIRECTS, "secrets", "TELEGRAM_WEBHOOK_URL"})
+    names |= {*REDIRECTS, HERMES_GATEWAY_LOCK_DIR, "secrets", "TELEGRAM_WEBHOOK_URL"}
+    return frozenset({*CONFIG_SECTIONS, *catalog.channels, *names})
 
 
 def onepassword_variables(config: Mapping[str, Any]) -> dict[str, str]:

@@ -104,6 +104,7 @@ FIXED_ELSEWHERE: Mapping[str, str] = {
         "runtime.open-files", "runtime.memory", "runtime.restart-interrupted", "runtime.alert-unwatched",
         "runtime.backup-unwatched", "conflicts.inherited-identity", "conflicts.free-mask",
     ), _LIVE),
+    "files.unwritable": "doctor/test_unwritable.py::test_fix_of_a_home_without_write_permission_works",
     "conflicts.held-elsewhere": "doctor/test_conflicts_live.py::test_held_elsewhere_names_the_other_root",
     "conflicts.port-taken": "doctor/test_conflicts_live.py::test_port_taken_by_another_process",
     "conflicts.moved": "profiles/test_placement.py::test_start_install_and_repair_refuse_it",

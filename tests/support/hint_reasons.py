@@ -44,6 +44,7 @@ TRIED_ELSEWHERE: Mapping[str, str] = {
     "unheard-meanwhile": "multiplex/test_multiplex_busy_messages.py::test_many_members_are_one_issue",
     "channel-masked": "fleet/test_listening.py::test_masked_channel_says_why_and_what_helps",
     "mask-free": "doctor/test_cut_short.py::test_profile_that_can_take_over_is_named_when_the_owner_goes",
+    "lock-folder": "fleet/test_start_guard.py::test_lock_folder_that_cannot_be_written_is_told_with_its_line",
     "lost-service": "cli/test_gateways_status.py::test_service_that_is_broken_while_its_gateway_runs_is_told",
     "not-served": "operations/test_adopting_host.py::test_wait_is_announced_and_ends",
     "waiting": "operations/test_adopting_host.py::test_wait_is_announced_and_ends",

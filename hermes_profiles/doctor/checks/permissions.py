@@ -257,3 +257,26 @@ def _foreign(facts: Facts, profile: ProfileFacts, strange: list[tuple[str, FileF
         evidence=tuple(profile.at(path) for path, _ in strange),
         severity=reduced_severity(profile, Severity.ERROR),
     )
+
+
+def unwritable(facts: Facts) -> Iterator[Finding]:
+    """Find homes in which this user cannot write, as on a read-only file system; `foreign_owner` has those of others.
+
+    One finding names all homes of a read-only file system.
+    """
+    root = facts.tree.root
+    places: dict[Path | str, list[str]] = {}
+    for name, found in facts.tree.obstacles.items():
+        home = facts.tree.homes.get(name)
+        if found.is_read_only or root is None or home is None or home.uid == root.uid:
+            places.setdefault(found.reason if found.is_read_only else found.place, []).append(name)
+    for names in places.values():
+        first = facts.tree.obstacles[names[0]]
+        yield Finding(
+            f"{first.place} {first.reason}: {plural(names, 'the gateway', 'the gateways')} of {join_names(names)} "
+            "cannot start, and no setting there can be changed",
+            Fix(first.way_out, first.command),
+            tuple(names),
+            evidence=tuple(Evidence(name, str(facts.tree.obstacles[name].place)) for name in names),
+            severity=Severity.INFO if all(facts.profiles[name].disabled for name in names) else None,
+        )

@@ -7,7 +7,7 @@ from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
 from hermes_profiles.credentials.holders import shared_ports
-from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.doctor.facts.identities import Listener
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts

@@ -13,7 +13,9 @@ from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, MoveAway, RemoveFile, Repair, Severity
 from hermes_profiles.doctor.wording import join_names, shell_command
+from hermes_profiles.fleet.lock_obstacle import LockObstacle
 from hermes_profiles.gateways.model import GatewayFacts, GatewayState, span
+from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR
 from hermes_profiles.hermes.files import (
     DRAIN_REQUEST_FILE,
     LOCK_FILE,
@@ -168,6 +170,7 @@ def stale_lock(facts: Facts) -> Iterator[Finding]:
 
 
 def _scoped_locks(facts: Facts) -> Iterator[Finding]:
+    yield from _lock_obstacles(facts)
     locks = facts.runtime.locks
     if locks is None:
         return
@@ -178,14 +181,6 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
             if known is not None and known.lock_scope:
                 name = f"{known.lock_scope}-{identity.key[:16]}.lock"
                 wanted.setdefault(name, []).append((profile.name, identity.channel))
-    if wanted and not locks.writable:
-        names = tuple(sorted({name for holders in wanted.values() for name, _ in holders}))
-        yield Finding(
-            f"this user cannot write to {locks.path}, the lock folder of Hermes: no gateway can lock a channel",
-            Fix("change the owner of the folder to this user", f'sudo chown -R "$(id -u)" {quote(str(locks.path))}'),
-            profiles=names,
-            evidence=(Evidence(None, str(locks.path)),),
-        )
     for name in sorted(locks.immovable & wanted.keys()):
         names = tuple(sorted({holder for holder, _ in wanted[name]}))
         channel = wanted[name][0][1]
@@ -196,6 +191,24 @@ def _scoped_locks(facts: Facts) -> Iterator[Finding]:
             profiles=names,
             channel=channel,
             evidence=(Evidence(None, place),),
+        )
+
+
+def _lock_obstacles(facts: Facts) -> Iterator[Finding]:
+    """Yield the lock folders in which gateways cannot write; one finding names all profiles of a folder."""
+    places: dict[LockObstacle, list[str]] = {}
+    for name, found in facts.runtime.lock_obstacles.items():
+        places.setdefault(found, []).append(name)
+    for found, names in places.items():
+        yield Finding(
+            found.sentence,
+            Fix(*found.way_out(names[0])),
+            profiles=tuple(sorted(names)),
+            evidence=(
+                Evidence(names[0], found.file, found.line, HERMES_GATEWAY_LOCK_DIR)
+                if found.line is not None
+                else Evidence(None, str(found.folder)),
+            ),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hermes_profiles.changes.writable import WriteObstacle
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.listing import FolderFault
 
@@ -42,7 +43,7 @@ class TreeFacts(NamedTuple):
     profiles; `active`: the file of the sticky profile; `scripts`: aliases and handmade services; `users`: uid → name;
     `schema`: None when no Hermes installation was found; `unlisted`: folders with a valid name that are no profiles;
     `nested`: profile → homes inside its home; `agent_files`: profile → persona and memory files that are no regular
-    files, links followed.
+    files, links followed; `obstacles`: profile → what keeps this user from writing in its home or its logs.
     """
 
     root: FileFact | None = None
@@ -62,6 +63,7 @@ class TreeFacts(NamedTuple):
     unlisted: tuple[UnlistedFolder, ...] = ()
     nested: Mapping[str, tuple[FileFact, ...]] = {}
     agent_files: Mapping[str, Mapping[str, FileFact]] = {}
+    obstacles: Mapping[str, WriteObstacle] = {}
 
 
 class Script(NamedTuple):

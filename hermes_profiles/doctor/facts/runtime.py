@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from hermes_profiles.fleet.lock_obstacle import LockObstacle
 from hermes_profiles.fleet.outdated import InstalledCode
 from hermes_profiles.gateways.model import LiveLock
 from hermes_profiles.model.errors import Problem
@@ -20,12 +21,10 @@ from .machine import MachineFacts
 class LockFolder(NamedTuple):
     """The folder of identity locks.
 
-    `writable`: this user can create and remove files in it; `immovable`: names of locks that are folders, which no
-    gateway can take over.
+    `immovable`: names of locks that are folders, which no gateway can take over.
     """
 
     path: Path
-    writable: bool = True
     immovable: frozenset[str] = frozenset()
 
 
@@ -60,15 +59,17 @@ class RuntimeFacts(NamedTuple):
     """Facts of run-time files.
 
     `drains`: profile → whether its drain request is in effect; `starts`: profile → number of starts of its gateway in
-    the last two minutes, 0 left out; `newer_code`: profile → code changed after its gateway started; `live_locks`: read
-    only when a gateway reports a token in use; `failed_logs`: of profiles without a service; `restart`: one that was
-    cut short; `elsewhere`: profiles that live in another place, with homes here.
+    the last two minutes, 0 left out; `lock_obstacles`: profile → lock folder in which its gateway cannot write;
+    `newer_code`: profile → code changed after its gateway started; `live_locks`: read only when a gateway reports a
+    token in use; `failed_logs`: of profiles without a service; `restart`: one that was cut short; `elsewhere`: profiles
+    that live in another place, with homes here.
     """
 
     drains: Mapping[str, bool] = {}
     starts: Mapping[str, int] = {}
     newer_code: Mapping[str, InstalledCode] = {}
     locks: LockFolder | None = None
+    lock_obstacles: Mapping[str, LockObstacle] = {}
     live_locks: tuple[LiveLock, ...] = ()
     interrupted: tuple[InterruptedChange, ...] = ()
     unreadable_entries: tuple[Problem, ...] = ()

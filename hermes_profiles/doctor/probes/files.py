@@ -11,6 +11,7 @@ from hermes_profiles.credentials.rules.files import AGENT_FILES, is_document_cop
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.files import Schema, TreeFacts, UnlistedFolder
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
+from hermes_profiles.fleet.unwritable import home_obstacle
 from hermes_profiles.hermes.environment import HERMES_CONTAINER, HERMES_MANAGED, HERMES_SKIP_CHMOD
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
@@ -96,6 +97,7 @@ def probe_files(context: DoctorContext, profiles: Mapping[str, ProfileFacts], na
         tuple(_unlisted(layout)),
         {name: inner for name, profile in profiles.items() if (inner := tuple(_nested(profile)))},
         {name: found for name, profile in profiles.items() if (found := dict(_odd_agent_files(profile)))},
+        {name: obstacle for name, each in profiles.items() if (obstacle := home_obstacle(each.home)) is not None},
     )
 
 

@@ -16,6 +16,7 @@ from hermes_profiles.changes.journal import Journal
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import FileFact, ProfileFacts
 from hermes_profiles.doctor.facts.runtime import InterruptedChange, LockFolder, RuntimeFacts, UnfinishedRestart
+from hermes_profiles.fleet.lock_obstacle import LockObstacle, lock_obstacle
 from hermes_profiles.fleet.outdated import InstalledCode, code_ages
 from hermes_profiles.fleet.restart_record import restart_cut_short
 from hermes_profiles.gateways.lock_files import live_locks, lock_folder
@@ -50,6 +51,7 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         },
         newer_code=_newer_code(profiles),
         locks=read_lock_folder(folder),
+        lock_obstacles={name: found for name, each in profiles.items() if (found := _lock_obstacle(context, each))},
         live_locks=_live_locks(context, profiles),
         interrupted=tuple(_interrupted(context)),
         unreadable_entries=_unreadable_entries(context),
@@ -61,6 +63,10 @@ def probe_runtime(context: DoctorContext, profiles: Mapping[str, ProfileFacts], 
         alerts=probe_alerts(context.layout),
         backups=probe_backups(context.layout),
     )
+
+
+def _lock_obstacle(context: DoctorContext, profile: ProfileFacts) -> LockObstacle | None:
+    return lock_obstacle(profile.home, profile.held, context.environment, context.user_home, context.catalog)
 
 
 def _restart(context: DoctorContext) -> UnfinishedRestart | None:
@@ -138,9 +144,9 @@ def read_lock_folder(folder: Path) -> LockFolder | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError:
-        return LockFolder(folder, writable=False)
+        return LockFolder(folder)
     immovable = frozenset(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    return LockFolder(folder, os.access(folder, os.W_OK | os.X_OK), immovable)
+    return LockFolder(folder, immovable)
 
 
 def _live_locks(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> tuple[LiveLock, ...]:

@@ -65,6 +65,25 @@ def test_service_that_is_broken_while_its_gateway_runs_is_told(fleet: GatewayRoo
     assert told == [("work", "install its service again with `hermes-gateways install work`")]
 
 
+def test_start_in_a_home_that_cannot_be_written_wakes_nothing(fleet: GatewayRoot) -> None:
+    fleet.gok("stage")
+    logs = fleet.home("work") / "logs"
+    logs.write_text("")
+    done = fleet.gateways("start", "work", "--json")
+    (row,) = done.data["outcomes"]
+    assert done.code == 1 and row["outcome"] == "failed"
+    assert row["detail"] == f"{logs} is not a folder: its gateway could not work and was not started"
+    assert done.json["errors"][0]["hint"] == f"move it away with `mv {logs} {logs}.old`"
+    assert fleet.daemon() is None
+    logs.unlink()
+    fleet.gok("start", "work")
+    logs.rename(f"{logs}.old")
+    logs.write_text("")
+    done = fleet.gateways("restart", "work", "--json")
+    assert done.code == 1 and done.data["outcomes"][0]["detail"].endswith("its gateway was left running")
+    assert fleet.pid("work") == done.data["outcomes"][0]["pid"]
+
+
 @pytest.mark.parametrize("env", [
     UNREACHABLE, {"HERMES_PROFILES_MANAGER": "frob"}, {"HERMES_PROFILES_MANAGER": "launchd", "PATH": "/nowhere"},
 ], ids=lambda env: env["HERMES_PROFILES_MANAGER"])  # fmt: skip

@@ -18,7 +18,8 @@ from hermes_profiles.credentials.holders import (
     shared_identities,
     shared_ports,
 )
-from hermes_profiles.credentials.identities import Identity, PortClaim
+from hermes_profiles.credentials.identities import Identity
+from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.profiles.channels import ClaimedResources
 

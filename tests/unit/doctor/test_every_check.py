@@ -30,6 +30,7 @@ ELSEWHERE: dict[str, str] = {
     "conflicts.other-root": "test_other_roots.py",
     "conflicts.port-taken": "test_conflicts_live.py",
     "files.deleted-name": "test_deletion_markers.py",
+    "files.unwritable": "test_unwritable.py",
     "files.ghost-folder": "test_deletion_markers.py",
     "general.check-failed": "test_doctor_runner.py",
     "general.other-root": "test_other_roots.py",

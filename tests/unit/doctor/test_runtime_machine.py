@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from closed_folders import obey_modes
 from command_runner import Runner
 from doctor_root import DoctorRoot
 from runtime_cases import NOBODY, aged, database, pid_record
@@ -181,16 +182,25 @@ def test_folder_in_place_of_lock_is_reported(world: DoctorRoot) -> None:
     assert world.findings("--only", "runtime") == []
 
 
+LOCK_DIR = "HERMES_GATEWAY_LOCK_DIR"
+
+
 def test_unwritable_lock_folder_is_reported(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     locks = world.user / ".local/state/hermes/gateway-locks"
     locks.mkdir(parents=True)
-    may = os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: path != locks and may(path, mode))
+    locks.chmod(0o500)
+    obey_modes(monkeypatch)
     assert world.findings("--only", "runtime") == [], "no profile needs a lock"
     world.profile("work", env="TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n")
     (row,) = world.findings("--only", "runtime")
     assert (row["check"], row["profiles"]) == ("runtime.stale-lock", ["work"])
-    assert "sudo chown" in row["fix"]["command"]
+    assert row["fix"]["command"] == f"chmod u+wx {locks}"
+    locks.chmod(0o700)
+    world.profile("work", env=f"TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n{LOCK_DIR}=/proc/1/none\n")
+    (row,) = world.findings("--only", "runtime")
+    assert f"{LOCK_DIR} in line 3 of {world.home('work')}/.env names it" in row["message"]
+    assert (row["evidence"][0]["line"], row["evidence"][0]["key"]) == (3, LOCK_DIR)
+    assert row["fix"]["command"] == f"hermes-profiles env unset work {LOCK_DIR}"
 
 
 def test_stale_lock_of_dead_gateway_is_not_reported(world: DoctorRoot) -> None:

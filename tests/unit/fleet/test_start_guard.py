@@ -11,7 +11,7 @@ from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.claims import Claim, write_ledger
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.identities import PortClaim
+from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.fleet import start_guard
 from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
@@ -74,3 +74,44 @@ def test_start_is_refused_where_a_drop_in_replaces_its_masks(
         assert decision.refusal and str(drop_in) in decision.refusal and "'dora'" in decision.refusal
     else:
         assert not decision.refusal and decision.masked == ("telegram",)
+
+
+@pytest.mark.parametrize(("files", "place"), [
+    ({".env": "A=1\n{line}\n"}, "line 2 of {home}/.env"), ({".op.env": "{line}\n"}, "line 1 of {home}/.op.env"),
+    ({"config.yaml": "model: m\nHERMES_GATEWAY_LOCK_DIR: {folder}\n"}, "line 2 of {home}/config.yaml"),
+])  # fmt: skip
+def test_lock_folder_that_cannot_be_written_is_told_with_its_line(
+    tmp_path: Path, files: dict[str, str], place: str
+) -> None:
+    layout = Layout(tmp_path / ".hermes", tmp_path)
+    home = layout.home("dora")
+    home.mkdir(parents=True)
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "locks"
+    token = "TELEGRAM_BOT_TOKEN=7000000002:CANARY-telegram-token\n"
+    files = {".env": "", **files}
+    for name, text in files.items():
+        added = token if name == ".env" else ""
+        (home / name).write_text(text.format(line=f"HERMES_GATEWAY_LOCK_DIR={folder}", folder=folder) + added)
+    environment = {"HERMES_GATEWAY_LOCK_DIR": str(tmp_path / "locks")}
+    guard = StartGuard(
+        SystemContext(layout, processes=LinuxProcesses(tmp_path / "proc")), ("dora",), load_catalog(), environment
+    )
+    guard.observe(("dora",))
+    guard.decide(("dora",))
+    (problem,) = guard.warnings
+    assert (problem.code, problem.target) == ("lock-folder", "dora") and problem.hint is not None
+    assert f"in {folder}: {tmp_path / 'file'} is not a folder" in problem.message
+    assert f"HERMES_GATEWAY_LOCK_DIR in {place.format(home=home)} names it" in problem.message
+    wanted = "`hermes-profiles env unset dora HERMES_GATEWAY_LOCK_DIR`" if ".env:" in f"{place}:" else "`mv "
+    assert wanted in problem.hint or ".op.env" in place
+
+
+def test_lock_folder_of_a_profile_without_a_lock_is_not_told(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / ".hermes", tmp_path)
+    layout.home("dora").mkdir(parents=True)
+    (layout.home("dora") / ".env").write_text("HERMES_GATEWAY_LOCK_DIR=/proc/nothing\nNTFY_TOPIC=x\n")
+    guard = StartGuard(SystemContext(layout, processes=LinuxProcesses(tmp_path)), ("dora",), load_catalog(), {})
+    guard.observe(("dora",))
+    guard.decide(("dora",))
+    assert guard.warnings == []
