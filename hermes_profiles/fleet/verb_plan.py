@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,9 @@ def sort_out(
             detail = "it did not run when supervisord ended"
             outcomes.append(Outcome(profile, OutcomeKind.SKIPPED, detail, hint=hint))
             continue
-        outcome = _of_another_root(verb, gateways[profile], one, force=force) or _known_outcome(
+        outcome = _of_another_root(verb, gateways[profile], one, force=force)
+        outcome = outcome or _of_swapped_homes(verb, gateways[profile], selection.profiles, force=force)
+        outcome = outcome or _known_outcome(
             verb,
             gateways[profile],
             named=selection.named,
@@ -187,6 +189,22 @@ def _of_another_root(verb: Verb, gateway: Gateway, one: OneGateway | None, *, fo
         hint=f"stop it with `hermes-gateways stop --home {quote(str(rival.home))}`, "
         "or start a second one with `--force`",
     )
+
+
+def _of_swapped_homes(verb: Verb, gateway: Gateway, chosen: Sequence[str], *, force: bool) -> Outcome | None:
+    """Return the refusal for a gateway whose home changed places with another one; a stop of all of them is safe.
+
+    The service of the one and the lock of the other lead to different processes: a stop of one would stop both.
+    """
+    facts = gateway.observation
+    partners = facts.swapped_with if facts is not None and facts.process is not None else ()
+    if not partners or (verb is Verb.STOP and (force or set(partners) <= set(chosen))):
+        return None
+    names = " ".join(sorted({gateway.profile, *partners}))
+    hint = f"stop them together with `hermes-gateways stop {names}`"
+    if verb is not Verb.STOP:
+        hint = f"start them again with `hermes-gateways stop {names} && hermes-gateways start {names}`"
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hint)
 
 
 def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, Gateway]) -> None:

@@ -170,15 +170,17 @@ class GatewayFacts(NamedTuple):
 
     `record`: the process in gateway.pid; `process`: a live process proven to be this profile's gateway;
     `other_program`: the live process of `record` where it is proven to be another program; `unverified`: the live
-    process of `record` where neither is proven; `others`: pids of further gateways of this home; `main`: the live
-    process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `server`: the profile
-    that this multiplexer was started for; `parked`, `standalone`: what the profile says about the one gateway for all
-    (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile alone;
-    `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile; `is_expected`:
-    it will within seconds; `other_root`: the gateway of another root that has the host lock; `hermes`: the installed
-    one; `supervisor`: what started a gateway that its own service does not run; `enabled_channels`: channels that the
-    profile's files enable; `sockets`: those of `process`, None where they cannot be read; `lost_links`: channel → its
-    lost link; `now`, `started_at`: epoch seconds.
+    process of `record` where neither is proven; `others`: pids of further gateways of this home; `started_for`: the
+    profile that `process` was started for, where it is another one: the homes were swapped; `moved`: pid → profile in
+    whose home a process works that was started for this one; `main`: the live process of the service manager;
+    `served_by`: pid of the multiplexer that serves this profile; `server`: the profile that this multiplexer was
+    started for; `parked`, `standalone`: what the profile says about the one gateway for all (profiles/host_options.py);
+    `served_record`: what the multiplexer wrote, with the channels of this profile alone; `server_started_at`: epoch
+    seconds; `unserved`: why the live multiplexer does not serve this profile; `is_expected`: it will within seconds;
+    `other_root`: the gateway of another root that has the host lock; `hermes`: the installed one; `supervisor`: what
+    started a gateway that its own service does not run; `enabled_channels`: channels that the profile's files enable;
+    `sockets`: those of `process`, None where they cannot be read; `lost_links`: channel → its lost link; `now`,
+    `started_at`: epoch seconds.
     """
 
     profile: str
@@ -187,6 +189,8 @@ class GatewayFacts(NamedTuple):
     other_program: Process | None = None
     unverified: Process | None = None
     others: tuple[int, ...] = ()
+    started_for: str = ""
+    moved: Mapping[int, str] = {}
     main: Process | None = None
     usage: Usage = Usage()
     runtime: StateRecord | None = None
@@ -211,6 +215,11 @@ class GatewayFacts(NamedTuple):
     lost_links: Mapping[str, LostLink] = {}
     now: float = 0.0
     started_at: float | None = None
+
+    @property
+    def swapped_with(self) -> tuple[str, ...]:
+        """Return the profiles whose homes changed places with this one while their gateways ran."""
+        return tuple(sorted({self.started_for, *self.moved.values()} - {""}))
 
 
 class Gateway(NamedTuple):

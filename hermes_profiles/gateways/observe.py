@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hermes_profiles.hermes.files import LOCK_FILE
 from hermes_profiles.model.named_tuple import NamedTuple
+from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .hermes_files import heartbeat, lock_record, pid_record
@@ -117,13 +119,18 @@ def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Pr
         proof = proof._replace(process=match_process(home, world, lock_record(home)).process)
     others = strays.get(os.path.realpath(home), ())
     process = proof.process or (others[0] if others else None)
+    moved = _moved(world, profile, [each.pid for each in others if each is not proof.process])
     return GatewayFacts(
         profile=profile,
         record=record,
         process=process,
         other_program=proof.other_program,
         unverified=proof.unverified if process is None else None,
-        others=tuple(each.pid for each in others if process is not None and each.pid != process.pid),
+        others=tuple(
+            each.pid for each in others if process is not None and each.pid != process.pid and each.pid not in moved
+        ),
+        started_for=_started_for(world, profile, proof.process) if proof.process is not None else "",
+        moved=moved,
         usage=world.processes.usage(process) if process is not None else Usage(),
         runtime=redacted_state(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,
@@ -131,6 +138,30 @@ def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Pr
         now=world.clock(),
         started_at=world.processes.epoch(process) if process is not None else None,
     )
+
+
+def _started_for(world: SystemContext, profile: str, process: Process) -> str:
+    """Return the profile of this root that a gateway was started for, "" where it is the one in whose home it works.
+
+    A process keeps the path it was started with, and its lock goes with the folder. A home that was renamed alone has
+    left no folder at that path.
+    """
+    given, layout = home_of(process, user_home=world.user_home), world.layout
+    if given is None or os.path.realpath(given) == os.path.realpath(layout.home(profile)):
+        return ""
+    name = profile_of_home(Path(given), layout)
+    return name if name is not None and name != profile and layout.home(name).is_dir() else ""
+
+
+def _moved(world: SystemContext, profile: str, pids: Sequence[int]) -> dict[int, str]:
+    """Return those of the processes started for a profile that hold the lock of another home, with its profile."""
+    found = {}
+    for name in profile_names(world.layout) if pids else ():
+        home = world.layout.home(name)
+        record = pid_record(home) if name != profile else None
+        if record is not None and record.pid in pids and world.processes.lock_owner(home / LOCK_FILE) == record.pid:
+            found[record.pid] = name
+    return found
 
 
 def _by_home(world: SystemContext) -> Mapping[str, tuple[Process, ...]]:

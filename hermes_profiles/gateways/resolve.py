@@ -131,6 +131,8 @@ def _why_off(facts: GatewayFacts) -> str:
 
 def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway with a proven process."""
+    if facts.swapped_with:
+        return GatewayState.DEGRADED, _swapped(facts, process)
     suspended = _frozen(facts) if process.state in STOPPED else ""
     service, uptime = facts.service, facts.usage.uptime
     if not is_supervised(facts, process) or is_without_definition(service):
@@ -149,6 +151,15 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
     if facts.runtime is not None and facts.runtime.state == states.DRAINING:
         return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
     return GatewayState.RUNNING, ""
+
+
+def _swapped(facts: GatewayFacts, process: Process) -> str:
+    """Return which process works in which home, after homes were moved while their gateways ran."""
+    what = f"process {process.pid} works in this home and was started for {facts.started_for}"
+    if not facts.started_for:
+        other = facts.moved.get(process.pid) or facts.swapped_with[0]
+        what = f"a process that was started for this home works in that of {other}"
+    return f"{what}: the homes were swapped"
 
 
 def _has_just_ended(facts: GatewayFacts) -> bool:
@@ -464,6 +475,8 @@ def _disagreement(facts: GatewayFacts, state: GatewayState) -> tuple[str, ...]:
     runtime = facts.runtime
     if process is not None and (runtime is None or not is_current(facts, runtime)) and _is_settled(facts):
         differences.append(f"{_whose_state(runtime)}: the states of its channels are not known")
+    for pid, other in facts.moved.items():
+        differences.append(f"process {pid} was started for this home and works in that of {other}")
     if facts.others:
         differences.append(f"this home has further gateways: {', '.join(f'PID {pid}' for pid in facts.others)}")
     if process is not None and facts.api is not None and facts.api.pid not in (None, process.pid):

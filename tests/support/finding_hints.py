@@ -100,7 +100,8 @@ ONLY_SHOWN: Mapping[str, tuple[str, ...]] = {
 _LIVE = "doctor/test_live_fixes_work.py::test_fix_of_a_running_gateway_removes_the_finding"
 FIXED_ELSEWHERE: Mapping[str, str] = {
     **dict.fromkeys((
-        "runtime.deaf", "runtime.silent", "runtime.two-gateways", "runtime.old-code", "runtime.unsupervised",
+        "runtime.deaf", "runtime.silent", "runtime.two-gateways", "runtime.swapped-homes", "runtime.old-code",
+        "runtime.unsupervised",
         "runtime.open-files", "runtime.memory", "runtime.restart-interrupted", "runtime.alert-unwatched",
         "runtime.backup-unwatched", "conflicts.inherited-identity", "conflicts.free-mask",
     ), _LIVE),

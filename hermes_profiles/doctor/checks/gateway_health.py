@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.doctor.wording import join_names
 from hermes_profiles.gateways.lost_definition import lost_definition
 from hermes_profiles.gateways.model import (
     DEAF,
@@ -196,6 +197,28 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
                 profiles=(profile.name,),
                 evidence=(Evidence(profile.name, str(profile.home)),),
             )
+
+
+def swapped_homes(facts: Facts) -> Iterator[Finding]:
+    """Find gateways whose homes changed places while they ran: each writes into two homes."""
+    told: set[str] = set()
+    for profile, _, observed in _running(facts):
+        names = sorted({profile.name, *observed.swapped_with})
+        if len(names) == 1 or profile.name in told:
+            continue
+        told.update(names)
+        both = " ".join(names)
+        yield Finding(
+            f"the homes of {join_names(names)} were swapped while their gateways ran: {_swapped(facts, names)}",
+            Fix("start them again", f"hermes-gateways stop {both} && hermes-gateways start {both}"),
+            profiles=tuple(names),
+            evidence=tuple(Evidence(name, str(facts.layout.home(name))) for name in names),
+        )
+
+
+def _swapped(facts: Facts, names: Sequence[str]) -> str:
+    found = (gateway for _, gateway, _ in _running(facts) if gateway.profile in names)
+    return "; ".join(f"{each.profile}: {each.detail.partition(': the homes')[0]}" for each in found)
 
 
 def _service_fix(facts: Facts, name: str) -> Fix:

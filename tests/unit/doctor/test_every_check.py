@@ -52,6 +52,7 @@ ELSEWHERE: dict[str, str] = {
     "runtime.deaf": "test_runtime_live.py",
     "runtime.failed-start": "test_failed_start.py",
     "runtime.silent": "test_runtime_live.py",
+    "runtime.swapped-homes": "test_live_fixes_work.py",
     "runtime.two-gateways": "test_runtime_live.py",
     "runtime.old-code": "test_runtime_live.py",
     "runtime.unsupervised": "test_runtime_live.py",

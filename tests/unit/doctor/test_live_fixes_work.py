@@ -122,6 +122,19 @@ def pid_of(fleet: GatewayRoot) -> int:
     return pid
 
 
+def homes_that_changed_places(fleet: GatewayRoot, _: pytest.MonkeyPatch) -> None:
+    work, night = fleet.home("work"), fleet.home("night")
+    spare = work.with_name("spare")
+    for before, after in ((work, spare), (night, work), (spare, night)):
+        before.rename(after)
+    rows = fleet.rows()
+    assert {name: rows[name]["state"] for name in ("work", "night")} == {"work": "degraded", "night": "degraded"}
+    for verb in ("stop", "restart"):
+        done = fleet.gateways(verb, "work", "--json")
+        assert (done.code, done.data["outcomes"][0]["outcome"]) == (6, "refused"), "it would also stop night"
+    assert all(fleet.pid(name) == rows[name]["pid"] for name in ("work", "night")), "nothing was stopped"
+
+
 def by_hand(fleet: GatewayRoot, variables: dict[str, str]) -> None:
     before = dict(fleet.runner.environment)
     fleet.runner.environment.update(variables)
@@ -145,6 +158,7 @@ FAULTS: tuple[tuple[Plant, tuple[str, ...]], ...] = (
     (bot_that_its_owner_gave_up, ("conflicts.free-mask",)),
     (alert_without_a_watcher, ("runtime.alert-unwatched",)),
     (daily_backup_without_a_watcher, ("runtime.backup-unwatched",)),
+    (homes_that_changed_places, ("runtime.swapped-homes",)),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from gateway_facts import facts, process
 
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.selection import Selection, select
@@ -246,6 +247,28 @@ def test_restart_of_gateway_whose_unit_cannot_be_loaded_is_refused(named: bool) 
         "the file of its service cannot be loaded (bad-setting)",
     )
     assert "hermes-gateways install a --force" in (found.hint or "")
+
+
+def swapped(*profiles: str) -> dict[str, Gateway]:
+    found = {}
+    for name in profiles:
+        other = "b" if name == "a" else "a"
+        seen = facts(profile=name, process=process(), started_for=other, moved={7: other})
+        found[name] = gateway(S.DEGRADED, ACTIVE, pid=42)._replace(profile=name, observation=seen)
+    return found
+
+
+@pytest.mark.parametrize(("verb", "chosen", "driven"), [
+    (STOP, ("a",), ()), (STOP, ("a", "b"), ("a", "b")), (RESTART, ("a", "b"), ()), (START, ("a",), ()),
+])  # fmt: skip
+def test_gateways_of_swapped_homes_are_stopped_together_alone(
+    verb: Verb, chosen: tuple[str, ...], driven: tuple[str, ...]
+) -> None:
+    plan = sort_out(verb, Selection(chosen, named=True), swapped(*chosen))
+    assert plan.driven == driven
+    assert all(each.outcome is K.REFUSED and "`hermes-gateways stop a b" in (each.hint or "") for each in plan.outcomes)
+    assert len(plan.outcomes) == (0 if driven else len(chosen))
+    assert sort_out(STOP, Selection(("a",), named=True), swapped("a"), force=True).driven == ("a",)
 
 
 def test_unnamed_profile_without_service_is_skipped() -> None:

@@ -185,6 +185,15 @@ UNSUPERVISED = [
         told=("the service of this name belongs to another root: /srv/other",)),
 ]  # fmt: skip
 
+SWAPPED = [
+    Row("its-home-was-swapped", facts(process=P, started_for="night", moved={77: "night"}), S.DEGRADED,
+        "process 42 works in this home and was started for night: the homes were swapped", pid=42,
+        told=("process 77 was started for this home and works in that of night",)),
+    Row("its-process-works-elsewhere", facts(process=P, moved={42: "old"}), S.DEGRADED,
+        "a process that was started for this home works in that of old: the homes were swapped", pid=42,
+        told=("process 42 was started for this home and works in that of old",)),
+]  # fmt: skip
+
 FAILED = [
     Row("every-try-fails-before-it-is-a-process",
         facts(service=service(A.ACTIVATING, waiting=True, last_exit=0, unusable="its log /l is a directory")), S.FAILED,
@@ -281,7 +290,7 @@ UNKNOWN = [
 ]  # fmt: skip
 
 TABLE = {
-    S.RUNNING: RUNNING, S.STARTING: STARTING, S.DEGRADED: DEGRADED, S.STOPPED: STOPPED, S.FAILED: FAILED,
+    S.RUNNING: RUNNING, S.STARTING: STARTING, S.DEGRADED: (*DEGRADED, *SWAPPED), S.STOPPED: STOPPED, S.FAILED: FAILED,
     S.CRASH_LOOPING: CRASH_LOOPING, S.STALE: STALE, S.SERVED: SERVED, S.UNSUPERVISED: UNSUPERVISED, S.UNKNOWN: UNKNOWN,
 }  # fmt: skip
 ROWS = [row for rows in TABLE.values() for row in rows]
