@@ -15,6 +15,8 @@ from urllib.parse import unquote_to_bytes
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
+from .needles import Needles
+
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
 # A browser needs no semicolon behind a number.
 _ENTITY = r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,8};)"
@@ -343,8 +345,9 @@ class SpelledValues:
 
     def __init__(self, owners: Mapping[str, str]) -> None:
         self._owners = dict(owners)
+        self._values = Needles(self._owners)
         # A value that is taken apart at one place has one half that is whole.
-        self._halves = tuple(
+        self._halves = Needles(
             half
             for value in owners
             if len(bare := value.encode("utf-8", "surrogatepass").translate(None, _LEFT_OUT)) >= _SHORTEST_BARE
@@ -358,32 +361,30 @@ class SpelledValues:
         data = in_utf8(data)
         if b"\x00" in data and _WIDE_RUN.search(data):
             text = as_text(data)
-            plain = {name for value, name in self._owners.items() if value in text}
+            plain = {self._owners[value] for value in self._values.in_text(text)}
             if plain:
                 return plain
             data = text.encode("utf-8", "surrogateescape")
         bare = data.translate(None, _LEFT_OUT)
         if b"</" in data or b"<wbr" in data or b"<!" in data:
             bare += b"\n" + _TAG_BYTES.sub(b"", data).translate(None, _LEFT_OUT)
-        for half in self._halves:
+        for half in self._halves.candidates(bare):
             if half in bare:
                 return {name for *_, name in self.spans(as_text(data))}
         names: set[str] = set()
         for lines in _escaped_lines(data):
             text = as_text(lines)
-            names.update(
-                name for value, name in self._owners.items() if any(value in view.text for view in decoded(text))
-            )
+            names.update(self._owners[value] for view in decoded(text) for value in self._values.in_text(view.text))
         return names
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Return (start, end, name) of every value that is in the text in another spelling than its own."""
         found: list[tuple[int, int, str]] = []
         for view in decoded(text) if not text.isascii() or any(mark in text for mark in _MARKS) else ():
-            for value, name in self._owners.items():
+            for value in self._values.in_text(view.text):
                 start = view.text.find(value)
                 while start >= 0:
-                    found.append((*view.span(start, start + len(value)), name))
+                    found.append((*view.span(start, start + len(value)), self._owners[value]))
                     start = view.text.find(value, start + len(value))
         return [span for span in found if text[span[0] : span[1]] not in self._owners]
 

@@ -5,7 +5,6 @@ A bot token that was pasted into a skill, a comment or a URL is still the same t
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -14,29 +13,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import apart
 
-from .spellings import SpelledValues, in_utf8
+from .needles import Needles
+from .spellings import SpelledValues
+from .value_spellings import SHORTEST, base64_core, byte_spellings, text_spellings, views
 
-# Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
-SHORTEST = 8
 # A word: small letters, a capital in front, all capitals, or up to three of them in a row (`JavaScript`).
 # Atomic: a text of many words that does not match would otherwise be split in every possible way, for hours.
 _WORD = r"(?>(?:[A-Z]?[^\W\d_A-Z]{1,16}){1,3}|[A-Z]+)"
 _PLAIN_WORDS = lazy_pattern(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
-_PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
-# A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
-_BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*(?=[A-Za-z0-9+/_=-])")
-# The same in strings that are put together, and a fast test for them.
-_MAY_BE_STRINGS = lazy_pattern(rb"\n[ \t]*(?:[+.][ \t]*)?[\"'`][A-Za-z0-9+/_-]{16}")
-_BASE64_STRINGS = lazy_pattern(
-    rb"[\"'`](?<=[A-Za-z0-9+/_-]{16}[\"'`])[ \t]*[+.,]?[ \t]*\\?\n[ \t]*(?:[+.][ \t]*)?[\"'`](?=[A-Za-z0-9+/_=-])"
-)
 _PLACEHOLDER = lazy_pattern(r"<removed: [^<>]*>")
 _COMMENT = lazy_pattern(r"\s#")
 _SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
@@ -49,6 +40,7 @@ _HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(?::\d{1,5})
 _ADDRESS = lazy_pattern(rf"(?:[a-z][a-z0-9+.-]*://)?{_HOST}/?", re.IGNORECASE)
 _URL = lazy_pattern(rf"[a-z][a-z0-9+.-]*://{_HOST}((?:/[^?#\s]*)?)", re.IGNORECASE)
 _LONGEST_WORD_OF_A_PATH = 24
+_MOST_AT_ONCE = 64
 # `<id>:<secret>` of Telegram, and a piece of a webhook's address that only a generator writes; no UUID, no hexadecimal.
 _OF_A_BOT = lazy_pattern(r"[0-9]{6,12}:([A-Za-z0-9_-]{30,})")
 _LONG_PIECE = lazy_pattern(
@@ -217,7 +209,7 @@ class ValueIndex:
                     owners.setdefault(part, name)
         self._public = frozenset(owners) - secret
         self._limits: dict[str, str] = {}
-        self._bounded: dict[bytes, re.Pattern[bytes]] = {}
+        self._bounded: dict[bytes, bytes] = {}
         # Longest first: a token that contains another removed value is replaced as a whole.
         ordered = sorted(owners.items(), key=lambda item: (-len(item[0]), item[0]))
         every_name = "\n".join((*parts, *public))
@@ -231,11 +223,12 @@ class ValueIndex:
             if part in self._public:
                 self._add_public(part, name)
                 continue
-            for text in _text_spellings(part):
+            for text in text_spellings(part):
                 self._spellings.setdefault(text, name)
                 self._add(text.encode("utf-8", "surrogatepass"), name)
-            for data in _byte_spellings(part):
+            for data in byte_spellings(part):
                 self._add(data, name)
+        self._by_mark = {mark: Needles(needles) for mark, needles in self._needles.items()}
         self._spelled = SpelledValues({part: name for part, name in self._owners.items() if part not in self._public})
         # Three times: every character of a value may be percent-encoded.
         self.overlap = 3 * max((len(needle) for group in self._needles.values() for needle in group), default=0)
@@ -247,18 +240,20 @@ class ValueIndex:
     def _add_public(self, part: str, name: str) -> None:
         """Add a public value: in text between limits, and an id in other encodings too."""
         before, behind = _IN_ADDRESS if is_address(part) else _IN_ID
-        for text in _text_spellings(part):
+        encodings = [part.encode(codec, "surrogatepass") for codec in ("utf-8", "utf-16-le")]
+        cores = {base64_core(encoded, shift) for encoded in encodings for shift in range(3)}
+        for text in text_spellings(part):
             needle = text.encode("utf-8", "surrogatepass")
-            is_encoded = _is_base64_of(text, part)
+            # The characters of base64 say nothing about where the value begins.
+            is_encoded = text.replace("-", "+").replace("_", "/") in cores
             if (is_encoded and before is _IN_ADDRESS[0]) or text in self._spellings:
                 continue
             self._spellings[text] = name
             self._add(needle, name)
             if not is_encoded:
                 self._limits[text] = f"{before}{re.escape(text)}{behind}"
-                limits = before.encode(), re.escape(needle), behind.encode()
-                self._bounded.setdefault(needle, re.compile(b"".join(limits)))
-        for data in _byte_spellings(part) if before is _IN_ID[0] else ():
+                self._bounded.setdefault(needle, b"".join((before.encode(), re.escape(needle), behind.encode())))
+        for data in byte_spellings(part) if before is _IN_ID[0] else ():
             if data not in self._bounded:
                 self._add(data, name)
 
@@ -273,11 +268,20 @@ class ValueIndex:
         return bool(self._owners)
 
     def joined(self, other: ValueIndex) -> ValueIndex:
-        """Return an index of the values of both."""
-        both = (self, other)
-        secrets = {value: name for one in both for value, name in one._owners.items() if value not in one._public}
-        public = {value: name for one in both for value, name in one._owners.items() if value in one._public}
-        return ValueIndex(_by_name(secrets), public=_by_name(public))
+        """Return an index of the values of both. It takes as long as `other` is: a file can have values of its own."""
+        names = {name: _shown(name, [part for part in self.values if part in name]) for name in other.values.values()}
+        if any(name != shown for name, shown in names.items()):
+            own, public = dict(other.values), other.public
+            other = ValueIndex(
+                _by_name({value: names[name] for value, name in own.items() if value not in public}),
+                public=_by_name({value: names[name] for value, name in own.items() if value in public}),
+            )
+        return JoinedIndex(self, other)
+
+    @property
+    def public(self) -> frozenset[str]:
+        """Return the values that are no secrets."""
+        return self._public
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -292,20 +296,19 @@ class ValueIndex:
     def names_in(self, data: bytes) -> tuple[str, ...]:
         """Return the names of the removed keys whose value is in these bytes, in any spelling."""
         names: set[str] = set()
-        for view in _views(data):
-            for mark, needles in self._needles.items():
+        for view in views(data):
+            for mark, needles in self._by_mark.items():
                 if mark in view:
-                    names.update(
-                        name for needle, name in needles.items() if needle in view and self._is_whole(needle, view)
-                    )
+                    owners = self._needles[mark]
+                    names.update(owners[needle] for needle in needles.in_text(view) if self._is_whole(needle, view))
         return tuple(sorted(names | self._spelled.names_in(data)))
 
     def hits(self, data: bytes) -> bool:
         """Return whether any removed value is in these bytes."""
-        for view in _views(data):
-            for mark, needles in self._needles.items():
+        for view in views(data):
+            for mark, needles in self._by_mark.items():
                 if mark in view:
-                    for needle in needles:  # a bare loop: this runs once a file, and any() takes twice as long
+                    for needle in needles.candidates(view):  # a bare loop: this runs once a file
                         if needle in view and self._is_whole(needle, view):
                             return True
         return bool(self._spelled.names_in(data))
@@ -313,7 +316,7 @@ class ValueIndex:
     def _is_whole(self, needle: bytes, view: bytes) -> bool:
         """Return whether a needle is in the bytes as a whole value, where it must be one."""
         pattern = self._bounded.get(needle)
-        return pattern is None or pattern.search(view) is not None
+        return pattern is None or re.search(pattern, view) is not None
 
     def whole(self, text: str) -> str | None:
         """Return the name of the key with exactly this value."""
@@ -321,13 +324,36 @@ class ValueIndex:
 
     def spans(self, text: str) -> tuple[tuple[int, int, str], ...]:
         """Return (start, end, name) of every removed value in the text, in order, never overlapping."""
-        names = {spelling: name for spelling, name in self._spellings.items() if spelling in text}
-        plain: tuple[tuple[int, int, str], ...] = ()
-        if names:
-            ordered = sorted(names, key=lambda spelling: -len(spelling))
-            pattern = re.compile("|".join(self._limits.get(spelling) or re.escape(spelling) for spelling in ordered))
-            plain = tuple((match.start(), match.end(), names[match.group()]) for match in pattern.finditer(text))
+        found = [*self._texts.in_text(text)]
+        if len(found) > _MOST_AT_ONCE:  # one expression would try each of them at each character
+            plain = tuple(
+                (start, start + len(one), self._spellings[one]) for one in found for start in self._at(one, text)
+            )
+        else:
+            plain = self._matches(found, text)
         return _apart((*plain, *self._spelled.spans(text)))
+
+    def _matches(self, found: Iterable[str], text: str) -> tuple[tuple[int, int, str], ...]:
+        ordered = sorted(found, key=lambda spelling: -len(spelling))
+        if not ordered:
+            return ()
+        pattern = re.compile("|".join(self._limits.get(spelling) or re.escape(spelling) for spelling in ordered))
+        return tuple((match.start(), match.end(), self._spellings[match.group()]) for match in pattern.finditer(text))
+
+    def _at(self, spelling: str, text: str) -> Iterator[int]:
+        """Yield where a spelling is in a text."""
+        limits = self._limits.get(spelling)
+        if limits is not None:
+            yield from (match.start() for match in re.finditer(limits, text))
+            return
+        start = text.find(spelling)
+        while start >= 0:
+            yield start
+            start = text.find(spelling, start + len(spelling))
+
+    @cached_property
+    def _texts(self) -> Needles[str]:
+        return Needles(self._spellings)
 
     def redact(self, text: str) -> tuple[str, tuple[Redaction, ...]]:
         """Return the text with every removed value replaced, and the places; the same text without one."""
@@ -381,6 +407,51 @@ class ValueIndex:
         return None if self.hits(result) else (result, redactions)
 
 
+class JoinedIndex(ValueIndex):
+    """The values of two indexes, of which neither is built again; the name of a value of both is that in the second."""
+
+    def __init__(self, first: ValueIndex, second: ValueIndex) -> None:
+        self._both = (first, second)
+        self.overlap = max(first.overlap, second.overlap)
+
+    @cached_property
+    def secrets(self) -> ValueIndex:
+        first, second = self._both
+        return JoinedIndex(first.secrets, second.secrets) if first.public or second.public else self
+
+    @cached_property
+    def public(self) -> frozenset[str]:
+        first, second = self._both
+        return (first.public | second.public).difference(first.secrets.values, second.secrets.values)
+
+    def __bool__(self) -> bool:
+        return any(self._both)
+
+    @cached_property
+    def values(self) -> Mapping[str, str]:
+        first, second = (one.values for one in self._both)
+        return dict(sorted({**first, **second}.items(), key=lambda item: (-len(item[0]), item[0])))
+
+    @cached_property
+    def spellings(self) -> Mapping[str, str]:
+        first, second = (one.spellings for one in self._both)
+        return {**first, **second}
+
+    def names_in(self, data: bytes) -> tuple[str, ...]:
+        return tuple(sorted({name for one in self._both for name in one.names_in(data)}))
+
+    def hits(self, data: bytes) -> bool:
+        return any(one.hits(data) for one in self._both)
+
+    def whole(self, text: str) -> str | None:
+        first, second = self._both
+        return second.whole(text) or first.whole(text)
+
+    def spans(self, text: str) -> tuple[tuple[int, int, str], ...]:
+        first, second = (one.spans(text) for one in self._both)
+        return _apart((*second, *first)) if first and second else first or second
+
+
 def _apart(spans: tuple[tuple[int, int, str], ...]) -> tuple[tuple[int, int, str], ...]:
     """Return the spans in order; of two that overlap, the longer one."""
     if len(spans) < 2:
@@ -396,13 +467,6 @@ def _by_name(owners: Mapping[str, str]) -> dict[str, list[str]]:
     return parts
 
 
-def _is_base64_of(text: str, part: str) -> bool:
-    """Return whether a spelling is base64: its characters say nothing about where the value begins."""
-    encodings = [part.encode(codec, "surrogatepass") for codec in ("utf-8", "utf-16-le")]
-    cores = {_base64_core(encoded, shift) for encoded in encodings for shift in range(3)}
-    return text.replace("-", "+").replace("_", "/") in cores
-
-
 def _shown(name: str, parts: Iterable[str]) -> str:
     """Return a key's name without removed values: a state file can have the name of its account."""
     for part in parts:
@@ -411,60 +475,9 @@ def _shown(name: str, parts: Iterable[str]) -> str:
     return name
 
 
-def _views(data: bytes) -> Iterator[bytes]:
-    """Yield the bytes, those of UTF-16 in UTF-8, then with percent signs decoded, then without the breaks of base64."""
-    yield data
-    text = in_utf8(data)
-    if text is not data:
-        yield text
-        data = text
-    if _PERCENT.search(data):
-        # Any mixture of encoded and plain characters is a valid URL, so decode instead of guessing.
-        yield unquote_to_bytes(b"\n".join(line for line in data.split(b"\n") if b"%" in line))
-    unix = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
-    if b"\\n" in unix:
-        unix = unix.replace(b"\\r\\n", b"\n").replace(b"\\n", b"\n").replace(b"\\/", b"/")
-    if _BASE64_BREAK.search(unix):
-        yield _BASE64_BREAK.sub(b"", unix)
-    if _MAY_BE_STRINGS.search(unix):
-        yield _BASE64_STRINGS.sub(b"", unix)
-
-
 def _text_codec(data: bytes) -> str | None:
     if data.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     return None if b"\x00" in data else "utf-8"
-
-
-def _text_spellings(part: str) -> list[str]:
-    """Return the spellings that are text themselves, the plain one first."""
-    encoded = part.encode("utf-8", "surrogatepass")
-    spellings = [part]
-    for safe in ("", "/", "/:@"):
-        percent = quote(encoded, safe=safe)
-        spellings += [percent, re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), percent)]
-    ascii_json = json.dumps(part)[1:-1]
-    spellings += [ascii_json, json.dumps(part, ensure_ascii=False)[1:-1], ascii_json.replace("/", "\\/")]
-    for shift in range(3):
-        core = _base64_core(encoded, shift)
-        spellings += [core, core.replace("+", "-").replace("/", "_")]
-        spellings.append(_base64_core(part.encode("utf-16-le", "surrogatepass"), shift))
-    return [spelling for spelling in dict.fromkeys(spellings) if len(spelling) >= SHORTEST - 1]
-
-
-def _base64_core(encoded: bytes, shift: int) -> str:
-    """Return the base64 characters that depend on this value alone when `shift` bytes precede it."""
-    text = base64.b64encode(b"\x00" * shift + encoded).decode("ascii").rstrip("=")
-    complete = (shift + len(encoded)) * 8 // 6
-    return text[-(-shift * 8 // 6) : complete]
-
-
-def _byte_spellings(part: str) -> list[bytes]:
-    spellings = [part.encode("utf-16-le", "surrogatepass"), part.encode("utf-16-be", "surrogatepass")]
-    try:
-        spellings.append(part.encode("latin-1"))
-    except UnicodeEncodeError:
-        pass
-    return spellings

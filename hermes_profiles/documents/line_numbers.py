@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.documents.yaml.fast_reader import read_simple_sections
@@ -14,20 +15,25 @@ _YAML_KEY = lazy_pattern(r"( *)(?:- )?([\"']?)([A-Za-z_][A-Za-z0-9_ .-]*)\2:(?: 
 
 def env_line(raw: bytes, name: str, known: Collection[str] = ()) -> int | None:
     """Return the line (from 1) of the effective entry of a name in a `.env`, None when the name is not set."""
+    return _env_lines(raw, tuple(known)).get(name)
+
+
+@lru_cache(maxsize=8)  # thousands of variables of one file can be asked for
+def _env_lines(raw: bytes, known: tuple[str, ...]) -> Mapping[str, int]:
     plain = read_simple_env(raw)
     if plain is not None:
-        if name not in plain:
-            return None
-        wanted = (f"{name}=".encode(), f"export {name}=".encode())
-        lines = raw.split(b"\n")
-        return next(len(lines) - at for at, line in enumerate(reversed(lines)) if line.startswith(wanted))
+        lines = {
+            line.removeprefix(b"export ").partition(b"=")[0].decode("utf-8", "replace"): number
+            for number, line in enumerate(raw.split(b"\n"), 1)
+        }
+        return {name: lines[name] for name in plain}
     from hermes_profiles.documents.dotenv.document import EnvDocument
 
     try:
-        entry = EnvDocument.parse(raw, known_keys=known).get(name)
+        document = EnvDocument.parse(raw, known_keys=known)
     except DocumentError:
-        return None
-    return entry.line if entry is not None else None
+        return {}
+    return {entry.name: entry.line for entry in document.entries if not entry.commented}
 
 
 def yaml_line(raw: bytes, path: Sequence[str]) -> int | None:

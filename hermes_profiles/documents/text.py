@@ -96,7 +96,19 @@ class TextDocument:
     were dropped from `text` (they stay in the bytes).
     """
 
-    __slots__ = ("_codec", "_full", "_kept", "_lines", "_mark", "encoding", "has_nuls", "path", "raw", "text")
+    __slots__ = (
+        "_codec",
+        "_full",
+        "_kept",
+        "_line_end",
+        "_lines",
+        "_mark",
+        "encoding",
+        "has_nuls",
+        "path",
+        "raw",
+        "text",
+    )
 
     def __init__(self, path: str, raw: bytes, decoded: Decoded) -> None:
         self.path = path
@@ -108,6 +120,7 @@ class TextDocument:
         self.has_nuls = "\0" in decoded.full
         self.text = decoded.full.replace("\0", "") if self.has_nuls else decoded.full
         self._lines: list[int] | None = None
+        self._line_end: str | None = None
         self._kept: list[int] | None = None
 
     def line_of(self, offset: int) -> int:
@@ -118,8 +131,10 @@ class TextDocument:
 
     def line_end_style(self) -> str:
         """Return the line end for a new line: the most frequent one, `\\n` in a text of one line."""
-        found = _LINE_END.findall(self.text)
-        return max(("\n", "\r\n", "\r"), key=found.count) if found else "\n"
+        if self._line_end is None:  # it is asked for once for each edit
+            found = _LINE_END.findall(self.text)
+            self._line_end = max(("\n", "\r\n", "\r"), key=found.count) if found else "\n"
+        return self._line_end
 
     def apply(self, edits: Iterable[TextEdit]) -> bytes:
         """Return the bytes with the edits made; bytes outside the edited spans are the original ones.

@@ -9,6 +9,9 @@ from document_properties import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hermes_profiles.documents import line_numbers
+from hermes_profiles.documents import text as text_module
+from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.text import TextDocument, TextEdit, decode_loose, decode_strict
 from hermes_profiles.model.errors import DocumentError
 
@@ -104,3 +107,24 @@ def test_no_edit_is_identity_and_every_slice_is_a_slice_of_the_bytes(raw: bytes)
             assert part == document._mark + text.encode(document._codec)
         else:
             assert part.replace(b"\0", b"") == document._mark + text.encode(document._codec).replace(b"\0", b"")
+
+
+def test_lines_of_many_variables_read_the_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+    simple = line_numbers.read_simple_env
+    monkeypatch.setattr(line_numbers, "read_simple_env", lambda raw: read.append(raw) or simple(raw))
+    for raw in (
+        b"# a note\n" + b"".join(b"NAME_%d=v\n" % number for number in range(50)),
+        b"# a note\n" + b"".join(b"NAME_%d='v' # one\n" % number for number in range(50)),
+    ):
+        assert [line_numbers.env_line(raw, f"NAME_{number}") for number in range(50)] == [*range(2, 52)]
+        assert line_numbers.env_line(raw + b"export NAME_3=w\n", "NAME_3") == 52
+        assert line_numbers.env_line(raw, "MISSING") is None
+    assert len(read) == 4
+
+
+def test_line_end_of_a_document_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = EnvDocument.parse(b"A=1\r\nB=2\r\nC=3\n")
+    assert document.line_end_style() == "\r\n"
+    monkeypatch.setattr(text_module, "_LINE_END", None)
+    assert document.line_end_style() == "\r\n"
