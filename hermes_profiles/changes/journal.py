@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from hermes_profiles.model.errors import NotFound, Problem
+from hermes_profiles.model.errors import Failed, NotFound, Problem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
@@ -176,10 +176,13 @@ class Journal:
             return None
 
     def find(self, change_id: str) -> ChangeEntry:
-        """Return one entry. Raises NotFound."""
-        entry = self.load(change_id) if change_id in self.ids() else None
-        if entry is not None:
-            return entry
+        """Return one entry. Raises NotFound, and Failed for one that cannot be parsed, OSError for one not read."""
+        if change_id in self.ids():
+            try:
+                return self._parse(self._bytes(change_id), change_id)
+            except _GARBAGE as error:
+                problem = _unreadable(self.path(change_id), error)
+                raise Failed(problem.message, target=problem.target, code=problem.code, hint=problem.hint) from None
         raise NotFound(
             f"no change {change_id!r} in {self.folder}",
             target=change_id,

@@ -52,6 +52,11 @@ def _without_parents(path: str) -> str:
     return plain if is_plain else normpath(realpath(f"{head}/..") + tail)
 
 
+def _is_within(path: Path, folder: Path) -> bool:
+    """Return whether a path leads to a folder or to something below it."""
+    return f"{realpath(path)}/".startswith(f"{realpath(folder)}/")
+
+
 def shim_folder(env: Mapping[str, str], *, user_home: Path) -> Path:
     """Return the folder of the shim, which users put on PATH.
 
@@ -104,11 +109,12 @@ class Layout(NamedTuple):
     ) -> Layout:
         """Return the layout that Hermes itself would use in this environment.
 
-        `home` (the `--home` option) replaces HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`;
-        any other HERMES_HOME is itself the root (Docker images use `/opt/data`).
+        `home` (the `--home` option) replaces HERMES_HOME. A home below `<root>/profiles/` belongs to `<root>`, and a
+        HERMES_HOME anywhere below `~/.hermes`, also behind a link, belongs to that; any other HERMES_HOME is itself the
+        root (Docker images use `/opt/data`). Source: hermes_constants.py, `get_default_hermes_root`.
         """
         path = given_home(env, user_home=user_home, home=home)
-        if path is None:
+        if path is None or (not home and _is_within(path, user_home / ROOT_FOLDER)):
             root = user_home / ROOT_FOLDER
         else:
             root = path.parent.parent if path.parent.name == PROFILES_FOLDER else path

@@ -102,8 +102,9 @@ class Session:
         from hermes_profiles.profiles.listing import active_profile
 
         home = given_home(self._environment, user_home=user_home(self.environment), home=self.home_option)
-        if home is not None and home.parent == self.layout.profiles:
-            return home.name, "--home" if self.home_option else HERMES_HOME
+        for path in (home, Path(os.path.realpath(home))) if home is not None else ():
+            if path.parent in (self.layout.profiles, Path(os.path.realpath(self.layout.profiles))):
+                return path.name, "--home" if self.home_option else HERMES_HOME
         sticky = active_profile(self.layout)
         return sticky, "the sticky default" if sticky != DEFAULT else "the default profile"
 

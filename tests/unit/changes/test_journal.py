@@ -16,7 +16,7 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.journal import Journal, Status
 from hermes_profiles.changes.lock import StateLock
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
-from hermes_profiles.model.errors import Refused
+from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.secret import Secret
 
 
@@ -82,6 +82,16 @@ def test_unreadable_entry_has_a_reason_in_plain_words(content: bytes, world: Sam
     (world.layout.state / "journal" / "20990101T000000Z-0000.json").write_bytes(content)
     (problem,) = Journal(world.layout.state).problems()
     assert REASONS[content] in problem.message and "Error" not in problem.message
+
+
+@pytest.mark.parametrize("content", REASONS)
+def test_undo_of_an_unreadable_entry_does_not_say_that_there_is_none(content: bytes, world: SampleRoot) -> None:
+    bad = world.layout.state / "journal" / "20990101T000000Z-0000.json"
+    bad.parent.mkdir(parents=True)
+    bad.write_bytes(content)
+    with pytest.raises(Failed, match="cannot be read") as caught:
+        undo(world.layout, "20990101T000000Z-0000", now=noon)
+    assert REASONS[content] in caught.value.problem.message and str(bad) in (caught.value.problem.hint or "")
 
 
 def test_undo_does_not_guess_when_the_newest_entry_cannot_be_read(world: SampleRoot) -> None:

@@ -46,3 +46,25 @@ def test_profile_behind_a_link_belongs_to_the_root_of_its_target(link: Path) -> 
     env = {"HERMES_HOME": f"{link}/../data/profiles/work"}
     layout = Layout.from_environment(env, user_home=link.parent, platform="linux")
     assert layout.root == link.resolve()
+
+
+@pytest.mark.parametrize(
+    ("given", "root"),
+    [
+        (".hermes/profiles", ".hermes"),
+        (".hermes/profiles/work/home", ".hermes"),
+        (".hermes/new/home", ".hermes"),
+        ("link", ".hermes"),
+        ("link/profiles/work", ".hermes"),
+        ("other", "other"),
+        (".hermes-old/profiles/x", ".hermes-old"),
+    ],
+)
+def test_home_within_the_root_of_the_account_belongs_to_it(given: str, root: str, tmp_path: Path) -> None:
+    (tmp_path / ".hermes" / "profiles" / "work").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / ".hermes")
+    env = {"HERMES_HOME": str(tmp_path / given)}
+    assert Layout.from_environment(env, user_home=tmp_path, platform="linux").root == tmp_path / root
+    # The option names a root itself, such as the nested home that a finding of `doctor` is about.
+    nested = str(tmp_path / ".hermes" / "profiles" / "work" / "home")
+    assert str(Layout.from_environment(env, user_home=tmp_path, platform="linux", home=nested).root) == nested
