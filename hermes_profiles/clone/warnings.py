@@ -110,7 +110,7 @@ def _source_paths(report: CloneReport, source: SourceProfile, user_home: Path) -
                 "source-path",
                 f"config.yaml:{entry.line}: {name} points into the home of {source.name}",
                 CONFIG_FILE,
-                f"to change it: `hermes -p {report.profile} config set {name} PATH`",
+                f"to change it: `hermes-profiles config set {report.profile} {shlex.quote(name)} PATH`",
             )
     kept = frozenset(report.kept)
     for variable in source.documents.env.entries if source.documents.env is not None else ():

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.json_document import JsonDocument
     from hermes_profiles.documents.yaml.document import YamlDocument
 
+_OFF = frozenset({"false", "no", "off", "0"})
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
 _NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
@@ -136,7 +137,7 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         document.path: tuple(
             EnvRuling(
                 entry,
-                judge_name(entry.name, catalog=catalog, policy=policy, facts=facts),
+                _judge_entry(entry, catalog=catalog, policy=policy, facts=facts),
                 not entry.commented and is_shared_variable(entry.name, catalog),
             )
             for entry in document.entries
@@ -159,6 +160,22 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         known = known._replace(channels=frozenset(channel for channel in kept if channel is not None))
     values = _index(documents, env, trees, logins, mentioned, catalog, policy, known)
     return Classification(facts, env, config, gateway, auth, honcho, values, known)
+
+
+def _judge_entry(entry: EnvEntry, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
+    """Return the ruling on one entry: a flag that is off stays, because it is the default of an unused channel."""
+    ruling = judge_name(entry.name, catalog=catalog, policy=policy, facts=facts)
+    is_default = policy.channels is Channels.EXCLUDE and policy.only is None and not policy.empties
+    if is_default and ruling.verdict is Verdict.REMOVE and not ruling.by_user and _is_flag_off(entry):
+        return Ruling(Verdict.KEEP, "off: it switches nothing on", ruling.channel, ruling.key_class)
+    return ruling
+
+
+def _is_flag_off(entry: EnvEntry) -> bool:
+    """Return whether an entry is `WHATSAPP_ENABLED=false` or the like, and on for no reader."""
+    if not (entry.name.endswith("_ENABLED") or "_ALLOW_ALL" in entry.name):
+        return False
+    return entry.value.strip().lower() in _OFF and not any(is_truthy(value) for value in entry.values)
 
 
 def _logins(document: JsonDocument, removals: Iterable[EntryRemoval], policy: ClonePolicy) -> TreeJudgement:
@@ -244,7 +261,8 @@ def variables_to_mask(
         if judge_name(name, catalog=catalog, policy=policy, facts=facts).keeps:
             continue
         present = documents.env.get(name) if documents.env is not None else None
-        if present is None or any(present.values):  # an empty entry masks it already
+        # An empty entry masks it already, and so does a flag that is off.
+        if present is None or (any(present.values) and not _is_flag_off(present)):
             masked.append(name)
     return tuple(masked)
 

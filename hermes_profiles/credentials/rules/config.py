@@ -15,6 +15,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.credentials.references import references_in
+from hermes_profiles.hermes.environment import REDIRECTS
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
@@ -133,9 +134,11 @@ def _is_empty_default(
     policy: ClonePolicy,
 ) -> bool:
     """Return whether an entry is an empty setting of a channel: Hermes writes these for unused channels."""
-    if policy.empties or policy.channels is Channels.STRICT_PREFIX:
+    if policy.empties or policy.channels is Channels.STRICT_PREFIX or ruling.by_user:
         return False
-    if place is None or not place.known or ruling.by_user:
+    if place is None:  # `gateway.relay_url: ''`, or `SLACK_BOT_TOKEN:` at the top
+        return entry.kind == "scalar" and entry.path not in filled and entry.path[0] not in REDIRECTS
+    if not place.known:
         return False
     return len(entry.path) > len(place.block) and entry.path not in filled
 

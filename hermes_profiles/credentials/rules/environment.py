@@ -162,7 +162,7 @@ def _judge_api_server(name: str, fact: KeyFact) -> Ruling:
 
 def _judge_class(name: str, fact: KeyFact, policy: ClonePolicy, facts: SourceFacts, catalog: Catalog) -> Ruling:
     channel, key_class = fact.channel, fact.key_class
-    owner = channel or "the gateway"
+    owner = channel or "gateway"
     if key_class is KeyClass.TOOL_OR_PROVIDER_KEY:
         readers = [reader for reader in catalog.channels_of(name) if policy.concerns(reader)]
         switched_on = facts.tool_channels.intersection(readers)

@@ -44,6 +44,27 @@ def test_block_of_a_channel_is_switched_off_with_its_empty_settings(tmp_path: Pa
     assert "allowed_rooms: '  '" in cloned.text("config.yaml")
 
 
+FLAGS_OFF = """WHATSAPP_ENABLED=false
+API_SERVER_ENABLED="0"
+GATEWAY_ALLOW_ALL_USERS=False # nobody
+"""
+
+
+def test_flags_that_are_off_stay_and_are_not_reported(tmp_path: Path) -> None:
+    text = "model:\n  default: x\ngateway:\n  relay_url: ''\n  proxy_url: null\nSLACK_BOT_TOKEN: ''\n"
+    layout = make_layout(tmp_path, {".env": ENV + FLAGS_OFF, "config.yaml": text})
+    cloned = clone(layout, environment={"WHATSAPP_ENABLED": "true"})
+    assert cloned.names_removed() == {"TELEGRAM_BOT_TOKEN"} and cloned.data["config"]["removed"] == []
+    assert cloned.text(".env").endswith(FLAGS_OFF) and cloned.text("config.yaml") == text
+    assert not any(name in " ".join(cloned.data["next_steps"]) for name in ("whatsapp", "relay", "slack"))
+
+
+@pytest.mark.parametrize("line", ["WHATSAPP_ENABLED=true", "WHATSAPP_ENABLED=flase", "GATEWAY_ALLOW_ALL_USERS=1"])
+def test_flags_that_are_on_stay_behind(tmp_path: Path, line: str) -> None:
+    cloned = clone(make_layout(tmp_path, {".env": f"{ENV}{line}\n", "config.yaml": "model:\n  default: x\n"}))
+    assert line.partition("=")[0] in cloned.names_removed() and "the the" not in str(cloned.data)
+
+
 @pytest.mark.parametrize(
     "line", ["  allowed_channels: C0CANARY01", "  channel_prompts: {C0CANARY01: x}", "  brand_new: CANARYvalue"]
 )
@@ -75,6 +96,9 @@ def paths_named(folder: Path, home: str) -> set[str]:
     }
     cloned = clone(make_layout(folder, files, profile="coder"), "coder")
     assert {warning.target for warning in cloned.warnings if warning.code == "source-path"} <= set(files)
+    hints = {warning.hint for warning in cloned.warnings if warning.code == "source-path"}
+    # `hermes config set` of 0.19.0 would make a new key `external_dirs[0]`.
+    assert "to change it: `hermes-profiles config set copy 'skills.external_dirs[0]' PATH`" in hints
     return {warning.message for warning in cloned.warnings if warning.code == "source-path"}
 
 
