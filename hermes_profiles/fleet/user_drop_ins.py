@@ -17,6 +17,8 @@ from hermes_profiles.services.systemd.user_drop_ins import read_user_drop_ins
 from .carried_wrapper import carried_wrapper
 from .install import ServiceInstallPlan
 
+_RESET = "put a line `ExecStart=` before the one in it, then "
+
 
 def check_redirects(world: SystemContext, unit: Path, spec: ServiceSpec) -> None:
     """Raise Refused where a drop-in of the user sends the gateway of a service into another home, or past its masks."""
@@ -72,9 +74,18 @@ def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> 
             "drop-in-without-effect",
             f"{profile}: {', '.join(keys)} in {path} has no effect: {drop_in(unit).name} is read after it",
             str(path),
-            f"have it read last: `mv {quote(str(path))} {quote(str(path.with_name('90-' + path.name)))}`",
+            (_RESET if path in found.second and "ExecStart" in keys else "")
+            + f"have it read last: `mv {quote(str(path))} {quote(str(path.with_name('90-' + path.name)))}`",
         )
     for path, keys in _by_file(found.in_front):
+        if path in found.second and "ExecStart" in keys:
+            yield Problem(
+                "drop-in-in-front",
+                f"{profile}: {path} sets a second ExecStart, so systemd refuses to start the gateway",
+                str(path),
+                f"{_RESET}run `systemctl --user daemon-reload`",
+            )
+            continue
         yield Problem(
             "drop-in-in-front",
             f"{profile}: {', '.join(keys)} in {path} replaces the setting of hermes-profiles",

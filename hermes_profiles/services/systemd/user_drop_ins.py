@@ -27,6 +27,13 @@ _LINE = lazy_pattern(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.
 _LARGEST = 1 << 20
 # Settings that systemd collects from all files, and that ours does not reset.
 _COLLECTED = frozenset(("EnvironmentFile", "PassEnvironment", "ExecStop", "ExecStopPost", "SuccessExitStatus"))
+# The same where ours does: one that is read later comes on top of ours, unless it resets.
+_ON_TOP = frozenset(
+    (
+        *("Environment", "ExecCondition", "ExecStartPre", "ExecStartPost", "ExecReload"),
+        *("RestartForceExitStatus", "RestartPreventExitStatus"),
+    )
+)
 
 
 class Redirect(NamedTuple):
@@ -43,7 +50,8 @@ class UserDropIns(NamedTuple):
     `names`: the variables that they set, whose values are not read; `files`: the drop-ins that set some; `unread`:
     environment files whose names are not known; `without_effect`: (drop-in, setting) that ours replaces;
     `in_front`: (drop-in, setting) that replace ours; `commands`: (drop-in, words of its `ExecStart=`) of earlier ones;
-    `redirects`: variables that win over the home and the overlay of our drop-in.
+    `redirects`: variables that win over the home and the overlay of our drop-in; `second`: drop-ins that set
+    `ExecStart=` without emptying it first, so that systemd refuses the unit when they are read after another one.
     """
 
     names: tuple[str, ...] = ()
@@ -53,6 +61,7 @@ class UserDropIns(NamedTuple):
     in_front: tuple[tuple[Path, str], ...] = ()
     commands: tuple[tuple[Path, tuple[str, ...]], ...] = ()
     redirects: tuple[Redirect, ...] = ()
+    second: frozenset[Path] = frozenset()
 
 
 def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
@@ -66,6 +75,7 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
     without: list[tuple[Path, str]] = []
     in_front: list[tuple[Path, str]] = []
     commands: list[tuple[Path, tuple[str, ...]]] = []
+    second: set[Path] = set()
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
     # The unit itself counts too: Hermes writes none of the settings that give variables beside `Environment=`.
     for path in (unit, *_drop_ins_of(unit, account_home)):
@@ -75,21 +85,31 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
         document = parse_unit(content)
         is_earlier = path == unit or path.name < own.name
         keys = [key for _, key in sorted(document.names()) if key in mine and key not in _COLLECTED]
+        starts = [setting.text for setting in document.settings if setting.key == "ExecStart"]
+        if path != unit and starts and starts[0]:
+            second.add(path)
         if path == unit:
             pass
         elif is_earlier:
             without += [(path, key) for key in keys]
             commands += [(path, split(text) or ()) for text in (document.last("ExecStart"),) if text]
-        else:  # its variables come on top of ours
+        else:
             resets = {setting.key for setting in document.settings if not setting.text}
-            in_front += [(path, key) for key in keys if key != "Environment" or key in resets]
+            in_front += [(path, key) for key in keys if key not in _ON_TOP or key in resets]
         found = _variables(document, expand, with_own=not is_earlier)
         names |= dict.fromkeys(found.names)
         unread += found.unread
         files += [path] if found.names or found.unread else []
         redirects += [Redirect(path, name, value) for name, value in found.redirects]
     return UserDropIns(
-        tuple(names), tuple(files), tuple(unread), tuple(without), tuple(in_front), tuple(commands), tuple(redirects)
+        names=tuple(names),
+        files=tuple(files),
+        unread=tuple(unread),
+        without_effect=tuple(without),
+        in_front=tuple(in_front),
+        commands=tuple(commands),
+        redirects=tuple(redirects),
+        second=frozenset(second),
     )
 
 

@@ -67,6 +67,22 @@ def test_setting_that_replaces_ours_is_named(unit: Path) -> None:
     assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "ExecStart"), (path, "Restart"))
 
 
+def test_step_before_the_start_comes_on_top_of_ours(unit: Path) -> None:
+    ours = OURS + b"ExecStartPre=\nExecStartPre=-/bin/true\n"
+    path = write(unit, "override.conf", "ExecStartPre=/usr/bin/wait-for-network")
+    assert read_user_drop_ins(unit, unit.parent, ours).in_front == ()
+    write(unit, "override.conf", "ExecStartPre=\nExecStartPre=/usr/bin/wait-for-network")
+    assert read_user_drop_ins(unit, unit.parent, ours).in_front == ((path, "ExecStartPre"),)
+
+
+@pytest.mark.parametrize("name", ["10-mine.conf", "override.conf"])
+def test_second_command_without_a_reset_is_found(name: str, unit: Path) -> None:
+    path = write(unit, name, "ExecStart=/usr/bin/vault run")
+    assert read_user_drop_ins(unit, unit.parent, OURS).second == {path}
+    write(unit, name, "ExecStart=\nExecStart=/usr/bin/vault run")
+    assert read_user_drop_ins(unit, unit.parent, OURS).second == frozenset()
+
+
 def test_reset_of_our_variables_is_named(unit: Path) -> None:
     path = write(unit, "99-mine.conf", "Environment=\nEnvironment=A=1")
     assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "Environment"),)
