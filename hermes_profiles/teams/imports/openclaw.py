@@ -74,12 +74,13 @@ def openclaw_paths(path: Path) -> OpenClawPaths:
     """
     if path.name == INDEX:
         return OpenClawPaths(path.parent.parent, path.parent)
-    if path_exists(path / CHANNEL):
+    below = path / _BELOW / CHANNEL
+    if path_exists(path / CHANNEL) and (path_exists(path / CHANNEL / INDEX) or not path_exists(below / INDEX)):
         return OpenClawPaths(path, path / CHANNEL)
     if path_exists(path / INDEX) or path.name == CHANNEL:
         return OpenClawPaths(path.parent, path)
-    if path_exists(path / _BELOW / CHANNEL):
-        return OpenClawPaths(path / _BELOW, path / _BELOW / CHANNEL)
+    if path_exists(below):
+        return OpenClawPaths(path / _BELOW, below)
     what = "has no WeChat accounts of OpenClaw" if path_exists(path) else "does not exist"
     raise Failed(
         f"{path} {what}: neither {path / CHANNEL / INDEX} nor {path / INDEX} exists",
@@ -116,6 +117,7 @@ class _OpenClawReader:
             self._read(place, account_id)
             self._tell_agents(place, account_id)
         self._report_unlisted()
+        self._report_second_list()
         self.notes += mode_warnings(self.accounts / f"{stem}.json" for stem in self.used.values() if stem)
         return SourceAccounts(tuple(self.found), tuple(self.bad), tuple(self.left_out), tuple(self.notes))
 
@@ -322,6 +324,17 @@ class _OpenClawReader:
                     f"{self.accounts / printable_text(name)} is an older file of {used}, which OpenClaw does not use"
                 )
                 self._note("older-file", message, printable_text(stem))
+
+    def _report_second_list(self) -> None:
+        """Add the accounts.json in the other place of an installation: it is not known which one OpenClaw uses."""
+        state = self.places.state
+        other = state.parent if state.name == _BELOW else state / _BELOW
+        second = other / CHANNEL / INDEX
+        if path_exists(second):
+            command = f"hermes-profiles team import openclaw {quote(str(second))}"
+            self.left_out.append(
+                SkippedAccount(str(second), f"a second list of accounts; see it with `{command} --dry-run`")
+            )
 
 
 class _UnusableAccount(Exception):

@@ -155,6 +155,25 @@ def test_unlisted_files_are_reported_and_skipped(claw: OpenClaw) -> None:
     assert [each.id for each in found.left_out] == ["bbb222-im-bot", "x y"] and ids(found) == ["aaa111@im.bot"]
 
 
+@pytest.mark.parametrize("first", ["", "state"])
+def test_second_list_of_accounts_is_named(first: str, tmp_path: Path) -> None:
+    other = "" if first else "state"
+    given, second = OpenClaw(tmp_path / ".openclaw" / first), OpenClaw(tmp_path / ".openclaw" / other)
+    given.add("aaa111")
+    second.add("bbb222")
+    found = read(given)
+    (row,) = found.left_out
+    assert ids(found) == ["aaa111@im.bot"] and row.id == str(second.folder / "accounts.json")
+    assert f"hermes-profiles team import openclaw {row.id} --dry-run" in row.reason
+    assert ids(read_openclaw(Path(row.id))) == ["bbb222@im.bot"]
+
+
+def test_list_below_state_counts_where_the_folder_above_has_none(tmp_path: Path) -> None:
+    OpenClaw(tmp_path / ".openclaw").folder.joinpath("accounts.json").unlink()
+    OpenClaw(tmp_path / ".openclaw" / "state").add("aaa111")
+    assert ids(read_openclaw(tmp_path / ".openclaw")) == ["aaa111@im.bot"]
+
+
 def test_the_single_token_of_the_first_releases_is_found(claw: OpenClaw) -> None:
     claw.write_index(["aaa111-im-bot"])
     claw.put("credentials/openclaw-weixin/credentials.json", {"token": "CANARY-legacy"})
