@@ -38,6 +38,15 @@ _QUOTED = lazy_pattern(
     rf"[\"'`][ \t]*{_JOINT}(?:[\\`^_]?{_BREAK}[ \t]*{_JOINT})?(?:\$|[bfruBFRU]{{1,2}})?[\"'`]"
     r"|(?<=[\w:.-]{2})[\"'`](?=[\w:.-])"
 )
+# The end of a line within a value: alone, with the mark of a continuation, with what frames or quotes both lines.
+_WRAP = r"(?:\r?\n|(?:\\r)?\\n)"
+_WRAPS = (
+    lazy_pattern(rf"\\{{0,3}}{_WRAP}[ \t]*"),
+    lazy_pattern(
+        rf"(?:[ \t]*[\"'])?[ \t]*[+.&|\u2502]?[ \t]*(?:[`=^]|[ \t]_|\\{{1,3}})?[ \t]*{_WRAP}"
+        r"[ \t]*(?:[>#*|\u2502+.&][ \t]*)*(?:[\"'][ \t]*)?"
+    ),
+)
 _ANY_TAG = r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->|<!\[CDATA\[|\]\]>"
 _TAG = lazy_pattern(_ANY_TAG)
 _TAG_BYTES = lazy_pattern(_ANY_TAG.encode())
@@ -170,6 +179,14 @@ def decoded(text: str) -> Iterator[Reading]:
     yield from _from_base64(text, None)
     if last is not None and _BASE64_ESCAPED.search(text):
         yield from _from_base64(last.text, last)
+
+
+def unwrapped(text: str) -> Iterator[Reading]:
+    """Yield a text without its line ends, in the ways that a value goes on in the next line."""
+    readings = (
+        [_substituted(text, wrap, lambda match: "", None) for wrap in _WRAPS] if "\n" in text or "\\n" in text else []
+    )
+    yield from (reading for reading in readings if reading is not None)
 
 
 def _substituted(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.escapes import unescaped, without_quotes
 from hermes_profiles.credentials.secret_shapes import may_have_shape, without_shapes
+from hermes_profiles.credentials.spellings import unwrapped
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
@@ -24,6 +25,7 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.model.text import apart
 
 from .listing import profile_names
 from .regular_file import read_regular
@@ -53,6 +55,10 @@ _GRAM = 7
 _WORDS = 50_000
 _PATTERNS = 1_000
 _FEW = 8
+# What is between the two parts of a secret that goes on in the next line, and how much of both lines that can be.
+_WRAP_MARKS = " \t\r\\^`=_+.&|\u2502\"'>#*"
+_AROUND = 40
+_AROUND_RECORD = 400
 # A shorter part of a secret is harmless.
 _SHORTEST_PART = 4
 
@@ -207,8 +213,7 @@ def _leaves(data: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:
 
 def redacted(lines: Iterable[str], secrets: Mapping[str, str]) -> tuple[str, ...]:
     """Return the lines with every secret, however it is spelled, replaced by `<its name>`."""
-    redactor = Redactor(secrets)
-    return tuple(redactor.redact(line) for line in lines)
+    return tuple(Redactor(secrets).redact_all([*lines]))
 
 
 class Redactor:
@@ -248,13 +253,28 @@ class Redactor:
         return self._without_values(text) if self._may_hold_value(text) else text
 
     def redact_all(self, texts: Sequence[str]) -> list[str]:
-        """Return texts as `redact` does, but faster: they are searched together, and split in halves on a match."""
+        """Return texts as `redact` does, but faster; a secret that goes on in the next text is hidden in both."""
+        if len(texts) >= _FEW and not self.may_hold("\n".join(texts)):
+            return [*texts]
+        redacted = self._redact_each(texts)
+        for at in range(len(redacted) - 1 if self._index else 0):
+            first, second = redacted[at : at + 2]
+            if self._may_hold_value(f"{first[-_AROUND_RECORD:]}\n{second[:_AROUND_RECORD]}"):
+                both, size = f"{first}\n{second}", len(first)
+                for start, end, name in self._wrapped(both):
+                    if start < size < end:
+                        redacted[at : at + 2] = f"{both[:start]}<{name}>", f"<{name}>{both[end:]}"
+                        break
+        return redacted
+
+    def _redact_each(self, texts: Sequence[str]) -> list[str]:
+        """Return redacted texts: they are searched together, and split in halves on a match."""
         if len(texts) < _FEW:
             return [*map(self.redact, texts)]
         if not self.may_hold("\n".join(texts)):
             return [*texts]
         middle = len(texts) // 2
-        return [*self.redact_all(texts[:middle]), *self.redact_all(texts[middle:])]
+        return [*self._redact_each(texts[:middle]), *self._redact_each(texts[middle:])]
 
     def redact_cut(self, text: str, *, begins: bool = False, ends: bool = False) -> str:
         """Return a redacted text that can begin or end within a secret; that part of the secret is removed.
@@ -280,20 +300,39 @@ class Redactor:
             return True
         if "%" in text or "\\" in text or "&" in text:
             text = "\n".join((text, *unescaped(text)))
+        if "\n" in text:
+            lines = text.split("\n")
+            text = "\n".join((text, *map(_around_end, lines, lines[1:])))
         words = set(_RUN.findall(text)) - self._harmless
-        for word in words:
-            if not self._grams.keys().isdisjoint(_grams_of(word)):
-                return True
+        if self._has_gram(words):
+            return True
         if len(self._harmless) > _WORDS:
             self._harmless.clear()
         self._harmless |= words
         return any(spelling in text for spelling in self._odd)
 
+    def _has_gram(self, words: Iterable[str]) -> bool:
+        return any(not self._grams.keys().isdisjoint(_grams_of(word)) for word in words)
+
     def _searched(self, text: str) -> str:
         return without_shapes(self._without_values(text) if self._index else text)
 
     def _without_values(self, text: str) -> str:
-        return "\n".join(map(self._line, text.split("\n")))
+        text = "\n".join(map(self._line, text.split("\n")))
+        for start, end, name in reversed(self._wrapped(text)):
+            text = f"{text[:start]}<{name}>{text[end:]}"
+        return text
+
+    def _wrapped(self, text: str) -> list[tuple[int, int, str]]:
+        """Return (start, end, name) of every secret over several lines of a text, in order, never overlapping."""
+        found = [
+            (*view.span(start, end), name)
+            for view in unwrapped(text)
+            if self._has_gram(_RUN.findall(view.text))
+            for start, end, name in self._index.spans(view.text)
+        ]
+        whole = [span for span in found if "\n" in (part := text[span[0] : span[1]]) or "\\n" in part]
+        return [whole[at] for at in apart([span[:2] for span in whole])]
 
     def _line(self, line: str) -> str:
         text = self._cut_out(line)
@@ -321,6 +360,13 @@ class Redactor:
                 self._patterns.clear()
             pattern = self._patterns[spellings] = re.compile("|".join(map(re.escape, spellings)))
         return pattern.sub(lambda match: f"<{names[match[0]]}>", line)
+
+
+def _around_end(line: str, following: str) -> str:
+    """Return the letters beside the end of a line, with and without the marks of a continuation between them."""
+    first, second = line[-_AROUND:], following[:_AROUND]
+    bare = first.rstrip(_WRAP_MARKS)[-_GRAM:] + second.lstrip(_WRAP_MARKS)[:_GRAM]
+    return f"{first[-_GRAM:]}{second.lstrip()[:_GRAM]} {bare}"
 
 
 def _grams_of(word: str) -> list[str]:

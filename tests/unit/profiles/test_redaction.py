@@ -18,7 +18,7 @@ from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.gateways.observe import SystemContext, observe_one, survey
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.profiles.redact import redacted, secrets_of
+from hermes_profiles.profiles.redact import Redactor, redacted, secrets_of
 from hermes_profiles.services.manager import Activity, ManagerKind, Service, ServiceStatus
 
 CATALOG = load_catalog()
@@ -97,6 +97,41 @@ def test_multiline_value_is_hidden_in_every_line(home: Path) -> None:
     (home / ".env").write_text(f'SOME_PRIVATE_KEY="-----BEGIN\n{SECRET}\n{SECRET[::-1]}\n-----END"\n')
     found = shown(home, f"key: {SECRET}", SECRET[::-1])
     assert CANARY not in found and CANARY[::-1] not in found
+
+
+WRAPPED = "8812345678:AAF-CANARY_wrapped_TokenAbCdE1"
+BREAKS = (
+    "\n",
+    "\\\n",
+    "\\\n    ",
+    "\r\n\t",
+    " \\\n  ",
+    "'\n  '",
+    '" +\n  "',
+    "^\n",
+    "`\n",
+    "=\n",
+    " │\n│ ",
+    "\n> ",
+)
+
+
+@pytest.mark.parametrize("at", [4, 13, 30, 36])
+@pytest.mark.parametrize("between", BREAKS)
+def test_value_that_goes_on_in_the_next_line_is_hidden(between: str, at: int) -> None:
+    redactor = Redactor({WRAPPED: "TELEGRAM_BOT_TOKEN"})
+    text = f"first\ncurl -d {WRAPPED[:at]}{between}{WRAPPED[at:]} -v\nlast"
+    assert redactor.redact(text) == "first\ncurl -d <TELEGRAM_BOT_TOKEN> -v\nlast"
+    assert redactor.redact_all(["a"] * 20 + [text])[-1] == redactor.redact(text)
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_value_that_is_split_over_two_records_is_hidden_in_both(others: int) -> None:
+    redactor = Redactor({WRAPPED: "TELEGRAM_BOT_TOKEN"})
+    texts = ["a line"] * others + [f"uses {WRAPPED[:17]}", f"{WRAPPED[17:]} of telegram", "the end"]
+    expected = ["a line"] * others + ["uses <TELEGRAM_BOT_TOKEN>", "<TELEGRAM_BOT_TOKEN> of telegram", "the end"]
+    assert redactor.redact_all(texts) == expected
+    assert redacted(texts, {WRAPPED: "TELEGRAM_BOT_TOKEN"}) == tuple(expected)
 
 
 def test_name_replaces_the_value(home: Path) -> None:
