@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.services.manager import ServiceStatus
 
-from .model import MASKED, Gateway, GatewayState
-from .resolve import is_without_definition
+from .model import MASKED, Gateway, GatewayState, unusable_definition
 
 
 class LostDefinition(NamedTuple):
@@ -15,6 +15,22 @@ class LostDefinition(NamedTuple):
     message: str
     fix: str
     command: str
+
+
+def is_without_definition(service: ServiceStatus | None) -> bool:
+    """Return whether a manager runs a service whose definition was removed, masked or broken since its start."""
+    if service is None or service.pid is None or service.scope != "user":
+        return False
+    return not service.installed or bool(service.unusable)
+
+
+def gone_definition(service: ServiceStatus) -> str:
+    """Return what became of the definition of such a service."""
+    if service.unusable:
+        return unusable_definition(service.unusable)
+    if service.reason == MASKED:
+        return "its unit was masked while it runs: nothing starts it again"
+    return "its service was removed while it runs: it does not start again"
 
 
 def lost_definition(gateway: Gateway) -> LostDefinition | None:

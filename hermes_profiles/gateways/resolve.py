@@ -18,9 +18,9 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .channel_records import current_channels, is_current
+from .lost_definition import gone_definition, is_without_definition
 from .model import (
     DEAF,
-    MASKED,
     Gateway,
     GatewayChannel,
     GatewayFacts,
@@ -30,7 +30,6 @@ from .model import (
     exit_meaning,
     iso_of,
     span,
-    unusable_definition,
 )
 from .processes import STOPPED, Process, Usage
 
@@ -48,8 +47,6 @@ START_GRACE = 60.0
 BACK_OFF = 300.0
 # Restarts that make a crash loop, the last one within a minute.
 CRASH_LOOP = 3
-# What became of the definition of a running service, by the reason that its manager has.
-_GONE_DEFINITION = {MASKED: "its unit was masked while it runs: nothing starts it again"}
 _API_SERVER = "api_server"
 # States of a profile without a running or starting gateway.
 _WITHOUT = frozenset({GatewayState.STOPPED, GatewayState.STALE, GatewayState.FAILED})
@@ -210,21 +207,10 @@ def is_supervised(facts: GatewayFacts, process: Process) -> bool:
     return service.pid in (process.pid, process.parent)
 
 
-def is_without_definition(service: ServiceStatus | None) -> bool:
-    """Return whether a manager runs a service whose definition was removed, masked or broken since its start."""
-    if service is None or service.pid is None or service.scope != "user":
-        return False
-    return not service.installed or bool(service.unusable)
-
-
 def _unsupervised_detail(facts: GatewayFacts) -> str:
     service = facts.service
-    if service is not None and service.pid is not None and service.unusable:
-        return unusable_definition(service.unusable)
-    if is_without_definition(service):
-        return _GONE_DEFINITION.get(
-            service.reason if service else "", "its service was removed while it runs: it does not start again"
-        )
+    if service is not None and is_without_definition(service):
+        return gone_definition(service)
     if service is not None and service.pid is not None:
         return f"not the process that the service runs (PID {service.pid})"
     if service is not None and service.installed:
