@@ -321,7 +321,7 @@ function __hermes_profiles_check
         runtime.deaf 'channel not served by a running gateway' \
         runtime.failed-start 'failed gateway without a service' \
         runtime.silent 'unresponsive gateway' \
-        runtime.swapped-homes 'homes swapped while gateways ran' \
+        runtime.swapped-homes 'home swapped or replaced while its gateway ran' \
         runtime.two-gateways 'home with several gateways' \
         runtime.database 'damaged database' \
         runtime.disk 'disk nearly full' \

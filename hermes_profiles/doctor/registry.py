@@ -139,7 +139,9 @@ CHECKS: tuple[Check, ...] = (
     Check("runtime.deaf", _ERROR, "channel not served by a running gateway", gateway_health.deaf),
     Check("runtime.failed-start", _ERROR, "failed gateway without a service", supervision.failed_start),
     Check("runtime.silent", _ERROR, "unresponsive gateway", gateway_health.silent),
-    Check("runtime.swapped-homes", _ERROR, "homes swapped while gateways ran", gateway_health.swapped_homes),
+    Check(
+        "runtime.swapped-homes", _ERROR, "home swapped or replaced while its gateway ran", gateway_health.swapped_homes
+    ),
     Check("runtime.two-gateways", _ERROR, "home with several gateways", gateway_health.two_gateways),
     Check("runtime.database", _ERROR, "damaged database", databases.damaged),
     Check("runtime.disk", _WARNING, "disk nearly full", machine.disk_space),

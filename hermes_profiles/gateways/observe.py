@@ -12,6 +12,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
+from .displaced import left_home
 from .hermes_files import heartbeat, lock_record, pid_record
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
@@ -131,6 +132,7 @@ def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Pr
         ),
         started_for=_started_for(world, profile, proof.process) if proof.process is not None else "",
         moved=moved,
+        left_home=left_home(process, home, world.processes) if process is not None and process.pid not in moved else "",
         usage=world.processes.usage(process) if process is not None else Usage(),
         runtime=redacted_state(world.layout, profile),
         heartbeat=heartbeat(home) if process is not None else None,

@@ -81,6 +81,10 @@ class Processes(Protocol):
         """Return the start of a process in epoch seconds."""
         ...
 
+    def folder(self, process: Process) -> str:
+        """Return the working folder of a process as the kernel names it, "" where it is unknown."""
+        ...
+
     def cgroup(self, process: Process) -> str:
         """Return the path of the control group of a process, "" where it is unknown."""
         ...
@@ -304,6 +308,13 @@ class LinuxProcesses:
             return None
         return self._boot + process.started / os.sysconf("SC_CLK_TCK")
 
+    def folder(self, process: Process) -> str:
+        """Return the working folder of a process, with ` (deleted)` behind it where that is so, "" where unknown."""
+        try:
+            return os.readlink(f"{self._proc}/{process.pid}/cwd")
+        except OSError:
+            return ""
+
     def cgroup(self, process: Process) -> str:
         """Return the path of the control group of a process in systemd's hierarchy, "" where it is unknown."""
         text = (_bytes(f"{self._proc}/{process.pid}/cgroup") or b"").decode("utf-8", "replace")
@@ -377,6 +388,10 @@ class PsutilProcesses:
     def epoch(self, process: Process) -> float | None:
         """Return the start of a process in epoch seconds."""
         return process.started / 100
+
+    def folder(self, process: Process) -> str:
+        """Return "": the folders of other processes are not asked for."""
+        return ""
 
     def cgroup(self, process: Process) -> str:
         """Return "": these systems have no control groups."""

@@ -18,6 +18,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .channel_records import current_channels, is_current
+from .displaced import displacement
 from .lost_definition import gone_definition, is_without_definition
 from .model import (
     DEAF,
@@ -128,8 +129,8 @@ def _why_off(facts: GatewayFacts) -> str:
 
 def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, str]:
     """Return the state of a gateway with a proven process."""
-    if facts.swapped_with:
-        return GatewayState.DEGRADED, _swapped(facts, process)
+    if displaced := displacement(facts, process):
+        return GatewayState.DEGRADED, displaced
     suspended = _frozen(facts) if process.state in STOPPED else ""
     service, uptime = facts.service, facts.usage.uptime
     if not is_supervised(facts, process) or is_without_definition(service):
@@ -148,15 +149,6 @@ def _of_process(facts: GatewayFacts, process: Process) -> tuple[GatewayState, st
     if facts.runtime is not None and facts.runtime.state == states.DRAINING:
         return GatewayState.RUNNING, f"draining, {facts.runtime.busy} agents busy"
     return GatewayState.RUNNING, ""
-
-
-def _swapped(facts: GatewayFacts, process: Process) -> str:
-    """Return which process works in which home, after homes were moved while their gateways ran."""
-    what = f"process {process.pid} works in this home and was started for {facts.started_for}"
-    if not facts.started_for:
-        other = facts.moved.get(process.pid) or facts.swapped_with[0]
-        what = f"a process that was started for this home works in that of {other}"
-    return f"{what}: the homes were swapped"
 
 
 def _has_just_ended(facts: GatewayFacts) -> bool:

@@ -39,6 +39,9 @@ class Table:
     def lock_owner(self, path: Path) -> int | None:
         return self.owners.get(path)
 
+    def folder(self, process: Process) -> str:
+        return ""
+
     def cgroup(self, process: Process) -> str:
         return ""
 

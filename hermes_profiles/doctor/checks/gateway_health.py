@@ -200,17 +200,24 @@ def two_gateways(facts: Facts) -> Iterator[Finding]:
 
 
 def swapped_homes(facts: Facts) -> Iterator[Finding]:
-    """Find gateways whose homes changed places while they ran: each writes into two homes."""
+    """Find gateways whose homes were swapped or replaced while they ran: each works in another folder."""
     told: set[str] = set()
-    for profile, _, observed in _running(facts):
+    for profile, gateway, observed in _running(facts):
         names = sorted({profile.name, *observed.swapped_with})
-        if len(names) == 1 or profile.name in told:
+        message = f"the homes of {join_names(names)} were swapped while their gateways ran: {_swapped(facts, names)}"
+        if observed.left_home:
+            message = f"the gateway of {profile.name} writes nothing into its home: {gateway.detail}"
+        elif len(names) == 1:
+            continue
+        if profile.name in told:
             continue
         told.update(names)
         both = " ".join(names)
         yield Finding(
-            f"the homes of {join_names(names)} were swapped while their gateways ran: {_swapped(facts, names)}",
-            Fix("start them again", f"hermes-gateways stop {both} && hermes-gateways start {both}"),
+            message,
+            Fix("restart the gateway", f"hermes-gateways restart {both}")
+            if observed.left_home
+            else Fix("start them again", f"hermes-gateways stop {both} && hermes-gateways start {both}"),
             profiles=tuple(names),
             evidence=tuple(Evidence(name, str(facts.layout.home(name))) for name in names),
         )

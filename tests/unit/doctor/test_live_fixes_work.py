@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,15 @@ def pid_of(fleet: GatewayRoot) -> int:
     return pid
 
 
+def home_of_a_backup(fleet: GatewayRoot, _: pytest.MonkeyPatch) -> None:
+    home = fleet.home("work")
+    spare = home.with_name("spare")
+    shutil.copytree(home, spare)
+    shutil.rmtree(home)
+    spare.rename(home)
+    assert fleet.rows()["work"]["state"] == "degraded"
+
+
 def homes_that_changed_places(fleet: GatewayRoot, _: pytest.MonkeyPatch) -> None:
     work, night = fleet.home("work"), fleet.home("night")
     spare = work.with_name("spare")
@@ -158,6 +168,7 @@ FAULTS: tuple[tuple[Plant, tuple[str, ...]], ...] = (
     (bot_that_its_owner_gave_up, ("conflicts.free-mask",)),
     (alert_without_a_watcher, ("runtime.alert-unwatched",)),
     (daily_backup_without_a_watcher, ("runtime.backup-unwatched",)),
+    (home_of_a_backup, ("runtime.swapped-homes",)),
     (homes_that_changed_places, ("runtime.swapped-homes",)),
 )  # fmt: skip
 
