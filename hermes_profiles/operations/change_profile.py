@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from hermes_profiles.changes.apply import utc_now
@@ -166,6 +168,19 @@ def empty_default(session: FleetSession, reason: str) -> None:
         carry_out(session, plan, dry_run=False)
 
 
+def _name_in_use(layout: Layout, entry_name: str, name: str) -> Refused:
+    """Return the error of a restore under a name that exists, with the command for another one."""
+    names = (f"{name[:60]}-{number}" for number in count(2))
+    free = next(each for each in names if not os.path.lexists(layout.home(each)))
+    command = f"hermes-profiles restore {quote(entry_name)} --as {free}"
+    return Refused(
+        f"{layout.home(name)} already exists",
+        target=name,
+        code="exists",
+        hint=f"restore it under another name: `{command}`",
+    )
+
+
 @exclusively
 def restore_profile(
     session: FleetSession, entry_name: str, name: str | None = None, *, dry_run: bool = False
@@ -177,6 +192,8 @@ def restore_profile(
     if entry.kind == "files":
         return _restore_files(session, entry, name or entry.name, warnings, dry_run=dry_run)
     target = check_new_name(entry.name if name is None else name)
+    if os.path.lexists(layout.home(target)):
+        raise _name_in_use(layout, entry_name, target)
     require_here(layout, target, "restore it", catalog=lambda: session.catalog, home=entry.home)
     plan, no_alias = lifecycle.plan_restore(
         layout,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.deletion_marker import clear_marker
@@ -118,6 +119,8 @@ def taken_hint(layout: Layout, name: str) -> str:
     """Return what to do about a folder that has the name of a new profile."""
     if layout.home(name).is_dir() and folder_fault(layout, name) is not None:
         return f"it is not a profile; move it to the trash with `hermes-profiles delete {name}`"
+    if not os.path.exists(layout.home(name)):
+        return f"choose another name; it is a link to nothing: `ls -l {quote(str(layout.home(name)))}`"
     return f"choose another name, or look at it with `hermes-profiles show {name}`"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
@@ -44,6 +45,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.naming import drop_in
 
 from .adopting_host import AdoptingHost, adopting_host, can_let_go, have_adopted
 from .fleet_context import FleetSession, has_services, other_managers
@@ -177,6 +179,7 @@ class ProfileRename(ProfileRemoval):
 
         What does not start is in `errors`.
         """
+        self._warnings += [problem for each in self.found if (problem := self._left_drop_ins(each)) is not None]
         if dry_run:
             return [*super().finish(dry_run=True), *self._warnings]
         name = self._target
@@ -192,6 +195,26 @@ class ProfileRename(ProfileRemoval):
             hint = f"run it again with `hermes -p {name} gateway run`" if not is_disabled else None
             warnings.append(Problem("not-started", f"the gateway was stopped and is not started as {name}", name, hint))
         return warnings
+
+    def _left_drop_ins(self, found: Attached) -> Problem | None:
+        """Return a warning about drop-ins of the user: they can name the old profile, so they stay where they are."""
+        unit = next((path for path in found.files if path.suffix == ".service"), None)
+        service = found.world.service(self._target)
+        if unit is None or service is None:
+            return None
+        ours = drop_in(unit)
+        mine = sorted(path for path in ours.parent.glob("*.conf") if path != ours)
+        if not mine:
+            return None
+        there = drop_in(service.path).parent
+        files = " ".join(quote(str(path)) for path in mine)
+        return Problem(
+            "drop-in-without-effect",
+            f"{', '.join(path.name for path in mine)} in {ours.parent} has no effect: the service has another name now",
+            str(ours.parent),
+            f"move it, and install again: `mkdir -p {quote(str(there))} && mv {files} {quote(str(there))} && "
+            f"hermes-gateways install {self._target}`",
+        )
 
 
 @contextmanager

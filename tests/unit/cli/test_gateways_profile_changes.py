@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -182,6 +184,21 @@ def test_service_is_disabled_before_and_reset_after_file_removal(
     FakeSystemd.asked.clear()
     assert fleet.outcomes(fleet.gateways("uninstall", "work", "--json", env=systemd)) == {"work": "uninstalled"}
     assert FakeSystemd.asked == [("enable", "work", True, False), ("unload", "work", False)]
+
+
+def test_rename_names_the_drop_ins_that_do_not_follow(fleet: GatewayRoot, systemd: Mapping[str, str]) -> None:
+    FakeSystemd.home = str(fleet.home("work"))
+    units = fleet.user / ".config/systemd/user"
+    assert fleet.gateways("install", "work", env=systemd).code == 0
+    mine = units / "hermes-gateway-work.service.d" / "60-my keys.conf"
+    mine.write_text("[Service]\nEnvironment=A=1\n")
+    for words in (("--dry-run",), ()):
+        done = fleet.call("rename", "work", "office", "--json", *words, env=systemd)
+        warning = next(each for each in done.json["warnings"] if each["code"] == "drop-in-without-effect")
+        assert done.code == 0 and "60-my keys.conf" in warning["message"]
+    (command,) = re.findall(r"`(.*) && hermes-gateways install office`", warning["hint"])
+    subprocess.run(command, shell=True, check=True)
+    assert (units / "hermes-gateway-office.service.d" / mine.name).exists() and not mine.exists()
 
 
 def test_unit_of_another_root_is_kept(fleet: GatewayRoot, systemd: Mapping[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -82,6 +83,22 @@ def test_restore_to_existing_path_is_refused(work: CommandRoot) -> None:
         assert done.code == 6 and done.problem["code"] == "exists"
         assert done.problem["target"] == str(work.home("work") / "whatsapp")
         assert f"mv {done.problem['target']} " in done.problem["hint"]
+
+
+def test_restore_under_a_name_in_use_prints_a_command_that_works(work: CommandRoot) -> None:
+    work.ok("delete", "work", "--yes")
+    work.ok("create", "work", "--no-alias")
+    work.ok("create", "work-2", "--no-alias")
+    done = work.unchanged_by("restore", "work", "--json")
+    (command,) = re.findall(r"`hermes-profiles (.*)`", done.problem["hint"])
+    assert done.code == 6 and done.problem["code"] == "exists"
+    assert work.ok(*command.split(), "--json").data["profile"] == "work-3"
+
+
+def test_link_to_nothing_is_not_shown_as_a_profile(work: CommandRoot) -> None:
+    work.home("lost").symlink_to("/nonexistent")
+    done = work.unchanged_by("create", "lost", "--json")
+    assert done.code == 6 and f"`ls -l {work.home('lost')}`" in done.problem["hint"]
 
 
 def test_restore_by_name_selects_profile_not_files(work: CommandRoot) -> None:
