@@ -16,6 +16,8 @@ from hermes_profiles.credentials.channel_place import channel_place
 from hermes_profiles.credentials.rules.environment import (
     API_SERVER,
     SourceFacts,
+    is_flag_off,
+    judge_entry,
     judge_name,
     run_by_tools,
     tool_channels,
@@ -29,7 +31,7 @@ from hermes_profiles.model.truthy import is_truthy
 from .forms import KnownValues, may_have_form, values_by_form
 from .known_values import known_values
 from .mentions import Mention, mentions_in_code, mentions_in_comment
-from .outer_settings import OuterSettings
+from .outer_settings import OuterSettings, inherited_identities
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .rules.config import EntryRemoval, TreeJudgement, dotted, judge_config, paths_kept_by_user
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
     from hermes_profiles.documents.json_document import JsonDocument
     from hermes_profiles.documents.yaml.document import YamlDocument
 
-_OFF = frozenset({"false", "no", "off", "0"})
 # An empty HERMES_HOME in `.env` would send the gateway to the default root.
 _NEVER_MASKED = frozenset(REDIRECTS)
 # The section of config.yaml whose tokens are used to call a service, not to answer in it.
@@ -137,7 +138,7 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         document.path: tuple(
             EnvRuling(
                 entry,
-                _judge_entry(entry, catalog=catalog, policy=policy, facts=facts),
+                judge_entry(entry, catalog=catalog, policy=policy, facts=facts),
                 not entry.commented and is_shared_variable(entry.name, catalog),
             )
             for entry in document.entries
@@ -160,22 +161,6 @@ def classify(documents: SourceDocuments, *, catalog: Catalog, policy: ClonePolic
         known = known._replace(channels=frozenset(channel for channel in kept if channel is not None))
     values = _index(documents, env, trees, logins, mentioned, catalog, policy, known)
     return Classification(facts, env, config, gateway, auth, honcho, values, known)
-
-
-def _judge_entry(entry: EnvEntry, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
-    """Return the ruling on one entry: a flag that is off stays, because it is the default of an unused channel."""
-    ruling = judge_name(entry.name, catalog=catalog, policy=policy, facts=facts)
-    is_default = policy.channels is Channels.EXCLUDE and policy.only is None and not policy.empties
-    if is_default and ruling.verdict is Verdict.REMOVE and not ruling.by_user and _is_flag_off(entry):
-        return Ruling(Verdict.KEEP, "off: it switches nothing on", ruling.channel, ruling.key_class)
-    return ruling
-
-
-def _is_flag_off(entry: EnvEntry) -> bool:
-    """Return whether an entry is `WHATSAPP_ENABLED=false` or the like, and on for no reader."""
-    if not (entry.name.endswith("_ENABLED") or "_ALLOW_ALL" in entry.name):
-        return False
-    return entry.value.strip().lower() in _OFF and not any(is_truthy(value) for value in entry.values)
 
 
 def _logins(document: JsonDocument, removals: Iterable[EntryRemoval], policy: ClonePolicy) -> TreeJudgement:
@@ -262,7 +247,7 @@ def variables_to_mask(
             continue
         present = documents.env.get(name) if documents.env is not None else None
         # An empty entry masks it already, and so does a flag that is off.
-        if present is None or (any(present.values) and not _is_flag_off(present)):
+        if present is None or (any(present.values) and not is_flag_off(present)):
             masked.append(name)
     return tuple(masked)
 
@@ -326,7 +311,7 @@ def _removed_values(
             if item.ruling.verdict in (Verdict.REMOVE, Verdict.ASSIGN):
                 for value in item.entry.values:
                     yield item.entry.name, value, item.ruling.key_class, False
-    inherited = dict(_inherited_identities(documents.outer, catalog, policy))
+    inherited = dict(inherited_identities(documents.outer, catalog, policy))
     for name, value in inherited.items():
         yield name, value, KeyClass.IDENTITY_CREDENTIAL, False
     for name, value in _interpolation_sources(documents, env, trees, inherited, catalog):
@@ -403,16 +388,6 @@ def _mentions(documents: SourceDocuments, catalog: Catalog) -> Iterator[Mention]
     for setting in config.entries:
         if setting.kind == "scalar" and setting.value and "_" in setting.value and setting.path[0] != _OUTBOUND:
             yield from mentions_in_code(setting.value, catalog)
-
-
-def _inherited_identities(outer: OuterSettings, catalog: Catalog, policy: ClonePolicy) -> Iterator[tuple[str, str]]:
-    """Yield the secrets of channels that come from outside of the profile: they can be pasted into its files."""
-    for name, value in outer.environment.items() if policy.channels is not Channels.CLONE else ():
-        fact = catalog.lookup(name)
-        if fact is None or not fact.secret or fact.channel is None or name in policy.keep:
-            continue
-        if policy.concerns(*catalog.channels_of(name)) and fact.key_class is not KeyClass.TOOL_OR_PROVIDER_KEY:
-            yield name, value
 
 
 def _interpolation_sources(

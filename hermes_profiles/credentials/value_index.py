@@ -133,7 +133,7 @@ class _Object(tuple[tuple[str, Any], ...]):
 def secrets_in_json(text: str) -> tuple[str, ...] | None:
     """Return the strings of a JSON text that look like secrets: long, under the name of a secret, not plain URLs.
 
-    A string that is JSON itself is searched, too, and each line of JSON lines. None when the text is not JSON.
+    A string that is JSON itself is searched as well, and each line of JSON lines. None when the text is not JSON.
     """
     data = _parsed(text)
     if data is None:

@@ -84,7 +84,7 @@ class ReportView(NamedTuple):
     verbose: bool = False
 
     def short(self, text: str) -> str:
-        """Return a text whose paths are relative to the root, except those of a command: it is run as it stands."""
+        """Return a text whose paths are relative to the root, except those of a command, which must run."""
         parts = text.split("`")
         plain = (part.replace(f"{self.root}/", "") if self.root else part for part in parts[::2])
         return "`".join(part for pair in zip_longest(plain, parts[1::2]) for part in pair if part is not None)

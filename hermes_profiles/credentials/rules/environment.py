@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFact
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
@@ -19,6 +20,10 @@ from hermes_profiles.hermes.environment import (
     REDIRECTS,
 )
 from hermes_profiles.model.named_tuple import NamedTuple
+from hermes_profiles.model.truthy import is_truthy
+
+if TYPE_CHECKING:
+    from hermes_profiles.documents.dotenv.document import EnvEntry
 
 # The API server has no remote identity: a clone keeps it, on a port and with a key of its own.
 API_SERVER = "api_server"
@@ -41,6 +46,9 @@ _REDIRECT_REASONS = {
     HERMES_HOME: "it would make the gateway of the clone run in another home",
     HERMES_MANAGED_DIR: "it would put the settings of a managed directory over those of the clone",
 }
+
+
+_OFF = frozenset({"false", "no", "off", "0"})
 
 
 class ChannelReference(NamedTuple):
@@ -102,6 +110,22 @@ def judge_name(name: str, *, catalog: Catalog, policy: ClonePolicy, facts: Sourc
     if reference is None or not ruling.keeps or ruling.by_user or name == HERMES_HOME:
         return ruling
     return _judge_reference(name, ruling, reference, facts)
+
+
+def judge_entry(entry: EnvEntry, *, catalog: Catalog, policy: ClonePolicy, facts: SourceFacts) -> Ruling:
+    """Return the ruling on one entry: a flag that is off stays, because it is the default of an unused channel."""
+    ruling = judge_name(entry.name, catalog=catalog, policy=policy, facts=facts)
+    is_default = policy.channels is Channels.EXCLUDE and policy.only is None and not policy.empties
+    if is_default and ruling.verdict is Verdict.REMOVE and not ruling.by_user and is_flag_off(entry):
+        return Ruling(Verdict.KEEP, "off: it switches nothing on", ruling.channel, ruling.key_class)
+    return ruling
+
+
+def is_flag_off(entry: EnvEntry) -> bool:
+    """Return whether an entry is `WHATSAPP_ENABLED=false` or the like, and on for no reader."""
+    if not (entry.name.endswith("_ENABLED") or "_ALLOW_ALL" in entry.name):
+        return False
+    return entry.value.strip().lower() in _OFF and not any(is_truthy(value) for value in entry.values)
 
 
 def _judge_reference(name: str, ruling: Ruling, reference: ChannelReference, facts: SourceFacts) -> Ruling:

@@ -193,7 +193,7 @@ def is_silent(reason: str) -> bool:
 def may_hold_channel_secrets(path: str, catalog: Catalog, *, copies: bool = False) -> bool:
     """Return whether a file is a channel's JSON state; its secrets must not appear in the clone.
 
-    `copies`: JSON lines and copies (`fred.json.bak`) count, too; Hermes does not read them.
+    `copies`: JSON lines and copies (`fred.json.bak`) count as well; Hermes does not read them.
     """
     is_json = path.endswith(".json") or (copies and _JSON_OR_COPY.search(path) is not None)
     return is_json and catalog.state_owner(path) is not None
