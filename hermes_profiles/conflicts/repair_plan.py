@@ -14,6 +14,7 @@ from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.shared_logins import shares_nous
 
 from .ownership import Decision, DecisionKey, SharedIdentity, SharedKind, UsageEvidence, decide_owners
@@ -26,7 +27,8 @@ Owners = Mapping[str, Sequence[str]]
 class Scene(NamedTuple):
     """What a repair reads. `profiles`: all of the root, in fleet order.
 
-    `environment`: determines where Hermes keeps logins that are shared on purpose.
+    `environment`: determines where Hermes keeps logins that are shared on purpose; `managed`: values of the managed
+    directory that profiles refer to (`${FAMILY_BOT}`).
     """
 
     layout: Layout
@@ -35,6 +37,7 @@ class Scene(NamedTuple):
     gateways: Mapping[str, Gateway]
     locks: Sequence[LiveLock]
     environment: Mapping[str, str] = MappingProxyType({})
+    managed: Managed = NOTHING_MANAGED
 
 
 class Asked(NamedTuple):
@@ -67,7 +70,7 @@ def plan_repair(scene: Scene, asked: Asked) -> Repair:
 
     Raises UsageProblem for an owner that does not hold what it would keep.
     """
-    found = {name: possession(scene.layout, name, scene.catalog) for name in _homes(scene)}
+    found = {name: possession(scene.layout, name, scene.catalog, scene.managed) for name in _homes(scene)}
     if shares_nous(scene.layout, scene.environment):
         found = {name: each.without_login("nous") for name, each in found.items()}
     contested = [one for one in rivalries(found, scene.catalog) if _is_asked(one.channel, asked)]

@@ -32,7 +32,9 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import system_reason
 from hermes_profiles.profiles.channels import (
+    NOTHING_MANAGED,
     ClaimedResources,
+    Managed,
     claimed_resources,
     command_variables,
     legacy_blocks,
@@ -75,15 +77,18 @@ class ProfileIdentities(NamedTuple):
         return self._replace(logins={name: login for name, login in self.logins.items() if name != provider})
 
 
-def possession(layout: Layout, profile: str, catalog: Catalog) -> ProfileIdentities:
-    """Return what a profile's files hold; an unreadable file becomes a problem, not an exception."""
+def possession(layout: Layout, profile: str, catalog: Catalog, managed: Managed = NOTHING_MANAGED) -> ProfileIdentities:
+    """Return what a profile's files hold; an unreadable file becomes a problem, not an exception.
+
+    `managed`: values of the managed directory that the files can refer to.
+    """
     home = layout.home(profile)
     files = HomeFiles(home, catalog.known_names)
-    held = claimed_resources(home, catalog=catalog, files=files)
+    held = claimed_resources(home, catalog=catalog, managed=managed, files=files)
     config = with_legacy(files.sections(CONFIG_FILE, wanted_sections(catalog)), legacy_blocks(files))
     copies: dict[str, dict[str, str]] = {}
     command = command_variables(config)
-    environment = {**command, **files.environment(sources=command)}
+    environment = {**command, **files.environment(sources={**command, **managed.environment})}
     for channel, variable, path, value in credentials_in(environment, config, catalog):
         key = with_account(channel, variable, value, environment, catalog)
         copies.setdefault(channel, {})[variable or path] = digest(key)

@@ -169,7 +169,21 @@ class RepairRun:
             processes=session.world.processes,
             platform=session.layout.platform,
         )
-        scene = Scene(session.layout, session.catalog, session.existing, self._gateways, locks, session.environment)
+        # What the managed directory sets for every profile by name stays; its other values can be referred to.
+        others = {
+            name: value
+            for name, value in self._managed.environment.items()
+            if (fact := session.catalog.lookup(name)) is None or not fact.known
+        }
+        scene = Scene(
+            session.layout,
+            session.catalog,
+            session.existing,
+            self._gateways,
+            locks,
+            session.environment,
+            Managed(others, {}),
+        )
         return plan_repair(scene, self._asked)
 
     def _removals(self, wishes: Mapping[str, StripRequest]) -> dict[str, StripPlan]:

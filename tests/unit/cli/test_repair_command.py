@@ -250,6 +250,18 @@ def test_repair_ignores_shell_variables(root: CommandRoot) -> None:
     assert (root.home("work") / ".env").read_text().endswith("TELEGRAM_BOT_TOKEN=\n")
 
 
+def test_bot_that_a_profile_has_through_the_managed_folder_is_shared(bare: CommandRoot) -> None:
+    folder = bare.user / "managed"
+    folder.mkdir()
+    (folder / ".env").write_text(f"FAMILY_BOT={TOKEN}\n")
+    bare.make("work", {".env": f"TELEGRAM_BOT_TOKEN={TOKEN}\n"})
+    bare.make("family", {".env": "TELEGRAM_BOT_TOKEN=${FAMILY_BOT}\nA=1\n"})
+    words = ("repair", "--yes", "--json", "--owner", "telegram=work")
+    done = bare.call(*words, env={"HERMES_MANAGED_DIR": str(folder)})
+    assert done.code == 0 and [row["profile"] for row in done.data["profiles"]] == ["family"]
+    assert (bare.home("family") / ".env").read_text() == "A=1\n"
+
+
 def test_managed_folder_is_reported(root: CommandRoot) -> None:
     folder = root.user / "managed"
     folder.mkdir()
