@@ -1,10 +1,14 @@
-"""Gateways whose homes were moved, swapped or replaced while they ran, so that each works in another folder."""
+"""Gateways that work in another folder than the home they were started for.
+
+The home was moved, swapped or replaced while they ran, or a variable of the profile sends them elsewhere.
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import LOCK_FILE
 
 from .model import GatewayFacts
@@ -29,12 +33,14 @@ def left_home(process: Process, home: Path, processes: Processes) -> str:
 
 def displacement(facts: GatewayFacts, process: Process) -> str:
     """Return what became of the home of a running gateway, "" where it works in its own."""
+    cause = "the homes were swapped"
+    if facts.sent_by:
+        cause = f"{HERMES_HOME} in the files of {facts.sent_by} sends it there"
     if facts.started_for:
-        what = f"process {process.pid} works in this home and was started for {facts.started_for}"
-        return f"{what}: the homes were swapped"
+        return f"process {process.pid} works in this home and was started for {facts.started_for}: {cause}"
     if facts.swapped_with:
         other = facts.moved.get(process.pid) or facts.swapped_with[0]
-        return f"a process that was started for this home works in that of {other}: the homes were swapped"
+        return f"a process that was started for this home works in that of {other}: {cause}"
     if facts.left_home == DELETED:
         return f"its home was deleted and made again while it ran: process {process.pid} works in the deleted one"
     if facts.left_home:

@@ -171,17 +171,17 @@ class GatewayFacts(NamedTuple):
     `record`: the process in gateway.pid; `process`: a live process proven to be this profile's gateway;
     `other_program`: the live process of `record` where it is proven to be another program; `unverified`: the live
     process of `record` where neither is proven; `others`: pids of further gateways of this home; `started_for`: the
-    profile that `process` was started for, where it is another one: the homes were swapped; `moved`: pid → profile in
-    whose home a process works that was started for this one; `left_home`: the folder in which `process` works, where
-    another one is in its place (`displaced.py`); `main`: the live process of the service manager; `served_by`: pid of
-    the multiplexer that serves this profile; `server`: the profile that this multiplexer was started for; `parked`,
-    `standalone`: what the profile says about the one gateway for all (profiles/host_options.py); `served_record`: what
-    the multiplexer wrote, with the channels of this profile alone; `server_started_at`: epoch seconds; `unserved`: why
-    the live multiplexer does not serve this profile; `is_expected`: it will within seconds; `other_root`: the gateway
-    of another root that has the host lock; `hermes`: the installed one; `supervisor`: what started a gateway that its
-    own service does not run; `enabled_channels`: channels that the profile's files enable; `sockets`: those of
-    `process`, None where they cannot be read; `lost_links`: channel → its lost link; `now`, `started_at`: epoch
-    seconds.
+    profile that `process` was started for, where it is another one; `moved`: pid → profile in whose home a process
+    works that was started for this one; `sent_by`: the profile whose files made it so, "" where the homes were swapped;
+    `left_home`: the folder in which `process` works, where another one is in its place (`displaced.py`); `main`: the
+    live process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `server`: the
+    profile that this multiplexer was started for; `parked`, `standalone`: what the profile says about the one gateway
+    for all (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile
+    alone; `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile;
+    `is_expected`: it will within seconds; `other_root`: the gateway of another root that has the host lock; `hermes`:
+    the installed one; `supervisor`: what started a gateway that its own service does not run; `enabled_channels`:
+    channels that the profile's files enable; `sockets`: those of `process`, None where they cannot be read;
+    `lost_links`: channel → its lost link; `now`, `started_at`: epoch seconds.
     """
 
     profile: str
@@ -193,6 +193,7 @@ class GatewayFacts(NamedTuple):
     started_for: str = ""
     moved: Mapping[int, str] = {}
     left_home: str = ""
+    sent_by: str = ""
     main: Process | None = None
     usage: Usage = Usage()
     runtime: StateRecord | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.files import LOCK_FILE
 from hermes_profiles.model.named_tuple import NamedTuple
+from hermes_profiles.profiles.channels import works_elsewhere
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
@@ -121,6 +122,7 @@ def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Pr
     others = strays.get(os.path.realpath(home), ())
     process = proof.process or (others[0] if others else None)
     moved = _moved(world, profile, [each.pid for each in others if each is not proof.process])
+    started_for = _started_for(world, profile, proof.process) if proof.process is not None else ""
     return GatewayFacts(
         profile=profile,
         record=record,
@@ -130,8 +132,9 @@ def _own_facts(world: SystemContext, profile: str, strays: Mapping[str, tuple[Pr
         others=tuple(
             each.pid for each in others if process is not None and each.pid != process.pid and each.pid not in moved
         ),
-        started_for=_started_for(world, profile, proof.process) if proof.process is not None else "",
+        started_for=started_for,
         moved=moved,
+        sent_by=_sent_by(world, [each for each in (started_for, profile if moved else "") if each]),
         left_home=left_home(process, home, world.processes) if process is not None and process.pid not in moved else "",
         usage=world.processes.usage(process) if process is not None else Usage(),
         runtime=redacted_state(world.layout, profile),
@@ -153,6 +156,11 @@ def _started_for(world: SystemContext, profile: str, process: Process) -> str:
         return ""
     name = profile_of_home(Path(given), layout)
     return name if name is not None and name != profile and layout.home(name).is_dir() else ""
+
+
+def _sent_by(world: SystemContext, started_for: Sequence[str]) -> str:
+    """Return the first of these profiles whose files make its gateway work in another home, "" for none."""
+    return next((name for name in started_for if works_elsewhere(world.layout.home(name))), "")
 
 
 def _moved(world: SystemContext, profile: str, pids: Sequence[int]) -> dict[int, str]:

@@ -124,6 +124,13 @@ def redirects(home: Path, environment: Mapping[str, str], config: Mapping[str, A
     return tuple(found)
 
 
+def works_elsewhere(home: Path) -> bool:
+    """Return whether the files of a profile make its gateway work in another home."""
+    files = HomeFiles(home)
+    config = files.sections(CONFIG_FILE, (HERMES_HOME, "secrets"))
+    return HERMES_HOME in redirects(home, _own_variables(files, config), config)
+
+
 def _given(
     files: HomeFiles, catalog: Catalog, managed: Managed
 ) -> tuple[dict[str, str], Mapping[str, Any], Mapping[str, Any], bool]:

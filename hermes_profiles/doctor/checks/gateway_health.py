@@ -207,7 +207,7 @@ def swapped_homes(facts: Facts) -> Iterator[Finding]:
         message = f"the homes of {join_names(names)} were swapped while their gateways ran: {_swapped(facts, names)}"
         if observed.left_home:
             message = f"the gateway of {profile.name} writes nothing into its home: {gateway.detail}"
-        elif len(names) == 1:
+        elif len(names) == 1 or observed.sent_by:  # `redirected` has the variable that sends it elsewhere
             continue
         if profile.name in told:
             continue

@@ -8,7 +8,7 @@ from clone_source import clone, make_layout
 from doctor_root import DoctorRoot
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.profiles.channels import claimed_resources
+from hermes_profiles.profiles.channels import claimed_resources, works_elsewhere
 
 CATALOG = load_catalog()
 KEY = "CANARY-api-key-0123456789abcdef"
@@ -39,6 +39,7 @@ def test_own_home_is_no_redirect(tmp_path: Path):
     for value, expected in ((home, ()), (tmp_path / "link", ()), (tmp_path, ("HERMES_HOME",)), ("", ("HERMES_HOME",))):
         (home / ".env").write_text(f"HERMES_HOME={value}\n")
         assert claimed_resources(home, catalog=CATALOG).redirects == expected
+        assert works_elsewhere(home) is bool(expected)
 
 
 def test_clone_leaves_redirects_behind(tmp_path: Path):

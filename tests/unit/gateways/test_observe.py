@@ -92,6 +92,26 @@ def test_second_gateway_of_a_home_is_reported(root: Root) -> None:
     assert (found.state, found.pid, found.disagreement) == (S.RUNNING, 42, ("this home has further gateways: PID 50",))
 
 
+@pytest.mark.parametrize(
+    ("file", "line", "cause"),
+    [
+        (".env", "HERMES_HOME={work}\n", "HERMES_HOME in the files of ops sends it there"),
+        ("config.yaml", "HERMES_HOME: {work}\n", "HERMES_HOME in the files of ops sends it there"),
+        (".env", "HERMES_HOME={ops}\n", "the homes were swapped"),
+        (".env", "", "the homes were swapped"),
+    ],
+)
+def test_cause_of_a_gateway_that_works_in_another_home(root: Root, file: str, line: str, cause: str) -> None:
+    root.write("ops", file, line.format(work=root.home("work"), ops=root.home("ops")))
+    root.runs("work", 42)
+    root.table.add(42, "hermes", "-p", "ops", "gateway", "run", HERMES_HOME=root.home("ops"))
+    root.table.owners[root.layout.home("work") / "gateway.lock"] = 42
+    work, ops = observe_one(root.world, "work"), observe_one(root.world, "ops")
+    assert (work.state, ops.state) == (S.DEGRADED, S.DEGRADED)
+    assert work.detail == f"process 42 works in this home and was started for ops: {cause}"
+    assert ops.detail == f"a process that was started for this home works in that of work: {cause}"
+
+
 def test_gateway_without_pid_file_is_starting(root: Root) -> None:
     root.table.add(50, "hermes", "-p", "work", "gateway", "run", HERMES_HOME=str(root.layout.root))
     root.manager.statuses = {"work": status(pid=50)}
