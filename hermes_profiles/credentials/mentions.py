@@ -59,7 +59,26 @@ _NEXT_VALUE = lazy_pattern(
 _VALUE_FIRST = lazy_pattern(
     r"(?:(?i:value)[\"']?[ \t]*[:=][ \t]*|\([ \t]*(?:default[ \t]*=[ \t]*)?(?=[\"']))"
     r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'<>,}]+))"
-    r"[ \t]*,?\s*[\"']?(?i:name|key|env|alias|validation_alias)[\"']?[ \t]*[:=][ \t]*[\"']?$"
+    r"[ \t]*,?(?:\s*[\"']type[\"'][ \t]*:[ \t]*[\"']?\w{1,20}[\"']?,)?"
+    r"\s*[\"']?(?i:name|key|env|alias|validation_alias)[\"']?[ \t]*[:=][ \t]*[\"']?$"
+)
+# `echo value | docker secret create NAME -`, `printf %s value > NAME`.
+_PIPED = lazy_pattern(
+    r"(?:echo|printf)[ \t]+(?:-\w+[ \t]+|[\"']?%s\S{0,4}[ \t]+)*[\"']?([^\s\"'|<>]+)[\"']?[ \t]*[|>][^|\n]{0,60}$"
+)
+# The text behind what a template or an expression prefers: `${A:-value}`, `default('value')`, `getenv(…) or 'value'`.
+_FALLBACK = lazy_pattern(
+    r"(?:\$\{\w+:?[-=+]|\|\|[ \t]*|\?\?[ \t]*|\bor[ \t]+|\b(?i:default|fallback|get\w*|env)\([^()\n]{0,40}?)[\"']?"
+    r"([^\s\"'`,;<>(){}\[\]|$]+)"
+)
+# Between the name and the value of one item: `"type": "secret", "description": "…"`.
+_FIELD = (
+    r"(?!(?i:name|key|id|env|value)\b)\w+[\"']?[ \t]*:[ \t]*"
+    r"(?:\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'|[\w./ -]{1,60}(?=\r?\n)|[\w./-]{1,40})"
+)
+_FURTHER_VALUE = lazy_pattern(
+    rf"[\"']?(?:\s*,?\s*[\"']?{_FIELD}){{1,4}}\s*,?\s*[\"']?(?i:value|default|secret)[\"']?[ \t]*:[ \t]*"
+    r"[\"']?([^\s\"'<>,}]+)"
 )
 _LONGEST_VALUE = 300
 _WINDOW = 600
@@ -83,7 +102,7 @@ _FAR_TEXT = lazy_pattern(
 )
 # A text alone in one of the next lines: of a here document, a definition, a code block.
 _ALONE = lazy_pattern(
-    r"[\"'`*]*+[ \t]*+[:=]?[ \t]*+(?:<<[-~]?[ \t]*+[\"']?\w+[\"']?[ \t]*+)?\r?\n"
+    r"[\"'`*]*+[ \t]*+[:=]?[ \t]*+(?:#[^\n]*+)?(?:<<[-~]?[ \t]*+[\"']?\w+[\"']?[ \t]*+)?\r?\n"
     r"(?:[ \t]*+(?:[`~]{3}\w*+[ \t]*+)?\r?\n){0,2}[ \t]*+(?:[:>-][ \t]*+)?`?([^\s`]+)`?[ \t]*+(?:\r?\n|$)"
 )
 # A row of a table: `NAME,value`.
@@ -94,6 +113,8 @@ _SHORTEST_GENERATED = 16
 _MOST_WORDS = 12
 # Between a name in an expression and the value of another one: `os.environ["NAME"], sha="…"`.
 _OF_ANOTHER = lazy_pattern(r"[\"']?[ \t]*[\])].*\w[ \t]*=[ \t]*[\"']?")
+# The end of a template, `${{ secrets.NAME }}`: what follows is a comment.
+_IN_TEMPLATE = lazy_pattern(r"[ \t]*\}")
 # How far from a name in a sentence its value can be.
 _SENTENCE = 120
 _SHORTEST_IN_CODE = 12
@@ -157,8 +178,10 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
         if values and not found:  # `NAME=$(echo …)`, `NAME: !secret …`
             near = _NEAR.match(text, name.end())
             found += [near[1]] if near is not None and is_strong(near[1]) else []
+            line = text[name.end() : name.end() + _LONGEST_VALUE].partition("\n")[0]
+            found += [match[1] for match in _FALLBACK.finditer(line) if is_strong(match[1])]
         yield from (Mention(fact, value) for value in dict.fromkeys(found))
-        if not values:  # a sentence: `MATTERMOST_TOKEN is now …`
+        if not values and not _IN_TEMPLATE.match(text, name.end()):  # a sentence: `MATTERMOST_TOKEN is now …`
             line = text[name.end() : name.end() + _SENTENCE].partition("\n")[0]
             for word in _TOKEN.finditer(line):
                 token = word.group().strip(".:*_!?-")
@@ -244,9 +267,13 @@ def _far_assigned(text: str, start: int, end: int) -> Iterator[str]:
         found = _ALONE.match(text, end, end + _WINDOW)
     if found is not None:
         yield next(group for group in found.groups() if group).strip()
-    before = _VALUE_FIRST.search(text, max(start - _LONGEST_VALUE, 0), start)
-    if before is not None:
-        yield next(group for group in before.groups() if group).strip()
+    further = _FURTHER_VALUE.match(text, end, end + _WINDOW)
+    if further is not None:
+        yield further[1]
+    for way in (_VALUE_FIRST, _PIPED):
+        before = way.search(text, max(start - _LONGEST_VALUE, 0), start)
+        if before is not None:
+            yield next(group for group in before.groups() if group).strip()
 
 
 def names_in(text: str) -> tuple[str, ...]:

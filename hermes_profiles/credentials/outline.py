@@ -20,8 +20,16 @@ _GROUP = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*\{{")
 _PAIR = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*(?:{_TEXT}|(\{{))|(\}})")
 # `config set platforms.mattermost.token value`.
 _COMMAND = lazy_pattern(rf"\b(?:config[ \t]+)?set[ \t]+([A-Za-z_]\w*(?:\.\w+)+)[ \t]+{_TEXT}")
+# `--set mattermost.token=value`, `setProperty("mattermost.token", "value")`, `<property name="mattermost.token">value`.
+_DOTTED = lazy_pattern(
+    r"\.([A-Za-z_-]{0,30}(?i:token|secret|password|key)[\w-]{0,20})"
+    r"(?:[\"']?[ \t]*[=:,][ \t]*|[ \t]+|[\"']?>)(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'#,;{}\[\]<>]+))"
+)
+_BEFORE_DOT = lazy_pattern(r"(?<![\w./-])[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*){0,3}$")
+_LONGEST_PATH = 120
 _SECRET = lazy_pattern(
-    r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)"
+    r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}"
+    r"(?:[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)|[\"'](?:,[ \t]*[\"']|>))"
 )
 _LONGEST_GROUP = 2000
 _DEEPEST = 12
@@ -50,6 +58,10 @@ def outline_of(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
             position = yield from _in_group(text, group.end(), tuple(group[1].split(".")))
     for command in _COMMAND.finditer(text):
         yield tuple(command[1].split(".")), next(part for part in command.groups()[1:] if part is not None)
+    for last in _DOTTED.finditer(text):
+        before = _BEFORE_DOT.search(text, max(last.start() - _LONGEST_PATH, 0), last.start())
+        if before is not None:
+            yield (*before[0].split("."), last[1]), next(part for part in last.groups()[1:] if part is not None)
 
 
 def _in_group(text: str, start: int, names: tuple[str, ...]) -> Generator[tuple[tuple[str, ...], str], None, int]:

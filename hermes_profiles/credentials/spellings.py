@@ -295,6 +295,9 @@ class PackedRun(NamedTuple):
     text: str
     content: bytes
 
+    def __repr__(self) -> str:
+        return "PackedRun(***)"
+
 
 def packed_in_base64(text: str) -> Iterator[PackedRun]:
     """Yield the packed data that a text holds in base64: the body of a recorded answer, a picture of a notebook."""

@@ -51,6 +51,14 @@ NAME = "MATTERMOST_TOKEN"
     "x: str = Field(default='VALUE', alias='NAME')",
     "APP__MATTERMOST__TOKEN=VALUE", "MATTERMOST__TOKEN=VALUE", "MATTERMOST.TOKEN=VALUE", "NAME2=VALUE",
     r"MATTERMOST\_TOKEN=VALUE",
+    "NAME: ${OTHER:-VALUE}", "NAME=${OTHER-VALUE}", 'export NAME=${OTHER:-"VALUE"}',
+    "NAME: ${{ secrets.A || 'VALUE' }}",
+    "NAME: \"{{ lookup('env', 'A') | default('VALUE') }}\"", "NAME = os.getenv('A') or 'VALUE'",
+    "NAME = process.env.A || 'VALUE';",
+    '{"key": "NAME", "type": "secret", "value": "VALUE"}', '{"value": "VALUE", "type": "secret", "key": "NAME"}',
+    '{"id": "NAME", "type": "promptString", "password": true, "default": "VALUE"}',
+    "- name: NAME\n  description: of the bot\n  required: true\n  value: VALUE", "NAME: # the old one\n  VALUE\n",
+    "echo VALUE | docker secret create NAME -", "printf '%s' VALUE | gh secret set NAME", "printf %s VALUE > NAME",
 ])  # fmt: skip
 def test_value_beside_a_name_is_found(line: str) -> None:
     text = line.replace("NAME", NAME).replace("VALUE", VALUE)
@@ -74,6 +82,11 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "NAME: str\nsha: 8e5e7e5ab8b370d6c329", "NAME: ${{ secrets.NAME }}\n  SHA: 8e5e7e5ab8b370d6c329ec4",
     "- name: NAME\n  valueFrom:\n    secretKeyRef: {name: mattermost-secret-v1a2b3c4}\n",
     "throw new Error('NAME missing: see https://x.io/a1b2c3d4e5f6g7h8i9')",
+    "NAME: ${OTHER:-}  # sha 8e5e7e5ab8b370d6c329ec4", "NAME: ${{ secrets.NAME }} # at 8e5e7e5ab8b370d6c329ec4",
+    "NAME={{ lookup('x', 'kv/8e5e7e5ab8b370d6c329ec4') }}", "NAME = os.getenv('A', None); sha = '8e5e7e5ab8b370d6c329'",
+    "- name: NAME\n  image: a/b\n- name: SHA\n  value: 8e5e7e5ab8b370d6c329ec4",
+    '{"name": "NAME", "type": "secret"}, {"name": "SHA", "value": "8e5e7e5ab8b370d6c329ec4"}',
+    "echo 8e5e7e5ab8b370d6c329ec4 | tee sha\nread NAME", "NAME: # see below\n  sha: 8e5e7e5ab8b370d6c329ec4",
     "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
 ])  # fmt: skip
 def test_other_text_is_no_value(line: str) -> None:
