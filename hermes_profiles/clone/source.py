@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -202,20 +203,34 @@ def _state_values(home: Path, rules: FileRules, unsearched: dict[str, str]) -> I
     for item in walk(home, rules.may_hold_state):
         if item.kind is EntryKind.UNREADABLE:
             unsearched[item.path] = "it cannot be listed"
-        elif item.kind is EntryKind.FILE and may_hold_channel_secrets(item.path, rules.catalog, copies=True):
-            secrets, reason = state_secrets(home / item.path, item.signature.size)
+        elif item.kind is EntryKind.LINK and os.path.isdir(home / item.path):
+            if rules.may_hold_state(item.path) and not _leads_within(home / item.path, home):
+                unsearched[item.path] = "it is a link to a folder"
+        elif item.kind in (EntryKind.FILE, EntryKind.LINK) and may_hold_channel_secrets(
+            item.path, rules.catalog, copies=True
+        ):
+            secrets, reason = state_secrets(home / item.path)
             if reason:
                 unsearched[item.path] = reason
             else:
                 yield item.path, secrets
 
 
-def state_secrets(path: Path, size: int) -> tuple[tuple[str, ...], str]:
+def _leads_within(path: Path, folder: Path) -> bool:
+    return f"{os.path.realpath(path)}/".startswith(f"{os.path.realpath(folder)}/")
+
+
+def state_secrets(path: Path) -> tuple[tuple[str, ...], str]:
     """Return the secrets in a channel's state file, and why it was not searched: "" when it was."""
-    if size > MOST_STATE_BYTES:
-        return (), f"it has more than {MOST_STATE_BYTES // 2**20} MiB"
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return (), "it is a link to what is no regular file"
+        if status.st_size > MOST_STATE_BYTES:
+            return (), f"it has more than {MOST_STATE_BYTES // 2**20} MiB"
         raw = path.read_bytes()
+    except FileNotFoundError:
+        return (), ""  # a link to nothing, or removed meanwhile by a gateway
     except OSError as error:
         return (), f"it cannot be read: {system_reason(error)}"
     text = raw.decode(json.detect_encoding(raw), "replace")

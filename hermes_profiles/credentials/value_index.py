@@ -30,7 +30,8 @@ _PLAIN_WORDS = lazy_pattern(rf"{_WORD}(?:[ '._-]{_WORD}){{0,4}}")
 _LONGEST_WORDS = 80
 _PLACEHOLDER = lazy_pattern(r"<removed: [^<>]*>")
 _COMMENT = lazy_pattern(r"\s#")
-_SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|signature|email", re.IGNORECASE)
+_SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|cookie|signature|email", re.IGNORECASE)
+_SECRET_FIELDS = lazy_pattern(r"(?:tokens|secrets|passwords|keys|credentials)$", re.IGNORECASE)
 _SHORTEST_FIELD = 12
 # The characters beside a public value that make it a part of a longer one: of an address, and of an id. A full stop or
 # a colon behind an address can end a sentence.
@@ -156,7 +157,9 @@ def _parsed(text: str) -> Any:
 def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
     if isinstance(data, _Object):
         for key, value in data:
-            yield from _secrets_in(value, name=key)
+            # In `tokens: {ada: …}` the name above says what the values are.
+            is_one_of_many = isinstance(value, str) and _SECRET_FIELDS.search(name)
+            yield from _secrets_in(value, name=name if is_one_of_many else key)
     elif isinstance(data, list):
         for value in data:
             yield from _secrets_in(value, name=name)

@@ -234,7 +234,7 @@ class _StripPlanner:
                 if row.channel is None or not may_hold_channel_secrets(path, self.catalog, copies=True):
                     continue
                 place = self.home.path / path
-                secrets, reason = state_secrets(place, place.lstat().st_size)
+                secrets, reason = state_secrets(place)
                 if reason:
                     message = f"{path}: {reason}, so its secrets were not searched for in other files"
                     hint = "search skills and memories for pasted tokens"

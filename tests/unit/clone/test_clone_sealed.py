@@ -167,6 +167,21 @@ def test_copies_and_lines_of_state_and_other_encodings_are_searched(tmp_path: Pa
         assert leaks(made.home, [TOKEN]) == [], name
 
 
+def test_state_behind_links_is_searched_or_named(tmp_path: Path) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    (far / "ada.json").write_text(json.dumps({"token": TOKEN}))
+    layout = make_layout(tmp_path, {".env": "A=1\n", "skills/a/SKILL.md": TOKEN, "weixin/a.json": "{}"})
+    home = layout.home("default")
+    (home / "weixin" / "ada.json").symlink_to(far / "ada.json")
+    (home / "weixin" / "gone.json").symlink_to("/nonexistent")
+    (home / "weixin" / "round").symlink_to(home / "weixin")
+    (home / "whatsapp").symlink_to(far)
+    made = clone(layout)
+    assert leaks(made.home, [TOKEN]) == []
+    assert [row.target for row in made.warnings if row.code == "not-searched"] == ["whatsapp"]
+
+
 def test_state_files_that_are_not_searched_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_module, "MOST_STATE_BYTES", 100)
     files = {

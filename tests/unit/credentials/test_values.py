@@ -133,6 +133,7 @@ def test_secrets_of_a_state_file():
         '{"token": "CANARY-123456", "token": "CANARY-654321"}',
         json.dumps({"state": json.dumps({"token": "CANARY-123456", "more": json.dumps([{"key": "CANARY-654321"}])})}),
         '{"token": "CANARY-123456"}\n\n{"token": "CANARY-654321"}\n',
+        '{"bot_tokens": {"ada": "CANARY-123456", "bob": "CANARY-654321", "n": 1}, "users": {"ada": "CANARY-not-one"}}',
         '{"token": ["CANARY-123456", "CANARY-654321"], "key": "{not json"}',
     ],
 )
