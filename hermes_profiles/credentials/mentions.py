@@ -113,6 +113,11 @@ _SHORTEST_GENERATED = 16
 _MOST_WORDS = 12
 # Between a name in an expression and the value of another one: `os.environ["NAME"], sha="…"`.
 _OF_ANOTHER = lazy_pattern(r"[\"']?[ \t]*[\])].*\w[ \t]*=[ \t]*[\"']?")
+# The word in front of a hash or an id, which is no credential: `see commit 8e5e7e5ab8b3…`.
+_SAYS_HASH = lazy_pattern(
+    r"(?i:\b(?:commit|revision|rev|sha-?\d{0,3}|digest|hash|checksum|etag|uuid|md5)\b)"
+    r"(?:[ \t]+(?:is|was|id|of))?[ \t:=@`#(\"'*]*$"
+)
 # The end of a template, `${{ secrets.NAME }}`: what follows is a comment.
 _IN_TEMPLATE = lazy_pattern(r"[ \t]*\}")
 # How far from a name in a sentence its value can be.
@@ -157,7 +162,7 @@ def mentions_in_comment(text: str, catalog: Catalog) -> Iterator[Mention]:
                 yield Mention(fact, value)
             for word in _TOKEN.finditer(line, name.end(), end) if fact.secret else ():
                 token = word.group().strip(".:*_!?-")
-                if token != value and _is_generated(token):
+                if token != value and _is_generated(token) and not _SAYS_HASH.search(line, 0, word.start()):
                     yield Mention(fact, token)
 
 
@@ -185,7 +190,7 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
             line = text[name.end() : name.end() + _SENTENCE].partition("\n")[0]
             for word in _TOKEN.finditer(line):
                 token = word.group().strip(".:*_!?-")
-                is_another = _OF_ANOTHER.fullmatch(line, 0, word.start()) is not None
+                is_another = _OF_ANOTHER.fullmatch(line, 0, word.start()) or _SAYS_HASH.search(line, 0, word.start())
                 if not is_another and _is_random(token) and _may_be_secret(token, _SHORTEST_GENERATED):
                     yield Mention(fact, token)
     for name in _ANY_NAME.finditer(text):

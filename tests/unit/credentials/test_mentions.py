@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.mentions import code_filter, mentions_in_code
+from hermes_profiles.credentials.mentions import code_filter, mentions_in_code, mentions_in_comment
 
 CATALOG = load_catalog()
 MAY_MENTION = code_filter(CATALOG)
@@ -82,6 +82,8 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "NAME: str\nsha: 8e5e7e5ab8b370d6c329", "NAME: ${{ secrets.NAME }}\n  SHA: 8e5e7e5ab8b370d6c329ec4",
     "- name: NAME\n  valueFrom:\n    secretKeyRef: {name: mattermost-secret-v1a2b3c4}\n",
     "throw new Error('NAME missing: see https://x.io/a1b2c3d4e5f6g7h8i9')",
+    "Set NAME to a token. See commit 8e5e7e5ab8b370d6c329ec4.", "| NAME | since `sha256:8e5e7e5ab8b370d6c329ec4` |",
+    "NAME (rev 8e5e7e5ab8b370d6c329ec4)",
     "NAME: ${OTHER:-}  # sha 8e5e7e5ab8b370d6c329ec4", "NAME: ${{ secrets.NAME }} # at 8e5e7e5ab8b370d6c329ec4",
     "NAME={{ lookup('x', 'kv/8e5e7e5ab8b370d6c329ec4') }}", "NAME = os.getenv('A', None); sha = '8e5e7e5ab8b370d6c329'",
     "- name: NAME\n  image: a/b\n- name: SHA\n  value: 8e5e7e5ab8b370d6c329ec4",
@@ -91,3 +93,8 @@ def test_value_beside_a_name_is_found(line: str) -> None:
 ])  # fmt: skip
 def test_other_text_is_no_value(line: str) -> None:
     assert list(mentions_in_code(line.replace("NAME", NAME), CATALOG)) == []
+
+
+def test_hash_in_a_comment_is_no_value() -> None:
+    assert not list(mentions_in_comment(f" {NAME} was rotated in commit 8e5e7e5ab8b370d6c329ec4", CATALOG))
+    assert [one.value for one in mentions_in_comment(f" {NAME} was {VALUE} up to May", CATALOG)] == [VALUE]
