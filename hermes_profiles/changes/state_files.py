@@ -26,8 +26,10 @@ def write_state_file(path: Path, content: bytes, mode: int = 0o600) -> None:
         try:
             files.write_new(draft, content, mode=mode, owner=files.owner_below(folder))
             files.replace(draft, target)
-        except BaseException:
+        except BaseException as error:
             files.unlink(draft)
+            if isinstance(error, OSError) and error.filename == draft:
+                error.filename, error.filename2 = target, None  # the draft is gone, and its name says nothing
             raise
 
 

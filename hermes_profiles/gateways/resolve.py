@@ -258,7 +258,8 @@ def _is_api_lost(facts: GatewayFacts) -> bool:
 def _faults(facts: GatewayFacts, slow: str = "") -> tuple[str, ...]:
     """Return the channels that a gateway lost, with the reasons; `slow`: another state that counts as lost."""
     found = []
-    for record in current_channels(facts):
+    masked = {mask.channel for mask in facts.masks}  # its record is of an earlier run
+    for record in (record for record in current_channels(facts) if record.name not in masked):
         each = _reported(facts, record)
         if (lost := facts.lost_links.get(each.name)) is not None and not lost.may_be_back:
             found.append(f"{each.name} {each.detail}")

@@ -306,6 +306,10 @@ def _write(stream: TextIO, line: str, end: str = "\n") -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write((line + end).encode(encoding, "backslashreplace").decode(encoding))
+    except OSError as error:
+        if stream is not sys.stderr or isinstance(error, BrokenPipeError):
+            raise
+        _silence(stream)  # a message that nobody can read does not change how the command ended
 
 
 def close_quietly() -> None:

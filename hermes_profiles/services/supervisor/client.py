@@ -6,9 +6,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from hermes_profiles.changes.lock import lock_holder
+from hermes_profiles.model.text import system_reason
 from hermes_profiles.services.manager import ManagerError
 
 # Names in the folder `supervisor` of our state.
@@ -97,7 +99,11 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DaemonNotRunning from error
     except OSError as error:
-        raise ManagerError(f"cannot read {folder / SOCKET}: {error.strerror}", target=str(folder)) from error
+        raise ManagerError(
+            f"cannot read {folder / SOCKET}: {system_reason(error)}",
+            target=str(folder),
+            hint=f"see the path with `ls -ld {quote(str(folder / SOCKET))}`; supervisord writes it at its start",
+        ) from error
     argument = json.dumps({"daemon": daemon_id(folder), "names": list(names)})
     body = (
         f"<?xml version='1.0'?><methodCall><methodName>fleet.{method}</methodName><params><param><value><string>"

@@ -58,6 +58,17 @@ def test_full_disk_for_stdout_is_error(world: CommandRoot) -> None:
         assert done.code == 1 and done.stderr == "error: cannot write the answer: no space left on device\n"
 
 
+def test_full_disk_for_stderr_keeps_exit_code(world: CommandRoot) -> None:
+    from command_runner import COMMAND
+
+    for words, code in (("show nobody", 5), ("delete default --yes", 6), ("list", 0), ("frob", 2)):
+        done = subprocess.run(
+            f"{' '.join(COMMAND)} {words} 2>/dev/full", shell=True, env=world.runner.environment, cwd=world.user,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == code, (words, done)
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_cause_no_traceback(world: CommandRoot, closed: str) -> None:
     from command_runner import COMMAND

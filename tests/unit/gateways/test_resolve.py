@@ -333,6 +333,13 @@ def test_settled_needs_a_record_of_this_process(runtime: StateRecord | None, set
     assert resolve(facts(process=P, runtime=runtime)).settled is settled
 
 
+def test_record_of_a_masked_channel_is_no_fault() -> None:
+    mask = Mask("api_server", MaskCause.PORT, ChannelOwner(None), 8642)
+    seen = facts(process=P, runtime=wrote(api_server=("disconnected", "", 5)))
+    assert resolve(seen).state is S.DEGRADED
+    assert resolve(seen._replace(masks=(mask,))).state is S.RUNNING
+
+
 def test_channels_are_those_of_this_run() -> None:
     runtime = wrote(
         telegram=("connected", "", 5), discord=("retrying", "token in use", 7), slack=STALE_CHANNEL, irc=("", "", 5)
