@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePosixPath
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -30,6 +31,7 @@ _SECTIONS = lazy_pattern(r"\.(?:toml|ini|cfg|conf|properties)(?:[._~-].*)?$", re
 _SECRET_WORDS = (b"token", b"secret", b"passw", b"key", b"credential", b"auth")
 _SECRET_NAME = lazy_pattern(r"token|secret|passw|key|credential|auth", re.IGNORECASE)
 _SECTION = lazy_pattern(r"\s*\[+\s*([^\[\]]+?)\s*\]+\s*(?:[#;].*)?")
+_HAS_SECTION = lazy_pattern(r"(?m)^[ \t]*\[[A-Za-z][\w.-]*\][ \t]*\r?$")
 _LINE = lazy_pattern(r"\s*([\w.\"'-]+)\s*[=:]\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#;]+))")
 
 
@@ -67,7 +69,10 @@ def mentions_in_outline(text: str, catalog: Catalog) -> Iterator[StructuredMenti
 
     A text is less certain than a file with a structure: only a value that looks generated counts.
     """
-    for names, value in outline_of(text) if has_outline(text) else ():
+    if not has_outline(text):
+        return
+    sections = _of_sections(text) if _HAS_SECTION.search(text) else ()
+    for names, value in chain(outline_of(text), sections):
         found = _credential(names, catalog) if is_strong(value) else None
         if found is not None:
             yield StructuredMention(*found, value)

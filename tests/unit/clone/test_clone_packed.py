@@ -91,6 +91,10 @@ CLOSED = {
     ),
     "vault.yml": (b"$ANSIBLE_VAULT;1.1;AES256\n" + noise(40).hex().encode() + b"\n", "encrypted by ansible-vault"),
     "a.txt.gpg": (b"\x85\x01\x0c\x03" + noise(99), "encrypted, it seems by gpg"),
+    "a.docx": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + noise(99) + "EncryptedPackage".encode("utf-16-le") + noise(99),
+        "an encrypted office document",
+    ),
     "a.js.br": (noise(99), "compressed by brotli"),
     "base64.txt": (base64.b64encode(SEVEN_ZIP), "a 7z archive"),
     "bomb.json": (b'{"body": "%b"}' % base64.b64encode(gzip.compress(bytes(2**25))), "it unpacks to more than 250"),

@@ -41,6 +41,7 @@ OTHER_PLACES = {
     "rows.jsonl": f'{{"mattermost": {{"token": "{VALUE}"}}}}\n{{"a": 1}}\n',
     "inline.toml": f'mattermost = {{ url = "https://x", token = "{VALUE}" }}\n',
     "path.txt": f"platforms.mattermost.token: {VALUE}\n",
+    "section.md": f"```ini\n[mattermost]\nurl = x\ntoken = {VALUE}\n```\n",
     "helm.sh": f"helm install hermes --set mattermost.token={VALUE}\n",
     "A.java": f'System.setProperty("mattermost.token", "{VALUE}");\n',
     "beans.xml": f'<property name="mattermost.token">{VALUE}</property>\n',
@@ -75,6 +76,7 @@ def test_credential_is_found_by_its_path(name: str) -> None:
         ("a.py", "mattermost.token = config.mattermost.token2\nmattermost.Token('v2')\n"),
         ("a.md", "see mattermost.token, sha a1b2c3d4e5f6a7b8c9d0\n"),
         ("a.sh", "--set openai.token=a1b2C3d4e5F6g7h8 --set mattermost.tokenSecret=hermes-mattermost\n"),
+        ("a.md", "[mattermost]\nurl = x\n[openai]\ntoken = a1b2C3d4e5F6g7h8\n"),
         ("a.toml", "[openai]\ntoken = 'a1b2c3d4e5f6a7'\n"),
     ],
 )
