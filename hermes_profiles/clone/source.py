@@ -230,7 +230,7 @@ def state_secrets(path: Path) -> tuple[tuple[str, ...], str]:
             return (), f"it has more than {MOST_STATE_BYTES // 2**20} MiB"
         raw = path.read_bytes()
     except FileNotFoundError:
-        return (), ""  # a link to nothing, or removed meanwhile by a gateway
+        return (), ""  # a link to nothing, or a file that a gateway has just removed
     except OSError as error:
         return (), f"it cannot be read: {system_reason(error)}"
     text = raw.decode(json.detect_encoding(raw), "replace")

@@ -54,6 +54,13 @@ def drop_in_warnings(world: SystemContext, installation: ServiceInstallPlan) -> 
             f"{profile}: the gateway keeps {', '.join(found.names)} of {where}",
             str(found.files[0]),
         )
+    for path, line in found.broken:
+        yield Problem(
+            "drop-in-unread",
+            f"{profile}: {path}:{line}: the name of a section is not closed, so systemd refuses to start the gateway",
+            str(path),
+            f"close it with ] in an editor: `${{EDITOR:-vi}} {quote(str(path))}`",
+        )
     for text in found.unread:
         yield Problem(
             "drop-in-unread",

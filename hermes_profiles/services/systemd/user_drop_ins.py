@@ -24,6 +24,7 @@ from .unit_file import UnitDocument, parse_unit
 
 _NAME = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LINE = lazy_pattern(rb"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)", re.MULTILINE)
+_OPEN_SECTION = lazy_pattern(rb"(?:\A|(?<!\\)\n)[ \t]*(\[[^\]\r\n]*)\r?(?:\n|\Z)")
 _LARGEST = 1 << 20
 # Settings that systemd collects from all files, and that ours does not reset.
 _COLLECTED = frozenset(("EnvironmentFile", "PassEnvironment", "ExecStop", "ExecStopPost", "SuccessExitStatus"))
@@ -51,7 +52,8 @@ class UserDropIns(NamedTuple):
     environment files whose names are not known; `without_effect`: (drop-in, setting) that ours replaces;
     `in_front`: (drop-in, setting) that replace ours; `commands`: (drop-in, words of its `ExecStart=`) of earlier ones;
     `redirects`: variables that win over the home and the overlay of our drop-in; `second`: drop-ins that set
-    `ExecStart=` without emptying it first, so that systemd refuses the unit when they are read after another one.
+    `ExecStart=` without emptying it first, so that systemd refuses the unit when they are read after another one;
+    `broken`: (drop-in, line) of a section that is not closed, for which systemd refuses the unit too.
     """
 
     names: tuple[str, ...] = ()
@@ -62,6 +64,7 @@ class UserDropIns(NamedTuple):
     commands: tuple[tuple[Path, tuple[str, ...]], ...] = ()
     redirects: tuple[Redirect, ...] = ()
     second: frozenset[Path] = frozenset()
+    broken: tuple[tuple[Path, int], ...] = ()
 
 
 def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None) -> UserDropIns:
@@ -76,12 +79,15 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
     in_front: list[tuple[Path, str]] = []
     commands: list[tuple[Path, tuple[str, ...]]] = []
     second: set[Path] = set()
+    broken: list[tuple[Path, int]] = []
     mine = {key for _, key in parse_unit(ours).names()} if ours is not None else set()
     # The unit itself counts too: Hermes writes none of the settings that give variables beside `Environment=`.
     for path in (unit, *_drop_ins_of(unit, account_home)):
         content = _content(path)
         if path == own or content is None:
             continue
+        if (open_section := _OPEN_SECTION.search(content)) is not None and path != unit:
+            broken.append((path, content.count(b"\n", 0, open_section.start(1)) + 1))
         document = parse_unit(content)
         is_earlier = path == unit or path.name < own.name
         keys = [key for _, key in sorted(document.names()) if key in mine and key not in _COLLECTED]
@@ -110,6 +116,7 @@ def read_user_drop_ins(unit: Path, account_home: Path, ours: bytes | None = None
         commands=tuple(commands),
         redirects=tuple(redirects),
         second=frozenset(second),
+        broken=tuple(broken),
     )
 
 

@@ -83,6 +83,22 @@ def test_second_command_without_a_reset_is_found(name: str, unit: Path) -> None:
     assert read_user_drop_ins(unit, unit.parent, OURS).second == frozenset()
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[Service\nNice=5\n", 1),
+        ("# [Service\n\n  [Service \r\nNice=5\n", 3),
+        ("[Service]\nNice=5\n[Install", 3),
+        ("[Service]\n# [x\nEnvironment=A=1 \\\n[x\n", None),
+        ("[Service]\nEnvironment=A=[1\n", None),
+    ],
+)
+def test_section_that_is_not_closed_is_found(text: str, line: int | None, unit: Path) -> None:
+    path = write(unit, "override.conf", "")
+    path.write_text(text)
+    assert read_user_drop_ins(unit, unit.parent, OURS).broken == (((path, line),) if line else ())
+
+
 def test_reset_of_our_variables_is_named(unit: Path) -> None:
     path = write(unit, "99-mine.conf", "Environment=\nEnvironment=A=1")
     assert read_user_drop_ins(unit, unit.parent, OURS).in_front == ((path, "Environment"),)
