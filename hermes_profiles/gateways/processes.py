@@ -187,13 +187,21 @@ def home_of(process: Process, *, user_home: Path) -> Path | None:
         return None
     given = process.variables.get(HERMES_HOME, "").strip() or home_in_code(process.argv)
     own = process.variables.get("HOME", "").strip() or str(user_home)
-    home = Path(os.path.realpath(given)) if given else Path(os.path.realpath(own)) / ROOT_FOLDER
+    home = _resolved(Path(given)) if given else Path(os.path.realpath(own)) / ROOT_FOLDER
     named = profile_argument(unwrapped(process.argv))
     is_profile = home.parent.name == PROFILES_FOLDER
     if named is None:
         return home if is_profile else None
     root = home.parent.parent if is_profile else _native(home, Path(os.path.realpath(own)) / ROOT_FOLDER)
     return root if named == "default" else root / PROFILES_FOLDER / named
+
+
+def _resolved(home: Path) -> Path:
+    """Return a home without links, except that of a profile whose folder is a link: its place names its root."""
+    real = Path(os.path.realpath(home))
+    if real.parent.name == PROFILES_FOLDER or home.parent.name != PROFILES_FOLDER:
+        return real
+    return Path(os.path.realpath(home.parent)) / home.name
 
 
 def _native(home: Path, native: Path) -> Path:

@@ -768,3 +768,15 @@ def test_stamping_wrapper_of_a_launcher_is_not_a_second_gateway() -> None:
 def test_other_code_on_the_command_line_is_no_gateway() -> None:
     argv = ("/usr/bin/python3", "-I", "-c", "print('hermes_cli.main gateway run')", "gateway", "run")
     assert not starts_gateway(argv)
+
+
+@pytest.mark.parametrize("words", ["hermes gateway run", "hermes -p aa gateway run"])
+def test_home_that_is_a_link_keeps_its_root(tmp_path: Path, words: str) -> None:
+    (tmp_path / "disk").mkdir()
+    home = tmp_path / "root" / "profiles" / "aa"
+    home.parent.mkdir(parents=True)
+    home.symlink_to(tmp_path / "disk")
+    (tmp_path / "link").symlink_to(tmp_path / "root")
+    for given in (home, tmp_path / "link" / "profiles" / "aa"):
+        process = Process(1, 1.0, "S", 1, tuple(words.split()), {"HERMES_HOME": str(given)})
+        assert home_of(process, user_home=Path("/h")) == home
