@@ -13,7 +13,7 @@ from hermes_profiles.credentials.forms import KnownValues, may_have_form, values
 from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text, beginnings_of, may_be_packed_in_base64, packed_in_base64
 from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
-from hermes_profiles.documents.containers.limits import Budget
+from hermes_profiles.documents.containers.limits import MIB, Budget
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
 from hermes_profiles.documents.sealed import closed_form
 
@@ -25,6 +25,7 @@ _ALTERNATES = ("objects/info/alternates", "objects/info/http-alternates")
 _EDITABLE = ("config", "description", "COMMIT_EDITMSG", "MERGE_MSG", "FETCH_HEAD", "hooks/", "info/", "logs/")
 _DATABASE_PARTS = ("-wal", "-shm", "-journal")
 _CHUNK = 1024 * 1024
+_MOST_OF_A_TEXT = 64 * MIB
 _NOTHING = PackedResult(None)
 
 
@@ -49,7 +50,11 @@ class PackedFiles:
             return _NOTHING
         unsearched = dict.fromkeys(filter(None, (closed_form(path, content),)))
         runs = packed_in_base64(as_text(content)) if has_run and may_be_packed_in_base64(content) else ()
+        before = self._budget.total
         for part in chain((content,) if is_packed else (), (run.content for run in runs)):
+            if not is_packed and self._budget.total - before > _MOST_OF_A_TEXT:
+                unsearched[f"its base64 unpacks to more than {_MOST_OF_A_TEXT // MIB} MiB"] = None
+                break
             found = self._search_part(part)
             if found.name is not None:
                 return found

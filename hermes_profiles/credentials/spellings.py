@@ -303,9 +303,13 @@ def packed_in_base64(text: str) -> Iterator[PackedRun]:
     """Yield the packed data that a text holds in base64: the body of a recorded answer, a picture of a notebook."""
     if _BASE64_ESCAPED.search(text):  # `\\n` between the lines, `\\/`, `%2F`
         text = _ESCAPES.sub(_unescape, text)
-    for start in _PACKED.finditer(text):
-        match = _BASE64.match(text, start.start())
+    starts = [match.start() for match in _PACKED.finditer(text)]
+    covered = 0
+    for start, following in zip(starts, [*starts[1:], len(text)], strict=True):
+        # Lines that each begin so are one run: behind its first one, each goes up to the next.
+        match = _BASE64.match(text, start, following if start < covered else len(text))
         if match is not None:
+            covered = max(covered, match.end())
             yield _packed_run(match.group())
 
 

@@ -46,6 +46,11 @@ class Budget:
         self._file = self._streams = 0
         self._size = max(size, 1)
 
+    @property
+    def total(self) -> int:
+        """Return how many bytes were unpacked so far."""
+        return self._total
+
     def take(self, size: int) -> None:
         """Count unpacked bytes. Raises NotSearchedError at a limit."""
         self._file += size

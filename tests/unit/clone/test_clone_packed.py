@@ -318,6 +318,14 @@ def test_packed_data_in_base64_of_a_document_is_removed(tmp_path: Path) -> None:
     assert clean in made.text(".env") and clean in made.text("config.yaml") and made.paths_removed() == {"blob"}
 
 
+def test_many_small_bombs_in_one_text_are_named_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hermes_profiles.clone.packed._MOST_OF_A_TEXT", 2**20)
+    bombs = "\n\n".join([base64.b64encode(zlib.compress(bytes(2**19))).decode()] * 9)
+    made = clone(make_layout(tmp_path, {".env": ENV, "skills/a.txt": bombs}))
+    kinds = [row["kind"] for row in made.data["files"]["named"]]
+    assert kinds == ["not searched: its base64 unpacks to more than 1 MiB"]
+
+
 def test_pdf_without_a_binary_byte_is_searched(tmp_path: Path) -> None:
     start = b"%PDF-1.4\n1 0 obj<</Length 9>>stream\nBT "
     files = {

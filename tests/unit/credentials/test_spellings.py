@@ -6,12 +6,13 @@ import base64
 import quopri
 import re
 import textwrap
+import zlib
 from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
 
-from hermes_profiles.credentials.spellings import decoded
+from hermes_profiles.credentials.spellings import decoded, packed_in_base64
 from hermes_profiles.credentials.value_index import ValueIndex
 
 TOKEN = "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"
@@ -158,3 +159,10 @@ def test_base64_before_a_line_that_begins_with_a_word(after: str, width: int) ->
     assert readings, "the end of the value is the end of what was decoded"
     start, end = readings[0].span(readings[0].text.index("SEC"), len(readings[0].text))
     assert text.index("\r\n") < start < end <= text.index(after)
+
+
+def test_packed_lines_below_each_other_are_read_in_linear_work() -> None:
+    lines = [base64.b64encode(zlib.compress(f"line {number} of a list".encode())).decode() for number in range(300)]
+    runs = list(packed_in_base64("\n".join(lines)))
+    assert sum(len(run.text) for run in runs) <= 3 * sum(map(len, lines))
+    assert b"line 299 of a list" in zlib.decompressobj().decompress(runs[-1].content)
