@@ -309,7 +309,7 @@ def _write(stream: TextIO, line: str, end: str = "\n") -> None:
     except OSError as error:
         if stream is not sys.stderr or isinstance(error, BrokenPipeError):
             raise
-        _silence(stream)  # a message that nobody can read does not change how the command ended
+        _silence(stream)  # a message that cannot be written does not change how the command ended
 
 
 def close_quietly() -> None:
