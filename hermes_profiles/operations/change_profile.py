@@ -175,7 +175,7 @@ def _name_in_use(layout: Layout, entry_name: str, name: str) -> Refused:
     command = f"hermes-profiles restore {quote(entry_name)} --as {free}"
     return Refused(
         f"{layout.home(name)} already exists",
-        target=name,
+        target=str(layout.home(name)),
         code="exists",
         hint=f"restore it under another name: `{command}`",
     )

@@ -123,7 +123,7 @@ def judge_entry(entry: EnvEntry, *, catalog: Catalog, policy: ClonePolicy, facts
 
 def is_flag_off(entry: EnvEntry) -> bool:
     """Return whether an entry is `WHATSAPP_ENABLED=false` or the like, and on for no reader."""
-    if not (entry.name.endswith("_ENABLED") or "_ALLOW_ALL" in entry.name):
+    if not entry.name.endswith("_ENABLED"):
         return False
     return entry.value.strip().lower() in _OFF and not any(is_truthy(value) for value in entry.values)
 

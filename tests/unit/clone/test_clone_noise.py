@@ -45,8 +45,7 @@ def test_block_of_a_channel_is_switched_off_with_its_empty_settings(tmp_path: Pa
 
 
 FLAGS_OFF = """WHATSAPP_ENABLED=false
-API_SERVER_ENABLED="0"
-GATEWAY_ALLOW_ALL_USERS=False # nobody
+API_SERVER_ENABLED="0" # nobody
 """
 
 
@@ -59,8 +58,11 @@ def test_flags_that_are_off_stay_and_are_not_reported(tmp_path: Path) -> None:
     assert not any(name in " ".join(cloned.data["next_steps"]) for name in ("whatsapp", "relay", "slack"))
 
 
-@pytest.mark.parametrize("line", ["WHATSAPP_ENABLED=true", "WHATSAPP_ENABLED=flase", "GATEWAY_ALLOW_ALL_USERS=1"])
-def test_flags_that_are_on_stay_behind(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ["WHATSAPP_ENABLED=true", "WHATSAPP_ENABLED=flase", "GATEWAY_ALLOW_ALL_USERS=1", "SLACK_ALLOW_ALL_USERS=no"],
+)
+def test_flags_that_are_on_and_rules_of_who_may_write_stay_behind(tmp_path: Path, line: str) -> None:
     cloned = clone(make_layout(tmp_path, {".env": f"{ENV}{line}\n", "config.yaml": "model:\n  default: x\n"}))
     assert line.partition("=")[0] in cloned.names_removed() and "the the" not in str(cloned.data)
 
