@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bot_api import BotApi
-from free_ports import free_port
+from free_ports import free_ports
 
 HERMES = sys.argv[1]
 HOME = Path(os.environ["HOME"])
@@ -122,8 +122,8 @@ def write_profile(name: str, port: int, *, url: str = "", webhook: int = 0) -> N
 
 def make(api: BotApi) -> dict[str, int]:
     """Create the profiles; returns profile → port."""
-    ports = {name: free_port() for name in NAMES}
-    shared = free_port()
+    ports = free_ports([*NAMES, "shared"])
+    shared = ports.pop("shared")
     for name in NAMES:
         if name in ("one", "two"):
             write_profile(name, shared, url=api.url, webhook=ports[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterable
 
 
 def free_port() -> int:
@@ -19,3 +20,13 @@ def free_port() -> int:
             except OSError:
                 continue
         return port
+
+
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """Return a free port for each name; all are different."""
+    found: dict[str, int] = {}
+    for name in names:
+        while (port := free_port()) in found.values():
+            continue
+        found[name] = port
+    return found

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fleet_judge import FleetJudge, TimedPolls, Truth, differences
-from free_ports import free_port
+from free_ports import free_ports
 from ntfy_stand_in import TopicStreams
 from process_polls import is_alive
 
@@ -59,7 +59,7 @@ class JudgedFleet:
         self.random = random.Random(seed)
         self.names = NAMES[:count]
         self.polls = TimedPolls()
-        self.ports = {name: free_port() for name in self.names}
+        self.ports = free_ports(self.names)
         self.topics = TopicStreams()
         self.judge = FleetJudge(ROOT, self.polls, self.topics, dict(self.ports))
         # Channel → profile → whose bot or topic it has.
