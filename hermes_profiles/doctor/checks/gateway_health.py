@@ -203,29 +203,30 @@ def swapped_homes(facts: Facts) -> Iterator[Finding]:
     """Find gateways whose homes were swapped or replaced while they ran: each works in another folder."""
     told: set[str] = set()
     for profile, gateway, observed in _running(facts):
-        names = sorted({profile.name, *observed.swapped_with})
-        message = f"the homes of {join_names(names)} were swapped while their gateways ran: {_swapped(facts, names)}"
         if observed.left_home:
-            message = f"the gateway of {profile.name} writes nothing into its home: {gateway.detail}"
-        elif len(names) == 1 or observed.sent_by:  # `redirected` has the variable that sends it elsewhere
-            continue
-        if profile.name in told:
-            continue
-        told.update(names)
-        both = " ".join(names)
-        yield Finding(
-            message,
-            Fix("restart the gateway", f"hermes-gateways restart {both}")
-            if observed.left_home
-            else Fix("start them again", f"hermes-gateways stop {both} && hermes-gateways start {both}"),
-            profiles=tuple(names),
-            evidence=tuple(Evidence(name, str(facts.layout.home(name))) for name in names),
-        )
+            yield Finding(
+                f"the gateway of {profile.name} writes nothing into its home: {gateway.detail}",
+                Fix("restart the gateway", f"hermes-gateways restart {profile.name}"),
+                profiles=(profile.name,),
+                evidence=(Evidence(profile.name, str(profile.home)),),
+            )
+        # `files.redirected` has the variable that sends a gateway elsewhere.
+        elif observed.swapped_with and not observed.sent_by and profile.name not in told:
+            names = sorted({profile.name, *observed.swapped_with})
+            told.update(names)
+            yield _swapped(facts, names)
 
 
-def _swapped(facts: Facts, names: Sequence[str]) -> str:
+def _swapped(facts: Facts, names: Sequence[str]) -> Finding:
+    both = " ".join(names)
     found = (gateway for _, gateway, _ in _running(facts) if gateway.profile in names)
-    return "; ".join(f"{each.profile}: {each.detail.partition(': the homes')[0]}" for each in found)
+    what = "; ".join(f"{each.profile}: {each.detail.partition(': the homes')[0]}" for each in found)
+    return Finding(
+        f"the homes of {join_names(names)} were swapped while their gateways ran: {what}",
+        Fix("start them again", f"hermes-gateways stop {both} && hermes-gateways start {both}"),
+        profiles=tuple(names),
+        evidence=tuple(Evidence(name, str(facts.layout.home(name))) for name in names),
+    )
 
 
 def _service_fix(facts: Facts, name: str) -> Fix:

@@ -28,6 +28,7 @@ from hermes_profiles.gateways.model import Gateway, GatewayState, Supervisor
 from hermes_profiles.gateways.model import GatewayFacts as Seen
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.hermes.version import facts_of
+from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.update_settings import UpdateSettings
 from hermes_profiles.profiles.channels import ClaimedResources
 from hermes_profiles.profiles.home_files import HomeFiles
@@ -311,6 +312,7 @@ class _Facts:
         self.profiles = {each.name: each for each in profiles}
         self.runtime = RuntimeFacts()
         self.update = UpdateFacts()
+        self.layout = Layout(Path("/nowhere"), Path("/nowhere"))
 
 
 MB = 1024**2
@@ -338,6 +340,16 @@ def test_memory_is_compared_with_other_gateways(sizes: list[int | None], large: 
 def test_open_files_near_limit_are_reported(count: int, limit: int | None, fires: bool) -> None:
     found = list(gateway_health.open_files(_Facts(profile("a", Usage(open_files=count, open_files_limit=limit)))))  # type: ignore[arg-type]
     assert bool(found) is fires
+
+
+@pytest.mark.parametrize(("sent_by", "reported"), [("", True), ("b", False)])
+def test_gateway_that_a_variable_sends_elsewhere_is_no_swap(sent_by: str, reported: bool) -> None:
+    found = profile("a", Usage())
+    assert found.gateway is not None and found.gateway.observation is not None
+    observed = found.gateway.observation._replace(started_for="b", sent_by=sent_by)
+    found.gateway = found.gateway._replace(observation=observed)
+    facts = _Facts(found)
+    assert bool(list(gateway_health.swapped_homes(facts))) is reported  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("installed", "severity"), [(True, None), (False, "info")])
