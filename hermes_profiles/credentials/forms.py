@@ -12,7 +12,7 @@ from hermes_profiles.model.patterns import lazy_pattern
 from .shapes import Sighting, may_hold_identity, sightings
 from .spellings import as_text, decoded, has_no_width, in_utf8
 
-# Escapes and joints that take a run of letters apart.
+# Escapes and joints that take a run of letters apart, with the bytes that they begin with.
 _ESCAPED = (
     (b"\\x", lazy_pattern(rb"\\x[2-7][0-9A-Fa-f]")),
     (b"\\u", lazy_pattern(rb"\\u(?:00|\{0*)[2-7][0-9A-Fa-f]")),
@@ -28,6 +28,10 @@ _ESCAPED = (
     (b"<wbr", lazy_pattern(rb"<wbr")),
     (b"\x1b[", lazy_pattern(rb"\x1b\[")),
 )
+# A search for one byte takes a tenth of that for two.
+_FIRST_BYTES = {
+    first: tuple(row for row in _ESCAPED if row[0][:1] == first) for first in {mark[:1] for mark, _ in _ESCAPED}
+}
 
 
 class FormPlace(NamedTuple):
@@ -58,9 +62,11 @@ def may_have_form(data: bytes) -> bool:
     data = in_utf8(data)
     if may_hold_identity(data):
         return True
-    for mark, pattern in _ESCAPED:  # a bare loop: this runs once a file
-        if mark in data and pattern.search(data):
-            return True
+    for first, escapes in _FIRST_BYTES.items():  # bare loops: this runs once a file
+        if first in data:
+            for mark, pattern in escapes:
+                if mark in data and pattern.search(data):
+                    return True
     return has_no_width(data)
 
 

@@ -390,7 +390,7 @@ class SpelledValues:
                 return plain
             data = text.encode("utf-8", "surrogateescape")
         bare = data.translate(None, _LEFT_OUT)
-        if b"</" in data or b"<wbr" in data or b"<!" in data:
+        if b"<" in data and (b"</" in data or b"<wbr" in data or b"<!" in data):
             bare += b"\n" + _TAG_BYTES.sub(b"", data).translate(None, _LEFT_OUT)
         for half in self._halves.candidates(bare):
             if half in bare:

@@ -39,6 +39,27 @@ def test_many_needles_are_found_as_few_are(size: int) -> None:
     assert sorted(Needles(raw).in_text(text.encode())) == sorted(needle for needle in raw if needle in text.encode())
 
 
+@pytest.mark.parametrize("count", [12, 900])
+def test_needles_with_long_runs_are_found_as_others_are(count: int) -> None:
+    pieces = [b"a1", b"-B", b"_c", b"/+", b" ", b".", b":", b"\xc3\xa9"]
+    weights = [9, 9, 9, 9, 1, 1, 1, 1]
+    some = random.Random(11)
+    for _ in range(60):
+        text = b"".join(some.choices(pieces, weights, k=some.randrange(0, 90)))
+        starts = [some.randrange(len(text) + 1) for _ in range(count)]
+        parts = [text[start : start + some.randrange(4, 40)] for start in starts]
+        unique = list(dict.fromkeys(filter(None, [*parts, *(part[:-1] + b"X" for part in parts)])))
+        assert sorted(Needles(unique).in_text(text)) == sorted(needle for needle in unique if needle in text)
+
+
+def test_needles_with_a_long_run_are_not_looked_for_in_plain_words() -> None:
+    tokens = [token.encode() for token in TOKENS[:20]]
+    needles = Needles([*tokens, b"mail.canary.org"])
+    host = b"mail.canary.org"
+    assert [*needles.candidates(b"Read the incomprehensible page of mail.canary.org, then write.")] == [host]
+    assert [*needles.in_text(b"curl -d " + tokens[3] + b" " + host)] == [tokens[3], host]
+
+
 def test_of_many_needles_only_near_ones_are_looked_for() -> None:
     needles = Needles([f"{number:05d}-CANARY-{number:05d}" for number in range(4000)])
     CountedText.searches = 0
