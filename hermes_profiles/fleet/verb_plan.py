@@ -70,6 +70,7 @@ def sort_out(
             continue
         outcome = _of_another_root(verb, gateways[profile], one, force=force)
         outcome = outcome or _of_swapped_homes(verb, gateways[profile], selection.profiles, force=force)
+        outcome = outcome or _of_replaced_home(verb, gateways[profile])
         outcome = outcome or _known_outcome(
             verb,
             gateways[profile],
@@ -207,6 +208,17 @@ def _of_swapped_homes(verb: Verb, gateway: Gateway, chosen: Sequence[str], *, fo
     return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hint)
 
 
+def _of_replaced_home(verb: Verb, gateway: Gateway) -> Outcome | None:
+    """Return the refusal to start a gateway that runs in the folder that was its home before, None for any other."""
+    facts = gateway.observation
+    if verb is not Verb.START or facts is None or gateway.process is None or not facts.left_home:
+        return None
+    hint = f"restart it in its home with `hermes-gateways restart {gateway.profile}`"
+    if _lacks_own_service(gateway):
+        hint = f"stop it with `hermes-gateways stop {gateway.profile}`, then start it again"
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hint)
+
+
 def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, Gateway]) -> None:
     if verb is not Verb.START or not selection.profiles:
         return
@@ -227,8 +239,11 @@ def _is_masked(gateway: Gateway) -> bool:
 
 
 def _lacks_service(gateway: Gateway) -> bool:
-    has = gateway.service is not None and gateway.service.installed
-    return not has and not gateway.is_alive
+    return _lacks_own_service(gateway) and not gateway.is_alive
+
+
+def _lacks_own_service(gateway: Gateway) -> bool:
+    return gateway.service is None or not gateway.service.installed
 
 
 def _known_outcome(

@@ -271,6 +271,19 @@ def test_gateways_of_swapped_homes_are_stopped_together_alone(
     assert sort_out(STOP, Selection(("a",), named=True), swapped("a"), force=True).driven == ("a",)
 
 
+@pytest.mark.parametrize(("service", "hint"), [
+    (ACTIVE, "`hermes-gateways restart a`"), (NONE, "`hermes-gateways stop a`"),
+])  # fmt: skip
+def test_start_says_what_to_do_with_a_gateway_whose_home_was_replaced(service: ServiceStatus, hint: str) -> None:
+    seen = facts(profile="a", process=process(), left_home="deleted")
+    found = fleet(a=gateway(S.DEGRADED, service, pid=42)._replace(observation=seen, detail="its home was deleted"))
+    (outcome,) = sort_out(START, Selection(("a",), named=False), found).outcomes
+    assert (outcome.outcome, outcome.pid, outcome.detail) == (K.REFUSED, 42, "its home was deleted")
+    assert hint in (outcome.hint or "")
+    found["a"] = found["a"]._replace(service=ACTIVE)
+    assert sort_out(RESTART, Selection(("a",), named=True), found).driven == ("a",)
+
+
 def test_unnamed_profile_without_service_is_skipped() -> None:
     found = fleet(a=gateway(S.STOPPED, INACTIVE), b=gateway(S.STOPPED, NONE))
     plan = sort_out(START, Selection(("a", "b"), named=False), found)
