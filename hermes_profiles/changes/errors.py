@@ -6,17 +6,18 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from shlex import quote
 
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.text import system_reason
 
 from .signature import ChangedMeanwhile
+from .writable import write_obstacle
 
 _HINTS = {
     errno.ENOSPC: "free some space (`df -h`), then run the command again",
     errno.EDQUOT: "free some of your quota (`df -h`), then run the command again",
-    errno.EROFS: "the file system is read-only; see `mount`",
     errno.EXDEV: "both places must be on one file system; see `df`",
 }
 
@@ -37,6 +38,8 @@ def translated_errors() -> Iterator[None]:
             # The name of a file that could not be made says nothing to the user: the folder does.
             text = text if os.path.lexists(path) else f"{closed}: {system_reason(error)}"
             hint = _way_to_write(closed)
+        if error.errno == errno.EROFS:
+            hint = read_only_hint(path)
         if hint is None and path:
             hint = f"see the path with `ls -ld {quote(str(path))}`, then run the command again"
         raise Failed(f"nothing was changed: {text}", target=path, hint=hint) from error
@@ -58,6 +61,14 @@ def _way_to_write(place: str) -> str:
     if not os.path.islink(place) and os.lstat(place).st_uid == os.geteuid():
         return f"allow it with `chmod u+w {quote(place)}`, then run the command again"
     return f"see the owner with `ls -ld {quote(place)}`, then run the command again as that user"
+
+
+def read_only_hint(path: str | None) -> str:
+    """Return the hint for a path that could not be written because its file system is read-only."""
+    found = write_obstacle(Path(path)) if path else None
+    if found is None or not found.is_read_only:  # it is writable again, or the path is not known
+        return "the file system was read-only; see `mount`, then run the command again"
+    return f"{found.way_out} with `{found.command}`, then run the command again"
 
 
 def changed(path: str, how: str = "was changed") -> ChangedMeanwhile:

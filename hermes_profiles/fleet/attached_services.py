@@ -17,6 +17,7 @@ from .install import service_files
 from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
+from .unwritable import unchangeable
 
 
 class Attached(NamedTuple):
@@ -67,8 +68,11 @@ def check_may_go(found: Attached, verb: str) -> None:
 
 
 def take_down(found: Iterable[Attached], catalog: Catalog, *, pace: RunOptions | None = None) -> None:
-    """Stop gateways and disable their services. Raises Failed where one does not end."""
+    """Stop gateways and disable their services. Raises Failed where one does not end or cannot be changed."""
     going = tuple(found)
+    for each in going:
+        if (kept := unchangeable(each.profile, each.files, each.gateway)) is not None:
+            raise Failed(f"{each.profile}: {kept.detail}", target=each.profile, code="service", hint=kept.hint)
     bring_all_down(going, catalog, pace=pace)
     for each in going:
         if each.is_installed and each.world.manager is not None and each.service is not None:

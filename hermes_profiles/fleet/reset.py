@@ -23,9 +23,11 @@ from hermes_profiles.hermes.files import (
 )
 from hermes_profiles.model.names import DEFAULT
 
+from .install import service_files
 from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
 from .uninstall import DOWN, stop_all
+from .unwritable import failed_start, unchangeable
 
 # Files of a dead gateway that can keep the next one from starting or stop it at once.
 _LEFTOVERS = (PLANNED_STOP_FILE, TAKEOVER_FILE, DRAIN_REQUEST_FILE, STARTS_FILE)
@@ -53,6 +55,10 @@ def reset_gateway(
     if dry_run:
         names = ", ".join(path.name for path in _stale_files(world, profile, catalog, environment, assume_gone=True))
         return Outcome(profile, OutcomeKind.SKIPPED, f"would be stopped; would clear: {names or 'nothing'}")
+    kept = unchangeable(profile, service_files(world, before), before)
+    kept = kept or failed_start(profile, world.layout.home(profile), before)
+    if kept is not None:
+        return kept
     stopped = stop_all(world, (profile,), {profile: before}, catalog, RunOptions())[0]
     if stopped.outcome not in DOWN:
         return stopped

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext, survey
+from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import is_profile_folder_name
-from hermes_profiles.services.manager import Manager
+from hermes_profiles.services.manager import Manager, Service
 
 from .backend import ServiceBackend
 from .executor import FleetExecutor
 from .install import is_foreign, is_orphan, plan_removal, service_files
 from .outcomes import Outcome, OutcomeKind, Verb
 from .protocols import RunOptions, StartDecision
+from .unwritable import unchangeable
 
 # Outcomes of a stopped gateway; after any other outcome the service keeps its files.
 DOWN = (OutcomeKind.STOPPED, OutcomeKind.ALREADY_STOPPED)
@@ -42,7 +45,8 @@ def uninstall_services(
 ) -> Uninstalled:
     """Uninstall the services of profiles.
 
-    A service whose gateway does not stop keeps its files: without them the manager could not stop it.
+    A service whose gateway does not stop keeps its files: without them the manager could not stop it. A gateway whose
+    files cannot be removed is not stopped.
     """
     manager = world.manager
     if manager is None:
@@ -55,11 +59,11 @@ def uninstall_services(
         outcomes += [Outcome(name, OutcomeKind.SKIPPED, "would be uninstalled") for name in present]
         plan = plan_removal("uninstall", {name: files[name] for name in present if files[name]})
         return Uninstalled(_in_order(outcomes, profiles), plan)
-    supervised = [name for name in present if _runs_under_manager(gateways[name])]
+    kept = {name: found for name in present if (found := unchangeable(name, files[name], gateways[name])) is not None}
+    supervised = [name for name in present if name not in kept and _runs_under_manager(gateways[name])]
     running = [name for name in supervised if gateways[name].is_alive or gateways[name].process is not None]
-    kept = {
-        each.profile: each for each in stop_all(world, supervised, gateways, catalog, pace) if each.outcome not in DOWN
-    }
+    stopped = stop_all(world, supervised, gateways, catalog, pace)
+    kept |= {each.profile: each for each in stopped if each.outcome not in DOWN}
     going = [name for name in present if name not in kept]
     services = world.services(going)
     # The enablement of an orphan is removed with its files.
@@ -68,7 +72,11 @@ def uninstall_services(
     plan = plan_removal(
         "uninstall", {name: files[name] for name in going if files[name] and name not in refused}, running
     )
-    change = apply(plan, layout=world.layout).change_id if plan is not None else None
+    try:
+        change = apply(plan, layout=world.layout).change_id if plan is not None else None
+    except BaseException:
+        _put_back(manager, [each for each in known if each.profile not in refused], gateways, running)
+        raise
     gone = [each for each in services if each.profile not in refused]
     refused |= dict(manager.unload(gone)) if gone else {}
     outcomes += kept.values()
@@ -76,6 +84,19 @@ def uninstall_services(
         kind = OutcomeKind.FAILED if name in refused else OutcomeKind.UNINSTALLED
         outcomes.append(Outcome(name, kind, refused.get(name, "")))
     return Uninstalled(_in_order(outcomes, profiles), plan, change)
+
+
+def _put_back(
+    manager: Manager, services: Sequence[Service], gateways: Mapping[str, Gateway], running: Collection[str]
+) -> None:
+    """Enable and start services again whose files could not be removed: the failure of that is what is reported."""
+    enabled = [each for each in services if (was := gateways[each.profile].service) is not None and was.enabled]
+    ran = [each for each in services if each.profile in running]
+    with suppress(HermesProfilesError):
+        if enabled:
+            manager.enable(enabled, enabled=True)
+        if ran:
+            manager.start(ran)
 
 
 def stops_with_its_service(world: SystemContext, profile: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import shlex
@@ -170,12 +171,12 @@ def from_os_error(error: OSError) -> Problem:
     """Return the problem for an error of the operating system: the path, the reason, a command to look at it."""
     place = str(error.filename) if error.filename else None
     words = system_reason(error)
-    return Problem(
-        "os-error",
-        f"{place}: {words}" if place else words,
-        place,
-        f"look at it with `ls -ld {shlex.quote(_nearest(place))}`" if place else None,
-    )
+    hint = f"look at it with `ls -ld {shlex.quote(_nearest(place))}`" if place else None
+    if error.errno == errno.EROFS:
+        from hermes_profiles.changes.errors import read_only_hint
+
+        hint = read_only_hint(place)
+    return Problem("os-error", f"{place}: {words}" if place else words, place, hint)
 
 
 def _nearest(path: str) -> str:

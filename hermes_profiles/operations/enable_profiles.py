@@ -12,6 +12,7 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.served_profiles import ServedProfiles, marker_of
 from hermes_profiles.fleet.service_specs import ENABLE
+from hermes_profiles.fleet.unwritable import service_obstacle
 from hermes_profiles.model.errors import ExitCode, Problem, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
@@ -66,7 +67,7 @@ def enable_profiles(
     outcomes = [
         _member_outcome(session, one, name, enabled=enabled)
         if one is not None and name in members
-        else Outcome(name, OutcomeKind.FAILED, failures[name])
+        else _failed(session, name, failures[name])
         if name in failures
         else Outcome(name, kind, _served_detail(served.get(name, ""), enabled=enabled))
         for name in selection.profiles
@@ -81,6 +82,14 @@ def enable_profiles(
     if failures and session.world.manager is None:
         result = result._replace(exit_code=ExitCode.MANAGER)
     return EnableResult(result)
+
+
+def _failed(session: FleetSession, profile: str, reason: str) -> Outcome:
+    """Return the failure to change a service, with the way out where its folder cannot be written."""
+    path = session.due.service(session.world.service_name(profile), profile).path
+    found = service_obstacle((path,))
+    hint = f"{found.way_out} with `{found.command}`" if found is not None else None
+    return Outcome(profile, OutcomeKind.FAILED, reason, hint=hint)
 
 
 def _members(one: OneGateway | None, profiles: Sequence[str]) -> tuple[str, ...]:
