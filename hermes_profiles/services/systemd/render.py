@@ -115,14 +115,14 @@ def render_drop_in(spec: ServiceSpec, *, systemd_version: int = 252, base: bytes
     lines = [
         f"# Written by hermes-profiles for the gateway of the profile {spec.profile}.",
         f"# base: sha256:{digest(base)}",
-        "# Hermes rewrites its own unit file whenever a gateway boots. It leaves this file alone, and systemd obeys",
-        "# this one where the two differ. A change made here by hand is noticed: put yours into a file of your own",
+        "# Hermes rewrites its own unit file whenever a gateway starts. It does not change this file, and systemd uses",
+        "# this one where the two differ. Changes made in this file are detected: put yours into a file of your own",
         "# beside it, such as 60-mine.conf.",
         "",
         "[Service]",
         *_starting(spec),
         *_variables(spec),
-        *_reviving(systemd_version),
+        *_restarting(systemd_version),
         *_stopping(spec, base),
         *_limits(spec),
     ]
@@ -136,45 +136,45 @@ def _starting(spec: ServiceSpec) -> list[str]:
     if spec.prestart:
         lines += [
             "# Before each start, channels that another gateway holds are masked for this one.",
-            "# The '-': the gateway also starts when hermes-profiles is gone.",
+            "# The '-': the gateway also starts when hermes-profiles is not installed.",
             "ExecStartPre=",
             f"ExecStartPre=-{command_line(spec.prestart)}",
         ]
     return [
         *lines,
-        "# The shell cuts off every variable that is not listed, so that no token of another profile gets in, then",
-        "# becomes the gateway. '-p' pins the profile: without it, `hermes profile use` would send the default",
-        "# gateway to another one. Everything is quoted, which Hermes' own text is not.",
+        "# The shell removes every variable that is not listed, so that no token of another profile gets in, then",
+        "# executes the gateway. '-p' names the profile: without it, `hermes profile use` would start the default",
+        "# gateway as another profile. Everything is quoted, which Hermes' own text is not.",
         "ExecStart=",
         f"ExecStart={command_line(spec.cleaned_command)}",
         f"WorkingDirectory={directory(str(spec.home))}",
-        "# Room for the wait at boot (many gateways do not start at once)"
-        + (" and for dead channels, 30 s each." if is_notify else "."),
+        "# Time for the wait at boot (many gateways do not start at once)"
+        + (" and for channels that do not answer, 30 s each." if is_notify else "."),
         f"TimeoutStartSec={timeout}",
     ]
 
 
 def _variables(spec: ServiceSpec) -> list[str]:
     return [
-        "# All of the gateway's own variables; Hermes' list is dropped.",
+        "# All variables of the gateway; those of Hermes' unit are not used.",
         "Environment=",
         *(f"Environment={assignment(name, content)}" for name, content in spec.environment),
     ]
 
 
-def _reviving(systemd_version: int) -> list[str]:
+def _restarting(systemd_version: int) -> list[str]:
     lines = [
-        f"# Revive it, whatever it died of; {RESTART_ME} asks for that. {FATAL_CONFIGURATION} is a broken",
-        "# configuration, which a further try does not mend.",
+        f"# Restart it after every exit; exit code {RESTART_ME} asks for a restart. {FATAL_CONFIGURATION} means a",
+        "# broken configuration, which a restart does not fix.",
         "Restart=always",
         f"RestartForceExitStatus={RESTART_ME}",
         f"RestartPreventExitStatus={FATAL_CONFIGURATION}",
-        f"# {RESTART_ME} is no failure. 1 stays one: it is also the code of a crash.",
+        f"# {RESTART_ME} is not a failure. 1 is one: it is also the exit code of a crash.",
         f"SuccessExitStatus={RESTART_ME}",
     ]
     if systemd_version >= KNOWS_BACK_OFF:
         lines += [
-            "# One that keeps dying is tried ever more rarely, from 5 s to 5 minutes.",
+            "# A gateway that keeps failing is restarted after longer and longer waits, from 5 s to 5 minutes.",
             "RestartSec=5",
             "RestartSteps=8",
             "RestartMaxDelaySec=300",
@@ -187,12 +187,12 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
     # A newer Hermes also waits for its timed jobs, and sets the time limit for that.
     timeout = max(spec.stop_timeout, math.ceil(meaning_of(document).stop_timeout or 0))
     lines = [
-        "# Tell the gateway that the stop is meant, as `hermes gateway stop` does: it then ends with 0 and not as",
-        "# failed. Nothing is said when it ended by itself.",
+        "# Tell the gateway that the stop is intended, as `hermes gateway stop` does: it then exits with 0 and not as",
+        "# failed. Nothing is written when it ended by itself.",
         f"ExecStop=-{_stop_mark(spec)}",
-        "# TERM for the gateway alone, which ends its helpers; KILL for what is left.",
+        "# TERM for the gateway alone, which ends its child processes; KILL for what is left.",
         "KillMode=mixed",
-        f"# Busy agents are waited for ({spec.drain} s), then half a minute is left to say goodbye.",
+        f"# It waits for busy agents ({spec.drain} s), and then has half a minute to shut down.",
         f"TimeoutStopSec={timeout}",
     ]
     cleanup = spec.program.module(CLEANUP_MODULE)
@@ -204,7 +204,7 @@ def _stopping(spec: ServiceSpec, base: bytes) -> list[str]:
         ]
     return [
         *lines,
-        "# A gateway that is always revived never counts as failed, so an OnFailure= of yours would not be called. The",
+        "# A gateway that is always restarted never counts as failed, so your own OnFailure= would not be called. The",
         "# third restart in a row calls it, and every tenth after that.",
         handlers_line(),
     ]
@@ -249,7 +249,7 @@ def _limits(spec: ServiceSpec) -> list[str]:
     lines = []
     if spec.limits.memory is not None:
         lines += [
-            "# The memory it may use. When a helper (a browser, a tool) breaks the limit, only that one dies; systemd",
+            "# The memory limit. When a child process (a browser, a tool) exceeds it, only that one is killed; systemd",
             "# would otherwise stop the whole gateway.",
             f"MemoryMax={spec.limits.memory}",
             "OOMPolicy=continue",

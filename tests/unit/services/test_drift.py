@@ -130,7 +130,7 @@ def test_a_drop_in_with_other_variables_is_outdated_and_they_are_named_without_c
 
 def test_compare_ignores_comments_of_drop_in() -> None:
     def reworded(text: str) -> str:
-        plain = re.sub(r"# mark: .*\n", "", text).replace("# Revive it,", "# Start it again,")
+        plain = re.sub(r"# mark: .*\n", "", text).replace("# Restart it", "# Start it again")
         return add_checksum(plain.encode()).decode()
 
     assert _unit(drop_in=reworded).code is DriftCode.SAME_MEANING
@@ -138,7 +138,7 @@ def test_compare_ignores_comments_of_drop_in() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [_swap("Restart=always", "Restart=no"), _swap("# Revive", "# revive"), lambda text: text + "\n", lambda _: ""],
+    [_swap("Restart=always", "Restart=no"), _swap("# Restart it", "# restart it"), lambda text: text + "\n", lambda _: ""],
 )
 def test_any_change_to_a_drop_in_is_a_hand_edit(change: Callable[[str], str]) -> None:
     drift = _unit(drop_in=change)

@@ -191,24 +191,24 @@ DROP_IN = """\
 # Written by hermes-profiles for the gateway of the profile coder.
 # mark: sha256:MARK
 # base: sha256:BASE
-# Hermes rewrites its own unit file whenever a gateway boots. It leaves this file alone, and systemd obeys
-# this one where the two differ. A change made here by hand is noticed: put yours into a file of your own
+# Hermes rewrites its own unit file whenever a gateway starts. It does not change this file, and systemd uses
+# this one where the two differ. Changes made in this file are detected: put yours into a file of your own
 # beside it, such as 60-mine.conf.
 
 [Service]
 # Before each start, channels that another gateway holds are masked for this one.
-# The '-': the gateway also starts when hermes-profiles is gone.
+# The '-': the gateway also starts when hermes-profiles is not installed.
 ExecStartPre=
 ExecStartPre=-/opt/tools/bin/hermes-gateways overlay coder
-# The shell cuts off every variable that is not listed, so that no token of another profile gets in, then
-# becomes the gateway. '-p' pins the profile: without it, `hermes profile use` would send the default
-# gateway to another one. Everything is quoted, which Hermes' own text is not.
+# The shell removes every variable that is not listed, so that no token of another profile gets in, then
+# executes the gateway. '-p' names the profile: without it, `hermes profile use` would start the default
+# gateway as another profile. Everything is quoted, which Hermes' own text is not.
 ExecStart=
 ExecStart=/bin/sh -c "CLEAN exec \\"$$@\\"" hermes-gateway GATEWAY
 WorkingDirectory=/home/ada/.hermes/profiles/coder
-# Room for the wait at boot (many gateways do not start at once).
+# Time for the wait at boot (many gateways do not start at once).
 TimeoutStartSec=90
-# All of the gateway's own variables; Hermes' list is dropped.
+# All variables of the gateway; those of Hermes' unit are not used.
 Environment=
 Environment="HOME=/home/ada"
 Environment="USER=ada"
@@ -217,21 +217,21 @@ Environment="PATH=/opt/hermes/venv/bin:/usr/local/bin:/usr/bin:/bin"
 Environment="VIRTUAL_ENV=/opt/hermes/venv"
 Environment="HERMES_HOME=/home/ada/.hermes/profiles/coder"
 Environment="HERMES_MANAGED_DIR=/home/ada/.hermes/profiles/.hermes-profiles/overlay/coder"
-# Revive it, whatever it died of; 75 asks for that. 78 is a broken
-# configuration, which a further try does not mend.
+# Restart it after every exit; exit code 75 asks for a restart. 78 means a
+# broken configuration, which a restart does not fix.
 Restart=always
 RestartForceExitStatus=75
 RestartPreventExitStatus=78
-# 75 is no failure. 1 stays one: it is also the code of a crash.
+# 75 is not a failure. 1 is one: it is also the exit code of a crash.
 SuccessExitStatus=75
-# Tell the gateway that the stop is meant, as `hermes gateway stop` does: it then ends with 0 and not as
-# failed. Nothing is said when it ended by itself.
+# Tell the gateway that the stop is intended, as `hermes gateway stop` does: it then exits with 0 and not as
+# failed. Nothing is written when it ended by itself.
 ExecStop=-/bin/sh -c "STOP" stop-mark ${MAINPID} /home/ada/.hermes/profiles/coder
-# TERM for the gateway alone, which ends its helpers; KILL for what is left.
+# TERM for the gateway alone, which ends its child processes; KILL for what is left.
 KillMode=mixed
-# Busy agents are waited for (0 s), then half a minute is left to say goodbye.
+# It waits for busy agents (0 s), and then has half a minute to shut down.
 TimeoutStopSec=60
-# A gateway that is always revived never counts as failed, so an OnFailure= of yours would not be called. The
+# A gateway that is always restarted never counts as failed, so your own OnFailure= would not be called. The
 # third restart in a row calls it, and every tenth after that.
 ExecStopPost=-/bin/sh -c "HANDLERS" on-failure %n
 """
