@@ -249,7 +249,7 @@ HINT_CASES: tuple[HintCase, ...] = (
     HintCase("no-accounts", "hermes-profiles team import openclaw nowhere"),
     HintCase("bad-mode", "hermes-profiles team run-mode all", healthy),
     HintCase("needs-address", SWITCH, healthy, answer=ADDRESS),
-    # run modes: what a switch refuses, with the command that mends it
+    # run modes: what a switch refuses, with the command that repairs it
     HintCase("answers-for-others", SWITCH, team, names={"NAME": "cid"}),
     HintCase("disabled", SWITCH, disabled_default),
     HintCase("port-binding", SWITCH, api_server),

@@ -75,7 +75,7 @@ class Seen(NamedTuple):
 class Injected(NamedTuple):
     """One kind of fault. `kinds`: of its event; `limit`: seconds; `alerts`: how many go out; `is_fleet`: of no profile.
 
-    `inject` returns when the fault was there (monotonic); `mend` undoes it.
+    `inject` returns when the fault was there (monotonic); `repair` undoes it.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Injected(NamedTuple):
     kinds: tuple[str, ...]
     reason: str
     inject: Callable[[], float]
-    mend: Callable[[], object]
+    repair: Callable[[], object]
     limit: float = SOON
     alerts: int = 1
     is_fleet: bool = False
@@ -224,7 +224,7 @@ class FaultyFleet(JudgedFleet):
     # -- one fault
 
     def try_fault(self, number: int, fault: Injected) -> None:
-        """Inject a fault, wait for its event and its alert, mend it, wait for the recovery."""
+        """Inject a fault, wait for its event and its alert, repair it, wait for the recovery."""
         print(f"{time.strftime('%H:%M:%S')} {fault.name}: {fault.profile}", flush=True)
         self.said = fault.name
         self.add_alert(outbox := f"f{number}")
@@ -241,7 +241,7 @@ class FaultyFleet(JudgedFleet):
             alert_after = alerted - began if alerted is not None else None
         else:
             time.sleep(SOON)
-        fault.mend()
+        fault.repair()
         if not fault.is_fleet or fault.alerts:
             _until(lambda: _is_balanced(sent_by(outbox)), _CALM)
         if not self.rest():
@@ -358,13 +358,13 @@ class FaultyFleet(JudgedFleet):
             self.polls.modes[name] = mode
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             self.polls.modes.pop(name, None)
             if mode == "401":
                 self.command("restart", "--yes", name)
 
         limit = _HERMES if mode == "hang" else SOON
-        return Injected(what, name, kinds, reason, inject, mend, limit)
+        return Injected(what, name, kinds, reason, inject, repair, limit)
 
     def conflict_lost(self, name: str, of: str) -> Injected:
         def inject() -> float:
@@ -374,12 +374,12 @@ class FaultyFleet(JudgedFleet):
             self.signal(name, signal.SIGUSR1)  # Hermes asks its manager for a restart
             return self.came_up(name, self.new_pid(name, old))
 
-        def mend() -> None:
+        def repair() -> None:
             self.holds["telegram"][name] = name
             self.write(name)
             self.command("restart", "--yes", "--start-stopped", name)
 
-        return Injected("conflict won by another", name, ("conflict",), of, inject, mend)
+        return Injected("conflict won by another", name, ("conflict",), of, inject, repair)
 
     def port_stolen(self, name: str) -> Injected:
         def inject() -> float:
@@ -397,11 +397,11 @@ class FaultyFleet(JudgedFleet):
             threading.Thread(target=self.run, args=("start", name)).start()
             return self.came_up(name, self.new_pid(name, 0))
 
-        def mend() -> None:
+        def repair() -> None:
             self.closed.pop().close()
             self.command("restart", "--yes", name)
 
-        return Injected("port stolen", name, ("port-lost",), "port|listen", inject, mend)
+        return Injected("port stolen", name, ("port-lost",), "port|listen", inject, repair)
 
     def broken_config(self, name: str) -> Injected:
         def inject() -> float:
@@ -411,11 +411,11 @@ class FaultyFleet(JudgedFleet):
             threading.Thread(target=self.run, args=("restart", "--yes", name)).start()
             return began
 
-        def mend() -> None:
+        def repair() -> None:
             self.write(name)
             self.command("restart", "--yes", "--start-stopped", name)
 
-        return Injected("config broken at restart", name, ("configuration-broken",), "config", inject, mend)
+        return Injected("config broken at restart", name, ("configuration-broken",), "config", inject, repair)
 
     def model_key(self, name: str) -> Injected:
         def inject() -> float:
@@ -456,7 +456,7 @@ class FaultyFleet(JudgedFleet):
             _until(lambda: not is_alive(pid), LOOK)
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             with contextlib.suppress(OSError):
                 for line in (small / "cgroup.procs").read_text().split():
                     with contextlib.suppress(OSError):
@@ -464,7 +464,7 @@ class FaultyFleet(JudgedFleet):
                 small.rmdir()
             subprocess.run(["umount", str(groups)], check=False)
 
-        return Injected("out of memory", name, ("down",), "memory ran out", inject, mend)
+        return Injected("out of memory", name, ("down",), "memory ran out", inject, repair)
 
     def definition(self, name: str) -> Path:
         """Return the file that defines a service."""
@@ -481,11 +481,11 @@ class FaultyFleet(JudgedFleet):
                 self.systemctl("daemon-reload")
             return began
 
-        def mend() -> None:
+        def repair() -> None:
             self.command("install", "--force", "--python", self.hermes, name)
             self.command("restart", "--yes", "--start-stopped", name)
 
-        return Injected("unit removed by hand", name, ("unsupervised",), "removed", inject, mend)
+        return Injected("unit removed by hand", name, ("unsupervised",), "removed", inject, repair)
 
     def unit_masked(self, name: str) -> Injected:
         kept: list[bytes] = []
@@ -499,13 +499,13 @@ class FaultyFleet(JudgedFleet):
             self.systemctl("daemon-reload")
             return began
 
-        def mend() -> None:
+        def repair() -> None:
             path = self.definition(name)
             path.unlink()
             path.write_bytes(kept.pop())
             self.systemctl("daemon-reload")
 
-        return Injected("unit masked", name, ("unsupervised",), "masked", inject, mend)
+        return Injected("unit masked", name, ("unsupervised",), "masked", inject, repair)
 
     def log_not_writable(self, name: str) -> Injected:
         logs = self.home(name) / "logs"
@@ -517,11 +517,11 @@ class FaultyFleet(JudgedFleet):
             _until(lambda: self.pid(name) != old, LOOK)
             return began
 
-        def mend() -> None:
+        def repair() -> None:
             subprocess.run(["umount", str(logs)], check=True)
             self.command("restart", "--yes", "--start-stopped", name)
 
-        return Injected("log not writable", name, ("log-lost",), "logs cannot", inject, mend, LOOK + SOON)
+        return Injected("log not writable", name, ("log-lost",), "logs cannot", inject, repair, LOOK + SOON)
 
     def profile_deleted(self, name: str) -> Injected:
         def inject() -> float:
@@ -529,7 +529,7 @@ class FaultyFleet(JudgedFleet):
             shutil.rmtree(self.home(name), ignore_errors=True)
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             if pid := self.pid(name):
                 print(f"    the gateway of the deleted profile runs: {pid}", flush=True)
                 send_signal(pid, signal.SIGKILL)
@@ -538,7 +538,7 @@ class FaultyFleet(JudgedFleet):
             self.write(name)
             self.command("install", "--force", "--start", "--python", self.hermes, name)
 
-        return Injected("profile deleted by hand", name, ("down",), "profile", inject, mend)
+        return Injected("profile deleted by hand", name, ("down",), "profile", inject, repair)
 
     def hermes_updated(self, name: str) -> Injected:
         """The dist-info of the environment says a later version, as an update under a running gateway leaves it."""
@@ -555,11 +555,11 @@ class FaultyFleet(JudgedFleet):
             os.utime(new)
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             self.command("restart", "--yes", "--stale")
 
         return Injected(
-            "Hermes updated under it", name, ("old-code",), "0.19.1 was installed", inject, mend, LOOK + SOON,
+            "Hermes updated under it", name, ("old-code",), "0.19.1 was installed", inject, repair, LOOK + SOON,
             is_fleet=True,
         )  # fmt: skip
 
@@ -571,12 +571,12 @@ class FaultyFleet(JudgedFleet):
             shift.write_text("3600")
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             shift.write_text("0")
             time.sleep(60)
 
         return Injected(
-            "clock set an hour forward, and back", "", ("clock-changed",), "forward", inject, mend, alerts=0,
+            "clock set an hour forward, and back", "", ("clock-changed",), "forward", inject, repair, alerts=0,
             is_fleet=True,
         )  # fmt: skip
 
@@ -625,11 +625,11 @@ class FaultyFleet(JudgedFleet):
                 send_signal(pid, signal.SIGKILL)
             return time.monotonic()
 
-        def mend() -> None:
+        def repair() -> None:
             _until(lambda: not self.judge.gateways(), LOOK)  # they end without their supervisord
             self.command("start")
 
-        return Injected("supervisord killed", "", ("supervisor-gone",), "supervisord", inject, mend, is_fleet=True)
+        return Injected("supervisord killed", "", ("supervisor-gone",), "supervisord", inject, repair, is_fleet=True)
 
 
 def managers(daemons: list[int]) -> list[int]:

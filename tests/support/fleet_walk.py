@@ -23,7 +23,7 @@ from judged_fleet import CHANNELS, GROUP, HOME, JudgedFleet, kind_of, send_signa
 UNITS = HOME / ".config/systemd/user"
 _BROKEN_CONFIG = 'platforms: {telegram: [}\n"'
 _BROKEN_ENV = 'BROKEN="an open quote\n'
-_MENDED = 50  # steps from one time at which all is mended to the next
+_REPAIRED = 50  # steps from one time at which all is repaired to the next
 _DOCTOR = 0.15  # how often doctor is asked after a step
 _UP = 60.0  # seconds in which ten gateways that were started have to poll
 Step = tuple[str, Callable[[], object]]
@@ -51,7 +51,7 @@ class FleetWalk(JudgedFleet):
 
     def step(self, number: int) -> None:
         """Take one random step, and compare."""
-        kind = self.mend_all if number % _MENDED == 0 else self.random.choices(*zip(*self.kinds(), strict=True))[0]
+        kind = self.repair_all if number % _REPAIRED == 0 else self.random.choices(*zip(*self.kinds(), strict=True))[0]
         words, act = kind()
         self.said = f"{number} {words}"
         began = time.monotonic()
@@ -83,7 +83,7 @@ class FleetWalk(JudgedFleet):
         yield self.full_disk, 4
         yield self.break_file, 4
         if self.broken:
-            yield self.mend_file, 6
+            yield self.repair_file, 6
         if self.is_systemd:
             yield self.mask_unit, 3
         if self.masked:
@@ -246,10 +246,10 @@ class FleetWalk(JudgedFleet):
         then, follow = self.use_of(name, name)
         return f"break {which} of {name}{then}", act
 
-    def mend_file(self) -> Step:
-        """Make a step that mends a broken file."""
+    def repair_file(self) -> Step:
+        """Make a step that repairs a broken file."""
         path = self.random.choice(sorted(self.broken))
-        return f"mend {path.relative_to(HOME)}", lambda: path.write_bytes(self.broken.pop(path))
+        return f"repair {path.relative_to(HOME)}", lambda: path.write_bytes(self.broken.pop(path))
 
     def unit(self, name: str) -> Path:
         """Return the unit of a profile."""
@@ -280,7 +280,7 @@ class FleetWalk(JudgedFleet):
 
         return f"unmask {path.name}", act
 
-    def mend_all(self) -> Step:
+    def repair_all(self) -> Step:
         """Make a step that undoes all damage and restarts all: nobody stays down, and no mask stays."""
 
         def act() -> None:
@@ -303,7 +303,7 @@ class FleetWalk(JudgedFleet):
                 self.fault("", f"{words} exits with {done.code} though nothing is in the way", outcomes=done.outcomes)
             self.check_all_up()
 
-        return "mend all, restart --start-stopped", act
+        return "repair all, restart --start-stopped", act
 
     def check_all_up(self) -> None:
         """Record each profile that does not poll its bot and serve its port, or is not called so."""
@@ -319,9 +319,9 @@ class FleetWalk(JudgedFleet):
         rows, code = self.status()
         said = {name for name, row in rows.items() if row["state"] != "running" or row["masked_channels"]}
         for name in sorted(missing | said):
-            self.fault(name, "not up though all is mended", row=short_row(rows[name]), truth=self.judge.truth()[name])
+            self.fault(name, "not up though all is repaired", row=short_row(rows[name]), truth=self.judge.truth()[name])
         if code:
-            self.fault("", f"status exits with {code} though all is mended")
+            self.fault("", f"status exits with {code} though all is repaired")
 
     def kill_manager(self) -> Step:
         """Make a step that kills supervisord; its gateways end with it, a moment later."""

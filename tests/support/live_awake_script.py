@@ -248,7 +248,7 @@ def troubles() -> None:
     SEEN["edited"] = awake("on", "--lid")
     own.unlink()
     SEEN["half"] = awake()
-    SEEN["mended"] = (awake("on")["exit_code"], own.exists())
+    SEEN["repaired"] = (awake("on")["exit_code"], own.exists())
     systemctl("start", unit)
     becomes(True)
     systemctl("stop", "hermes-profiles-awake")

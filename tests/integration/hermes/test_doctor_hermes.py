@@ -92,8 +92,8 @@ def test_normalized_file_is_read_equally(tmp_path: Path) -> None:
 
 
 def test_joined_keys_match_the_scope_reader(tmp_path: Path) -> None:
-    mended = [split_joined(content, ".env", known=KNOWN) for content in JOINED]
-    for content, old, new in zip(JOINED, read(JOINED, tmp_path), read(mended, tmp_path), strict=True):
+    repaired = [split_joined(content, ".env", known=KNOWN) for content in JOINED]
+    for content, old, new in zip(JOINED, read(JOINED, tmp_path), read(repaired, tmp_path), strict=True):
         ((_, names),) = joined(content, KNOWN)
         assert {name for name in names if old[2].get(name) != old[0][name]} == set(names), content
         assert not differing(new) and {name: new[2][name] for name in names} == {name: old[0][name] for name in names}
@@ -148,15 +148,15 @@ BACKFILL = (
 )
 
 
-@pytest.mark.parametrize("mended", [False, True])
-def test_update_copies_default_env(runner: Runner, *, mended: bool) -> None:
+@pytest.mark.parametrize("repaired", [False, True])
+def test_update_copies_default_env(runner: Runner, *, repaired: bool) -> None:
     world = DoctorRoot(runner)
     world.add("default", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
     (world.home("work") / ".env").unlink()
-    if mended:
+    if repaired:
         assert world.doctor("--fix", "--yes", "--only", "files.no-env", "--json").code == 0
-    assert ask(BACKFILL, world.root) == ([] if mended else ["work"])
-    assert (TOKEN in (world.home("work") / ".env").read_text()) is not mended
+    assert ask(BACKFILL, world.root) == ([] if repaired else ["work"])
+    assert (TOKEN in (world.home("work") / ".env").read_text()) is not repaired
 
 
 GUARD = """

@@ -130,7 +130,7 @@ def test_hand_edited_awake_unit_is_reported(troubles: dict[str, Any]) -> None:
 
 def test_awake_incomplete_files_are_reported_and_fixed(troubles: dict[str, Any]) -> None:
     assert troubles["half"]["exit_code"] == 3 and "is missing" in troubles["half"]["data"]["broken"]
-    assert troubles["mended"] == [0, True]
+    assert troubles["repaired"] == [0, True]
 
 
 def test_awake_status_exits_3_without_a_lock(troubles: dict[str, Any]) -> None:

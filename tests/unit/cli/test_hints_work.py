@@ -88,7 +88,7 @@ def answer(world: DoctorRoot, line: str, typed: str) -> Done:
 
 
 def assert_better(world: DoctorRoot, case: HintCase, first: str, problem: dict[str, Any], command: str) -> None:
-    """Follow a command of the hint: it succeeds, or has a hint of its own; what it mends does not come again."""
+    """Follow a command of the hint: it succeeds, or has a hint of its own; what it repairs does not come again."""
     if is_option(command):
         option = command.split()[0]
         words = re.sub(rf"{re.escape(option)} \S+", "", first) if " " in command else first

@@ -29,8 +29,8 @@ def plan_of(world: DoctorRoot, *repairs: Repair) -> FixPlan:
     return build_fix_plan(found, Layout(world.root, world.user), trash_id="20261121T100000Z-0000", deleted_at=NOW)
 
 
-def steps(mending: FixPlan) -> list[tuple[str, str]]:
-    rows: tuple[dict[str, Any], ...] = describe(mending.plan) if mending.plan is not None else ()
+def steps(repair: FixPlan) -> list[tuple[str, str]]:
+    rows: tuple[dict[str, Any], ...] = describe(repair.plan) if repair.plan is not None else ()
     return [(row["kind"], Path(row.get("target") or row["source"]).name) for row in rows]
 
 

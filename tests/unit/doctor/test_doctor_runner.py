@@ -186,8 +186,8 @@ def test_report_repeats_the_check_selection(world: DoctorRoot, checks: list[Chec
     checks += [check("a.quiet"), check("b.loud", finding("a thing", "work"))]
     assert world.doctor("--skip", "b").stdout == "no findings of the selected checks in 3 profiles\n"
     assert world.doctor().stdout.splitlines()[0] == "1 error in 3 profiles"
-    mending = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
-    checks[1] = check("b.loud", finding("a thing", "work", repairs=(mending,)))
+    repair = TightenMode(world.home("work") / ".env", 0o600, Signature(0, 0, 0, 0, 0, 0))
+    checks[1] = check("b.loud", finding("a thing", "work", repairs=(repair,)))
     output = world.doctor("work", "--only", "b.loud", "--skip", "a").stdout
     assert "1 of them can be fixed: `hermes-profiles doctor work --fix --only b.loud --skip a`" in output
 

@@ -79,7 +79,7 @@ class Fleets(RuleBasedStateMachine):
         self.world.sims[name].behaviour = behaviour
 
     @rule(name=st.sampled_from(NAMES))
-    def mends(self, name: str) -> None:
+    def repairs(self, name: str) -> None:
         self.world.sims[name].behaviour = Behaviour()
 
     @rule(name=st.sampled_from(NAMES))

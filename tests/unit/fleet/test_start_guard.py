@@ -30,7 +30,7 @@ ENV = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY-0123456789\nAPI_SERVER_POR
 def test_port_of_a_restarted_process_is_free_for_a_stopped_gateway(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: tuple[str, ...]
 ) -> None:
-    """`dora` started with the port of `fay`, which stopped; then the files were mended."""
+    """`dora` started with the port of `fay`, which stopped; then the files were repaired."""
     layout = Layout(tmp_path / ".hermes", tmp_path)
     for name, port in (("dora", 19001), ("fay", 19002)):
         layout.home(name).mkdir(parents=True)

@@ -138,7 +138,12 @@ def test_compare_ignores_comments_of_drop_in() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [_swap("Restart=always", "Restart=no"), _swap("# Restart it", "# restart it"), lambda text: text + "\n", lambda _: ""],
+    [
+        _swap("Restart=always", "Restart=no"),
+        _swap("# Restart it", "# restart it"),
+        lambda text: text + "\n",
+        lambda _: "",
+    ],
 )
 def test_any_change_to_a_drop_in_is_a_hand_edit(change: Callable[[str], str]) -> None:
     drift = _unit(drop_in=change)
