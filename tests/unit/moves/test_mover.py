@@ -1,4 +1,4 @@
-"""A move between two roots, ended or cut off at every point: never two copies may start, and the next run repairs it."""
+"""A move between two roots, complete or cut off at every point: never two copies may start; the next run repairs it."""
 
 from __future__ import annotations
 
