@@ -17,10 +17,11 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
 from .channel_settings import ChannelView, account_id, below, mapping
+from .loaded_plugins import PLUGINS_DISABLED, disabled_plugins, without_plugin
 from .port_claim import PortClaim
 
 # The sections of config.yaml that `channels_of` reads, besides those with the name of a channel.
-CONFIG_SECTIONS = ("platforms", "gateway")
+CONFIG_SECTIONS = ("platforms", "gateway", "plugins")
 
 # Channels that a block without `enabled` also starts, and the keys that it needs (Hermes 0.19.0: the plugin's own
 # `is_connected` decides, see `enable_note` in the catalogue); () means any key.
@@ -95,11 +96,14 @@ class OffChannel(NamedTuple):
     is_set_up: bool
 
 
-def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog) -> tuple[str, ...]:
+def channels_of(
+    environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog, *, home: str = ""
+) -> tuple[str, ...]:
     """Return the channels that a profile's own files switch on, in alphabetical order.
 
-    `environment`: what its `.env` sets; `config`: the effective mapping of config.yaml, of which `platforms`, `gateway`
-    and sections named like a channel are read. An explicit `enabled: false` wins only where it does in Hermes 0.19.0.
+    `environment`: what its `.env` sets; `config`: the effective mapping of config.yaml, of which `platforms`,
+    `gateway`, `plugins` and sections named like a channel are read. An explicit `enabled: false` wins only where it
+    does in Hermes 0.19.0. `home`: see `without_plugin`.
     """
     flags = _switches(config, catalog)
     by_keys = catalog.enabled_by({**_scalars(config), **environment})
@@ -108,7 +112,7 @@ def channels_of(environment: Mapping[str, str], config: Mapping[str, Any], catal
         fact = catalog.channels[channel]
         if flags.get(channel) is not False or not fact.explicit_disable_wins:
             on.add(channel)
-    return tuple(sorted(on))
+    return tuple(sorted(on - without_plugin(environment, config, catalog, home)))
 
 
 # The parents of channel blocks, weakest first; `_places` returns them.
@@ -122,12 +126,12 @@ def _places(config: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _flags(config: Mapping[str, Any], catalog: Catalog) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
-    """Yield (channel, enabled, path of its block), weakest place first."""
+    """Yield (channel, enabled, path of the flag), weakest place first."""
     for parent, block in zip(_PARENTS, _places(config), strict=True):
         for name, settings in block.items() if isinstance(block, Mapping) else ():
             channel = catalog.channel_of_config_key(str(name))
             if channel is not None and isinstance(settings, Mapping) and "enabled" in settings:
-                yield channel, is_truthy(settings["enabled"]), (*parent, str(name))
+                yield channel, is_truthy(settings["enabled"]), (*parent, str(name), "enabled")
 
 
 def _switches(config: Mapping[str, Any], catalog: Catalog) -> dict[str, bool]:
@@ -145,13 +149,14 @@ def channels_on(
     catalog: Catalog,
     *,
     stored: Callable[[str], object] = lambda path: None,
+    home: str = "",
 ) -> tuple[str, ...]:
     """Return the channels that a gateway would start, in alphabetical order.
 
     These are the channels of `channels_of`, and those that a block without `enabled` or a stored login starts.
     `stored`: see `claimed_identities`.
     """
-    on = set(channels_of(environment, config, catalog))
+    on = set(channels_of(environment, config, catalog, home=home))
     flags = _switches(config, catalog)
     blocks = _blocks(config, catalog)
     for channel, needed in _STARTED_BY_BLOCK.items():
@@ -162,7 +167,7 @@ def channels_on(
             on.add(channel)
     if "photon" not in on and flags.get("photon") is not False and _photon_login(stored):
         on.add("photon")
-    return tuple(sorted(on))
+    return tuple(sorted(on - without_plugin(environment, config, catalog, home)))
 
 
 def channels_off(
@@ -179,6 +184,7 @@ def channels_off(
     `on`: the channels that are on all the same; the others are those of `claimed_identities`.
     """
     places = {channel: (flag, path) for channel, flag, path in _flags(config, catalog)}
+    places |= dict.fromkeys(disabled_plugins(config), (False, PLUGINS_DISABLED))
     off = sorted(channel for channel, (flag, _) in places.items() if not flag and channel not in on)
     if not off:
         return ()
@@ -189,10 +195,12 @@ def channels_off(
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         return name in by_keys or any(_identities(view, catalog, stored, home))
 
+    found = (OffChannel(name, places[name][1], is_set_up(name)) for name in off)
     return tuple(
-        OffChannel(name, (*places[name][1], "enabled"), is_set_up(name))
-        for name in off
-        if catalog.channels[name].sharing is not Sharing.port_exclusive
+        each
+        for each in found
+        if catalog.channels[each.channel].sharing is not Sharing.port_exclusive
+        and (each.is_set_up or each.path != PLUGINS_DISABLED)
     )
 
 
@@ -223,7 +231,7 @@ def claimed_identities(
     profile's home as Hermes gets it.
     """
     env = {**_scalars(config), **environment}
-    on, blocks = channels_on(environment, config, catalog, stored=stored), _blocks(config, catalog)
+    on, blocks = channels_on(environment, config, catalog, stored=stored, home=home), _blocks(config, catalog)
     identities: list[Identity] = []
     ports: list[PortClaim] = []
     accounts: dict[str, str] = {}
@@ -247,7 +255,7 @@ def origins_of(
     """Return `Identity.place` → origin, for the identities that `claimed_identities` returns for these arguments."""
     env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
     origins: dict[tuple[str, str], Origin] = {}
-    for name in channels_on(environment, config, catalog, stored=stored):
+    for name in channels_on(environment, config, catalog, stored=stored, home=home):
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         for identity, origin in _identities(view, catalog, stored, home):
             paths = origin.paths or tuple(view.path_of(variable) for variable in origin.variables)
@@ -265,7 +273,7 @@ def telling_values(
 ) -> Iterator[tuple[str, Origin, tuple[str, ...]]]:
     """Yield (channel, origin, values of its variables) of the identities that `claimed_identities` returns."""
     env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
-    for name in channels_on(environment, config, catalog, stored=stored):
+    for name in channels_on(environment, config, catalog, stored=stored, home=home):
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         for _, origin in _identities(view, catalog, stored, home):
             yield name, origin, tuple(view.value(variable) for variable in origin.variables)

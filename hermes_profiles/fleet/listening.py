@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
+from hermes_profiles.credentials.loaded_plugins import PLUGINS_DISABLED, plugin_of
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
 from hermes_profiles.gateways.model import GatewayState
@@ -103,6 +104,8 @@ def _off(profile: str, reach: ChannelReach, catalog: Catalog, shared: Collection
         if each.channel in shared:
             message += ", and another profile has the same account"
             advice, command = _own_account(profile, each.channel, catalog)
+        elif each.path == PLUGINS_DISABLED:
+            advice, command = "switch it on", f"hermes -p {profile} plugins enable {plugin_of(each.channel)}"
         else:
             advice, command = "switch it on", f"hermes-profiles config set {profile} {setting} true"
         yield Remark(CHANNEL_OFF, message, each.channel, advice, command)

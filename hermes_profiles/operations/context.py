@@ -77,13 +77,14 @@ class Session:
 
     @cached_property
     def catalog(self) -> Catalog:
-        """Return the catalogue with the user's additions and the channels of plugins.
+        """Return the catalogue with the user's additions and the channels of the plugins of every profile.
 
         A file that cannot be read becomes a warning in `problems`; a clone reads it again and raises.
         """
-        from hermes_profiles.profiles.plugin_channels import catalog_for
+        from hermes_profiles.profiles.plugin_channels import catalog_for, homes_with_plugins
 
-        return catalog_for(self.layout, self.environment, problems=self.problems)
+        homes = homes_with_plugins(self.layout)
+        return catalog_for(self.layout, self.environment, homes=homes, problems=self.problems)
 
     def recover(self, *, dry_run: bool) -> list[Problem]:
         """Complete or revert the change of a killed run, before anything is planned; returns a warning for each.

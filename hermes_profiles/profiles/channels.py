@@ -159,7 +159,7 @@ def channels_in(
     """
     environment, whole = _own_variables(files, config), with_legacy(config, legacy_blocks(files))
     stored = stored_in(files)
-    on = channels_on(environment, whole, catalog, stored=stored)
+    on = channels_on(environment, whole, catalog, stored=stored, home=str(files.home))
     return on, channels_off(environment, whole, catalog, on, stored=stored, home=str(files.home))
 
 

@@ -18,12 +18,12 @@ from hermes_profiles.credentials.catalog.catalog import (
     parse_plugin_channel,
     parse_user_catalog,
 )
-from hermes_profiles.hermes.files import CHECKOUT_FOLDER, PLUGIN_FILE, PLUGINS_FOLDER
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER, CONFIG_FILE, PLUGIN_FILE, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import system_reason
 
-from .regular_file import read_regular
+from .regular_file import read_kept, read_regular
 from .user_config import user_config_folder
 
 USER_CATALOG = "catalog.toml"
@@ -63,6 +63,25 @@ def catalog_for(
         problems.append(error.problem)
         additions = None
     return extend(catalog, channels=channels, additions=additions) if channels or additions else catalog
+
+
+def homes_with_plugins(layout: Layout) -> tuple[Path, ...]:
+    """Return the homes in `profiles/` with a folder of plugins and a config.yaml that says something about plugins."""
+    try:
+        names = sorted(os.listdir(layout.profiles))
+    except OSError:
+        return ()
+    folder = os.fspath(layout.profiles)
+    return tuple(layout.profiles / name for name in names if _has_plugins(f"{folder}/{name}"))
+
+
+def _has_plugins(home: str) -> bool:
+    if not os.path.isdir(f"{home}/{PLUGINS_FOLDER}"):
+        return False
+    try:
+        return PLUGINS_FOLDER.encode() in read_kept(f"{home}/{CONFIG_FILE}", _LARGEST)
+    except OSError:
+        return False
 
 
 def user_catalog_path(environment: Mapping[str, str]) -> Path:

@@ -99,6 +99,11 @@ class Catalog:
         """Return the names of the channels as they are searched for in files."""
         return tuple(name.encode() for name in self.channels)
 
+    @cached_property
+    def of_plugins(self) -> tuple[Channel, ...]:
+        """Return the channels that only plugins in the homes of this root bring."""
+        return tuple(channel for channel in self.channels.values() if channel.plugins and channel.origin == "plugin")
+
     def lookup(self, name: str) -> KeyFact | None:
         """Return the class and the channel of an environment variable; None when the catalogue does not know it.
 

@@ -11,11 +11,20 @@ Item = TypeVar("Item")
 
 
 def with_plugin(known: Channel, plugin: Channel) -> Channel:
-    """Return a known channel with the variables and prefixes that only the plugin's manifest names."""
+    """Return a known channel with the variables and prefixes that only the plugin's manifest names.
+
+    Two homes can have plugins for one channel: what starts either of them starts it.
+    """
+    if known.origin == "plugin":
+        known = known._replace(
+            enable_sets=_union(known.enable_sets, plugin.enable_sets),
+            lock_identity=_union(known.lock_identity, plugin.lock_identity),
+        )
     return known._replace(
         keys=_with_missing(known.keys, plugin.keys),
         prefixes=_union(known.prefixes, plugin.prefixes),
         plugins=_union(known.plugins, plugin.plugins),
+        loaded_by=_union(known.loaded_by, plugin.loaded_by),
     )
 
 

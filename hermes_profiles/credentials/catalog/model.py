@@ -82,6 +82,13 @@ class Port(NamedTuple):
     when: str
 
 
+class PluginPlace(NamedTuple):
+    """A plugin in the folder `plugins` of a home. `names`: each, in `plugins.enabled`, makes Hermes load it."""
+
+    folder: str
+    names: tuple[str, ...]
+
+
 class Channel(NamedTuple):
     """The facts about one channel.
 
@@ -93,7 +100,8 @@ class Channel(NamedTuple):
     (two profiles with equal values of one alternative are the same bot, lock or none); `set_up`: the
     command that sets the channel up again, with `{profile}`; `since`: `newer` when 0.19.0 does not have
     it; `examples_*`: names and config paths that belong to this channel, and look-alikes that do not;
-    `plugins`: names of plugins of a home whose code registers it, as `plugins.enabled` of config.yaml has them.
+    `plugins`: names of plugins of a home whose code registers it, as `plugins.enabled` of config.yaml has them;
+    `loaded_by`: those plugins with their folders.
     """
 
     name: str
@@ -117,6 +125,7 @@ class Channel(NamedTuple):
     examples_positive: tuple[str, ...] = ()
     examples_negative: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    loaded_by: tuple[PluginPlace, ...] = ()
 
 
 class LeftBehindRule(NamedTuple):

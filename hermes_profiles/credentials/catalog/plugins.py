@@ -12,10 +12,10 @@ from pathlib import PurePath
 from typing import Any
 
 from hermes_profiles.documents.yaml.parser import without_quotations
-from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING
+from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError
 
-from .model import Channel, KeyClass, KeyFact, Sharing
+from .model import Channel, KeyClass, KeyFact, PluginPlace, Sharing
 from .plugin_code import PluginCode, read_plugin_code
 
 # Hermes' own namespaces: a plugin called `hermes` must not claim HERMES_INFERENCE_PROVIDER.
@@ -74,7 +74,28 @@ def parse_plugin(text: str, files: Mapping[str, str], *, path: str) -> tuple[tup
     if code.unread is not None:
         names.setdefault(folder.name.lower())
     known = tuple(dict.fromkeys((name, folder.name, f"{folder.parent.name}/{folder.name}")))
-    return tuple(_of_code(channel, data, code.variables, path, known) for channel in names), code
+    places = _places(folder, name, data, files)
+    channels = (_of_code(channel, data, code.variables, path, known) for channel in names)
+    return tuple(channel._replace(loaded_by=places) for channel in channels), code
+
+
+def _places(folder: PurePath, name: str, data: Mapping[str, Any], files: Mapping[str, str]) -> tuple[PluginPlace, ...]:
+    """Return where Hermes finds a plugin, () for one that it does not load at its start."""
+    if _is_provider(folder, data, files):
+        return ()
+    if folder.parent.name == PLUGINS_FOLDER:
+        return (PluginPlace(str(folder.parent), (name,)),)
+    return (PluginPlace(str(folder.parent.parent), (f"{folder.parent.name}/{folder.name}", name)),)
+
+
+def _is_provider(folder: PurePath, data: Mapping[str, Any], files: Mapping[str, str]) -> bool:
+    """Return whether Hermes takes a plugin for a provider of memory or models, which its settings name (0.19.0)."""
+    if "kind" in data:
+        kind = data["kind"]
+        return isinstance(kind, str) and kind.strip().lower() in ("exclusive", "model-provider")
+    text = files.get(str(folder / "__init__.py"), "")[:8192]
+    is_memory = "register_memory_provider" in text or "MemoryProvider" in text
+    return is_memory or ("register_provider" in text and "ProviderProfile" in text)
 
 
 def _of_code(

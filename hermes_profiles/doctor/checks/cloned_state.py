@@ -10,7 +10,6 @@ from shlex import quote
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.identities import CONFIG_SECTIONS
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
@@ -154,13 +153,12 @@ def channel_paths(profile: ProfileFacts, catalog: Catalog, layout: Layout) -> It
             yield profile.at_variable(name), path, fact.key_class in _IDENTITY
     gateway = profile.config.get("gateway")
     legacy = profile.files.json(LEGACY_CONFIG_FILE)
-    platforms, gateway_section = CONFIG_SECTIONS
     nested = gateway.get("platforms") if isinstance(gateway, Mapping) else None
     older = legacy.get("platforms") if isinstance(legacy, Mapping) else None
     for file, above, blocks in (
-        (CONFIG_FILE, (platforms,), profile.config.get(platforms)),
-        (CONFIG_FILE, (gateway_section, platforms), nested),
-        (LEGACY_CONFIG_FILE, (platforms,), older),
+        (CONFIG_FILE, ("platforms",), profile.config.get("platforms")),
+        (CONFIG_FILE, ("gateway", "platforms"), nested),
+        (LEGACY_CONFIG_FILE, ("platforms",), older),
     ):
         for key, settings in blocks.items() if isinstance(blocks, Mapping) else ():
             channel = catalog.channel_of_config_key(str(key))

@@ -10,6 +10,8 @@ import pytest
 
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations.context import Session
+from hermes_profiles.profiles.channels import claimed_resources
 from hermes_profiles.profiles.plugin_channels import catalog_for
 from hermes_profiles.profiles.ports import declared_ports
 
@@ -78,3 +80,72 @@ def test_ports_of_a_profile_with_a_fifo_are_read_without_waiting(tmp_path: Path)
         assert declared_ports([tmp_path]) == {8650}
     finally:
         signal.alarm(0)
+
+
+CODE = """import os
+def register(ctx):
+    ctx.register_platform(name="pager", label="pager", adapter_factory=None, check_fn=None,
+        is_connected=lambda cfg: bool(os.getenv("PAGER_KEY")))
+"""
+KEY = "PAGER_KEY=CANARY-pager-0123456789\n"
+
+
+def _home(layout: Layout, name: str, config: str, plugin: str = "", manifest: str = "name: pager\n") -> None:
+    home = layout.home(name)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / ".env").write_text(KEY)
+    (home / "config.yaml").write_text(config)
+    if plugin:
+        folder = home / "plugins" / plugin
+        folder.mkdir(parents=True)
+        (folder / "plugin.yaml").write_text(manifest)
+        (folder / "__init__.py").write_text(CODE)
+
+
+def _channels(layout: Layout, name: str) -> tuple[str, ...]:
+    session = Session(str(layout.root), environment={"HOME": str(layout.user_home)})
+    return claimed_resources(layout.home(name), catalog=session.catalog).channels
+
+
+ON = "plugins:\n  enabled:\n  - pager\n"
+
+
+@pytest.mark.parametrize(("config", "plugin", "manifest", "is_on"), [
+    (ON, "pager", "name: pager\n", True),
+    (ON, "any", "name: pager\n", True),
+    (ON, "pager", "version: 1\n", True),
+    (ON, "group/pager", "name: other\n", False),
+    (ON.replace("pager", "group/pager"), "group/pager", "name: other\n", True),
+    (ON, "a/b/pager", "name: pager\n", False),  # Hermes looks one folder deeper
+    (ON, "", "", False),  # only another home has the plugin
+    ("model: x\n", "pager", "name: pager\n", False),
+    (ON + "  disabled:\n  - pager\n", "pager", "name: pager\n", False),
+    (ON.replace("\n  - pager", " pager"), "pager", "name: pager\n", False),
+    (ON, "pager", "name: pager\nkind: exclusive\n", False),
+    (ON.replace("pager", "any"), "any", "name: pager\n", False),
+])  # fmt: skip
+def test_a_plugin_starts_its_channel_only_in_the_home_that_has_and_enables_it(
+    layout: Layout, config: str, plugin: str, manifest: str, is_on: bool
+) -> None:
+    _home(layout, "default", ON, "pager")
+    _home(layout, "own", config, plugin, manifest)
+    assert _channels(layout, "default") == ("pager",)
+    assert _channels(layout, "own") == (("pager",) if is_on else ())
+
+
+@pytest.mark.parametrize(("environment", "disabled", "found"), [
+    ("", "telegram-platform", ("irc",)),
+    ("", "platforms/telegram", ("irc", "telegram")),  # no name that the start of 0.19.0 knows
+    ("", "wecom-platform", ("irc", "telegram")),
+    ("HERMES_SAFE_MODE=1\n", "", ()),
+])  # fmt: skip
+def test_a_channel_whose_plugin_of_hermes_is_off_does_not_start(
+    layout: Layout, environment: str, disabled: str, found: tuple[str, ...]
+) -> None:
+    _home(layout, "default", f"plugins:\n  disabled:\n  - {disabled}\n" if disabled else "model: x\n")
+    irc = "IRC_SERVER=irc.example.org\nIRC_CHANNEL=#a\nIRC_NICKNAME=b\n"
+    (layout.root / ".env").write_text(f"TELEGRAM_BOT_TOKEN=7100:CANARY-telegram\n{irc}{environment}")
+    assert _channels(layout, "default") == found
+    session = Session(str(layout.root), environment={"HOME": str(layout.user_home)})
+    off = [each.channel for each in claimed_resources(layout.root, catalog=session.catalog).off]
+    assert off == [channel for channel in ("telegram",) if disabled == "telegram-platform"]
