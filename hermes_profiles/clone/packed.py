@@ -9,9 +9,10 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from hermes_profiles.changes.copy_file import data_segments
+from hermes_profiles.credentials.base64_runs import base64_runs, beginnings_of
 from hermes_profiles.credentials.forms import KnownValues, may_have_form, values_by_form
 from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text, beginnings_of, may_be_packed_in_base64, packed_in_base64
+from hermes_profiles.credentials.spellings import as_text
 from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import MIB, Budget
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
@@ -26,6 +27,7 @@ _EDITABLE = ("config", "description", "COMMIT_EDITMSG", "MERGE_MSG", "FETCH_HEAD
 _DATABASE_PARTS = ("-wal", "-shm", "-journal")
 _CHUNK = 1024 * 1024
 _MOST_OF_A_TEXT = 64 * MIB
+_DEEPEST_TEXT = 2
 _NOTHING = PackedResult(None)
 
 
@@ -49,7 +51,7 @@ class PackedFiles:
         if not (is_packed or has_run) or (not self._values and self._known is None):
             return _NOTHING
         unsearched = dict.fromkeys(filter(None, (closed_form(path, content),)))
-        runs = packed_in_base64(as_text(content)) if has_run and may_be_packed_in_base64(content) else ()
+        runs = base64_runs(content) if has_run else ()
         before = self._budget.total
         for part in chain((content,) if is_packed else (), (run.content for run in runs)):
             if not is_packed and self._budget.total - before > _MOST_OF_A_TEXT:
@@ -65,8 +67,8 @@ class PackedFiles:
         """Return name → the parts of a text that hold its value packed in base64, and what was not searched."""
         parts: dict[str, list[str]] = {}
         unsearched: dict[str, None] = {}
-        if (self._values or self._known is not None) and may_be_packed_in_base64(content):
-            for run in packed_in_base64(as_text(content)):
+        if self._values or self._known is not None:
+            for run in base64_runs(content):
                 for beginning in beginnings_of(run):  # the word behind it can be the next name
                     found = self._search_part(beginning.content)
                     if found.name is not None:
@@ -77,7 +79,12 @@ class PackedFiles:
                     unsearched.update(dict.fromkeys(filter(None, (found.unsearched,))))
         return parts, "; ".join(unsearched)
 
-    def _search_part(self, content: bytes) -> PackedResult:
+    def _search_part(self, content: bytes, deeper: int = _DEEPEST_TEXT) -> PackedResult:
+        if not may_be_packed(content):
+            name = self._name_in(content)
+            inner = base64_runs(content) if name is None and deeper else ()
+            found_within = (self._search_part(run.content, deeper - 1) for run in inner)
+            return next((found for found in found_within if found.name is not None), PackedResult(name))
         from hermes_profiles.documents.containers.scanner import PDF_LETTERS, search_packed
 
         found = search_packed(content, self._name_in, self._overlap, self._budget)

@@ -14,12 +14,12 @@ from .spellings import as_text, decoded, has_no_width, in_utf8
 
 # Escapes and joints that take a run of letters apart, with the bytes that they begin with.
 _ESCAPED = (
-    (b"\\x", lazy_pattern(rb"\\x[2-7][0-9A-Fa-f]")),
+    (b"\\x", lazy_pattern(rb"\\x(?:\{0*)?[2-7][0-9A-Fa-f]")),
     (b"\\u", lazy_pattern(rb"\\u(?:00|\{0*)[2-7][0-9A-Fa-f]")),
     (b"\\U", lazy_pattern(rb"\\U000000[2-7][0-9A-Fa-f]")),
     (b"\\", lazy_pattern(rb"\\[01]?[0-7]{2}(?:\\[01]?[0-7]{2}){5}|\\0?(?:55|56|72|137)")),
     (b"&#", lazy_pattern(rb"&#(?:0*[0-9]{2,3}|[xX]0*[2-7][0-9A-Fa-f])")),
-    (b"&", lazy_pattern(rb"&(?:colon|lowbar|period|sol|commat);")),
+    (b"&", lazy_pattern(rb"&(?:colon|lowbar|period|sol|commat|plus|equals|shy|zwn?j|ZeroWidthSpace|NoBreak);")),
     (b"%25", lazy_pattern(rb"%25[2-7][0-9A-Fa-f]")),
     (b"%", lazy_pattern(rb"%[2-7][0-9A-Fa-f](?:%[2-7][0-9A-Fa-f]){3}|%20\w{4}%20|%40|%2[BbDdEeFf]|%5[Ff]")),
     (b"=", lazy_pattern(rb"=[2-7][0-9A-Fa-f](?:=[2-7][0-9A-Fa-f]){3}|=(?:2[DE]|3A|5F)|=\r?\n")),

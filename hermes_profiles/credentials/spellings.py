@@ -1,7 +1,7 @@
 """Decodes the escapes that texts are full of, and maps each part of the result to its part of the source. Pure.
 
 Handled: percent signs (also twice), HTML entities, backslash escapes, quotes within a word and joined strings,
-characters without width, quoted-printable, base64 over several lines.
+characters without width, quoted-printable, folded lines, RTF, base64 over several lines.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from .needles import Needles
 
 _PERCENT = r"(?:%[0-9A-Fa-f]{2})+"
 # A browser needs no semicolon behind a number.
-_ENTITY = r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,8};)"
+_ENTITY = r"&(?:#[0-9]{1,7};?|#[xX][0-9A-Fa-f]{1,6};?|[A-Za-z]{2,31};)"
 _BREAK = r"(?:\r\n?|\n)"
 _BACKSLASH = (
-    r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[0-7]{2,3}|[bfnrtv]"
+    r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|[ux]\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|[0-7]{2,3}|[bfnrtv]"
     rf"|{_BREAK}[ \t]*|[!-/:-@\[-`{{-~])"
 )
 # A line continued by PowerShell and by cmd.
@@ -51,29 +51,24 @@ _ANY_TAG = r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->|<!\[CDATA\[|\]\]>"
 _TAG = lazy_pattern(_ANY_TAG)
 _TAG_BYTES = lazy_pattern(_ANY_TAG.encode())
 _PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
+# Between two encoded words in the head of a mail.
+_ENCODED_WORDS = lazy_pattern(r"\?=\s+=\?[\w-]+\?[qQ]\?")
+# A line of iCalendar, vCard, LDIF or the head of a mail that goes on behind one blank.
+_FOLD = lazy_pattern(r"(?<=[!-~])\r?\n[ \t](?=[!-~])")
+_MAY_FOLD = lazy_pattern(r"\n[ \t][!-~]")  # its first character makes it fast
+_RTF_START = "{\\rtf"
+_RTF = lazy_pattern(r"\\'[0-9A-Fa-f]{2}|\\u-?[0-9]{1,6} ?\??|\\[\\{}_~-]|\\[a-z]{1,32}-?[0-9]{0,10} ?|[{}]|\r?\n")
+_RTF_SIGNS = {"_": "-", "~": " ", "-": ""}
 _READABLE = lazy_pattern(rb"[ -~\t\r\n]{8}|(?:[ -~]\x00){8}|(?:\x00[ -~]){8}")
 # Over several lines: of a mail, of a comment, of a string that is put together.
 _BASE64_BREAK = (
     rf"(?:{_BREAK}[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*|[\"'`][ \t]*[+.,]?[ \t]*\\?{_BREAK}[ \t]*(?:[+.][ \t]*)?[\"'`])"
 )
-_BASE64 = lazy_pattern(rf"[A-Za-z0-9+/_-]{{16,}}(?:{_BASE64_BREAK}[A-Za-z0-9+/_-]+)*={{0,2}}")
-_BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
+BASE64 = lazy_pattern(rf"[A-Za-z0-9+/_-]{{16,}}(?:{_BASE64_BREAK}[A-Za-z0-9+/_-]+)*={{0,2}}")
+BASE64_BREAKS = lazy_pattern(_BASE64_BREAK)
 # A run of base64 with an escape in it.
-_BASE64_ESCAPED = lazy_pattern(r"[A-Za-z0-9+/_-]{16}(?:\\\\?[nru/]|%2|&#)")
-_BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
-# The first bytes of gzip, zip, bzip2, xz, PDF, PNG, SQLite, 7z, rar and Zstandard in base64.
-_PACKED_MARKS = (
-    b"H4sI", b"UEsDB", b"QlpoO", b"Td6WFo", b"JVBERi0", b"iVBORw0KGgo", b"U1FMaXRlIGZv", b"N3q8ryc", b"UmFyIRoH",
-    b"KLUv",
-)  # fmt: skip
-# The four beginnings of zlib, which are short: only in front of a run of base64.
-_ZLIB_MARKS = (b"eJ", b"eN", b"eA", b"eF")
-_ZLIB = r"e(?:J[w-z]|N[o-r]|A[E-H]|F[4-7])"
-_ZLIB_RUN = lazy_pattern(rf"(?<![A-Za-z0-9+/_-]){_ZLIB}[A-Za-z0-9+/_-]{{21}}".encode())
-_PACKED = lazy_pattern(
-    rf"(?<![A-Za-z0-9+_-])(?:H4sI|UEsDB|QlpoO|[/_]Td6WFo|JVBERi0|iVBORw0KGgo|U1FMaXRlIGZv|N3q8ryc|UmFyIRoH|KLUv"
-    rf"|{_ZLIB}(?=[A-Za-z0-9+/_-]{{21}}))"
-)
+BASE64_ESCAPED = lazy_pattern(r"[A-Za-z0-9+/_-]{16}(?:\\\\?[nru/]|%2|&#)")
+BASE64_LINE = lazy_pattern(r"[A-Za-z0-9+/_-]+={0,2}")
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ROUNDS = 3
 # Left out of a text and of a value before a first comparison: quotes, joints of strings and lines, soft line breaks.
@@ -103,7 +98,7 @@ _WIDE_NULS = lazy_pattern(
 _MARKS = ("\\", "%", "&", "=", "'", '"', "`", "\n", "\r", "\x1b", "<")
 _LINE_MARKS = (
     (b"\\", lazy_pattern(rb"\\[xuU0-7]")),
-    (b"&", lazy_pattern(rb"&(?:#[0-9xX]|[0-9A-Za-z]{2,8};)")),
+    (b"&", lazy_pattern(rb"&(?:#[0-9xX]|[0-9A-Za-z]{2,31};)")),
     (b"%", lazy_pattern(rb"%[0-9A-Fa-f]{2}")),
     (b"=", lazy_pattern(rb"=(?:3[aAdD]|2[dDeE]|5[fF]|[0-9A-Fa-f]{2}=)")),
 )
@@ -164,9 +159,17 @@ def decoded(text: str) -> Iterator[Reading]:
     joined = _substituted(last.text if last is not None else text, _QUOTED, lambda match: "", last)
     if joined is not None:
         yield joined
-    printable = _substituted(text, _PRINTABLE, _from_printable, None)
+    words = _substituted(text, _ENCODED_WORDS, lambda match: "", None) if "?Q?" in text or "?q?" in text else None
+    printable = _substituted(words.text if words is not None else text, _PRINTABLE, _from_printable, words) or words
     if printable is not None:
         yield printable
+    if _MAY_FOLD.search(text):
+        unfolded = _substituted(last.text if last is not None else text, _FOLD, lambda match: "", last)
+        if unfolded is not None:
+            yield unfolded
+    rich = _substituted(text, _RTF, _from_rtf, None) if text.startswith(_RTF_START) else None
+    if rich is not None:
+        yield rich
     if "\x1b[" in text:  # a colour can also be between words
         coloured = _substituted(text, _COLOURS, lambda match: "\n", None)
         if coloured is not None:
@@ -177,8 +180,13 @@ def decoded(text: str) -> Iterator[Reading]:
         if untagged is not None:
             yield untagged
     yield from _from_base64(text, None)
-    if last is not None and _BASE64_ESCAPED.search(text):
+    if last is not None and BASE64_ESCAPED.search(text):
         yield from _from_base64(last.text, last)
+
+
+def unescaped(text: str) -> str:
+    """Return a text with its escapes decoded once."""
+    return _ESCAPES.sub(_unescape, text)
 
 
 def unwrapped(text: str) -> Iterator[Reading]:
@@ -246,16 +254,27 @@ def _from_printable(match: re.Match[str]) -> str:
     return bytes.fromhex(text.replace("=", "")).decode("utf-8", "replace")
 
 
+def _from_rtf(match: re.Match[str]) -> str:
+    text = match.group()
+    kind = text[1:2]
+    if kind == "'":
+        return chr(int(text[2:], 16))
+    if kind == "u" and (digits := text[2:].rstrip("? ").lstrip("-")).isdecimal():
+        number = int(digits)
+        return chr((-number if text[2] == "-" else number) & 0xFFFF)
+    return _RTF_SIGNS.get(kind, kind) if len(text) == 2 and not kind.isalpha() else ""
+
+
 def _from_base64(text: str, inner: Reading | None) -> Iterator[Reading]:
     """Yield the decoded text of every run of base64.
 
     The line after a run may begin with a word that is no part of it. So a run of several lines is also read without
     its last line, and each long line alone.
     """
-    for match in _BASE64.finditer(text):
+    for match in BASE64.finditer(text):
         run, start = match.group(), match.start()
         yield from _base64_readings(run, start, inner)
-        lines = list(_BASE64_LINE.finditer(run))
+        lines = list(BASE64_LINE.finditer(run))
         if len(lines) < 2:
             continue
         if len(lines) > 2:
@@ -267,7 +286,7 @@ def _from_base64(text: str, inner: Reading | None) -> Iterator[Reading]:
 
 def _base64_readings(source: str, start: int, inner: Reading | None) -> Iterator[Reading]:
     """Yield the readable text of a run of base64, read from each of its first four characters."""
-    joined = _substituted(source, _BASE64_BREAKS, lambda found: "", None)
+    joined = _substituted(source, BASE64_BREAKS, lambda found: "", None)
     run = (joined.text if joined is not None else source).rstrip("=")
     if run.islower() or run.isupper() or run.isdecimal():
         return
@@ -287,53 +306,6 @@ def _base64_readings(source: str, start: int, inner: Reading | None) -> Iterator
         yield _Base64(plain, place, 1)
         if "\x00" in plain:  # of PowerShell: UTF-16
             yield from (_Base64(plain[first::2], place, 2, first) for first in (0, 1))
-
-
-class PackedRun(NamedTuple):
-    """Packed data that a text holds in base64: the part of the text, and what it means."""
-
-    text: str
-    content: bytes
-
-    def __repr__(self) -> str:
-        return "PackedRun(***)"
-
-
-def packed_in_base64(text: str) -> Iterator[PackedRun]:
-    """Yield the packed data that a text holds in base64: the body of a recorded answer, a picture of a notebook."""
-    if _BASE64_ESCAPED.search(text):  # `\\n` between the lines, `\\/`, `%2F`
-        text = _ESCAPES.sub(_unescape, text)
-    starts = [match.start() for match in _PACKED.finditer(text)]
-    covered = 0
-    for start, following in zip(starts, [*starts[1:], len(text)], strict=True):
-        # Lines that each begin so are one run: behind its first one, each goes up to the next.
-        match = _BASE64.match(text, start, following if start < covered else len(text))
-        if match is not None:
-            covered = max(covered, match.end())
-            yield _packed_run(match.group())
-
-
-def beginnings_of(run: PackedRun) -> Iterator[PackedRun]:
-    """Yield the first line of a run, the run without its last line, and the whole run.
-
-    The line behind it may begin with a word that is no part of it.
-    """
-    lines = [*_BASE64_LINE.finditer(run.text)]
-    for count in sorted({1, len(lines) - 1, len(lines)} - {0}):
-        yield _packed_run(run.text[: lines[count - 1].end()])
-
-
-def _packed_run(text: str) -> PackedRun:
-    run = _BASE64_BREAKS.sub("", text).rstrip("=").replace("-", "+").replace("_", "/")
-    return PackedRun(text, binascii.a2b_base64(run[: len(run) // 4 * 4]))
-
-
-def may_be_packed_in_base64(data: bytes) -> bool:
-    """Return whether a text can have packed data in base64."""
-    for mark in _PACKED_MARKS:  # a bare loop: this runs once a file
-        if mark in data:
-            return True
-    return any(mark in data for mark in _ZLIB_MARKS) and _ZLIB_RUN.search(data) is not None
 
 
 class _Base64Place(NamedTuple):

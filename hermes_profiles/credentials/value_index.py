@@ -47,6 +47,8 @@ _OF_A_BOT = lazy_pattern(r"[0-9]{6,12}:([A-Za-z0-9_-]{30,})")
 _LONG_PIECE = lazy_pattern(
     r"(?<=[/=])(?=[a-z0-9_-]*[A-Z])(?=[A-Z0-9_-]*[a-z])(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{24,}(?![^/?&#])"
 )
+# A password of Google for one app: shown in four groups, valid without blanks too.
+_APP_PASSWORD = lazy_pattern(r"([a-z]{4}) ?([a-z]{4}) ?([a-z]{4}) ?([a-z]{4})")
 
 
 class Redaction(NamedTuple):
@@ -90,6 +92,9 @@ def searchable_parts(value: str, *, common: Collection[str] = frozenset(), setti
     # A single word of a list or of a passphrase is too common to be searched for.
     pieces = tuple(piece for piece in pieces if not _is_plain(piece.strip("-=_*")))
     whole = () if setting and _is_plain(stripped) else (value, stripped)
+    groups = None if setting else _APP_PASSWORD.fullmatch(bare)
+    if groups is not None:
+        whole = (*whole, " ".join(groups.groups()), "".join(groups.groups()))
     return tuple(dict.fromkeys(part for part in (*whole, *pieces) if _is_searchable(part, common)))
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from hermes_profiles.model.patterns import lazy_pattern
 
@@ -14,6 +14,8 @@ from .spellings import in_utf8
 
 # Shorter values (a port, `true`, a chat's nickname) also occur in texts that have nothing to do with them.
 SHORTEST = 8
+# Written twice: in Compose and make, in systemd and cmd, in SQL and YAML, in CSV, in a template of Python.
+_DOUBLED = tuple(str.maketrans({sign: sign * 2 for sign in signs}) for signs in ("$", "%", "'", '"', "{}"))
 _PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
 # A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
 _BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*(?=[A-Za-z0-9+/_=-])")
@@ -52,6 +54,9 @@ def text_spellings(part: str) -> list[str]:
         spellings += [percent, re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), percent)]
     ascii_json = json.dumps(part)[1:-1]
     spellings += [ascii_json, json.dumps(part, ensure_ascii=False)[1:-1], ascii_json.replace("/", "\\/")]
+    spellings += [part.translate(doubled) for doubled in _DOUBLED]
+    if " " in part:
+        spellings += [quote_plus(encoded), part.replace(" ", "+"), part.replace(" ", "\u00a0")]
     for shift in range(3):
         core = base64_core(encoded, shift)
         spellings += [core, core.replace("+", "-").replace("/", "_")]

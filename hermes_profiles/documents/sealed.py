@@ -54,6 +54,7 @@ _SEALED_VALUE = lazy_pattern(
 _SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 # An encrypted document of Office is a compound file with one stream of this name (MS-OFFCRYPTO, 2.3.4.4).
 _COMPOUND, _ENCRYPTED_STREAM = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "EncryptedPackage".encode("utf-16-le")
+_LEVELDB_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of each table that a browser stores
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
 _CONTENT = lazy_pattern(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
 _CONTROL = lazy_pattern(rb"[\x00-\x08\x0e-\x1f]")
@@ -78,6 +79,8 @@ def closed_form(path: str, raw: bytes) -> str:
     name = path.lower()
     if raw.startswith(_COMPOUND) and _ENCRYPTED_STREAM in raw:
         return "an encrypted office document"
+    if raw.endswith(_LEVELDB_END):
+        return "a table of LevelDB"
     if form is None or form.start in _NOT_CLOSED:
         return "compressed by brotli" if name.endswith(".br") and not raw.isascii() else ""
     if len(form.start) == 1 and form.start != b"{" and not name.endswith((".gpg", ".pgp")):

@@ -56,9 +56,17 @@ _OTHERS_AT_START = {
     b"age-encryption.org/": "an encrypted file",
     b"LUKS\xba\xbe": "an encrypted disk",
     b"\x03\xd9\xa2\x9a": "a KeePass database",
+    b"mozLz40\x00": "LZ4 data of Firefox",
+    b"\xff\x06\x00\x00sNaPpY": "Snappy data",
+    b"PAR1": "a Parquet file",
+    b"Obj\x01": "an Avro file",
+    b"hsqs": "a SquashFS image",
+    b"QFI\xfb": "a QCOW2 image",
+    b"BORG_SEG": "a repository of Borg",
 }
 _ZIP_HEADER, _LONGEST_ZIP_HEADER = 30, 30 + 2 * 65535
 _DEFLATED, _LZMA, _STORED = 8, 14, (0, 12, 95)  # bzip2 and xz have their own first bytes
+_SNAPPY_MEMBER = b".iwa"  # of Pages, Numbers and Keynote
 _NEWEST_ZIP, _MOST_METHODS = 63, 99  # the version of the format, and the largest number of a method
 _METHODS = {9: "Deflate64", 93: "Zstandard"}
 _SLICE = 64 * 1024
@@ -310,6 +318,9 @@ class _PackedLevel:
             return -1
         if header[4] > _NEWEST_ZIP or method > _MOST_METHODS:
             return data if method in _STORED else start + 4  # by chance
+        name_end = start + _ZIP_HEADER + int.from_bytes(header[26:28], "little")
+        if buffer[start + _ZIP_HEADER : name_end].endswith(_SNAPPY_MEMBER):
+            self._run.unsearched.append("the text of a document of iWork")
         if flags & 1:
             self._run.unsearched.append("an encrypted member of a zip file")
         elif method == _DEFLATED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
 import sqlite3
 import subprocess
@@ -96,9 +97,41 @@ CLOSED = {
         "an encrypted office document",
     ),
     "a.js.br": (noise(99), "compressed by brotli"),
+    "session.jsonlz4": (b"mozLz40\x00" + noise(99), "LZ4 data of Firefox"),
+    "a.pages": (zipped(b"x", name="Index/Document.iwa"), "the text of a document of iWork"),
+    "000003.ldb": (noise(99) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "a table of LevelDB"),
+    "chats.parquet": (b"PAR1" + noise(99) + b"PAR1", "a Parquet file"),
     "base64.txt": (base64.b64encode(SEVEN_ZIP), "a 7z archive"),
     "bomb.json": (b'{"body": "%b"}' % base64.b64encode(gzip.compress(bytes(2**25))), "it unpacks to more than 250"),
 }
+
+
+def _nested(value: str) -> dict[str, str]:
+    """Return texts with base64 in base64."""
+    encoded = base64.b64encode(f"bot:{value}".encode()).decode()
+    login = json.dumps({"auths": {"registry": {"auth": encoded}}})
+    release = base64.b64encode(gzip.compress(f"token: {value}\n".encode()))
+    lines = base64.encodebytes(f"first: line of a file\nTOKEN={value}\nlast: line\n".encode())
+    return {
+        "twice": base64.b64encode(encoded.encode()).decode(),
+        "login of Docker": f"data:\n  .dockerconfigjson: {base64.b64encode(login.encode()).decode()}\n",
+        "release of Helm": f"data:\n  release: {base64.b64encode(release).decode()}\nkind: Secret\n",
+        "over lines": base64.encodebytes(lines * 2).decode() + "\nafter\n",
+        "three times": base64.b64encode(base64.b64encode(f"a.b.c {encoded}".encode())).decode(),
+    }
+
+
+@pytest.mark.parametrize("form", _nested(""))
+@pytest.mark.parametrize("env", [ENV, "A=1\n"])
+def test_base64_in_base64_stays_behind(tmp_path: Path, form: str, env: str) -> None:
+    """Also the credential that only its form gives away."""
+    text = _nested(TOKEN if env is ENV else "8812345678:AAF-CANARYTelegramTokenAbCdEfGh123x")[form]
+    made = clone(make_layout(tmp_path / "skill", {".env": env, "skills/a.yaml": text}))
+    assert "skills/a.yaml" in made.left_behind() and not (made.home / "skills/a.yaml").exists()
+    config = f"model:\n  default: x\nnotes: {json.dumps(text)}\n"
+    made = clone(make_layout(tmp_path / "config", {".env": env, "config.yaml": config}))
+    assert json.dumps(text) not in made.text("config.yaml")
+    assert made.text("config.yaml").startswith("model:\n  default: x\n")
 
 
 @pytest.mark.parametrize("env", [ENV, "A=1\n"])

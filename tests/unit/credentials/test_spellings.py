@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from hermes_profiles.credentials.spellings import decoded, packed_in_base64
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.base64_runs import base64_runs
+from hermes_profiles.credentials.spellings import decoded
+from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
 
 TOKEN = "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"
 PASSWORD = "CANARY p&ss'w\"rd/42"
@@ -85,12 +86,17 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "colours of a terminal": lambda value: f"\x1b[32m{value[:9]}\x1b[0m\x1b[1m{value[9:]}\x1b[0m",
     "joiner of graphemes": lambda value: value[:5] + "\u034f" + value[5:],
     "isolated direction": lambda value: value[:5] + "\u2069\u2066" + value[5:],
+    "folded line of a calendar": lambda value: f"{value[:9]}\r\n {value[9:]}",
+    "folded head of a mail": lambda value: f"{value[:9]}\n\t{value[9:]}",
+    "encoded words of a mail": lambda value: f"=?utf-8?Q?{value[:9]}?=\r\n =?utf-8?Q?{value[9:]}?=",
+    "entity of a character without width": lambda value: f"{value[:9]}&ZeroWidthSpace;{value[9:]}",
+    "\\x{…}": lambda value: value[:6] + f"\\x{{{ord(value[6]):x}}}" + value[7:],
     "UTF-16": lambda value: value,
 }
 # These are for tokens: a password with quotes, blanks and signs is not written so.
 _OF_TOKENS = (
     "joined", "continued", "highlighted", "HTML, no semicolon", "shell: quotes within", "octal, short",
-    "quoted-printable, soft", "colours",
+    "quoted-printable, soft", "colours", "folded", "encoded words",
 )  # fmt: skip
 
 
@@ -123,12 +129,35 @@ def test_value_in_wide_characters_is_found(codec: str) -> None:
     assert index.hits(f"x = {TOKEN}\n".replace(":", "\\u003a").encode(codec))
 
 
+@pytest.mark.parametrize("text", [
+    rf"{{\rtf1\ansi {TOKEN[:9]}{{\b {TOKEN[9:]}}}}}", rf"{{\rtf1 {TOKEN.replace(':', chr(92) + chr(39) + '3a')}}}",
+    rf"{{\rtf1 {TOKEN.replace(':', chr(92) + 'u58?')}\par}}", rf"{{\rtf1 {TOKEN.replace('-', chr(92) + '_')}}}",
+    f"{{\\rtf1 {TOKEN[:20]}\n{TOKEN[20:]}}}",
+])  # fmt: skip
+def test_value_in_rich_text_is_found(text: str) -> None:
+    index = ValueIndex({"KEY": [TOKEN]})
+    assert index.hits(text.encode())
+    assert index.redact(text)[0].startswith("{\\rtf1") and TOKEN[11:20] not in index.redact(text)[0]
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    ("CANARY$x$9pw", "CANARY$$x$$9pw"), ("CANARY%x%9pw", "CANARY%%x%%9pw"), ("CANARY'x'9pw", "CANARY''x''9pw"),
+    ('CANARY"x"9pw', 'CANARY""x""9pw'), ("CANARY{x}9pw", "CANARY{{x}}9pw"), ("CANARY x 9pw", "CANARY+x+9pw"),
+    ("CANARY x&9pw", "CANARY+x%269pw"), ("CANARY x 9pw", "CANARY\u00a0x\u00a09pw"),
+    ("cana rywm pjth rbnc", "canarywmpjthrbnc"), ("canarywmpjthrbnc", "cana rywm pjth rbnc"),
+    ("canarywmpjthrbnc", "cana\u00a0rywm\u00a0pjth\u00a0rbnc"),
+])  # fmt: skip
+def test_password_as_other_files_write_it_is_found(value: str, text: str) -> None:
+    """Signs that are written twice, blanks of forms and of web pages, and the groups of a password for one app."""
+    index = ValueIndex({"KEY": searchable_parts(value)})
+    assert index.hits(f"x {text} y".encode()) and index.redact(f"x {text} y")[0] == "x <removed: KEY> y"
+
+
 OUT_OF_SCOPE: dict[str, Callable[[str], str]] = {
     "hexadecimal": lambda value: value.encode().hex(),
     "reversed": lambda value: value[::-1],
     "spaced": lambda value: " ".join(value),
     "base32": lambda value: base64.b32encode(value.encode()).decode(),
-    "base64 twice": lambda value: base64.b64encode(base64.b64encode(b"x" + value.encode())).decode(),
     "other letters": lambda value: value.translate({ord("A"): "\u0410"}),
     "joined by running": lambda value: f"'{value[:9]}'.concat('{value[9:]}')",
     "two variables": lambda value: f"A={value[:9]}\nB={value[9:]}\nC=$A$B",
@@ -144,6 +173,7 @@ def test_these_spellings_are_out_of_scope(form: str) -> None:
 
 @pytest.mark.parametrize("text", [
     "plain words without a secret", 'print("a" + "b")', "100%25 of &amp; it", "\\n\\t\\x00", "a=3D b", "it's 'quoted'",
+    "a\n b\r\n c\n\td", "{\\rtf1\\ansi\\uc1 a\\par}",
 ])  # fmt: skip
 def test_other_texts_stay(text: str) -> None:
     index = ValueIndex({"KEY": [TOKEN]})
@@ -163,6 +193,6 @@ def test_base64_before_a_line_that_begins_with_a_word(after: str, width: int) ->
 
 def test_packed_lines_below_each_other_are_read_in_linear_work() -> None:
     lines = [base64.b64encode(zlib.compress(f"line {number} of a list".encode())).decode() for number in range(300)]
-    runs = list(packed_in_base64("\n".join(lines)))
+    runs = list(base64_runs("\n".join(lines).encode()))
     assert sum(len(run.text) for run in runs) <= 3 * sum(map(len, lines))
     assert b"line 299 of a list" in zlib.decompressobj().decompress(runs[-1].content)
