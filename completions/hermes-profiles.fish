@@ -268,6 +268,7 @@ function __hermes_profiles_check
         files.repeated-key 'key set twice' \
         files.placeholder 'placeholder instead of a credential' \
         files.contradiction 'channel both enabled and disabled' \
+        files.invalid-port 'port that no channel can listen on' \
         files.ignored-port 'port setting ignored by Hermes' \
         files.legacy-differs 'difference between gateway.json and config.yaml' \
         files.no-env 'missing .env' \

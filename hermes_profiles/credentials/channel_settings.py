@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Channel
@@ -69,7 +70,10 @@ class ChannelView:
     def in_extra(self, dotted: str) -> str:
         """Return a single value below `extra` alone: Hermes 0.19.0 reads a port nowhere else (gateway/config.py)."""
         bare = dotted.removeprefix("extra.")
-        return next(filter(None, (self.text(below(block, "extra").get(bare)) for block in self.blocks)), "")
+        values = (below(block, "extra").get(bare) for block in self.blocks)
+        # Hermes makes `int(8643.0)` of it.
+        texts = (self.text(int(value) if isinstance(value, float) and isfinite(value) else value) for value in values)
+        return next(filter(None, texts), "")
 
     def text(self, value: object) -> str:
         """Return a value as text, with references to variables expanded."""

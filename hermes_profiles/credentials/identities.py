@@ -6,16 +6,17 @@ Every command reads them here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, Port, Sharing
+from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, Sharing
 from hermes_profiles.hermes.environment import GATEWAY_RELAY_ID, WEIXIN_ACCOUNT_ID, WEIXIN_TOKEN
 from hermes_profiles.hermes.files import AUTH_FILE, WHATSAPP_PLATFORM_SESSION_FOLDER, WHATSAPP_SESSION_FOLDER
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
+from .channel_ports import claimed_ports
 from .channel_settings import ChannelView, account_id, below, mapping
 from .loaded_plugins import PLUGINS_DISABLED, disabled_plugins, without_plugin
 from .port_claim import PortClaim
@@ -39,11 +40,6 @@ _STARTED_BY_BLOCK: Mapping[str, tuple[str, ...]] = {
 # A later alternative of these channels is only a coarser name for the same party: two numbers of one Twilio account
 # do not conflict, nor does one topic on two servers.
 _FINEST_ALONE = frozenset({"ntfy", "sms"})
-# The mode in which a channel listens, by the variable and the config path that choose it; others always do.
-_LISTENS_IN_MODE: Mapping[str, tuple[str, str, str]] = {
-    "feishu": ("FEISHU_CONNECTION_MODE", "connection_mode", "webhook"),
-    "onebot": ("ONEBOT_MODE", "mode", "reverse"),
-}
 # Variables that hold addresses: capitals and a slash at the end make no difference.
 _ADDRESSES = ("_URL", "_HOMESERVER", "_HOST", "_SERVER")
 # Placeholders from documentation: two profiles with the same one do not conflict.
@@ -54,7 +50,6 @@ _EXAMPLE = (
 )
 # A value under this many characters is not searched for (DESIGN.md, clone policy).
 _SHORTEST = 8
-_EVERYWHERE = frozenset({"", "*", "all"})
 
 
 class Identity(NamedTuple):
@@ -238,10 +233,18 @@ def claimed_identities(
     for name in on:
         view = ChannelView(catalog.channels[name], env, blocks.get(name, ()))
         identities += [identity for identity, _ in _identities(view, catalog, stored, home)]
-        ports += _ports(view)
+        ports += claimed_ports(view)
         if account := account_id(view.channel, view.value):
             accounts[name] = account
     return ClaimedIdentities(on, tuple(dict.fromkeys(identities)), tuple(ports), accounts)
+
+
+def channel_views(
+    environment: Mapping[str, str], config: Mapping[str, Any], catalog: Catalog, names: Iterable[str]
+) -> Iterator[ChannelView]:
+    """Yield the settings of these channels; the other arguments as for `claimed_identities`."""
+    env, blocks = {**_scalars(config), **environment}, _blocks(config, catalog)
+    yield from (ChannelView(catalog.channels[name], env, blocks.get(name, ())) for name in names)
 
 
 def origins_of(
@@ -450,34 +453,3 @@ def _apps(view: ChannelView) -> Iterator[tuple[Identity, Origin]]:
                 values = [view.text(app.get("corp_id")), view.text(app.get("agent_id"))]
                 if all(values):
                     yield Identity(view.name, _digest("\n".join(values))), Origin(("",), ("extra.apps",))
-
-
-def _ports(view: ChannelView) -> Iterator[PortClaim]:
-    for port in view.channel.ports:
-        number = _number(view, port)
-        if number and _listens(view, port):
-            yield PortClaim(view.name, number, _address(view, port))
-
-
-def _listens(view: ChannelView, port: Port) -> bool:
-    if view.name == "telegram":
-        return bool(view.value("TELEGRAM_WEBHOOK_URL"))
-    if view.name in _LISTENS_IN_MODE:
-        variable, path, wanted = _LISTENS_IN_MODE[view.name]
-        return (view.value(variable) or view.path(path)).lower() == wanted
-    return True
-
-
-def _number(view: ChannelView, port: Port) -> int:
-    texts = [view.own(name) or view.in_extra(view.path_of(name)) for name in port.env]
-    texts += [view.in_extra(".".join(path)) for path in port.config]
-    numbers = [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 6]
-    return next((number for number in numbers if 0 < number < 65536), port.default)
-
-
-def _address(view: ChannelView, port: Port) -> str:
-    """Return the address of a port, from the setting beside that of the port (`…_PORT`, `…_HOST`)."""
-    texts = [view.value(name.removesuffix("PORT") + "HOST") for name in port.env if name.endswith("PORT")]
-    texts += [view.path(".".join(path).removesuffix("port") + "host") for path in port.config]
-    address = next((text for text in texts if text), port.bind.split(" ")[0])
-    return "*" if address in _EVERYWHERE else address

@@ -128,6 +128,6 @@ def _path_in(
         extra = settings.get("extra")
         for below, found in (("extra",), extra), ((), settings):
             value = found.get(bare) if isinstance(found, Mapping) else None
-            if value not in (None, "", False) and str(value).strip():
+            if value is not None and value is not False and str(value).strip():
                 return (*above, str(name), *below, bare)
     return None

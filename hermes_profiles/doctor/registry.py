@@ -79,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
     Check("files.repeated-key", _WARNING, "key set twice", repeated.repeated),
     Check("files.placeholder", _WARNING, "placeholder instead of a credential", variables.placeholder),
     Check("files.contradiction", _WARNING, "channel both enabled and disabled", documents.contradiction),
+    Check("files.invalid-port", _ERROR, "port that no channel can listen on", ports.invalid_port),
     Check("files.ignored-port", _WARNING, "port setting ignored by Hermes", documents.ignored_port),
     Check(
         "files.legacy-differs", _WARNING, "difference between gateway.json and config.yaml", documents.legacy_differs

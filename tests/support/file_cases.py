@@ -108,6 +108,19 @@ def port_nobody_reads(world: DoctorRoot) -> None:
     )
 
 
+def port_out_of_range(world: DoctorRoot) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=70000\n")
+
+
+def port_that_is_a_word(world: DoctorRoot) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=abc\n")
+
+
+def port_of_chance(world: DoctorRoot) -> None:
+    world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\n")
+    world.add("work", "config.yaml", "platforms:\n  api_server:\n    extra:\n      port: 0\n")
+
+
 def port_said_twice(world: DoctorRoot) -> None:
     world.add("work", ".env", "API_SERVER_KEY=CANARY-api-key-0123456789\nAPI_SERVER_PORT=9124\n")
     world.add("work", "config.yaml", "platforms:\n  api_server:\n    port: 9123\n")
@@ -298,6 +311,9 @@ FILE_CASES: tuple[Case, ...] = (
     Case("files.placeholder", word_that_hermes_refuses, ("work",), severity="warning"),
     Case("files.contradiction", off_and_yet_on, ("work",), severity="warning"),
     Case("files.contradiction", off_with_a_token, ("work",), severity="info"),
+    Case("files.invalid-port", port_out_of_range, ("work",), severity="error"),
+    Case("files.invalid-port", port_that_is_a_word, ("work",), severity="warning"),
+    Case("files.invalid-port", port_of_chance, ("work",), severity="warning"),
     Case("files.ignored-port", port_nobody_reads, ("work",), fixed=True, severity="warning"),
     Case("files.ignored-port", port_said_twice, ("work",), fixed=True, severity="warning"),
     Case("files.legacy-differs", old_gateway_json, ("work",), severity="warning"),

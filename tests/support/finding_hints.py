@@ -15,6 +15,8 @@ ANSWERS: Mapping[str, str] = {
     "word_that_hermes_refuses": "CANARYCANARYCANARYCANARY12.CANARY.CANARYCANARYCANARYCANARYCANARY",
     "star_in_a_list": "42",
     "a_key_of_the_environment": "8655",
+    "port_out_of_range": "8655",
+    "port_that_is_a_word": "8655",
 }
 
 

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
+from hermes_profiles.credentials.channel_ports import UnusablePort, unusable_ports
+from hermes_profiles.credentials.channel_settings import ChannelView
 from hermes_profiles.credentials.holders import shared_ports
+from hermes_profiles.credentials.identities import channel_views
 from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.doctor.facts.identities import Listener
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
-from hermes_profiles.doctor.findings import Finding, Fix, Severity
+from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import join_names, plural, process_label
 from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.channels import effective_settings
 
 from .conflicts import are_served_together, channel_outage, repair_fix
 
@@ -117,6 +121,40 @@ def _variable(facts: Facts, claims: Sequence[PortClaim]) -> str:
         name for claim in reversed(claims) for port in facts.catalog.channels[claim.channel].ports for name in port.env
     ]
     return named[0] if named else ""
+
+
+def invalid_port(facts: Facts) -> Iterator[Finding]:
+    """Find settings of ports that are not a number, 0, or out of range."""
+    locator = SettingLocator(facts)
+    for profile in facts.profiles.values():
+        listening = [channel for channel in profile.held.channels if facts.catalog.channels[channel].ports]
+        if not listening:
+            continue
+        environment, config = effective_settings(profile.files, facts.catalog, facts.managed)
+        for view in channel_views(environment, config, facts.catalog, listening):
+            for setting in unusable_ports(view):
+                places = tuple(locator.of_variable(profile, view.name, setting.variable, setting.path))
+                yield _invalid(profile, view, setting, places)
+
+
+def _invalid(profile: ProfileFacts, view: ChannelView, setting: UnusablePort, places: tuple[Evidence, ...]) -> Finding:
+    key = next((place.key for place in places if place.key), setting.variable or setting.path)
+    if setting.number is None:
+        default = view.channel.ports[0].default
+        what = f"is not a number: {view.name} listens on its default port {default}, or does not start"
+    elif setting.number == 0:
+        what = f"is 0: {view.name} listens on another port after each start"
+    else:
+        what = f"is not between 1 and 65535: {view.name} cannot listen"
+    command = f"hermes-profiles {'env set' if setting.variable else 'config unset'} {quote(profile.name)} {quote(key)}"
+    return Finding(
+        f"{key} of {profile.name} {what}",
+        Fix("set a port that is free" if setting.variable else "remove it, or set a port that is free", command),
+        (profile.name,),
+        view.name,
+        places,
+        severity=Severity.WARNING if profile.disabled or setting.number in (None, 0) else None,
+    )
 
 
 def port_taken(facts: Facts) -> Iterator[Finding]:

@@ -253,3 +253,40 @@ def test_joined_lines_are_split_in_env_alone(tmp_path: Path) -> None:
     assert claimed_resources(tmp_path, catalog=CATALOG).channels == ()
     (tmp_path / ".env").write_text(text)
     assert claimed_resources(tmp_path, catalog=CATALOG).channels == ("telegram",)
+
+
+API = "API_SERVER_KEY=CANARY-api-key-0123456789\n"
+
+
+@pytest.mark.parametrize(("env", "port", "found"), [
+    ("API_SERVER_PORT=+8650\n", "", [8650]),
+    ("API_SERVER_PORT=8_650\n", "", [8650]),
+    ("API_SERVER_PORT=' 8650 '\n", "", [8650]),
+    ("API_SERVER_PORT=８６５０\n", "", [8650]),  # int() reads these digits, and so does Hermes
+    ("API_SERVER_PORT=abc\n", "", [8642]),
+    ("API_SERVER_PORT=abc\n", "8651", [8651]),
+    ("API_SERVER_PORT=0\n", "8651", []),
+    ("API_SERVER_PORT=70000\n", "", []),
+    ("API_SERVER_PORT=-1\n", "", []),
+    ("", "0", []),
+    ("", "8650.0", [8650]),
+    ("", "'8650'", [8650]),
+    ("", "words", [8642]),
+])  # fmt: skip
+def test_a_port_is_the_number_that_hermes_reads(tmp_path: Path, env: str, port: str, found: list[int]) -> None:
+    config = f"platforms:\n  api_server:\n    extra:\n      port: {port}\n" if port else ""
+    held = look(tmp_path / "home", {".env": API + env, "config.yaml": config})
+    assert [claim.port for claim in held.ports] == found
+
+
+@pytest.mark.parametrize(("host", "addresses"), [
+    ("192.0.2.7", {"192.0.2.7", "127.0.0.1"}), ("0.0.0.0", {"0.0.0.0"}), ("localhost", {"localhost"}),
+    ("::1", {"::1", "127.0.0.1"}),
+])  # fmt: skip
+@pytest.mark.parametrize("channel", ["raft", "wecom_callback"])
+def test_a_channel_that_asks_at_loopback_first_claims_it_as_well(
+    tmp_path: Path, channel: str, host: str, addresses: set[str]
+) -> None:
+    config = f"platforms:\n  {channel}:\n    enabled: true\n    extra:\n      port: 9100\n      host: '{host}'\n"
+    held = look(tmp_path / "home", {"config.yaml": config})
+    assert {claim.bind for claim in held.ports if claim.port == 9100} == addresses
