@@ -13,6 +13,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.manager import Activity, Service
 from hermes_profiles.services.naming import drop_in, system_unit
 
+from .foreign import also_stopped
 from .install import service_files
 from .outcomes import Outcome, OutcomeKind
 from .protocols import RunOptions
@@ -56,7 +57,7 @@ def attached_to(world: SystemContext, profile: str) -> Attached:
 
 
 def check_may_go(found: Attached, verb: str) -> None:
-    """Raise Refused where a process may be the gateway but is not proven to be it."""
+    """Raise Refused where a process may be the gateway but is not proven to be it, or others would end with it."""
     gateway = found.gateway
     if gateway.state is GatewayState.UNKNOWN:
         raise Refused(
@@ -64,6 +65,13 @@ def check_may_go(found: Attached, verb: str) -> None:
             target=found.profile,
             code="running",
             hint=f"see the process with `ps -fp {gateway.pid}`, end it if it is the gateway, then try again",
+        )
+    if others := also_stopped(gateway):
+        raise Refused(
+            f"cannot {verb} {found.profile}: the unit that runs its gateway also runs {', '.join(others)}",
+            target=found.profile,
+            code="running",
+            hint=f"stop them first with `hermes-gateways stop --force {found.profile}`",
         )
 
 

@@ -67,6 +67,10 @@ class ServiceBackend:
         """Stop a unit of the manager by its name; returns the reason of a failure."""
         return "no service manager is available" if self._manager is None else self._manager.stop_unit(unit)
 
+    def starters_of(self, unit: str) -> tuple[str, ...]:
+        """Return the units that start a unit again after a stop."""
+        return () if self._manager is None else self._manager.starters_of(unit)
+
     def end(self, gateway: Gateway, *, kill: bool) -> None:
         """End the proven process of a gateway: SIGTERM, or SIGKILL."""
         if gateway.process is not None:

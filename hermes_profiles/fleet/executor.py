@@ -16,7 +16,7 @@ from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.services.manager import Activity
 
-from .foreign import refusal, seconds_to_look, started_again, unit_to_stop
+from .foreign import refusal, seconds_to_look, started_again, started_by_others, unit_to_stop
 from .outcomes import BAD_OUTCOMES, FleetStep, Outcome, OutcomeKind, Verb
 from .protocols import DEFAULT_PACE, GatewayBackend, RunOptions, StartDecision
 
@@ -181,9 +181,13 @@ class FleetExecutor:
         by_manager = []
         for job in jobs:
             gateway = observed[job.profile]
+            unit = unit_to_stop(gateway)
+            again = started_by_others(gateway, unit, self._backend.starters_of(unit)) if unit else None
+            if again is not None:
+                self._end(job, again.outcome, again.detail, pid=again.pid, hint=again.hint)
+                continue
             self._announce(job, gateway)
             job.look, job.supervisor = seconds_to_look(job.verb, gateway), gateway.foreign_supervisor
-            unit = unit_to_stop(gateway)
             if unit and (reason := self._backend.stop_unit(unit)):
                 self._fail(job, f"{unit}: {reason}")
                 continue
@@ -242,7 +246,10 @@ class FleetExecutor:
                 self._has_stopped(job)
             return
         if process is not None and _is_another(job, process.pid):
-            self._fail(job, started_again(process.pid, job.supervisor))
+            job.supervisor = job.supervisor or gateway.foreign_supervisor
+            self._fail(
+                job, started_again(process.pid, job.supervisor), hint=f"see its parent with `ps -fp {process.pid}`"
+            )
             return
         waited, limit = now - job.begun, self._stop_limit(job)
         if process is not None:
@@ -292,12 +299,12 @@ class FleetExecutor:
 
     # Ending
 
-    def _fail(self, job: GatewayJob, reason: str) -> None:
+    def _fail(self, job: GatewayJob, reason: str, *, hint: str = "") -> None:
         try:
             log = self._backend.log_lines(job.profile)
         except HermesProfilesError as error:  # the lines are a courtesy
             log = (str(error),)
-        hint = f"read its log with `hermes-gateways logs {job.profile}`"
+        hint = hint or f"read its log with `hermes-gateways logs {job.profile}`"
         if job.supervisor is not None and job.phase is JobPhase.STOPPING:
             hint = job.supervisor.stop or hint
         self._end(job, OutcomeKind.FAILED, reason, log=log, hint=hint)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hermes_profiles.gateways.model import Gateway, Supervisor
 from hermes_profiles.services.manager import ManagerKind
 
@@ -21,6 +23,12 @@ def unit_to_stop(gateway: Gateway) -> str:
     return by.program or (by.unit if by.is_user_unit and kind is ManagerKind.SYSTEMD else "")
 
 
+def also_stopped(gateway: Gateway) -> tuple[str, ...]:
+    """Return the profiles, or else `PID n`, whose gateways end when the unit is stopped that runs a gateway."""
+    by = gateway.foreign_supervisor
+    return by.also_runs if by is not None and unit_to_stop(gateway) else ()
+
+
 def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
     """Return why a gateway cannot be stopped or restarted here, None where it can.
 
@@ -34,6 +42,15 @@ def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
         return None
     detail = f"supervised by {by.title}, not by its own service"
     hint = f"restart it with `systemctl --user restart {unit}`" if unit and not by.program else by.stop
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
+
+
+def started_by_others(gateway: Gateway, unit: str, starters: Sequence[str]) -> Outcome | None:
+    """Return the refusal to stop a unit that other units, such as a timer, start again; None without them."""
+    if not starters:
+        return None
+    detail = f"supervised by {unit}, which {', '.join(starters)} starts again"
+    hint = f"stop them together with `systemctl --user stop {' '.join((*starters, unit))}`"
     return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
 
 

@@ -49,6 +49,10 @@ class GatewayBackend(Protocol):
         """Stop a unit of the user's systemd that is not ours; returns the reason of a failure."""
         ...
 
+    def starters_of(self, unit: str) -> tuple[str, ...]:
+        """Return the units, such as timers, that start a unit again after a stop."""
+        ...
+
     def end(self, gateway: Gateway, *, kill: bool) -> None:
         """End the proven process of a gateway: SIGTERM, or SIGKILL."""
         ...

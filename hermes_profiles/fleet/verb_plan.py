@@ -12,7 +12,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import Elsewhere
 from hermes_profiles.services.manager import Activity
 
-from .foreign import refusal
+from .foreign import also_stopped, refusal
 from .members import MemberAction, member_action
 from .outcomes import STOPPED, Outcome, OutcomeKind, Verb
 from .selection import Selection
@@ -71,6 +71,7 @@ def sort_out(
         outcome = _of_another_root(verb, gateways[profile], one, force=force)
         outcome = outcome or _of_swapped_homes(verb, gateways[profile], selection.profiles, force=force)
         outcome = outcome or _of_replaced_home(verb, gateways[profile])
+        outcome = outcome or _of_shared_unit(verb, gateways[profile], selection.profiles, force=force)
         outcome = outcome or _known_outcome(
             verb,
             gateways[profile],
@@ -217,6 +218,18 @@ def _of_replaced_home(verb: Verb, gateway: Gateway) -> Outcome | None:
     if _lacks_own_service(gateway):
         hint = f"stop it with `hermes-gateways stop {gateway.profile}`, then start it again"
     return Outcome(gateway.profile, OutcomeKind.REFUSED, gateway.detail, gateway.pid, hint=hint)
+
+
+def _of_shared_unit(verb: Verb, gateway: Gateway, chosen: Sequence[str], *, force: bool) -> Outcome | None:
+    """Return the refusal to stop a unit that also runs gateways of profiles that are not to stop."""
+    others = also_stopped(gateway)
+    by = gateway.foreign_supervisor
+    if verb is not Verb.STOP or force or by is None or set(others) <= set(chosen):
+        return None
+    detail = f"supervised by {by.title}, which also runs {', '.join(others)}"
+    names = " ".join((gateway.profile, *(name for name in others if " " not in name)))
+    hint = f"stop all of them with `hermes-gateways stop {names}{' --force' if ' '.join(others) not in names else ''}`"
+    return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
 
 
 def _require_services(verb: Verb, selection: Selection, gateways: Mapping[str, Gateway]) -> None:

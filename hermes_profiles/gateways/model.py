@@ -145,7 +145,8 @@ class Supervisor(NamedTuple):
     `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
     afterwards shows that; `unit`: its systemd unit; `is_user_unit`: a unit of the user's systemd; `stop`: a
     hint that stops the gateway through it, "" where ending the process is right; `pid`: its process; `program`: the
-    program of the bundled supervisord of this root that runs it, such as that of a profile with another name.
+    program of the bundled supervisord of this root that runs it, such as that of a profile with another name;
+    `also_runs`: the profiles, or else `PID n`, of the other gateways in its unit.
     """
 
     title: str
@@ -155,6 +156,7 @@ class Supervisor(NamedTuple):
     stop: str = ""
     pid: int | None = None
     program: str = ""
+    also_runs: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:

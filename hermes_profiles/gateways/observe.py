@@ -91,7 +91,20 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
     if other is not None:
         owner = profile_of_home(Path(other.home), world.layout) or other.name
         found = program_of_other_profile(other.name, owner, facts.profile)
+    if found is not None and found.unit:
+        found = found._replace(also_runs=_also_run(world, facts.profile, process))
     return facts._replace(supervisor=found)
+
+
+def _also_run(world: SystemContext, profile: str, process: Process) -> tuple[str, ...]:
+    """Return the profiles, or else `PID n`, of the gateways of other homes in the control group of a process."""
+    group, found = world.processes.cgroup(process), []
+    for other in world.processes.gateways():
+        if other.pid != process.pid and world.processes.cgroup(other) == group:
+            home = home_of(other, user_home=world.user_home)
+            name = profile_of_home(Path(home), world.layout) if home is not None else None
+            found.append(name or f"PID {other.pid}")
+    return tuple(sorted({*found} - {profile}))
 
 
 def own_status(world: SystemContext, profile: str, status: ServiceStatus | None) -> ServiceStatus | None:

@@ -84,30 +84,47 @@ def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Superv
     container = _CONTAINER.search(cgroup) or _MACHINE.search(cgroup)
     chain = list(_parents(process, processes))
     manager = next((each for each in chain if _name(each) == "systemd" or each.pid == 1), None)
-    unit = _unit_in(cgroup)
+    unit = _systemd_unit(manager, _unit_in(cgroup)) if manager is not None else None
+    nearest: Supervisor | None = None
+    is_script = True
     for parent in chain:
         if parent is manager:
             break
         if _is_used_by_hand(parent):  # what started a shell or terminal of a user starts no gateway again
-            return None
+            return nearest
         found = _of_parent(parent)
-        if found is not None:
-            return found
+        if found is not None and found.revives is not None:
+            # What runs a script again counts, not the script; a terminal or a timer does not run it again.
+            return found if found.revives or nearest is None else nearest
+        is_script = is_script and (found is None or _is_shell(parent))
+        nearest = nearest or found
+    if nearest is not None:
+        if unit is None:
+            return nearest
+        # A unit of shells is there for the gateway. Of another program it may do more: it is named, and not stopped.
+        return unit if is_script else nearest._replace(stop=unit.stop)
     if container is not None and manager is None:
         name = container[1]
         stop = f"stop it with `docker stop {name}` or `podman stop {name}`"
         return Supervisor(f"container {name}", revives=True, stop=stop)
-    if manager is not None and _name(manager) == "systemd" and unit:
-        is_user = "--user" in manager.argv
-        scope = "--user " if is_user else ""
-        sudo = "" if is_user else "sudo "
-        where = "the user's systemd" if is_user else "the system's systemd"
-        stop = f"stop it with `{sudo}systemctl {scope}stop {unit}`"
-        title, pid = f"{unit} of {where}", manager.pid
-        return Supervisor(title, revives=True, unit=unit, is_user_unit=is_user, stop=stop, pid=pid)
+    if unit is not None:
+        return unit
     if process.pid == 1 or (process.parent == 0 and container is None and process.argv):
         return Supervisor("the container's first process", revives=True, stop="stop the container")
     return None
+
+
+def _systemd_unit(manager: Process, unit: str) -> Supervisor | None:
+    """Return a unit as the supervisor, None without one."""
+    if _name(manager) != "systemd" or not unit:
+        return None
+    is_user = "--user" in manager.argv
+    scope = "--user " if is_user else ""
+    sudo = "" if is_user else "sudo "
+    where = "the user's systemd" if is_user else "the system's systemd"
+    stop = f"stop it with `{sudo}systemctl {scope}stop {unit}`"
+    title = f"{unit} of {where}"
+    return Supervisor(title, revives=True, unit=unit, is_user_unit=is_user, stop=stop, pid=manager.pid)
 
 
 def program_of_other_profile(program: str, owner: str, profile: str) -> Supervisor:
@@ -137,6 +154,10 @@ def _parents(process: Process, processes: Processes) -> Iterator[Process]:
             return
         yield parent
         current, seen = parent.parent, seen + 1
+
+
+def _is_shell(parent: Process) -> bool:
+    return _name(parent).lower() in _SHELLS
 
 
 def _is_used_by_hand(parent: Process) -> bool:
@@ -228,4 +249,5 @@ def _is_code(option: str) -> bool:
 
 
 def _is_loop(code: str) -> bool:
-    return re.search(r"\b(?:while|until|for|loop|watch|respawn)\b", code) is not None
+    """Return whether code of a shell can run a command again: by a loop, a function or itself."""
+    return re.search(r"\b(?:while|until|for|loop|watch|respawn|function|exec)\b|\(\s*\)|\$\{?0\b", code) is not None

@@ -146,6 +146,10 @@ class Manager(Protocol):
         """Stop a unit of this manager that is not ours; returns the reason of a failure, "" for success."""
         return f"{self.kind} has no unit {unit}"
 
+    def starters_of(self, unit: str) -> tuple[str, ...]:
+        """Return the active units of this manager, such as timers, that start a unit again after a stop."""
+        return ()
+
     def program_of(self, pid: int) -> RunningProgram | None:
         """Return what a manager of one root ran as this process at the last query, None for another process."""
         return None

@@ -266,6 +266,14 @@ class SystemdManager(Manager):
         done = self._systemctl("stop", "--no-block", "--", unit)
         return "" if done.code == 0 else done.complaint
 
+    def starters_of(self, unit: str) -> tuple[str, ...]:
+        """Return the active units, such as timers, that start a unit of the user's systemd again after a stop."""
+        shown = self._systemctl("show", "-p", "TriggeredBy,UpheldBy", "--value", "--", unit).out.split()
+        if not shown:
+            return ()
+        states = self._systemctl("is-active", "--", *shown).out.split()
+        return tuple(name for name, state in zip(shown, states, strict=False) if state == "active")
+
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
         """Disable and reset stopped services; their files can still exist or be removed already."""
         if not services:

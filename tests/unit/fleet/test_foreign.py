@@ -40,6 +40,7 @@ class Respawned:
     ended_at: float | None = None
     units: list[str] = field(default_factory=list)
     signals: list[int] = field(default_factory=list)
+    starters: tuple[str, ...] = ()
 
     def gateway(self) -> Gateway:
         if self.ended_at is not None and self.after is not None and self.time - self.ended_at >= self.after:
@@ -71,6 +72,9 @@ class Respawned:
         self.units.append(unit)
         self.ended_at = self.time
         return ""
+
+    def starters_of(self, unit: str) -> tuple[str, ...]:
+        return self.starters
 
     def end(self, gateway: Gateway, *, kill: bool) -> None:
         self.signals.append(gateway.pid or 0)
@@ -153,3 +157,36 @@ def test_gateway_under_the_program_of_another_profile_is_stopped_through_it() ->
     refused = refusal(Verb.RESTART, Respawned(PROGRAM).gateway())
     assert refused is not None and "kill" not in (refused.hint or "")
     assert "`hermes-gateways uninstall old`" in (refused.hint or "")
+
+
+def test_unit_that_a_timer_starts_again_is_refused_with_the_command_for_both() -> None:
+    backend = Respawned(UNIT, starters=("bot.timer", "keep.target"))
+    found = stop(backend)
+    assert (found.outcome, backend.units, backend.signals) == (OutcomeKind.REFUSED, [], [])
+    assert found.detail == "supervised by hermes-gateway@work.service, which bot.timer, keep.target starts again"
+    assert "`systemctl --user stop bot.timer keep.target hermes-gateway@work.service`" in (found.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("others", "chosen", "command"),
+    [
+        (("night",), ("work",), "`hermes-gateways stop work night`"),
+        (("PID 7", "night"), ("work", "night"), "`hermes-gateways stop work night --force`"),
+        (("night",), ("work", "night"), ""),
+    ],
+)
+def test_unit_with_gateways_of_others_is_stopped_with_all_of_them_alone(
+    others: tuple[str, ...], chosen: tuple[str, ...], command: str
+) -> None:
+    gateways = dict.fromkeys(chosen, Respawned(UNIT._replace(also_runs=others)).gateway())
+    plan = sort_out(Verb.STOP, Selection(chosen, named=True), gateways)
+    assert (plan.driven == ()) is bool(command)
+    assert all(each.outcome is OutcomeKind.REFUSED and command in (each.hint or "") for each in plan.outcomes)
+    assert all("which also runs" in each.detail for each in plan.outcomes)
+    assert sort_out(Verb.STOP, Selection(chosen, named=True), gateways, force=True).driven == chosen
+
+
+def test_gateway_that_an_unknown_parent_started_again_names_its_process() -> None:
+    outcome = stop(Respawned(None, 0.5))
+    assert outcome.detail == "it was stopped, and another process started it again (PID 43)"
+    assert outcome.hint == "see its parent with `ps -fp 43`"

@@ -286,6 +286,18 @@ def test_survey_process_of_another_program_names_that_service(root: Root, monkey
     )
 
 
+def test_survey_names_the_other_gateways_of_a_unit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Supervisor("all.service of the user's systemd", revives=True, unit="all.service", is_user_unit=True)
+    monkeypatch.setattr("hermes_profiles.gateways.supervision.supervisor_of", lambda *_: unit)
+    groups = {42: "/all.service", 43: "/all.service", 44: "/other.service"}
+    monkeypatch.setattr(root.table, "cgroup", lambda process: groups[process.pid], raising=False)
+    root.runs("work", 42)
+    root.runs("ops", 43)
+    root.runs("family", 44)
+    found = observe_one(root.world, "work").foreign_supervisor
+    assert found is not None and found.also_runs == ("ops",)
+
+
 def test_survey_process_that_its_daemon_started_since_has_no_foreign_supervisor(
     root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,49 @@ def test_unit_of_the_user_is_stopped_through_its_systemd(name: str, between: tup
     assert by.sentence == f"supervised by {name} of the user's systemd"
 
 
+@pytest.mark.parametrize(
+    ("between", "found_unit"),
+    [
+        ((("/bin/sh", "-c", "while :; do hermes gateway run; done"),), True),
+        ((("/bin/bash", "/home/a/all.sh"), ("sh", "-c", "hermes gateway run; echo ended")), True),
+        ((("timeout", "9h", "sh", "run.sh"), ("sh", "run.sh")), True),
+        ((("python3", "keep.py"),), False),
+        ((("Runner.Listener", "run"), ("bash", "/tmp/step.sh")), False),
+    ],
+)
+def test_script_within_a_unit_is_stopped_with_the_unit(between: tuple[tuple[str, ...], ...], found_unit: bool) -> None:
+    """The manager starts the script again. Of a unit that is more than shells only the command is told."""
+    by = found(USER + "bot.service", ("/usr/lib/systemd/systemd",), USER_SYSTEMD, *between)
+    assert by is not None and by.stop == "stop it with `systemctl --user stop bot.service`"
+    assert (by.unit == "bot.service", by.revives) == (found_unit, True if found_unit else None)
+
+
+@pytest.mark.parametrize(
+    ("outer", "word"),
+    [(("runsv", "bot"), "runsv"), (("python3", "/usr/bin/supervisord"), "supervisord"), (("s6-supervise", "b"), "s6")],
+)
+def test_supervisor_of_a_script_counts_and_a_terminal_does_not(outer: tuple[str, ...], word: str) -> None:
+    by = found(SESSION, ("/sbin/init",), outer, ("sh", "./run"))
+    assert by is not None and word in by.title and by.revives
+    for terminal in (("tmux: server",), ("/usr/sbin/cron", "-f"), ("sshd: a@pts/0",)):
+        by = found("/system.slice/cron.service", ("/usr/lib/systemd/systemd",), terminal, ("sh", "/home/a/keep.sh"))
+        assert by is not None and by.title.startswith("a script, /home/a/keep.sh") and "kill" in by.stop
+
+
+@pytest.mark.parametrize(
+    ("code", "repeats"),
+    [
+        ("f(){ hermes gateway run; sleep 1; f; }; f", True),
+        ("function f { hermes gateway run; f; }; f", True),
+        ('hermes gateway run; exec "$0"', True),
+        ("hermes gateway run; echo ended", False),
+    ],
+)
+def test_code_that_calls_itself_repeats(code: str, repeats: bool) -> None:
+    by = found(SESSION, ("/sbin/init",), ("bash", "-c", code))
+    assert (by is not None) is repeats
+
+
 def test_unit_of_the_system_is_stopped_by_an_administrator() -> None:
     by = found("/system.slice/hermes.service", ("/usr/lib/systemd/systemd",))
     assert by is not None and by.revives and not by.is_user_unit

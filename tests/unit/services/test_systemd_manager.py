@@ -479,6 +479,14 @@ def test_linger_is_switched_on_or_the_administrator_named(world: SystemdHome) ->
     assert "sudo loginctl enable-linger" in str(caught.value.problem.hint)
 
 
+def test_units_that_start_another_again_are_the_active_ones(world: SystemdHome) -> None:
+    world.fake.answers["show"] = Finished(0, "\n\n", "")
+    assert world.manager.starters_of("bot.service") == () and world.fake.verbs == ["show"]
+    world.fake.answers["show"] = Finished(0, "bot.timer bot.path\nkeep.target\n", "")
+    world.fake.answers["is-active"] = Finished(3, "active\ninactive\nactive\n", "")
+    assert world.manager.starters_of("bot.service") == ("bot.timer", "keep.target")
+
+
 def test_version_is_queried_once(world: SystemdHome) -> None:
     assert (world.manager.version(), world.manager.version(), len(world.fake.calls)) == (252, 252, 1)
     world.fake.answers["--version"] = Finished(0, "elogind\n", "")
