@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.patterns import lazy_pattern
 
+from .conflict_marks import hint_for
 from .entries import TreeEntry, read_entries
 from .insertions import Insertion, Pairs, resolve_insertions
 from .text import Decoded, TextDocument, TextEdit, decode_strict
@@ -170,7 +171,7 @@ def _parse(document: TextDocument) -> Node:
             document.path,
             document.line_of(error.pos),
             f"not valid JSON: {error.msg.lower()}",
-            hint="fix this line, then run the command again",
+            hint=hint_for(text, "fix this line, then run the command again"),
         ) from error
     except (RecursionError, ValueError) as error:
         raise DocumentError(

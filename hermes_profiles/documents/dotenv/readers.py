@@ -10,6 +10,7 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 
+from hermes_profiles.documents.conflict_marks import hint_for
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
@@ -117,9 +118,8 @@ def _unparsed(path: str, repaired: RepairedText, begin: int, source: str) -> Doc
     line = _line(repaired, begin)
     if _QUOTED_HEAD.match(source):
         return DocumentError(path, line, NEVER_CLOSED, hint="close the quote, or write the value without quotes")
-    return DocumentError(
-        path, line, "this line is not NAME=value", hint="put # before it, or give it the form NAME=value"
-    )
+    hint = hint_for(repaired.text, "put # before it, or give it the form NAME=value")
+    return DocumentError(path, line, "this line is not NAME=value", hint=hint)
 
 
 def read_lines(repaired: RepairedText) -> Iterator[RawEntry]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hermes_profiles.documents.conflict_marks import hint_for
 from hermes_profiles.documents.text import TextDocument
 from hermes_profiles.documents.tree import Item, Node, walk
 from hermes_profiles.model.errors import DocumentError
@@ -64,7 +65,8 @@ def parse_tree(document: TextDocument) -> Node:
         line = document.line_of(min(mark.index, len(document.text))) if mark is not None else None
         reason = without_quotations(" ".join(filter(None, (error.context, error.problem))))
         # Without the error of ruamel.yaml: a traceback would print the line, which may be a secret.
-        raise DocumentError(document.path, line, f"not valid YAML: {reason}", hint=_hint(reason)) from None
+        hint = hint_for(document.text, _hint(reason))
+        raise DocumentError(document.path, line, f"not valid YAML: {reason}", hint=hint) from None
     except (YAMLError, ValueError, RecursionError) as error:
         line = _bad_character_line(document, error)
         raise DocumentError(document.path, line, "not valid YAML: a character is not allowed") from None
@@ -160,9 +162,8 @@ class _NodeBuilder:
         return root
 
     def _error(self, offset: int, reason: str) -> DocumentError:
-        return DocumentError(
-            self.document.path, self.document.line_of(offset), reason, hint="fix this line, then run the command again"
-        )
+        hint = hint_for(self.text, _hint(reason))
+        return DocumentError(self.document.path, self.document.line_of(offset), reason, hint=hint)
 
     def _tag(self, event: Any) -> str | None:
         """Return the explicit short tag of an event, or None."""

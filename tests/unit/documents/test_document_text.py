@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 
 import pytest
 from document_properties import examples
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from hermes_profiles.documents import line_numbers
 from hermes_profiles.documents import text as text_module
 from hermes_profiles.documents.dotenv.document import EnvDocument
+from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.text import TextDocument, TextEdit, decode_loose, decode_strict
+from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 
 LINES = "A=1\nB=é2\r\nC=3"
@@ -128,3 +131,19 @@ def test_line_end_of_a_document_is_counted_once(monkeypatch: pytest.MonkeyPatch)
     assert document.line_end_style() == "\r\n"
     monkeypatch.setattr(text_module, "_LINE_END", None)
     assert document.line_end_style() == "\r\n"
+
+
+@pytest.mark.parametrize("parse", [
+    lambda raw: EnvDocument.parse(raw, path=".env", known_keys=()),
+    lambda raw: YamlDocument.parse(raw, path="config.yaml").data(),
+    lambda raw: JsonDocument.parse(raw, path="auth.json"),
+])  # fmt: skip
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_marks_of_an_unfinished_merge_are_called_so(parse: Callable[[bytes], object], end: bytes) -> None:
+    lines = [b"A=1", b"<<<<<<< HEAD", b"B=1", b"||||||| base", b"B=0", b"=======", b"B=2", b">>>>>>> theirs", b""]
+    with pytest.raises(DocumentError) as error:
+        parse(end.join(lines))
+    assert "git" in str(error.value.problem.hint) and ">>>>>>>" in str(error.value.problem.hint)
+    with pytest.raises(DocumentError) as error:
+        parse(end.join([b"A=1", b"=======", b": ["]))
+    assert "git" not in str(error.value.problem.hint)
