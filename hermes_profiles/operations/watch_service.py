@@ -71,7 +71,7 @@ class WatchSwitch:
         change = apply(plan, layout=session.layout).change_id if plan is not None else None
         status = manager.query([service])[_PROFILE]
         is_current = plan is None and status.pid is not None and watcher_pid(session.layout) is not None
-        problems = [] if is_current else _restart(manager, service, status)
+        problems = [] if is_current else _restart(session, manager, service, status)
         pid = _wait_until_up(session) if not problems else None
         if pid is None and not problems:
             tail = manager.journal_tail(service, 1)
@@ -92,8 +92,7 @@ class WatchSwitch:
             outcome = "already-off" if plan is None else "would-be-off"
             return self._result(outcome, plan=plan)
         manager = session.require_manager()
-        refused = dict(manager.stop([service]))
-        _wait_until_gone(session)
+        refused = _stop(session, manager, service)
         change = apply(plan, layout=session.layout).change_id
         refused |= manager.unload([service])
         errors = [_refused(manager, service, why) for why in refused.values()]
@@ -180,14 +179,11 @@ def _definition(session: FleetSession, manager: Manager) -> bytes:
     )
 
 
-def _restart(manager: Manager, service: Service, status: ServiceStatus) -> list[Problem]:
+def _restart(session: FleetSession, manager: Manager, service: Service, status: ServiceStatus) -> list[Problem]:
     """Load the definition and start it; an older process is stopped first."""
     refused = dict(manager.load([service], enable=True))
     if not refused and status.pid is not None:
-        refused = dict(manager.stop([service]))
-        deadline = time.monotonic() + _UP_SECONDS
-        while manager.query([service])[_PROFILE].pid is not None and time.monotonic() < deadline:
-            time.sleep(_POLL)
+        refused = _stop(session, manager, service)
     if not refused:
         refused = dict(manager.start([service]))
     return [_refused(manager, service, why) for why in refused.values()]
@@ -205,10 +201,15 @@ def _wait_until_up(session: FleetSession) -> int | None:
     return pid
 
 
-def _wait_until_gone(session: FleetSession) -> None:
+def _stop(session: FleetSession, manager: Manager, service: Service) -> dict[str, str]:
+    """Stop the watcher, and wait until its manager has seen its end: it gives up its lock before that."""
+    refused = dict(manager.stop([service]))
     deadline = time.monotonic() + _UP_SECONDS
-    while watcher_pid(session.layout) is not None and time.monotonic() < deadline:
+    while (
+        watcher_pid(session.layout) is not None or manager.query([service])[_PROFILE].pid is not None
+    ) and time.monotonic() < deadline:
         time.sleep(_POLL)
+    return refused
 
 
 def is_watch_file(path: Path) -> bool:
@@ -222,6 +223,6 @@ def follow_watch(session: FleetSession) -> list[Problem]:
     service = _service(session, manager)
     status = manager.query([service])[_PROFILE]
     if is_watch_on(session):
-        return _restart(manager, service, status)
-    refused = {**manager.stop([service]), **manager.unload([service])}
+        return _restart(session, manager, service, status)
+    refused = {**_stop(session, manager, service), **manager.unload([service])}
     return [_refused(manager, service, why) for why in refused.values()]

@@ -16,6 +16,7 @@ from gateway_root import GatewayRoot, until
 from hermes_profiles.events.log import append_events
 from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations import watch_service
 
 HOUR = 3600.0
 
@@ -67,6 +68,18 @@ def test_watcher_logs_a_stop_of_ours_and_a_kill(fleet: GatewayRoot) -> None:
     status = fleet.gok("watch", "--json").data
     assert (status["on"], status["pid"]) == (False, None)
     assert lines(fleet)[-1]["kind"] == "watch-stopped"
+
+
+@pytest.mark.usefixtures("of_this_checkout")
+def test_watcher_is_removed_only_after_its_end(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives up its lock before its process ends, and has none while it starts."""
+    for words in (("watch", "off"), ("undo",)):
+        fleet.gok("watch", "on")
+        with monkeypatch.context() as patch:
+            patch.setattr(watch_service, "watcher_pid", lambda _: None)
+            done = fleet.gok(*words) if words[0] == "watch" else fleet.ok(*words)
+        assert "still runs" not in done.stdout + done.stderr
+        assert fleet.gok("watch", "--json").data["pid"] is None and fleet.daemon() is None
 
 
 def test_events_without_a_watcher_say_so_and_show_what_is_known(fleet: GatewayRoot) -> None:
