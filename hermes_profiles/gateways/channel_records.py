@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hermes_profiles.hermes.gateway_states import DISCONNECTED
+
 from .model import GatewayFacts, epoch_of
 
 if TYPE_CHECKING:
@@ -33,6 +35,14 @@ def current_channels(facts: GatewayFacts) -> tuple[ChannelRecord, ...]:
         for each in (record.channels if record is not None else ())
         if _is_of_this_run(each, started_at, pid) and (not each.is_mirrored or each.name in facts.enabled_channels)
     )
+
+
+def has_left_channels(facts: GatewayFacts, seconds: float) -> bool:
+    """Return whether a gateway has left all its channels in the last `seconds`: it does that first when it ends."""
+    left = current_channels(facts)
+    written = epoch_of(facts.runtime.updated) if facts.runtime is not None else None
+    is_recent = written is not None and facts.now - written < seconds
+    return bool(left) and is_recent and all(each.state == DISCONNECTED for each in left)
 
 
 def _is_of_this_run(channel: ChannelRecord, started_at: float | None, pid: int | None) -> bool:

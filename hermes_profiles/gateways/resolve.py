@@ -17,7 +17,7 @@ from hermes_profiles.hermes.multiplexing import MIRRORED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
-from .channel_records import current_channels, is_current
+from .channel_records import current_channels, has_left_channels, is_current
 from .displaced import displacement
 from .lost_definition import gone_definition, is_without_definition
 from .model import (
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # Hermes rewrites the heartbeat every 30 s; three missed ones are a fault.
 HEARTBEAT_AGE = 90.0
 _EXIT_TIME = 20.0  # seconds from the recorded end of a gateway to the end of its process
+_LEAVING = 5.0  # seconds that a gateway takes to end after it has left its channels
 _RECENT = 30.0  # seconds since data arrived on a link in use: a poll is answered within 10
 # Seconds that a start may take before it is reported (each dead platform takes 30 s).
 START_GRACE = 60.0
@@ -162,7 +163,9 @@ def _has_just_ended(facts: GatewayFacts) -> bool:
 
 def _of_unsupervised(facts: GatewayFacts, process: Process, suspended: str) -> tuple[GatewayState, str]:
     """Return the state of a gateway that its own service does not run."""
-    by = facts.supervisor
+    by, service = facts.supervisor, facts.service
+    if service is not None and service.lost and has_left_channels(facts, _LEAVING):
+        return GatewayState.UNSUPERVISED, f"{service.lost}: it is ending"
     trouble = suspended or (_trouble(facts) if _is_settled(facts) else "")
     if by is None or not by.revives:
         detail = by.sentence if by is not None else _unsupervised_detail(facts)

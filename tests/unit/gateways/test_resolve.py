@@ -31,6 +31,8 @@ S, A = GatewayState, Activity
 
 
 REMOVED = ServiceStatus(installed=False, enabled=False, activity=A.ACTIVE, pid=42)
+LOST = service(A.INACTIVE, lost="supervisord, which ran it, no longer runs")
+LEFT = wrote(telegram=("disconnected", "", 1))._replace(updated=at(1))
 
 
 class Row(NamedTuple):
@@ -166,6 +168,14 @@ UNSUPERVISED = [
     Row("the-service-loops-beside-it", facts(process=P, service=service(A.ACTIVATING, waiting=True, restarts=31)),
         S.UNSUPERVISED, "runs outside its service; `hermes-gateways restart work` brings it back under it", pid=42,
         told=("the service tries to start a second gateway: restarted 31 times",)),
+    Row("its-supervisord-ended-and-it-ends", facts(process=P, service=LOST, runtime=LEFT), S.UNSUPERVISED,
+        "supervisord, which ran it, no longer runs: it is ending", pid=42),
+    Row("it-left-its-channels-and-stays", facts(process=P, service=LOST, runtime=LEFT, now=NOW + 6), S.UNSUPERVISED,
+        "runs outside its service; `hermes-gateways restart work` brings it back under it; telegram disconnected",
+        pid=42),
+    Row("it-left-its-channels-by-itself", facts(process=P, service=service(A.INACTIVE), runtime=LEFT), S.UNSUPERVISED,
+        "runs outside its service; `hermes-gateways restart work` brings it back under it; telegram disconnected",
+        pid=42),
     Row("its-unit-was-removed", facts(process=P, service=REMOVED), S.UNSUPERVISED,
         "its service was removed while it runs: it does not start again", pid=42),
     Row("its-unit-was-masked", facts(process=P, service=REMOVED._replace(reason="masked")), S.UNSUPERVISED,
