@@ -43,6 +43,7 @@ from hermes_profiles.services.spec import ServiceSpec
 from .fleet_context import FleetSession
 from .fleet_exclusive import exclusively
 from .fleet_result import FleetResult, fleet_result, gravest
+from .freed_masks import freed_warnings
 from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
 from .orphaned_services import orphaned_service_warnings
@@ -176,11 +177,19 @@ def uninstall(
     touched = _also_ended(session, profiles, None if dry_run else confirm)
     done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
     left = [problem for name in profiles for problem in system_leftovers(session.world, name)]
+    left += [] if dry_run else freed_warnings(session, _ended(session, done.outcomes))
     if not names and not excluded and group is None:
         left += orphaned_service_warnings(session)
     return fleet_result(
         done.outcomes, [*session.problems, *touched, *left], dry_run=dry_run, plan=done.plan, change=done.change
     )
+
+
+def _ended(session: FleetSession, outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the profiles without a service that have no gateway: one that was started by hand goes on."""
+    names = [each.profile for each in outcomes if each.outcome is OutcomeKind.UNINSTALLED]
+    gateways = session.observe_cheaply([name for name in names if name in session.existing])
+    return [name for name in names if name not in gateways or gateways[name].process is None]
 
 
 def _also_ended(session: FleetSession, profiles: Sequence[str], confirm: ConfirmWhole | None) -> list[Problem]:

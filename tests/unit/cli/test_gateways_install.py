@@ -346,6 +346,18 @@ def test_uninstall_leaves_only_profiles(fleet: GatewayRoot) -> None:
     assert all(row["state"] == "stopped" for row in fleet.rows().values())
 
 
+def test_uninstall_of_an_owner_names_who_can_take_over(fleet: GatewayRoot) -> None:
+    for name in ("night", "work"):
+        (fleet.home(name) / ".env").write_text(f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
+    rows = fleet.gok("install", "night", "work", "--start", "--json").data["outcomes"]
+    (owner,) = [row["profile"] for row in rows if not row["masked_channels"]]
+    (other,) = [row["profile"] for row in rows if row["masked_channels"]]
+    assert fleet.gok("uninstall", owner, "--dry-run", "--json").json["warnings"] == []
+    (warning,) = fleet.gok("uninstall", owner, "--json").json["warnings"]
+    assert warning["code"] == "mask-free" and f"`hermes-gateways restart {other}`" in warning["hint"]
+    assert fleet.gok("uninstall", other, "--json").json["warnings"] == []
+
+
 def test_uninstall_of_all_asks_and_its_undo_starts_what_ran(fleet: GatewayRoot) -> None:
     fleet.gok("install")
     fleet.gok("start", "work")
