@@ -15,7 +15,7 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
-from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules
+from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules, is_secret_of_plugin
 from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text, in_utf8
 from hermes_profiles.credentials.structured_mentions import structured_mentions
@@ -222,6 +222,8 @@ class FileCopier:
             self._report.source_paths.append((path, content.count(b"\n", 0, into.start()) + 1))
         for place in places_in(content, self._known) if self._known is not None and has_forms else ():
             self._report.named.append(NamedPlace(path, place.line, place.kind))
+        if self._known is not None and is_secret_of_plugin(path):
+            self._report.named.append(NamedPlace(path, None, "credentials of a plugin"))
 
     def _redacted(self, item: TreeItem, content: bytes, values: ValueIndex) -> Iterator[TreeEntry]:
         yaml = redact_yaml(item.path, content, values, self._rules.policy)

@@ -301,6 +301,12 @@ class Catalog:
         return GlobIndex((glob, name) for name, channel in self.channels.items() for glob in channel.state)
 
     @cached_property
+    def state_folders(self) -> frozenset[str]:
+        """The folders above files of state: `plugins` and `plugins/acme` of `plugins/acme/token.json`."""
+        folders = (glob.split("/")[:-1] for channel in self.channels.values() for glob in channel.state)
+        return frozenset("/".join(parts[:size]) for parts in folders for size in range(1, len(parts) + 1))
+
+    @cached_property
     def _left_behind_globs(self) -> GlobIndex[LeftBehindRule]:
         return GlobIndex((row.glob, row) for row in self.left_behind)
 

@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 
 
 def with_plugin(known: Channel, plugin: Channel) -> Channel:
-    """Return a known channel with the variables and prefixes that only the plugin's manifest names.
+    """Return a known channel with the variables, prefixes and files that only the plugin names.
 
     Two homes can have plugins for one channel: what starts either of them starts it.
     """
@@ -25,6 +25,7 @@ def with_plugin(known: Channel, plugin: Channel) -> Channel:
         prefixes=_union(known.prefixes, plugin.prefixes),
         plugins=_union(known.plugins, plugin.plugins),
         loaded_by=_union(known.loaded_by, plugin.loaded_by),
+        state=_union(known.state, plugin.state),
     )
 
 

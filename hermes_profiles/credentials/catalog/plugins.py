@@ -22,6 +22,11 @@ from .plugin_code import PluginCode, read_plugin_code
 _NOT_A_STEM = frozenset({"HERMES", "GATEWAY"})
 # hermes_cli/config.py, _inject_platform_plugin_env_vars.
 _SECRET_ENDINGS = ("_TOKEN", "_SECRET", "_KEY", "_PASSWORD", "_JSON")
+# Where a plugin of a channel keeps its account, in its own folder: a copy would be the same account.
+_STATE_FILES = (
+    "secret*.json", "credential*.json", "*token.json", "*tokens.json", "auth.json", "account*.json", "session.json",
+    "sessions.json", "cookies.json", "service_account*.json", "service-account*.json", "*.session",
+)  # fmt: skip
 _SETTING_MARKS = ("_ALLOWED", "_HOME_CHANNEL", "_ALLOW_ALL")
 
 
@@ -75,8 +80,17 @@ def parse_plugin(text: str, files: Mapping[str, str], *, path: str) -> tuple[tup
         names.setdefault(folder.name.lower())
     known = tuple(dict.fromkeys((name, folder.name, f"{folder.parent.name}/{folder.name}")))
     places = _places(folder, name, data, files)
+    state = tuple(_state(folder))
     channels = (_of_code(channel, data, code.variables, path, known) for channel in names)
-    return tuple(channel._replace(loaded_by=places) for channel in channels), code
+    return tuple(channel._replace(loaded_by=places, state=state) for channel in channels), code
+
+
+def _state(folder: PurePath) -> Iterator[str]:
+    """Yield the globs of the files in a plugin's folder that hold the account of its channel."""
+    parts = folder.parts
+    if PLUGINS_FOLDER in parts:
+        inner = parts[len(parts) - 1 - parts[::-1].index(PLUGINS_FOLDER) :]
+        yield from ("/".join((*inner, name)) for name in _STATE_FILES)
 
 
 def _places(folder: PurePath, name: str, data: Mapping[str, Any], files: Mapping[str, str]) -> tuple[PluginPlace, ...]:

@@ -18,6 +18,7 @@ from hermes_profiles.hermes.files import (
     MEMORY_FILE,
     OP_ENV_FILE,
     PID_FILE,
+    PLUGINS_FOLDER,
     SOUL_FILE,
     STATE_DATABASE,
     USER_FILE,
@@ -62,6 +63,7 @@ _NOT_THE_AGENT = "not part of the agent (use --clone-all)"
 # Reasons of the catalogue that are not worth a line when only the agent is cloned.
 _INFRASTRUCTURE = ("belongs to the root, not to a profile", "part of the installation")
 _NEVER_ENDINGS = (".pyc", ".pyo", ".sock", ".tmp")
+_SECRETS_OF_PLUGINS = frozenset({"secret.json", "secrets.json", "credential.json", "credentials.json"})
 _JSON_OR_COPY = lazy_pattern(r"\.jsonl?(?:[._~-][^/]*)?$")
 # `whatsapp.bak`, `weixin-old`, `whatsapp copy 2`, `matrix_2026-05-01`, `slack_tokens.json~`.
 _COPY = lazy_pattern(
@@ -117,7 +119,8 @@ class FileRules(NamedTuple):
 
     def may_hold_state(self, path: str) -> bool:
         """Return whether a folder can hold a channel's state files; only such folders are searched for secrets."""
-        return path in ("platforms", "pairing", "gateway") or self.catalog.state_owner(path + "/") is not None
+        is_above = path in ("platforms", "pairing") or path in self.catalog.state_folders
+        return is_above or self.catalog.state_owner(path + "/") is not None
 
     def _identity(self, path: str, folder: bool) -> Ruling | None:
         owner = self.catalog.state_owner(path + "/" if folder else path)
@@ -188,6 +191,11 @@ def _original_name(name: str) -> str:
 def is_silent(reason: str) -> bool:
     """Return whether the report omits files that are left behind for this reason."""
     return reason in (_RECREATED, _NOT_THE_AGENT)
+
+
+def is_secret_of_plugin(path: str) -> bool:
+    """Return whether a file has the name of a plugin's own credentials; those of a channel's plugin stay behind."""
+    return path.startswith(f"{PLUGINS_FOLDER}/") and path.rpartition("/")[2] in _SECRETS_OF_PLUGINS
 
 
 def may_hold_channel_secrets(path: str, catalog: Catalog, *, copies: bool = False) -> bool:

@@ -78,3 +78,41 @@ def test_cloned_channels_keep_the_plugins_too(tmp_path: Path) -> None:
     code = CODE.format(name=channel, variable=variable)
     copy = made(tmp_path, folder, code, manifest, f"{variable}={SECRET}", ClonePolicy(channels=Channels.CLONE))
     assert SECRET in copy.text(".env") and "enabled: false" not in copy.text("config.yaml")
+
+
+@pytest.mark.parametrize("name", [
+    "secret.json", "secrets.json", "credentials.json", "token.json", "pager_tokens.json", "auth.json", "account.json",
+    "session.json", "bot.session", "service_account.json",
+])  # fmt: skip
+@pytest.mark.parametrize("case", ["no kind", "one folder deeper"])
+def test_account_in_the_folder_of_a_channel_plugin_stays_behind(tmp_path: Path, case: str, name: str) -> None:
+    folder, channel, variable, manifest = CASES[case]
+    place = f"plugins/{folder}/{name}"
+    layout = make_layout(
+        tmp_path,
+        {
+            ".env": "A=1\n",
+            "config.yaml": f"plugins:\n  enabled: [{folder}, acme]\n",
+            f"plugins/{folder}/plugin.yaml": manifest,
+            f"plugins/{folder}/__init__.py": CODE.format(name=channel, variable=variable),
+            f"plugins/{folder}/settings.json": '{"interval": 5}',
+            place: f'{{"token": "{SECRET}"}}',
+            "memories/MEMORY.md": f"- the pager is {SECRET}\n",
+        },
+    )
+    copy = clone(layout, catalog=catalog_for(layout, {"HOME": str(tmp_path)}, homes=(layout.root,)))
+    assert copy.left_behind()[place] == f"state of the {channel} identity" and not (copy.home / place).exists()
+    assert (copy.home / f"plugins/{folder}/settings.json").is_file()
+    assert name.endswith(".session") or SECRET not in copy.text("memories/MEMORY.md")
+
+
+def test_credentials_of_another_plugin_are_copied_and_named(tmp_path: Path) -> None:
+    place = "plugins/weather/credentials.json"
+    files = {
+        "plugins/weather/plugin.yaml": "name: weather\n",
+        place: f'{{"key": "{SECRET}"}}',
+        "skills/a/secret.json": "1",
+    }
+    copy = clone(make_layout(tmp_path, {".env": "A=1\n", "config.yaml": "a: 1\n", **files}))
+    assert copy.text(place) == files[place]
+    assert copy.data["files"]["named"] == [{"path": place, "line": None, "kind": "credentials of a plugin"}]
