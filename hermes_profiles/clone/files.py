@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
+from hermes_profiles.credentials.api_mentions import api_mentions, may_hold_address
 from hermes_profiles.credentials.edits import EditRows, tree_edits
-from hermes_profiles.credentials.forms import KnownValues, may_have_form, places_in, values_by_form
-from hermes_profiles.credentials.mentions import code_filter, mentions_in_code
+from hermes_profiles.credentials.forms import KnownValues, add_values_by_form, may_have_form, places_in, readings_of
+from hermes_profiles.credentials.mentions import Mention, code_filter, mentions_in_code, mentions_in_reading
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
@@ -18,7 +19,12 @@ from hermes_profiles.credentials.rules.environment import SourceFacts, judge_nam
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules, is_secret_of_plugin
 from hermes_profiles.credentials.shapes import LONGEST
 from hermes_profiles.credentials.spellings import as_text, in_utf8
-from hermes_profiles.credentials.structured_mentions import structured_mentions
+from hermes_profiles.credentials.structured_mentions import (
+    StructuredMention,
+    may_hold_credential,
+    structured_mentions,
+)
+from hermes_profiles.credentials.table_mentions import table_mentions
 from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
@@ -195,25 +201,41 @@ class FileCopier:
         identity.
         """
         values = self._values
+        parts: dict[str, list[str]] = {}
+        text = in_utf8(content)
         if self._known is not None and has_forms:
-            by_form = values_by_form(as_text(content), self._known)
+            by_form: dict[str, list[str]] = {}
+            for number, reading in enumerate(readings_of(as_text(content))):
+                add_values_by_form(by_form, reading, self._known)
+                if number and self._may_mention is not None:
+                    self._add_mentions(parts, mentions_in_reading(reading, self._rules.catalog))
             new = {kind: [each for each in found if each not in values.values] for kind, found in by_form.items()}
             values = values.joined(ValueIndex(new)) if any(new.values()) else values
         if self._may_mention is None:
             return values
-        parts: dict[str, list[str]] = {}
-        text = in_utf8(content)
         if self._may_mention(text):
-            for mention in mentions_in_code(text.decode("utf-8", "replace"), self._rules.catalog):
-                name = mention.fact.name
-                ruling = judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts())
-                if not ruling.keeps:
-                    parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
-        for found in structured_mentions(path, text, self._rules.catalog):
+            self._add_mentions(parts, mentions_in_code(text.decode("utf-8", "replace"), self._rules.catalog))
+        for found in self._structured(path, text, has_forms):
             is_new = found.value not in values.values and found.name not in self._rules.policy.keep
             if is_new and (found.channel is None or self._rules.policy.concerns(found.channel)):
                 parts.setdefault(found.name, []).extend(searchable_parts(found.value, setting=True))
         return values.joined(ValueIndex(parts)) if parts else values
+
+    def _structured(self, path: str, text: bytes, has_forms: bool) -> Iterator[StructuredMention]:
+        catalog = self._rules.catalog
+        if has_forms and may_hold_address(text):
+            yield from api_mentions(text.decode("utf-8", "replace"))
+        if may_hold_credential(text, catalog):
+            yield from structured_mentions(path, text, catalog)
+            yield from table_mentions(path, text.decode("utf-8", "replace"), catalog)
+
+    def _add_mentions(self, parts: dict[str, list[str]], mentions: Iterable[Mention]) -> None:
+        catalog, policy = self._rules.catalog, self._rules.policy
+        for mention in mentions:
+            name = mention.fact.name
+            ruling = judge_name(name, catalog=catalog, policy=policy, facts=SourceFacts())
+            if not ruling.keeps:
+                parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
 
     def _name_places(self, path: str, content: bytes, has_forms: bool) -> None:
         """Report what stays in a file: the form of a credential, a path into the home of the source."""

@@ -26,6 +26,7 @@ _ESCAPED = (
     (b"+", lazy_pattern(rb"\+[ \t]*[\"'\\`]")),
     (b"</", lazy_pattern(rb"</")),
     (b"<wbr", lazy_pattern(rb"<wbr")),
+    (b"BEGIN:V", lazy_pattern(rb"BEGIN:V(?:CALENDAR|CARD)")),  # its lines are folded
     (b"\x1b[", lazy_pattern(rb"\x1b\[")),
 )
 # A search for one byte takes a tenth of that for two.
@@ -73,14 +74,25 @@ def may_have_form(data: bytes) -> bool:
 def values_by_form(text: str, known: KnownValues) -> dict[str, list[str]]:
     """Return kind → values that are credentials by their form, in any spelling; the needed ones excepted."""
     found: dict[str, list[str]] = {}
-    for reading in (text, *(view.text for view in decoded(text))):
-        for sighting in sightings(reading):
-            value = reading[sighting.start : sighting.end]
-            if not sighting.shape.certain or sighting.shape.channel in known.channels:
-                continue
-            if not _is_in(value, known.needed):
-                found.setdefault(sighting.shape.kind, []).append(value)
+    for reading in readings_of(text):
+        add_values_by_form(found, reading, known)
     return found
+
+
+def readings_of(text: str) -> Iterator[str]:
+    """Yield a text, then what it means in each spelling that it has."""
+    yield text
+    yield from (view.text for view in decoded(text))
+
+
+def add_values_by_form(found: dict[str, list[str]], reading: str, known: KnownValues) -> None:
+    """Add the values of one reading that are credentials by their form, as `values_by_form` returns them."""
+    for sighting in sightings(reading):
+        value = reading[sighting.start : sighting.end]
+        if not sighting.shape.certain or sighting.shape.channel in known.channels:
+            continue
+        if not _is_in(value, known.needed):
+            found.setdefault(sighting.shape.kind, []).append(value)
 
 
 def places_in(data: bytes, known: KnownValues) -> tuple[FormPlace, ...]:

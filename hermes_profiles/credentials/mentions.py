@@ -25,14 +25,20 @@ _NUMBER = lazy_pattern(r"(?<=[A-Z])\d{1,2}$")
 _ANY_NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9_-]{0,80}(?i:token|secret|password|key)(?![A-Za-z0-9_])")
 _HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WIDTH = lazy_pattern("[\u00ad\u200b-\u200f\u2060\ufeff]+")
+# Between the texts of a binary file: lengths, types, ends.
+_BETWEEN = lazy_pattern("_?[\x00-\x08\x0e-\x1f\ufffd]+")
 _BLANK = "[ \\t\u00a0\u3000]"
 _TEXT_MARK = r"(?:[bruBRUfF]{1,2})?[\"'`]|@[\"']"
 _VALUE = r"(?:\\?\"([^\"\n\\]+)\\?\"|\\?'([^'\n\\]+)\\?'|`([^`\n]+)`|([^\s\"'`,;<>&|]+))"
+# Arrows, dashes and "is" of other languages; quotation marks of theirs.
+_SAYS_IS = "[\u2013\u2014\u2192\u21d2\u662f\u4e3a\u70ba\u306f]"
+_OPENING = "[\u00ab\u201c\u201e\u2018\u300c\u300e\u3010]"
+_CLOSING = ".:)]}!?|&\u00bb\u201c\u201d\u2019\u300d\u300f\u3011\u3002\uff0c\uff1b\u3001"
 # The sign between a name and its value: `=`, `:`, `:=`, `->`, with quotes and blanks around it.
 # Behind it, a shell can open an array or `$'…'`, or go on in the next line.
 _ASSIGNED = lazy_pattern(
-    rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a){_BLANK}*(?:\\\r?\n[ \t]*)?"
-    rf"(?:\$(?=[\"'])|[(\[](?=[\"']))?{_VALUE}"
+    rf"(?:\\?[\"'`])?\**\]?{_BLANK}*(?::=|:-|=>|->|=|:|\||\uff1d|\uff1a|{_SAYS_IS}){_BLANK}*(?:\\\r?\n[ \t]*)?"
+    rf"(?:\$(?=[\"'])|[(\[](?=[\"'])|{_OPENING}{_BLANK}*)?{_VALUE}"
 )
 # `NAME=$(echo value)`, in backquotes, in brackets of fish and PowerShell: what the command prints. It is never run.
 _PRINTED = lazy_pattern(
@@ -55,11 +61,16 @@ _NEXT_VALUE = lazy_pattern(
     r"|[\"']?[ \t]*+(?:,\s*+|\s*+)[\"']?(?i:value)[\"']?[ \t]*[:=][ \t]*[\"']?([^\s\"'<>,}]+)"
     r"|>([^<>\n]+)</"
 )
+# Between the name and the value of one item: `"type": "secret", "description": "…"`.
+_FIELD = (
+    r"(?!(?i:name|key|id|env|value)\b)\w+[\"']?[ \t]*[:=][ \t]*"
+    r"(?:\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'|[\w./ -]{1,60}(?=\r?\n)|[\w./-]{1,40})"
+)
 # `"value": "…", "name": "NAME"`, `Field("…", env="NAME")`: the value first. A new item of a list begins another pair.
 _VALUE_FIRST = lazy_pattern(
     r"(?:(?i:value)[\"']?[ \t]*[:=][ \t]*|\([ \t]*(?:default[ \t]*=[ \t]*)?(?=[\"']))"
     r"(?:\"([^\"\n]+)\"|'([^'\n]+)'|([^\s\"'<>,}]+))"
-    r"[ \t]*,?(?:\s*[\"']type[\"'][ \t]*:[ \t]*[\"']?\w{1,20}[\"']?,)?"
+    rf"[ \t]*,?(?:\s*[\"']?{_FIELD},?){{0,4}}"
     r"\s*[\"']?(?i:name|key|env|alias|validation_alias)[\"']?[ \t]*[:=][ \t]*[\"']?$"
 )
 # `echo value | docker secret create NAME -`, `printf %s value > NAME`.
@@ -71,15 +82,11 @@ _FALLBACK = lazy_pattern(
     r"(?:\$\{\w+:?[-=+]|\|\|[ \t]*|\?\?[ \t]*|\bor[ \t]+|\b(?i:default|fallback|get\w*|env)\([^()\n]{0,40}?)[\"']?"
     r"([^\s\"'`,;<>(){}\[\]|$]+)"
 )
-# Between the name and the value of one item: `"type": "secret", "description": "…"`.
-_FIELD = (
-    r"(?!(?i:name|key|id|env|value)\b)\w+[\"']?[ \t]*:[ \t]*"
-    r"(?:\"[^\"\n]{0,80}\"|'[^'\n]{0,80}'|[\w./ -]{1,60}(?=\r?\n)|[\w./-]{1,40})"
-)
 _FURTHER_VALUE = lazy_pattern(
     rf"[\"']?(?:\s*,?\s*[\"']?{_FIELD}){{1,4}}\s*,?\s*[\"']?(?i:value|default|secret)[\"']?[ \t]*:[ \t]*"
     r"[\"']?([^\s\"'<>,}]+)"
 )
+_DATABASE = "SQLite format 3\x00"
 _LONGEST_VALUE = 300
 _WINDOW = 600
 _NEAR = lazy_pattern(
@@ -108,6 +115,7 @@ _ALONE = lazy_pattern(
 # A row of a table: `NAME,value`.
 _ROW = lazy_pattern(r"[\"']?[,;][ \t]*[\"']?([^\s\"',;]+)")
 _TOKEN = lazy_pattern("[^\\s\"'`,;<>()\\[\\]{}=\uff08\uff09\u3001\u3002]+")
+_ASCII_TOKEN = lazy_pattern("[!#-&*+./0-:?-Z\\\\^_a-z|~-]+")
 _CLASSES = (KeyClass.IDENTITY_CREDENTIAL, KeyClass.IDENTITY_COMPANION)
 _SHORTEST_GENERATED = 16
 _MOST_WORDS = 12
@@ -169,6 +177,26 @@ def mentions_in_comment(text: str, catalog: Catalog) -> Iterator[Mention]:
 def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
     """Yield the values that a script or a document assigns to variables that give access to a channel."""
     text = _NO_WIDTH.sub("", text).replace("\\_", "_")
+    if "\x00" in text:
+        if text.startswith(_DATABASE):
+            yield from _glued(text, catalog)
+        text = _BETWEEN.sub("\n", text)
+    yield from _of_variables(text, catalog)
+    for name in _ANY_NAME.finditer(text):
+        spelled = _spelled(name.group())
+        fact = _secret_fact(spelled, catalog) if spelled != name.group() else None
+        if fact is None:
+            continue
+        for value in _all_assigned(text, name.start(), name.end()):
+            # A name like `telegram_token` is also that of a variable in code, beside an expression.
+            if _is_generated(value) and not _EXPRESSION.fullmatch(value):
+                yield Mention(fact, value)
+        for value in _far_assigned(text, name.start(), name.end()):
+            if is_strong(value):
+                yield Mention(fact, value)
+
+
+def _of_variables(text: str, catalog: Catalog, *, sentences: bool = True) -> Iterator[Mention]:
     for name in _JOINED_NAME.finditer(text):
         fact = _secret_fact(_plain_name(name.group()), catalog)
         if fact is None:
@@ -186,25 +214,24 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
             line = text[name.end() : name.end() + _LONGEST_VALUE].partition("\n")[0]
             found += [match[1] for match in _FALLBACK.finditer(line) if is_strong(match[1])]
         yield from (Mention(fact, value) for value in dict.fromkeys(found))
-        if not values and not _IN_TEMPLATE.match(text, name.end()):  # a sentence: `MATTERMOST_TOKEN is now …`
+        if (
+            sentences and not values and not _IN_TEMPLATE.match(text, name.end())
+        ):  # a sentence: `MATTERMOST_TOKEN is now …`
             line = text[name.end() : name.end() + _SENTENCE].partition("\n")[0]
-            for word in _TOKEN.finditer(line):
+            for word in _ASCII_TOKEN.finditer(line):
                 token = word.group().strip(".:*_!?-")
                 is_another = _OF_ANOTHER.fullmatch(line, 0, word.start()) or _SAYS_HASH.search(line, 0, word.start())
                 if not is_another and _is_random(token) and _may_be_secret(token, _SHORTEST_GENERATED):
                     yield Mention(fact, token)
-    for name in _ANY_NAME.finditer(text):
-        spelled = _spelled(name.group())
-        fact = _secret_fact(spelled, catalog) if spelled != name.group() else None
-        if fact is None:
-            continue
-        for value in _all_assigned(text, name.start(), name.end()):
-            # A name like `telegram_token` is also that of a variable in code, beside an expression.
-            if _is_generated(value) and not _EXPRESSION.fullmatch(value):
-                yield Mention(fact, value)
-        for value in _far_assigned(text, name.start(), name.end()):
-            if is_strong(value):
-                yield Mention(fact, value)
+
+
+def _glued(text: str, catalog: Catalog) -> Iterator[Mention]:
+    """Yield the values of a database whose row has nothing between a name and its value."""
+    for name in _secret_names(catalog).finditer(text):
+        value = _ASCII_TOKEN.match(text, name.end())
+        fact = catalog.lookup(name.group())
+        if fact is not None and value is not None and is_strong(value.group()):
+            yield Mention(fact, value.group())
 
 
 def secret_fact(name: str, catalog: Catalog) -> KeyFact | None:
@@ -309,15 +336,29 @@ def code_filter(catalog: Catalog) -> Callable[[bytes], bool]:
     return may_mention
 
 
+def mentions_in_reading(text: str, catalog: Catalog) -> Iterator[Mention]:
+    """Yield the values beside names of variables in a decoded text, which is less certain: only generated ones."""
+    endings, beginnings = _marks(catalog)
+    if re.search(endings.pattern.decode(), text) and any(one.decode() in text for one in beginnings):
+        found = _of_variables(text, catalog, sentences=False)
+        yield from (mention for mention in found if is_strong(mention.value))
+
+
+def _names_of_secrets(catalog: Catalog) -> set[str]:
+    keys = (fact for channel in catalog.channels.values() for fact in channel.keys)
+    return {fact.name for fact in keys if fact.secret and fact.key_class in _CLASSES}
+
+
+@lru_cache(maxsize=4)
+def _secret_names(catalog: Catalog) -> re.Pattern[str]:
+    names = sorted(_names_of_secrets(catalog), key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(map(re.escape, names))})(?=[A-Za-z0-9])")
+
+
 @lru_cache(maxsize=4)
 def _marks(catalog: Catalog) -> tuple[re.Pattern[bytes], tuple[bytes, ...]]:
     """Return the endings of the names of channels' secrets, and their beginnings."""
-    names = {
-        fact.name
-        for channel in catalog.channels.values()
-        for fact in channel.keys
-        if fact.secret and fact.key_class in _CLASSES
-    }
+    names = _names_of_secrets(catalog)
     endings = b"|".join(_shortest({name.rpartition("_")[2] for name in names}))
     return re.compile(b"_(?:" + endings + b")"), _shortest({"_".join(name.split("_")[:2]) for name in names})
 
@@ -334,7 +375,7 @@ def _assigned(text: str, position: int) -> str:
     if match is None:
         return ""
     quoted = match[1] or match[2] or match[3]
-    return quoted.strip() if quoted else match[4].rstrip(".:)]}!?|&")
+    return quoted.strip() if quoted else match[4].rstrip(_CLOSING)
 
 
 def _printed(text: str, position: int) -> Iterator[str]:

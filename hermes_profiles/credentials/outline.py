@@ -1,4 +1,4 @@
-"""Reads settings in any text by their indentation and braces: in a comment, in Markdown, in a broken file. Pure.
+"""Reads settings in any text by their indentation, braces and tags: in a comment, in Markdown, in a broken file. Pure.
 
 No parser is sure about such a text, and none has to be: only the names above a secret are wanted.
 """
@@ -15,8 +15,12 @@ _TEXT = r"(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\s\"'#,;{}\[\]]+))"
 _LINE = lazy_pattern(rf"(?m)^([ \t]*+(?:(?:[#>*;|-]|//)[ \t]*+)*+)(?:\{{[ \t]*+)?{_KEY}[ \t]*+[:=][ \t]*+([^\n]*)$")
 _VALUE = lazy_pattern(rf"(?:[&!][\w!.-]*[ \t]+)*{_TEXT}")
 _OPENS = lazy_pattern(r"(?:[{\[|>][+-]?|&[\w.-]+)?[ \t]*(?:#.*)?\r?")
-# `mattermost: {url: x, token: y}`, `"mattermost": {"token": "y"}`, `{ token = "y" }`.
-_GROUP = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*\{{")
+# `mattermost: {url: x, token: y}`, `"mattermost": {"token": "y"}`, `resource "mattermost_bot" "x" {`, `new Client({`.
+_GROUP = lazy_pattern(rf"{_KEY}[ \t]*(?:[:=][ \t]*|[\"'][\w-]*[\"'][ \t]*|\([ \t]*)?\{{")
+_CALL = lazy_pattern(rf"{_KEY}\(([^(){{}}]{{1,300}})\)")
+# `<mattermost><token>value</token></mattermost>`, `<mattermost token="value"/>`.
+_TAG = lazy_pattern(r"<(/?)([A-Za-z_][\w.:-]{0,60})((?:\s[^<>]{0,300})?)>(?:([^\s<>]+)<)?")
+_ATTRIBUTE = lazy_pattern(r"([A-Za-z_][\w.:-]{0,60})[ \t]*=[ \t]*(?:\"([^\"]*)\"|'([^']*)')")
 _PAIR = lazy_pattern(rf"{_KEY}[ \t]*[:=][ \t]*(?:{_TEXT}|(\{{))|(\}})")
 # `config set platforms.mattermost.token value`.
 _COMMAND = lazy_pattern(rf"\b(?:config[ \t]+)?set[ \t]+([A-Za-z_]\w*(?:\.\w+)+)[ \t]+{_TEXT}")
@@ -29,7 +33,7 @@ _BEFORE_DOT = lazy_pattern(r"(?<![\w./-])[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*){0,
 _LONGEST_PATH = 120
 _SECRET = lazy_pattern(
     r"(?i)(?:token|secret|passw(?:or)?d|key|credential|auth)[\w-]{0,40}"
-    r"(?:[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)|[\"'](?:,[ \t]*[\"']|>))"
+    r"(?:[\"']?(?:[ \t]{0,8}[:=]|[ \t]\S)|[\"'](?:,[ \t]*[\"']|>)|>[^\s<])"
 )
 _LONGEST_GROUP = 2000
 _DEEPEST = 12
@@ -51,17 +55,23 @@ def outline_of(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
         if _OPENS.fullmatch(rest):
             above.append((indent, names))
         elif (value := _VALUE.match(rest)) is not None:
-            yield names, next(group for group in value.groups() if group is not None)
+            yield names, _first(value.groups())
     position = 0
     for group in _GROUP.finditer(text):
         if group.start() >= position:
             position = yield from _in_group(text, group.end(), tuple(group[1].split(".")))
+    for call in _CALL.finditer(text):
+        for pair in _PAIR.finditer(call[2]):
+            if pair[1] and not pair[5]:
+                yield (*call[1].split("."), *pair[1].split(".")), _first(pair.groups()[1:4])
+    if "<" in text and ("</" in text or "/>" in text):
+        yield from _of_tags(text)
     for command in _COMMAND.finditer(text):
-        yield tuple(command[1].split(".")), next(part for part in command.groups()[1:] if part is not None)
+        yield tuple(command[1].split(".")), _first(command.groups()[1:])
     for last in _DOTTED.finditer(text):
         before = _BEFORE_DOT.search(text, max(last.start() - _LONGEST_PATH, 0), last.start())
         if before is not None:
-            yield (*before[0].split("."), last[1]), next(part for part in last.groups()[1:] if part is not None)
+            yield (*before[0].split("."), last[1]), _first(last.groups()[1:])
 
 
 def _in_group(text: str, start: int, names: tuple[str, ...]) -> Generator[tuple[tuple[str, ...], str], None, int]:
@@ -77,5 +87,26 @@ def _in_group(text: str, start: int, names: tuple[str, ...]) -> Generator[tuple[
         elif pair[5]:
             depth.append((*depth[-1], *pair[1].split("."))[-_DEEPEST:])
         else:
-            yield (*depth[-1], *pair[1].split(".")), next(part for part in pair.groups()[1:4] if part is not None)
+            yield (*depth[-1], *pair[1].split(".")), _first(pair.groups()[1:4])
     return end
+
+
+def _of_tags(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the texts and the attributes of XML."""
+    above: list[str] = []
+    for tag in _TAG.finditer(text):
+        if tag[1]:
+            while above and above.pop() != tag[2]:
+                pass
+            continue
+        names = (*above, tag[2])[-_DEEPEST:]
+        for attribute in _ATTRIBUTE.finditer(tag[3]):
+            yield (*names, attribute[1]), _first(attribute.groups()[1:])
+        if not tag[3].endswith("/"):
+            above.append(tag[2])
+            if tag[4]:
+                yield names, tag[4]
+
+
+def _first(groups: tuple[str | None, ...]) -> str:
+    return next(group for group in groups if group is not None)

@@ -51,6 +51,7 @@ _ANY_TAG = r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->|<!\[CDATA\[|\]\]>"
 _TAG = lazy_pattern(_ANY_TAG)
 _TAG_BYTES = lazy_pattern(_ANY_TAG.encode())
 _PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
+_SOFT_BREAKS = lazy_pattern(r"=\r?\n")
 # Between two encoded words in the head of a mail.
 _ENCODED_WORDS = lazy_pattern(r"\?=\s+=\?[\w-]+\?[qQ]\?")
 # A line of iCalendar, vCard, LDIF or the head of a mail that goes on behind one blank.
@@ -163,6 +164,10 @@ def decoded(text: str) -> Iterator[Reading]:
     printable = _substituted(words.text if words is not None else text, _PRINTABLE, _from_printable, words) or words
     if printable is not None:
         yield printable
+    if "=\n" in text or "=\r\n" in text:  # what looks like `=CA` can also be an assignment
+        joined_lines = _substituted(text, _SOFT_BREAKS, lambda match: "", None)
+        if joined_lines is not None:
+            yield joined_lines
     if _MAY_FOLD.search(text):
         unfolded = _substituted(last.text if last is not None else text, _FOLD, lambda match: "", last)
         if unfolded is not None:

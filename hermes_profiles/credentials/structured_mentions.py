@@ -39,6 +39,18 @@ _LINE = lazy_pattern(r"\s*([\w.\"'-]+)\s*[=:]\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#
 _SAYS_CHANNEL = frozenset(("type", "platform", "channel", "kind", "service", "provider", "name", "adapter"))
 
 _SAYS_VALUE = frozenset(("value", "default", "literal"))
+# Names like `mattermost_bot`, `mattermostApi`, `mattermost-client`: of the channel with one of these words.
+_WORD = lazy_pattern(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_RELATED = frozenset((
+    "api", "bot", "bots", "client", "driver", "account", "accounts", "credential", "credentials", "auth", "o",
+    "oauth", "notifier", "notify", "notification", "notifications", "adapter", "connector", "integration", "chat",
+    "channel", "gateway", "messenger",
+))  # fmt: skip
+# Channels whose name is also a common word, or a service of many kinds.
+COMMON_NAMES = frozenset((
+    "email", "webhook", "sms", "api_server", "line", "relay", "signal", "teams", "raft", "photon", "buzz", "a2a",
+    "homeassistant", "msgraph_webhook",
+))  # fmt: skip
 
 
 class StructuredMention(NamedTuple):
@@ -54,11 +66,13 @@ class StructuredMention(NamedTuple):
 
 def structured_mentions(path: str, content: bytes, catalog: Catalog) -> Iterator[StructuredMention]:
     """Yield the credentials of channels in a file; nothing for one without a structure, or that cannot be parsed."""
-    if len(content) > _LARGEST or not _may_hold(content, catalog):
+    if len(content) > _LARGEST or not may_hold_credential(content, catalog):
         return
     for names, value in _scalars(PurePosixPath(path).name, content):
         value = value.strip()
-        found = _credential(names, catalog) if is_written_secret(value) else None
+        found = credential_at(names, catalog) if is_written_secret(value) else None
+        if found is None and is_strong(value):
+            found = _related_credential(names, catalog)
         if found is not None:
             yield StructuredMention(*found, value)
     yield from mentions_in_outline(content.decode("utf-8", "replace"), catalog)
@@ -73,7 +87,7 @@ def mentions_in_outline(text: str, catalog: Catalog) -> Iterator[StructuredMenti
         return
     sections = _of_sections(text) if _HAS_SECTION.search(text) else ()
     for names, value in chain(outline_of(text), sections):
-        found = _credential(names, catalog) if is_strong(value) else None
+        found = (credential_at(names, catalog) or _related_credential(names, catalog)) if is_strong(value) else None
         if found is not None:
             yield StructuredMention(*found, value)
 
@@ -86,7 +100,7 @@ def commented_blocks(config: YamlDocument | None, catalog: Catalog) -> Iterator[
         )
 
 
-def _may_hold(content: bytes, catalog: Catalog) -> bool:
+def may_hold_credential(content: bytes, catalog: Catalog) -> bool:
     """Return False for a file without the name of a channel and that of a secret."""
     small = content.lower()
     return any(word in small for word in _SECRET_WORDS) and any(name in small for name in catalog.names_in_bytes)
@@ -111,8 +125,9 @@ def _scalars(name: str, content: bytes) -> Iterator[tuple[tuple[str, ...], str]]
     for entry in document.entries:
         if entry.kind == "scalar" and entry.value:
             yield _names(entry.path), entry.value
-            if entry.path[:-1] in channels:  # `{type: mattermost, token: …}`
-                yield (channels[entry.path[:-1]], entry.path[-1]), entry.value
+            for above in (entry.path[:-1], entry.path[:-2]):  # `{type: mattermost, token: …}`, `{…, data: {token: …}}`
+                if above in channels:
+                    yield (channels[above], entry.path[-1]), entry.value
 
 
 def _names(path: tuple[str, ...]) -> tuple[str, ...]:
@@ -140,7 +155,7 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in name.split("."))
 
 
-def _credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | None] | None:
+def credential_at(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | None] | None:
     """Return the name and the channel of the credential that a path leads to."""
     if not path:
         return None
@@ -157,4 +172,20 @@ def _credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | Non
             classes = {catalog.config_class(place.channel, one) for one in (inner, inner[-1:])}
             is_credential = KeyClass.IDENTITY_CREDENTIAL in classes and _SECRET_NAME.search(inner[-1]) is not None
             return (".".join(path[start:]), place.channel) if is_credential else None
+    return None
+
+
+def _related_credential(path: tuple[str, ...], catalog: Catalog) -> tuple[str, str | None] | None:
+    """Return the name and the channel of a secret below a name that is made from that of a channel."""
+    if len(path) < 2 or _SECRET_NAME.search(path[-1]) is None:
+        return None
+    for start, name in enumerate(path[:-1]):
+        words = [word.lower() for word in _WORD.findall(name)]
+        for size in (2, 1):
+            rest = [word for word in words[size:] if not word.isdecimal()]
+            channel = catalog.channel_of_config_key("_".join(words[:size])) or (
+                catalog.channel_of_config_key("".join(words[:size]))
+            )
+            if channel is not None and channel not in COMMON_NAMES and rest and _RELATED.issuperset(rest):
+                return ".".join(path[start:]), channel
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -249,3 +250,33 @@ def test_options_of_newer_releases_stay(tmp_path: Path, name: str):
 def test_settings_of_an_identity_of_newer_releases_stay_behind(tmp_path: Path, name: str):
     done = cloned(tmp_path, {".env": f"{KEPT}{name}=value\n", "config.yaml": MODEL})
     assert done.text(".env") == KEPT
+
+
+ENCODED = "CANARYa1b2C3d4e5F6g7"
+ENCODED_PLACES = {
+    "percent signs": f"https://x.example/?env=MATTERMOST_TOKEN%3D{ENCODED}%0A\n",
+    "JSON in a URL": f"https://x.example/?env=%7B%22MATTERMOST_TOKEN%22%3A%20%22{ENCODED}%22%7D\n",
+    "escapes": f'{{"MATTERMOST_TOKEN\\u003d{ENCODED}": 1}}\n',
+    "quoted-printable": f"MATTERMOST_TOKEN={ENCODED[:9]}=\n{ENCODED[9:]}\n",
+    "name over two lines": f"MATTERM=\nOST_TOKEN=3D{ENCODED}\n",
+    "base64": base64.encodebytes(f"{'hello ' * 20}\nMATTERMOST_TOKEN={ENCODED}\n".encode()).decode(),
+    "calendar": f"BEGIN:VCALENDAR\r\nDESCRIPTION:MATTERMOST_TOKEN={ENCODED[:9]}\r\n {ENCODED[9:]}\r\n",
+    "cells": f"<tr>\n<td>MATTERMOST_TOKEN</td>\n<td><code>{ENCODED}</code></td></tr>\n",
+    "request": f"curl -H 'Authorization: Bearer {ENCODED}' https://slack.com/api/auth.test\n",
+    "statement": f"UPDATE settings SET value = '{ENCODED}' WHERE name = 'MATTERMOST_TOKEN';\n",
+    "environment of a process": f"A=1\0MATTERMOST_TOKEN={ENCODED}\0B=2\0\xff\xff",
+}
+
+
+@pytest.mark.parametrize("place", ENCODED_PLACES)
+def test_earlier_credential_beside_a_name_in_an_encoded_text_is_removed(tmp_path: Path, place: str) -> None:
+    text = ENCODED_PLACES[place].encode("latin-1")
+    done = cloned(tmp_path, {".env": KEPT, "config.yaml": MODEL, "skills/a/x.txt": text})
+    assert done.text(".env") == KEPT and "skills/a/x.txt" in done.mentioned()
+    assert leaks(done.home, [ENCODED, ENCODED[:9] + "=\n" + ENCODED[9:], ENCODED[9:]]) == []
+
+
+def test_encoded_text_without_a_credential_stays(tmp_path: Path) -> None:
+    text = "https://x.example/?q=MATTERMOST_TOKEN%3D%24OTHER&sha=8e5e7e5ab8b370d6c329ec4\nMATTERMOST_TOKEN=3D\n"
+    done = cloned(tmp_path, {".env": KEPT, "config.yaml": MODEL, "skills/a/x.txt": text})
+    assert done.text("skills/a/x.txt") == text

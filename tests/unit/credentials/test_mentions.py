@@ -58,6 +58,11 @@ NAME = "MATTERMOST_TOKEN"
     '{"key": "NAME", "type": "secret", "value": "VALUE"}', '{"value": "VALUE", "type": "secret", "key": "NAME"}',
     '{"id": "NAME", "type": "promptString", "password": true, "default": "VALUE"}',
     "- name: NAME\n  description: of the bot\n  required: true\n  value: VALUE", "NAME: # the old one\n  VALUE\n",
+    "NAME \u2192 VALUE", "NAME \u2014 VALUE.", "NAME = \u201cVALUE\u201d", "NAME: \u00ab\u00a0VALUE\u00a0\u00bb",
+    "NAME\u662fVALUE\u3002", "\u3010NAME\u3011VALUE", "mattermost_token \u662f VALUE", "NAME\uff1a\u300cVALUE\u300d",
+    '{"value": "VALUE", "enabled": true, "key": "NAME"}', '<input value="VALUE" type="password" class="x" name="NAME">',
+    "A=1\0NAME=VALUE\0B=2\0", "\ufffd\x10NAME\ufffd\ufffd\x14VALUE\ufffds.\0", "_\x10\x10NAME_\x10\x14VALUE\0",
+    "SQLite format 3\0\x01\x04NAMEVALUE\x02\x01",
     "echo VALUE | docker secret create NAME -", "printf '%s' VALUE | gh secret set NAME", "printf %s VALUE > NAME",
 ])  # fmt: skip
 def test_value_beside_a_name_is_found(line: str) -> None:
@@ -89,6 +94,8 @@ def test_value_beside_a_name_is_found(line: str) -> None:
     "- name: NAME\n  image: a/b\n- name: SHA\n  value: 8e5e7e5ab8b370d6c329ec4",
     '{"name": "NAME", "type": "secret"}, {"name": "SHA", "value": "8e5e7e5ab8b370d6c329ec4"}',
     "echo 8e5e7e5ab8b370d6c329ec4 | tee sha\nread NAME", "NAME: # see below\n  sha: 8e5e7e5ab8b370d6c329ec4",
+    "NAME \u2014 see 8e5e7e5a", "NAME\0SHA\x008e5e7e5ab8b370d6c329ec4\0", "SQLite format 3\0NAMEofthetoken\x01",
+    '{"value": "8e5e7e5ab8b370d6c329", "id": 1}, {"key": "NAME", "enabled": true}',
     "OPENAI_API_KEY=CANARYa1b2C3d4e5F6g7", "openai_api_key: CANARYa1b2C3d4e5F6g7", "NAME=", "NAME is needed",
 ])  # fmt: skip
 def test_other_text_is_no_value(line: str) -> None:

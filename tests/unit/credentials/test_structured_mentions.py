@@ -51,6 +51,14 @@ OTHER_PLACES = {
     "value.json": json.dumps({"env": {"MATTERMOST_TOKEN": {"value": VALUE}}}),
     "type.yaml": f"channels:\n  - type: mattermost\n    token: {VALUE}\n",
     "type.json": json.dumps({"channels": [{"platform": "mattermost", "token": VALUE}]}),
+    "n8n.json": json.dumps([{"name": "Work", "type": "mattermostApi", "data": {"accessToken": VALUE, "baseUrl": "x"}}]),
+    "bot.yaml": f"mattermost_bot:\n  token: {VALUE}\n",
+    "compose.yml": f"services:\n  mattermost-bot:\n    environment:\n      BOT_TOKEN: {VALUE}\n",
+    "main.tf": f'resource "mattermost_bot" "x" {{\n  token = "{VALUE}"\n}}\n',
+    "client.js": f'const client = new MattermostClient({{ token: "{VALUE}" }})\n',
+    "client.py": f'bot = MattermostDriver(url="x", token="{VALUE}")\n',
+    "one.xml": f"<mattermost>\n  <url>x</url>\n  <token>{VALUE}</token>\n</mattermost>\n",
+    "attribute.xml": f'<mattermost url="x" token="{VALUE}"/>\n',
     "type.toml": f'[[channels]]\ntype = "mattermost"\ntoken = "{VALUE}"\n',
 }
 FILES |= OTHER_PLACES
@@ -78,6 +86,14 @@ def test_credential_is_found_by_its_path(name: str) -> None:
         ("a.sh", "--set openai.token=a1b2C3d4e5F6g7h8 --set mattermost.tokenSecret=hermes-mattermost\n"),
         ("a.md", "[mattermost]\nurl = x\n[openai]\ntoken = a1b2C3d4e5F6g7h8\n"),
         ("a.toml", "[openai]\ntoken = 'a1b2c3d4e5f6a7'\n"),
+        ("a.yaml", "email_client:\n  api_key: a1b2C3d4e5F6g7h8i9\n"),
+        ("a.yaml", "matrix_size:\n  key: a1b2C3d4e5F6g7h8i9\n"),
+        ("a.js", "new OpenAI({ apiKey: 'a1b2C3d4e5F6g7h8i9' })\nnew MattermostClient({ url: 'x' })\n"),
+        ("a.xml", "<mattermost><url>x</url></mattermost><openai><token>a1b2C3d4e5F6g7h8i9</token></openai>"),
+        (
+            "a.json",
+            '[{"type": "mattermostApi", "data": {}}, {"type": "openAiApi", "data": {"apiKey": "a1b2C3d4e5F6g7h8i"}}]',
+        ),
     ],
 )
 def test_other_settings_are_no_credentials(name: str, text: str) -> None:
