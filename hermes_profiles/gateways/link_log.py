@@ -18,7 +18,9 @@ from hermes_profiles.hermes.channel_log import (
     LAST_RECORD,
     LIBRARY_LOGGERS,
     LINK_RECORDS,
+    NOT_FOUND,
     REASONS,
+    UNKNOWN_TOKEN,
     LinkEvent,
     LinkRecord,
 )
@@ -37,6 +39,7 @@ _LONGEST_REASON = 160
 _LATE = 15.0
 _SAYS_BACK = frozenset(rule.channel for rule in LINK_RECORDS if rule.event is LinkEvent.BACK)
 _MOMENT = 10.0
+_FIRST = 3.0  # seconds until the first try of an adapter whose pauses grow, with the time that it takes
 _QUARTER = 900.0  # time zones differ by quarters of an hour
 _NEAR_END = 64 * 1024  # of a log, where its last record begins
 _STAMP = lazy_pattern(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3}) ", re.MULTILINE)
@@ -84,16 +87,22 @@ def lost_links(home: Path, connected: Mapping[str, float], now: float) -> dict[s
 def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> LostLink | None:
     """Return the lost link of a channel after its events, which are in the order of time."""
     first, last, reason = None, None, ""
+    pause: float | None = None
     before: _Outage | None = None
     earliest = since - _LATE if channel in _SAYS_BACK else since
     for event in events:
         # What is in the future was logged before the clock was set back.
         if event.rule.channel != channel or not earliest <= event.time <= now + _LATE:
             continue
+        if event == last:  # both logs have it
+            continue
         if event.rule.event is LinkEvent.BACK:
             before = _Outage(first, event.time) if first is not None else before
             first = last = None
             continue
+        if last is not None and last.rule.event is LinkEvent.LOST and event.time - last.time > last.rule.lasts:
+            first = last = None  # it was back in between, and lost again
+        pause = _pause(event, last)
         if first is None:
             # A link that was back for a moment only: a second poller gets one answer between two refusals.
             goes_on = before is not None and event.time - before.back < _MOMENT
@@ -104,10 +113,19 @@ def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> 
     ended = last.rule.event is LinkEvent.ENDED
     if not ended and now - last.time > last.rule.lasts:
         return None
-    pause = last.rule.pause
     return LostLink(
         first, REASONS.get(reason, reason), ended, may_be_back=pause is not None and now - last.time > pause
     )
+
+
+def _pause(event: _Logged, before: _Logged | None) -> float | None:
+    """Return the seconds after a failure at which its adapter tries again, None where it logs a success as well."""
+    rule = event.rule
+    if rule.pause is None or rule.growth is None:
+        return rule.pause
+    is_next = before is not None and before.rule == rule
+    last = event.time - before.time if before is not None and is_next else 0.0
+    return min(rule.pause, rule.growth * last + _FIRST)
 
 
 # A process that looks at a fleet again and again, such as the watcher, parses a log once until it changes.
@@ -128,8 +146,15 @@ def _events(text: str, changed: float, channels: frozenset[str]) -> Iterator[_Lo
         for rule in (each for each in LINK_RECORDS if each.channel == channel):
             found = re.search(rule.pattern, match[5])
             if found is not None:
-                yield _Logged(_time(match) + zone, rule, _reason(found))
+                unknown = rule.event is LinkEvent.ENDED and _is_unknown(text, match.end())
+                yield _Logged(_time(match) + zone, rule, NOT_FOUND if unknown else _reason(found))
                 break
+
+
+def _is_unknown(text: str, start: int) -> bool:
+    """Return whether the traceback that follows a record says that the platform knows no such token."""
+    end = _STAMP.search(text, start)
+    return re.search(UNKNOWN_TOKEN, text[start : end.start() if end else None], re.MULTILINE) is not None
 
 
 def _reason(found: re.Match[str]) -> str:

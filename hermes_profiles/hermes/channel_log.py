@@ -24,7 +24,8 @@ class LinkRecord(NamedTuple):
 
     `source`: the module of 0.19.0 and 0.22.2 that logs it, "" for a library and for a text that one of them lacks;
     `words`: a part of the text in that module; `lasts`: seconds after which a lost link is back without a newer record;
-    `pause`: seconds after which the adapter tries again, where it logs no success.
+    `pause`: seconds after which the adapter tries again, where it logs no success; `growth`: the pause is so many times
+    the one before, up to `pause`.
     """
 
     channel: str
@@ -34,6 +35,7 @@ class LinkRecord(NamedTuple):
     words: str
     lasts: float = 180.0  # more than the longest pause between two tries of any adapter, and one try
     pause: float | None = None
+    growth: float | None = None
 
 
 # The logger of an adapter: `gateway.platforms.weixin`, `hermes_plugins.telegram_platform.adapter` (0.19.0),
@@ -76,6 +78,10 @@ LINK_RECORDS = (
                "Telegram polling conflict (%d/%d)"),
     LinkRecord("telegram", _L, r"Telegram polling bootstrap conflict.*?: ?(Conflict.*)", _TELEGRAM,
                "Telegram polling bootstrap conflict"),
+    # An answer that is no answer of Telegram, such as the page of a proxy: the library polls again by itself, after
+    # 1 s, then 1.5 times the pause before. 0.19.0 prints the name of a function for the word `error`.
+    LinkRecord("telegram", _L, r"Telegram polling (?:error|_redact_telegram_error_text\(error\)): ?(.*)", "", "",
+               45.0, 30.0, 1.5),
     LinkRecord("telegram", _B, r"Telegram polling restarted after", _TELEGRAM, "Telegram polling restarted after"),
     LinkRecord("telegram", _B, r"Connected to Telegram \(", _TELEGRAM, "Connected to Telegram (%s mode)"),
     LinkRecord("weixin", _L, r"poll error \(.*?\): ?(.*)", _WEIXIN, "poll error (%d/%d): %s"),
@@ -120,8 +126,11 @@ LINK_RECORDS = (
 
 # A part of the record after which nothing more is logged of a channel.
 LAST_RECORD = b"(Polling Updates): Invalid token"
+# A line of the traceback below it. Hermes hides the word before: `*** Found`.
+UNKNOWN_TOKEN = r"^telegram\.error\.InvalidToken: .*\bFound$"  # noqa: S105  a pattern
+NOT_FOUND = "404 Not Found"
 # What a refused token and a second poller of one bot have in their reason.
-REFUSED_TOKEN = "401"  # noqa: S105  a status code
+REFUSED_TOKEN = ("401", NOT_FOUND)
 SECOND_POLLER = "Conflict"
 # Channels that ask their platform for messages again and again; the others wait for it to send them.
 POLLING = frozenset({"telegram", "weixin", "matrix", "email"})

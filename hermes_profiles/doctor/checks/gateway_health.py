@@ -80,7 +80,7 @@ def _deaf_finding(profile: ProfileFacts, gateway: Gateway, observed: GatewayFact
     fix = Fix(f"the gateway keeps trying: read its log (`hermes-gateways logs {name}`), or restart it", restart)
     if lost is None:
         fix = Fix("stop the process that listens there, or set another port; then restart the gateway", restart)
-    elif REFUSED_TOKEN in lost.reason:
+    elif any(each in lost.reason for each in REFUSED_TOKEN):
         connect = f"hermes-profiles connect {name} {channel.name}"
         fix = Fix(f"set a valid token (`{connect}`), then restart the gateway", restart)
     elif SECOND_POLLER in lost.reason:

@@ -212,6 +212,49 @@ def test_refused_token_is_found_far_back(tmp_path: Path) -> None:
     assert lost(tmp_path) == LostLink(pytest.approx(NOW - 250, abs=1.1), "401 Unauthorized", True)
 
 
+NO_ANSWER_OF_TELEGRAM = "[Telegram] Telegram polling {}: Invalid server response"
+
+
+@pytest.mark.parametrize("word", ["error", "_redact_telegram_error_text(error)"])
+def test_answers_that_are_no_answers_of_telegram_are_an_outage(tmp_path: Path, word: str) -> None:
+    """The library polls again by itself, with a pause that grows, and logs no success."""
+    text = NO_ANSWER_OF_TELEGRAM.format(word)
+    failures: list[Line] = [(ago, "ERROR", OLD, text) for ago in (60.0, 45.0, 22.0)]
+    write_both(tmp_path, *failures)
+    found = lost(tmp_path)
+    assert found == LostLink(pytest.approx(NOW - 60, abs=1.1), "Invalid server response")
+    for seconds, is_lost, may_be_back in ((1, True, False), (10, True, True), (24, False, False)):
+        seen = lost_links(tmp_path, {"telegram": NOW - 300}, NOW + seconds).get("telegram")
+        assert (seen is not None, seen is not None and seen.may_be_back) == (is_lost, may_be_back), seconds
+
+
+def test_first_answer_that_is_none_of_telegram_is_tried_again_soon(tmp_path: Path) -> None:
+    write_both(tmp_path, (5.0, "ERROR", NEW, NO_ANSWER_OF_TELEGRAM.format("error")))
+    found = lost(tmp_path)
+    assert found is not None and found.may_be_back
+
+
+def test_outage_counts_from_its_own_begin(tmp_path: Path) -> None:
+    text = "[Telegram] Telegram polling error: Invalid server response"
+    write_both(tmp_path, (250.0, "ERROR", NEW, text), (10.0, "ERROR", NEW, text), (8.0, "ERROR", NEW, text))
+    found = lost(tmp_path)
+    assert found is not None and found.since == pytest.approx(NOW - 10, abs=1.1)
+    write_both(tmp_path / "ntfy", (900.0, "WARNING", "hermes_plugins.ntfy_platform.adapter", "[Ntfy] Stream error: a"),
+               (5.0, "WARNING", "hermes_plugins.ntfy_platform.adapter", "[Ntfy] Stream error: b"))  # fmt: skip
+    found = lost(tmp_path / "ntfy", "ntfy", 3600)
+    assert found == LostLink(pytest.approx(NOW - 5, abs=1.1), "b")
+
+
+@pytest.mark.parametrize(("last", "reason"), [
+    ("telegram.error.InvalidToken: *** Found", "404 Not Found"),
+    ("telegram.error.InvalidToken: ***", "401 Unauthorized"),
+])  # fmt: skip
+def test_token_that_telegram_does_not_know_is_not_called_revoked(tmp_path: Path, last: str, reason: str) -> None:
+    ended = "Network Retry Loop (Polling Updates): Invalid token. Aborting retry loop."
+    write_both(tmp_path, (60.0, "ERROR", "telegram.ext", f"{ended}\nTraceback (most recent call last):\n  x\n{last}"))
+    assert lost(tmp_path) == LostLink(pytest.approx(NOW - 60, abs=1.1), reason, True)
+
+
 def test_damaged_logs_are_no_error(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
