@@ -55,6 +55,9 @@ _SOPS = lazy_pattern(rb'\s*\{.*"sops"\s*:\s*\{', re.DOTALL)
 # An encrypted document of Office is a compound file with one stream of this name (MS-OFFCRYPTO, 2.3.4.4).
 _COMPOUND, _ENCRYPTED_STREAM = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "EncryptedPackage".encode("utf-16-le")
 _LEVELDB_END = b"\x57\xfb\x80\x8b\x24\x75\x47\xdb"  # of each table that a browser stores
+_PART_OF_ARCHIVE = lazy_pattern(
+    r"\.(?:zip|7z|rar|tar(?:\.\w{2,4})?|t?gz|xz|zst)\.[0-9]{2,3}$|\.part[0-9]+\.rar$|\.[zr][0-9]{2}$"
+)
 _GPG_STARTS = (0x84, 0x85, 0x8C, 0xC1)  # RFC 9580: a session key encrypted to a key, by a packet of either format
 _CONTENT = lazy_pattern(r"^[ \t\ufeff]*[^\s#\ufeff]", re.MULTILINE)
 _CONTROL = lazy_pattern(rb"[\x00-\x08\x0e-\x1f]")
@@ -81,6 +84,8 @@ def closed_form(path: str, raw: bytes) -> str:
         return "an encrypted office document"
     if raw.endswith(_LEVELDB_END):
         return "a table of LevelDB"
+    if _PART_OF_ARCHIVE.search(name) is not None:
+        return "a part of an archive"
     if form is None or form.start in _NOT_CLOSED:
         return "compressed by brotli" if name.endswith(".br") and not raw.isascii() else ""
     if len(form.start) == 1 and form.start != b"{" and not name.endswith((".gpg", ".pgp")):

@@ -97,6 +97,8 @@ CLOSED = {
         "an encrypted office document",
     ),
     "a.js.br": (noise(99), "compressed by brotli"),
+    "a.zip.002": (noise(99), "a part of an archive"),
+    "a.tar.gz.00": (noise(99), "a part of an archive"),
     "session.jsonlz4": (b"mozLz40\x00" + noise(99), "LZ4 data of Firefox"),
     "a.pages": (zipped(b"x", name="Index/Document.iwa"), "the text of a document of iWork"),
     "000003.ldb": (noise(99) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "a table of LevelDB"),
