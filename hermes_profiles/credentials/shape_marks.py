@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hermes_profiles.model.patterns import lazy_pattern
+
 # A text without any of these, and without a run below, has none of `secret_shapes.SHAPES`; a test compares them.
 MARKS = (
     "xox", "xapp-", "sk-", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "AIza", "AKIA", "eyJ", "PRIVATE KEY",
@@ -13,6 +15,7 @@ MARKS = (
 )  # fmt: skip
 # The shapes whose mark is ":" or ".", which most texts have: each letter, digit, `_` and `-` is an `a` here.
 RUNS = (b":" + b"a" * 20, b"." + b"a" * 6 + b"." + b"a" * 27, b"." + b"a" * 32)
+_HALF = lazy_pattern(r"(?<![0-9])[0-9]{6,12}:([A-Za-z0-9_-]{30,})")
 _WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 _AS_RUNS = bytes.maketrans(_WORD, b"a" * len(_WORD))
 
@@ -24,3 +27,8 @@ def may_have_mark(text: str) -> bool:
             return True
     runs = text.encode("utf-8", "replace").translate(_AS_RUNS)
     return RUNS[0] in runs or RUNS[1] in runs or RUNS[2] in runs
+
+
+def halves_of_bots(value: str) -> list[str]:
+    """Return the tokens of Telegram in a value, each without the id of its bot: the id is public, the rest is not."""
+    return _HALF.findall(value) if ":" in value else []

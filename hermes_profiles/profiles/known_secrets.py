@@ -15,7 +15,7 @@ from itertools import chain
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.escapes import base64_decoded, unescaped, without_quotes
 from hermes_profiles.credentials.secret_detection import is_secret_name, is_secret_path
-from hermes_profiles.credentials.shape_marks import may_have_mark
+from hermes_profiles.credentials.shape_marks import halves_of_bots, may_have_mark
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
@@ -235,7 +235,7 @@ class _Scan:
                     continue
             if not _MARKS.intersection(value):
                 value = given[name] = value.strip()
-                if name in known and known[name] and "://" not in value:
+                if name in known and known[name] and ":" not in value:
                     if value not in self.found and len(value) >= SHORTEST:
                         self.found[value] = name
                 else:
@@ -344,7 +344,7 @@ class _Scan:
             return
         if "://" in value:
             self._note_login(name, value)
-        for part in (value, *(value.split() if " " in value else ())):
+        for part in (value, *(value.split() if " " in value else ()), *halves_of_bots(value)):
             part = part.strip()
             if len(part) >= SHORTEST:
                 self.found.setdefault(part, name)

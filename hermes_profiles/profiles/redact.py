@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.escapes import unescaped, without_quotes
 from hermes_profiles.credentials.secret_shapes import may_have_shape, without_shapes
+from hermes_profiles.credentials.shape_marks import halves_of_bots
 from hermes_profiles.credentials.spellings import unwrapped
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
@@ -129,7 +130,7 @@ def _account_files(home: Path) -> tuple[str, ...]:
 
 
 def _note(secrets: dict[str, str], name: str, value: str) -> None:
-    for part in (value, *value.splitlines(), *value.split()):
+    for part in (value, *value.splitlines(), *value.split(), *halves_of_bots(value)):
         if len(part.strip()) >= _SHORTEST:
             secrets.setdefault(part.strip(), name)
 

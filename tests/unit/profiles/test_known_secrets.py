@@ -53,6 +53,16 @@ def test_public_part_alone_is_not_near(secrets: KnownSecrets, text: str) -> None
     assert secrets.near(text) == {}
 
 
+@pytest.mark.parametrize("line", ["TELEGRAM_BOT_TOKEN={}", "TELEGRAM_BOT_TOKEN='{}' # mine", "# OLD_TOKEN={}"])
+def test_token_without_the_id_of_its_bot_is_near(tmp_path: Path, line: str) -> None:
+    half = "AAF-CANARYTelegramTokenAbCdEfGh123x"
+    root = tmp_path / ".hermes"
+    root.mkdir()
+    (root / ".env").write_text(line.format(f"7100000001:{half}") + "\n")
+    near = KnownSecrets(Layout(root, tmp_path), load_catalog(), {}).near(f"half: {half}")
+    assert half in near and "7100000001" not in near
+
+
 @pytest.mark.parametrize("before", ["", "u", "us"])
 def test_base64_of_a_value_with_its_longest_run_at_the_end(tmp_path: Path, before: str) -> None:
     """The last group of base64 is decoded too: the search begins with the last letters of the longest run."""

@@ -87,6 +87,12 @@ def test_no_spelling_of_a_value_is_shown(home: Path, spelled: str) -> None:
     assert found.startswith("before ") and found.endswith(" after")
 
 
+def test_token_without_the_id_of_its_bot_is_not_shown(home: Path) -> None:
+    (home / ".env").write_text("TELEGRAM_BOT_TOKEN=8812345678:AAF-CANARYTelegramTokenAbCdEfGh123x\n")
+    text = shown(home, "the bot 8812345678 has AAF-CANARYTelegramTokenAbCdEfGh123x")
+    assert text == "the bot 8812345678 has <TELEGRAM_BOT_TOKEN>"
+
+
 def test_line_with_an_inseparable_spelling_is_removed(home: Path) -> None:
     (home / ".env").write_text(f"TELEGRAM_BOT_TOKEN={SECRET}\n")
     encoded = "".join(f"%{byte:02x}" for byte in SECRET.encode())
