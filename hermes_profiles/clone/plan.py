@@ -293,7 +293,8 @@ class _CloneBuilder:
 
         rows = self._add_document(name, rewrite)
         self.report.env_removed += [row._replace(file=name) for row in rows.removed]
-        self.report.kept += [key for key in rows.kept if key not in self.report.kept]
+        known = set(self.report.kept_names)
+        self.report.kept += [row._replace(file=name) for row in rows.kept if row.name not in known]
 
     def _add_tree(self, name: str, document: YamlDocument | JsonDocument | None, judgement: TreeJudgement) -> None:
         if document is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hermes_profiles.credentials.edits import Removed
+from hermes_profiles.credentials.edits import Kept, Removed
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -43,7 +43,7 @@ class CloneReport:
     profile: str
     source: str | None
     path: Path
-    kept: list[str] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     env_removed: list[Removed] = field(default_factory=list)
     assigned: dict[str, str | None] = field(default_factory=dict)
     masked: list[str] = field(default_factory=list)
@@ -58,6 +58,11 @@ class CloneReport:
     next_steps: list[str] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     alias: str | None = None
+
+    @property
+    def kept_names(self) -> tuple[str, ...]:
+        """Return the names of the variables that stay."""
+        return tuple(row.name for row in self.kept)
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -98,7 +103,7 @@ class CloneReport:
             "path": str(self.path),
             "dry_run": dry_run,
             "env": {
-                "kept": self.kept,
+                "kept": list(self.kept_names),
                 "removed": [_env_row(row) for row in self.env_removed],
                 "assigned": [{"name": name, "value": value} for name, value in self.assigned.items()],
                 "masked": self.masked,

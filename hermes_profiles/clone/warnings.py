@@ -112,7 +112,7 @@ def _source_paths(report: CloneReport, source: SourceProfile, user_home: Path) -
                 CONFIG_FILE,
                 f"to change it: `hermes-profiles config set {report.profile} {shlex.quote(name)} PATH`",
             )
-    kept = frozenset(report.kept)
+    kept = frozenset(report.kept_names)
     for variable in source.documents.env.entries if source.documents.env is not None else ():
         name = variable.name
         if not variable.commented and name in kept and any(into.search(value) for value in variable.values):

@@ -39,14 +39,23 @@ class Removed(NamedTuple):
     ruling: Ruling
 
 
+class Kept(NamedTuple):
+    """A variable that stays, with its place and the reason."""
+
+    name: str
+    file: str
+    line: int
+    reason: str
+
+
 class EditRows(NamedTuple):
     """The edits of one document as rows of a report.
 
-    `kept`: names of variables that stay; `disabled`: channels that are switched off.
+    `kept`: variables that stay, each once; `disabled`: channels that are switched off.
     """
 
     removed: tuple[Removed, ...] = ()
-    kept: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
     disabled: tuple[str, ...] = ()
     redacted: tuple[Redaction, ...] = ()
 
@@ -115,7 +124,11 @@ def env_edits(
     replaced_names = {entry.name for entry in replace}
     append = [(name, value) for name, value in assigned.items() if name not in replaced_names]
     append += [(name, "") for name in masked]
-    kept = (entry.name for entry, ruling in decided if not entry.commented and ruling.keeps)
+    kept = {
+        entry.name: Kept(entry.name, document.path, entry.line, ruling.reason)
+        for entry, ruling in decided
+        if not entry.commented and ruling.keeps
+    }
     return EnvEdits(
         remove=tuple(entry for entry, _ in removed),
         replace=replace,
@@ -123,7 +136,7 @@ def env_edits(
         redact=tuple(TextEdit(start, end, placeholder(name)) for start, end, name in spans),
         rows=EditRows(
             removed=tuple(Removed(entry.name, document.path, entry.line, ruling) for entry, ruling in removed),
-            kept=tuple(dict.fromkeys(kept)),
+            kept=tuple(kept.values()),
             redacted=tuple(Redaction(document.line_of(start), name) for start, _, name in spans),
         ),
     )

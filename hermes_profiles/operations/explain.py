@@ -125,11 +125,10 @@ def _places(report: CloneReport, thing: str, catalog: Catalog) -> Iterator[Expla
     for name in report.assigned:
         if name == thing or (channel and channel in catalog.channels_of(name)):
             yield ExplainedPlace(ENV_FILE, None, name, "assign", "must be unique")
-    for name in report.kept:
-        fact = catalog.lookup(name)
-        if name == thing or (channel and fact is not None and fact.channel == channel):
-            reason = "harmless behaviour" if fact is not None and fact.channel else "shareable"
-            yield ExplainedPlace(ENV_FILE, None, name, "keep", reason)
+    for kept in report.kept:
+        fact = catalog.lookup(kept.name)
+        if kept.name == thing or (channel and fact is not None and fact.channel == channel):
+            yield ExplainedPlace(kept.file, kept.line, kept.name, "keep", kept.reason)
     for name in report.masked:
         if name == thing or (channel and channel in catalog.channels_of(name)):
             yield ExplainedPlace(ENV_FILE, None, name, "mask", "set in this shell; the clone must not inherit it")
@@ -166,7 +165,7 @@ def _in_general(
     ruling_there = _of_config_path(thing, catalog)
     if ruling_there is not None:
         return ruling_there
-    if thing in report.kept:
+    if thing in report.kept_names:
         return GeneralRuling("keep", "no channel reads it", None, None)
     removed = next((row.ruling for row in report.env_removed if row.name == thing), None)
     if removed is not None:
@@ -186,7 +185,7 @@ def _of_config_path(thing: str, catalog: Catalog) -> GeneralRuling | None:
         content = {part: content}
     entry = JsonDocument.parse(json_text(content).encode(), path=CONFIG_FILE).entries[-1]
     place = channel_place(entry.path, catalog)
-    if place is not None and place.block == entry.path and place.known:
+    if place is not None and place.known and entry.path in (place.block, (*place.block, "enabled")):
         return GeneralRuling("keep", "but switched off", place.channel, None)
     ruling = judge_path(entry, place, catalog=catalog, policy=ClonePolicy(), facts=SourceFacts())
     if ruling is None or "." not in thing:

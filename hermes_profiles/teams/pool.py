@@ -140,7 +140,7 @@ def _shared_documents(team: Team, found: CloneDocuments) -> Iterator[tuple[str, 
 def _carried(raw: bytes, found: CloneDocuments, world: CloneContext) -> tuple[str, ...]:
     document = EnvDocument.parse(raw, path=ENV_FILE, known_keys=world.catalog.known_names)
     given = document.environment()
-    return tuple(name for name in dict.fromkeys(found.report.kept) if given.get(name))
+    return tuple(name for name in dict.fromkeys(found.report.kept_names) if given.get(name))
 
 
 def _login_again(team: Team, found: CloneDocuments, layout: Layout) -> Iterator[str]:

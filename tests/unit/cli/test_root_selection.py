@@ -57,6 +57,26 @@ def test_explain_names_selected_profile(two: CommandRoot) -> None:
     assert two.ok("explain", "telegram", "-p", "default").stderr == ""
 
 
+@pytest.mark.parametrize(("line", "reason"), [
+    ("WHATSAPP_ENABLED=false", "off: it switches nothing on"),
+    ("TELEGRAM_BOT_TOKEN=", "empty: it masks an inherited value"),
+    ("DISCORD_REQUIRE_MENTION=true", "harmless behaviour"),
+    ("OPENAI_API_KEY=CANARY-openai", "a key of a tool or provider"),
+    ("MY_NOTE=1", "no channel reads it"),
+])  # fmt: skip
+def test_explain_says_why_a_variable_stays_here(two: CommandRoot, line: str, reason: str) -> None:
+    (two.home("work") / ".env").write_text(f"# first\n{line}\n")
+    name = line.partition("=")[0]
+    done = two.ok("explain", name, "-p", "work")
+    assert f"  .env:2  {name}: kept, {reason}" in done.stdout
+    has_general = "left behind in general" in done.stdout
+    assert has_general is (name in ("WHATSAPP_ENABLED", "TELEGRAM_BOT_TOKEN"))
+
+
+def test_explain_knows_the_flag_of_a_channel(two: CommandRoot) -> None:
+    assert "switched off" in two.ok("explain", "platforms.telegram.enabled", "-p", "work").stdout
+
+
 def test_missing_sticky_profile_is_error(two: CommandRoot) -> None:
     (two.root / "active_profile").write_text("gone\n")
     done = two.unchanged_by("create", "x", "--clone", "--json")

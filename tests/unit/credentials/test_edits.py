@@ -58,7 +58,7 @@ def test_env_edits_name_what_is_removed_replaced_appended_and_redacted() -> None
     assert {entry.name: value for entry, value in edits.replace.items()} == {"API_SERVER_PORT": "18700"}
     assert edits.append == (("SLACK_BOT_TOKEN", ""),)
     assert [document.text[edit.start : edit.end] for edit in edits.redact] == [TOKEN]
-    assert edits.rows.kept == ("DISCORD_BOT_TOKEN", "API_SERVER_ENABLED", "OPENAI_API_KEY")
+    assert tuple(row.name for row in edits.rows.kept) == ("DISCORD_BOT_TOKEN", "API_SERVER_ENABLED", "OPENAI_API_KEY")
     assert [(row.name, row.line) for row in edits.rows.removed] == [("TELEGRAM_BOT_TOKEN", 1), ("NOTE", 3)]
     content = rewrite_env(document, edits, values).decode()
     assert content == (

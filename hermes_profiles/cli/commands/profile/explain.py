@@ -105,7 +105,9 @@ def _explain_text(data: dict[str, Any]) -> Iterator[str]:
             else ""
         )
         pause = ". " if general["reason"][:1].isupper() else ", "
-        yield f"{data['thing']}{kind}: {_VERDICTS[general['verdict']]}{pause}{general['reason']}"
+        differs = data["places"] and all(row["verdict"] != general["verdict"] for row in data["places"])
+        scope = " in general" if differs else ""
+        yield f"{data['thing']}{kind}: {_VERDICTS[general['verdict']]}{scope}{pause}{general['reason']}"
     if not data["places"]:
         yield f"  {data['profile']} does not have it"
     for row in data["places"]:
