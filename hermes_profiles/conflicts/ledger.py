@@ -30,12 +30,13 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, starting_resources
 from hermes_profiles.profiles.listing import profile_names
+from hermes_profiles.profiles.managed_folder import managed_files, managed_values
 from hermes_profiles.profiles.ports import is_taken
 
 from .claims import Claim, read_ledger, was_edited_at_start, write_ledger
 from .decide import Address, Listening, assign_channels
 from .multiplex_masks import without_shared_masks
-from .overlay import compose, managed_files, managed_values, masks_json, overlay_folder
+from .overlay import compose, masks_json, overlay_folder
 from .running import without
 from .usage_evidence import evidence_of
 

@@ -12,24 +12,19 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel, KeyClass
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
-from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, MACHINE_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.model.text import system_reason
-from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed, config_in, merged
-from hermes_profiles.profiles.home_files import environment_in
+from hermes_profiles.profiles.channels import merged
 from hermes_profiles.profiles.regular_file import read_regular
 
 if TYPE_CHECKING:
     from hermes_profiles.gateways.masks import Mask
     from hermes_profiles.gateways.processes import Process
 
-MACHINE_WIDE = Path(MACHINE_FOLDER)
 _LARGEST = 16 * 1024 * 1024
 _HEADER = "# Written by hermes-gateways before each start; masks.json beside it says which channels are off and why.\n"
 
@@ -68,52 +63,6 @@ def has_overlay(layout: Layout, profile: str, process: Process) -> bool:
     """Return whether a gateway was started with the overlay of its profile, after the pre-start step."""
     given = (process.variables or {}).get(HERMES_MANAGED_DIR, "")
     return os.path.realpath(given or "/") == os.path.realpath(overlay_folder(layout, profile))
-
-
-def managed_folder(environment: Mapping[str, str], layout: Layout, *, machine_wide: Path = MACHINE_WIDE) -> Path | None:
-    """Return the managed directory that Hermes would use without an overlay, None without one.
-
-    It is the folder in HERMES_MANAGED_DIR (unless that is an overlay), else /etc/hermes. A missing folder in the
-    variable hides /etc/hermes.
-    """
-    named = environment.get(HERMES_MANAGED_DIR, "").strip()
-    if named and layout.state / "overlays" not in Path(named).parents:
-        return Path(named) if Path(named).is_dir() else None
-    return machine_wide if machine_wide.is_dir() else None
-
-
-def managed_files(folder: Path | None) -> tuple[bytes | None, bytes | None]:
-    """Return (.env, config.yaml) of a managed directory, None for a file that is not there.
-
-    Raises Refused for one that is there and cannot be read: without it a policy of the machine would be lost.
-    """
-    return (_file(folder / ENV_FILE), _file(folder / CONFIG_FILE)) if folder is not None else (None, None)
-
-
-def managed_values(folder: Path | None, catalog: Catalog) -> Managed:
-    """Return the values that a managed directory sets for every profile, identities included."""
-    env, config = managed_files(folder)
-    if not env and not config:
-        return NOTHING_MANAGED
-    ignored: list[Problem] = []  # `compose` reports them
-    return Managed(
-        environment_in(env or b"", str(folder), catalog.known_names, ignored),
-        config_in(config or b"", str(folder), catalog, ignored),
-    )
-
-
-def _file(path: Path) -> bytes | None:
-    try:
-        return read_regular(path, _LARGEST)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise Refused(
-            f"cannot read {path}: {system_reason(error)}; its policy would be lost",
-            target=str(path),
-            code="managed-unreadable",
-            hint=f"look at it with `ls -l {quote(str(path))}`",
-        ) from error
 
 
 def compose(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.facts.files import TreeFacts
 from hermes_profiles.doctor.facts.identities import IdentityFacts
 from hermes_profiles.doctor.facts.other_roots import OtherRootFacts
@@ -26,6 +25,7 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.listing import active_profile, profile_names
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 
 from .context import DoctorContext
 from .probes.homes import read_profile_facts

@@ -11,7 +11,7 @@ from hermes_profiles.conflicts import claims, ledger
 from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.multiplex_masks import without_shared_masks
 from hermes_profiles.conflicts.one_process import LeftOut, left_out, masks_of_process, of_one_process, serving_order
-from hermes_profiles.conflicts.overlay import has_overlay, managed_folder, managed_values, masks_in_force
+from hermes_profiles.conflicts.overlay import has_overlay, masks_in_force
 from hermes_profiles.conflicts.ownership import UsageEvidence, priority
 from hermes_profiles.conflicts.running import without
 from hermes_profiles.conflicts.usage_evidence import evidence_of
@@ -27,6 +27,7 @@ from hermes_profiles.hermes.gateway_states import FATAL
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT, check_existing_name
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources, redirect_problem
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 
 from .lock_obstacle import lock_obstacle, lock_problem
 from .one_gateway import OneGateway, one_gateway

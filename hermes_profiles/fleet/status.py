@@ -24,7 +24,7 @@ from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources
+from hermes_profiles.profiles.channels import NOTHING_MANAGED, ClaimedResources, Managed, claimed_resources
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import environment_of
 
@@ -72,6 +72,7 @@ def read_fleet_status(
     catalog: Catalog,
     ask_api: bool,
     environment: Mapping[str, str],
+    managed: Managed = NOTHING_MANAGED,
     in_detail: bool = False,
     held: Mapping[str, ClaimedResources] | None = None,
     held_by_all: Callable[[], Mapping[str, ClaimedResources]] | None = None,
@@ -85,7 +86,7 @@ def read_fleet_status(
     layout = world.layout
     if held is None:
         world.ask_ahead(profiles)
-        held = {name: claimed_resources(layout.home(name), catalog=catalog) for name in profiles}
+        held = {name: claimed_resources(layout.home(name), catalog=catalog, managed=managed) for name in profiles}
 
     def ask(seen: Mapping[str, GatewayFacts]) -> Mapping[str, Api]:
         return _ask(seen, held, layout.home, in_detail=in_detail) if ask_api else _places(seen, held)

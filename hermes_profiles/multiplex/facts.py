@@ -11,7 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.dotenv.readers import read_splitlines
@@ -22,6 +21,7 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources, effective_settings
 from hermes_profiles.profiles.home_files import ENVIRONMENT_FILES, HomeFiles
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 from hermes_profiles.profiles.profile import read_meta, read_sections
 
 from .approvals import approved_users

@@ -18,7 +18,6 @@ from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.signature import signature
 from hermes_profiles.changes.state_files import remove_empty, write_state_file
-from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.backend import ServiceBackend, last_log_lines
 from hermes_profiles.fleet.executor import FleetExecutor
@@ -47,6 +46,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
 from hermes_profiles.profiles.host_options import is_parked
+from hermes_profiles.profiles.managed_folder import managed_folder
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.profiles.redact import redacted, secrets_around
 from hermes_profiles.profiles.regular_file import read_regular

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_REAL_HOME
 from hermes_profiles.hermes.files import PROFILES_FOLDER, TOOL_HOME_FOLDER
-from hermes_profiles.model.errors import Problem, UsageProblem
+from hermes_profiles.model.errors import Problem, Refused, UsageProblem
 from hermes_profiles.model.layout import Layout, given_home
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.text import system_reason
@@ -25,6 +25,7 @@ from .events import OnOutcome, OnProgress, ignore
 if TYPE_CHECKING:
     from hermes_profiles.credentials.catalog.catalog import Catalog
     from hermes_profiles.hermes.version import HermesFacts
+    from hermes_profiles.profiles.channels import Managed
 
 DEBUG = "HERMES_PROFILES_DEBUG"
 
@@ -85,6 +86,18 @@ class Session:
 
         homes = homes_with_plugins(self.layout)
         return catalog_for(self.layout, self.environment, homes=homes, problems=self.problems)
+
+    @cached_property
+    def managed(self) -> Managed:
+        """Return the values of the machine's managed directory; one that cannot be read becomes a warning."""
+        from hermes_profiles.profiles.channels import NOTHING_MANAGED
+        from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
+
+        try:
+            return managed_values(managed_folder(self.environment, self.layout), self.catalog)
+        except Refused as error:
+            self.problems.append(error.problem)
+            return NOTHING_MANAGED
 
     def recover(self, *, dry_run: bool) -> list[Problem]:
         """Complete or revert the change of a killed run, before anything is planned; returns a warning for each.

@@ -268,7 +268,7 @@ class FleetSession(Session):
         from hermes_profiles.fleet.observed_masks import observed_masks  # a fleet at rest has no masks
         from hermes_profiles.profiles.channels import claimed_resources
 
-        held = lambda: claimed_resources(self.layout.home(name), catalog=self.catalog)  # noqa: E731
+        held = lambda: claimed_resources(self.layout.home(name), catalog=self.catalog, managed=self.managed)  # noqa: E731
         return observed_masks(self._system(None), name, process, held)
 
     def observe(self, profiles: Sequence[str], known: ObservationHints = NOTHING_KNOWN) -> dict[str, Gateway]:

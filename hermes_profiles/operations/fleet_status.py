@@ -135,6 +135,7 @@ def fleet_status(
         catalog=session.catalog,
         ask_api=ask_api,
         environment=session.environment,
+        managed=session.managed,
         in_detail=in_detail,
     )
     reader = ListeningReader(session)

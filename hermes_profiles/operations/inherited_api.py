@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from hermes_profiles.conflicts.inherited_api import NAMES, InheritedApi, given_by, inherited_apis
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.profiles.home_files import HomeFiles
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 
 from .fleet_context import FleetSession
 

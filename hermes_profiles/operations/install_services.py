@@ -10,7 +10,6 @@ from pathlib import Path
 from hermes_profiles.changes.apply import apply
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.state_files import make_folder
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.fleet.attached_services import system_leftovers
 from hermes_profiles.fleet.install import (
     ServiceInstallPlan,
@@ -34,6 +33,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.multiplex.update_settings import fold_warning
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.drift import DriftCode

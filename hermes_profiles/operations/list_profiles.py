@@ -75,7 +75,14 @@ def list_profiles(session: FleetSession) -> ProfileList:
     names = profile_names(session.layout)
     active, alias_map = active_profile(session.layout), aliases(session.layout)
     profiles = [
-        read_profile(session.layout, name, catalog=session.catalog, active=active, alias=alias_map.get(name))
+        read_profile(
+            session.layout,
+            name,
+            catalog=session.catalog,
+            active=active,
+            alias=alias_map.get(name),
+            managed=session.managed,
+        )
         for name in names
     ]
     gateways = session.observe_cheaply(names)
@@ -118,7 +125,12 @@ def show_profile(session: FleetSession, profile: str) -> ProfileDetails:
     home = require(session.layout, name)
     alias = aliases(session.layout).get(name)
     found = read_profile(
-        session.layout, name, catalog=session.catalog, active=active_profile(session.layout), alias=alias
+        session.layout,
+        name,
+        catalog=session.catalog,
+        active=active_profile(session.layout),
+        alias=alias,
+        managed=session.managed,
     )
     teams = None
     if found.teams:  # most profiles are in no team and lead none: no other profile is read then

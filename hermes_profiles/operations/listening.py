@@ -47,7 +47,9 @@ class ListeningReader:
 
     def held(self, profile: str) -> Callable[[], ClaimedResources]:
         """Return a reader of what the files of a profile claim."""
-        return lambda: claimed_resources(self._session.layout.home(profile), catalog=self._session.catalog)
+        session = self._session
+        home = session.layout.home(profile)
+        return lambda: claimed_resources(home, catalog=session.catalog, managed=session.managed)
 
     def _remarks(self, profile: str, reach: ChannelReach) -> tuple[Remark, ...]:
         channels = [each.channel for each in reach.off if each.is_set_up]

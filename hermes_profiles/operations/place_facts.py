@@ -103,7 +103,7 @@ def _profile(session: FleetSession, name: str, key: Secret[bytes] | None, *, is_
 
 def identities_of(session: FleetSession, name: str, key: Secret[bytes]) -> tuple[IdentityThere, ...]:
     """Return the bots and accounts of a profile, with their fingerprints under the key of the fleet."""
-    held = claimed_resources(session.layout.home(name), catalog=session.catalog)
+    held = claimed_resources(session.layout.home(name), catalog=session.catalog, managed=session.managed)
     return tuple(
         IdentityThere(each.channel, each.noun, _mark(f"{each.channel}\0{each.key}", key)) for each in held.identities
     )

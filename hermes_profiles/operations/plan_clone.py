@@ -5,7 +5,7 @@ from __future__ import annotations
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.clone.plan import CloneContext, CloneRequest, build_clone
 from hermes_profiles.clone.report import CloneReport
-from hermes_profiles.conflicts.overlay import managed_files, managed_folder
+from hermes_profiles.profiles.managed_folder import managed_files, managed_folder
 from hermes_profiles.teams.pool_copies import SharedPool
 
 

@@ -131,14 +131,16 @@ def rival_of(session: FleetSession, name: str) -> str | None:
     masked = {mask.channel for mask in masks_of(layout, name)}
     places = {
         each.place
-        for each in claimed_resources(layout.home(name), catalog=catalog).identities
+        for each in claimed_resources(layout.home(name), catalog=catalog, managed=session.managed).identities
         if each.channel not in masked
     }
     if not places:
         return None
     sharing: dict[str, str] = {}
     for other in session.existing:
-        held = claimed_resources(layout.home(other), catalog=catalog).identities if other != name else ()
+        if other == name:
+            continue
+        held = claimed_resources(layout.home(other), catalog=catalog, managed=session.managed).identities
         shared = next((each for each in held if each.place in places), None)
         if shared is not None:
             sharing[other] = f"{other} has the same {shared.channel} {shared.noun}"

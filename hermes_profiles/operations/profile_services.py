@@ -17,7 +17,6 @@ from typing import Any
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step
 from hermes_profiles.changes.signature import signature
-from hermes_profiles.conflicts.overlay import managed_folder
 from hermes_profiles.events.causes import PROFILES
 from hermes_profiles.events.requests import note_request
 from hermes_profiles.fleet.attached_services import (
@@ -43,6 +42,7 @@ from hermes_profiles.gateways.processes import processes_of
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.managed_folder import managed_folder
 from hermes_profiles.profiles.profile import read_meta
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.naming import drop_in

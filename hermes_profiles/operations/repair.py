@@ -13,7 +13,7 @@ from hermes_profiles.changes.plan import ChangePlan, Step
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
 from hermes_profiles.clone.strip.report import StripReport
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values, masks_in_force
+from hermes_profiles.conflicts.overlay import masks_in_force
 from hermes_profiles.conflicts.ownership import Decision, SharedKind
 from hermes_profiles.conflicts.repair_plan import Asked, Repair, Scene, plan_repair, remaining
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
@@ -29,6 +29,7 @@ from hermes_profiles.model.secret import fingerprint
 from hermes_profiles.profiles.channels import NOTHING_MANAGED, Managed
 from hermes_profiles.profiles.lifecycle import unused_trash_id
 from hermes_profiles.profiles.listing import require
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hermes_profiles.conflicts.overlay import managed_folder, managed_values
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.facts.services import Definition, ServiceLeftover
 from hermes_profiles.doctor.facts.snapshot import Facts
@@ -22,6 +21,7 @@ from hermes_profiles.multiplex.facts import MultiplexFacts, read_facts
 from hermes_profiles.multiplex.fold import FoldedService, FoldFacts, FoldForecast, FoldOutcome, forecast
 from hermes_profiles.multiplex.model import Issue, IssueSeverity
 from hermes_profiles.multiplex.update_settings import UpdateSettings, read_update_settings, standing_warnings
+from hermes_profiles.profiles.managed_folder import managed_folder, managed_values
 from hermes_profiles.services.manager import Activity
 from hermes_profiles.services.spec import ServiceSpec
 

@@ -136,10 +136,22 @@ def _given(
 ) -> tuple[dict[str, str], Mapping[str, Any], Mapping[str, Any], bool]:
     """Return the variables, config.yaml, the blocks of gateway.json, and whether there is a config.yaml."""
     config, has_config = _config(files, catalog)
-    if managed.config and has_config:
-        config = merged(config, managed.config)
-    environment = {**_own_variables(files, config, managed.environment), **managed.environment}
+    environment, config = _with_managed(files, config, managed if has_config else without_config(managed))
     return environment, config, legacy_blocks(files), has_config
+
+
+def without_config(managed: Managed) -> Managed:
+    """Return what holds for a home whose config.yaml is missing or broken: the managed one is merged into no other."""
+    return managed._replace(config={})
+
+
+def _with_managed(
+    files: HomeFiles, config: Mapping[str, Any], managed: Managed
+) -> tuple[dict[str, str], Mapping[str, Any]]:
+    """Return the variables and config.yaml of a home below the values of the managed directory."""
+    if managed.config:
+        config = merged(config, managed.config)
+    return {**_own_variables(files, config, managed.environment), **managed.environment}, config
 
 
 def effective_settings(
@@ -151,14 +163,14 @@ def effective_settings(
 
 
 def channels_in(
-    files: HomeFiles, config: Mapping[str, Any], catalog: Catalog
+    files: HomeFiles, config: Mapping[str, Any], catalog: Catalog, managed: Managed = NOTHING_MANAGED
 ) -> tuple[tuple[str, ...], tuple[OffChannel, ...]]:
     """Return the channels that a profile switches on, and those that it switches off, as `claimed_resources` does.
 
     `config`: the sections of its config.yaml.
     """
-    environment, whole = _own_variables(files, config), with_legacy(config, legacy_blocks(files))
-    stored = stored_in(files)
+    environment, config = _with_managed(files, config, managed)
+    whole, stored = with_legacy(config, legacy_blocks(files)), stored_in(files)
     on = channels_on(environment, whole, catalog, stored=stored, home=str(files.home))
     return on, channels_off(environment, whole, catalog, on, stored=stored, home=str(files.home))
 

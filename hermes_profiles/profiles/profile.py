@@ -16,7 +16,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 
-from .channels import channels_in, redirect_problems, wanted_sections
+from .channels import NOTHING_MANAGED, Managed, channels_in, redirect_problems, wanted_sections, without_config
 from .home_files import HomeFiles
 
 _ABOUT = ("description", "disabled", "groups")
@@ -51,13 +51,23 @@ class Profile(NamedTuple):
     previous_names: tuple[str, ...] = ()
 
 
-def read_profile(layout: Layout, name: str, *, catalog: Catalog, active: str, alias: str | None) -> Profile:
-    """Return a profile from its files; unreadable files become problems, not exceptions."""
+def read_profile(
+    layout: Layout,
+    name: str,
+    *,
+    catalog: Catalog,
+    active: str,
+    alias: str | None,
+    managed: Managed = NOTHING_MANAGED,
+) -> Profile:
+    """Return a profile from its files and the managed values; unreadable files become problems, not exceptions."""
     home = layout.home(name)
     files = HomeFiles(home, catalog.known_names)
     # Top-level scalars named like a variable switch channels on too, so those names are wanted as well.
     config = files.sections(CONFIG_FILE, ("model", *wanted_sections(catalog)))
-    channels, channels_off = channels_in(files, config, catalog)
+    if files.problems or files.raw(CONFIG_FILE) is None:
+        managed = without_config(managed)
+    channels, channels_off = channels_in(files, config, catalog, managed)
     files.problems += redirect_problems(files, config, name)
     meta = files.sections(PROFILE_FILE, (*_ABOUT, *_NAMES, *TEAM_SECTIONS))
     before = meta.get("previous_names")

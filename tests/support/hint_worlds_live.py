@@ -43,6 +43,7 @@ from hermes_profiles.operations.http_server import Address
 from hermes_profiles.operations.metrics.server import serve_metrics
 from hermes_profiles.operations.profile_services import Multiplexer
 from hermes_profiles.operations.repair import _left_problem
+from hermes_profiles.profiles.managed_folder import managed_files
 
 CATALOG = load_catalog()
 TELEGRAM_MASK = Mask("telegram", MaskCause.TOKEN, ChannelOwner("family", 7))
@@ -172,7 +173,7 @@ def a_broken_managed_config(_: DoctorRoot) -> Iterator[Problem]:
 
 def a_managed_folder_for_a_file(world: DoctorRoot) -> Iterator[Problem]:
     (world.user / "managed/.env").mkdir(parents=True)
-    return problem_of_call(lambda: overlay.managed_files(world.user / "managed"))
+    return problem_of_call(lambda: managed_files(world.user / "managed"))
 
 
 # --- watchers, alerts, servers ---

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.conflicts.overlay import managed_files, managed_folder
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.identities import HeldLock, IdentityFacts, Listener, ManagedLayer, StateLink
@@ -28,6 +27,7 @@ from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.profiles.managed_folder import managed_files, managed_folder
 from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .listening_ports import listeners_on

@@ -152,3 +152,21 @@ def test_broken_plugin_is_reported_and_profiles_are_listed(world: CommandRoot) -
     done = world.call("clone", "default", "work", "--json")
     assert done.code == 1 and f"{folder}/plugin.yaml" in done.problem["message"]
     assert not world.home("work").exists()
+
+
+def test_list_show_and_status_read_the_managed_directory(world: CommandRoot) -> None:
+    folder = world.user / "managed"
+    folder.mkdir()
+    (folder / ".env").write_text("BOT=7100:CANARY-telegram\nDISCORD_BOT_TOKEN=\nNTFY_TOPIC=CANARY-topic\n")
+    (folder / "config.yaml").write_text("platforms: {slack: {enabled: true, token: xoxb-CANARY}}\n")
+    world.make("ref", {".env": "TELEGRAM_BOT_TOKEN=${BOT}\nDISCORD_BOT_TOKEN=CANARY-discord\n", "config.yaml": ""})
+    world.make("bare", {".env": ""})
+    environment = {"HERMES_MANAGED_DIR": str(folder)}
+    found = {"ref": ["ntfy", "slack", "telegram"], "bare": ["ntfy"]}  # merged into no missing config.yaml
+    listed = world.ok("list", "--json", env=environment).json["data"]["profiles"]
+    assert {row["name"]: row["channels"] for row in listed if row["name"] in found} == found
+    shown = world.ok("show", "ref", "--json", env=environment).json["data"]
+    assert shown["channels"] == found["ref"]
+    status = world.runner.gateways("status", "--json", env=environment).json["data"]["gateways"]
+    channels = {row["profile"]: sorted(each["name"] for each in row["channels"]) for row in status}
+    assert {name: channels[name] for name in found} == found
