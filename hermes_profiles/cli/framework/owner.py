@@ -7,6 +7,7 @@ of one of our folders makes root write through it.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from shlex import quote
 from hermes_profiles.hermes.files import ROOT_FOLDER
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import given_home
+
+_MOST_LINKS = 40  # as the kernel
 
 
 def become_owner(arguments: Sequence[str]) -> None:
@@ -49,18 +52,32 @@ def become_owner(arguments: Sequence[str]) -> None:
 
 
 def owner_on_way(path: Path) -> tuple[int, int, str] | None:
-    """Return (uid, gid, path) of the first folder on the way to a path that is not root's, None without one.
+    """Return (uid, gid, path) of the first folder or link on the way to a path that is not root's, None without one.
 
-    A user who owns a folder above a home decides where the home leads.
+    A user who owns a folder above a home decides where the home leads. Links of root are followed: they can lead into
+    the home of a user.
     """
-    for place in (*reversed(path.parents), path):
+    path = path.absolute()
+    links, rest = 0, list(reversed(path.parts[1:]))
+    place = Path(path.anchor)
+    while True:
         try:
             status = os.lstat(place)
         except OSError:
             return None
         if status.st_uid != 0:
             return status.st_uid, status.st_gid, str(place)
-    return None
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            if links > _MOST_LINKS:
+                return None
+            target = place.parent / os.readlink(place)
+            rest += reversed(target.parts[1:])
+            place = Path(target.anchor)
+        if not rest:
+            return None
+        name = rest.pop()
+        place = place.parent if name == ".." else place / name
 
 
 def _home_of(arguments: Sequence[str]) -> Path:

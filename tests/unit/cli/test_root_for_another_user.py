@@ -81,6 +81,31 @@ def test_every_id_becomes_that_of_the_owner(how: str, bob: Path) -> None:
     assert seen == {"ids": [BOB] * 3, "groups": [[BOB], [BOB] * 3], "home": str(bob)}
 
 
+@pytest.mark.parametrize("way", ["home", "above", "relative", "chain", "dots"])
+def test_a_link_of_root_into_the_home_of_a_user_is_followed(way: str, bob: Path) -> None:
+    give(bob)
+    links = bob.parent / "links"
+    links.mkdir()
+    (links / "loop").symlink_to("loop")
+    given = links / "one"
+    if way == "home":
+        given.symlink_to(bob / ".hermes")
+    elif way == "above":
+        given.symlink_to(bob)
+        given = given / ".hermes"
+    elif way == "relative":
+        given.symlink_to("../bob/.hermes")
+    elif way == "chain":
+        (links / "two").symlink_to(bob)
+        given.symlink_to("two/.hermes")
+    else:
+        (links / "deep").mkdir()
+        given = links / "deep" / ".." / ".." / "bob" / ".hermes"
+    seen = as_bob(bob, ["list", "--home", str(given)], {"HOME": "/root", "HERMES_HOME": ""})
+    assert seen == {"ids": [BOB] * 3, "groups": [[BOB], [BOB] * 3], "home": str(bob)}
+    assert owner.owner_on_way(links / "loop" / ".hermes") is None
+
+
 def test_root_stays_root_in_a_home_of_its_own(bob: Path) -> None:
     seen = as_bob(bob, ["list"], {"HOME": str(bob), "HERMES_HOME": ""})
     assert seen["ids"] == [0, 0, 0]
