@@ -96,8 +96,9 @@ def settings_file(layout: Layout, profile: str, name: str, readers: FileReaders 
 
 
 def check_may_write(layout: Layout, file: SettingsFile) -> None:
-    """Raise Refused when the file is a link to a file that another profile also reads."""
+    """Raise Refused when the file is a link to a file that another profile reads, or that is not its owner's."""
     link = layout.home(file.profile) / file.name
+    _check_owner(link, file.path)
     if file.sharers and link.is_symlink():
         raise Refused(
             f"{link} is a link to {file.path}, which {', '.join(file.sharers)} reads too: it would change there",
@@ -105,6 +106,20 @@ def check_may_write(layout: Layout, file: SettingsFile) -> None:
             code="shared-file",
             hint=f"change it there (`hermes-profiles config set {file.sharers[0]} KEY`), or make it a file of its own: "
             f"`cp --remove-destination {quote(str(file.path))} {quote(str(link))}`",
+        )
+
+
+def _check_owner(link: Path, real: Path) -> None:
+    """Raise Refused when root would write, through a link of a user, a file that is not that user's."""
+    if os.geteuid() != 0 or not link.is_symlink() or not real.exists():
+        return
+    owner = os.lstat(link).st_uid
+    if owner not in (0, os.stat(real).st_uid):
+        raise Refused(
+            f"{link} is a link of user #{owner} to {real}, which is not that user's file",
+            target=str(link),
+            code="other-user",
+            hint=f"look at it with `ls -l {quote(str(link))} {quote(str(real))}`",
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_root import CommandRoot
 from command_runner import COMMAND, REPOSITORY
 
 from hermes_profiles.cli.framework import owner
@@ -162,3 +163,22 @@ def test_root_writes_nothing_through_a_link(name: str, bob: Path) -> None:
     words = [*COMMAND, "clone", "default", "b", "--no-alias"]
     subprocess.run(words, env=environment, capture_output=True, timeout=60, check=False)
     assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [".env", "config.yaml"])
+@pytest.mark.parametrize("whose", ["root", "bob"])
+def test_root_writes_no_file_of_its_own_through_a_link_of_a_user(name: str, whose: str, world: CommandRoot) -> None:
+    home = world.make("work", {".env": "", "config.yaml": "model: x\n"})
+    target = world.user / "target"
+    target.write_text("A=1\n" if name == ".env" else "a: 1\n")
+    (home / name).unlink()
+    (home / name).symlink_to(target)
+    give(home)
+    if whose == "bob":
+        os.chown(target, BOB, BOB)
+    before = target.read_text()
+    command = ("env", "unset", "work", "A") if name == ".env" else ("config", "set", "work", "b", "1")
+    done = world.run(*command, "--json")
+    assert (done.code == 6) == (target.read_text() == before) == (whose == "root")
+    if whose == "root":
+        assert done.problem["code"] == "other-user" and str(target) in done.problem["message"]
