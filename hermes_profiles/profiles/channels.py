@@ -297,7 +297,8 @@ def _own_variables(
 ) -> dict[str, str]:
     """Return the variables that a gateway's start sets from the profile's own files and its sources of secrets."""
     command, vault = command_variables(config), onepassword_variables(config)
-    return {**command, **files.environment(sources={**command, **vault, **managed}), **vault}
+    sources = {HERMES_HOME: str(files.home), **command, **vault, **managed}
+    return {**command, **files.environment(sources=sources), **vault}
 
 
 def command_variables(config: Mapping[str, Any]) -> dict[str, str]:

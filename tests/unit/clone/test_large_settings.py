@@ -10,6 +10,7 @@ import pytest
 
 from hermes_profiles.clone import warnings
 from hermes_profiles.clone.report import CloneReport, NamedPlace
+from hermes_profiles.credentials.edits import Kept
 from hermes_profiles.credentials.value_index import ValueIndex
 from hermes_profiles.model.text import apart
 
@@ -34,7 +35,7 @@ def test_paths_into_the_source_compare_each_name_once(tmp_path: Path) -> None:
     entries = [SimpleNamespace(name=name, commented=False, values=(f"{tmp_path}/x",), line=1) for name in names]
     documents = SimpleNamespace(config=None, env=SimpleNamespace(entries=entries))
     source = SimpleNamespace(home=tmp_path, name="work", documents=documents)
-    report = CloneReport("new", "work", tmp_path / "new", kept=[*map(Name, names)])
+    report = CloneReport("new", "work", tmp_path / "new", kept=[Kept(Name(name), ".env", 1, "") for name in names])
     Name.compared = 0
     found = [*warnings._source_paths(report, cast("Any", source), tmp_path.parent)]
     assert len(found) == COUNT

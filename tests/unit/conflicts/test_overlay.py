@@ -10,9 +10,6 @@ import pytest
 from hermes_profiles.conflicts.overlay import (
     Overlay,
     compose,
-    managed_files,
-    managed_folder,
-    managed_values,
     masks_json,
     masks_of,
     overlay_folder,
@@ -24,6 +21,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.profiles.managed_folder import managed_files, managed_folder, managed_values
 
 CATALOG = load_catalog()
 

@@ -36,7 +36,9 @@ def test_own_home_is_no_redirect(tmp_path: Path):
     home = tmp_path / "home"
     home.mkdir()
     (tmp_path / "link").symlink_to(home)
-    for value, expected in ((home, ()), (tmp_path / "link", ()), (tmp_path, ("HERMES_HOME",)), ("", ("HERMES_HOME",))):
+    redirected = ("HERMES_HOME",)
+    own = ((home, ()), (tmp_path / "link", ()), ("${HERMES_HOME}", ()))
+    for value, expected in (*own, (tmp_path, redirected), ("", redirected)):
         (home / ".env").write_text(f"HERMES_HOME={value}\n")
         assert claimed_resources(home, catalog=CATALOG).redirects == expected
         assert works_elsewhere(home) is bool(expected)
