@@ -35,6 +35,16 @@ _ON_TOP = frozenset(
         *("RestartForceExitStatus", "RestartPreventExitStatus"),
     )
 )
+# Settings for which systemd itself sets a variable (systemd.exec(5), "Environment Variables in Spawned Processes").
+_CREDENTIALS = ("LoadCredential", "LoadCredentialEncrypted", "SetCredential", "SetCredentialEncrypted")
+_GIVES_VARIABLE = {
+    **dict.fromkeys((*_CREDENTIALS, "ImportCredential"), "CREDENTIALS_DIRECTORY"),
+    "RuntimeDirectory": "RUNTIME_DIRECTORY",
+    "StateDirectory": "STATE_DIRECTORY",
+    "CacheDirectory": "CACHE_DIRECTORY",
+    "LogsDirectory": "LOGS_DIRECTORY",
+    "ConfigurationDirectory": "CONFIGURATION_DIRECTORY",
+}
 
 
 class Redirect(NamedTuple):
@@ -200,6 +210,10 @@ def _variables(document: UnitDocument, expand: _Specifiers, *, with_own: bool) -
     found.redirects.extend((name, expand(given[name])) for name in REDIRECTS if name in given)
     for text in document.listed("PassEnvironment"):
         found.names.extend(name for name in text.split() if _NAME.match(name))
+    found.names.extend(name for key, name in _GIVES_VARIABLE.items() if any(document.listed(key)))
+    # The last step of systemd: it also takes away what our drop-in sets.
+    unset = [name for text in document.listed("UnsetEnvironment") for name in split(text) or ()]
+    found.redirects.extend((name, "") for name in REDIRECTS if name in unset)
     for text in document.listed("EnvironmentFile"):  # the whole value is the path: blanks and quotes belong to it
         pattern = expand(text.removeprefix("-"))
         for path in sorted(glob.glob(pattern)) or [pattern]:

@@ -38,6 +38,9 @@ def write(unit: Path, name: str, text: str) -> Path:
         ("EnvironmentFile={folder}/my keys.env", ["SPACED_KEY"]),
         ("EnvironmentFile=%h/%j.env", ["SUFFIX_KEY"]),
         ("PassEnvironment=SSH_AUTH_SOCK DISPLAY", ["SSH_AUTH_SOCK", "DISPLAY"]),
+        ("LoadCredential=key:/etc/key", ["CREDENTIALS_DIRECTORY"]),
+        ("SetCredentialEncrypted=key: \\\n  CANARY\nStateDirectory=x", ["CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"]),
+        ("LoadCredential=key:/etc/key\nLoadCredential=", []),
         ("# Environment=A=1", []),
         ("MemoryMax=1G", []),
     ],
@@ -109,6 +112,9 @@ def test_reset_of_our_variables_is_named(unit: Path) -> None:
     [
         ("60-mine.conf", "Environment=HERMES_HOME=%h/x A=1", [("HERMES_HOME", "{folder}/x")]),
         ("10-mine.conf", "Environment=HERMES_HOME=%h/x", []),
+        ("10-mine.conf", "UnsetEnvironment=A HERMES_HOME", [("HERMES_HOME", "")]),
+        ("60-mine.conf", 'UnsetEnvironment="HERMES_MANAGED_DIR"', [("HERMES_MANAGED_DIR", "")]),
+        ("60-mine.conf", "UnsetEnvironment=A HERMES_HOMES", []),
         ("10-mine.conf", "EnvironmentFile=%h/redirects", [("HERMES_HOME", "/srv/a"), ("HERMES_MANAGED_DIR", "/m")]),
     ],
 )
