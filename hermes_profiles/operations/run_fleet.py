@@ -102,6 +102,12 @@ def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection
         return done._replace(warnings=(*warnings, *done.warnings, *orphans))
 
 
+def start_recorded(session: FleetSession, request: FleetRequest, selection: Selection) -> FleetResult:
+    """Start gateways that the caller has stopped within `surviving_restart`, whose record stays."""
+    with session.exclusive():
+        return _FleetRun(session, request).run(selection)
+
+
 def finish_restart(session: FleetSession) -> tuple[Problem, ...]:
     """Start the gateways that a killed restart left stopped; returns a warning that names them.
 

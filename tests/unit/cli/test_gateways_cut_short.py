@@ -9,24 +9,72 @@ import signal
 import pytest
 from gateway_root import GatewayRoot, is_gone, until
 
+from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.restart_record import note_restart, unfinished_restart
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.operations import fleet_exclusive, reset_gateways
 from hermes_profiles.services.manager import ManagerError
+from hermes_profiles.services.successor import Successor
 from hermes_profiles.services.supervisor.manager import SupervisorManager
+
+
+class NoSuccessor(Successor):
+    """A successor without a process: the test does what it would do."""
+
+    def __enter__(self) -> NoSuccessor:
+        return self
 
 
 def _layout(fleet: GatewayRoot) -> Layout:
     return Layout(fleet.root, fleet.user)
 
 
-def test_restart_that_cannot_be_recorded_stops_nothing(fleet: GatewayRoot) -> None:
+@pytest.mark.parametrize("verb", ["restart", "reset"])
+def test_restart_that_cannot_be_recorded_stops_nothing(fleet: GatewayRoot, verb: str) -> None:
     fleet.gok("install", "work", "--start")
     before = fleet.rows("work")["work"]["pid"]
     (_layout(fleet).state / "restart.json").mkdir()  # the record cannot be written, as on a full disk
-    done = fleet.gateways("restart", "work", "--json")
+    done = fleet.gateways(verb, "work", "--json")
     assert done.code == 1 and "restart.json" in done.problem["message"]
     row = fleet.rows("work")["work"]
     assert (row["state"], row["pid"]) == ("running", before)
+
+
+def test_reset_that_ends_after_its_stop_is_completed_in_the_background(
+    fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.gok("install", "work", "night", "--start")
+    fleet.gok("stop", "night")
+    before = fleet.pid("work")
+
+    def cut(*_: object) -> None:
+        raise ManagerError("the command ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fleet_exclusive, "Successor", NoSuccessor)
+        patch.setattr(reset_gateways, "start_recorded", cut)
+        assert fleet.gateways("reset", "work", "night", "--json").code == 4
+    assert fleet.pid("work") is None
+    fleet.gok("finish-restart")
+    assert fleet.pid("work") not in (None, before) and unfinished_restart(_layout(fleet)) is None
+    assert fleet.rows("night")["night"]["state"] == "stopped", "it did not run before"
+    assert fleet.outcomes(fleet.gok("reset", "work", "--json")) == {"work": "reset"}
+    assert unfinished_restart(_layout(fleet)) is None
+
+
+def test_interrupted_reset_begins_no_other_one(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.gok("install", "work", "night", "--start")
+    night, begun = fleet.pid("night"), []
+
+    def interrupted(_world: object, profile: str, *_: object, **__: object) -> Outcome:
+        begun.append(profile)
+        return Outcome(profile, OutcomeKind.INTERRUPTED, "was stopping; it may still come to an end")
+
+    monkeypatch.setattr(fleet_exclusive, "Successor", NoSuccessor)
+    monkeypatch.setattr(reset_gateways, "reset_gateway", interrupted)
+    done = fleet.gateways("reset", "work", "night", "--json")
+    assert done.code == 130 and len(begun) == 1
+    assert {row["outcome"] for row in done.data["outcomes"]} == {"interrupted"} and fleet.pid("night") == night
 
 
 def test_next_start_completes_a_killed_restart_and_a_stop_drops_it(fleet: GatewayRoot) -> None:
