@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.hermes.service_names import SYSTEM_UNITS
+from hermes_profiles.model.errors import NotFound
 from hermes_profiles.services.enabled_units import units_of_home
 from hermes_profiles.services.naming import unit_folders
 
@@ -33,6 +34,20 @@ def second_supervisor(session: FleetSession, profile: str, own: str) -> Outcome 
     if unit is None:
         return None
     command = "sudo systemctl" if unit.folder == system else "systemctl --user"
-    detail = f"the enabled unit {unit.name} runs its gateway already"
+    detail = f"the enabled unit {unit.name} is there to run its gateway"
     hint = f"disable it with `{command} disable --now {unit.name}`, or start it with `{command} start {unit.name}`"
     return Outcome(profile, OutcomeKind.REFUSED, detail, hint=hint)
+
+
+def with_unit_of_another_name(session: FleetSession, error: NotFound) -> NotFound:
+    """Return the error of a start without a service, with the enabled unit of another name that runs the gateway.
+
+    An installation beside that unit is refused, so the error must not name it as the way out.
+    """
+    name = error.problem.target
+    if name is None or name not in session.existing:
+        return error
+    other = second_supervisor(session, name, session.world.service_name(name).unit)
+    if other is None:
+        return error
+    return NotFound(f"{error.problem.message}: {other.detail}", target=name, code=error.problem.code, hint=other.hint)

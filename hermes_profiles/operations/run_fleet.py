@@ -25,7 +25,7 @@ from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import ancestors
-from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused, UsageProblem
+from hermes_profiles.model.errors import HermesProfilesError, NotFound, Problem, Refused, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.placement import all_elsewhere
 from hermes_profiles.services.manager import Manager
@@ -37,6 +37,7 @@ from .fleet_result import FleetResult, fleet_result
 from .inherited_api import inherited_api_warnings
 from .listening import ListeningReader
 from .orphaned_services import orphaned_service_warnings
+from .other_supervisors import with_unit_of_another_name
 from .run_members import MemberRun, planned_members
 from .watch_service import keep_watching
 
@@ -150,16 +151,19 @@ class _FleetRun:
         one = launch.one
         if one is not None:
             gateways = {**gateways, one.server: launch.gateways[one.server]}
-        plan = sort_out(
-            request.verb,
-            selection,
-            launch.with_topology(gateways),
-            disabled=() if request.include_disabled else session.disabled,
-            ancestors=ancestors(),
-            force=request.force,
-            start_stopped=request.start_stopped,
-            one=one,
-        )
+        try:
+            plan = sort_out(
+                request.verb,
+                selection,
+                launch.with_topology(gateways),
+                disabled=() if request.include_disabled else session.disabled,
+                ancestors=ancestors(),
+                force=request.force,
+                start_stopped=request.start_stopped,
+                one=one,
+            )
+        except NotFound as error:
+            raise with_unit_of_another_name(session, error) from error
         plan = plan._replace(outcomes=(*elsewhere, *plan.outcomes))
         reasons: Mapping[str, str] = {}
         if request.only_old_code:

@@ -333,6 +333,23 @@ def test_linked_profile_is_served_at_its_target(fleet: GatewayRoot) -> None:
     assert fleet.outcomes(fleet.gok("stop", "work", "--json")) == {"work": "stopped"}
 
 
+def test_start_without_a_service_names_the_enabled_unit_of_another_name(fleet: GatewayRoot) -> None:
+    """An installation beside it is refused, so its command would not work as printed."""
+    units = fleet.user / ".config/systemd/user"
+    wants = units / "default.target.wants"
+    wants.mkdir(parents=True)
+    (units / "gw@.service").write_text("[Service]\nExecStart=/usr/bin/hermes -p %i gateway run\n")
+    (wants / "gw@work.service").symlink_to(units / "gw@.service")
+    done = fleet.gateways("start", "work", "--json")
+    assert (done.code, done.problem["code"], done.problem["target"]) == (5, "no-service", "work")
+    assert done.problem["message"].endswith(": the enabled unit gw@work.service is there to run its gateway")
+    assert "`systemctl --user start gw@work.service`" in done.problem["hint"]
+    refused = fleet.gateways("install", "work", "--json")
+    assert refused.code == 6 and refused.problem["hint"] == done.problem["hint"]
+    assert "`hermes-gateways install night --start`" in fleet.gateways("start", "night", "--json").problem["hint"]
+    assert fleet.gateways("start", "--json").code == 5
+
+
 def test_uninstall_leaves_only_profiles(fleet: GatewayRoot) -> None:
     fleet.gok("install", "--start")
     pids, daemon = [fleet.pid(name) for name in ("default", "night", "work")], fleet.daemon()
