@@ -33,6 +33,7 @@ _COMMENT = lazy_pattern(r"\s#")
 _SECRET_FIELD = lazy_pattern(r"token|secret|passw|key|cred|auth|cookie|signature|email", re.IGNORECASE)
 _SECRET_FIELDS = lazy_pattern(r"(?:tokens|secrets|passwords|keys|credentials)$", re.IGNORECASE)
 _SHORTEST_FIELD = 12
+_KEY_LINE = lazy_pattern(r"[A-Za-z0-9+/=]{40,}")
 # The characters beside a public value that make it a part of a longer one: of an address, and of an id. A full stop or
 # a colon behind an address can end a sentence.
 _IN_ADDRESS = (r"(?<![A-Za-z0-9_.~/@%+-])", r"(?![.:]?[A-Za-z0-9_~/?#@%&+-])")
@@ -148,7 +149,10 @@ def secrets_in_json(text: str) -> tuple[str, ...] | None:
         if None in rows:
             return None
         data = rows
-    return tuple(dict.fromkeys(_secrets_in(data, name="")))
+    found = [*_secrets_in(data, name="")]
+    # A private key is also written with other line ends, indented, or without its first and last line.
+    lines = (line for secret in found if "PRIVATE KEY-----" in secret for line in secret.splitlines())
+    return tuple(dict.fromkeys((*found, *(line for line in lines if _KEY_LINE.fullmatch(line)))))
 
 
 def _parsed(text: str) -> Any:
@@ -164,7 +168,9 @@ def _secrets_in(data: Any, *, name: str) -> Iterator[str]:
         for key, value in data:
             # In `tokens: {ada: …}` the name above says what the values are.
             is_one_of_many = isinstance(value, str) and _SECRET_FIELDS.search(name)
-            yield from _secrets_in(value, name=name if is_one_of_many else key)
+            # `noiseKey: {private: {type: Buffer, data: …}}` of WhatsApp, `cookies: [{name: …, value: …}]`.
+            is_content = key in ("data", "value") and (("type", "Buffer") in data or _SECRET_FIELD.search(name))
+            yield from _secrets_in(value, name="key" if is_content else name if is_one_of_many else key)
     elif isinstance(data, list):
         for value in data:
             yield from _secrets_in(value, name=name)

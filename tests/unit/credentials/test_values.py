@@ -135,10 +135,25 @@ def test_secrets_of_a_state_file():
         '{"token": "CANARY-123456"}\n\n{"token": "CANARY-654321"}\n',
         '{"bot_tokens": {"ada": "CANARY-123456", "bob": "CANARY-654321", "n": 1}, "users": {"ada": "CANARY-not-one"}}',
         '{"token": ["CANARY-123456", "CANARY-654321"], "key": "{not json"}',
+        '{"noiseKey": {"private": {"type": "Buffer", "data": "CANARY-123456"}}, "a": {"data": {"key": "CANARY-654321"}}}',
+        '{"x": {"type": "Buffer", "data": "CANARY-123456"}, "y": {"type": "text", "data": "CANARY-not-one"},'
+        ' "auth": {"value": "CANARY-654321"}}',
+        '{"cookies": [{"name": "sid", "value": "CANARY-123456"}, {"name": "s2", "value": "CANARY-654321"}]}',
     ],
 )
 def test_secrets_are_found_behind_names_that_repeat_and_in_nested_json(text: str):
     assert secrets_in_json(text) == ("CANARY-123456", "CANARY-654321")
+
+
+@pytest.mark.parametrize("layout", [
+    "{}\n{}", "    {}\n    {}", "{}\r\n{}", "{}{}", "> {}\n> {}",
+])  # fmt: skip
+def test_private_key_is_found_in_each_of_its_layouts(layout: str) -> None:
+    first, second = "CANARY0key" + "a1B2c3D4e5" * 5, "CANARY1key" + "F6g7H8i9J0" * 5
+    key = f"-----BEGIN PRIVATE KEY-----\n{first}\n{second}\n-----END PRIVATE KEY-----\n"
+    index = ValueIndex({"KEY": searchable_parts(json.dumps({"private_key": key}))})
+    assert index.redact(layout.format(first, second))[0].count("<removed: KEY>") in (1, 2)
+    assert "CANARY" not in index.redact(layout.format(first, second))[0]
 
 
 def test_the_longest_value_is_replaced_whole():
