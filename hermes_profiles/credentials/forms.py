@@ -26,8 +26,9 @@ _ESCAPED = (
     (b"+", lazy_pattern(rb"\+[ \t]*[\"'\\`]")),
     (b"</", lazy_pattern(rb"</")),
     (b"<wbr", lazy_pattern(rb"<wbr")),
+    (b"<br", lazy_pattern(rb"\w-?<br")),
     (b"BEGIN:V", lazy_pattern(rb"BEGIN:V(?:CALENDAR|CARD)")),  # its lines are folded
-    (b"\x1b[", lazy_pattern(rb"\x1b\[")),
+    (b"\x1b", lazy_pattern(rb"\x1b[\[\]]")),
 )
 # A search for one byte takes a tenth of that for two.
 _FIRST_BYTES = {

@@ -28,14 +28,17 @@ _BACKSLASH = (
 # A line continued by PowerShell and by cmd.
 _CONTINUED = rf"[`^]{_BREAK}[ \t]*"
 _NO_WIDTH = "[\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]+"
-_COLOUR = r"\x1b\[[0-9;:?]*[A-Za-z]"
+# The colour or the link of a terminal.
+_COLOUR = r"\x1b(?:\[[0-9;:?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\))"
 _ESCAPES = lazy_pattern(f"{_PERCENT}|{_ENTITY}|{_BACKSLASH}|{_CONTINUED}|{_NO_WIDTH}|{_COLOUR}")
 _COLOURS = lazy_pattern(_COLOUR)
 _ESCAPE_MARKS = ("\\", "%", "&", "`\n", "`\r", "^\n", "^\r", "\x1b")
 # `'abc'"def"`, `ab"cd"ef`, `"abc" + "def"`, `$'abc'`, `"abc" .. "def"` of Lua, `||` of SQL, `b"abc" b"def"` of Python.
 _JOINT = r"(?:(?:\+\+?|\.\.?|&|\|\||~)[ \t]*)?"
+# A comment between two strings.
+_REMARK = r"(?:(?:/\*[^*\n]{0,80}\*/|(?:#|//)[^\n\"'`]{0,80}(?=\r?\n))[ \t]*)?"
 _QUOTED = lazy_pattern(
-    rf"[\"'`][ \t]*{_JOINT}(?:[\\`^_]?{_BREAK}[ \t]*{_JOINT})?(?:\$|[bfruBFRU]{{1,2}})?[\"'`]"
+    rf"[\"'`][ \t]*{_REMARK}{_JOINT}{_REMARK}(?:[\\`^_]?{_BREAK}[ \t]*{_JOINT})?(?:\$|[bfruBFRU]{{1,2}})?[\"'`]"
     r"|(?<=[\w:.-]{2})[\"'`](?=[\w:.-])"
 )
 # The end of a line within a value: alone, with the mark of a continuation, with what frames or quotes both lines.
@@ -48,6 +51,7 @@ _WRAPS = (
     ),
 )
 _ANY_TAG = r"</?[A-Za-z][^<>]*>|<!--[^<>]*-->|<!\[CDATA\[|\]\]>"
+_TAG_MARKS = ("</", "<wbr", "<br", "<!")
 _TAG = lazy_pattern(_ANY_TAG)
 _TAG_BYTES = lazy_pattern(_ANY_TAG.encode())
 _PRINTABLE = lazy_pattern(r"(?:=[0-9A-Fa-f]{2})+|=[ \t]*(?:\r\n?|\n)")
@@ -175,11 +179,11 @@ def decoded(text: str) -> Iterator[Reading]:
     rich = _substituted(text, _RTF, _from_rtf, None) if text.startswith(_RTF_START) else None
     if rich is not None:
         yield rich
-    if "\x1b[" in text:  # a colour can also be between words
+    if "\x1b" in text:  # a colour can also be between words
         coloured = _substituted(text, _COLOURS, lambda match: "\n", None)
         if coloured is not None:
             yield coloured
-    if "</" in text or "<wbr" in text or "<!" in text:
+    if any(mark in text for mark in _TAG_MARKS):
         base = last.text if last is not None else text
         untagged = _substituted(base, _TAG, lambda match: "", last)
         if untagged is not None:

@@ -151,8 +151,8 @@ def secrets_in_json(text: str) -> tuple[str, ...] | None:
         data = rows
     found = [*_secrets_in(data, name="")]
     # A private key is also written with other line ends, indented, or without its first and last line.
-    lines = (line for secret in found if "PRIVATE KEY-----" in secret for line in secret.splitlines())
-    return tuple(dict.fromkeys((*found, *(line for line in lines if _KEY_LINE.fullmatch(line)))))
+    of_keys = (line for secret in found if "PRIVATE KEY-----" in secret for line in secret.splitlines())
+    return tuple(dict.fromkeys((*found, *(line for line in of_keys if _KEY_LINE.fullmatch(line)))))
 
 
 def _parsed(text: str) -> Any:
@@ -231,8 +231,8 @@ class ValueIndex:
         shown = {name: _shown(name, in_names) for name in (*parts, *public)}
         self._owners = {part: shown[name] for part, name in ordered}
         self._spellings: dict[str, str] = {}
-        # Grouped by a byte that all needles of a group contain: most files have neither NUL nor %.
-        self._needles: dict[bytes, dict[bytes, str]] = {b"": {}, b"\x00": {}, b"%": {}}
+        # Grouped by a byte that all needles of a group contain: most files have no NUL, no % and no dash of print.
+        self._needles: dict[bytes, dict[bytes, str]] = {b"": {}, b"\x00": {}, b"\xe2": {}, b"%": {}}
         for part, name in self._owners.items():
             if part in self._public:
                 self._add_public(part, name)
@@ -248,7 +248,7 @@ class ValueIndex:
         self.overlap = 3 * max((len(needle) for group in self._needles.values() for needle in group), default=0)
 
     def _add(self, needle: bytes, name: str) -> None:
-        mark = next((mark for mark in (b"\x00", b"%") if mark in needle), b"")
+        mark = next((mark for mark in (b"\x00", b"\xe2", b"%") if mark in needle), b"")
         self._needles[mark].setdefault(needle, name)
 
     def _add_public(self, part: str, name: str) -> None:

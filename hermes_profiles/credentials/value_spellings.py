@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from unicodedata import normalize
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
 from hermes_profiles.model.patterns import lazy_pattern
@@ -16,6 +17,11 @@ from .spellings import in_utf8
 SHORTEST = 8
 # Written twice: in Compose and make, in systemd and cmd, in SQL and YAML, in CSV, in a template of Python.
 _DOUBLED = tuple(str.maketrans({sign: sign * 2 for sign in signs}) for signs in ("$", "%", "'", '"', "{}"))
+# As a word processor corrects it: hyphens that do not break, dashes, quotation marks.
+_PRINTED = tuple(str.maketrans(signs) for signs in (
+    {"-": "\u2011"}, {"-": "\u2010"}, {"-": "\u2013"}, {"-": "\u2212"}, {"'": "\u2019", '"': "\u201d"},
+))  # fmt: skip
+_CODEPAGES = ("cp1252", "cp1251", "gbk", "shift_jis", "cp437")
 _PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
 # A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
 _BASE64_BREAK = lazy_pattern(rb"\n(?<=[A-Za-z0-9+/_-]{20}\n)[ \t]*(?:(?:[>#*;|]|//|--)[ \t]*)*(?=[A-Za-z0-9+/_=-])")
@@ -54,7 +60,10 @@ def text_spellings(part: str) -> list[str]:
         spellings += [percent, re.sub(r"%[0-9A-F]{2}", lambda match: match.group().lower(), percent)]
     ascii_json = json.dumps(part)[1:-1]
     spellings += [ascii_json, json.dumps(part, ensure_ascii=False)[1:-1], ascii_json.replace("/", "\\/")]
-    spellings += [part.translate(doubled) for doubled in _DOUBLED]
+    spellings += [part.translate(signs) for signs in (*_DOUBLED, *_PRINTED)]
+    if not part.isascii():
+        spellings += [normalize(form, part) for form in ("NFC", "NFD")]
+        spellings.append(encoded.decode("latin-1"))  # UTF-8 that was read as Latin-1
     if " " in part:
         spellings += [quote_plus(encoded), part.replace(" ", "+"), part.replace(" ", "\u00a0")]
     for shift in range(3):
@@ -74,8 +83,9 @@ def base64_core(encoded: bytes, shift: int) -> str:
 def byte_spellings(part: str) -> list[bytes]:
     """Return the value in encodings other than UTF-8."""
     spellings = [part.encode("utf-16-le", "surrogatepass"), part.encode("utf-16-be", "surrogatepass")]
-    try:
-        spellings.append(part.encode("latin-1"))
-    except UnicodeEncodeError:
-        pass
+    for codec in ("latin-1",) if part.isascii() else ("latin-1", *_CODEPAGES):
+        try:
+            spellings.append(part.encode(codec))
+        except UnicodeEncodeError:
+            pass
     return spellings

@@ -91,12 +91,16 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "encoded words of a mail": lambda value: f"=?utf-8?Q?{value[:9]}?=\r\n =?utf-8?Q?{value[9:]}?=",
     "entity of a character without width": lambda value: f"{value[:9]}&ZeroWidthSpace;{value[9:]}",
     "\\x{…}": lambda value: value[:6] + f"\\x{{{ord(value[6]):x}}}" + value[7:],
+    "link of a terminal": lambda value: f"{value[:9]}\x1b]8;;https://x.example\x07{value[9:]}\x1b]8;;\x1b\\",
+    "break of HTML": lambda value: f"{value[:9]}<br>{value[9:]}",
+    "joined, with a comment of C": lambda value: f'"{value[:9]}" /* team */ "{value[9:]}"',
+    "joined, with a comment of Python": lambda value: f"('{value[:9]}'  # team\n    '{value[9:]}')",
     "UTF-16": lambda value: value,
 }
 # These are for tokens: a password with quotes, blanks and signs is not written so.
 _OF_TOKENS = (
     "joined", "continued", "highlighted", "HTML, no semicolon", "shell: quotes within", "octal, short",
-    "quoted-printable, soft", "colours", "folded", "encoded words",
+    "quoted-printable, soft", "colours", "folded", "encoded words", "break", "link",
 )  # fmt: skip
 
 
@@ -145,12 +149,22 @@ def test_value_in_rich_text_is_found(text: str) -> None:
     ('CANARY"x"9pw', 'CANARY""x""9pw'), ("CANARY{x}9pw", "CANARY{{x}}9pw"), ("CANARY x 9pw", "CANARY+x+9pw"),
     ("CANARY x&9pw", "CANARY+x%269pw"), ("CANARY x 9pw", "CANARY\u00a0x\u00a09pw"),
     ("cana rywm pjth rbnc", "canarywmpjthrbnc"), ("canarywmpjthrbnc", "cana rywm pjth rbnc"),
-    ("canarywmpjthrbnc", "cana\u00a0rywm\u00a0pjth\u00a0rbnc"),
+    ("canarywmpjthrbnc", "cana\u00a0rywm\u00a0pjth\u00a0rbnc"), ("CANARY-x'9pw", "CANARY\u2011x'9pw"),
+    ("CANARY-x-9pw", "CANARY\u2013x\u20139pw"), ("CANARY'x\"9pw", "CANARY\u2019x\u201d9pw"),
+    ("CANARY\u00fcber9pw", "CANARYu\u0308ber9pw"), ("CANARY\u00fcber9pw", "CANARY\u00c3\u00bcber9pw"),
 ])  # fmt: skip
 def test_password_as_other_files_write_it_is_found(value: str, text: str) -> None:
-    """Signs that are written twice, blanks of forms and of web pages, and the groups of a password for one app."""
+    """Signs that are written twice, blanks of forms, groups of a password for an app, what print makes of signs."""
     index = ValueIndex({"KEY": searchable_parts(value)})
     assert index.hits(f"x {text} y".encode()) and index.redact(f"x {text} y")[0] == "x <removed: KEY> y"
+
+
+@pytest.mark.parametrize(("value", "codec"), [
+    ("CANARY\u20acber9pw", "cp1252"), ("CANARY\u5fae\u4fe19pw", "gbk"), ("CANARY\u0439\u04459pw", "cp1251"),
+    ("CANARY\u306e\u30729pw", "shift_jis"),
+])  # fmt: skip
+def test_value_in_an_encoding_of_one_country_is_found(value: str, codec: str) -> None:
+    assert ValueIndex({"KEY": [value]}).hits(f"x {value} y".encode(codec))
 
 
 OUT_OF_SCOPE: dict[str, Callable[[str], str]] = {
