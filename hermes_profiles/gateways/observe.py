@@ -111,12 +111,12 @@ def own_status(world: SystemContext, profile: str, status: ServiceStatus | None)
     """Return the status of a profile's service; the unit of another root with the same name does not count.
 
     Two roots of one account share service names (SERVICES.md 1.1). A service for another home is not reported and not
-    stopped.
+    stopped; only of such a one `home` is kept.
     """
     if status is None or status.home is None:
         return status
     if os.path.realpath(status.home) == os.path.realpath(world.layout.home(profile)):
-        return status
+        return status._replace(home=None)
     return ServiceStatus(installed=False, enabled=False, activity=Activity.INACTIVE, home=status.home)
 
 

@@ -97,7 +97,9 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
         with open(folder / SOCKET, "rb") as file:
             path = os.fsdecode(file.read())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise DaemonNotRunning from error
+        path = _unnamed_socket(folder)
+        if not path:
+            raise DaemonNotRunning from error
     except OSError as error:
         raise ManagerError(
             f"cannot read {folder / SOCKET}: {system_reason(error)}",
@@ -124,6 +126,14 @@ def call(folder: Path, method: str, names: Sequence[str]) -> Any:
     except OSError as error:
         raise ManagerError(f"cannot reach supervisord on {path}: {error.strerror or error}", target=path) from error
     return _answer(head.decode("ascii", "replace"), answer.decode("utf-8", "replace"), folder)
+
+
+def _unnamed_socket(folder: Path) -> str:
+    """Return the socket of a running daemon whose file that names it was removed, "" without one."""
+    if not lock_holder(folder / LOCK):
+        return ""
+    path = choose_socket(folder, os.environ, os.getuid())
+    return str(path) if _owner(str(path.parent)) == os.getuid() and path.exists() else ""
 
 
 def _exchange(path: str, request: bytes, folder: Path) -> bytes:

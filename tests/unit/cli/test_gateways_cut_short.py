@@ -111,6 +111,16 @@ def test_start_after_a_killed_daemon_starts_what_ran(fleet: GatewayRoot) -> None
     assert json.loads((state / "meant.json").read_text()) == ["hermes-gateway", "hermes-gateway-work"]
 
 
+def test_daemon_whose_file_with_its_socket_was_removed_is_reached(fleet: GatewayRoot) -> None:
+    fleet.gok("install", "work", "--start")
+    daemon, pid = fleet.daemon(), fleet.pid("work")
+    (_layout(fleet).state / "supervisor/socket").unlink()
+    assert fleet.rows("work")["work"]["pid"] == pid and fleet.daemon() == daemon
+    assert fleet.outcomes(fleet.gok("restart", "work", "--json")) == {"work": "restarted"}
+    assert fleet.outcomes(fleet.gok("uninstall", "work", "--json")) == {"work": "uninstalled"}
+    assert fleet.daemon() is None
+
+
 def test_restart_that_fails_before_its_first_stop_leaves_nothing_to_complete(
     fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -286,6 +286,14 @@ def test_survey_process_of_another_program_names_that_service(root: Root, monkey
     )
 
 
+def test_service_that_was_removed_is_not_that_of_another_root(root: Root) -> None:
+    """supervisord goes on to run the program, and says for which home."""
+    root.runs("work", 42)
+    home = str(root.world.layout.home("work"))
+    root.manager.statuses = {"work": status(pid=42, home=home)._replace(installed=False)}
+    assert observe_one(root.world, "work").disagreement == ()
+
+
 def test_survey_names_the_other_gateways_of_a_unit(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     unit = Supervisor("all.service of the user's systemd", revives=True, unit="all.service", is_user_unit=True)
     monkeypatch.setattr("hermes_profiles.gateways.supervision.supervisor_of", lambda *_: unit)
