@@ -74,6 +74,12 @@ def places_outside(env: Mapping[str, str]) -> Iterator[Path]:
             yield Path(normpath(env[variable])) / inside
 
 
+def _root_of(path: Path | None, user_home: Path, *, is_option: bool) -> Path:
+    if path is None or (not is_option and _is_within(path, user_home / ROOT_FOLDER)):
+        return user_home / ROOT_FOLDER
+    return path.parent.parent if path.parent.name == PROFILES_FOLDER else path
+
+
 def base_facts() -> HermesFacts:
     """Return the facts of the Hermes that is assumed where none is looked for."""
     return BASE
@@ -95,6 +101,7 @@ class Layout(NamedTuple):
 
     `installed`: returns the facts of the installed Hermes. They are read at the first call only, because most commands
     do not need them. `outside`: files and folders that the environment names for units, the shim and start files.
+    `is_ours`: Hermes works in this root without a word about it; in another one, which `--home` names, no alias works.
     """
 
     root: Path
@@ -102,6 +109,7 @@ class Layout(NamedTuple):
     platform: str = "linux"
     installed: Callable[[], HermesFacts] = base_facts
     outside: tuple[Path, ...] = ()
+    is_ours: bool = True
 
     @classmethod
     def from_environment(
@@ -113,12 +121,11 @@ class Layout(NamedTuple):
         HERMES_HOME anywhere below `~/.hermes`, also behind a link, belongs to that; any other HERMES_HOME is itself the
         root (Docker images use `/opt/data`). Source: hermes_constants.py, `get_default_hermes_root`.
         """
-        path = given_home(env, user_home=user_home, home=home)
-        if path is None or (not home and _is_within(path, user_home / ROOT_FOLDER)):
-            root = user_home / ROOT_FOLDER
-        else:
-            root = path.parent.parent if path.parent.name == PROFILES_FOLDER else path
-        return cls(root, user_home, platform, outside=tuple(places_outside(env)))
+        root = _root_of(given_home(env, user_home=user_home, home=home), user_home, is_option=bool(home))
+        is_ours = not home or realpath(root) == realpath(
+            _root_of(given_home(env, user_home=user_home), user_home, is_option=False)
+        )
+        return cls(root, user_home, platform, outside=tuple(places_outside(env)), is_ours=is_ours)
 
     @property
     def profiles(self) -> Path:

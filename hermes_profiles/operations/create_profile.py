@@ -96,7 +96,7 @@ def plan_profile(session: Session, request: CreateRequest) -> PlannedProfile:
     """Return the plan of a new profile. Raises Refused when it exists, DocumentError for an unreadable source."""
     name = _check_is_free(session.layout, request.name)
     planned = _plan_fresh(session, request, name) if request.source is None else _plan_clone(session, request, name)
-    return _with_alias(session, planned) if request.alias else planned
+    return _with_alias(session, planned) if request.alias and session.layout.is_ours else planned
 
 
 def check_can_clone(session: Session, request: CreateRequest) -> None:

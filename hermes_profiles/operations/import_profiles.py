@@ -112,7 +112,7 @@ def import_profiles(session: Session, request: ArchiveImport, *, dry_run: bool =
                 manifest, profiles = opened.manifest, tuple(_of_archive(session, request, opened))
             else:
                 manifest, profiles = None, (_of_hermes(session, request, source, place),)
-        if request.alias:
+        if request.alias and session.layout.is_ours:
             profiles = tuple(_with_alias(session, profile) for profile in profiles)
         plan = _plan(session, profiles, path)
         change = carry_out(session, plan, dry_run=dry_run)

@@ -54,6 +54,8 @@ def foreign_scripts(layout: Layout, profile: str) -> tuple[Path, ...]:
 
 
 def _scripts(layout: Layout, profile: str) -> Iterator[Path]:
+    if not layout.is_ours:  # they start the profiles of the root in which Hermes works
+        return
     try:
         with os.scandir(layout.alias_folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)
@@ -93,6 +95,8 @@ def alias_obstacle(layout: Layout, alias: str, profile: str, environment: Mappin
         check_alias_name(alias)
     except UsageProblem as error:
         return error.problem.message
+    if not layout.is_ours:
+        return f"it would start a profile of the root in which `hermes` works, which is not {layout.root}"
     path = layout.alias_folder / alias
     if path in aliases_of(layout, profile):
         return None
@@ -115,7 +119,9 @@ def plan_alias(
             f"cannot create the alias {alias!r}: {why}",
             target=alias,
             code="alias-taken",
-            hint=f"choose another with `hermes-profiles alias {profile} --name OTHER`",
+            hint=f"choose another with `hermes-profiles alias {profile} --name OTHER`"
+            if layout.is_ours
+            else f"start it with `HERMES_HOME={quote(str(layout.root))} hermes -p {profile}`",
         )
     path = layout.alias_folder / alias
     script = alias_script(profile, hermes)

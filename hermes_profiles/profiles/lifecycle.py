@@ -138,9 +138,9 @@ def plan_restore(
     `links`: the steps that correct links of and to the profile when names have changed since it was deleted.
     """
     steps: list[Step] = [*steps_from_trash(entry, layout.home(name)), *clear_marker(layout, name), *links]
-    why = alias_obstacle(layout, name, name, environment)
+    why = alias_obstacle(layout, name, name, environment) if layout.is_ours else None
     path = layout.alias_folder / name
-    if why is None:
+    if why is None and layout.is_ours:
         steps.append(ReplaceFile(path, Secret(alias_script(name, hermes)), ALIAS_MODE, signature(path)))
     return ChangePlan(("restore", name), f"restore {name}", tuple(steps), profiles=(name,)), why
 

@@ -208,6 +208,8 @@ def _no_profile(layout: Layout, name: str, fault: FolderFault) -> NotFound:
 def aliases(layout: Layout) -> dict[str, str]:
     """Return profile → alias from one pass over the alias folder; an alias with another name than the profile wins."""
     names: dict[str, str] = {}
+    if not layout.is_ours:
+        return names
     try:
         with os.scandir(layout.alias_folder) as scan:
             entries = sorted(scan, key=lambda entry: entry.name)

@@ -26,7 +26,7 @@ _HOME = lazy_pattern(rb"""HERMES_HOME(?:=|</key>\s*<string>)["']?([^"'\n<,]+?)/*
 def alias_scripts(layout: Layout) -> Iterator[Script]:
     """Yield the scripts of the alias folder that start a profile."""
     exact: dict[str, Collection[Path]] = {}
-    for entry in _scan(layout.alias_folder):
+    for entry in _scan(layout.alias_folder) if layout.is_ours else ():
         target = alias_target(entry)
         fact = file_fact(entry.path) if target is not None else None
         if target is None or fact is None:

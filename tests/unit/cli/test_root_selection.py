@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,30 @@ def test_read_commands_without_root_create_nothing(bare: CommandRoot) -> None:
         bare.unchanged_by(*given)
     assert not bare.root.exists()
     assert "make one with `hermes-profiles create NAME`" in bare.ok("list").stdout
+
+
+def test_aliases_start_the_profiles_of_the_root_in_which_hermes_works(world: CommandRoot) -> None:
+    world.make("work", {".env": ""})
+    world.ok("alias", "work")
+    other = world.user / "other"
+    shutil.copytree(world.root, other)
+    shutil.rmtree(world.root / "profiles" / "work")  # an alias without a profile here, and a profile without one there
+    script = world.bin / "work"
+    at = ("--home", str(other))
+    (row,) = [each for each in world.ok("list", "--json", *at).json["data"]["profiles"] if each["name"] == "work"]
+    assert row["alias"] is None
+    assert world.ok("clone", "work", "new", *at).stderr == "" and not (world.bin / "new").exists()
+    world.ok("rename", "work", "desk", *at)
+    world.ok("delete", "desk", "--yes", *at)
+    world.ok("restore", "desk", *at)
+    assert sorted(path.name for path in world.bin.iterdir()) == [script.name] and "-p work " in script.read_text()
+    done = world.run("alias", "desk", *at)
+    assert done.code == 6 and f"HERMES_HOME={other} hermes -p desk" in done.stderr
+    shutil.rmtree(other / "profiles" / "new")
+    assert "orphan-alias" not in world.run("doctor", "--json", *at).stdout
+    assert "orphan-alias" in world.run("doctor", "--json").stdout
+    link = world.user / "link"
+    link.symlink_to(world.root)
+    world.make("work", {".env": ""})
+    rows = world.ok("list", "--json", "--home", str(link)).json["data"]["profiles"]
+    assert [each["alias"] for each in rows if each["name"] == "work"] == ["work"]
