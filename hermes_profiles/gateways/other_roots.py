@@ -24,6 +24,9 @@ _HOME = lazy_pattern(
     rb"""^[^#;\n]*?HERMES_HOME(?:=|</key>\s*<string>)\\?["']?([^"'\\\n<,]+?)/*\\?["']?\s*(?=[\n<,"'\\]|\s[A-Za-z_]\w*=|$)""",
     8,  # re.MULTILINE
 )
+# The same as a word of a command: `ExecStart=/usr/bin/env HERMES_HOME=/srv/a hermes gateway run`.
+_IN_COMMAND = lazy_pattern(rb"""^\s*Exec\w*=.*?HERMES_HOME=["']?([^\s"'\\]+)""", 8)  # re.MULTILINE
+_ENVIRONMENT_FILE = lazy_pattern(rb"^\s*EnvironmentFile=-?(.*\S)", 8)  # re.MULTILINE
 
 
 class FoundRoot(NamedTuple):
@@ -87,16 +90,42 @@ def service_files_in(folders: Iterable[Path], without: Collection[str] = ()) -> 
 
 
 def homes_in(unit: Path, user_home: Path) -> tuple[str, ...]:
-    """Return the homes that a service file sets, () where it cannot be read; `%h` is the home of the account."""
-    try:
-        content = read_regular(unit, _LARGEST)
-    except OSError:
-        return ()
-    if HERMES_HOME.encode() not in content:
-        return ()
-    texts = (os.fsdecode(match).strip() for match in _HOME.findall(content))
-    homes = (text.replace("%h", str(user_home)).replace("%%", "%") for text in texts)
+    """Return the homes that a service file or its environment files set, () where they cannot be read.
+
+    `%h` is the home of the account; `%i` in a template becomes each of its instances.
+    """
+    content = _content(unit)
+    texts = [os.fsdecode(match).strip() for match in (*_HOME.findall(content), *_IN_COMMAND.findall(content))]
+    for match in _ENVIRONMENT_FILE.findall(content):
+        file = _expanded(os.fsdecode(match), user_home)
+        texts += [os.fsdecode(found).strip() for found in _HOME.findall(_content(Path(file)))]
+    instances = _instances(unit) if any("%i" in text for text in texts) else ()
+    texts += [text.replace("%i", instance) for text in texts if "%i" in text for instance in instances]
+    homes = (_expanded(text, user_home) for text in texts)
     return tuple(dict.fromkeys(home for home in homes if home.startswith("/") and "%" not in home))
+
+
+def _expanded(text: str, user_home: Path) -> str:
+    return text.replace("%h", str(user_home)).replace("%%", "%")
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a file that says something about a home or names environment files, b"" otherwise."""
+    try:
+        content = read_regular(path, _LARGEST)
+    except OSError:
+        return b""
+    return content if HERMES_HOME.encode() in content or b"EnvironmentFile" in content else b""
+
+
+def _instances(template: Path) -> tuple[str, ...]:
+    """Return the instances of a template (`hermes@.service`) that are enabled or have a unit of their own."""
+    stem, at, _ = template.name.partition("@.")
+    folder = template.parent
+    wants = (folder / name for name in _names(folder) if name.endswith(".wants"))
+    names = [name for place in (folder, *wants) for name in _names(place)] if at else []
+    found = (name.removeprefix(f"{stem}@").removesuffix(".service") for name in names if name.startswith(f"{stem}@"))
+    return tuple(dict.fromkeys(instance for instance in found if instance))
 
 
 def _beside(user_home: Path) -> Iterator[str]:

@@ -46,6 +46,7 @@ UNITS = {
     "other name": ("my-bot.service", 'Environment="A=b" "HERMES_HOME={home}" "C=d"'),
     "several on a line": ("my-bot.service", "Environment=A=b HERMES_HOME={home} C=d"),
     "profile of a root": ("my-bot.service", "Environment=HERMES_HOME={home}/profiles/ann"),
+    "command": ("my-bot.service", "ExecStart=/usr/bin/env A=b HERMES_HOME={home} hermes gateway run"),
     "drop-in": ("my-bot.service.d/home.conf", "Environment=HERMES_HOME={home}"),
 }
 
@@ -59,6 +60,19 @@ def test_root_that_a_unit_names_is_found(world: DoctorRoot, case: str) -> None:
     assert str(place) in found["message"] and str(path) in found["message"]
     done = world.runner.gateways("status", "--json", env=world.environment)
     assert path.name in next(row["message"] for row in done.json["warnings"] if row["code"] == "other-root")
+
+
+def test_home_in_an_environment_file_or_of_an_instance_is_found(world: DoctorRoot) -> None:
+    folder = world.user / ".config" / "systemd" / "user"
+    by_file = unit(world, "my-bot.service", "EnvironmentFile=-%h/bot.env")
+    assert homes_in(by_file, world.user) == ()
+    (world.user / "bot.env").write_text("# HERMES_HOME=/srv/old\nA=CANARY\nexport HERMES_HOME='/srv/bot'\n")
+    assert homes_in(by_file, world.user) == ("/srv/bot",)
+    template = unit(world, "bot@.service", "Environment=HERMES_HOME=%h/.bots/%i")
+    (folder / "default.target.wants").mkdir()
+    for name in ("bot@ann.service", "other@bob.service"):
+        (folder / "default.target.wants" / name).symlink_to(template)
+    assert homes_in(template, world.user) == (f"{world.user}/.bots/ann",)
 
 
 def test_home_of_the_account_in_a_unit_is_expanded(world: DoctorRoot) -> None:
