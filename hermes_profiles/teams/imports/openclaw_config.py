@@ -16,6 +16,9 @@ from .read import path_exists, read_quietly, read_text
 _SECTION = ("channels", "openclaw-weixin")
 # The library parses about 100 kB a second; OpenClaw's files have a few kB.
 _LARGEST = 512 * 1024
+# What a binding of some chats has beside the account (OpenClaw, src/config/types.agents.ts, AgentBindingMatch).
+_PARTS_OF_AN_ACCOUNT = ("peer", "guildId", "teamId", "roles")
+_SOME_CHATS = " (some chats)"
 _LINE = lazy_pattern(r"<string>:(\d+) ")
 
 
@@ -42,7 +45,10 @@ class OpenClawConfig(NamedTuple):
 
     def agents_of(self, account_id: str) -> tuple[str, ...]:
         """Return the agents that an account is bound to, () where OpenClaw uses its default one."""
-        return self.agents.get(normalized_id(account_id), ()) or self.agents.get("", ())
+        own = self.agents.get(normalized_id(account_id), ())
+        if any(not agent.endswith(_SOME_CHATS) for agent in own):
+            return own
+        return tuple(dict.fromkeys((*own, *self.agents.get("", ()))))
 
 
 NO_ENTRIES = OpenClawConfig({})
@@ -99,6 +105,8 @@ def _bindings(rows: object) -> dict[str, tuple[str, ...]]:
             continue
         account = text_at(match, "accountId")
         key = "" if account in ("", "*") else normalized_id(account)
+        if any(match.get(part) for part in _PARTS_OF_AN_ACCOUNT):
+            agent += _SOME_CHATS
         found[key] = tuple(dict.fromkeys((*found.get(key, ()), agent)))
     return found
 

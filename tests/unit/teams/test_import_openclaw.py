@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openclaw_install import BASE, OpenClaw, token
@@ -471,3 +472,17 @@ def test_a_binding_without_an_account_is_that_of_all(claw: OpenClaw) -> None:
     claw.add("ada")
     claw.put("openclaw.json", {"bindings": [{"agentId": "main", "match": {"channel": "openclaw-weixin"}}, 7, {}]})
     assert [each.code for each in read_openclaw(claw.state).notes].count("bound-agent") == 1
+
+
+@pytest.mark.parametrize("part", [{"peer": {"kind": "direct", "id": "u"}}, {"guildId": "g"}, {"roles": ["r"]}])
+@pytest.mark.parametrize("whose", ["own", "all"])
+def test_a_binding_of_some_chats_is_not_that_of_the_account(part: dict[str, Any], whose: str, claw: OpenClaw) -> None:
+    claw.add("ada")
+    account = {"accountId": claw.listed[0]} if whose == "own" else {}
+    rows = [
+        {"agentId": "kid", "match": {"channel": "openclaw-weixin", **account, **part}},
+        {"agentId": "main", "match": {"channel": "openclaw-weixin"}},
+    ]
+    claw.put("openclaw.json", {"bindings": rows})
+    (note,) = [each for each in read_openclaw(claw.state).notes if each.code == "bound-agent"]
+    assert "kid (some chats), main" in note.message
