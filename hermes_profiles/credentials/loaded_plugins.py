@@ -42,7 +42,7 @@ def without_plugin(
         channel.name
         for channel in catalog.of_plugins
         for place in channel.loaded_by
-        if folder in ("", place.folder) and enabled & {*place.names} and not disabled & {*place.names}
+        if (not folder or place.folder in ("", folder)) and enabled & {*place.names} and not disabled & {*place.names}
     }
     return off | {channel.name for channel in catalog.of_plugins if channel.name not in loaded}
 

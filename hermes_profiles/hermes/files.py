@@ -34,6 +34,7 @@ PROFILE_FILE = "profile.yaml"  # description and description_auto; other keys su
 SOUL_FILE = "SOUL.md"  # agent/prompt_builder.py
 PLUGINS_FOLDER = "plugins"  # in a home, one folder a plugin, or a folder of such folders (hermes_cli/plugins.py)
 PLUGIN_FILE = "plugin.yaml"  # in a plugin's folder (hermes_cli/plugins.py)
+ENTRY_POINTS = "hermes_agent.plugins"  # of a package that is a plugin (hermes_cli/plugins.py)
 # Behind the channel in the name of its plugin; from 0.21.4 a spelling of the channel (gateway/config.py, `Platform`).
 PLUGIN_NAME_ENDING = "-platform"
 

@@ -14,11 +14,12 @@ from hermes_profiles.credentials.catalog.catalog import (
     UserAdditions,
     extend,
     load_catalog,
+    parse_package,
     parse_plugin,
     parse_plugin_channel,
     parse_user_catalog,
 )
-from hermes_profiles.hermes.files import CHECKOUT_FOLDER, CONFIG_FILE, PLUGIN_FILE, PLUGINS_FOLDER
+from hermes_profiles.hermes.files import CHECKOUT_FOLDER, CONFIG_FILE, ENTRY_POINTS, PLUGIN_FILE, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.text import system_reason
@@ -49,6 +50,7 @@ def catalog_for(
     own = (home / PLUGINS_FOLDER for home in dict.fromkeys((layout.root, *homes)))
     channels = (
         *(channel for folder in own for channel in home_plugin_channels(folder, problems)),
+        *(package_channels(layout) if any(map(_says_plugins, map(str, (layout.root, *homes)))) else ()),
         *(
             channel
             for folder in installed_plugin_folders(layout)
@@ -76,8 +78,10 @@ def homes_with_plugins(layout: Layout) -> tuple[Path, ...]:
 
 
 def _has_plugins(home: str) -> bool:
-    if not os.path.isdir(f"{home}/{PLUGINS_FOLDER}"):
-        return False
+    return os.path.isdir(f"{home}/{PLUGINS_FOLDER}") and _says_plugins(home)
+
+
+def _says_plugins(home: str) -> bool:
     try:
         return PLUGINS_FOLDER.encode() in read_kept(f"{home}/{CONFIG_FILE}", _LARGEST)
     except OSError:
@@ -116,6 +120,42 @@ def installed_plugin_folders(layout: Layout) -> Iterator[Path]:
     for entry in sys.path:
         if entry and os.path.isdir(os.path.join(entry, "hermes_cli")):
             yield Path(entry) / "plugins" / "platforms"
+
+
+def package_channels(layout: Layout) -> Iterator[Channel]:
+    """Yield the channels of packages that are installed beside Hermes, by their entry points for plugins."""
+    checkout = layout.root / CHECKOUT_FOLDER
+    sites = [Path(entry) for entry in sys.path if entry and os.path.isdir(os.path.join(entry, "hermes_cli"))]
+    sites += [path for name in ("venv", ".venv") for path in checkout.glob(f"{name}/lib/python3*/site-packages")]
+    for site in dict.fromkeys(sites):
+        for described in sorted(site.glob("*.dist-info/entry_points.txt")):
+            for plugin, module in _entry_points(described):
+                place = site.joinpath(*module.split("."))
+                file = place.with_name(f"{place.name}.py")
+                files = _python_files(place) if place.is_dir() else {str(file): _source(file)}
+                yield from parse_package(plugin, files, path=str(described))
+
+
+def _entry_points(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield (name, module) of the plugins of Hermes in the entry points of a package."""
+    try:
+        lines = read_regular(path, _LARGEST).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return
+    section = ""
+    for line in lines:
+        if line.startswith("["):
+            section = line.strip()
+        elif section == f"[{ENTRY_POINTS}]" and "=" in line:
+            name, _, target = line.partition("=")
+            yield name.strip(), target.partition(":")[0].partition("[")[0].strip()
+
+
+def _source(path: Path) -> str:
+    try:
+        return read_regular(path, _LARGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def home_plugin_channels(folder: Path, problems: list[Problem] | None = None) -> Iterator[Channel]:

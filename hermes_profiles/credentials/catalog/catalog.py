@@ -55,6 +55,7 @@ __all__ = [
     "channel_document",
     "extend",
     "load_catalog",
+    "parse_package",
     "parse_plugin",
     "parse_plugin_channel",
     "parse_user_catalog",
@@ -379,6 +380,13 @@ def parse_plugin(text: str, files: Mapping[str, str], *, path: str) -> tuple[tup
     from . import plugins
 
     return plugins.parse_plugin(text, files, path=path)
+
+
+def parse_package(plugin: str, files: Mapping[str, str], *, path: str) -> tuple[Channel, ...]:
+    """Return the channels that an installed package registers (plugins.py)."""
+    from . import plugins
+
+    return plugins.parse_package(plugin, files, path=path)
 
 
 def channel_document(channel: Channel) -> dict[str, Any]:

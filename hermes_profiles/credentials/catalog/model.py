@@ -83,7 +83,10 @@ class Port(NamedTuple):
 
 
 class PluginPlace(NamedTuple):
-    """A plugin in the folder `plugins` of a home. `names`: each, in `plugins.enabled`, makes Hermes load it."""
+    """A plugin in the folder `plugins` of a home, or of an installed package ("").
+
+    `names`: each, in `plugins.enabled`, makes Hermes load it.
+    """
 
     folder: str
     names: tuple[str, ...]

@@ -93,6 +93,17 @@ def _state(folder: PurePath) -> Iterator[str]:
         yield from ("/".join((*inner, name)) for name in _STATE_FILES)
 
 
+def parse_package(plugin: str, files: Mapping[str, str], *, path: str) -> tuple[Channel, ...]:
+    """Return the channels that an installed package registers; `plugin`: the name of its entry point.
+
+    `files`: its Python files, path → text. Any home loads it whose `plugins.enabled` names it.
+    """
+    code = read_plugin_code(files)
+    names = code.names or ((plugin.lower(),) if code.unread is not None else ())
+    channels = (_of_code(channel, {}, code.variables, path, (plugin,)) for channel in names)
+    return tuple(channel._replace(loaded_by=(PluginPlace("", (plugin,)),)) for channel in channels)
+
+
 def _places(folder: PurePath, name: str, data: Mapping[str, Any], files: Mapping[str, str]) -> tuple[PluginPlace, ...]:
     """Return where Hermes finds a plugin, () for one that it does not load at its start."""
     if _is_provider(folder, data, files):

@@ -149,3 +149,22 @@ def test_a_channel_whose_plugin_of_hermes_is_off_does_not_start(
     session = Session(str(layout.root), environment={"HOME": str(layout.user_home)})
     off = [each.channel for each in claimed_resources(layout.root, catalog=session.catalog).off]
     assert off == [channel for channel in ("telegram",) if disabled == "telegram-platform"]
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+@pytest.mark.parametrize("is_on", [True, False])
+def test_channel_of_an_installed_package_is_known(layout: Layout, *, is_on: bool, is_file: bool) -> None:
+    site = layout.root / "hermes-agent" / "venv" / "lib" / "python3.11" / "site-packages"
+    (site / "pager_pkg").mkdir(parents=True)
+    described = site / "pager_pkg-1.0.dist-info" / "entry_points.txt"
+    described.parent.mkdir()
+    module = "pager_pkg.entry:register"
+    described.write_text(f"[console_scripts]\nx = y:z\n\n[hermes_agent.plugins]\nmy-pager = {module}\n")
+    code = site / "pager_pkg" / ("entry.py" if is_file else "entry/__init__.py")
+    code.parent.mkdir(exist_ok=True)
+    code.write_text(CODE)
+    _home(layout, "default", "plugins:\n  enabled:\n  - other\n")
+    _home(layout, "own", f"plugins:\n  enabled:\n  - {'my-pager' if is_on else 'pager_pkg'}\n")
+    assert _channels(layout, "own") == (("pager",) if is_on else ())
+    fact = catalog_for(layout, {"HOME": str(layout.user_home)}).lookup("PAGER_KEY")
+    assert fact is not None and fact.channel == "pager"
