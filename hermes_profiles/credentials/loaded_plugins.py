@@ -16,10 +16,11 @@ from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING, PLUGINS_FOLDER
 from hermes_profiles.model.truthy import is_truthy
 
 PLUGINS_DISABLED = ("plugins", "disabled")
-# The channels of plugins that come with Hermes (0.19.0, plugins/platforms; `wecom` has two of them).
+# The channels of plugins that come with Hermes (plugins/platforms of 0.19.0 and 0.22.2; `wecom` has two of them).
 _OF_HERMES = frozenset((
-    "dingtalk", "discord", "email", "feishu", "google_chat", "homeassistant", "irc", "line", "matrix", "mattermost",
-    "ntfy", "photon", "raft", "simplex", "slack", "sms", "teams", "telegram", "wecom", "wecom_callback", "whatsapp",
+    "a2a", "buzz", "dingtalk", "discord", "email", "feishu", "google_chat", "homeassistant", "irc", "line", "matrix",
+    "mattermost", "ntfy", "photon", "raft", "simplex", "slack", "sms", "teams", "telegram", "wecom", "wecom_callback",
+    "whatsapp",
 ))  # fmt: skip
 _SECOND_IN_PLUGIN = {"wecom_callback": "wecom"}
 
