@@ -22,6 +22,7 @@ from hermes_profiles.credentials.catalog.catalog import (
 from hermes_profiles.hermes.files import CHECKOUT_FOLDER, CONFIG_FILE, ENTRY_POINTS, PLUGIN_FILE, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import system_reason
 
 from .regular_file import read_kept, read_regular
@@ -30,6 +31,10 @@ from .user_config import user_config_folder
 USER_CATALOG = "catalog.toml"
 _LARGEST = 4 * 1024 * 1024
 _MOST_PYTHON_FILES = 500
+# A list that is not empty, in any style, or a reference to one.
+_ENABLES = lazy_pattern(
+    rb"""enabled["']?[ \t]*:[ \t]*(?:[*&!]|\[\s*[^\]\s]|(?:#[^\n]*)?\r?\n(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*-)"""
+)
 _NOT_CODE = frozenset({"__pycache__", "node_modules", "site-packages", "venv", "tests"})
 
 
@@ -50,7 +55,7 @@ def catalog_for(
     own = (home / PLUGINS_FOLDER for home in dict.fromkeys((layout.root, *homes)))
     channels = (
         *(channel for folder in own for channel in home_plugin_channels(folder, problems)),
-        *(package_channels(layout) if any(map(_says_plugins, map(str, (layout.root, *homes)))) else ()),
+        *(package_channels(layout) if any(map(_enables_some, map(str, (layout.root, *homes)))) else ()),
         *(
             channel
             for folder in installed_plugin_folders(layout)
@@ -68,7 +73,7 @@ def catalog_for(
 
 
 def homes_with_plugins(layout: Layout) -> tuple[Path, ...]:
-    """Return the homes in `profiles/` with a folder of plugins and a config.yaml that says something about plugins."""
+    """Return the homes in `profiles/` with a folder of plugins and a config.yaml that enables some."""
     try:
         names = sorted(os.listdir(layout.profiles))
     except OSError:
@@ -78,12 +83,13 @@ def homes_with_plugins(layout: Layout) -> tuple[Path, ...]:
 
 
 def _has_plugins(home: str) -> bool:
-    return os.path.isdir(f"{home}/{PLUGINS_FOLDER}") and _says_plugins(home)
+    return os.path.isdir(f"{home}/{PLUGINS_FOLDER}") and _enables_some(home)
 
 
-def _says_plugins(home: str) -> bool:
+def _enables_some(home: str) -> bool:
+    """Return whether config.yaml has a list `enabled` that is not empty, which makes Hermes load a plugin."""
     try:
-        return PLUGINS_FOLDER.encode() in read_kept(f"{home}/{CONFIG_FILE}", _LARGEST)
+        return _ENABLES.search(read_kept(f"{home}/{CONFIG_FILE}", _LARGEST)) is not None
     except OSError:
         return False
 

@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.context import Session
 from hermes_profiles.profiles.channels import claimed_resources
-from hermes_profiles.profiles.plugin_channels import catalog_for
+from hermes_profiles.profiles.plugin_channels import catalog_for, homes_with_plugins
 from hermes_profiles.profiles.ports import declared_ports
 
 
@@ -168,3 +168,20 @@ def test_channel_of_an_installed_package_is_known(layout: Layout, *, is_on: bool
     assert _channels(layout, "own") == (("pager",) if is_on else ())
     fact = catalog_for(layout, {"HOME": str(layout.user_home)}).lookup("PAGER_KEY")
     assert fact is not None and fact.channel == "pager"
+
+
+@pytest.mark.parametrize(("config", "is_read"), [
+    ("plugins:\n  enabled: []\n  disabled: []\n", False),
+    ("plugins:\n  enabled:\n  disabled: [pager]\n", False),
+    ("platforms:\n  telegram:\n    enabled: true\n", False),
+    ("plugins:\n  enabled: [pager]\n", True),
+    ("plugins:\n  enabled: [\n    pager]\n", True),
+    ("plugins:\n  enabled: # mine\n\n  # first\n  - pager\n", True),
+    ("plugins:\r\n  enabled:\r\n  - pager\r\n", True),
+    ("plugins: {enabled: ['pager']}\n", True),
+    ('{"plugins": {"enabled": ["pager"]}}', True),
+    ("x: &a [pager]\nplugins:\n  enabled: *a\n", True),
+])  # fmt: skip
+def test_plugins_of_homes_that_enable_none_are_not_read(layout: Layout, config: str, *, is_read: bool) -> None:
+    _home(layout, "own", config, "pager")
+    assert homes_with_plugins(layout) == ((layout.home("own"),) if is_read else ())
