@@ -135,7 +135,10 @@ def a_repair_that_did_not_help(_: DoctorRoot) -> Iterator[Problem]:
 
 
 def a_multiplexer_without_a_service(_: DoctorRoot) -> Iterator[Problem]:
-    found = _fake(gateway=_fake(state=GatewayState.RUNNING, pid=42, service=None), world=_fake(manager=None))
+    found = _fake(
+        gateway=_fake(state=GatewayState.RUNNING, pid=42, service=None, foreign_supervisor=None),
+        world=_fake(manager=None),
+    )
     return problem_of_call(lambda: Multiplexer(_fake(), "work", found))
 
 
