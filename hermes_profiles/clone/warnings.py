@@ -17,6 +17,8 @@ from hermes_profiles.credentials.rules.secret_sources import secret_sources
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.errors import Problem
+from hermes_profiles.model.names import DEFAULT
+from hermes_profiles.profiles.listing import has_identity
 
 from .report import CloneReport
 from .source import SourceProfile, paths_into
@@ -35,6 +37,7 @@ def add_warnings(
     user_home: Path,
 ) -> None:
     """Add warnings and next steps to a report that is complete otherwise."""
+    report.warnings += _left_folder(source)
     report.warnings += _not_searched(source)
     report.warnings += _bitwarden(source)
     report.warnings += _secret_sources(source, judged)
@@ -43,6 +46,17 @@ def add_warnings(
     if policy.channels is Channels.CLONE or policy.keep:
         report.warnings += _conflicts(report, source, judged, policy, catalog)
     report.next_steps += _next_steps(report, judged, catalog)
+
+
+def _left_folder(source: SourceProfile) -> Iterator[Problem]:
+    """Yield a warning for a source without a file of a profile: the clone is like a new profile."""
+    if source.name != DEFAULT and not has_identity(source.home):
+        yield Problem(
+            "left-folder",
+            f"{source.name} has no file of a profile: it is an empty folder, or what a deleted profile left",
+            str(source.home),
+            f"see `hermes-profiles doctor {source.name}`; `hermes-profiles list` shows the others",
+        )
 
 
 def _not_searched(source: SourceProfile) -> Iterator[Problem]:

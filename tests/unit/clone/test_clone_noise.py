@@ -128,3 +128,11 @@ def test_empty_block_of_a_channel_is_nobodys_work(tmp_path: Path) -> None:
     cloned = clone(make_layout(tmp_path, {".env": "OPENAI_API_KEY=sk-CANARY\n", "config.yaml": text}))
     assert cloned.text("config.yaml") == text and cloned.data["config"]["disabled"] == []
     assert not any("connect" in step for step in cloned.data["next_steps"])
+
+
+@pytest.mark.parametrize("files", [{"logs/gateway.log": "x\n"}, {"cron/x": "x"}])
+def test_folder_that_a_deleted_profile_left_is_named(tmp_path: Path, files: dict[str, str]) -> None:
+    found = clone(make_layout(tmp_path, files, profile="left"), "left").warnings
+    assert [problem.code for problem in found] == ["left-folder"] and "left has no file" in found[0].message
+    whole = clone(make_layout(tmp_path / "whole", {**files, ".env": "A=1\n"}, profile="left"), "left").warnings
+    assert "left-folder" not in {problem.code for problem in whole}
