@@ -216,7 +216,9 @@ def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
         yield f"ntfy {channels['ntfy']}, its gateway has a stream"
     polls_for = truth.polls_for or 0.0
     is_denied = (polls_for > SETTLED and telegram in _DENIALS) or (polls_for > BEATS and state == "starting")
-    if is_denied and not truth.is_suspended:
+    # A gateway that ends leaves its channels first; the answer to its last poll can be on its way.
+    is_ending = row["detail"].endswith(("is being stopped", "it is ending"))
+    if is_denied and not truth.is_suspended and not is_ending:
         yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"
     asked = row["api"] or {}
     if asked.get("healthy") and asked["port"] not in truth.answers:

@@ -29,7 +29,8 @@ CHANNELS = ("telegram", "ntfy")
 PATIENCE = 2.0  # seconds until a status has to be true
 _TIMEOUT = 240.0
 _GOOD = {"started", "already-running", "restarted"}
-_NAMED, _ENDED_SINCE = re.compile(r"(?:process|PID) (\d+)"), re.compile(r"gone|ended|another program|is not a gateway")
+_NAMED = re.compile(r"(?:process|PID) (\d+)")
+_ENDED_SINCE = re.compile(r"gone|ended|held|another program|is not a gateway")
 _NUMBER = re.compile(r"\d+")
 _ENDED = {"stopped", "already-stopped"}
 
@@ -139,8 +140,9 @@ class JudgedFleet:
         answer = {}
         with contextlib.suppress(ValueError):
             answer = json.loads(out)
-        if "CANARY" in out + error or "Traceback" in out + error:
-            self.fault("", f"{words} shows a secret or a traceback: {error[-1500:]}")
+        # An outcome has the last lines of a gateway's log, where a traceback is one of Hermes.
+        if "CANARY" in out + error or "Traceback" in (error if answer else out + error):
+            self.fault("", f"{words} shows a secret or a traceback: {error[-1500:]} {out[-1500:]}")
         if process.returncode >= 0 and answer.get("exit_code") != process.returncode:
             self.fault(
                 "", f"{words} exits with {process.returncode}, its answer says {answer.get('exit_code')}: {error}"
