@@ -88,7 +88,7 @@ def cloned_env(raw: bytes, catalog: Catalog) -> Copy | None:
     except DocumentError:
         return None
     apart = {row.name for row in edits.rows.removed} | {entry.name for entry in document.entries if entry.joined}
-    return Copy(content, frozenset(edits.rows.kept) - apart)
+    return Copy(content, frozenset(row.name for row in edits.rows.kept) - apart)
 
 
 def faults(raw: bytes, copy: Copy, before: Mapping[str, str], after: Mapping[str, str], catalog: Catalog) -> list[str]:

@@ -217,7 +217,7 @@ def _of_row(row: Mapping[str, Any], truth: Truth) -> Iterator[str]:
     polls_for = truth.polls_for or 0.0
     is_denied = (polls_for > SETTLED and telegram in _DENIALS) or (polls_for > BEATS and state == "starting")
     # A gateway that ends leaves its channels first; the answer to its last poll can be on its way.
-    is_ending = row["detail"].endswith(("is being stopped", "it is ending"))
+    is_ending = row.get("detail", "").endswith(("is being stopped", "it is ending"))
     if is_denied and not truth.is_suspended and not is_ending:
         yield f"{state}, telegram {telegram}; its gateway has polled for {polls_for:.0f} s"
     asked = row["api"] or {}

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any
 
 from hermes_profiles.documents.yaml.parser import without_quotations
-from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING, PLUGINS_FOLDER
+from hermes_profiles.hermes.files import AUTH_FILE, PLUGIN_NAME_ENDING, PLUGINS_FOLDER
 from hermes_profiles.model.errors import DocumentError
 
 from .model import Channel, KeyClass, KeyFact, PluginPlace, Sharing
@@ -24,7 +24,7 @@ _NOT_A_STEM = frozenset({"HERMES", "GATEWAY"})
 _SECRET_ENDINGS = ("_TOKEN", "_SECRET", "_KEY", "_PASSWORD", "_JSON")
 # Where a plugin of a channel keeps its account, in its own folder: a copy would be the same account.
 _STATE_FILES = (
-    "secret*.json", "credential*.json", "*token.json", "*tokens.json", "auth.json", "account*.json", "session.json",
+    "secret*.json", "credential*.json", "*token.json", "*tokens.json", AUTH_FILE, "account*.json", "session.json",
     "sessions.json", "cookies.json", "service_account*.json", "service-account*.json", "*.session",
 )  # fmt: skip
 _SETTING_MARKS = ("_ALLOWED", "_HOME_CHANNEL", "_ALLOW_ALL")

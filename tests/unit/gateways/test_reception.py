@@ -51,7 +51,8 @@ def test_gateway_that_receives_is_running(root: Root) -> None:
 
 def test_lost_link_in_the_log_makes_it_degraded(root: Root) -> None:
     write_both(root.layout.home("work"), (240.0, "WARNING", OLD, NETWORK.format(1, "Bad Gateway")),
-               (20.0, "WARNING", OLD, NETWORK.format(2, "Bad Gateway")))  # fmt: skip
+               (110.0, "WARNING", OLD, NETWORK.format(2, "Bad Gateway")),
+               (20.0, "WARNING", OLD, NETWORK.format(3, "Bad Gateway")))  # fmt: skip
     found = seen(root)
     assert (found.state, found.detail) == (
         S.DEGRADED, "telegram has polled nothing for 4 min (502 Bad Gateway)"
