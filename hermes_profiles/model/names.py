@@ -13,6 +13,8 @@ from .errors import UsageProblem
 
 DEFAULT = "default"
 _PATTERN = lazy_pattern(PATTERN)
+_LONGEST_SIMILAR = 20
+_NO_NAME = lazy_pattern(r"[^a-z0-9_-]+")
 RULE = "1 to 64 of a-z, 0-9, _ and -, beginning with a letter or digit"
 
 
@@ -51,7 +53,14 @@ def check_new_name(name: str) -> str:
 
     Raises UsageProblem with the rule when the name is malformed or reserved.
     """
-    canon = check_existing_name(name)
+    try:
+        canon = check_existing_name(name)
+    except UsageProblem as error:
+        similar = _similar(name)
+        if not similar:
+            raise
+        hint = f"choose another name, such as `{similar}`"
+        raise UsageProblem(error.problem.message, target=name, code="bad-name", hint=hint) from None
     if canon in RESERVED:
         raise UsageProblem(
             f"the name {canon!r} is reserved by Hermes ({', '.join(sorted(RESERVED))})",
@@ -60,6 +69,20 @@ def check_new_name(name: str) -> str:
             hint=f"choose another name, such as `{canon}-2`",
         )
     return canon
+
+
+def _similar(name: str) -> str:
+    """Return a name for a new profile that looks like a malformed one, "" where none does.
+
+    A long text gives none: it can be a secret that was pasted in the wrong place.
+    """
+    import unicodedata
+
+    if len(name) > _LONGEST_SIMILAR:
+        return ""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    similar = _NO_NAME.sub("-", letters).strip("-_")
+    return similar if _PATTERN.fullmatch(similar) is not None and similar not in {DEFAULT, *RESERVED} else ""
 
 
 def check_alias_name(name: str) -> str:

@@ -25,6 +25,25 @@ def test_a_name_that_passes_is_one_plain_folder_name(text: str) -> None:
     assert check_new_name(name) == name == check_existing_name(name), "normalising twice changes nothing"
 
 
+@pytest.mark.parametrize(
+    ("given", "similar"),
+    [
+        ("My Bot", "my-bot"),
+        ("w\u00f6rk", "work"),
+        ("_x/y.", "x-y"),
+        ("\u5c0f\u53f7", ""),
+        ("D\u00e9fault", ""),
+        ("9:AACANARY" * 3, ""),
+    ],
+)
+def test_a_malformed_new_name_gets_a_similar_one(given: str, similar: str) -> None:
+    with pytest.raises(UsageProblem, match="is not a profile name") as raised:
+        check_new_name(given)
+    problem = raised.value.problem
+    assert problem.code == "bad-name" and (f"`{similar}`" if similar else "hermes-profiles list") in problem.hint
+    assert check_new_name(similar or "work")
+
+
 def test_look_alikes_that_lower_case_to_a_letter_are_refused() -> None:
     with pytest.raises(UsageProblem):
         check_existing_name("wor\u212a")  # the Kelvin sign
