@@ -214,9 +214,8 @@ def _of_variables(text: str, catalog: Catalog, *, sentences: bool = True) -> Ite
             line = text[name.end() : name.end() + _LONGEST_VALUE].partition("\n")[0]
             found += [match[1] for match in _FALLBACK.finditer(line) if is_strong(match[1])]
         yield from (Mention(fact, value) for value in dict.fromkeys(found))
-        if (
-            sentences and not values and not _IN_TEMPLATE.match(text, name.end())
-        ):  # a sentence: `MATTERMOST_TOKEN is now …`
+        # A sentence: `MATTERMOST_TOKEN is now …`.
+        if sentences and not values and not _IN_TEMPLATE.match(text, name.end()):
             line = text[name.end() : name.end() + _SENTENCE].partition("\n")[0]
             for word in _ASCII_TOKEN.finditer(line):
                 token = word.group().strip(".:*_!?-")
