@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
+from .letter_runs import AS_RUNS
 from .spellings import BASE64, BASE64_BREAKS, BASE64_ESCAPED, BASE64_LINE, as_text, unescaped
 
 # The first bytes of gzip, zip, bzip2, xz, PDF, PNG, SQLite, 7z, rar and Zstandard in base64.
@@ -25,8 +26,6 @@ _PACKED = lazy_pattern(
 )
 # Base64 in base64: of a Secret with a login of Docker, of a release of Helm.
 _SHORTEST_OUTER, _HEAD = 32, 24
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-_TO_RUNS = bytes(ord("a") if byte in _LETTERS else ord(" ") for byte in range(256))
 _LONG_RUN = b"a" * _SHORTEST_OUTER
 _TEXT_HEAD = lazy_pattern(rb"[ -~\t\r\n]+")
 _INNER = lazy_pattern(rb"[A-Za-z0-9+/_-]{16}")
@@ -47,7 +46,7 @@ def base64_runs(data: bytes) -> Iterator[Base64Run]:
 
     Packed data is the body of a recorded answer, or a picture of a notebook.
     """
-    may_be_packed, has_long_run = _may_be_packed(data), _LONG_RUN in data.translate(_TO_RUNS)
+    may_be_packed, has_long_run = _may_be_packed(data), _LONG_RUN in data.translate(AS_RUNS)
     if not may_be_packed and not has_long_run:
         return
     text = as_text(data)
@@ -81,7 +80,7 @@ def _packed_in(text: str) -> Iterator[Base64Run]:
 
 
 def _texts_in(text: str) -> Iterator[Base64Run]:
-    letters = text.encode("latin-1", "replace").translate(_TO_RUNS)
+    letters = text.encode("latin-1", "replace").translate(AS_RUNS)
     start = letters.find(_LONG_RUN)
     while start >= 0:
         match = BASE64.match(text, start)

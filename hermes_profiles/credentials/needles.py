@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import AnyStr, Generic
 
+from .letter_runs import AS_RUNS
+
 _GRAM = 7
 # In nanoseconds, about: a call for each needle, and for each character what the two ways take.
 _A_CALL, _START, _OF_A_NEEDLE, _OF_A_GRAM = 50, 1000, 0.2, 100
 _SLICE = 64 * 1024
-# Each byte that a token or base64 is made of as `a`. Words of a language are shorter than the run.
-_WORD = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/"
-_AS_RUNS = bytes.maketrans(_WORD, b"a" * len(_WORD))
+# Words of a language are shorter.
 _RUN = b"a" * 18
 
 
@@ -75,7 +75,7 @@ class Needles(Generic[AnyStr]):
 
 def _has_run(text: AnyStr) -> bool:
     """Return whether bytes have a long run of letters and digits; True for a text, where the test takes too long."""
-    return not isinstance(text, bytes) or _RUN in text.translate(_AS_RUNS)
+    return not isinstance(text, bytes) or _RUN in text.translate(AS_RUNS)
 
 
 def _grams(needle: AnyStr) -> tuple[AnyStr, AnyStr, AnyStr]:

@@ -14,6 +14,8 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import apart
 
+from .letter_runs import AS_RUNS
+
 
 class IdentityShape(NamedTuple):
     """The published form of one kind of credential.
@@ -370,8 +372,6 @@ _SAMPLE = lazy_pattern(
 
 _HOST = lazy_pattern(r"//[^/\s]+/")
 
-_WORD_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+/"
-_WORDS = bytes(ord("a") if byte in _WORD_BYTES else ord(" ") for byte in range(256))
 _QUOTES = b"\\'\"\x00"
 _RUN = b"a" * 18
 _DIGIT = lazy_pattern(rb"[0-9]")
@@ -406,7 +406,7 @@ def may_hold_identity(data: bytes) -> bool:
     search for all marks. Quotes, backslashes and the NULs of UTF-16 are left out first.
     """
     plain = data.translate(None, _QUOTES)
-    words = plain.translate(_WORDS)
+    words = plain.translate(AS_RUNS)
     begin = words.find(_RUN)
     while begin >= 0:
         end = words.find(b" ", begin)
