@@ -69,8 +69,11 @@ def _walk(folder: int, prefix: str, enter: Callable[[str], bool]) -> Iterator[Tr
             status = entry.stat(follow_symlinks=False)
             kind = _kind(status.st_mode)
             target = os.readlink(entry.name, dir_fd=folder) if kind is EntryKind.LINK else None
-        except FileNotFoundError:
-            continue  # removed since the folder was listed: a running gateway creates and removes files
+        except OSError as error:
+            # Removed or replaced since the folder was listed: a running gateway creates and removes files.
+            if error.errno in (errno.ENOENT, errno.EINVAL):  # EINVAL: what was a link is none any more
+                continue
+            raise
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
         if kind is not EntryKind.FOLDER:
             yield item
