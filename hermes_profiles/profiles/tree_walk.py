@@ -71,7 +71,7 @@ def _walk(folder: int, prefix: str, enter: Callable[[str], bool]) -> Iterator[Tr
             target = os.readlink(entry.name, dir_fd=folder) if kind is EntryKind.LINK else None
         except OSError as error:
             # Removed or replaced since the folder was listed: a running gateway creates and removes files.
-            if error.errno in (errno.ENOENT, errno.EINVAL):  # EINVAL: what was a link is none any more
+            if error.errno in (errno.ENOENT, errno.EINVAL):  # EINVAL: no longer a link
                 continue
             raise
         item = TreeItem(path, kind, Signature.of(status), status.st_mode, target)
