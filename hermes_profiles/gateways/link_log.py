@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,6 +39,7 @@ _LONGEST_REASON = 160
 _LATE = 15.0
 _SAYS_BACK = frozenset(rule.channel for rule in LINK_RECORDS if rule.event is LinkEvent.BACK)
 _MOMENT = 10.0
+_TRIED_AGAIN = "it has tried again: only a failure would be in its log"
 _FIRST = 3.0  # seconds until the first try of an adapter whose pauses grow, with the time that it takes
 _QUARTER = 900.0  # time zones differ by quarters of an hour
 _NEAR_END = 64 * 1024  # of a log, where its last record begins
@@ -57,6 +58,13 @@ class _Logged(NamedTuple):
     time: float
     rule: LinkRecord
     reason: str
+
+
+class _Log(NamedTuple):
+    """The events in a log; `begin`: epoch seconds of the first record that was read, 0.0 where none is before it."""
+
+    begin: float = 0.0
+    events: tuple[_Logged, ...] = ()
 
 
 class _Outage(NamedTuple):
@@ -78,19 +86,20 @@ def lost_links(home: Path, connected: Mapping[str, float], now: float) -> dict[s
     if _changed_at(folder / ERRORS_LOG) < min(connected.values()) - _LATE:
         return {}
     channels = frozenset(connected)
-    found = [event for name in _PARSED for event in _events_in(folder / name, _state(folder / name), channels)]
+    logs = {name: _read(folder / name, _state(folder / name), channels) for name in _PARSED}
     # Of two records of one moment the one that says more of the next try comes last.
-    events = sorted(found, key=lambda event: (event.time, -event.rule.lasts, event))
-    return {name: lost for name, since in connected.items() if (lost := _lost(name, events, since, now)) is not None}
+    found = (event for log in logs.values() for event in log.events)
+    seen = _Log(logs[ERRORS_LOG].begin, tuple(sorted(found, key=lambda each: (each.time, -each.rule.lasts, each))))
+    return {name: lost for name, since in connected.items() if (lost := _lost(name, seen, since, now)) is not None}
 
 
-def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> LostLink | None:
+def _lost(channel: str, log: _Log, since: float, now: float) -> LostLink | None:
     """Return the lost link of a channel after its events, which are in the order of time."""
     first, last, reason = None, None, ""
     pause: float | None = None
     before: _Outage | None = None
     earliest = since - _LATE if channel in _SAYS_BACK else since
-    for event in events:
+    for event in log.events:
         # What is in the future was logged before the clock was set back.
         if event.rule.channel != channel or not earliest <= event.time <= now + _LATE:
             continue
@@ -113,9 +122,10 @@ def _lost(channel: str, events: Iterable[_Logged], since: float, now: float) -> 
     ended = last.rule.event is LinkEvent.ENDED
     if not ended and now - last.time > last.rule.lasts:
         return None
-    return LostLink(
-        first, REASONS.get(reason, reason), ended, may_be_back=pause is not None and now - last.time > pause
-    )
+    doubt = _TRIED_AGAIN if pause is not None and now - last.time > pause else ""
+    # An outage that fills the log began before the part that was read.
+    begun = None if 0 <= first - log.begin < last.rule.lasts and not ended else first
+    return LostLink(begun, REASONS.get(reason, reason), ended, doubt=doubt)
 
 
 def _pause(event: _Logged, before: _Logged | None) -> float | None:
@@ -130,15 +140,19 @@ def _pause(event: _Logged, before: _Logged | None) -> float | None:
 
 # A process that looks at a fleet again and again, such as the watcher, parses a log once until it changes.
 @lru_cache(maxsize=256)
-def _events_in(path: Path, _state: tuple[int, ...], channels: frozenset[str]) -> tuple[_Logged, ...]:
+def _read(path: Path, _state: tuple[int, ...], channels: frozenset[str]) -> _Log:
     """Return the events of these channels in a log; `_state`: its identity, size and time of the last change."""
     tail = _tail(path)
-    return tuple(_events(tail[1], tail[0], channels)) if tail is not None else ()
-
-
-def _events(text: str, changed: float, channels: frozenset[str]) -> Iterator[_Logged]:
-    """Yield the events of these channels in a log; `changed`: epoch seconds at which it was written last."""
+    if tail is None:
+        return _Log()
+    changed, text, is_whole = tail
     zone = _zone(text, changed)
+    begin = None if is_whole else _STAMP.search(text)
+    return _Log(_time(begin) + zone if begin is not None else 0.0, tuple(_events(text, zone, channels)))
+
+
+def _events(text: str, zone: float, channels: frozenset[str]) -> Iterator[_Logged]:
+    """Yield the events of these channels in a log; `zone`: see `_zone`."""
     for match in _RECORD.finditer(text):
         channel = match[3] or LIBRARY_LOGGERS[match[4]]
         if channel not in channels:
@@ -190,8 +204,8 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _tail(path: Path) -> tuple[float, str] | None:
-    """Return (when it was written last, its last whole lines) of a log, None where it cannot be read."""
+def _tail(path: Path) -> tuple[float, str, bool] | None:
+    """Return (when it was written last, its last whole lines, whether they are all), None where it cannot be read."""
     try:
         descriptor, status = open_regular(path)
     except OSError:
@@ -208,4 +222,5 @@ def _tail(path: Path) -> tuple[float, str] | None:
     whole = near.partition(b"\n")[2] if start or len(near) < len(raw) else near
     at = raw.rfind(LAST_RECORD, 0, len(raw) - len(near)) if len(near) < len(raw) else -1
     last = raw[raw.rfind(b"\n", 0, at) + 1 : raw.find(b"\n", at) + 1] if at >= 0 else b""
-    return status.st_mtime, (last + whole).decode("utf-8", "replace")
+    is_whole = len(near) == status.st_size and not os.path.lexists(f"{path}.1")
+    return status.st_mtime, (last + whole).decode("utf-8", "replace"), is_whole

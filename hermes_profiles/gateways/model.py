@@ -57,11 +57,13 @@ class LiveGateway(NamedTuple):
 class Link(NamedTuple):
     """An established connection that a process opened.
 
-    `port`: of the other side; `silent_for`: seconds since the other side sent data last, None where it never did.
+    `port`: of the other side; `silent_for`: seconds since the other side sent data last, None where it never did;
+    `is_waiting`: this side sent data last, such as a request without an answer so far.
     """
 
     port: int
     silent_for: float | None
+    is_waiting: bool = True
 
 
 class ProcessSockets(NamedTuple):
@@ -98,14 +100,19 @@ class LostLink(NamedTuple):
 
     `since`: epoch seconds, None where it is not known; `reason`: what the log says, redacted; `ended`: the gateway has
     stopped trying, so only a restart brings the channel back; `is_shared`: the log is that of several profiles, and
-    does not show whose channel it is; `may_be_back`: it has tried again since, and would log a failure only.
+    does not show whose channel it is; `doubt`: why the link may be back, "" where it is lost.
     """
 
     since: float | None
     reason: str
     ended: bool = False
     is_shared: bool = False
-    may_be_back: bool = False
+    doubt: str = ""
+
+    @property
+    def may_be_back(self) -> bool:
+        """Return whether nothing shows that the link is still lost."""
+        return bool(self.doubt)
 
 
 class GatewayChannel(NamedTuple):

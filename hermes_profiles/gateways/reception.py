@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.hermes.behaviours import Behaviour
-from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_SILENCE
+from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_REST, LONGEST_SILENCE
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOCK_CODE, LOCK_HOLDER
 from hermes_profiles.model.layout import Layout
 
@@ -24,6 +24,7 @@ from .system import SystemContext
 
 # Between two polls a gateway can be without a connection for a moment.
 _LOOKS, _PAUSE = 3, 0.1
+_AT_REST = LostLink(None, "no request is open", doubt="it may poll again within seconds")
 
 
 def with_reception(world: SystemContext, seen: Mapping[str, GatewayFacts]) -> dict[str, GatewayFacts]:
@@ -97,7 +98,7 @@ def _silence(world: SystemContext, facts: GatewayFacts, channel: str, since: flo
             time.sleep(_PAUSE)
             sockets = world.sockets((process.pid,)).get(process.pid)
         lost = _quiet(sockets, longest, facts.now)
-        if lost is None or lost.since is not None:
+        if lost is None or (lost.since is not None and not lost.doubt):
             break
     if lost is None or _is_called(world.layout.home(facts.profile), channel):
         return None
@@ -109,8 +110,12 @@ def _quiet(sockets: ProcessSockets | None, longest: float, now: float) -> LostLi
         return None
     if not sockets.links:
         return LostLink(None, "no connection is open")
-    silent_for = sockets.silent_for
-    return LostLink(now - silent_for, "no answer") if silent_for is not None and silent_for > longest else None
+    silent_for, is_waiting = sockets.silent_for, any(each.is_waiting for each in sockets.links)
+    if silent_for is None or silent_for <= (longest if is_waiting else LONGEST_REST):
+        return None
+    if silent_for <= longest:
+        return _AT_REST._replace(since=now - silent_for)
+    return LostLink(now - silent_for, "no answer" if is_waiting else _AT_REST.reason)
 
 
 def _is_called(home: Path, channel: str) -> bool:

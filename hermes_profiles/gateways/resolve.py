@@ -422,8 +422,8 @@ def _deafness(channel: str, lost: LostLink, now: float) -> str:
     verb = "has polled" if channel in POLLING else "has received"
     verb = f"of one of its profiles {verb}" if lost.is_shared else verb
     age = f" for {span(max(now - lost.since, 0))}" if lost.since is not None else ""
-    again = "; it has tried again: only a failure would be in its log" if lost.may_be_back else ""
-    return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}{again}"
+    doubt = f"; {lost.doubt}" if lost.doubt else ""
+    return f"{verb} nothing{age}{f' ({lost.reason})' if lost.reason else ''}{doubt}"
 
 
 def _masked(facts: GatewayFacts, mask: Mask) -> str:

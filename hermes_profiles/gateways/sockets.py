@@ -27,7 +27,7 @@ _REQUEST = struct.Struct("=BBBBI48x")
 _ATTRIBUTE = struct.Struct("=HH")
 # Offsets in `struct inet_diag_msg` and `struct tcp_info` (linux/inet_diag.h, linux/tcp.h).
 _MESSAGE, _INODE = 72, 68
-_LAST_RECEIVED, _BYTES_RECEIVED = 52, 128
+_LAST_SENT, _LAST_RECEIVED, _BYTES_RECEIVED = 44, 52, 128
 _BUFFER = 1 << 16
 _TIMEOUT = 1.0
 
@@ -37,6 +37,7 @@ class _Socket(NamedTuple):
     port: int
     remote_port: int
     silent_for: float | None
+    is_waiting: bool
 
 
 def linux_sockets(pids: Sequence[int]) -> dict[int, ProcessSockets]:
@@ -55,7 +56,7 @@ def linux_sockets(pids: Sequence[int]) -> dict[int, ProcessSockets]:
 def _of_process(rows: Sequence[_Socket]) -> ProcessSockets:
     listens = frozenset(each.port for each in rows if each.state == _LISTEN)
     opened = (each for each in rows if each.state == _ESTABLISHED and each.port not in listens)
-    return ProcessSockets(listens, tuple(Link(each.remote_port, each.silent_for) for each in opened))
+    return ProcessSockets(listens, tuple(Link(*each[2:]) for each in opened))
 
 
 def _namespace(pid: int | str) -> str | None:
@@ -103,10 +104,11 @@ def _dump(family: int) -> Iterator[tuple[int, _Socket]]:
 def _socket(message: bytes) -> tuple[int, _Socket]:
     port, remote = struct.unpack_from(">HH", message, 4)
     (inode,) = struct.unpack_from("=I", message, _INODE)
-    return inode, _Socket(message[1], port, remote, _silent_for(message))
+    return inode, _Socket(message[1], port, remote, *_silence(message))
 
 
-def _silent_for(message: bytes) -> float | None:
+def _silence(message: bytes) -> tuple[float | None, bool]:
+    """Return (seconds since the other side sent data last, None where it never did; whether this side sent last)."""
     at = _MESSAGE
     while at + _ATTRIBUTE.size <= len(message):
         size, kind = _ATTRIBUTE.unpack_from(message, at)
@@ -115,7 +117,8 @@ def _silent_for(message: bytes) -> float | None:
         info = message[at + _ATTRIBUTE.size : at + size]
         if kind == _INFO and len(info) >= _BYTES_RECEIVED + 8:
             (milliseconds,) = struct.unpack_from("=I", info, _LAST_RECEIVED)
+            (sent,) = struct.unpack_from("=I", info, _LAST_SENT)
             (received,) = struct.unpack_from("=Q", info, _BYTES_RECEIVED)
-            return milliseconds / 1000 if received else None
+            return (milliseconds / 1000, sent <= milliseconds) if received else (None, True)
         at += (size + 3) & ~3
-    return None
+    return None, True

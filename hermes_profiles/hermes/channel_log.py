@@ -82,6 +82,8 @@ LINK_RECORDS = (
     # 1 s, then 1.5 times the pause before. 0.19.0 prints the name of a function for the word `error`.
     LinkRecord("telegram", _L, r"Telegram polling (?:error|_redact_telegram_error_text\(error\)): ?(.*)", "", "",
                45.0, 30.0, 1.5),
+    # JSON that Telegram never sends, such as `"ok": false` with status 200: the library polls again at once.
+    LinkRecord("telegram", _L, r"(Something went wrong processing the data received)", "", "", 30.0, 15.0),
     LinkRecord("telegram", _B, r"Telegram polling restarted after", _TELEGRAM, "Telegram polling restarted after"),
     LinkRecord("telegram", _B, r"Connected to Telegram \(", _TELEGRAM, "Connected to Telegram (%s mode)"),
     LinkRecord("weixin", _L, r"poll error \(.*?\): ?(.*)", _WEIXIN, "poll error (%d/%d): %s"),
@@ -139,10 +141,13 @@ REASONS = {
     "Invalid token": "401 Unauthorized",
     "Unauthorized": "401 Unauthorized",
     "Bad Gateway": "502 Bad Gateway",
+    "Something went wrong processing the data received": "answers that are not Telegram's",
     "": "no answer",
 }
-# Telegram answers every poll within seconds, and Hermes asks `getMe` every 90 s (_polling_heartbeat_loop): a gateway
-# that received nothing for longer from anywhere is deaf. Other channels: not known.
-LONGEST_SILENCE = {"telegram": 120.0}
+# Telegram answers every poll within 10 s: a gateway that received nothing for longer from anywhere is deaf. The library
+# obeys the `retry_after` of a 429 without a record. Other channels: not known.
+LONGEST_SILENCE = {"telegram": 20.0}
+# A poll follows the one before at once: a gateway that waits for no answer for longer polls nothing now.
+LONGEST_REST = 2.0
 # With this variable Telegram calls the gateway: nothing polls, and no connection is open.
 CALLED_BY_PLATFORM = {"telegram": "TELEGRAM_WEBHOOK_URL"}

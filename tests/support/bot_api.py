@@ -21,7 +21,9 @@ _HANG = 600.0  # seconds without an answer, unless the mode changes
 _REFUSALS = {
     "401": (401, "Unauthorized"),
     "429": (429, "Too Many Requests: retry after 5"),
+    "429-600": (429, "Too Many Requests: retry after 600"),
     "502": (502, "Bad Gateway"),
+    "false": (-200, "Unauthorized"),
 }
 NO_ANSWER = 0  # instead of a status: the connection is closed
 
@@ -29,8 +31,9 @@ NO_ANSWER = 0  # instead of a status: the connection is closed
 class BotApi(LoopbackServer):
     """The server, as a context manager; `url` is its address.
 
-    `modes`: gateway → how its calls are answered: "401", "429", "502", "409" (polls alone), "hang" or "refuse" (the
-    connection is closed). A gateway without a mode is served. `sent`: (gateway, text) of every message that a bot sent.
+    `modes`: gateway → how its calls are answered: "401", "429" (retry after 5 s), "429-600", "502", "false" (not ok,
+    with status 200), "409" (polls alone), "hang" or "refuse" (the connection is closed). A gateway without a mode is
+    served. `sent`: (gateway, text) of every message that a bot sent.
     """
 
     def __init__(self) -> None:
@@ -156,10 +159,10 @@ def _handler(api: BotApi) -> type[BaseHTTPRequestHandler]:
             answer: dict[str, Any] = {"ok": status == 200}
             answer |= {"result": result} if status == 200 else {"error_code": status, "description": result}
             if status == 429:
-                answer["parameters"] = {"retry_after": 5}
+                answer["parameters"] = {"retry_after": int(result.rpartition(" ")[2])}
             content = json.dumps(answer).encode()
             try:
-                self.send_response(status)
+                self.send_response(abs(status))
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

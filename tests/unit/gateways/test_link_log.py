@@ -228,6 +228,31 @@ def test_answers_that_are_no_answers_of_telegram_are_an_outage(tmp_path: Path, w
         assert (seen is not None, seen is not None and seen.may_be_back) == (is_lost, may_be_back), seconds
 
 
+UNREADABLE = "Something went wrong processing the data received from Telegram. Received data was *not* processed!"
+
+
+def test_answers_without_a_result_are_an_outage(tmp_path: Path) -> None:
+    """With `"ok": false` and status 200 the library logs this at every poll, and polls again at once."""
+    ended = f"{UNREADABLE}\nTraceback (most recent call last):\n  x\nKeyError: 'result'"
+    write(tmp_path, CONNECTED)
+    write(tmp_path, *((ago, "CRITICAL", "telegram.ext.Updater", ended) for ago in (40.0, 30.0, 20.0, 10.0)),
+          name="errors.log")  # fmt: skip
+    assert lost(tmp_path) == LostLink(pytest.approx(NOW - 40, abs=1.1), "answers that are not Telegram's")
+    later = lost_links(tmp_path, {"telegram": NOW - 300}, NOW + 10)["telegram"]
+    assert later.may_be_back and not lost_links(tmp_path, {"telegram": NOW - 300}, NOW + 25)
+
+
+@pytest.mark.parametrize("is_rotated", [False, True])
+def test_begin_of_an_outage_that_fills_the_log_is_not_known(tmp_path: Path, is_rotated: bool) -> None:
+    flood: list[Line] = [(ago / 10, "CRITICAL", "telegram.ext.Updater", UNREADABLE) for ago in range(90, 1, -1)]
+    filler = () if is_rotated else [(60.0, "WARNING", "agent.tools", "x" * 1000)] * 150
+    write(tmp_path, *filler, *flood, *[(0.1, "WARNING", "telegram.ext.Updater", f"{UNREADABLE}{'x' * 1000}")] * 140,
+          name="errors.log")  # fmt: skip
+    if is_rotated:
+        (tmp_path / "logs" / "errors.log.1").touch()
+    assert lost(tmp_path) == LostLink(None, "answers that are not Telegram's")
+
+
 def test_first_answer_that_is_none_of_telegram_is_tried_again_soon(tmp_path: Path) -> None:
     write_both(tmp_path, (5.0, "ERROR", NEW, NO_ANSWER_OF_TELEGRAM.format("error")))
     found = lost(tmp_path)

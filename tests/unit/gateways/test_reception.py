@@ -76,9 +76,28 @@ def test_gateway_without_a_connection_is_deaf(root: Root) -> None:
 
 
 def test_gateway_that_received_nothing_for_long_is_deaf(root: Root) -> None:
-    assert seen(root, ProcessSockets(frozenset(), (Link(443, 119.0),))).state is S.RUNNING
+    assert seen(root, ProcessSockets(frozenset(), (Link(443, 19.0),))).state is S.RUNNING
     found = seen(root, ProcessSockets(frozenset(), (Link(443, None), Link(443, 130.0))))
     assert (found.state, found.detail) == (S.DEGRADED, "telegram has polled nothing for 2 min (no answer)")
+
+
+@pytest.mark.parametrize(
+    ("silent", "state", "detail"),
+    [
+        (1.0, "connected", ""),
+        (8.0, "unknown", "has polled nothing for 8 s (no request is open); it may poll again within seconds"),
+        (75.0, DEAF, "has polled nothing for 75 s (no request is open)"),
+    ],
+)
+def test_gateway_that_waits_for_no_answer_does_not_poll(root: Root, silent: float, state: str, detail: str) -> None:
+    """After a 429 the library waits for as long as Telegram says, without a record; `getMe` goes on every 90 s."""
+    links = (Link(443, silent, is_waiting=False), Link(443, 80.0, is_waiting=False))
+    found = seen(root, ProcessSockets(frozenset(), links))
+    (channel,) = found.channels
+    assert (channel.state, channel.detail) == (state, detail)
+    assert found.state is (S.DEGRADED if state == DEAF else S.RUNNING)
+    waiting = ProcessSockets(frozenset(), (*links, Link(443, None)))
+    assert silent > 20 or seen(root, waiting).channels[0].state == "connected"
 
 
 def test_word_from_before_the_clock_was_set_back_is_checked_too(root: Root) -> None:
@@ -105,7 +124,7 @@ def test_platform_that_calls_the_gateway_needs_no_connection(root: Root) -> None
 
 
 def test_channel_connected_just_now_may_be_silent(root: Root) -> None:
-    root.runs("work", 42, platforms={"telegram": {"state": "connected", "updated_at": at(100)}})
+    root.runs("work", 42, platforms={"telegram": {"state": "connected", "updated_at": at(19)}})
     assert seen(root, ProcessSockets(frozenset(), ())).state is S.RUNNING
 
 

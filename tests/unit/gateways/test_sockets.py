@@ -26,11 +26,15 @@ def test_listening_port_and_link_of_this_process(host: str) -> None:
             before = linux_sockets([os.getpid()])[os.getpid()]
             assert port in before.listens and Link(port, None) in before.links
             assert all(each.port != link.getsockname()[1] for each in before.links)  # it was opened by the other side
+            time.sleep(0.05)
             peer.send(b"x")
             time.sleep(0.05)
             after = linux_sockets([os.getpid()])[os.getpid()]
             found = next(each for each in after.links if each.port == port)
-            assert found.silent_for is not None and 0 <= found.silent_for < 5
+            assert found.silent_for is not None and 0 <= found.silent_for < 5 and not found.is_waiting
+            time.sleep(0.05)
+            link.send(b"x")
+            assert Link(port, pytest.approx(0, abs=5), True) in linux_sockets([os.getpid()])[os.getpid()].links
     assert port not in linux_sockets([os.getpid()])[os.getpid()].listens
 
 
