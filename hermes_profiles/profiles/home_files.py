@@ -113,10 +113,10 @@ class HomeFiles:
         return self._whole[name]
 
     def json(self, name: str) -> object:
-        """Return a parsed JSON file, None when it is missing or broken (Hermes ignores it then)."""
+        """Return a parsed JSON file, None when it is missing, broken or not UTF-8 (Hermes ignores it then)."""
         raw = self.raw(name)
         try:
-            return json.loads(raw) if raw else None
+            return json.loads(raw.decode("utf-8-sig")) if raw else None
         except (ValueError, RecursionError):
             return None
 

@@ -5,6 +5,7 @@ Precedence as in Hermes 0.19.0: gateway/config.py, gateway/platforms/api_server.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
@@ -17,6 +18,7 @@ from hermes_profiles.doctor.findings import EditFile, Evidence, Finding, Fix, Se
 from hermes_profiles.doctor.wording import join_names, profile_label, shell_command
 from hermes_profiles.documents.line_numbers import yaml_line
 from hermes_profiles.documents.sealed import sealed_value
+from hermes_profiles.documents.text import SAVE_AS_UTF8
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.hermes.environment import API_SERVER_PORT
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE, OP_ENV_FILE
@@ -29,6 +31,10 @@ from hermes_profiles.profiles.tree_walk import EntryKind
 
 from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
 
+_NOT_JSON = "not valid JSON"
+_NOT_UTF8 = "it is not UTF-8"
+_MARKED = "it begins with a byte order mark, which Hermes 0.19.0 does not read"
+_WAYS_OUT = {_NOT_UTF8: SAVE_AS_UTF8, _MARKED: "save it as UTF-8 without a byte order mark"}
 _SCHEMA = "_config_version"
 _ODD_KINDS = {EntryKind.FOLDER: "a folder", EntryKind.SPECIAL: "a pipe, socket or device"}
 _PLACE = lazy_pattern(r":(\d+): ")
@@ -52,7 +58,7 @@ def broken(facts: Facts) -> Iterator[Finding]:
         for file in DOCUMENTS:
             raw = profile.files.raw(file) if file.endswith(".json") else None
             if raw is not None and (found := _json_fault(raw)) is not None:
-                yield _broken(profile, str(profile.home / file), *found, None)
+                yield _broken(profile, str(profile.home / file), *found, _WAYS_OUT.get(found[1]))
 
 
 def _encrypted_values(profile: ProfileFacts, file: str) -> Iterator[Finding]:
@@ -77,11 +83,13 @@ def _json_fault(raw: bytes) -> tuple[int | None, str] | None:
     if not raw.strip():
         return None
     try:
-        json.loads(raw)
+        json.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        return raw.count(b"\n", 0, error.start) + 1, _NOT_UTF8
     except json.JSONDecodeError as error:
-        return error.lineno, "not valid JSON"
+        return error.lineno, _MARKED if raw.startswith(codecs.BOM_UTF8) else _NOT_JSON
     except (ValueError, RecursionError):
-        return None, "not valid JSON"
+        return None, _NOT_JSON
     return None
 
 
@@ -95,7 +103,7 @@ def _broken(profile: ProfileFacts, path: str, line: int | None, reason: str, hin
         Fix(hint or "edit the file", shell_command("${EDITOR:-vi}", [path])),
         (profile.name,),
         evidence=(Evidence(profile.name, path, line),),
-        severity=reduced_severity(profile, Severity.ERROR),
+        severity=reduced_severity(profile, Severity.WARNING if reason == _MARKED else Severity.ERROR),
     )
 
 

@@ -61,10 +61,12 @@ def readers_disagree(facts: Facts) -> Iterator[Finding]:
     """Find variables that the three readers of Hermes read differently: gateway, menus and multiplexer."""
     known = facts.catalog.known_names
     for profile, file, raw in _odd_files(facts):
-        from hermes_profiles.documents.dotenv.normalize import differences, settle
+        from hermes_profiles.documents.dotenv.normalize import HIDDEN_BY_MARK, differences, settle
 
-        # Of `.op.env` there is one reader: hermes_cli/env_loader.py.
-        found = differences(raw, known) if file == ENV_FILE else ()
+        # Of `.op.env` there is one reader: hermes_cli/env_loader.py, of which releases differ about a mark.
+        found = differences(raw, known)
+        if file == OP_ENV_FILE:
+            found = tuple(row for row in found if row.reason == HIDDEN_BY_MARK)
         if not found:
             continue
         path = str(profile.home / file)

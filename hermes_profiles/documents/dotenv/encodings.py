@@ -7,10 +7,12 @@ and writes that text when it finds one; else it loads the file as latin-1 (herme
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from collections.abc import Collection, Iterator
 
 from hermes_profiles.documents.text import SAVE_AS_UTF8
+from hermes_profiles.hermes.files import OP_ENV_FILE
 from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.patterns import lazy_pattern
 
@@ -25,6 +27,8 @@ _JOINED_FILES = (
 _TWO_READINGS = (
     "the file is not UTF-8, and Hermes reads it in two ways: as UTF-8 when it repairs a line, else as latin-1"
 )
+# Hermes rewrites .env alone; a NUL in the environment of a process is an error of Python.
+_UNREWRITTEN = "there is a NUL byte here, and no command of Hermes starts with that in .op.env"
 
 
 def check_readings(path: str, raw: bytes, text: str, codec: str, known: Collection[str]) -> None:
@@ -33,6 +37,9 @@ def check_readings(path: str, raw: bytes, text: str, codec: str, known: Collecti
     if mark is not None:
         line = len(re.findall(r"\r\n|\n|\r", text[: mark.end()])) + 1
         raise DocumentError(path, line, _JOINED_FILES, hint=SAVE_AS_UTF8)
+    if b"\0" in raw and os.path.basename(path) == OP_ENV_FILE:
+        line = 1 if codec.startswith("utf-16") else len(re.findall(rb"\r\n|\n|\r", raw[: raw.index(b"\0")])) + 1
+        raise DocumentError(path, line, _UNREWRITTEN, hint=SAVE_AS_UTF8)
     if codec != "latin-1":
         return
     body = raw.removeprefix(codecs.BOM_UTF8).replace(b"\0", b"")

@@ -15,6 +15,7 @@ from .readers import ODD_BREAKS, read_splitlines
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_UTF8 = "the file is not UTF-8, so a multiplexing gateway reads nothing of it"
+HIDDEN_BY_MARK = "hidden by a byte order mark"
 _UNCERTAIN = "cannot be written with certainty so that every reader sees the same"
 
 
@@ -96,9 +97,7 @@ def _reason(document: EnvDocument, entry: EnvEntry, values: tuple[str | None, ..
         return "it contains NUL bytes"
     if start is None and menus is not None:
         marked = document.encoding == "utf-8-sig"
-        return (
-            "hidden by a byte order mark" if marked and entry.line == 1 else "the gateway does not see it at its start"
-        )
+        return HIDDEN_BY_MARK if marked and entry.line == 1 else "the gateway does not see it at its start"
     if start is not None and menus is None:
         return "only the gateway's start can read its name as written"
     if "\n" in text or "\r" in text:

@@ -176,6 +176,37 @@ def test_hostile_documents_are_reported_without_hanging(world: DoctorRoot) -> No
     assert all(reason in row["message"] for reason, row in zip(reasons, rows, strict=False))
 
 
+TELEGRAM_BLOCK = json.dumps({"platforms": {"telegram": {"enabled": True, "token": TOKEN}}})
+
+
+@pytest.mark.parametrize(
+    ("file", "raw", "check", "severity", "reason"),
+    [
+        (".op.env", f"\ufeffTELEGRAM_BOT_TOKEN={TOKEN}\n".encode(), "readers-disagree", "error", "byte order mark"),
+        (".op.env", f"X=1\nTELEGRAM_BOT_TOKEN={TOKEN}\0\n".encode(), "broken", "error", "line 2 of work: there is"),
+        (".op.env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n".encode("utf-16"), "broken", "error", "line 1 of work: there is"),
+        ("gateway.json", TELEGRAM_BLOCK.encode("utf-16"), "broken", "error", "it is not UTF-8"),
+        ("gateway.json", TELEGRAM_BLOCK.encode("utf-32"), "broken", "error", "it is not UTF-8"),
+        ("gateway.json", TELEGRAM_BLOCK.encode("utf-8-sig"), "broken", "warning", "byte order mark"),
+        ("auth.json", '{"providers": {"x": "gr\u00fc\u00df"}}'.encode("latin-1"), "broken", "error", "it is not UTF-8"),
+    ],
+)  # fmt: skip
+def test_encodings_that_hermes_does_not_read_are_found(
+    world: DoctorRoot, file: str, raw: bytes, check: str, severity: str, reason: str
+) -> None:
+    world.write("work", file, raw, mode=0o600)
+    (row,) = world.findings("--only", "files.broken", "--only", "files.readers-disagree")
+    assert (row["check"], row["severity"]) == (f"files.{check}", severity) and reason in row["message"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "latin-1"])
+def test_channel_of_a_gateway_json_that_hermes_ignores_is_not_listed(world: DoctorRoot, encoding: str) -> None:
+    text = TELEGRAM_BLOCK[:-1] + ', "note": "gr\u00fc\u00df"}'
+    world.write("work", "gateway.json", text.encode(encoding), mode=0o600)
+    rows = {row["name"]: row for row in world.runner.call("list", "--json", env=world.environment).data["profiles"]}
+    assert "telegram" not in rows["work"]["channels"]
+
+
 def test_file_named_like_a_profile_is_not_a_profile(world: DoctorRoot) -> None:
     (world.root / "profiles" / "notes").write_text("x\n")
     (row,) = world.findings("--only", "files.bad-folder")

@@ -37,3 +37,11 @@ def test_file_with_two_readings_is_refused(raw: bytes, line: int):
 )
 def test_file_with_one_reading_is_read(raw: bytes):
     assert EnvDocument.parse(raw, known_keys=KNOWN).get("TELEGRAM_BOT_TOKEN") is not None
+
+
+@pytest.mark.parametrize(("raw", "line"), [(b"A=1\n" + TOKEN + b"\0", 3), (TOKEN.decode().encode("utf-16"), 1)])
+def test_op_env_with_which_hermes_does_not_start_is_refused(raw: bytes, line: int):
+    """Hermes rewrites `.env` without its NUL bytes, and no other file."""
+    with pytest.raises(DocumentError, match=rf"/\.op\.env:{line}: there is a NUL byte"):
+        EnvDocument.parse(raw, path="/x/.op.env", known_keys=KNOWN)
+    assert EnvDocument.parse(raw, path="/x/.env", known_keys=KNOWN).get("TELEGRAM_BOT_TOKEN") is not None
