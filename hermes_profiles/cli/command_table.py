@@ -116,7 +116,7 @@ _PROFILE_SYNONYMS: Mapping[str, str] = {
     "remove": "delete", "del": "delete", "destroy": "delete", "add": "create", "new": "create", "init": "create",
     "copy": "clone", "cp": "clone", "duplicate": "clone", "mv": "rename", "move": "rename", "info": "show",
     "describe": "show", "view": "show", "inspect": "show", "get": "show", "switch": "use", "activate": "use",
-    "select": "use", "fix": "repair", "check": "doctor", "health": "doctor", "status": "doctor", "revert": "undo",
+    "select": "use", "fix": "repair", "check": "doctor", "health": "doctor", "revert": "undo",
     "rollback": "undo", "recover": "restore", "undelete": "restore", "set": "config", "settings": "config",
     "compare": "diff", "login": "connect", "setup": "connect", "channels": "catalog", "why": "explain",
 }  # fmt: skip

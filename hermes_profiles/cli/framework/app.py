@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from hermes_profiles import __version__
-from hermes_profiles.cli.command_table import HELP, CliProgram
+from hermes_profiles.cli.command_table import HELP, HERMES_GATEWAYS, HERMES_PROFILES, CliProgram
 from hermes_profiles.cli.framework.run import internal_fault
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
 from hermes_profiles.operations.context import Session, is_debugging
@@ -132,6 +132,7 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     text = _message_of(error).strip().rstrip(".")
     called = next((word for word in given if not word.startswith("-")), "")
     hint = f"see `{path} --help`"
+    other = HERMES_GATEWAYS if program.name == HERMES_PROFILES.name else HERMES_PROFILES
     if text.lower() == "missing command":
         if context is not None and "--json" not in given:
             output.note(context.get_help())
@@ -145,6 +146,10 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     elif not command and called in program.synonyms:
         name = program.synonyms[called]
         text, hint = f"no command {called!r}: it is called `{name}`", f"see `{program.name} {name} --help`"
+        if called in other.commands:
+            hint += f", or `{other.name} {called} --help`"
+    elif not command and called in other.commands:
+        text, hint = f"{called!r} is a command of {other.name}", f"see `{other.name} {called} --help`"
     elif context is not None and command:
         from .usage import usage_hint
 

@@ -32,6 +32,17 @@ def test_other_names_are_not_run_and_name_the_command(world: CommandRoot) -> Non
     assert "it is called `logs`" in world.runner.gateways("tail").stderr
 
 
+def test_command_of_the_other_program_is_named(world: CommandRoot) -> None:
+    done = world.unchanged_by("start", "default", "--json", code=2)
+    assert done.problem["message"] == "'start' is a command of hermes-gateways"
+    assert done.problem["hint"] == "see `hermes-gateways start --help`"
+    assert "is a command of hermes-gateways" in world.call("restart").stderr, "and no word of similar letters"
+    for words in (("clone", "default", "work"), ("doctor",), ("create", "work"), ("undo",)):
+        done = world.runner.gateways(*words, "--json")
+        assert done.code == 2 and done.problem["hint"] == f"see `hermes-profiles {words[0]} --help`"
+    assert "see `hermes-profiles rename --help`, or `hermes-gateways move --help`" in world.call("move", "a").stderr
+
+
 def test_help_and_version_are_words_too(world: CommandRoot) -> None:
     assert world.ok("version").stdout == f"hermes-profiles {__version__}\n"
     assert world.ok("help").stdout == world.ok("--help").stdout
