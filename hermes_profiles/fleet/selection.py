@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_existing_name
+from hermes_profiles.model.text import nearest_first
 
 
 class Selection(NamedTuple):
@@ -33,11 +34,10 @@ def select(
     without = [check_existing_name(name) for name in excluded]
     missing = [name for name in (*wanted, *without) if name not in existing]
     if missing:
-        near = ", ".join(existing) if len(existing) <= 8 else f"{', '.join(existing[:8])}, …"
         raise NotFound(
             f"no profile {', '.join(repr(name) for name in dict.fromkeys(missing))}",
             target=missing[0],
-            hint=f"there are: {near}; see `hermes-profiles list`",
+            hint=f"there are: {nearest_first(missing[0], existing)}; see `hermes-profiles list`",
         )
     chosen = set(wanted) if wanted else set(existing)
     if group is not None:

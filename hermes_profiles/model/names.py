@@ -43,9 +43,17 @@ def check_existing_name(name: str) -> str:
             f"{name!r} is not a profile name: a name is {RULE}",
             target=name,
             code="bad-name",
-            hint="list the profiles with `hermes-profiles list`",
+            hint=_hint_for(name),
         )
     return canon
+
+
+def _hint_for(name: str) -> str:
+    """Return how to name a profile: of a path that ends in a name, by that name."""
+    folder, _, last = name.rstrip("/").rpartition("/")
+    if folder and _PATTERN.fullmatch(last) is not None:
+        return f"give the name of the profile alone: `{last}`"
+    return "list the profiles with `hermes-profiles list`"
 
 
 def check_new_name(name: str) -> str:

@@ -12,6 +12,14 @@ def first_names(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
+def nearest_first(name: str, names: Sequence[str], most: int = 8) -> str:
+    """Return the names, those first that are spelled like `name`: `work, default and 60 more`."""
+    from difflib import get_close_matches  # for errors alone
+
+    near = get_close_matches(name, names, most)
+    return first_names((*near, *(other for other in names if other not in near)), most)
+
+
 def system_reason(error: OSError) -> str:
     """Return the reason of an error of the system in lower case, without its number and path: `permission denied`."""
     return (error.strerror or str(error)).lower()

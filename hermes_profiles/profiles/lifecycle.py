@@ -21,6 +21,7 @@ from hermes_profiles.model.errors import Failed, NotFound, Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, normalize
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.model.text import nearest_first
 
 from .alias import ALIAS_MODE, alias_obstacle, alias_script, aliases_of, renamed_script
 from .listing import active_profile
@@ -47,7 +48,9 @@ def refuse_default(name: str, verb: str) -> None:
             f"cannot {verb} the default profile: it is the root itself",
             target=name,
             code="default-profile",
-            hint="to remove Hermes as a whole, use `hermes uninstall`",
+            hint="make one like it with `hermes-profiles clone default NAME`"
+            if verb == "rename"
+            else "to remove Hermes as a whole, use `hermes uninstall`",
         )
 
 
@@ -188,7 +191,7 @@ def choose_from_trash(entries: tuple[TrashEntry, ...], wanted: str) -> TrashEntr
                 target=wanted,
                 hint=f"put them back with `hermes-profiles restore {entry.id}`; see `hermes-profiles trash list`",
             )
-    known = ", ".join(dict.fromkeys(entry.name for entry in entries))
+    known = nearest_first(wanted, tuple(dict.fromkeys(entry.name for entry in entries)))
     raise NotFound(
         f"{wanted!r} is not in the trash",
         target=wanted,

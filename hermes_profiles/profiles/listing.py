@@ -19,6 +19,7 @@ from hermes_profiles.model.errors import Failed, NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT, check_new_name, is_profile_folder_name
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.model.text import nearest_first
 
 from .regular_file import read_regular
 
@@ -172,8 +173,7 @@ def require(layout: Layout, name: str) -> Path:
 def _hint_about(layout: Layout, name: str) -> str:
     """Return which profiles there are, and how one of this name is made."""
     names = profile_names(layout)
-    near = [other for other in names if other.startswith(name[:3])] or list(names[:8])
-    known = f"there are: {', '.join(near)}" if near else "there are no profiles yet"
+    known = f"there are: {nearest_first(name, names)}" if names else "there are no profiles yet"
     if name == DEFAULT:
         return f"{known}; Hermes makes {DEFAULT} at its first start, and `hermes-profiles create NAME` needs no source"
     try:

@@ -44,6 +44,22 @@ def test_a_malformed_new_name_gets_a_similar_one(given: str, similar: str) -> No
     assert check_new_name(similar or "work")
 
 
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("/home/ada/.hermes/profiles/work", "`work`"),
+        ("profiles/work/", "`work`"),
+        ("/home/ada/.hermes", "hermes-profiles list"),
+        ("/work", "hermes-profiles list"),
+        ("my agent", "hermes-profiles list"),
+    ],
+)
+def test_path_of_a_profile_leads_to_its_name(given: str, hint: str) -> None:
+    with pytest.raises(UsageProblem) as raised:
+        check_existing_name(given)
+    assert hint in raised.value.problem.hint
+
+
 def test_look_alikes_that_lower_case_to_a_letter_are_refused() -> None:
     with pytest.raises(UsageProblem):
         check_existing_name("wor\u212a")  # the Kelvin sign
