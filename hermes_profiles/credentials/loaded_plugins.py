@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.hermes.environment import HERMES_SAFE_MODE
-from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING, PLUGINS_FOLDER
+from hermes_profiles.hermes.environment import HERMES_ENABLE_PROJECT_PLUGINS, HERMES_SAFE_MODE
+from hermes_profiles.hermes.files import PLUGIN_NAME_ENDING, PLUGINS_FOLDER, PROJECT_PLUGINS
 from hermes_profiles.model.truthy import is_truthy
 
 PLUGINS_DISABLED = ("plugins", "disabled")
@@ -38,12 +38,14 @@ def without_plugin(
     if not catalog.of_plugins:
         return off
     enabled, disabled = _names(config, "enabled"), _names(config, "disabled")
-    folder = os.path.join(home, PLUGINS_FOLDER) if home else ""
+    folders = {"", os.path.join(home, PLUGINS_FOLDER)}
+    if is_truthy(environment.get(HERMES_ENABLE_PROJECT_PLUGINS, "")):
+        folders.add(os.path.join(home, PROJECT_PLUGINS))
     loaded = {
         channel.name
         for channel in catalog.of_plugins
         for place in channel.loaded_by
-        if (not folder or place.folder in ("", folder)) and enabled & {*place.names} and not disabled & {*place.names}
+        if (not home or place.folder in folders) and enabled & {*place.names} and not disabled & {*place.names}
     }
     return off | {channel.name for channel in catalog.of_plugins if channel.name not in loaded}
 

@@ -10,6 +10,7 @@ HERMES_HOME = "HERMES_HOME"  # hermes_constants.py
 HERMES_REAL_HOME = "HERMES_REAL_HOME"  # hermes_constants.py: the account's home, for the shells of tools
 HERMES_MANAGED_DIR = "HERMES_MANAGED_DIR"  # hermes_cli/managed_scope.py
 HERMES_GATEWAY_LOCK_DIR = "HERMES_GATEWAY_LOCK_DIR"  # gateway/status.py
+HERMES_ENABLE_PROJECT_PLUGINS = "HERMES_ENABLE_PROJECT_PLUGINS"  # hermes_cli/plugins.py
 HERMES_SAFE_MODE = "HERMES_SAFE_MODE"  # hermes_cli/plugins.py: no plugin is loaded
 HERMES_SHARED_AUTH_DIR = "HERMES_SHARED_AUTH_DIR"  # hermes_cli/auth.py
 

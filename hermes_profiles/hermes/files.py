@@ -33,6 +33,8 @@ AUTH_FILE = "auth.json"
 PROFILE_FILE = "profile.yaml"  # description and description_auto; other keys survive (hermes_cli/profiles.py)
 SOUL_FILE = "SOUL.md"  # agent/prompt_builder.py
 PLUGINS_FOLDER = "plugins"  # in a home, one folder a plugin, or a folder of such folders (hermes_cli/plugins.py)
+# The same below the folder of the process, which is the home for a service, with HERMES_ENABLE_PROJECT_PLUGINS.
+PROJECT_PLUGINS = f".hermes/{PLUGINS_FOLDER}"
 PLUGIN_FILE = "plugin.yaml"  # in a plugin's folder (hermes_cli/plugins.py)
 ENTRY_POINTS = "hermes_agent.plugins"  # of a package that is a plugin (hermes_cli/plugins.py)
 # Behind the channel in the name of its plugin; from 0.21.4 a spelling of the channel (gateway/config.py, `Platform`).

@@ -19,7 +19,14 @@ from hermes_profiles.credentials.catalog.catalog import (
     parse_plugin_channel,
     parse_user_catalog,
 )
-from hermes_profiles.hermes.files import CHECKOUT_FOLDER, CONFIG_FILE, ENTRY_POINTS, PLUGIN_FILE, PLUGINS_FOLDER
+from hermes_profiles.hermes.files import (
+    CHECKOUT_FOLDER,
+    CONFIG_FILE,
+    ENTRY_POINTS,
+    PLUGIN_FILE,
+    PLUGINS_FOLDER,
+    PROJECT_PLUGINS,
+)
 from hermes_profiles.model.errors import DocumentError, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.patterns import lazy_pattern
@@ -52,7 +59,7 @@ def catalog_for(
     rest is used.
     """
     catalog = load_catalog()
-    own = (home / PLUGINS_FOLDER for home in dict.fromkeys((layout.root, *homes)))
+    own = (home / name for home in dict.fromkeys((layout.root, *homes)) for name in (PLUGINS_FOLDER, PROJECT_PLUGINS))
     channels = (
         *(channel for folder in own for channel in home_plugin_channels(folder, problems)),
         *(package_channels(layout) if any(map(_enables_some, map(str, (layout.root, *homes)))) else ()),
@@ -83,7 +90,8 @@ def homes_with_plugins(layout: Layout) -> tuple[Path, ...]:
 
 
 def _has_plugins(home: str) -> bool:
-    return os.path.isdir(f"{home}/{PLUGINS_FOLDER}") and _enables_some(home)
+    has_some = any(os.path.isdir(f"{home}/{name}") for name in (PLUGINS_FOLDER, PROJECT_PLUGINS))
+    return has_some and _enables_some(home)
 
 
 def _enables_some(home: str) -> bool:

@@ -133,6 +133,24 @@ def test_a_plugin_starts_its_channel_only_in_the_home_that_has_and_enables_it(
     assert _channels(layout, "own") == (("pager",) if is_on else ())
 
 
+@pytest.mark.parametrize(("env", "config", "found"), [
+    ("HERMES_ENABLE_PROJECT_PLUGINS=1\n", ON, ("pager",)),
+    ("HERMES_ENABLE_PROJECT_PLUGINS=0\n", ON, ()),
+    ("", ON, ()),
+    ("HERMES_ENABLE_PROJECT_PLUGINS=true\n", "model: x\n", ()),
+])  # fmt: skip
+def test_plugins_below_the_folder_of_the_process_are_those_of_a_project(
+    layout: Layout, env: str, config: str, found: tuple[str, ...]
+) -> None:
+    """A service works in the home, and Hermes looks for `.hermes/plugins` there (hermes_cli/plugins.py)."""
+    _home(layout, "own", config, "../.hermes/plugins/pager")
+    path = layout.home("own") / ".env"
+    path.write_text(KEY + env)
+    assert _channels(layout, "own") == found
+    catalog = Session(str(layout.root), environment={"HOME": str(layout.user_home)}).catalog
+    assert (catalog.lookup("PAGER_KEY") is not None) == (config == ON), "left behind by a clone"
+
+
 @pytest.mark.parametrize(("environment", "disabled", "found"), [
     ("", "telegram-platform", ("irc",)),
     ("", "platforms/telegram", ("irc", "telegram")),  # no name that the start of 0.19.0 knows
