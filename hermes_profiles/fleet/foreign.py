@@ -20,7 +20,7 @@ def unit_to_stop(gateway: Gateway) -> str:
     if by is None:
         return ""
     kind = gateway.observation.manager if gateway.observation is not None else None
-    return by.program or (by.unit if by.is_user_unit and kind is ManagerKind.SYSTEMD else "")
+    return by.program or (by.unit if by.is_user_unit and kind is not ManagerKind.SUPERVISOR else "")
 
 
 def also_stopped(gateway: Gateway) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def refusal(verb: Verb, gateway: Gateway) -> Outcome | None:
     if unit and verb is Verb.STOP:
         return None
     detail = f"supervised by {by.title}, not by its own service"
-    hint = f"restart it with `systemctl --user restart {unit}`" if unit and not by.program else by.stop
+    hint = f"restart it with `{by.restart_command}`" if unit and not by.program else by.stop
     return Outcome(gateway.profile, OutcomeKind.REFUSED, detail, gateway.pid, hint=hint)
 
 

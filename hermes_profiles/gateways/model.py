@@ -150,10 +150,10 @@ class Supervisor(NamedTuple):
     """What started a gateway that its own service does not run.
 
     `title`: as text, after "by" or "in"; `revives`: it starts the gateway again after its end, None where only a look
-    afterwards shows that; `unit`: its systemd unit; `is_user_unit`: a unit of the user's systemd; `stop`: a
-    hint that stops the gateway through it, "" where ending the process is right; `pid`: its process; `program`: the
-    program of the bundled supervisord of this root that runs it, such as that of a profile with another name;
-    `also_runs`: the profiles, or else `PID n`, of the other gateways in its unit.
+    afterwards shows that; `unit`: its systemd unit, or its label with `domain` under launchd; `is_user_unit`: one of
+    the user, not of the system; `stop`: a hint that stops the gateway through it, "" where ending the process is right;
+    `pid`: its process; `program`: the program of the bundled supervisord of this root that runs it, such as that of a
+    profile with another name; `also_runs`: the profiles, or else `PID n`, of the other gateways in its unit.
     """
 
     title: str
@@ -164,6 +164,24 @@ class Supervisor(NamedTuple):
     pid: int | None = None
     program: str = ""
     also_runs: tuple[str, ...] = ()
+    domain: str = ""
+
+    @property
+    def restart_command(self) -> str:
+        """Return the command that restarts its unit or job."""
+        sudo, scope = ("", "--user ") if self.is_user_unit else ("sudo ", "")
+        if self.domain:
+            return f"{sudo}launchctl kickstart -k {self.domain}/{self.unit}"
+        return f"{sudo}systemctl {scope}restart {self.unit}"
+
+    @property
+    def disable_command(self) -> str:
+        """Return the command that stops its unit or job, and does not start it at boot or login either."""
+        sudo, scope = ("", "--user ") if self.is_user_unit else ("sudo ", "")
+        if self.domain:
+            target = f"{self.domain}/{self.unit}"
+            return f"{sudo}launchctl bootout {target}; {sudo}launchctl disable {target}"
+        return f"{sudo}systemctl {scope}disable --now {self.unit}"
 
     @property
     def sentence(self) -> str:

@@ -81,26 +81,38 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
         return facts
     from .supervision import program_of_other_profile, supervisor_of  # a fleet under its own services needs none
 
-    found = supervisor_of(process, world.processes, world.processes.cgroup(process))
-    if found is not None and found.unit == f"{world.service_name(facts.profile).unit}.service" and found.is_user_unit:
-        return facts  # its own service, started since the manager answered
     manager = world.manager
+    job_of = manager.job_of if manager is not None else lambda _: None
+    found = supervisor_of(process, world.processes, world.processes.cgroup(process), job_of)
+    name = world.service_name(facts.profile)
+    if found is not None and found.unit in (f"{name.unit}.service", name.label) and found.is_user_unit:
+        return facts  # its own service, started since the manager answered
     other = manager.program_of(process.pid) if manager is not None else None
     if other is None and found is not None and found.pid and manager is not None and manager.is_daemon(found.pid):
         return facts  # started since the daemon answered
     if other is not None:
         owner = profile_of_home(Path(other.home), world.layout) or other.name
         found = program_of_other_profile(other.name, owner, facts.profile)
-    if found is not None and found.unit:
-        found = found._replace(also_runs=_also_run(world, facts.profile, process))
+    if found is not None and found.domain:  # launchd has no control groups
+        unit = found
+        others = _also_run(
+            world, facts.profile, process, lambda each: supervisor_of(each, world.processes, "", job_of) == unit
+        )
+        found = found._replace(also_runs=others)
+    elif found is not None and found.unit:
+        group = world.processes.cgroup(process)
+        others = _also_run(world, facts.profile, process, lambda each: world.processes.cgroup(each) == group)
+        found = found._replace(also_runs=others)
     return facts._replace(supervisor=found)
 
 
-def _also_run(world: SystemContext, profile: str, process: Process) -> tuple[str, ...]:
-    """Return the profiles, or else `PID n`, of the gateways of other homes in the control group of a process."""
-    group, found = world.processes.cgroup(process), []
+def _also_run(
+    world: SystemContext, profile: str, process: Process, is_with: Callable[[Process], bool]
+) -> tuple[str, ...]:
+    """Return the profiles, or else `PID n`, of the gateways of other homes in the unit of a process."""
+    found = []
     for other in world.processes.gateways():
-        if other.pid != process.pid and world.processes.cgroup(other) == group:
+        if other.pid != process.pid and is_with(other):
             home = home_of(other, user_home=world.user_home)
             name = profile_of_home(Path(home), world.layout) if home is not None else None
             found.append(name or f"PID {other.pid}")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hermes_profiles.model.patterns import lazy_pattern
+from hermes_profiles.services.manager import LoadedJob
 
 from .model import Supervisor
 from .processes import Process, Processes
@@ -74,16 +75,23 @@ _SUPERVISORS = {
 }
 _OWN = "the supervisord of hermes-gateways"  # `supervisorctl` does not know it
 _DEEPEST = 32
+# launchd gives each application that a user opens a label of its own.
+_APPLICATION = "application."
 
 
-def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Supervisor | None:
+def supervisor_of(
+    process: Process,
+    processes: Processes,
+    cgroup: str,
+    job_of: Callable[[int], LoadedJob | None] = lambda _: None,
+) -> Supervisor | None:
     """Return what started a gateway, None for a gateway that was started by hand.
 
-    `cgroup`: the path of its control group, "" without one.
+    `cgroup`: the path of its control group, "" without one; `job_of`: returns the job of launchd with a pid.
     """
     container = _CONTAINER.search(cgroup) or _MACHINE.search(cgroup)
     chain = list(_parents(process, processes))
-    manager = next((each for each in chain if _name(each) == "systemd" or each.pid == 1), None)
+    manager = next((each for each in chain if _name(each) in ("systemd", "launchd") or each.pid == 1), None)
     unit = _systemd_unit(manager, _unit_in(cgroup)) if manager is not None else None
     nearest: Supervisor | None = None
     is_script = True
@@ -98,6 +106,9 @@ def supervisor_of(process: Process, processes: Processes, cgroup: str) -> Superv
             return found if found.revives or nearest is None else nearest
         is_script = is_script and (found is None or _is_shell(parent))
         nearest = nearest or found
+    if unit is None:
+        below = chain if manager is None else chain[: chain.index(manager)]
+        unit = _launchd_job(job_of((below or [process])[-1].pid))
     if nearest is not None:
         if unit is None:
             return nearest
@@ -125,6 +136,16 @@ def _systemd_unit(manager: Process, unit: str) -> Supervisor | None:
     stop = f"stop it with `{sudo}systemctl {scope}stop {unit}`"
     title = f"{unit} of {where}"
     return Supervisor(title, revives=True, unit=unit, is_user_unit=is_user, stop=stop, pid=manager.pid)
+
+
+def _launchd_job(job: LoadedJob | None) -> Supervisor | None:
+    """Return a job of launchd as the supervisor, None without one and for an application on the screen."""
+    if job is None or job.label.startswith(_APPLICATION):
+        return None
+    is_user = job.domain != "system"
+    title = f"{job.label} of {'launchd' if is_user else 'the launchd of the system'}"
+    stop = f"stop it with `{'' if is_user else 'sudo '}launchctl bootout {job.domain}/{job.label}`"
+    return Supervisor(title, revives=True, unit=job.label, is_user_unit=is_user, stop=stop, domain=job.domain)
 
 
 def program_of_other_profile(program: str, owner: str, profile: str) -> Supervisor:

@@ -16,3 +16,5 @@ USER_UNITS = ".config/systemd/user"  # below the user's home folder
 XDG_UNITS = "systemd/user"  # below XDG_CONFIG_HOME
 SYSTEM_UNITS = "/etc/systemd/system"
 LAUNCH_AGENTS = "Library/LaunchAgents"  # below the home folder of the account
+# Hermes installs none there; other programs and administrators do.
+SHARED_AGENTS, LAUNCH_DAEMONS = "/Library/LaunchAgents", "/Library/LaunchDaemons"

@@ -20,6 +20,7 @@ from hermes_profiles.model.errors import NotFound, Problem, UsageProblem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.profile import read_meta
+from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.manager import Manager, ManagerError, ManagerKind
 from hermes_profiles.services.naming import unit_folder, unit_folders
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from hermes_profiles.gateways.masks import Mask
     from hermes_profiles.gateways.processes import Process
     from hermes_profiles.services.spec import ServiceSpec
+
+_LARGEST_PLIST = 64 * 1024
 
 
 class FleetSession(Session):
@@ -348,17 +351,28 @@ def other_managers(session: FleetSession) -> list[Manager]:
 
 
 def has_services(session: Session) -> bool:
-    """Return whether there can be a gateway service, from file names alone.
+    """Return whether there can be a gateway service: from file names, and from what the agents of launchd run.
 
     Most roots of one profile have none, and then no manager is queried.
     """
     home = user_home(session.environment)
-    folders = (*unit_folders(home, session.environment), home / LAUNCH_AGENTS, Path(SYSTEM_UNITS))
-    for folder in folders:
+    agents = home / LAUNCH_AGENTS
+    for folder in (*unit_folders(home, session.environment), agents, Path(SYSTEM_UNITS)):
         try:
-            with os.scandir(folder) as scan:
-                if any(entry.name.startswith((UNIT, LABEL)) for entry in scan):
-                    return True
+            names = os.listdir(folder)
         except OSError:
             continue
+        if any(name.startswith((UNIT, LABEL)) for name in names):
+            return True
+        # Only launchd itself says which of its other agents runs a process.
+        if folder == agents and any(_mentions_gateway(folder / name) for name in names if name.endswith(".plist")):
+            return True
     return (session.layout.state / "supervisor").is_dir()
+
+
+def _mentions_gateway(plist: Path) -> bool:
+    try:
+        content = read_regular(plist, _LARGEST_PLIST)
+    except OSError:
+        return False
+    return b"hermes" in content.lower() and b"gateway" in content

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.service_names import LABEL, LAUNCH_AGENTS, UNIT
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
@@ -140,15 +139,10 @@ def _units(folders: Iterable[Path], root: Path) -> Iterator[Path]:
 
 def _plists(user_home: Path, root: Path) -> Iterator[Path]:
     """Yield the LaunchAgents that run a profile of a root."""
-    import plistlib
-    from xml.parsers.expat import ExpatError
+    from .located import home_in
 
     for path in _files(user_home / LAUNCH_AGENTS, LABEL, ".plist"):
-        try:
-            home = plistlib.loads(_content(path))["EnvironmentVariables"][HERMES_HOME]
-        except (ValueError, KeyError, TypeError, ExpatError):
-            continue
-        if _belongs(str(home), root):
+        if _belongs(home_in(ManagerKind.LAUNCHD, path), root):
             yield path
 
 

@@ -1,24 +1,33 @@
-"""Finds the enabled systemd units that run the gateway of a home, under any name, instances of templates included."""
+"""Finds the enabled units of systemd and agents of launchd that run the gateway of a home, under any name.
+
+Instances of templates are included.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import shlex
+from collections.abc import Collection, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.regular_file import read_regular
 
+from .hermes_command import selected_profile
 from .manager import ManagerKind
+from .systemd.unit_file import parse_unit
 
 _LARGEST = 64 * 1024
-_ENDING = ".service"
+_ENDING, _PLIST = ".service", ".plist"
 
 
 class EnabledUnit(NamedTuple):
-    """An enabled unit that runs a gateway of `home`; `folder`: where it is enabled."""
+    """An enabled unit, or the label of an agent, that runs a gateway of `home`; `folder`: where it is enabled."""
 
     name: str
     folder: Path
@@ -34,8 +43,6 @@ def units_of_home(home: Path, user_home: Path, folders: Iterable[Path]) -> tuple
 
 def _gateways(folder: Path, user_home: Path) -> Iterator[EnabledUnit]:
     """Yield the enabled units of a folder that run a gateway; of a template, its enabled instances."""
-    from .parse_definition import parse_definition
-
     for name, link in _links(folder):
         stem, at, instance = name.removesuffix(_ENDING).partition("@")
         source = folder / (f"{stem}@{_ENDING}" if at else name)
@@ -44,15 +51,63 @@ def _gateways(folder: Path, user_home: Path) -> Iterator[EnabledUnit]:
             continue
         for letter, value in ((b"%i", instance), (b"%I", instance), (b"%h", str(user_home))):
             content = content.replace(letter, os.fsencode(value))
-        parsed = parse_definition(ManagerKind.SYSTEMD, content)
-        given = os.path.realpath(parsed.home or user_home / ROOT_FOLDER)
-        if parsed.selected:
-            is_profile = os.path.basename(os.path.dirname(given)) == PROFILES_FOLDER
-            root = os.path.dirname(os.path.dirname(given)) if is_profile else given
-            given = (
-                root if parsed.selected == DEFAULT else os.path.realpath(f"{root}/{PROFILES_FOLDER}/{parsed.selected}")
-            )
-        yield EnabledUnit(name, folder, given)
+        words = _shell_words(parse_unit(content).command("ExecStart"))
+        yield EnabledUnit(name, folder, _home(ManagerKind.SYSTEMD, content, words, user_home))
+
+
+def agents_of_home(
+    home: Path, user_home: Path, folders: Iterable[Path], disabled: Collection[str] = ()
+) -> tuple[EnabledUnit, ...]:
+    """Return the agents and daemons of launchd that run the gateway of a home; `disabled`: labels that do not count."""
+    real = os.path.realpath(home)
+    found = (each for folder in folders for each in _agents(folder, user_home, disabled))
+    return tuple(each for each in found if each.home == real)
+
+
+def _agents(folder: Path, user_home: Path, disabled: Collection[str]) -> Iterator[EnabledUnit]:
+    """Yield the property lists of a folder that run a gateway, by their labels."""
+    from .launchd.render import parse_plist
+
+    for name in _entries(folder):
+        content = _read(folder / name) if name.endswith(_PLIST) else None
+        if content is None or b"gateway" not in content:
+            continue
+        try:
+            job = parse_plist(content)
+        except Failed:
+            continue
+        label, given = job.get("Label"), job.get("ProgramArguments")
+        if not isinstance(label, str) or label in disabled or job.get("Disabled") is True:
+            continue
+        words = _shell_words([word for word in given if isinstance(word, str)] if isinstance(given, list) else [])
+        if ("gateway", "run") in pairwise(words):
+            yield EnabledUnit(label, folder, _home(ManagerKind.LAUNCHD, content, words, user_home))
+
+
+def _shell_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command, and those of the code that it gives to a shell (`sh -lc "hermes gateway run"`)."""
+    found: list[str] = []
+    for word in words:
+        try:
+            found += shlex.split(word) if " " in word else [word]
+        except ValueError:
+            found += word.split()
+    return tuple(found)
+
+
+def _home(kind: ManagerKind, content: bytes, words: tuple[str, ...], user_home: Path) -> str:
+    """Return the home in which the command of a definition works, with links followed."""
+    from .parse_definition import parse_definition
+
+    start = f"{HERMES_HOME}="
+    in_command = next((word.removeprefix(start) for word in words if word.startswith(f"{start}/")), "")
+    given = os.path.realpath(in_command or parse_definition(kind, content).home or user_home / ROOT_FOLDER)
+    selected = selected_profile(words)[0]
+    if not selected:
+        return given
+    is_profile = os.path.basename(os.path.dirname(given)) == PROFILES_FOLDER
+    root = os.path.dirname(os.path.dirname(given)) if is_profile else given
+    return root if selected == DEFAULT else os.path.realpath(f"{root}/{PROFILES_FOLDER}/{selected}")
 
 
 def _links(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -87,6 +87,13 @@ class RunningProgram(NamedTuple):
     home: str
 
 
+class LoadedJob(NamedTuple):
+    """A job of launchd: its label, and the domain in which it is loaded (`gui/501`, `system`)."""
+
+    label: str
+    domain: str
+
+
 class Manager(Protocol):
     """A service manager. Each method takes many services and calls the manager as few times as possible.
 
@@ -153,6 +160,14 @@ class Manager(Protocol):
     def program_of(self, pid: int) -> RunningProgram | None:
         """Return what a manager of one root ran as this process at the last query, None for another process."""
         return None
+
+    def job_of(self, pid: int) -> LoadedJob | None:
+        """Return the job of launchd that runs as this process, ours or not, None without one."""
+        return None
+
+    def disabled_jobs(self) -> frozenset[str]:
+        """Return the labels of launchd that the user has disabled."""
+        return frozenset()
 
     def is_daemon(self, pid: int) -> bool:
         """Return whether a process was, at the last query, the manager of this root alone."""

@@ -89,7 +89,10 @@ def _command(words: Iterable[str], is_ours: Callable[[str], bool]) -> str:
 
 
 def plist_view(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return a plist as lines `key = content`, one for each leaf and each line of text, with secrets hidden."""
+    """Return a plist as lines `key = content`, one for each leaf and each line of text, with secrets hidden.
+
+    The order is that of the keys: `plutil` and editors sort them.
+    """
     ours = frozenset(_leaves(wanted))
     return [f"{path} = {_content(path, text, ours, wanted.keys())}" for path, text in _leaves(job)]
 
@@ -97,7 +100,7 @@ def plist_view(job: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
 def _leaves(job: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Yield (path, line) for everything a plist holds."""
     if isinstance(job, dict):
-        for key, content in job.items():
+        for key, content in sorted(job.items()):
             name = key if is_safe_to_show(key) else HIDDEN
             yield from _leaves(content, f"{path}.{name}" if path else name)
     elif isinstance(job, list):

@@ -11,7 +11,7 @@ from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.services.manager import Activity, ManagerKind, RunningProgram, Service, ServiceStatus
+from hermes_profiles.services.manager import Activity, LoadedJob, ManagerKind, RunningProgram, Service, ServiceStatus
 from hermes_profiles.services.naming import ServiceName
 
 NOW = 1_800_000_000.0
@@ -68,6 +68,9 @@ class Told:
         return (Path("/units"),)
 
     def program_of(self, pid: int) -> RunningProgram | None:
+        return None
+
+    def job_of(self, pid: int) -> LoadedJob | None:
         return None
 
     def is_daemon(self, pid: int) -> bool:

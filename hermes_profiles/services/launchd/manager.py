@@ -6,13 +6,23 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.profiles.regular_file import read_regular
 from hermes_profiles.services.last_lines import last_lines
-from hermes_profiles.services.manager import Activity, Manager, ManagerError, ManagerKind, Service, ServiceStatus
+from hermes_profiles.services.manager import (
+    Activity,
+    LoadedJob,
+    Manager,
+    ManagerError,
+    ManagerKind,
+    Service,
+    ServiceStatus,
+)
 from hermes_profiles.services.naming import ServiceName, launch_agent
 from hermes_profiles.services.run_command import DEADLINE, Finished, Runner, listed_environment, run
 from hermes_profiles.services.spec import ServiceSpec
@@ -37,6 +47,9 @@ _WAITS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0) + (5.0,) * 12
 # For a job that `print` does not show, a repeated 5 means that launchd rejects the plist.
 _TRIES = 5
 _JOBS_AT_ONCE = 8
+_LARGEST = 1024 * 1024
+# The domain of the daemons.
+_SYSTEM = "system"
 
 
 class _Settled(Enum):
@@ -74,6 +87,8 @@ class LaunchdManager(Manager):
         self._sleep = sleep
         self._usable: tuple[str, ...] = ()
         self._where: dict[str, str] = {}
+        self._running: dict[int, str] | None = None
+        self._system: dict[int, str] | None = None
 
     # -- definitions
 
@@ -137,7 +152,33 @@ class LaunchdManager(Manager):
             done = self._launchctl("print", domain)
             for label, job in domain_jobs(done.out).items() if done.code == 0 else ():
                 found.setdefault(label, job)
+        self._running = {job.pid: label for label, job in found.items() if job.pid is not None}
         return found
+
+    def job_of(self, pid: int) -> LoadedJob | None:
+        """Return the job that ran as this process at the last query, else the daemon of the system, None without one.
+
+        The daemons are asked for once, and only for a process that is no job of the user.
+        """
+        if self._running is None:
+            self._jobs(())
+        label = (self._running or {}).get(pid)
+        if label is not None:
+            domain = self._domain_of(label)
+            return LoadedJob(label, domain) if domain is not None else None
+        if self._system is None:
+            done = self._launchctl("print", _SYSTEM)
+            jobs = domain_jobs(done.out) if done.code == 0 else {}
+            self._system = {job.pid: label for label, job in jobs.items() if job.pid is not None}
+        return LoadedJob(self._system[pid], _SYSTEM) if pid in self._system else None
+
+    def _domain_of(self, label: str) -> str | None:
+        found = (domain for domain in self._candidates if self._launchctl("print", f"{domain}/{label}").code == 0)
+        return next(found, None)
+
+    def disabled_jobs(self) -> frozenset[str]:
+        """Return the labels that the user has disabled."""
+        return frozenset(self._disabled())
 
     def _detailed(self, service: Service, status: ServiceStatus) -> ServiceStatus:
         for domain in self._order(service):
@@ -226,6 +267,20 @@ class LaunchdManager(Manager):
                 return self._boot_out(service, domain)
         return None
 
+    def stop_unit(self, unit: str) -> str:
+        """Unload the job of a label that is not ours; returns the reason of a failure.
+
+        It is loaded again at the next login.
+        """
+        domain = self._domain_of(unit)
+        if domain is None:
+            return ""
+        target = f"{domain}/{unit}"
+        done = self._launchctl("bootout", target)
+        if done.code == 0 or is_gone(done) or done.code in IN_PROGRESS:
+            return ""
+        return explain("bootout", target, done)
+
     def unload(self, services: Sequence[Service]) -> Mapping[str, str]:
         """Unload the jobs, and remove their disabled marks, which would apply to a later job of that name."""
         off = self._disabled() if services else set()
@@ -284,6 +339,9 @@ class LaunchdManager(Manager):
         """Load a job into the first domain that accepts it, and start it."""
         if not os.path.isfile(service.path):
             return f"{service.path} is missing: create it with `hermes-gateways install {service.profile}`"
+        if fault := _unusable(service):
+            again = f"hermes-gateways install {service.profile} --force"
+            return f"launchd cannot load {service.path} ({fault}): write it again with `{again}`"
         reason = None
         for domain in self._order(service):
             refusal = self._bring_up(service, domain)
@@ -351,7 +409,24 @@ def _still_there(service: Service, domain: str) -> str:
     return f"launchd does not unload {target}: see its state with `launchctl print {target}`"
 
 
+def _unusable(service: Service) -> str:
+    """Return why launchd cannot load the definition of a service, "" where it can or none is there."""
+    job = _definition(service.path)
+    if not os.path.isfile(service.path):
+        return ""
+    if not job:
+        return "no property list"
+    if job.get("Label") != service.name.label:
+        return f"its Label is not {service.name.label}"
+    return "" if job.get("ProgramArguments") or job.get("Program") else "it names no program"
+
+
 def _status(service: Service, job: LaunchdJob | None, off: set[str]) -> ServiceStatus:
+    status = _activity(service, job, off)
+    return status._replace(unusable=_unusable(service)) if status.installed else status
+
+
+def _activity(service: Service, job: LaunchdJob | None, off: set[str]) -> ServiceStatus:
     installed = os.path.isfile(service.path)
     enabled = installed and service.name.label not in off
     if job is None:
@@ -378,13 +453,20 @@ def _revives(path: Path, last_exit: int | None) -> bool:
     return keep_alive is True
 
 
-def _definition(path: Path) -> dict[str, Any]:
+def _definition(path: Path) -> Mapping[str, Any]:
     """Return what a property list says, {} when it cannot be read."""
-    import plistlib
-    from xml.parsers.expat import ExpatError
+    try:
+        status = os.stat(path)
+    except OSError:
+        return {}
+    return _parsed(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=4096)  # a fleet is observed many times while it starts
+def _parsed(path: Path, _changed: int, _size: int) -> Mapping[str, Any]:
+    from .render import parse_plist
 
     try:
-        found = plistlib.loads(read_regular(path, 1024 * 1024))
-    except (OSError, ValueError, ExpatError):
+        return parse_plist(read_regular(path, _LARGEST))
+    except (OSError, Failed):
         return {}
-    return found if isinstance(found, dict) else {}

@@ -102,14 +102,18 @@ def render_plist(spec: ServiceSpec) -> bytes:
 
 
 def parse_plist(content: bytes) -> dict[str, Any]:
-    """Return the dictionary of a plist, XML or binary. Raises Failed for any other content."""
+    """Return the dictionary of a plist, XML or binary.
+
+    Raises Failed for any other content, and for values that XML cannot hold: they would have no checksum.
+    """
     import plistlib
     from xml.parsers.expat import ExpatError
 
     try:
         job = plistlib.loads(content)
-    # plistlib passes on the exceptions of its parts; any content is possible.
-    except (ExpatError, plistlib.InvalidFileException, ValueError, LookupError, TypeError, OverflowError) as error:
+        plistlib.dumps(job, sort_keys=True)
+    # plistlib passes on the exceptions of its parts, AttributeError for an invalid date; any content is possible.
+    except (ExpatError, ValueError, LookupError, TypeError, OverflowError, AttributeError, RecursionError) as error:
         raise Failed(f"not a property list: {type(error).__name__}", code="unreadable-document") from error
     if not isinstance(job, dict):
         raise Failed("the property list has no dictionary", code="unreadable-document")

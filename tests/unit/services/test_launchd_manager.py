@@ -55,7 +55,7 @@ class LaunchdHome:
         service = self.manager.service(ServiceName(profile, profile), profile)
         if has_file:
             home = f"/Users/anna/.hermes/profiles/{profile}"
-            values = {"Label": service.name.label, "RunAtLoad": True, "KeepAlive": True} | keys
+            values = {"Label": service.name.label, "Program": "/bin/true", "RunAtLoad": True, "KeepAlive": True} | keys
             service.path.write_bytes(plistlib.dumps(values | {"EnvironmentVariables": {"HERMES_HOME": home}}))
         return service
 

@@ -181,7 +181,17 @@ def test_folders_include_folder_of_the_log() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"nonsense", b"<plist><dict><key>a</key></plist>", b"bplist00\0", b"<plist><array/></plist>", b"\xff\xfe<"],
+    [
+        b"",
+        b"nonsense",
+        b"<plist><dict><key>a</key></plist>",
+        b"bplist00\0",
+        b"<plist><array/></plist>",
+        b"\xff\xfe<",
+        b"<plist><dict><key>a</key><date>tomorrow</date></dict></plist>",
+        plistlib.dumps({"Label": plistlib.UID(4)}, fmt=plistlib.FMT_BINARY),
+        plistlib.dumps({"Label": "a\0b"}, fmt=plistlib.FMT_BINARY),
+    ],
 )
 def test_what_is_no_property_list_is_a_problem_and_no_crash(content: bytes) -> None:
     with pytest.raises(Failed, match="property list"):
