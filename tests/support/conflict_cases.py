@@ -153,7 +153,7 @@ CONFLICT_CASES: tuple[Case, ...] = (
     Case(SHARED, one_token_in_a_disabled_profile_too, BOTH, severity="warning"),
     Case(SHARED, one_weixin_account_in_three_profiles_and_its_token_in_two, ("default", *BOTH)),
     Case(SHARED, one_token_for_all_from_the_machine, ("default", *BOTH)),
-    Case(COPIED, a_token_where_the_channel_is_off, BOTH, severity="warning", also=frozenset({"files.contradiction"})),
+    Case(COPIED, a_token_where_the_channel_is_off, BOTH, severity="warning"),
     Case(COPIED, one_slack_bot_token_beside_two_app_tokens, BOTH),
     Case("conflicts.shared-port", api_servers_on_the_port_nobody_names, BOTH, severity="error"),
     Case("conflicts.shared-port", one_port_for_two_channels_of_two_profiles, BOTH),

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import codecs
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from itertools import chain
 from shlex import quote
 from typing import Any
 
@@ -29,7 +31,14 @@ from hermes_profiles.profiles.channels import legacy_blocks
 from hermes_profiles.profiles.home_files import sections_in
 from hermes_profiles.profiles.tree_walk import EntryKind
 
-from .settings import channel_blocks, channel_settings, gateway_environment, reduced_severity, scalar_text
+from .settings import (
+    channel_blocks,
+    channel_settings,
+    gateway_environment,
+    reduced_severity,
+    scalar_text,
+    secret_variables,
+)
 
 _NOT_JSON = "not valid JSON"
 _NOT_UTF8 = "it is not UTF-8"
@@ -146,7 +155,12 @@ def _unreadable(profile: ProfileFacts, file: str, why: str) -> Finding:
 
 
 def contradiction(facts: Facts) -> Iterator[Finding]:
-    """Find channels that config.yaml disables and variables enable, and report which of them wins."""
+    """Find channels that config.yaml disables and variables enable, and report which of them wins.
+
+    A channel that is disabled for a credential of another profile is `conflicts.copied-credential`: enabling it starts
+    a conflict.
+    """
+    copied = _copied_secrets(facts)
     for profile in facts.profiles.values():
         off = _switched_off(profile, facts)
         if not off:
@@ -169,7 +183,7 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     (where, *(profile.at_variable(name) for name in names)),
                     severity=reduced_severity(profile, Severity.WARNING),
                 )
-            else:
+            elif not any((name, environment[name]) in copied for name in names):
                 yield Finding(
                     f"{channel} of {profile_label(profile)} is disabled by `enabled: false` in config.yaml, although"
                     f" {join_names(names)} would enable it",
@@ -182,6 +196,13 @@ def contradiction(facts: Facts) -> Iterator[Finding]:
                     (where, *(profile.at_variable(name) for name in names)),
                     severity=Severity.INFO,
                 )
+
+
+def _copied_secrets(facts: Facts) -> frozenset[tuple[str, str]]:
+    """Return (name, value) of the secrets that several profiles have in their variables."""
+    secrets = (secret_variables(profile.variables, facts.catalog) for profile in facts.profiles.values())
+    counts = Counter(chain.from_iterable(each.items() for each in secrets))
+    return frozenset(secret for secret, count in counts.items() if count > 1)
 
 
 def _switched_off(profile: ProfileFacts, facts: Facts) -> dict[str, tuple[str, ...]]:
