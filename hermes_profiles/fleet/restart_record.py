@@ -1,7 +1,8 @@
 """The record of a restart in progress: the gateways that must run again, however the command ends.
 
-A restart stops a gateway and then starts it. When the command is killed in between, the next command on the fleet, or
-a process that waits for that end (`services/successor.py`), starts the gateways in the record.
+A restart stops a gateway and then starts it; so do changes of a profile's folder or services. When the command is
+killed in between, the next command on the fleet, or a process that waits for that end (`services/successor.py`),
+starts the gateways in the record.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LARGEST = 4 * 1024 * 1024
 class RestartRecord(NamedTuple):
     """The profiles of a restart, the process that restarts them, and the options of their start.
 
-    `begun_at`: epoch seconds.
+    `begun_at`: epoch seconds; `enabled`: the profiles whose services start with their manager.
     """
 
     profiles: tuple[str, ...]
@@ -32,13 +33,19 @@ class RestartRecord(NamedTuple):
     begun_at: float
     owners: tuple[str, ...] = ()
     on_conflict: str = "mask"
+    enabled: tuple[str, ...] = ()
 
 
 def note_restart(
-    layout: Layout, profiles: tuple[str, ...], *, owners: tuple[str, ...] = (), on_conflict: str = "mask"
+    layout: Layout,
+    profiles: tuple[str, ...],
+    *,
+    owners: tuple[str, ...] = (),
+    on_conflict: str = "mask",
+    enabled: tuple[str, ...] = (),
 ) -> None:
     """Record a restart before its first stop. Raises Failed: then nothing may be stopped."""
-    record = RestartRecord(profiles, os.getpid(), time.time(), owners, on_conflict)
+    record = RestartRecord(profiles, os.getpid(), time.time(), owners, on_conflict, enabled)
     write_state_file(layout.restart_record, json.dumps(record._asdict()).encode(), 0o600)
 
 
@@ -46,10 +53,12 @@ def unfinished_restart(layout: Layout) -> RestartRecord | None:
     """Return the recorded restart, None without one; a caller with the fleet lock knows that its process is gone."""
     try:
         data = json.loads(read_regular(layout.restart_record, _LARGEST))
-        names = tuple(str(name) for name in data["profiles"])
-        owners = tuple(str(name) for name in data["owners"])
-        return RestartRecord(names, int(data["pid"]), float(data["begun_at"]), owners, str(data["on_conflict"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        names, owners, enabled = (
+            tuple(str(name) for name in data.get(key, ())) for key in ("profiles", "owners", "enabled")
+        )
+        pid, begun_at = int(data["pid"]), float(data["begun_at"])
+        return RestartRecord(names, pid, begun_at, owners, str(data["on_conflict"]), enabled)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -32,10 +32,11 @@ from .adopt_copy import settle_restored
 from .apply import ChangeResult, carry_out
 from .context import Session
 from .fleet_context import FleetSession
-from .fleet_exclusive import exclusively
+from .fleet_exclusive import exclusively, surviving_change
 from .freed_masks import freed_warnings
 from .profile_services import ProfileRemoval, ProfileRename, attached_services, stopped_during, unserved_warning
 from .profile_warnings import no_alias_warning, script_warnings, sticky_warning
+from .run_fleet import recover_fleet
 
 # Returns whether the user agrees to move the profile at this home to the trash.
 ConfirmDelete = Callable[[str, Path], bool]
@@ -78,7 +79,7 @@ def rename_profile(session: FleetSession, old: str, new: str, *, dry_run: bool =
     """Rename a profile, with its alias, its services and the links of others to it."""
     source, target = check_existing_name(old), check_new_name(new)
     lifecycle.refuse_default(source, "rename")
-    warnings = session.recover(dry_run=dry_run)
+    warnings = recover_fleet(session, dry_run=dry_run)
     source_home, target_home = require(session.layout, source), session.layout.home(target)
     if os.path.lexists(target_home):
         raise taken(str(target_home))  # before its gateway is stopped
@@ -91,11 +92,12 @@ def rename_profile(session: FleetSession, old: str, new: str, *, dry_run: bool =
     warnings += script_warnings(session, source)
     if no_alias is not None:
         warnings.append(no_alias_warning(no_alias, target))
-    with services.down(dry_run=dry_run):
-        change = carry_out(session, services.with_services(plan), dry_run=dry_run)
-    if not dry_run:
-        note_renamed(session.layout, {source: target})
-    warnings += services.finish(dry_run=dry_run)
+    with services.surviving(dry_run=dry_run):
+        with services.down(dry_run=dry_run):
+            change = carry_out(session, services.with_services(plan), dry_run=dry_run)
+        if not dry_run:
+            note_renamed(session.layout, {source: target})
+        warnings += services.finish(dry_run=dry_run)
     return ProfileChange(
         target,
         target_home,
@@ -118,7 +120,7 @@ def delete_profile(
     """
     name = check_existing_name(profile)
     lifecycle.refuse_default(name, "delete")
-    layout, warnings = session.layout, session.recover(dry_run=dry_run)
+    layout, warnings = session.layout, recover_fleet(session, dry_run=dry_run)
     home = require_folder(layout, name)
     team_warnings.check_may_go(layout, name)
     team = team_warnings.membership_of(layout, name)
@@ -133,9 +135,10 @@ def delete_profile(
     if sticky:
         warnings.append(sticky_warning(name))
     freed = freed_warnings(session, (name,))
-    with services.down(dry_run=dry_run):
-        change = carry_out(session, services.with_services(plan), dry_run=dry_run)
-    warnings += (*services.finish(dry_run=dry_run), *freed)
+    with services.surviving(dry_run=dry_run):
+        with services.down(dry_run=dry_run):
+            change = carry_out(session, services.with_services(plan), dry_run=dry_run)
+        warnings += (*services.finish(dry_run=dry_run), *freed)
     return ProfileChange(
         name,
         home,
@@ -154,7 +157,7 @@ def empty_default(session: FleetSession, reason: str) -> None:
 
     `reason`: is kept with them. Raises Refused where a process may run that cannot be stopped.
     """
-    session.recover(dry_run=False)
+    recover_fleet(session, dry_run=False)
     layout, now = session.layout, utc_now()
     paths = tuple(leaving_entries(layout, session.catalog))
     if not paths:
@@ -164,7 +167,8 @@ def empty_default(session: FleetSession, reason: str) -> None:
         check_may_go(each, "move")
     trash_id = lifecycle.unused_trash_id(trash_entries(layout), Journal(layout.state).fresh_id(now))
     plan = lifecycle.plan_empty_default(layout, paths, trash_id=trash_id, deleted_at=iso(now), reason=reason)
-    with stopped_during(session, found):
+    up = [each.profile for each in found if each.is_up]
+    with surviving_change(session, up, enabled=up), stopped_during(session, found):
         carry_out(session, plan, dry_run=False)
 
 
@@ -186,7 +190,7 @@ def restore_profile(
     session: FleetSession, entry_name: str, name: str | None = None, *, dry_run: bool = False
 ) -> ProfileChange:
     """Restore a profile, or files of a profile, from the trash. `name`: the name it gets, None for its own."""
-    warnings = session.recover(dry_run=dry_run)
+    warnings = recover_fleet(session, dry_run=dry_run)
     layout = session.layout
     entry = lifecycle.choose_from_trash(trash_entries(layout), entry_name)
     if entry.kind == "files":

@@ -35,20 +35,44 @@ def exclusively(
 
 @contextmanager
 def surviving_restart(
-    session: FleetSession, profiles: Sequence[str], *, owners: tuple[str, ...], on_conflict: str
+    session: FleetSession,
+    profiles: Sequence[str],
+    *,
+    owners: tuple[str, ...] = (),
+    on_conflict: str = "mask",
+    enabled: Sequence[str] = (),
 ) -> Iterator[Successor]:
     """Record a restart before its first stop; a process in the background completes it if this one is killed.
 
     The body dismisses the yielded process when nothing is left to complete. Raises Failed when the record cannot be
     written: nothing is stopped then.
     """
-    note_restart(session.layout, tuple(profiles), owners=owners, on_conflict=on_conflict)
+    note_restart(session.layout, tuple(profiles), owners=owners, on_conflict=on_conflict, enabled=tuple(enabled))
     with Successor(_command(session), session.environment) as successor:
         try:
             yield successor
         finally:
             if successor.is_dismissed:
                 forget_restart(session.layout)
+
+
+@contextmanager
+def surviving_change(session: FleetSession, profiles: Sequence[str], *, enabled: Sequence[str] = ()) -> Iterator[None]:
+    """Have gateways that the body stops run again if this process is killed during it.
+
+    `profiles`: their names before and after the change, () where no gateway runs; `enabled`: those whose services start
+    with their manager. An error of the body is reported: it has put back what it stopped.
+    """
+    if not profiles:
+        yield
+        return
+    with surviving_restart(session, tuple(dict.fromkeys(profiles)), enabled=tuple(dict.fromkeys(enabled))) as other:
+        try:
+            yield
+        except Exception:
+            other.dismiss()
+            raise
+        other.dismiss()
 
 
 def _command(session: FleetSession) -> tuple[str, ...]:

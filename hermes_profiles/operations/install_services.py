@@ -22,6 +22,7 @@ from hermes_profiles.fleet.install import (
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions
+from hermes_profiles.fleet.restart_record import without_profiles
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.fleet.uninstall import orphaned, stops_with_its_service, uninstall_services
@@ -41,7 +42,7 @@ from hermes_profiles.services.manager import Manager
 from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
-from .fleet_exclusive import exclusively
+from .fleet_exclusive import exclusively, surviving_change
 from .fleet_result import FleetResult, fleet_result, gravest
 from .freed_masks import freed_warnings
 from .inherited_api import inherited_api_warnings
@@ -54,6 +55,7 @@ from .run_fleet import (
     WholeGateway,
     also_touched,
     ask_whole,
+    recover_fleet,
     run_fleet,
     standalone_warning,
 )
@@ -108,7 +110,7 @@ def install(session: FleetSession, request: InstallRequest, selection: Selection
 
 def _install(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
     installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
-    session.recover(dry_run=request.dry_run)
+    recover_fleet(session, dry_run=request.dry_run)
     manager = session.require_manager()
     installed = installer.write(
         "install", selection.profiles, manager, named=selection.named, load=True, dry_run=request.dry_run
@@ -147,7 +149,7 @@ def _with_start(installed: FleetResult, started: FleetResult) -> FleetResult:
 def stage(session: FleetSession, request: InstallRequest, selection: Selection) -> FleetResult:
     """Write the services of the selected profiles and load nothing."""
     installer = ServiceInstaller(session, request.options, request.boot_stagger, force=request.force)
-    session.recover(dry_run=request.dry_run)
+    recover_fleet(session, dry_run=request.dry_run)
     staged = installer.write(
         "stage", selection.profiles, session.due, named=selection.named, load=False, dry_run=request.dry_run
     )
@@ -172,10 +174,14 @@ def uninstall(
     rest = [name for name in names if name not in orphans]
     selected = session.selection(rest, excluded, group).profiles if rest or group or not orphans else ()
     profiles = (*selected, *orphans)
-    session.recover(dry_run=dry_run)
+    if not dry_run:
+        without_profiles(session.layout, profiles)
+    recover_fleet(session, dry_run=dry_run)
     session.require_manager()
     touched = _also_ended(session, profiles, None if dry_run else confirm)
-    done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
+    up, enabled = _running_services(session, () if dry_run else selected)
+    with surviving_change(session, up, enabled=enabled):
+        done = uninstall_services(session.world, profiles, session.catalog, dry_run=dry_run)
     left = [problem for name in profiles for problem in system_leftovers(session.world, name)]
     left += [] if dry_run else freed_warnings(session, _ended(session, done.outcomes))
     if not names and not excluded and group is None:
@@ -183,6 +189,14 @@ def uninstall(
     return fleet_result(
         done.outcomes, [*session.problems, *touched, *left], dry_run=dry_run, plan=done.plan, change=done.change
     )
+
+
+def _running_services(session: FleetSession, profiles: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the profiles whose gateways run and have a service, and those of them whose service is enabled."""
+    found = session.observe(profiles) if profiles else {}
+    up = {name: each.service for name, each in found.items() if each.is_alive and each.service is not None}
+    installed = [name for name, service in up.items() if service.installed]
+    return installed, [name for name in installed if up[name].enabled]
 
 
 def _ended(session: FleetSession, outcomes: Sequence[Outcome]) -> list[str]:

@@ -49,8 +49,9 @@ from hermes_profiles.services.naming import drop_in
 
 from .adopting_host import AdoptingHost, adopting_host, can_let_go, have_adopted
 from .fleet_context import FleetSession, has_services, other_managers
+from .fleet_exclusive import surviving_change
 from .profile_identity import PENDING, move_rows, purge_rows
-from .run_fleet import FleetRequest, run_fleet
+from .run_fleet import FleetRequest, start_recorded
 
 
 class ProfileRemoval:
@@ -93,6 +94,21 @@ class ProfileRemoval:
             self.data["identity"] = done
 
     @contextmanager
+    def surviving(self, *, dry_run: bool) -> Iterator[None]:
+        """Have what ran run again if this process is killed during the body: the change, and `finish`."""
+        touched = () if dry_run else self.found
+        runs, enabled = self._recorded(touched)
+        with surviving_change(self.session, runs, enabled=enabled):
+            yield
+
+    def _recorded(self, touched: Sequence[Attached]) -> tuple[list[str], list[str]]:
+        """Return (the profiles whose gateways must run again, those whose services start with their manager)."""
+        runs = [each.profile for each in touched if each.is_up]
+        if touched and self.multiplexer is not None and self.multiplexer.data["restarted"]:
+            runs.append(DEFAULT)
+        return runs, [each.profile for each in touched if each.is_up and each.is_installed and each.was_enabled]
+
+    @contextmanager
     def down(self, *, dry_run: bool) -> Iterator[None]:
         """Stop the gateway and disable its services during the change inside; they are put back if it fails."""
         with ExitStack() as stack:
@@ -104,7 +120,13 @@ class ProfileRemoval:
     def with_services(self, plan: ChangePlan) -> ChangePlan:
         """Return a plan that also removes the files of the services, read after they are stopped."""
         steps: tuple[Step, ...] = tuple(step for each in self.found for step in removal_steps(each.files))
-        return replace(plan, steps=(*plan.steps, *self.new_files(), *steps)) if steps else plan
+        if not steps:
+            return plan
+        return replace(plan, steps=(*plan.steps, *self.new_files(), *steps), running=self._ran_before())
+
+    def _ran_before(self) -> tuple[str, ...]:
+        """Return the profiles whose gateways an undo starts again, because it restores their services."""
+        return tuple(dict.fromkeys(each.profile for each in self.found if each.is_up and each.is_installed))
 
     def new_files(self) -> tuple[Step, ...]:
         """Return the steps that write services for the profile afterwards; none for one that is removed."""
@@ -138,10 +160,21 @@ class ProfileRename(ProfileRemoval):
     def _multiplexer(self) -> Multiplexer | AdoptingHost | None:
         return multiplexer_of(self.session, self.found, arriving=(self._target,))
 
+    def _recorded(self, touched: Sequence[Attached]) -> tuple[list[str], list[str]]:
+        """Return the new name as well: the change may be done when this process is killed."""
+        runs, enabled = super()._recorded(touched)
+        for names in (runs, enabled):
+            if self.profiles[0] in names:
+                names.append(self._target)
+        return runs, enabled
+
     def _move_rows(self) -> list[Problem]:
         done, warnings = move_rows(self.session, self.profiles[0], self._target)
         self._note_rows(done)
         return warnings
+
+    def _ran_before(self) -> tuple[str, ...]:
+        return ()  # its undo starts what runs under the new name then
 
     def new_files(self) -> tuple[Step, ...]:
         """Return the steps that write the services under the new name."""
@@ -239,7 +272,7 @@ def start_and_wait(session: FleetSession, world: SystemContext, profile: str) ->
     kind = world.manager.kind if world.manager is not None else None
     fresh = session.fresh(kind)  # this session read the root before the change
     try:
-        started = run_fleet(fresh, FleetRequest(Verb.START, RunOptions()), Selection((profile,), named=False))
+        started = start_recorded(fresh, FleetRequest(Verb.START, RunOptions()), Selection((profile,), named=False))
         return list(started.errors)
     except HermesProfilesError as error:
         return [error.problem]

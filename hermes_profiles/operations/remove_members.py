@@ -81,10 +81,11 @@ def remove_members(
         warnings += script_warnings(session, name)
         if active_profile(layout) == name:
             warnings.append(sticky_warning(name))
-    with services.down(dry_run=dry_run):
-        plan = services.with_services(left.plan) if left.plan is not None else None
-        change = carry_out(session, plan, dry_run=dry_run)
-    warnings += services.finish(dry_run=dry_run)
+    with services.surviving(dry_run=dry_run):
+        with services.down(dry_run=dry_run):
+            plan = services.with_services(left.plan) if left.plan is not None else None
+            change = carry_out(session, plan, dry_run=dry_run)
+        warnings += services.finish(dry_run=dry_run)
     return RemovedMembers(
         removal,
         left,

@@ -32,7 +32,7 @@ def reset_gateways(
     if dry_run or not ran:
         return _reset(session, selection, settle=settle, dry_run=dry_run)
     warnings = finish_restart(session)
-    with surviving_restart(session, ran, owners=(), on_conflict="mask") as other:
+    with surviving_restart(session, ran) as other:
         done = _reset(session, selection, settle=settle, dry_run=False)
         if not any(each.outcome is OutcomeKind.INTERRUPTED for each in done.outcomes):
             other.dismiss()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.events.requests import note_request
+from hermes_profiles.fleet.attached_services import load_again
 from hermes_profiles.fleet.backend import ServiceBackend
 from hermes_profiles.fleet.executor import POLL, FleetExecutor
 from hermes_profiles.fleet.memory_check import available_memory, default_stagger, memory_warning
@@ -15,7 +17,7 @@ from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.outdated import only_old_code
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions, StartDecision
-from hermes_profiles.fleet.restart_record import forget_restart, unfinished_restart, without_profiles
+from hermes_profiles.fleet.restart_record import RestartRecord, forget_restart, unfinished_restart, without_profiles
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.fleet.unwritable import without_unwritable
@@ -92,12 +94,10 @@ def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection
     if request.dry_run:
         return _FleetRun(session, request).run(selection)
     with session.exclusive():
+        warnings = finish_restart(session) if request.verb is not Verb.STOP else ()
         names = tuple(name for name in selection.profiles if name in session.existing)
         if request.verb is Verb.STOP:
             without_profiles(session.layout, names)
-            warnings: tuple[Problem, ...] = ()
-        else:
-            warnings = finish_restart(session)
         done = _FleetRun(session, request).run(selection._replace(profiles=names))
         orphans = orphaned_service_warnings(session) if request.verb is Verb.STOP and not selection.named else ()
         return done._replace(warnings=(*warnings, *done.warnings, *orphans))
@@ -106,29 +106,58 @@ def run_fleet(session: FleetSession, request: FleetRequest, selection: Selection
 def start_recorded(session: FleetSession, request: FleetRequest, selection: Selection) -> FleetResult:
     """Start gateways that the caller has stopped within `surviving_restart`, whose record stays."""
     with session.exclusive():
-        return _FleetRun(session, request).run(selection)
+        names = tuple(name for name in selection.profiles if name in session.existing)
+        return _FleetRun(session, request).run(selection._replace(profiles=names))
+
+
+def recover_fleet(session: FleetSession, *, dry_run: bool) -> list[Problem]:
+    """Complete or revert the change of a killed run, and start the gateways that it left stopped; returns warnings."""
+    record = None if dry_run else unfinished_restart(session.layout)
+    if record is None or session.world.processes.find(record.pid) is not None:
+        return session.recover(dry_run=dry_run)
+    return list(finish_restart(session))
 
 
 def finish_restart(session: FleetSession) -> tuple[Problem, ...]:
-    """Start the gateways that a killed restart left stopped; returns a warning that names them.
+    """Start the gateways that a killed restart or change left stopped; returns a warning that names them.
 
-    Profiles that are gone or have no service any more are passed over.
+    The change is completed or reverted first. Profiles that are gone or have no service any more are passed over.
     """
     with session.exclusive():
         record = unfinished_restart(session.layout)
         if record is None:
             return ()
+        recovered = session.recover(dry_run=False)
+        session.forget_profiles()
+        if record.enabled:
+            session = session.fresh()
+            recovered += _load_recorded(session, record)
         names = tuple(name for name in record.profiles if name in session.existing)
         request = FleetRequest(Verb.START, owners=record.owners, on_conflict=record.on_conflict, include_disabled=True)
         known = [name for name in record.owners if name in session.existing]
         run = _FleetRun(session, request._replace(owners=tuple(known)))
-        started = run.run(Selection(names, named=False)).outcomes if names else ()
+        try:
+            started = run.run(Selection(names, named=False)).outcomes if names else ()
+        except NotFound:  # none has a service any more
+            started = ()
         forget_restart(session.layout)
     up = [each.profile for each in started if each.outcome is OutcomeKind.STARTED]
     if not up:
-        return ()
-    text = f"process {record.pid} was ended in the middle of a restart: started {', '.join(up)} again"
-    return (Problem("restart-finished", text, up[0]),)
+        return tuple(recovered)
+    text = f"process {record.pid} was ended before it started {', '.join(up)} again: that is done now"
+    return (*recovered, Problem("restart-finished", text, up[0]))
+
+
+def _load_recorded(session: FleetSession, record: RestartRecord) -> list[Problem]:
+    """Have the manager read the services of a killed change: the old ones are gone, or the new ones not loaded yet."""
+    manager = session.require_manager()
+    names = (*record.profiles, *record.enabled)
+    services = {name: manager.service(session.world.service_name(name), name) for name in names}
+    gone = [each for each in services.values() if not os.path.lexists(each.path)]
+    refused = dict(manager.unload(gone)) if gone else {}
+    left = {name: name in record.enabled and name not in session.disabled for name in services.keys() - refused.keys()}
+    there = {name: enable or None for name, enable in left.items() if os.path.lexists(services[name].path)}
+    return [*load_again(session.world, there)]
 
 
 class _FleetRun:

@@ -33,9 +33,10 @@ from hermes_profiles.services.naming import drop_in
 from .apply import ChangeResult
 from .context import Session
 from .fleet_context import FleetSession, other_managers
-from .fleet_exclusive import exclusively
+from .fleet_exclusive import exclusively, surviving_change
 from .profile_identity import move_rows, purge_rows
 from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
+from .run_fleet import recover_fleet
 from .watch_service import follow_watch, is_watch_file
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def undo_change(
 ) -> UndoResult | RunModeResult:
     """Undo a change (None: the newest), with its services; a switch of the run mode by the opposite switch."""
     layout = session.layout
-    warnings = session.recover(dry_run=dry_run)
+    warnings = recover_fleet(session, dry_run=dry_run)
     if change is None and not dry_run and is_unfinished(layout):
         from .undo_run_mode import take_back_switch
 
@@ -92,9 +93,10 @@ def undo_change(
     if dry_run:
         return UndoResult(entry, services.data, ChangeResult(plan, dry_run=True), tuple(dict.fromkeys(warnings)))
     data = services.data
-    with services.down():
-        made = undo(layout, entry.id).change_id
-    warnings += services.finish()
+    with services.surviving():
+        with services.down():
+            made = undo(layout, entry.id).change_id
+        warnings += services.finish()
     change_result = ChangeResult(plan, dry_run, made)
     return UndoResult(entry, data, change_result, tuple(dict.fromkeys(warnings)), tuple(services.errors))
 
@@ -219,10 +221,25 @@ class ServiceUndo:
 
     def _is_off(self, profile: str) -> bool:
         home = self._session.layout.home(profile)
-        return not home.exists() or read_meta(home)[0]
+        there = next((source for source, target in self._moves.items() if target == home), home)
+        return not there.exists() or read_meta(there)[0]
 
     def _with_new_options(self) -> list[str]:
         return [name for name in self._names if self._session.layout.home(name) / PROFILE_FILE in self._files]
+
+    @contextmanager
+    def surviving(self) -> Iterator[None]:
+        """Have what ran run again if this process is killed during the body: the undo, and `finish`."""
+        up = [each for each in self._removed if each.is_up]
+        renamed = self._renamed()
+        runs = [name for each in up for name in (each.profile, renamed.get(each.profile, each.profile))]
+        runs += [each.profile for each in self._ran]
+        if self._multiplexer is not None and self._multiplexer.data["restarted"]:
+            runs.append(DEFAULT)
+        enabled = [each.profile for each in up if each.is_installed and each.was_enabled]
+        enabled += [renamed[name] for name in enabled if name in renamed]
+        with surviving_change(self._session, runs, enabled=[*enabled, *(each.profile for each in self._ran)]):
+            yield
 
     @contextmanager
     def down(self) -> Iterator[None]:

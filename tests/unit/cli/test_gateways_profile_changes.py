@@ -266,10 +266,10 @@ def test_undo_of_delete_restores_service(fleet: GatewayRoot) -> None:
     fleet.gok("install", "work", "--start")
     fleet.ok("delete", "work", "--yes")
     done = fleet.ok("undo", "--json")
-    assert done.data["services_loaded"] == [str(fleet.program("work"))]
+    assert done.data["services_loaded"] == [str(fleet.program("work"))] and done.data["gateways_started"] == ["work"]
     row = fleet.rows()["work"]
-    assert row["service"]["installed"] and row["service"]["enabled"] and row["state"] == "stopped"
-    assert fleet.outcomes(fleet.gok("start", "--json"))["work"] == "started"
+    assert row["service"]["installed"] and row["service"]["enabled"] and row["state"] == "running"
+    assert fleet.outcomes(fleet.gok("start", "--json"))["work"] == "already-running"
     pid = fleet.pid("work")
     fleet.ok("undo", done.data["change"])
     assert pid is not None and is_gone(pid) and not fleet.program("work").exists() and fleet.daemon() is None
