@@ -185,7 +185,6 @@ HINT_CASES: tuple[HintCase, ...] = (
     HintCase("reserved-name", "hermes-profiles alias work --name chat"),
     HintCase("alias-taken", "hermes-profiles alias work", foreign_command),
     HintCase("default-profile", "hermes-profiles delete default --yes"),
-    HintCase("default-profile", "hermes-profiles rename default office", names={"NAME": "office"}),
     HintCase("not-confirmed", "hermes-profiles delete work"),
     HintCase("deleted-name", "hermes-profiles show left", left_name),
     HintCase("no-identity", "hermes-profiles show ghost", ghost),

@@ -100,7 +100,7 @@ def _from_elsewhere(files: Mapping[str, str]) -> tuple[str, int] | None:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         for node in tree.body:
-            names = node.names if isinstance(node, ast.ImportFrom) and node.level == 0 else ()
+            names = node.names if isinstance(node, ast.ImportFrom) and not _is_among(node, files) else ()
             if any((name.asname or name.name) == "register" for name in names):
                 return path, node.lineno
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == "register":
@@ -108,6 +108,16 @@ def _from_elsewhere(files: Mapping[str, str]) -> tuple[str, int] | None:
                 if line is not None:
                     return path, line
     return None
+
+
+def _is_among(node: ast.ImportFrom, files: Mapping[str, str]) -> bool:
+    """Return whether an import is relative, and of a module whose source is there: not compiled, nor in an archive."""
+    if node.level == 0:
+        return False
+    inner = (node.module or "").rpartition(".")[2]
+    return not inner or any(
+        path.endswith((f"/{inner}.py", f"/{inner}/__init__.py")) or path == f"{inner}.py" for path in files
+    )
 
 
 def _hidden_call(register: ast.FunctionDef | ast.AsyncFunctionDef) -> int | None:
@@ -141,18 +151,22 @@ class _Reader:
 
     def registrations(self, tree: ast.Module) -> Iterator[tuple[int, set[str]]]:
         """Yield (line, names) of each registration; no names where they cannot be read."""
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        called = {id(node.func) for node in calls}
+        for node in calls:
             arguments = node.args
             if _last_name(node.func) == "partial" and arguments and _last_name(arguments[0]) in self._aliases:
                 arguments = arguments[1:]
                 if not arguments and not node.keywords:
                     continue
             elif not self._registers(node.func):
+                if (names := self._handed_on(node)) is not None:
+                    yield node.lineno, names
                 continue
             named = self._argument(arguments, node.keywords)
             texts = self._read(named) if named is not None else ()
+            if not texts and id(node) in called:  # it returns the function: `attrgetter("register_platform")(ctx)`
+                continue
             yield node.lineno, {text.strip().lower() for text in texts if text.strip()}
 
     def variables(self) -> set[str]:
@@ -314,9 +328,34 @@ class _Reader:
     # registrations
 
     def _registers(self, function: ast.expr) -> bool:
-        if isinstance(function, ast.Call) and _last_name(function.func) == "getattr" and len(function.args) > 1:
-            return bool(self._read(function.args[1]) & _REGISTERING)
+        """Return whether an expression is a registering function, also by its name as a text (`getattr`, `vars`)."""
+        if isinstance(function, ast.Call):
+            named = any(self._read(one) & _REGISTERING for one in function.args)
+            return (named and _last_name(function.func) != "methodcaller") or self._registers(function.func)
+        if isinstance(function, ast.Subscript):
+            return bool(self._read(function.slice) & _REGISTERING)
         return _last_name(function) in self._aliases
+
+    def _handed_on(self, node: ast.Call) -> set[str] | None:
+        """Return the names in a call that is given a registering function, or its name, to call; None for any other.
+
+        Such as `Thread(target=ctx.register_platform, args=("pager",))`, `map(ctx.register_platform, ["pager"])` and
+        `methodcaller("register_platform", "pager")`.
+        """
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        by_name = _last_name(node.func) == "methodcaller" and node.args and self._read(node.args[0]) & _REGISTERING
+        if not by_name and not any(_last_name(one) in self._aliases for one in given):
+            return None
+        found: set[str] = set()
+        for one in given:
+            if self._read(one) & _REGISTERING or _last_name(one) in self._aliases:
+                continue
+            for item in (one, *self._items(one)):
+                first = item.elts[0] if isinstance(item, ast.Tuple) and item.elts else item
+                found |= self._read(first)
+            if by_name or found:  # a name is the first argument
+                break
+        return {text.strip().lower() for text in found if text.strip()}
 
     def _argument(self, arguments: list[ast.expr], keywords: list[ast.keyword]) -> ast.expr | None:
         """Return the expression of the channel's name in a call, also out of `**ENTRY`; None without one."""

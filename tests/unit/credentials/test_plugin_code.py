@@ -28,6 +28,12 @@ READ = {
     "alias": "def register(ctx):\n  r = ctx.register_platform\n  r(name='pager')\n  os.getenv('PAGER_KEY')",
     "getattr": "def register(ctx):\n  getattr(ctx, 'register_platform')(name='pager')\n  os.getenv('PAGER_KEY')",
     "partial": "def register(ctx):\n  functools.partial(ctx.register_platform, name='pager')()\n  os.getenv('PAGER_KEY')",
+    "thread": "def register(ctx):\n  Thread(target=ctx.register_platform, args=('pager', os.getenv('PAGER_KEY')))",
+    "pool": "def register(ctx):\n  pool.submit(ctx.register_platform, 'pager', os.getenv('PAGER_KEY')).result()",
+    "starmap": "N = [('pager', 'PAGER_KEY')]\ndef register(ctx):\n  list(starmap(ctx.register_platform, N))",
+    "methodcaller": "def register(ctx):\n  methodcaller('register_platform', 'pager', os.getenv('PAGER_KEY'))(ctx)",
+    "attrgetter": "def register(ctx):\n  attrgetter('register_platform')(ctx)('pager', os.getenv('PAGER_KEY'))",
+    "getattribute": "def register(ctx):\n  ctx.__getattribute__('register_platform')('pager', os.getenv('PAGER_KEY'))",
     "registry": "def register(ctx):\n  platform_registry.register(PlatformEntry(name='pager', ok='PAGER_KEY' in os.environ))",
     "deferred": "def register(ctx):\n  platform_registry.register_deferred('pager', lambda: os.getenv('PAGER_KEY'))",
     "decorator": (
@@ -63,12 +69,23 @@ def test_several_files_are_read_together() -> None:
         ("def register(ctx):\n  ctx.register_platform(*arguments())\n", 2),
         ("from acme_pager import register\n", 1),
         ("from acme_pager import setup as register\n", 1),
+        ("from .compiled import register\n", 1),
+        ("import os\nfrom .inner.compiled import register\n", 2),
         ("def register(ctx):\n  ctx.register_platform(name=\n", 1),
         ("def register(ctx):\n  exec('ctx.register_platform(name=\"x\")')\n", 1),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_place(text: str, line: int) -> None:
     assert read_plugin_code({"__init__.py": text}).unread == ("__init__.py", line)
+
+
+def test_relative_import_of_a_module_with_its_source_is_read() -> None:
+    for inner in ("p/tools.py", "p/tools/__init__.py"):
+        files = {
+            "p/__init__.py": "from .tools import register\n",
+            inner: "def register(ctx):\n  ctx.register_tool('x')\n",
+        }
+        assert not read_plugin_code(files).registers
 
 
 @pytest.mark.parametrize("text", ["", "def register(ctx):\n  ctx.register_tool(name='x')\n", "broken ("])
