@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.hermes.service_names import LABEL, UNIT
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.profiles.regular_file import read_regular
+from hermes_profiles.services.hermes_command import homes_in_command, shell_words
 
 from .processes import Process, home_of
 
@@ -24,8 +27,8 @@ _HOME = lazy_pattern(
     rb"""^[^#;\n]*?HERMES_HOME(?:=|</key>\s*<string>)\\?["']?([^"'\\\n<,]+?)/*\\?["']?\s*(?=[\n<,"'\\]|\s[A-Za-z_]\w*=|$)""",
     8,  # re.MULTILINE
 )
-# The same as a word of a command: `ExecStart=/usr/bin/env HERMES_HOME=/srv/a hermes gateway run`.
-_IN_COMMAND = lazy_pattern(rb"""^\s*Exec\w*=.*?HERMES_HOME=["']?([^\s"'\\]+)""", 8)  # re.MULTILINE
+# The command of a unit or of a program of supervisord.
+_COMMAND = lazy_pattern(rb"^\s*(?:Exec\w*|command)\s*=(.*)", 8)  # re.MULTILINE
 _ENVIRONMENT_FILE = lazy_pattern(rb"^\s*EnvironmentFile=-?(.*\S)", 8)  # re.MULTILINE
 
 
@@ -95,7 +98,14 @@ def homes_in(unit: Path, user_home: Path) -> tuple[str, ...]:
     `%h` is the home of the account; `%i` in a template becomes each of its instances.
     """
     content = _content(unit)
-    texts = [os.fsdecode(match).strip() for match in (*_HOME.findall(content), *_IN_COMMAND.findall(content))]
+    job = _job(content) if unit.suffix == ".plist" else None
+    if job is not None:
+        texts = _texts_of_job(job, user_home)
+    else:
+        content = content.replace(b"\\\n", b" ")
+        commands = (shell_words([f"{os.fsdecode(command)} "]) for command in _COMMAND.findall(content))
+        texts = [home for words in commands for home in homes_in_command(shell_words(words), user_home)]
+        texts += [os.fsdecode(match).strip() for match in _HOME.findall(_COMMAND.sub(b"", content))]
     for match in _ENVIRONMENT_FILE.findall(content):
         file = _expanded(os.fsdecode(match), user_home)
         texts += [os.fsdecode(found).strip() for found in _HOME.findall(_content(Path(file)))]
@@ -103,6 +113,24 @@ def homes_in(unit: Path, user_home: Path) -> tuple[str, ...]:
     texts += [text.replace("%i", instance) for text in texts if "%i" in text for instance in instances]
     homes = (_expanded(text, user_home) for text in texts)
     return tuple(dict.fromkeys(home for home in homes if home.startswith("/") and "%" not in home))
+
+
+def _job(content: bytes) -> Mapping[str, Any] | None:
+    """Return what a property list says, None for another text: Hermes escapes nothing, so some of its files are not."""
+    from hermes_profiles.services.launchd.render import parse_plist
+
+    try:
+        return parse_plist(content) if content else {}
+    except Failed:
+        return None
+
+
+def _texts_of_job(job: Mapping[str, Any], user_home: Path) -> list[str]:
+    variables, words = job.get("EnvironmentVariables"), job.get("ProgramArguments")
+    home = variables.get(HERMES_HOME) if isinstance(variables, dict) else None
+    given = [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
+    in_command = homes_in_command(shell_words(given), user_home)
+    return [*([home.rstrip("/")] if isinstance(home, str) else []), *in_command]
 
 
 def _expanded(text: str, user_home: Path) -> str:

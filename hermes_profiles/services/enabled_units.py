@@ -6,19 +6,17 @@ Instances of templates are included.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Collection, Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
-from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.regular_file import read_regular
 
-from .hermes_command import selected_profile
+from .hermes_command import homes_in_command, selected_profile, shell_words
 from .manager import ManagerKind
 from .systemd.unit_file import parse_unit
 
@@ -51,7 +49,7 @@ def _gateways(folder: Path, user_home: Path) -> Iterator[EnabledUnit]:
             continue
         for letter, value in ((b"%i", instance), (b"%I", instance), (b"%h", str(user_home))):
             content = content.replace(letter, os.fsencode(value))
-        words = _shell_words(parse_unit(content).command("ExecStart"))
+        words = shell_words(parse_unit(content).command("ExecStart"))
         yield EnabledUnit(name, folder, _home(ManagerKind.SYSTEMD, content, words, user_home))
 
 
@@ -79,29 +77,19 @@ def _agents(folder: Path, user_home: Path, disabled: Collection[str]) -> Iterato
         label, given = job.get("Label"), job.get("ProgramArguments")
         if not isinstance(label, str) or label in disabled or job.get("Disabled") is True:
             continue
-        words = _shell_words([word for word in given if isinstance(word, str)] if isinstance(given, list) else [])
+        words = shell_words([word for word in given if isinstance(word, str)] if isinstance(given, list) else [])
         if ("gateway", "run") in pairwise(words):
             yield EnabledUnit(label, folder, _home(ManagerKind.LAUNCHD, content, words, user_home))
-
-
-def _shell_words(words: Iterable[str]) -> tuple[str, ...]:
-    """Return the words of a command, and those of the code that it gives to a shell (`sh -lc "hermes gateway run"`)."""
-    found: list[str] = []
-    for word in words:
-        try:
-            found += shlex.split(word) if " " in word else [word]
-        except ValueError:
-            found += word.split()
-    return tuple(found)
 
 
 def _home(kind: ManagerKind, content: bytes, words: tuple[str, ...], user_home: Path) -> str:
     """Return the home in which the command of a definition works, with links followed."""
     from .parse_definition import parse_definition
 
-    start = f"{HERMES_HOME}="
-    in_command = next((word.removeprefix(start) for word in words if word.startswith(f"{start}/")), "")
-    given = os.path.realpath(in_command or parse_definition(kind, content).home or user_home / ROOT_FOLDER)
+    in_command = homes_in_command(words, user_home)
+    given = os.path.realpath(
+        in_command[-1] if in_command else parse_definition(kind, content).home or user_home / ROOT_FOLDER
+    )
     selected = selected_profile(words)[0]
     if not selected:
         return given

@@ -8,12 +8,18 @@ command in front of it: from 0.20.4 one that stamps the lines of standard error,
 from __future__ import annotations
 
 import json
+import os
 import shlex
+from collections.abc import Iterable
+from pathlib import Path
 
 from hermes_profiles.hermes.cli import BOOTSTRAP_MODULE, MODULE, RUN_MODULE, STAMP_MODULE
+from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.patterns import lazy_pattern
 
 _LAUNCHER = lazy_pattern(r"(^|/)hermes$")
+# The home of the account, in a shell and in systemd.
+_ACCOUNT = lazy_pattern(r"^(?:~|\$HOME\b|\$\{HOME\}|%h)")
 _OSASCRIPT = "/usr/bin/osascript"
 # The code that such a script imports first.
 _CODE = lazy_pattern(r"sys\.path\.insert\(0, '([^'\n]+)'\)")
@@ -71,6 +77,25 @@ def selected_profile(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
         else:
             rest.append(word)
     return name, tuple(rest)
+
+
+def shell_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command, and those of the code that it gives to a shell (`sh -lc "hermes gateway run"`)."""
+    found: list[str] = []
+    for word in words:
+        try:
+            found += shlex.split(word) if " " in word else [word]
+        except ValueError:
+            found += word.split()
+    return tuple(found)
+
+
+def homes_in_command(words: Iterable[str], user_home: Path) -> tuple[str, ...]:
+    """Return the homes that the words of a command set, such as `HERMES_HOME=/srv/a hermes gateway run`."""
+    start = f"{HERMES_HOME}="
+    given = (word.removeprefix(start).rstrip(";") for word in words if word.startswith(start))
+    homes = (_ACCOUNT.sub(lambda _: os.fspath(user_home), text, count=1) for text in given)
+    return tuple(home for home in homes if home.startswith("/"))
 
 
 def unwrapped(words: tuple[str, ...]) -> tuple[str, ...]:

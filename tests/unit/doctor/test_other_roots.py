@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import plistlib
+import shlex
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,42 @@ def test_home_of_the_account_in_a_unit_is_expanded(world: DoctorRoot) -> None:
     assert homes_in(path, world.user) == (f"{world.user}/.agent",)
     assert homes_in(unit(world, "my@.service", "Environment=HERMES_HOME=%h/.hermes-%i"), world.user) == ()
     assert homes_in(unit(world, "off.service", "# Environment=HERMES_HOME=/srv/x"), world.user) == ()
+
+
+CODES = {
+    "HERMES_HOME={home} exec hermes gateway run": "/srv/bot",
+    "export HERMES_HOME='{home}'; exec hermes gateway run": "/srv/our bot",
+    "HERMES_HOME=$HOME/.bot hermes gateway run": "{user}/.bot",
+    'HERMES_HOME="${{HOME}}/my bot" hermes gateway run': "{user}/my bot",
+    "HERMES_HOME=~/.bot hermes -p ann gateway run": "{user}/.bot",
+}
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_home_in_the_code_that_a_service_gives_to_a_shell_is_found(world: DoctorRoot, code: str) -> None:
+    home = CODES[code].format(user=world.user)
+    text = code.format(home=home)
+    words = ["/bin/sh", "-lc", text]
+    files = {
+        "bot.service": f"[Service]\nExecStart={shlex.join(words)}\n".encode(),
+        "bot.conf": f"[program:bot]\ncommand={shlex.join(words)}\n".encode(),
+        "bot.plist": plistlib.dumps({"Label": "bot", "ProgramArguments": words}),
+        "binary.plist": plistlib.dumps({"Label": "bot", "ProgramArguments": words}, fmt=plistlib.FMT_BINARY),
+    }
+    for name, content in files.items():
+        (world.user / name).write_bytes(content)
+        assert homes_in(world.user / name, world.user) == (home,), name
+
+
+@pytest.mark.parametrize("form", list(plistlib.PlistFormat))
+def test_home_in_an_agent_of_any_form_is_found(world: DoctorRoot, form: plistlib.PlistFormat) -> None:
+    path, home = world.user / "bot.plist", "/Users/ada/K\u00fcche & Bad/.hermes"
+    path.write_bytes(plistlib.dumps({"Label": "b", "EnvironmentVariables": {"HERMES_HOME": f"{home}/"}}, fmt=form))
+    assert homes_in(path, world.user) == (home,)
+    path.write_text("<plist><dict><!-- <key>HERMES_HOME</key><string>/old</string> --></dict></plist>")
+    assert homes_in(path, world.user) == ()
+    path.write_text("<plist><dict><key>HERMES_HOME</key><string>/srv/a & b</string></dict></plist>")
+    assert homes_in(path, world.user) == ("/srv/a & b",), "as Hermes writes it, which no parser reads"
 
 
 def test_own_root_and_folders_that_are_no_root_are_not_named(world: DoctorRoot) -> None:
