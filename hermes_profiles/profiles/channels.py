@@ -19,7 +19,7 @@ from hermes_profiles.credentials.identities import (
 )
 from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR, HERMES_HOME, REDIRECTS
-from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, LEGACY_CONFIG_FILE
+from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
@@ -89,7 +89,7 @@ def claimed_resources(
         spellings,
         unmaskable,
         held.accounts,
-        redirects(home, environment, config),
+        redirects(files, environment, config, managed.environment),
         channels_off(environment, whole, catalog, held.channels, stored=stored, home=str(home)),
         str(environment.get(HERMES_GATEWAY_LOCK_DIR) or config.get(HERMES_GATEWAY_LOCK_DIR) or ""),
     )
@@ -104,19 +104,29 @@ def starting_resources(home: Path, name: str, *, catalog: Catalog, managed: Mana
     return held
 
 
-def redirects(home: Path, environment: Mapping[str, str], config: Mapping[str, Any]) -> tuple[str, ...]:
+def redirects(
+    files: HomeFiles,
+    environment: Mapping[str, str],
+    config: Mapping[str, Any],
+    managed: Mapping[str, str] = NOTHING_MANAGED.environment,
+) -> tuple[str, ...]:
     """Return the variables by which a profile's own files send its gateway elsewhere, () in nearly every profile.
 
-    A HERMES_HOME that names the home itself does no harm.
+    Those that win over what a service gives it: `.env`, a vault, the managed directory. `.op.env` and config.yaml only
+    fill gaps. A HERMES_HOME that names the home itself does no harm.
     """
+    named_there = [name for name in REDIRECTS if name in environment]
+    if not named_there:
+        return ()
+    winning = {**files.environment((ENV_FILE,)), **onepassword_variables(config), **managed}
     found = []
-    for name in REDIRECTS:
-        if name not in environment and name not in config:
+    for name in named_there:
+        if name not in winning:
             continue
-        value = environment.get(name, str(config.get(name) or "")).strip()
+        value = environment[name].strip()
         if name == HERMES_HOME:
             named = os.path.expandvars(value) if value else ""
-            if named and os.path.realpath(named) == os.path.realpath(home):
+            if named and os.path.realpath(named) == os.path.realpath(files.home):
                 continue
         elif not value:
             continue
@@ -128,7 +138,7 @@ def works_elsewhere(home: Path) -> bool:
     """Return whether the files of a profile make its gateway work in another home."""
     files = HomeFiles(home)
     config = files.sections(CONFIG_FILE, (HERMES_HOME, "secrets"))
-    return HERMES_HOME in redirects(home, _own_variables(files, config), config)
+    return HERMES_HOME in redirects(files, _own_variables(files, config), config)
 
 
 def _given(
@@ -215,7 +225,7 @@ def redirect_problems(files: HomeFiles, config: Mapping[str, Any], name: str) ->
     if not any(variable.encode() in raw for raw in raws for variable in REDIRECTS):
         return ()
     return tuple(
-        redirect_problem(name, variable) for variable in redirects(files.home, _own_variables(files, config), config)
+        redirect_problem(name, variable) for variable in redirects(files, _own_variables(files, config), config)
     )
 
 

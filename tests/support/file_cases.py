@@ -256,7 +256,7 @@ def home_of_no_profile(world: DoctorRoot) -> None:
 
 
 def home_in_config(world: DoctorRoot) -> None:
-    world.add("work", "config.yaml", f"HERMES_HOME: {world.root}\n")
+    world.add("default", "config.yaml", f"HERMES_HOME: {world.home('work')}\n")
 
 
 def managed_folder_of_its_own(world: DoctorRoot) -> None:
@@ -278,8 +278,8 @@ def variable_twice(world: DoctorRoot) -> None:
 FILE_CASES: tuple[Case, ...] = (
     Case("files.redirected", home_of_another_profile, ("work",), severity="error"),
     Case("files.redirected", home_of_no_profile, ("work",), severity="error"),
-    Case("files.redirected", home_in_config, ("work",), severity="error"),
-    Case("files.redirected", managed_folder_of_its_own, ("work",), severity="error"),
+    Case("files.redirected", home_in_config, ("default",), severity="warning"),
+    Case("files.redirected", managed_folder_of_its_own, ("work",), severity="warning"),
     Case("files.repeated-key", section_twice, ("work",), severity="warning"),
     Case("files.repeated-key", nested_key_twice, ("work",), severity="warning"),
     Case("files.repeated-key", variable_twice, ("work",), severity="warning"),

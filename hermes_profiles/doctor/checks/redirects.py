@@ -13,8 +13,9 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
-from hermes_profiles.hermes.environment import API_SERVER_PORT, HERMES_HOME, HERMES_MANAGED_DIR
+from hermes_profiles.hermes.environment import API_SERVER_PORT, HERMES_HOME, HERMES_MANAGED_DIR, REDIRECTS
 from hermes_profiles.hermes.files import ENV_FILE, OP_ENV_FILE
+from hermes_profiles.model.names import DEFAULT
 
 from .settings import gateway_environment, reduced_severity
 
@@ -22,23 +23,40 @@ _EFFECTS = {
     HERMES_HOME: "makes its gateway work in another home, with the bots of that home",
     HERMES_MANAGED_DIR: "puts the settings of a managed directory over its own, and no mask of hermes-gateways counts",
 }
+_BY_HAND = "; a service of hermes-gateways gives it its own, a start by hand does not"
 
 
 def redirected(facts: Facts) -> Iterator[Finding]:
     """Find variables in a profile's own files that send its gateway into another home or managed directory."""
     for profile in facts.profiles.values():
         for name in profile.held.redirects:
-            place = _place(profile, name)
-            yield Finding(
-                f"{name} in {_file(profile, place)} of {profile_label(profile)} {_EFFECTS[name]}",
-                Fix(
-                    "remove it: the service gives each gateway its own",
-                    _removal(profile, name, place),
-                ),
-                (profile.name,),
-                evidence=(place,),
-                severity=reduced_severity(profile, Severity.ERROR),
-            )
+            yield _redirect(profile, name, _EFFECTS[name], Severity.ERROR)
+        for name in _gap_fillers(profile):
+            yield _redirect(profile, name, f"{_EFFECTS[name]}{_BY_HAND}", Severity.WARNING)
+
+
+def _gap_fillers(profile: ProfileFacts) -> Iterator[str]:
+    """Yield variables of `.op.env` and config.yaml: they count where the gateway is started without them.
+
+    `hermes -p NAME` sets HERMES_HOME before it reads any file (hermes_cli/main.py): default alone can miss it.
+    """
+    for name in REDIRECTS:
+        value = profile.variables.get(name, "").strip()
+        if name in profile.held.redirects or not value or (name == HERMES_HOME and profile.name != DEFAULT):
+            continue
+        if profile.at_variable(name).file != str(profile.home / ENV_FILE) and value != str(profile.home):
+            yield name
+
+
+def _redirect(profile: ProfileFacts, name: str, effect: str, severity: Severity) -> Finding:
+    place = _place(profile, name)
+    return Finding(
+        f"{name} in {_file(profile, place)} of {profile_label(profile)} {effect}",
+        Fix("remove it: the service gives each gateway its own", _removal(profile, name, place)),
+        (profile.name,),
+        evidence=(place,),
+        severity=reduced_severity(profile, severity),
+    )
 
 
 def _place(profile: ProfileFacts, name: str) -> Evidence:

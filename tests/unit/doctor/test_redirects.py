@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from clone_source import clone, make_layout
 from doctor_root import DoctorRoot
 
@@ -42,6 +43,39 @@ def test_own_home_is_no_redirect(tmp_path: Path):
         (home / ".env").write_text(f"HERMES_HOME={value}\n")
         assert claimed_resources(home, catalog=CATALOG).redirects == expected
         assert works_elsewhere(home) is bool(expected)
+
+
+BY_HAND = "a start by hand does not"
+
+
+@pytest.mark.parametrize("file", [".op.env", "config.yaml"])
+@pytest.mark.parametrize(
+    ("profile", "variable", "expected"),
+    [
+        ("work", "HERMES_HOME", []),  # `hermes -p work` and every unit set it first
+        ("default", "HERMES_HOME", ["warning"]),
+        ("work", "HERMES_MANAGED_DIR", ["warning"]),
+    ],
+)
+def test_file_that_fills_gaps_redirects_no_service(
+    world: DoctorRoot, profile: str, variable: str, file: str, expected: list[str]
+):
+    """Hermes 0.19.0 loads `.op.env` without override, and config.yaml for what is not set; seen in real gateways."""
+    line = f"{variable}=/srv/other\n" if file == ".op.env" else f"\n{variable}: /srv/other\n"
+    (world.home(profile) / ".op.env").touch()
+    world.add(profile, file, line)
+    found = world.findings("--only", "files.redirected")
+    assert [each["severity"] for each in found] == expected
+    assert all(file in str(each["message"]) and BY_HAND in str(each["message"]) for each in found)
+    held = claimed_resources(world.home(profile), catalog=CATALOG)
+    assert held.redirects == () and not works_elsewhere(world.home(profile))
+
+
+def test_env_file_redirects_every_gateway(world: DoctorRoot):
+    for file, value in ((".op.env", "/srv/a"), (".env", "/srv/b")):
+        (world.home("work") / file).write_text(f"HERMES_HOME={value}\n")
+    (found,) = world.findings("--only", "files.redirected")
+    assert found["severity"] == "error" and BY_HAND not in str(found["message"])
 
 
 def test_clone_leaves_redirects_behind(tmp_path: Path):
