@@ -51,6 +51,8 @@ _BASE58 = "[1-9A-HJ-NP-Za-km-z]"
 # No letter or digit before and behind; `_` can end another word (`token_xoxb-…`).
 _NOT_IN_WORD = r"(?<![A-Za-z0-9])"
 _END = r"(?![A-Za-z0-9])"
+# Names in code have this form, too, mostly without a digit in the first or the third part.
+_DISCORD_BOT = rf"(?=[\w-]*\d|[\w-]+\.[\w-]+\.[\w-]*\d)[MNO][\w-]{{22,28}}\.[\w-]{{6}}\.[\w-]{{27,45}}{_END}"
 
 # Patterns are for `re.ASCII`.
 IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
@@ -79,8 +81,17 @@ IDENTITY_SHAPES: tuple[IdentityShape, ...] = (
         "Discord bot token",
         "discord",
         (".",),
-        # The id of the bot in base64 begins so; a name in code (`Module.Method.NameOfATest`) has no digit.
-        rf"(?<![A-Za-z0-9-])(?=[\w.-]*\d)[MNO][\w-]{{22,28}}\.[\w-]{{6}}\.[\w-]{{27,45}}{_END}",
+        # The id of the bot, a number in base64, begins so.
+        rf"(?<![A-Za-z0-9-])(?=[MNO][DTjz]){_DISCORD_BOT}",
+        anchor=r"\.[\w-]{6}\.[\w-]{27}",
+        lead=32,
+    ),
+    IdentityShape(
+        "text like a Discord bot token",
+        "discord",
+        (".",),
+        rf"(?<![A-Za-z0-9-])(?=[MNO][^DTjz]){_DISCORD_BOT}",
+        certain=False,
         anchor=r"\.[\w-]{6}\.[\w-]{27}",
         lead=32,
     ),

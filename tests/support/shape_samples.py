@@ -21,6 +21,7 @@ POSITIVE: dict[str, tuple[str, ...]] = {
         "NzAxMjM0NTY3ODkwMTIzNDU2." + "Xq-_1Z.CANARYa-_bcdefghijklmnopqrs",
         "OTAxMjM0NTY3ODkwMTIzNDU2Nw." + "GCANAR.CANARYabcdefghijklmnopqrstuvwxyz012345",
     ),
+    "text like a Discord bot token": ("NoAxMjM0NTY3ODkwMTIzNDU2." + "Xq-_1Z.CANARYa-_bcdefghijklmnopqrs",),
     "Discord user token": ("mf" + "a." + "CANARYu5er_" * 7,),
     "Discord webhook": (
         "https://discord." + "com/api/webhooks/909090909090909090/CANARYHook_" + "AbCdEf01" * 6,
