@@ -70,7 +70,7 @@ class FileCopier:
         self._known = known
         self._root = os.fspath(layout.root)
         self._home = os.fspath(source.home)
-        self._packed = PackedFiles(values, known)
+        self._packed = PackedFiles(values, known, None if rules.clones_channels else self._mentioned_in)
         self._repositories = Repositories({item.path for item in source.items} if values or known is not None else ())
         self._databases: dict[str, str] = {}
         into = paths_into(source.home, layout.user_home, tilde=not rules.is_default)
@@ -177,7 +177,19 @@ class FileCopier:
             return True
         if found.unsearched:
             self._report.named.append(NamedPlace(item.path, None, f"not searched: {found.unsearched}"))
+        for name in found.mentioned:
+            self._report.named.append(NamedPlace(item.path, None, f"packed, a value beside {name}"))
         return False
+
+    def _mentioned_in(self, data: bytes) -> str | None:
+        """Return the name of a channel's variable beside which packed bytes have a value that looks generated.
+
+        A whole archive or repository does not stay behind for that: it can be the sample of a test.
+        """
+        if self._may_mention is None or not self._may_mention(data):
+            return None
+        found = mentions_in_reading(in_utf8(data).decode("utf-8", "replace"), self._rules.catalog)
+        return next((mention.fact.name for mention in found if not self._stays(mention.fact.name)), None)
 
     def _leave_value(self, path: str, why: str, name: str) -> None:
         """Leave a file that cannot be redacted, with all that makes no sense without it."""
@@ -230,12 +242,13 @@ class FileCopier:
             yield from table_mentions(path, text.decode("utf-8", "replace"), catalog)
 
     def _add_mentions(self, parts: dict[str, list[str]], mentions: Iterable[Mention]) -> None:
-        catalog, policy = self._rules.catalog, self._rules.policy
         for mention in mentions:
-            name = mention.fact.name
-            ruling = judge_name(name, catalog=catalog, policy=policy, facts=SourceFacts())
-            if not ruling.keeps:
-                parts.setdefault(name, []).extend(searchable_parts(mention.value, setting=True))
+            if not self._stays(mention.fact.name):
+                parts.setdefault(mention.fact.name, []).extend(searchable_parts(mention.value, setting=True))
+
+    def _stays(self, name: str) -> bool:
+        """Return whether a variable of this name is kept."""
+        return judge_name(name, catalog=self._rules.catalog, policy=self._rules.policy, facts=SourceFacts()).keeps
 
     def _name_places(self, path: str, content: bytes, has_forms: bool) -> None:
         """Report what stays in a file: the form of a credential, a path into the home of the source."""

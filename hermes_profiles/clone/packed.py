@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -34,11 +34,15 @@ _NOTHING = PackedResult(None)
 class PackedFiles:
     """Searches the packed parts of files for removed values, within the limits of one clone.
 
-    With `known`, also for credentials by their form.
+    With `known`, also for credentials by their form. `mention`: returns the name of a variable of a channel beside which
+    some bytes have a value, None without one.
     """
 
-    def __init__(self, values: ValueIndex, known: KnownValues | None = None) -> None:
-        self._values, self._known = values, known
+    def __init__(
+        self, values: ValueIndex, known: KnownValues | None = None, mention: Callable[[bytes], str | None] | None = None
+    ) -> None:
+        self._values, self._known, self._mention = values, known, mention
+        self._mentioned: dict[str, None] = {}
         self._overlap = values.overlap if known is None else max(values.overlap, LONGEST)
         self._budget = Budget(time.monotonic)
 
@@ -53,6 +57,7 @@ class PackedFiles:
         unsearched = dict.fromkeys(filter(None, (closed_form(path, content),)))
         runs = base64_runs(content) if has_run else ()
         before = self._budget.total
+        self._mentioned.clear()
         for part in chain((content,) if is_packed else (), (run.content for run in runs)):
             if not is_packed and self._budget.total - before > _MOST_OF_A_TEXT:
                 unsearched[f"its base64 unpacks to more than {_MOST_OF_A_TEXT // MIB} MiB"] = None
@@ -61,7 +66,7 @@ class PackedFiles:
             if found.name is not None:
                 return found
             unsearched.update(dict.fromkeys(found.unsearched.split("; ") if found.unsearched else ()))
-        return PackedResult(None, "; ".join(unsearched))
+        return PackedResult(None, "; ".join(unsearched), tuple(self._mentioned))
 
     def runs_in(self, content: bytes) -> tuple[dict[str, list[str]], str]:
         """Return name → the parts of a text that hold its value packed in base64, and what was not searched."""
@@ -98,6 +103,7 @@ class PackedFiles:
             return _NOTHING
         from hermes_profiles.documents.containers.scanner import PackedSearch
 
+        self._mentioned.clear()
         search = PackedSearch(self._name_in, self._overlap, self._budget, size)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -106,13 +112,17 @@ class PackedFiles:
                     search.feed(os.pread(descriptor, min(_CHUNK, end - position), position))
         finally:
             os.close(descriptor)
-        return search.result()
+        return search.result()._replace(mentioned=tuple(self._mentioned))
 
     def _name_in(self, data: bytes) -> str | None:
         if self._values.hits(data):
             return self._values.names_in(data)[0]
         if self._known is not None and may_have_form(data):
-            return next(iter(values_by_form(as_text(data), self._known)), None)
+            name = next(iter(values_by_form(as_text(data), self._known)), None)
+            if name is not None:
+                return name
+        if self._mention is not None and (mentioned := self._mention(data)) is not None:
+            self._mentioned[mentioned] = None
         return None
 
 

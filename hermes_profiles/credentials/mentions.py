@@ -86,7 +86,8 @@ _FURTHER_VALUE = lazy_pattern(
     rf"[\"']?(?:\s*,?\s*[\"']?{_FIELD}){{1,4}}\s*,?\s*[\"']?(?i:value|default|secret)[\"']?[ \t]*:[ \t]*"
     r"[\"']?([^\s\"'<>,}]+)"
 )
-_DATABASE = "SQLite format 3\x00"
+# A database of SQLite, and its log, of which a byte is not UTF-8.
+_DATABASES = ("SQLite format 3\x00", "7\x7f\x06\ufffd\x00-\ufffd\x18")
 _LONGEST_VALUE = 300
 _WINDOW = 600
 _NEAR = lazy_pattern(
@@ -178,7 +179,7 @@ def mentions_in_code(text: str, catalog: Catalog) -> Iterator[Mention]:
     """Yield the values that a script or a document assigns to variables that give access to a channel."""
     text = _NO_WIDTH.sub("", text).replace("\\_", "_")
     if "\x00" in text:
-        if text.startswith(_DATABASE):
+        if text.startswith(_DATABASES):
             yield from _glued(text, catalog)
         text = _BETWEEN.sub("\n", text)
     yield from _of_variables(text, catalog)

@@ -6,10 +6,14 @@ from hermes_profiles.model.named_tuple import NamedTuple
 
 
 class PackedResult(NamedTuple):
-    """What a search found: the `name` of a value, and `unsearched`: why something was not searched, "" for nothing."""
+    """What a search found: the `name` of a value, and `unsearched`: why something was not searched, "" for nothing.
+
+    `mentioned`: names of variables beside which other values are.
+    """
 
     name: str | None
     unsearched: str = ""
+    mentioned: tuple[str, ...] = ()
 
 
 def may_be_packed(head: bytes) -> bool:

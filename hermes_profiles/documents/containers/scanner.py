@@ -60,6 +60,7 @@ _OTHERS_AT_START = {
     b"\xff\x06\x00\x00sNaPpY": "Snappy data",
     b"PAR1": "a Parquet file",
     b"Obj\x01": "an Avro file",
+    b"ARROW1\x00\x00": "an Arrow file",
     b"hsqs": "a SquashFS image",
     b"QFI\xfb": "a QCOW2 image",
     b"BORG_SEG": "a repository of Borg",

@@ -103,6 +103,7 @@ CLOSED = {
     "a.pages": (zipped(b"x", name="Index/Document.iwa"), "the text of a document of iWork"),
     "000003.ldb": (noise(99) + b"\x57\xfb\x80\x8b\x24\x75\x47\xdb", "a table of LevelDB"),
     "chats.parquet": (b"PAR1" + noise(99) + b"PAR1", "a Parquet file"),
+    "chats.feather": (b"ARROW1\x00\x00" + noise(99) + b"ARROW1", "an Arrow file"),
     "base64.txt": (base64.b64encode(SEVEN_ZIP), "a 7z archive"),
     "bomb.json": (b'{"body": "%b"}' % base64.b64encode(gzip.compress(bytes(2**25))), "it unpacks to more than 250"),
 }
@@ -372,3 +373,39 @@ def test_pdf_without_a_binary_byte_is_searched(tmp_path: Path) -> None:
     assert set(made.left_behind()) == {"skills/a/digits.pdf", "skills/a/moved.pdf"}
     kinds = [row["kind"] for row in made.data["files"]["named"]]
     assert kinds == ["not searched: parts of a PDF that are not in Flate"]
+
+
+EARLIER = "8tq3xw7n5kc1fz9hgj4rpsmebd"
+
+
+def test_earlier_credential_beside_its_name_in_a_packed_file_is_named(tmp_path: Path) -> None:
+    """The file is copied: a whole archive or repository is much to lose for what can be the sample of a test."""
+    text = f"# of the old server\nMATTERMOST_TOKEN={EARLIER}\n{'and so on ' * 40}\n".encode()
+    files = packed_in_every_way(text)
+    layout = make_layout(tmp_path, {".env": ENV, **{f"plugins/p/{name}": data for name, data in files.items()}})
+    named = {(row["path"], row["kind"]) for row in clone(layout).data["files"]["named"]}
+    assert named == {(f"plugins/p/{name}", "packed, a value beside MATTERMOST_TOKEN") for name in files}
+
+
+def test_placeholders_and_kept_names_in_packed_files_are_no_news(tmp_path: Path) -> None:
+    text = f"MATTERMOST_TOKEN=your-token-here\nNOTION_TOKEN={EARLIER}\nSLACK_TEAM_ID=T{EARLIER}\n".encode()
+    layout = make_layout(tmp_path, {".env": ENV, "skills/a.gz": gzip.compress(text)})
+    assert not clone(layout).data["files"]["named"]
+    kept = gzip.compress(f"MATTERMOST_TOKEN={EARLIER}\n".encode())
+    layout = make_layout(tmp_path / "kept", {".env": ENV, "skills/a.gz": kept})
+    assert not clone(layout, policy=ClonePolicy(keep=frozenset({"MATTERMOST_TOKEN"}))).data["files"]["named"]
+
+
+def test_earlier_credential_in_the_log_of_a_database_stays_behind(tmp_path: Path) -> None:
+    layout = make_layout(tmp_path, {".env": ENV, "skills/SKILL.md": "x\n"})
+    database = sqlite3.connect(skills(layout) / "notes.db")
+    try:
+        database.execute("PRAGMA journal_mode=wal")
+        database.execute("CREATE TABLE settings (name, value)")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("INSERT INTO settings VALUES ('MATTERMOST_TOKEN', ?)", (EARLIER,))
+        database.commit()
+        made = clone(layout)
+    finally:
+        database.close()
+    assert set(made.left_behind()) == {"skills/notes.db", "skills/notes.db-wal", "skills/notes.db-shm"}
