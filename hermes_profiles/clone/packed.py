@@ -34,7 +34,7 @@ _NOTHING = PackedResult(None)
 class PackedFiles:
     """Searches the packed parts of files for removed values, within the limits of one clone.
 
-    With `known`, also for credentials by their form. `mention`: returns the name of a variable of a channel beside which
+    With `known`, also for credentials by their form. `mention`: returns the name of a channel's variable beside which
     some bytes have a value, None without one.
     """
 

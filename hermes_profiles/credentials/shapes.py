@@ -51,7 +51,7 @@ _BASE58 = "[1-9A-HJ-NP-Za-km-z]"
 # No letter or digit before and behind; `_` can end another word (`token_xoxb-…`).
 _NOT_IN_WORD = r"(?<![A-Za-z0-9])"
 _END = r"(?![A-Za-z0-9])"
-# Names in code have this form, too, mostly without a digit in the first or the third part.
+# Names in code can have this form; mostly they have no digit in the first or third part.
 _DISCORD_BOT = rf"(?=[\w-]*\d|[\w-]+\.[\w-]+\.[\w-]*\d)[MNO][\w-]{{22,28}}\.[\w-]{{6}}\.[\w-]{{27,45}}{_END}"
 
 # Patterns are for `re.ASCII`.
