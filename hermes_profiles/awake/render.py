@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.hermes.service_names import UNIT
+from hermes_profiles.model.errors import Failed
 from hermes_profiles.services.checksum import add_checksum
 from hermes_profiles.services.launchd.render import MARK, parse_plist, plist_mark
 from hermes_profiles.services.naming import AWAKE_LABEL, AWAKE_UNIT, ServiceName
@@ -135,7 +136,10 @@ def held_by_unit(content: bytes) -> tuple[str, ...]:
 
 
 def held_by_agent(content: bytes) -> tuple[str, ...]:
-    """Return the options of `awake-hold` in a LaunchAgent of ours. Raises Failed when it cannot be parsed."""
-    words = parse_plist(content).get("ProgramArguments")
+    """Return the options of `awake-hold` in a LaunchAgent of ours, () when it names none or is broken."""
+    try:
+        words = parse_plist(content).get("ProgramArguments")
+    except Failed:
+        return ()
     given = words[words.index(HOLD) + 1 :] if isinstance(words, list) and HOLD in words else []
     return tuple(option.removeprefix("--") for option in given if option.removeprefix("--") in CAFFEINATE)

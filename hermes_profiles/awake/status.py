@@ -177,12 +177,15 @@ def wakefulness(world: SystemContext, gateways: Mapping[str, Gateway]) -> Wakefu
     status = manager.query([service])["awake"]
     asked = keepers(world)
     is_systemd = manager.kind is ManagerKind.SYSTEMD
+    ways = render.held_by_unit(content) if is_systemd else render.held_by_agent(content)
+    if not is_systemd and not ways:
+        broken = f"{service.path} does not say what to hold"
     return Wakefulness(
         is_on=True,
         held=status.activity is Activity.ACTIVE
         and status.pid is not None
         and _is_effective(world, content, status.pid),
-        ways=render.held_by_unit(content) if is_systemd else render.held_by_agent(content),
+        ways=ways,
         kept_by=asked,
         uncounted=tuple(_uncounted(world, gateways, asked)) if is_systemd else (),
         files=files,

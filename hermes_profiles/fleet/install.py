@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def plan_installation(manager: Manager, spec: ServiceSpec, *, force: bool = Fals
         details = tuple(f"{path} is masked: a link to {os.devnull}" for path in masked)
         drift = drift._replace(code=DriftCode.HAND_EDITED, details=details)
     if force:
-        other = tuple(path for path, content, _ in files if installed.get(path) != content)
+        other = tuple(path for path, content, _ in files if installed.get(path) != content or _is_writable(path))
         code = DriftCode.OUTDATED if other and drift.code in _SAME else drift.code
         drift = drift._replace(code=code, files=other)
     return ServiceInstallPlan(spec, files, drift)
@@ -84,6 +85,14 @@ def replaced_edit(installation: ServiceInstallPlan) -> Problem:
         str(path),
         f"take it back with `hermes-profiles undo`; {keep}",
     )
+
+
+def _is_writable(path: Path) -> bool:
+    """Return whether others than the owner can write a definition, which launchd does not load."""
+    try:
+        return bool(os.stat(path).st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def _is_masked(path: Path) -> bool:

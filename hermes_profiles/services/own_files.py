@@ -71,9 +71,12 @@ def is_ours(content: bytes) -> bool:
 
 
 def is_unchanged(content: bytes) -> bool:
-    """Return whether a file is ours and unedited. Raises Failed for a broken plist."""
+    """Return whether a file is ours and unedited."""
     if MARK.encode() in content:
-        job = parse_plist(content)
+        try:
+            job = parse_plist(content)
+        except Failed:
+            return False
         return job.get(MARK) == plist_mark(job)
     return checksum_matches(content)
 

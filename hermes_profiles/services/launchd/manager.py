@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
@@ -411,9 +412,15 @@ def _still_there(service: Service, domain: str) -> str:
 
 def _unusable(service: Service) -> str:
     """Return why launchd cannot load the definition of a service, "" where it can or none is there."""
-    job = _definition(service.path)
-    if not os.path.isfile(service.path):
+    try:
+        status = os.stat(service.path)
+    except OSError:
         return ""
+    if not stat.S_ISREG(status.st_mode):
+        return ""
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "others than its owner can write it"
+    job = _definition(service.path)
     if not job:
         return "no property list"
     if job.get("Label") != service.name.label:

@@ -114,7 +114,8 @@ def parse_plist(content: bytes) -> dict[str, Any]:
         plistlib.dumps(job, sort_keys=True)
     # plistlib passes on the exceptions of its parts, AttributeError for an invalid date; any content is possible.
     except (ExpatError, ValueError, LookupError, TypeError, OverflowError, AttributeError, RecursionError) as error:
-        raise Failed(f"not a property list: {type(error).__name__}", code="unreadable-document") from error
+        where = f" (line {error.lineno})" if isinstance(error, ExpatError) else ""
+        raise Failed(f"not a property list{where}", code="unreadable-document") from error
     if not isinstance(job, dict):
         raise Failed("the property list has no dictionary", code="unreadable-document")
     return job

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import plistlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import running_launchctl
 from command_runner import Done
 from fake_launchctl import LaunchdState
 from gateway_root import GatewayRoot, until
+
+from hermes_profiles.awake.render import render_agent
 
 UID = os.getuid()
 
@@ -103,6 +105,41 @@ def test_gateway_whose_definition_launchd_cannot_load_is_left_running(
     mac.gok("stop", "work")
     done = mac.gateways("start", "work")
     assert done.code == 1 and words in _all(done) and mac.fleet.pid("work") is None
+
+
+def test_definition_that_others_can_write_is_told_and_written_again(mac: Mac) -> None:
+    """launchd loads no such file: `Path had bad ownership/permissions`."""
+    mac.gok("install", "work", "--start")
+    mac.plist("work").chmod(0o664)
+    assert "others than its owner can write it" in mac.rows()["work"]["detail"]
+    assert mac.gateways("restart", "work").code == 6 and mac.fleet.pid("work") is not None
+    mac.gok("install", "work", "--force")
+    assert mac.plist("work").stat().st_mode & 0o777 == 0o644
+    assert mac.rows()["work"]["state"] == "running"
+
+
+@pytest.mark.parametrize("broken", [lambda content: content[:-20], lambda content: content + BROKEN_DATE])
+def test_broken_agent_of_the_watcher_is_one_edited_by_hand(mac: Mac, broken: Callable[[bytes], bytes]) -> None:
+    mac.gok("watch", "on")
+    path = mac.agents / "ai.hermes.profiles-watch.plist"
+    path.write_bytes(broken(path.read_bytes()))
+    done = mac.gateways("watch", "on")
+    assert done.code == 6 and str(path) in done.stderr and "`hermes-gateways watch on --force`" in done.stderr
+    mac.gok("watch", "on", "--force")
+    mac.gok("watch", "off")
+    assert not path.exists()
+
+
+def test_broken_agent_that_keeps_the_mac_awake_is_told(mac: Mac) -> None:
+    for name in ("caffeinate", "pmset"):
+        (mac.folder / name).write_text("#!/bin/sh\nexit 0\n")
+        (mac.folder / name).chmod(0o755)
+    path = mac.agents / "ai.hermes.profiles-awake.plist"
+    path.write_bytes(render_agent(("/bin/true",))[:-20])
+    done = mac.gateways("awake")
+    assert done.code == 3 and f"{path} does not say what to hold" in done.stdout
+    done = mac.gateways("awake", "on")
+    assert done.code == 6 and "`hermes-gateways awake on --force`" in done.stderr
 
 
 def test_agent_of_another_label_is_named_and_stopped_through_launchd(mac: Mac) -> None:
