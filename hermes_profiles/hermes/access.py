@@ -92,8 +92,15 @@ GROUP_LISTS: Mapping[str, tuple[str, ...]] = {
     "telegram": ("TELEGRAM_GROUP_ALLOWED_USERS", "TELEGRAM_GROUP_ALLOWED_CHATS"),
     "qqbot": ("QQ_GROUP_ALLOWED_USERS",),
 }
-# Keys of a channel's block, or of its `extra`, that list the users it listens to.
-ALLOW_LISTS = ("allow_from", "allowFrom", "allowed_users", "dm_allow_from")
+# Channels whose adapter reads its list of users and takes `*` for all of them, while the policy for direct messages is
+# `allowlist`; here: the policy without a setting. Those of weixin and yuanbao match no `*`.
+OPEN_LISTS: Mapping[str, str] = {
+    "wecom": "pairing",
+    "qqbot": "pairing",
+    "whatsapp": "pairing",
+    "whatsapp_cloud": "allowlist",
+}
+OPEN_LIST_KEYS = ("allow_from", "allowFrom")
 # Channels without a check of the sender.
 UNCHECKED = frozenset({"api_server", "webhook", "homeassistant", "relay"})
 

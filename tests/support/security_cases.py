@@ -112,8 +112,8 @@ def star_in_config(world: DoctorRoot) -> None:
 
 
 def star_in_a_list_of_extra(world: DoctorRoot) -> None:
-    world.add("work", ".env", f"TELEGRAM_BOT_TOKEN={TOKEN}\n")
-    world.add("work", "config.yaml", "platforms:\n  telegram:\n    extra:\n      allow_from: ['7', '*']\n")
+    world.add("work", ".env", "DISCORD_BOT_TOKEN=SYN.CANARY.discord0000000000000000000000000000000000000000\n")
+    world.add("work", "config.yaml", "platforms:\n  discord:\n    extra:\n      allow_from: ['7', '*']\n")
 
 
 def yaml_true_at_the_top(world: DoctorRoot) -> None:

@@ -6,7 +6,7 @@ plugins/platforms/{sms,telegram}/adapter.py, gateway/authz_mixin.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,15 @@ from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.wording import join_names, plural, profile_label, shell_command
-from hermes_profiles.hermes.access import ALLOW_LISTS, CONFIG_VARIABLES, GROUP_LISTS
+from hermes_profiles.hermes.access import (
+    CONFIG_VARIABLES,
+    GROUP_LISTS,
+    OPEN_LIST_KEYS,
+    OPEN_LISTS,
+    POLICIES,
+    users_variable,
+)
+from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import (
     API_SERVER_ENABLED,
     API_SERVER_HOST,
@@ -277,18 +285,50 @@ def _open_list(
 ) -> tuple[str, ...] | None:
     """Return the path of an allow-list in config.yaml with `*` in it, None without one.
 
-    The adapters turn most of these lists into variables, and a variable that is set wins (`_apply_yaml_config`).
+    The adapters turn some of these lists into variables, and a variable that is set wins (`_apply_yaml_config`). Others
+    read their list themselves. Real 0.19.0 and 0.22.2 say which keys count in which place.
     """
     flags, lists = _admission(facts.catalog, channel)
     if not flags or any(environment.get(name, "").strip() for name in lists if "GROUP" not in name):
         return None
-    for path, block in (*channel_blocks(profile, channel, facts.catalog), *_own_section(profile, channel, facts)):
+    blocks = [*channel_blocks(profile, channel, facts.catalog), *_own_section(profile, channel, facts)]
+    is_newer = facts.update.hermes.has(Behaviour.EXPANDS_CONFIG)
+    bridged = {
+        key: below_extra or is_newer
+        for key, name, below_extra in CONFIG_VARIABLES.get(channel, ())
+        if name == users_variable(channel)
+    }
+    own = OPEN_LIST_KEYS if _obeys_list(channel, environment, blocks) else ()
+    for path, block in blocks:
         extra = block.get("extra")
-        for inner, place in (((), block), (("extra",), extra if isinstance(extra, Mapping) else {})):
-            for key in ALLOW_LISTS:
-                if _admits_all(place.get(key)):
-                    return (*path, *inner, key)
+        extra = extra if isinstance(extra, Mapping) else {}
+        is_below_gateway = path[0] == "gateway" and len(path) == 2  # 0.19.0 does not read it; 0.22.2 makes no variable
+        variables = () if is_below_gateway else bridged
+        found = next((key for key in variables if _admits_all(block.get(key))), None)
+        found = found or next((key for key in own[: None if is_newer else 1] if _admits_all(block.get(key))), None)
+        if found is not None and (is_newer or not is_below_gateway):
+            return (*path, found)
+        below = [*(key for key in variables if bridged[key]), *(own if is_newer or not is_below_gateway else ())]
+        if (found := next((key for key in below if _admits_all(extra.get(key))), None)) is not None:
+            return (*path, "extra", found)
     return None
+
+
+def _obeys_list(
+    channel: str, environment: Mapping[str, str], blocks: Sequence[tuple[tuple[str, ...], Mapping[str, Any]]]
+) -> bool:
+    """Return whether the adapter of a channel reads its list of users itself, and its policy makes the list count."""
+    if channel not in OPEN_LISTS:
+        return False
+    policy = OPEN_LISTS[channel]
+    variable = POLICIES.get(channel, (("", ""), ("", "")))[0][0]
+    if given := environment.get(variable, "").strip():
+        policy = given
+    for _, block in blocks:
+        extra = block.get("extra")
+        for place in (block, extra if isinstance(extra, Mapping) else {}):
+            policy = scalar_text(place.get("dm_policy")) or policy
+    return policy.lower() == "allowlist"
 
 
 def _open_group_list(
