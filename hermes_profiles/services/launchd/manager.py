@@ -455,8 +455,8 @@ def _revives(path: Path, last_exit: int | None) -> bool:
     """Return whether launchd will run a job again that is loaded and has no process; its definition says."""
     keep_alive = _definition(path).get("KeepAlive")
     if isinstance(keep_alive, dict):
-        wanted = keep_alive.get("SuccessfulExit")
-        return wanted is not None and wanted == (not last_exit)
+        ends = {"SuccessfulExit": not last_exit, "Crashed": (last_exit or 0) < 0}
+        return any(keep_alive.get(key) == is_so for key, is_so in ends.items())
     return keep_alive is True
 
 

@@ -107,6 +107,10 @@ def test_one_list_and_one_print_disabled_tell_of_all_jobs(world: LaunchdHome) ->
     ({}, 0, Activity.ACTIVATING, True, 0, ""),
     ({"KeepAlive": {"SuccessfulExit": False}}, 0, Activity.INACTIVE, False, 0, ""),
     ({"KeepAlive": {"SuccessfulExit": False}}, 1, Activity.ACTIVATING, True, 1, "exit-code"),
+    ({"KeepAlive": {"Crashed": True}}, -9, Activity.ACTIVATING, True, -9, "signal"),
+    ({"KeepAlive": {"Crashed": True}}, 1, Activity.FAILED, False, 1, "exit-code"),
+    ({"KeepAlive": {"Crashed": True, "SuccessfulExit": False}}, 1, Activity.ACTIVATING, True, 1, "exit-code"),
+    ({"KeepAlive": {"NetworkState": True}}, 1, Activity.FAILED, False, 1, "exit-code"),
     ({"KeepAlive": False}, 1, Activity.FAILED, False, 1, "exit-code"),
     ({"KeepAlive": False}, 0, Activity.INACTIVE, False, 0, ""),
 ])  # fmt: skip
