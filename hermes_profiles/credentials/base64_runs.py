@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import itertools
 from collections.abc import Iterator
 
 from hermes_profiles.model.named_tuple import NamedTuple
@@ -71,7 +72,7 @@ def beginnings_of(run: Base64Run) -> Iterator[Base64Run]:
 def _packed_in(text: str) -> Iterator[Base64Run]:
     starts = [match.start() for match in _PACKED.finditer(text)]
     covered = 0
-    for start, following in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, following in itertools.pairwise([*starts, len(text)]):
         # Lines that each begin so are one run: behind its first one, each goes up to the next.
         match = BASE64.match(text, start, following if start < covered else len(text))
         if match is not None:

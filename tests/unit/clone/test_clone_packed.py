@@ -375,6 +375,14 @@ def test_pdf_without_a_binary_byte_is_searched(tmp_path: Path) -> None:
     assert kinds == ["not searched: parts of a PDF that are not in Flate"]
 
 
+@pytest.mark.parametrize("mark", ["H4sI", "UEsDB", "KLUv", "QlpoO", "iVBORw0KGgo"])
+def test_beginning_of_packed_data_within_a_longer_run_means_nothing(tmp_path: Path, mark: str) -> None:
+    """A picture of some megabytes in base64 has four such letters by chance."""
+    text = f"![picture](data:image/jpeg;base64,9j4AAQSk{mark}AAAAAAAAA8vLz)\n"
+    made = clone(make_layout(tmp_path, {".env": ENV, "skills/a.md": text}))
+    assert made.text("skills/a.md") == text
+
+
 EARLIER = "8tq3xw7n5kc1fz9hgj4rpsmebd"
 
 
