@@ -55,6 +55,16 @@ def unusable_ports(view: ChannelView) -> Iterator[UnusablePort]:
                 break
 
 
+def effect_of(view: ChannelView, setting: UnusablePort) -> str:
+    """Return what an unusable setting is and what its channel does then, after the name of the setting."""
+    if setting.number is None:
+        default = view.channel.ports[0].default
+        return f"is not a number: {view.name} listens on its default port {default}, or does not start"
+    if setting.number == 0:
+        return f"is 0: {view.name} listens on another port after each start"
+    return f"is not between 1 and 65535: {view.name} cannot listen"
+
+
 def port_number(text: str) -> int | None:
     """Return the number that Hermes reads in a setting of a port (`int()`: `+8643`, `8_643`), None for no number."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from hermes_profiles.fleet.listening import Remark
@@ -140,7 +141,33 @@ def show_profile(session: FleetSession, profile: str) -> ProfileDetails:
     listed = _listed(found, session.observe_cheaply((name,))[name], teams, ListeningReader(session))
     keys = tuple(_keys(home, session))
     skills = sum(1 for _ in (home / "skills").rglob(SKILL_FILE)) if (home / "skills").is_dir() else 0
-    return ProfileDetails(listed, keys, skills, (*session.problems, *session.manager_problems, *found.problems))
+    problems = (*session.problems, *session.manager_problems, *found.problems, *_invalid_ports(session, found))
+    return ProfileDetails(listed, keys, skills, problems)
+
+
+def _invalid_ports(session: FleetSession, profile: Profile) -> Iterator[Problem]:
+    """Yield a warning for each setting of a port on which its channel cannot listen, as `doctor` reports it."""
+    listening = [name for name in profile.channels if session.catalog.channels[name].ports]
+    if not listening:
+        return
+    from hermes_profiles.credentials.channel_ports import effect_of, unusable_ports
+    from hermes_profiles.credentials.identities import channel_views
+    from hermes_profiles.profiles.channels import effective_settings
+    from hermes_profiles.profiles.home_files import HomeFiles
+
+    home = session.layout.home(profile.name)
+    files = HomeFiles(home, session.catalog.known_names)
+    environment, config = effective_settings(files, session.catalog, session.managed)
+    for view in channel_views(environment, config, session.catalog, listening):
+        for setting in unusable_ports(view):
+            key = setting.variable or f"platforms.{view.name}.extra.{setting.path.removeprefix('extra.')}"
+            verb = "env set" if setting.variable else "config set"
+            yield Problem(
+                "invalid-port",
+                f"{key} {effect_of(view, setting)}",
+                profile.name,
+                f"set a free port with `hermes-profiles {verb} {quote(profile.name)} {quote(key)}`",
+            )
 
 
 def _listed(profile: Profile, gateway: Gateway, teams: Teams | None, reader: ListeningReader) -> ListedProfile:

@@ -67,6 +67,10 @@ def half_an_entry(world: DoctorRoot) -> None:
     (folder / "29990101T000000Z-abcd.json").write_text("{")
 
 
+def impossible_port(world: DoctorRoot) -> None:
+    world.add("work", ".env", "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY0123456789abcdef\nAPI_SERVER_PORT=70000\n")
+
+
 def empty_folder(world: DoctorRoot) -> None:
     world.home("empty").mkdir()
 

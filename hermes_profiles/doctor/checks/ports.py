@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
-from hermes_profiles.credentials.channel_ports import UnusablePort, unusable_ports
+from hermes_profiles.credentials.channel_ports import UnusablePort, effect_of, unusable_ports
 from hermes_profiles.credentials.channel_settings import ChannelView
 from hermes_profiles.credentials.holders import shared_ports
 from hermes_profiles.credentials.identities import channel_views
@@ -139,16 +139,9 @@ def invalid_port(facts: Facts) -> Iterator[Finding]:
 
 def _invalid(profile: ProfileFacts, view: ChannelView, setting: UnusablePort, places: tuple[Evidence, ...]) -> Finding:
     key = next((place.key for place in places if place.key), setting.variable or setting.path)
-    if setting.number is None:
-        default = view.channel.ports[0].default
-        what = f"is not a number: {view.name} listens on its default port {default}, or does not start"
-    elif setting.number == 0:
-        what = f"is 0: {view.name} listens on another port after each start"
-    else:
-        what = f"is not between 1 and 65535: {view.name} cannot listen"
     command = f"hermes-profiles {'env set' if setting.variable else 'config unset'} {quote(profile.name)} {quote(key)}"
     return Finding(
-        f"{key} of {profile.name} {what}",
+        f"{key} of {profile.name} {effect_of(view, setting)}",
         Fix("set a port that is free" if setting.variable else "remove it, or set a port that is free", command),
         (profile.name,),
         view.name,

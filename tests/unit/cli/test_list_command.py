@@ -170,3 +170,34 @@ def test_list_show_and_status_read_the_managed_directory(world: CommandRoot) -> 
     status = world.runner.gateways("status", "--json", env=environment).json["data"]["gateways"]
     channels = {row["profile"]: sorted(each["name"] for each in row["channels"]) for row in status}
     assert {name: channels[name] for name in found} == found
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "key", "what"),
+    [
+        (".env", "API_SERVER_PORT=70000", "API_SERVER_PORT", "is not between 1 and 65535: api_server cannot listen"),
+        (".env", "API_SERVER_PORT=0", "API_SERVER_PORT", "is 0: api_server listens on another port after each start"),
+        (".env", "API_SERVER_PORT=abc", "API_SERVER_PORT", "is not a number: "),
+        (
+            ".env",
+            "WEBHOOK_ENABLED=true\nWEBHOOK_SECRET=CANARYwebhook0001\nWEBHOOK_PORT=99999",
+            "WEBHOOK_PORT",
+            "webhook",
+        ),
+        ("config.yaml", "platforms: {api_server: {extra: {port: 70000}}}", "platforms.api_server.extra.port", "cannot"),
+    ],
+)
+def test_show_names_an_impossible_port_as_doctor_does(
+    world: CommandRoot, file: str, text: str, key: str, what: str
+) -> None:
+    enabled = "API_SERVER_ENABLED=true\nAPI_SERVER_KEY=CANARY0123456789abcdef\n"
+    world.make("ports", {".env": enabled, "config.yaml": "model: none\n"})
+    path = world.home("ports") / file
+    path.write_text(f"{path.read_text()}{text}\n")
+    done = world.call("show", "ports", "--json")
+    (warning,) = done.json["warnings"]
+    assert warning["code"] == "invalid-port" and warning["message"].startswith(key) and what in warning["message"]
+    (found,) = world.call("doctor", "ports", "--only", "files.invalid-port", "--json").data["findings"]
+    assert warning["message"].removeprefix(key) in found["message"]
+    path.write_text(path.read_text().replace("70000", "8655").replace("=0\n", "=8655\n").replace("abc", "8655"))
+    assert "99999" in text or world.call("show", "ports", "--json").json["warnings"] == []
