@@ -13,6 +13,7 @@ from hermes_profiles import __version__
 from hermes_profiles.cli.command_table import HELP, HERMES_GATEWAYS, HERMES_PROFILES, CliProgram
 from hermes_profiles.cli.framework.run import internal_fault
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem, Result
+from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.operations.context import Session, is_debugging
 from hermes_profiles.profiles.listing import profile_names
 
@@ -20,6 +21,16 @@ from . import output
 from .process_exit import was_interrupted
 from .secret_filter import SecretFilter
 from .typer_command import add_command
+
+# What Typer says of a value, and plain words for it.
+_PLAIN = (
+    (lazy_pattern(r"is not a valid int(?:eger)?(?: range)?"), "is not a whole number"),
+    (lazy_pattern(r"is not a valid float(?: range)?"), "is not a number"),
+    (lazy_pattern(r"is not in the range x>=(\S+?)\.?$"), r"is less than \1"),
+    (lazy_pattern(r"is not in the range x<=(\S+?)\.?$"), r"is more than \1"),
+    (lazy_pattern(r"is not in the range (\S+?)<=x<=(\S+?)\.?$"), r"is not between \1 and \2"),
+    (lazy_pattern(r"requires an argument"), "needs a value"),
+)
 
 
 def main(program: CliProgram, arguments: Sequence[str]) -> NoReturn:
@@ -127,7 +138,8 @@ def _options(
 
 def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     """Report an error in the arguments that Typer found; return the exit code."""
-    path = context.command_path if (context := getattr(error, "ctx", None)) is not None else program.name
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else _called_path(program, given)
     command = tuple(path.split()[1:])
     text = _message_of(error).strip().rstrip(".")
     called = next((word for word in given if not word.startswith("-")), "")
@@ -158,10 +170,27 @@ def _usage_error(program: CliProgram, given: Sequence[str], error: Any) -> int:
     return _deliver(Result(command, errors=[problem], exit_code=ExitCode.USAGE), given)
 
 
+def _called_path(program: CliProgram, given: Sequence[str]) -> str:
+    """Return the command that the arguments call, with that of a group: Typer has none for an option without value."""
+    words = [word for word in given if not word.startswith("-")]
+    entry = program.commands.get(words[0]) if words else None
+    if entry is None:
+        return program.name
+    return " ".join((program.name, *words[: 2 if entry.place.endswith(":app") else 1]))
+
+
 def _message_of(error: Any) -> str:
-    """Return what Typer says of an error. Typer 0.26 prints its list of similar options as a tuple of Python."""
+    """Return what Typer says of an error, without the terms of a programmer.
+
+    Typer 0.26 prints its list of similar options as a tuple of Python.
+    """
     similar = getattr(error, "option_name", None) and getattr(error, "possibilities", None)
-    return f"{error.message} (similar: {', '.join(sorted(similar))})" if similar else str(error.format_message())
+    if similar:
+        return f"{error.message} (similar: {', '.join(sorted(similar))})"
+    text = str(error.format_message())
+    for pattern, plain in _PLAIN:
+        text = pattern.sub(plain, text)
+    return text
 
 
 def _deliver(result: Result, given: Sequence[str]) -> int:

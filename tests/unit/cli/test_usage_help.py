@@ -70,6 +70,33 @@ def test_unknown_option_names_similar_ones(world: CommandRoot) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("start", "--jobs", "many"), "invalid value for '--jobs': 'many' is not a whole number"),
+        (("start", "--jobs", "0"), "invalid value for '--jobs': 0 is less than 1"),
+        (("stop", "--timeout", "x"), "invalid value for '--timeout': 'x' is not a number"),
+        (("logs", "work", "-n", "-5"), "invalid value for '--lines' / '-n': -5 is less than 0"),
+    ],
+)
+def test_value_that_does_not_fit_is_told_in_plain_words(
+    world: CommandRoot, given: tuple[str, ...], message: str
+) -> None:
+    done = world.runner.gateways(*given, "--json")
+    assert done.code == 2 and done.problem["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("given", "command"), [(("start", "work", "--jobs"), "start"), (("alert", "add", "--exec"), "alert add")]
+)
+def test_option_without_its_value_leads_to_the_help_of_its_command(
+    world: CommandRoot, given: tuple[str, ...], command: str
+) -> None:
+    done = world.runner.gateways(*given)
+    assert done.code == 2 and f"option '{given[-1]}' needs a value" in done.stderr
+    assert f"see `hermes-gateways {command} --help`" in done.stderr
+
+
 def test_example_for_a_new_name_is_not_one_that_is_taken(world: CommandRoot) -> None:
     world.make("work", {"config.yaml": ""})
     assert "clone default work-2;" in world.call("clone", "--json").problem["hint"]

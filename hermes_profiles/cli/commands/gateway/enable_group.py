@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -80,7 +81,9 @@ def group(
         data["plan"] = list(describe(changed.plan))
     if changed.change is not None:
         data["change"] = changed.change
-    line = f"{name}: {', '.join(changed.profiles) or 'no profile'}"
+    line = f"{name}: {', '.join(changed.profiles)}"
+    if not changed.profiles:
+        line = f"no profile is in the group {name}; add one with `hermes-gateways group {quote(name)} PROFILE`"
     return Answer(Result(("group",), data), lambda: [line])
 
 
