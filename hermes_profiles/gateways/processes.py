@@ -89,6 +89,10 @@ class Processes(Protocol):
         """Return the path of the control group of a process, "" where it is unknown."""
         ...
 
+    def standard_input(self, process: Process) -> str:
+        """Return the standard input of a process as the kernel names it, such as `pipe:[42]`, "" where unknown."""
+        ...
+
 
 def gateway_subcommand(argv: tuple[str, ...]) -> str | None:
     """Return the argument after `gateway` in a command line of Hermes ("run" without one), None for others.
@@ -330,6 +334,13 @@ class LinuxProcesses:
         paths = (path for number, of, path in rows if number == "0" or of == "name=systemd")
         return next((path for path in paths if path != "/"), "")  # one of the two hierarchies is unused
 
+    def standard_input(self, process: Process) -> str:
+        """Return the standard input of a process: a path, `pipe:[42]` or `socket:[42]`, "" where it is unknown."""
+        try:
+            return os.readlink(f"{self._proc}/{process.pid}/fd/0")
+        except OSError:
+            return ""
+
     @cached_property
     def _boot(self) -> float | None:
         for line in (_bytes(f"{self._proc}/stat") or b"").splitlines():
@@ -403,6 +414,10 @@ class PsutilProcesses:
 
     def cgroup(self, process: Process) -> str:
         """Return "": these systems have no control groups."""
+        return ""
+
+    def standard_input(self, process: Process) -> str:
+        """Return "": the files of other processes are not asked for."""
         return ""
 
 

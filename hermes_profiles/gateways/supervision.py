@@ -98,9 +98,10 @@ def supervisor_of(
     for parent in chain:
         if parent is manager:
             break
-        if _is_used_by_hand(parent):  # what started a shell or terminal of a user starts no gateway again
+        is_fed = _is_without_script(parent) and _reads_script(parent, processes)
+        if not is_fed and _is_used_by_hand(parent):  # what started a user's shell or terminal starts no gateway again
             return nearest
-        found = _of_parent(parent)
+        found = _unknown("a script on the input of a shell", parent.pid) if is_fed else _of_parent(parent)
         if found is not None and found.revives is not None:
             # What runs a script again counts, not the script; a terminal or a timer does not run it again.
             return found if found.revives or nearest is None else nearest
@@ -184,10 +185,23 @@ def _is_shell(parent: Process) -> bool:
 def _is_used_by_hand(parent: Process) -> bool:
     """Return whether a user sits before a parent: a terminal, or a shell without a script and code."""
     name = _name(parent).lower()
-    if name in _SHELLS:
-        # Of `sh -s` the script is its input.
-        return not any(word == "-s" or _is_code(word) for word in parent.argv[1:]) and not _script(parent.argv)
-    return name in _TERMINALS and name not in _WRAPPERS
+    return _is_without_script(parent) or (name in _TERMINALS and name not in _WRAPPERS)
+
+
+def _is_without_script(parent: Process) -> bool:
+    """Return whether a parent is a shell that reads its commands from its input."""
+    return _is_shell(parent) and not any(map(_is_code, parent.argv[1:])) and not _script(parent.argv)
+
+
+def _reads_script(shell: Process, processes: Processes) -> bool:
+    """Return whether the input of a shell is a file, a pipe or a socket: `sh < script`, `ssh HOST sh`, a here document.
+
+    With `-i` a user sits before it, as in Emacs.
+    """
+    if "-s" in shell.argv[1:]:
+        return True
+    given = processes.standard_input(shell)
+    return bool(given) and not given.startswith(("/dev/pts/", "/dev/tty", "/dev/console")) and "-i" not in shell.argv
 
 
 def _of_parent(parent: Process) -> Supervisor | None:

@@ -42,6 +42,9 @@ class Table:
     def folder(self, process: Process) -> str:
         return ""
 
+    def standard_input(self, process: Process) -> str:
+        return ""
+
     def cgroup(self, process: Process) -> str:
         return ""
 

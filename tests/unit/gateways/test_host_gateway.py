@@ -35,6 +35,9 @@ class OneProcess:
     def lock_owner(self, path: Path) -> int | None:
         return None
 
+    def standard_input(self, process: Process) -> str:
+        return ""
+
     def cgroup(self, process: Process) -> str:
         return ""
 

@@ -96,7 +96,7 @@ def test_second_gateway_of_a_home_is_reported(root: Root) -> None:
     ("file", "line", "cause"),
     [
         (".env", "HERMES_HOME={work}\n", "HERMES_HOME in the files of ops sends it there"),
-        ("config.yaml", "HERMES_HOME: {work}\n", "HERMES_HOME in the files of ops sends it there"),
+        ("config.yaml", "HERMES_HOME: {work}\n", "the homes were swapped"),
         (".env", "HERMES_HOME={ops}\n", "the homes were swapped"),
         (".env", "", "the homes were swapped"),
     ],

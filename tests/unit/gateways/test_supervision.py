@@ -23,6 +23,7 @@ class Chain:
 
     parents: list[tuple[str, ...]]
     live: dict[int, Process] = field(default_factory=dict)
+    inputs: dict[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for number, argv in enumerate([*self.parents, GATEWAY], 1):
@@ -47,6 +48,9 @@ class Chain:
     def epoch(self, process: Process) -> float | None:
         return None
 
+    def standard_input(self, process: Process) -> str:
+        return self.inputs.get(process.pid, "")
+
     def cgroup(self, process: Process) -> str:
         return ""
 
@@ -54,6 +58,31 @@ class Chain:
 def found(cgroup: str, *parents: tuple[str, ...]) -> Supervisor | None:
     chain = Chain(list(parents))
     return supervisor_of(chain.gateway, chain, cgroup)
+
+
+@pytest.mark.parametrize("shell", [("bash",), ("-bash",), ("/bin/sh",), ("zsh", "-l")])
+@pytest.mark.parametrize(
+    ("given", "more", "is_script"),
+    [
+        ("/home/anna/loop.sh", (), True),  # bash < loop.sh
+        ("pipe:[4711]", (), True),  # cat loop.sh | bash, ssh HOST bash
+        ("socket:[12]", (), True),
+        ("/tmp/sh-thd.xY (deleted)", (), True),  # a here document
+        ("/dev/pts/3", (), False),
+        ("/dev/tty1", (), False),
+        ("", (), False),  # of another user
+        ("pipe:[4711]", ("-i",), False),  # a shell in Emacs
+    ],
+)
+def test_shell_whose_script_is_its_input_may_repeat_it(
+    shell: tuple[str, ...], given: str, more: tuple[str, ...], is_script: bool
+) -> None:
+    chain = Chain([SYSTEMD, ("sshd: anna@notty",), (*shell, *more)], inputs={3: given})
+    by = supervisor_of(chain.gateway, chain, SESSION)
+    assert (by is not None) is is_script
+    if by is not None:
+        assert (by.title, by.revives) == ("a script on the input of a shell (PID 3)", None)
+        assert by.stop == "end that first with `kill 3`"
 
 
 @pytest.mark.parametrize("name", ["hermes-gateway@work.service", "my-agent.service", "hermes@family.service"])
@@ -170,7 +199,7 @@ def test_shell_within_a_service_or_container_is_used_by_hand(cgroup: str) -> Non
     assert found(cgroup, ("/usr/lib/systemd/systemd",), ("ttyd", "bash"), ("bash",)) is None
     assert found(cgroup, ("bash", "-l")) is None
     by_unit = found(cgroup, ("/usr/lib/systemd/systemd",), ("bash", "-s"))
-    assert by_unit is None or by_unit.revives, "a script that is read from a pipe is no user"
+    assert by_unit is not None and by_unit.revives is not False, "a script that is read from a pipe is no user"
 
 
 def test_container_is_named_by_its_short_id() -> None:
