@@ -26,7 +26,7 @@ def split_texts(data: bytes, overlap: int, budget: Budget) -> Iterator[bytes]:
     if data.startswith(DATABASE):
         size = int.from_bytes(data[16:18], "big")
         size = 65536 if size == 1 else size
-        reserved = data[20]
+        reserved = int.from_bytes(data[20:21], "big")
         if not _is_size(size):
             return
         last = len(data) // size

@@ -383,6 +383,14 @@ def test_beginning_of_packed_data_within_a_longer_run_means_nothing(tmp_path: Pa
     assert made.text("skills/a.md") == text
 
 
+@pytest.mark.parametrize("rest", [b"", b"\x10\x00", b"\x10\x00\x01\x01"])
+def test_header_of_a_database_that_is_cut_off_means_nothing(tmp_path: Path, rest: bytes) -> None:
+    """A library or a list of file types ends in these bytes."""
+    content = noise(30) + b"SQLite format 3\x00" + rest
+    made = clone(make_layout(tmp_path, {".env": ENV, "skills/types.bin": content}))
+    assert made.bytes("skills/types.bin") == content
+
+
 EARLIER = "8tq3xw7n5kc1fz9hgj4rpsmebd"
 
 
