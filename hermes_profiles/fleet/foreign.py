@@ -56,8 +56,7 @@ def started_by_others(gateway: Gateway, unit: str, starters: Sequence[str]) -> O
 
 def seconds_to_look(verb: Verb, gateway: Gateway) -> float:
     """Return how long to look for another start after a stop, 0 where its own service ran the gateway."""
-    service, process = gateway.service, gateway.process
-    if process is None or (service is not None and service.pid in (process.pid, process.parent)):
+    if gateway.process is None or gateway.is_under_service:
         return 0.0
     by = gateway.foreign_supervisor
     if by is not None:

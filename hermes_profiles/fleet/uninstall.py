@@ -146,7 +146,7 @@ def _runs_under_manager(gateway: Gateway) -> bool:
     process = gateway.process
     if gateway.foreign_supervisor is not None:
         return False
-    return process is None or service.pid is None or service.pid in (process.pid, process.parent)
+    return process is None or service.pid is None or gateway.is_under_service
 
 
 def _in_order(outcomes: Sequence[Outcome], profiles: Sequence[str]) -> tuple[Outcome, ...]:

@@ -201,7 +201,8 @@ class GatewayFacts(NamedTuple):
     profile that `process` was started for, where it is another one; `moved`: pid → profile in whose home a process
     works that was started for this one; `sent_by`: the profile whose files made it so, "" where the homes were swapped;
     `left_home`: the folder in which `process` works, where another one is in its place (`displaced.py`); `main`: the
-    live process of the service manager; `served_by`: pid of the multiplexer that serves this profile; `server`: the
+    live process of the service manager; `above`: pids of the ancestors of `process`, where its service runs a process
+    that is neither it nor its parent; `served_by`: pid of the multiplexer that serves this profile; `server`: the
     profile that this multiplexer was started for; `parked`, `standalone`: what the profile says about the one gateway
     for all (profiles/host_options.py); `served_record`: what the multiplexer wrote, with the channels of this profile
     alone; `server_started_at`: epoch seconds; `unserved`: why the live multiplexer does not serve this profile;
@@ -222,6 +223,7 @@ class GatewayFacts(NamedTuple):
     left_home: str = ""
     sent_by: str = ""
     main: Process | None = None
+    above: tuple[int, ...] = ()
     usage: Usage = Usage()
     runtime: StateRecord | None = None
     heartbeat: Heartbeat | None = None
@@ -283,9 +285,24 @@ class Gateway(NamedTuple):
         return found if self.process is not None and found is not None and found.revives is not False else None
 
     @property
+    def is_under_service(self) -> bool:
+        """Return whether the service of this profile runs the process of this gateway."""
+        return self.process is not None and is_run_by(self.service, self.process, self.observation)
+
+    @property
     def is_alive(self) -> bool:
         """Return whether a gateway serves this profile now."""
         return self.state in ALIVE
+
+
+def is_run_by(service: ServiceStatus | None, process: Process, facts: GatewayFacts | None) -> bool:
+    """Return whether a service runs a process: as its own, or below wrappers.
+
+    The wrapper of a LaunchAgent is the parent of the gateway; Hermes has two programs in front of it.
+    """
+    if service is None or service.pid is None:
+        return False
+    return service.pid in (process.pid, process.parent, *(facts.above if facts is not None else ()))
 
 
 def unusable_definition(reason: str) -> str:

@@ -79,8 +79,13 @@ def _with_service(world: SystemContext, facts: GatewayFacts, status: ServiceStat
     process = facts.process
     if process is None or is_supervised(facts, process):
         return facts
-    from .supervision import program_of_other_profile, supervisor_of  # a fleet under its own services needs none
+    # A fleet under its own services needs none of these.
+    from .supervision import parents_of, program_of_other_profile, supervisor_of
 
+    if own is not None and own.pid is not None:
+        facts = facts._replace(above=tuple(each.pid for each in parents_of(process, world.processes)))
+        if is_supervised(facts, process):
+            return facts
     manager = world.manager
     job_of = manager.job_of if manager is not None else lambda _: None
     found = supervisor_of(process, world.processes, world.processes.cgroup(process), job_of)

@@ -29,6 +29,7 @@ from .model import (
     LostLink,
     epoch_of,
     exit_meaning,
+    is_run_by,
     iso_of,
     span,
 )
@@ -194,12 +195,8 @@ def _of_unsettled(facts: GatewayFacts, process: Process) -> tuple[GatewayState, 
 
 
 def is_supervised(facts: GatewayFacts, process: Process) -> bool:
-    """Return whether the service of a profile runs its process, or the parent of its process."""
-    service = facts.service
-    if service is None or service.pid is None:
-        return False
-    # The wrapper of a LaunchAgent is the gateway's parent.
-    return service.pid in (process.pid, process.parent)
+    """Return whether the service of a profile runs its process."""
+    return is_run_by(facts.service, process, facts)
 
 
 def _unsupervised_detail(facts: GatewayFacts) -> str:

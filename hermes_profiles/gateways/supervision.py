@@ -90,7 +90,7 @@ def supervisor_of(
     `cgroup`: the path of its control group, "" without one; `job_of`: returns the job of launchd with a pid.
     """
     container = _CONTAINER.search(cgroup) or _MACHINE.search(cgroup)
-    chain = list(_parents(process, processes))
+    chain = list(parents_of(process, processes))
     manager = next((each for each in chain if _name(each) in ("systemd", "launchd") or each.pid == 1), None)
     unit = _systemd_unit(manager, _unit_in(cgroup)) if manager is not None else None
     nearest: Supervisor | None = None
@@ -167,7 +167,7 @@ def _unit_in(cgroup: str) -> str:
     return name if name.endswith(".service") and not _MANAGER_UNIT.fullmatch(name) else ""
 
 
-def _parents(process: Process, processes: Processes) -> Iterator[Process]:
+def parents_of(process: Process, processes: Processes) -> Iterator[Process]:
     """Yield the parents of a process, nearest first."""
     current, seen = process.parent, 0
     while current > 0 and seen < _DEEPEST:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -125,6 +126,8 @@ def _end(process: subprocess.Popen[bytes], seconds: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    with contextlib.suppress(ProcessLookupError):  # launchd ends what is left of the group
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _tell(book: Path, values: dict[str, int]) -> None:

@@ -198,3 +198,26 @@ def test_diff_of_an_edited_agent_shows_the_edit_alone(mac: Mac) -> None:
         "-ThrottleInterval = 5",
         "+ThrottleInterval = 30",
     ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["/bin/sh", "-c", "/bin/sh -c '{gateway}; exit $?'; exit $?"],
+        ["/usr/bin/env", "python3", "-c", "import subprocess as s; s.call(['/bin/sh', '-c', '{gateway}; exit $?'])"],
+    ],
+    ids=["shells", "as Hermes 0.22 does"],
+)
+def test_gateway_below_the_wrappers_of_its_own_agent_is_supervised(mac: Mac, words: list[str]) -> None:
+    """Hermes runs it below osascript, and below a program that stamps the lines of standard error."""
+    gateway = f"{mac.fleet.python} -m hermes_cli.main -p work gateway run"
+    path = mac.agent("ai.hermes.gateway-work", "work", words=[word.format(gateway=gateway) for word in words])
+    mac.launchctl("bootstrap", f"gui/{UID}", str(path))
+    until(lambda: mac.fleet.pid("work") and mac.rows()["work"]["state"] == "running")
+    row = mac.rows()["work"]
+    assert (row["detail"], row["disagreement"]) == ("", [])
+    first = mac.fleet.pid("work")
+    mac.gok("restart", "work")
+    assert mac.fleet.pid("work") not in (None, first) and mac.rows()["work"]["state"] == "running"
+    mac.gok("uninstall", "work")
+    assert mac.fleet.pid("work") is None and not path.exists()

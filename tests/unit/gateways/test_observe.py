@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from observed_root import NOW, RUN, Root, status
 
@@ -265,6 +267,13 @@ def test_remote_address_is_shown_without_login(root: Root) -> None:
     root.manager.statuses = {"work": status(pid=42)}
     found = inventory(root, ask_api=True).gateways["work"]
     assert found.api == Api("ftp://host:1/path", 0, False, "GATEWAY_HEALTH_URL is not an http address")
+
+
+def test_ancestors_are_known_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    parents = {50: 40, 40: 30, 30: 1}
+    monkeypatch.setattr("hermes_profiles.gateways.processes.sys.platform", "darwin")
+    monkeypatch.setattr(psutil, "Process", lambda pid: SimpleNamespace(ppid=lambda: parents[pid]))
+    assert ancestors(50) == {50, 40, 30}
 
 
 def test_ancestors_include_the_parent() -> None:
