@@ -145,11 +145,9 @@ class ServiceUndo:
         self._files = {step.path: step.removes for step in plan.steps if isinstance(step, ReplaceFile)}
         self._names = tuple(dict.fromkeys((*profiles, *profile_names(session.layout))))
         self._affected = list(self._find())
-        self._ran = [
-            each
-            for each in self._affected
-            if each.profile in ran and not each.goes and not each.was_there and not self._is_off(each.profile)
-        ]
+        back = [each for each in self._affected if each.profile in ran and not each.goes and not each.was_there]
+        self._ran = [each for each in back if not self._is_off(each.profile)]
+        self._left_off = [each.profile for each in back if each not in self._ran]
         self._awake = list(self._find_awake())
         self._removed = [*self._removed_profiles(), *self._removed_services()]
         for each in self._removed:
@@ -280,6 +278,10 @@ class ServiceUndo:
 
     def _not_started(self) -> Iterator[Problem]:
         """Yield a warning for each profile that is restored with its service, and whose gateway does not run."""
+        for name in self._left_off:
+            text = f"the gateway of {name} ran before and is not started: the profile is disabled"
+            hint = f"start it with `hermes-gateways enable {name} && hermes-gateways start {name}`"
+            yield Problem("not-started", text, name, hint)
         restored = {target for source, target in self._moves.items() if self._session.layout.trash in source.parents}
         for each in self._affected:
             home = self._session.layout.home(each.profile)

@@ -256,7 +256,8 @@ def test_undo_of_an_uninstall_loads_the_services_again(fleet: GatewayRoot) -> No
     fleet.gok("uninstall", "--yes")
     assert fleet.daemon() is None
     done = fleet.ok("undo", "--json")
-    assert len(done.data["services_loaded"]) == 3 and done.json["warnings"] == []
+    assert len(done.data["services_loaded"]) == 3
+    assert [(each["code"], each["target"]) for each in done.json["warnings"]] == [("not-started", "night")]  # disabled
     enabled = {name: row["service"]["enabled"] for name, row in fleet.rows().items()}
     assert enabled == {"default": True, "night": False, "work": False}
     assert set(fleet.known()) == {"hermes-gateway", "hermes-gateway-night", "hermes-gateway-work"}
@@ -273,6 +274,23 @@ def test_undo_of_delete_restores_service(fleet: GatewayRoot) -> None:
     pid = fleet.pid("work")
     fleet.ok("undo", done.data["change"])
     assert pid is not None and is_gone(pid) and not fleet.program("work").exists() and fleet.daemon() is None
+
+
+@pytest.mark.parametrize("program", ["hermes-profiles", "hermes-gateways"])
+def test_undo_does_not_start_a_disabled_profile_and_says_so(fleet: GatewayRoot, program: str) -> None:
+    fleet.gok("install", "work", "--start")
+    (fleet.home("work") / "profile.yaml").write_text("disabled: true\n")  # its gateway goes on
+    if program == "hermes-profiles":
+        fleet.ok("delete", "work", "--yes")
+    else:
+        fleet.gok("uninstall", "work")
+    done = fleet.ok("undo", "--json")
+    (warning,) = done.json["warnings"]
+    assert warning["code"] == "not-started" and "disabled" in warning["message"]
+    assert fleet.rows()["work"]["state"] == "stopped"
+    assert "`hermes-gateways enable work && hermes-gateways start work`" in warning["hint"]
+    fleet.gok("enable", "work")
+    assert fleet.outcomes(fleet.gok("start", "work", "--json")) == {"work": "started"}
 
 
 def test_undo_of_rename_restores_service_and_gateway(fleet: GatewayRoot) -> None:
