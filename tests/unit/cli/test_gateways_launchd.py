@@ -115,7 +115,7 @@ def test_definition_that_others_can_write_is_told_and_written_again(mac: Mac) ->
     assert mac.gateways("restart", "work").code == 6 and mac.fleet.pid("work") is not None
     mac.gok("install", "work", "--force")
     assert mac.plist("work").stat().st_mode & 0o777 == 0o644
-    assert mac.rows()["work"]["state"] == "running"
+    until(lambda: mac.rows()["work"]["state"] == "running")
 
 
 @pytest.mark.parametrize("broken", [lambda content: content[:-20], lambda content: content + BROKEN_DATE])
