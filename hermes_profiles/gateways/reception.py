@@ -12,13 +12,19 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.hermes.behaviours import Behaviour
-from hermes_profiles.hermes.channel_log import CALLED_BY_PLATFORM, LONGEST_REST, LONGEST_SILENCE
+from hermes_profiles.hermes.channel_log import (
+    CALLED_BY_PLATFORM,
+    LONGEST_POLL,
+    LONGEST_REST,
+    LONGEST_SILENCE,
+    SHORTEST_REST,
+)
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOCK_CODE, LOCK_HOLDER
 from hermes_profiles.model.layout import Layout
 
 from .channel_records import current_channels
 from .hermes_files import ChannelRecord, StateRecord
-from .model import GatewayFacts, LostLink, ProcessSockets, epoch_of
+from .model import GatewayFacts, Link, LostLink, ProcessSockets, epoch_of
 from .processes import STOPPED
 from .system import SystemContext
 
@@ -91,13 +97,13 @@ def _lost(world: SystemContext, facts: GatewayFacts, connected: Mapping[str, flo
 def _silence(world: SystemContext, facts: GatewayFacts, channel: str, since: float) -> LostLink | None:
     """Return the lost link that the sockets of a gateway show, None where they show none or cannot be read."""
     longest, sockets, process = LONGEST_SILENCE.get(channel), facts.sockets, facts.process
-    if longest is None or sockets is None or process is None or facts.now - since < longest:
+    if longest is None or sockets is None or process is None or facts.now - since < LONGEST_REST:
         return None
     for look in range(_LOOKS):
         if look:
             time.sleep(_PAUSE)
             sockets = world.sockets((process.pid,)).get(process.pid)
-        lost = _quiet(sockets, longest, facts.now)
+        lost = _quiet(sockets, longest, since, facts.now)
         if lost is None or (lost.since is not None and not lost.doubt):
             break
     if lost is None or _is_called(world.layout.home(facts.profile), channel):
@@ -105,17 +111,23 @@ def _silence(world: SystemContext, facts: GatewayFacts, channel: str, since: flo
     return lost
 
 
-def _quiet(sockets: ProcessSockets | None, longest: float, now: float) -> LostLink | None:
+def _quiet(sockets: ProcessSockets | None, longest: float, since: float, now: float) -> LostLink | None:
     if sockets is None:
         return None
     if not sockets.links:
-        return LostLink(None, "no connection is open")
-    silent_for, is_waiting = sockets.silent_for, any(each.is_waiting for each in sockets.links)
-    if silent_for is None or silent_for <= (longest if is_waiting else LONGEST_REST):
+        return LostLink(None, "no connection is open") if now - since > longest else None
+    silent_for, polls = sockets.silent_for, any(map(_is_poll, sockets.links))
+    if silent_for is None or silent_for <= (longest if polls else SHORTEST_REST):
         return None
-    if silent_for <= longest:
+    if silent_for <= LONGEST_REST:
         return _AT_REST._replace(since=now - silent_for)
-    return LostLink(now - silent_for, "no answer" if is_waiting else _AT_REST.reason)
+    reason = "no answer" if any(each.is_waiting for each in sockets.links) else _AT_REST.reason
+    return LostLink(now - silent_for, reason)
+
+
+def _is_poll(link: Link) -> bool:
+    """Return whether a link can be a poll that has no answer so far; some releases open a new link for each poll."""
+    return link.is_waiting and (link.silent_for is None or link.silent_for <= LONGEST_POLL)
 
 
 def _is_called(home: Path, channel: str) -> bool:

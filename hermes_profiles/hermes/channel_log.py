@@ -144,10 +144,12 @@ REASONS = {
     "Something went wrong processing the data received": "answers that are not Telegram's",
     "": "no answer",
 }
-# Telegram answers every poll within 10 s: a gateway that received nothing for longer from anywhere is deaf. The library
-# obeys the `retry_after` of a 429 without a record. Other channels: not known.
-LONGEST_SILENCE = {"telegram": 20.0}
-# A poll follows the one before at once: a gateway that waits for no answer for longer polls nothing now.
-LONGEST_REST = 2.0
+# Telegram answers every poll within seconds, and Hermes asks `getMe` every 90 s (_polling_heartbeat_loop): a gateway
+# that received nothing for longer from anywhere is deaf. Other channels: not known.
+LONGEST_SILENCE = {"telegram": 120.0}
+# A poll is answered within 10 s, and the next one follows at once. A gateway without one rests: the library obeys the
+# `retry_after` of a 429 without a record. Seconds after which that is a doubt, and after which it is a fault.
+LONGEST_POLL = 15.0
+SHORTEST_REST, LONGEST_REST = 2.0, 20.0
 # With this variable Telegram calls the gateway: nothing polls, and no connection is open.
 CALLED_BY_PLATFORM = {"telegram": "TELEGRAM_WEBHOOK_URL"}
