@@ -38,7 +38,7 @@ from hermes_profiles.profiles.managed_folder import managed_folder, managed_valu
 from hermes_profiles.profiles.placement import require_here
 from hermes_profiles.profiles.profile_yaml import plan_meta
 from hermes_profiles.services.drift import DriftCode
-from hermes_profiles.services.manager import Manager
+from hermes_profiles.services.manager import Manager, ManagerKind, Service
 from hermes_profiles.services.spec import ServiceSpec
 
 from .fleet_context import FleetSession
@@ -463,13 +463,13 @@ class ServiceInstaller:
             except HermesProfilesError as error:
                 failures[each.profile] = error.problem.message
         for enable in (True, False):
-            services = [
-                manager.service(each.installation.spec.name, each.profile)
-                for each in self._due
-                if each.enable is enable and each.profile not in failures
-            ]
-            if services:
-                failures |= manager.load(services, enable=enable)
+            due = [each for each in self._due if each.enable is enable and each.profile not in failures]
+            # launchd reads a definition by a restart of its gateway: one that is current is not read again.
+            current = [each for each in due if manager.kind is ManagerKind.LAUNCHD and each.installation.is_there]
+            if changed := [_service(manager, each) for each in due if each not in current]:
+                failures |= manager.load(changed, enable=enable)
+            if current:
+                failures |= manager.enable([_service(manager, each) for each in current], enabled=enable)
         return failures
 
     def _planned(self, command: str, plan: ChangePlan | None, profiles: Sequence[str]) -> FleetResult:
@@ -490,3 +490,7 @@ def _written(pending: PendingInstall, failure: str | None, serves: Sequence[str]
     kind = OutcomeKind.ALREADY_INSTALLED if pending.installation.is_there else OutcomeKind.INSTALLED
     path = str(pending.installation.files[0][0])
     return Outcome(pending.profile, kind, f"{path}; also serves {', '.join(serves)}" if serves else path)
+
+
+def _service(manager: Manager, pending: PendingInstall) -> Service:
+    return manager.service(pending.installation.spec.name, pending.profile)

@@ -107,6 +107,20 @@ def test_gateway_whose_definition_launchd_cannot_load_is_left_running(
     assert done.code == 1 and words in _all(done) and mac.fleet.pid("work") is None
 
 
+@pytest.mark.parametrize("options", [(), ("--force",), ("--start",)])
+def test_installation_that_changes_nothing_leaves_the_gateway_running(mac: Mac, options: tuple[str, ...]) -> None:
+    mac.gok("install", "work", "--start")
+    pid = mac.fleet.pid("work")
+    mac.gok("install", "work", *options)
+    assert mac.fleet.pid("work") == pid and len(mac.fleet.starts("work")) == 1
+    mac.launchctl("disable", f"gui/{UID}/ai.hermes.gateway-work")
+    mac.gok("install", "work", *options)
+    assert mac.fleet.pid("work") == pid and mac.state.read()["disabled"] == []
+    mac.edit("work", ThrottleInterval=5)
+    mac.gok("install", "work", "--force", "--start")
+    until(lambda: mac.fleet.pid("work") not in (None, pid))
+
+
 def test_definition_that_others_can_write_is_told_and_written_again(mac: Mac) -> None:
     """launchd loads no such file: `Path had bad ownership/permissions`."""
     mac.gok("install", "work", "--start")
