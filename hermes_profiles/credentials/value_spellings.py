@@ -21,6 +21,9 @@ _DOUBLED = tuple(str.maketrans({sign: sign * 2 for sign in signs}) for signs in 
 _PRINTED = tuple(str.maketrans(signs) for signs in (
     {"-": "\u2011"}, {"-": "\u2010"}, {"-": "\u2013"}, {"-": "\u2212"}, {"'": "\u2019", '"': "\u201d"},
 ))  # fmt: skip
+# Letters of one case can be written in the other one, and mean the same token.
+_SHORTEST_IN_OTHER_CASE = 16
+_DIGIT = lazy_pattern(r"[0-9]")
 _CODEPAGES = ("cp1252", "cp1251", "gbk", "shift_jis", "cp437")
 _PERCENT = lazy_pattern(rb"%[0-9A-Fa-f]{2}")
 # A line that ends in 20 or more base64 characters and continues on the next line: MIME writes 76 a line, PEM 64.
@@ -61,6 +64,8 @@ def text_spellings(part: str) -> list[str]:
     ascii_json = json.dumps(part)[1:-1]
     spellings += [ascii_json, json.dumps(part, ensure_ascii=False)[1:-1], ascii_json.replace("/", "\\/")]
     spellings += [part.translate(signs) for signs in (*_DOUBLED, *_PRINTED)]
+    if len(part) >= _SHORTEST_IN_OTHER_CASE and _DIGIT.search(part) is not None:  # words in capitals are other words
+        spellings += [part.upper()] if part.islower() else [part.lower()] if part.isupper() else []
     if not part.isascii():
         spellings += [normalize(form, part) for form in ("NFC", "NFD")]
         spellings.append(encoded.decode("latin-1"))  # UTF-8 that was read as Latin-1

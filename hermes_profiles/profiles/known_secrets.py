@@ -140,24 +140,24 @@ class KnownSecrets:
         }
 
     def _with_run(self, grams: set[str]) -> list[str]:
-        """Return the secrets whose longest run of letters and digits ends with one of these 7 characters."""
+        """Return the secrets whose longest run of letters and digits ends, in any case, with one of these 7 letters."""
         if not grams:
             return []
         if len(grams) > _FEW_GRAMS:
             return [value for gram in grams for value in self._by_gram.get(gram, ())]
-        near = [value for value in self.values for gram in grams if gram in value]
-        return [value for value in near if _longest_run(value)[-_GRAM:] in grams]
+        near = [value for value in self.values for gram in grams if gram in value.lower()]
+        return [value for value in near if _longest_run(value)[-_GRAM:].lower() in grams]
 
     @cached_property
     def _grams(self) -> frozenset[str]:
         """Return the ends of all runs: fast to find, and nearly all outputs have none of them."""
-        return frozenset([run[-_GRAM:] for run in _runs("\n".join(self.values)) if run[_GRAM - 1 :]])
+        return frozenset([run[-_GRAM:] for run in _runs("\n".join(self.values).lower()) if run[_GRAM - 1 :]])
 
     @cached_property
     def _by_gram(self) -> dict[str, list[str]]:
         by_gram: dict[str, list[str]] = {}
         for value in self.values:
-            by_gram.setdefault(_longest_run(value)[-_GRAM:], []).append(value)
+            by_gram.setdefault(_longest_run(value)[-_GRAM:].lower(), []).append(value)
         return by_gram
 
     @cached_property
@@ -445,12 +445,12 @@ def _runs(text: str) -> list[str]:
 
 
 def _words_in(text: str) -> tuple[set[str], set[str]]:
-    """Return the runs of letters and digits in a text, in what its escapes and its base64 mean, and their grams."""
+    """Return the runs of letters and digits in a text, its escapes and its base64, and their grams in lower case."""
     words = set(_runs(text))
     for view in chain(unescaped(text), base64_decoded(text)):
         words.update(_runs(view))
     long = [word for word in words if len(word) >= _GRAM]
-    return words, {word[at : at + _GRAM] for word in long for at in range(len(word) - _GRAM + 1)}
+    return words, {word[at : at + _GRAM] for word in map(str.lower, long) for at in range(len(word) - _GRAM + 1)}
 
 
 def _literals(value: str) -> tuple[str, ...]:

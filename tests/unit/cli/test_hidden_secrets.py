@@ -197,6 +197,12 @@ def test_spelling_of_a_secret_is_hidden(leaky: CommandRoot, spelled: str) -> Non
         assert not any(CANARY in view for view in views)
 
 
+def test_token_of_one_case_is_hidden_in_the_other_one(world: CommandRoot) -> None:
+    (world.root / ".env").write_text("MATTERMOST_TOKEN=canary8tq3xw7n5kc1fz9hgj4r\n")
+    (world.root / "config.yaml").write_text("label: it is CANARY8TQ3XW7N5KC1FZ9HGJ4R\n")
+    assert world.ok("config", "get", "default", "label").stdout == "it is <MATTERMOST_TOKEN>\n"
+
+
 @pytest.mark.parametrize("value", ['it\'s-a-"quoted"-CANARY77', "back\\slash-CANARY-77", "tab\tCANARY 77 end"])
 def test_secret_with_quotes_is_hidden_in_every_quoting(world: CommandRoot, value: str) -> None:
     import shlex

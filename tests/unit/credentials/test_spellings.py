@@ -159,6 +159,14 @@ def test_password_as_other_files_write_it_is_found(value: str, text: str) -> Non
     assert index.hits(f"x {text} y".encode()) and index.redact(f"x {text} y")[0] == "x <removed: KEY> y"
 
 
+def test_token_of_one_case_is_found_in_the_other_one() -> None:
+    small = "canary8tq3xw7n5kc1fz9hgj4r"
+    for value, text in ((small, small.upper()), (small.upper(), small)):
+        assert ValueIndex({"KEY": [value]}).redact(f"x {text} y")[0] == "x <removed: KEY> y"
+    for value in (small.replace("c", "C"), "canary-of-words-alone", "canary8tq"):  # another token, words, too short
+        assert not ValueIndex({"KEY": [value]}).hits(f"x {value.upper()} y".encode())
+
+
 @pytest.mark.parametrize(("value", "codec"), [
     ("CANARY\u20acber9pw", "cp1252"), ("CANARY\u5fae\u4fe19pw", "gbk"), ("CANARY\u0439\u04459pw", "cp1251"),
     ("CANARY\u306e\u30729pw", "shift_jis"),

@@ -26,6 +26,7 @@ SPELLINGS = {
     "html": TOKEN.replace("-", "&#45;").replace("/", "&#x2F;"),
     "quotes": TOKEN.replace("CANARY", 'CAN"AR"Y').replace("mnop", "m'n'op"),
     "lower": TOKEN.lower(),
+    "upper": TOKEN.upper(),
 }
 
 
