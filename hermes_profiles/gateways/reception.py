@@ -17,7 +17,6 @@ from hermes_profiles.hermes.channel_log import (
     LONGEST_POLL,
     LONGEST_REST,
     LONGEST_SILENCE,
-    SHORTEST_REST,
 )
 from hermes_profiles.hermes.gateway_states import CONNECTED, LOCK_CODE, LOCK_HOLDER
 from hermes_profiles.model.layout import Layout
@@ -116,8 +115,8 @@ def _quiet(sockets: ProcessSockets | None, longest: float, since: float, now: fl
         return None
     if not sockets.links:
         return LostLink(None, "no connection is open") if now - since > longest else None
-    silent_for, polls = sockets.silent_for, any(map(_is_poll, sockets.links))
-    if silent_for is None or silent_for <= (longest if polls else SHORTEST_REST):
+    silent_for, polls = sockets.silent_for, any(map(_may_be_poll, sockets.links))
+    if silent_for is None or (polls and silent_for <= longest):
         return None
     if silent_for <= LONGEST_REST:
         return _AT_REST._replace(since=now - silent_for)
@@ -125,9 +124,12 @@ def _quiet(sockets: ProcessSockets | None, longest: float, since: float, now: fl
     return LostLink(now - silent_for, reason)
 
 
-def _is_poll(link: Link) -> bool:
-    """Return whether a link can be a poll that has no answer so far; some releases open a new link for each poll."""
-    return link.is_waiting and (link.silent_for is None or link.silent_for <= LONGEST_POLL)
+def _may_be_poll(link: Link) -> bool:
+    """Return whether a link can be a poll that has no answer so far; some releases open a new link for each poll.
+
+    On a new link with TLS the platform sends session tickets behind the request: it sent last while a poll is open.
+    """
+    return link.is_waiting if link.silent_for is None else link.silent_for <= LONGEST_POLL
 
 
 def _is_called(home: Path, channel: str) -> bool:

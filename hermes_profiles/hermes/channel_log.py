@@ -149,7 +149,6 @@ REASONS = {
 LONGEST_SILENCE = {"telegram": 120.0}
 # A poll is answered within 10 s, and the next one follows at once. A gateway without one rests: the library obeys the
 # `retry_after` of a 429 without a record. Seconds after which that is a doubt, and after which it is a fault.
-LONGEST_POLL = 15.0
-SHORTEST_REST, LONGEST_REST = 2.0, 20.0
+LONGEST_POLL, LONGEST_REST = 15.0, 20.0
 # With this variable Telegram calls the gateway: nothing polls, and no connection is open.
 CALLED_BY_PLATFORM = {"telegram": "TELEGRAM_WEBHOOK_URL"}
