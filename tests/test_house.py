@@ -422,7 +422,7 @@ def test_plans_reports_and_documents_hide_values(runner: Runner) -> None:
     from hermes_profiles.clone.plan import CloneContext, CloneRequest
     from hermes_profiles.credentials.catalog.catalog import load_catalog
     from hermes_profiles.model.layout import Layout
-    from hermes_profiles.operations.plan_clone import plan_clone
+    from hermes_profiles.operations.profiles.plan_clone import plan_clone
 
     root = runner.user_home / ".hermes"
     root.mkdir()

@@ -334,7 +334,7 @@ def _run_both_doctors(hermes: str, choice: Dispatch) -> NoReturn:
     """Run Hermes' own doctor, then ours; exit with the first code that is not 0."""
     if not hermes:
         _no_hermes()
-    from hermes_profiles.operations.foreground import in_foreground
+    from hermes_profiles.operations.accounts.foreground import in_foreground
 
     try:
         code, pressed = in_foreground([hermes, *choice.words])

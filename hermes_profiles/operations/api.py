@@ -17,7 +17,7 @@ from hermes_profiles.logs.filters import Filter
 
 from .events import OnOutcome, OnProgress, ignore
 from .fleet_context import FleetSession
-from .run_fleet import FleetRequest, run_fleet
+from .gateways.run_fleet import FleetRequest, run_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from hermes_profiles.settings.diff import ProfileDiff
 
     from .apply import ChangeResult
-    from .change_profile import ProfileChange
-    from .create_profile import PlannedProfile
-    from .doctor import ConfirmFix, Diagnosis, DoctorRun, FixResult
     from .fleet_result import FleetResult
-    from .fleet_status import FleetStatus
-    from .list_profiles import ListedProfile, ProfileDetails
-    from .logs import LogLine
-    from .repair import ConfirmRepair, RepairResult, RepairRun
-    from .run_mode_result import RunModeResult
-    from .settings import SettingChange, SettingValue, VariableChange, VariableList, VariablesRemoved
+    from .gateways.fleet_status import FleetStatus
+    from .gateways.logs import LogLine
+    from .profiles.change_profile import ProfileChange
+    from .profiles.create_profile import PlannedProfile
+    from .profiles.list_profiles import ListedProfile, ProfileDetails
+    from .profiles.settings import SettingChange, SettingValue, VariableChange, VariableList, VariablesRemoved
+    from .repairs.doctor import ConfirmFix, Diagnosis, DoctorRun, FixResult
+    from .repairs.repair import ConfirmRepair, RepairResult, RepairRun
+    from .run_mode.run_mode_result import RunModeResult
     from .undo import UndoResult
 
 
@@ -89,13 +89,13 @@ class Root:
 
     def profiles(self) -> tuple[ListedProfile, ...]:
         """Return the profiles with their gateways and teams, as `hermes-profiles list` does."""
-        from .list_profiles import list_profiles
+        from .profiles.list_profiles import list_profiles
 
         return list_profiles(self._session()).profiles
 
     def profile(self, name: str) -> ProfileDetails:
         """Return one profile with its keys and skills, as `hermes-profiles show` does."""
-        from .list_profiles import show_profile
+        from .profiles.list_profiles import show_profile
 
         return show_profile(self._session(), name)
 
@@ -103,7 +103,7 @@ class Root:
         self, name: str, *, description: str | None = None, skills: bool = True, alias: bool = True
     ) -> PlannedProfile:
         """Return the plan of an empty profile."""
-        from .create_profile import CreateRequest, plan_profile
+        from .profiles.create_profile import CreateRequest, plan_profile
 
         request = CreateRequest(name, description=description, skills=skills, alias=alias)
         return plan_profile(self._session(), request)
@@ -120,7 +120,7 @@ class Root:
         alias: bool = True,
     ) -> PlannedProfile:
         """Return the plan of a clone and its report. `everything`: as `--clone-all`."""
-        from .create_profile import CreateRequest, plan_profile
+        from .profiles.create_profile import CreateRequest, plan_profile
 
         scope = Scope.ALL if everything else Scope.AGENT
         chosen = policy if policy is not None else ClonePolicy()
@@ -129,31 +129,31 @@ class Root:
 
     def rename(self, old: str, new: str, *, dry_run: bool = False) -> ProfileChange:
         """Rename a profile; its alias, services and links follow."""
-        from .change_profile import rename_profile
+        from .profiles.change_profile import rename_profile
 
         return rename_profile(self._session(), old, new, dry_run=dry_run)
 
     def delete(self, name: str, *, dry_run: bool = False) -> ProfileChange:
         """Stop a profile's gateway, remove its services and move it to the trash."""
-        from .change_profile import delete_profile
+        from .profiles.change_profile import delete_profile
 
         return delete_profile(self._session(), name, dry_run=dry_run)
 
     def restore(self, entry: str, name: str | None = None, *, dry_run: bool = False) -> ProfileChange:
         """Restore a profile from the trash, by its name or the id of the entry. `name`: the name it gets."""
-        from .change_profile import restore_profile
+        from .profiles.change_profile import restore_profile
 
         return restore_profile(self._session(), entry, name, dry_run=dry_run)
 
     def use(self, name: str, *, dry_run: bool = False) -> ProfileChange:
         """Make a profile the sticky default."""
-        from .change_profile import use_profile
+        from .profiles.change_profile import use_profile
 
         return use_profile(self._session(), name, dry_run=dry_run)
 
     def trash(self) -> tuple[TrashEntry, ...]:
         """Return the entries of the trash, the newest first."""
-        from .trash import list_trash
+        from .profiles.trash import list_trash
 
         return list_trash(self._session())
 
@@ -195,7 +195,7 @@ class Root:
 
     def status(self, names: Iterable[str] = (), *, ask_api: bool = True) -> FleetStatus:
         """Return the status of gateways. `ask_api`: query their API servers."""
-        from .fleet_status import fleet_status
+        from .gateways.fleet_status import fleet_status
 
         session = self._session()
         return fleet_status(session, session.selection(names, (), None).profiles, ask_api=ask_api)
@@ -271,7 +271,7 @@ class Root:
         on_progress: OnProgress = ignore,
     ) -> FleetResult:
         """Write the services of profiles and load them. `start`: also start the gateways."""
-        from .install_services import InstallRequest, install
+        from .gateways.install_services import InstallRequest, install
 
         session = self._session(on_outcome, on_progress)
         chosen = options if options is not None else ServiceOptions()
@@ -287,7 +287,7 @@ class Root:
         on_progress: OnProgress = ignore,
     ) -> FleetResult:
         """Stop gateways and remove their services; the profiles stay."""
-        from .install_services import uninstall
+        from .gateways.install_services import uninstall
 
         return uninstall(self._session(on_outcome, on_progress), tuple(names), dry_run=dry_run)
 
@@ -304,7 +304,7 @@ class Root:
 
         `lines`: how many, None for all; `since`, `until`: epoch seconds; `level`: this one and graver ones.
         """
-        from .logs import LogCollector, LogReader, LogRequest
+        from .gateways.logs import LogCollector, LogReader, LogRequest
 
         collector = LogCollector()
         request = LogRequest(tuple(names), filter=Filter(since, until, level, None))
@@ -340,7 +340,7 @@ class Root:
         from hermes_profiles.doctor.registry import CHECKS
         from hermes_profiles.doctor.runner import select_checks
 
-        from .doctor import DoctorRun
+        from .repairs.doctor import DoctorRun
 
         return DoctorRun(self._session(), select_checks(CHECKS, only, skip), tuple(names))
 
@@ -369,7 +369,7 @@ class Root:
         return self._repair(names, owners, channels).run(confirm=confirm)
 
     def _repair(self, names: Sequence[str], owners: Sequence[tuple[str, str]], channels: Sequence[str]) -> RepairRun:
-        from .repair import RepairRun, repair_request
+        from .repairs.repair import RepairRun, repair_request
 
         session = self._session()
         return RepairRun(session, repair_request(session, names, owners, channels))
@@ -378,7 +378,7 @@ class Root:
 
     def setting(self, profile: str, path: str | None = None, *, reveal: bool = False) -> SettingValue:
         """Return a setting of config.yaml; secrets are masked unless `reveal` is set."""
-        from .settings import get_setting
+        from .profiles.settings import get_setting
 
         return get_setting(self._session(), profile, path, reveal=reveal)
 
@@ -386,7 +386,7 @@ class Root:
         """Set a setting of config.yaml to a text, number, bool, list or mapping."""
         from hermes_profiles.settings.files import parse_value
 
-        from .settings import change_setting, setting_target
+        from .profiles.settings import change_setting, setting_target
 
         session = self._session()
         target = setting_target(session, profile, path, dry_run=dry_run)
@@ -396,26 +396,26 @@ class Root:
 
     def unset_setting(self, profile: str, path: str, *, dry_run: bool = False) -> SettingChange:
         """Remove a setting of config.yaml, with all below it."""
-        from .settings import change_setting, setting_target
+        from .profiles.settings import change_setting, setting_target
 
         session = self._session()
         return change_setting(session, setting_target(session, profile, path, dry_run=dry_run), None, dry_run=dry_run)
 
     def diff(self, a: str, b: str) -> ProfileDiff:
         """Return how two profiles differ in settings, variables, skills and persona."""
-        from .settings import compare_profiles
+        from .profiles.settings import compare_profiles
 
         return compare_profiles(self._session(), a, b)
 
     def variables(self, profile: str) -> VariableList:
         """Return the variables of a profile's `.env`, without their values."""
-        from .settings import list_variables
+        from .profiles.settings import list_variables
 
         return list_variables(self._session(), profile)
 
     def set_variable(self, profile: str, name: str, value: str, *, dry_run: bool = False) -> VariableChange:
         """Set a variable in a profile's `.env`."""
-        from .settings import set_variable, variable_target
+        from .profiles.settings import set_variable, variable_target
 
         session = self._session()
         target = variable_target(session, profile, (name,), dry_run=dry_run)
@@ -423,7 +423,7 @@ class Root:
 
     def unset_variables(self, profile: str, names: Iterable[str], *, dry_run: bool = False) -> VariablesRemoved:
         """Remove variables from a profile's `.env`."""
-        from .settings import unset_variables, variable_target
+        from .profiles.settings import unset_variables, variable_target
 
         session = self._session()
         target = variable_target(session, profile, names, dry_run=dry_run)

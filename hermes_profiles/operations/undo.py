@@ -34,13 +34,13 @@ from .apply import ChangeResult
 from .context import Session
 from .fleet_context import FleetSession, other_managers
 from .fleet_exclusive import exclusively, surviving_change
-from .profile_identity import move_rows, purge_rows
-from .profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
-from .run_fleet import recover_fleet
-from .watch_service import follow_watch, is_watch_file
+from .gateways.profile_identity import move_rows, purge_rows
+from .gateways.profile_services import attached_services, multiplexer_of, restart_for, start_and_wait, stopped_during
+from .gateways.run_fleet import recover_fleet
+from .own_services.watch_service import follow_watch, is_watch_file
 
 if TYPE_CHECKING:
-    from .run_mode_result import RunModeResult
+    from .run_mode.run_mode_result import RunModeResult
 
 
 class UndoResult(NamedTuple):
@@ -77,14 +77,14 @@ def undo_change(
     layout = session.layout
     warnings = recover_fleet(session, dry_run=dry_run)
     if change is None and not dry_run and is_unfinished(layout):
-        from .undo_run_mode import take_back_switch
+        from .run_mode.undo_run_mode import take_back_switch
 
         if (taken := take_back_switch(session)) is not None:
             return taken
     entry = select_change(Journal(layout.state), change)
     check_entry(entry, layout)
     if is_mode_switch(Journal(layout.state), entry):
-        from .undo_run_mode import undo_switch
+        from .run_mode.undo_run_mode import undo_switch
 
         return undo_switch(session, entry, dry_run=dry_run)
     plan = plan_undo(entry, layout)

@@ -27,7 +27,7 @@ from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations.plan_clone import plan_clone
+from hermes_profiles.operations.profiles.plan_clone import plan_clone
 
 FRESH_KEY = "f" * 64
 PORT = 18700

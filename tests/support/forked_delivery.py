@@ -41,7 +41,7 @@ def killing(at: int) -> Callable[[Files, str, str], None]:
 
 
 # Files of which each line can be the last one of a killed watcher.
-_WATCHER = ("/alerts/", "/events/", "/changes/", "/operations/watch_run.py")
+_WATCHER = ("/alerts/", "/events/", "/changes/", "/operations/monitoring/watch_run.py")
 
 
 def traced_lines(job: Callable[[], object], kill_at: int = 0) -> int:

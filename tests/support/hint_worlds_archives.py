@@ -15,9 +15,9 @@ from hint_worlds_machine import problem_of_call
 from hermes_profiles.backups.store import Backup
 from hermes_profiles.changes.database_copy import MAGIC, copy_database
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.operations import backups
+from hermes_profiles.operations.archives import backups
+from hermes_profiles.operations.archives.export_profiles import _plan_complete
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.export_profiles import _plan_complete
 
 
 def archive_that_leads_out(world: DoctorRoot) -> None:

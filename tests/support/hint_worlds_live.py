@@ -37,12 +37,13 @@ from hermes_profiles.model.layout import Layout
 from hermes_profiles.multiplex.failures import raise_failed, raise_refused, raise_restored
 from hermes_profiles.multiplex.model import Issue
 from hermes_profiles.multiplex.services import gateway_issues
-from hermes_profiles.operations import adopting_host, prestart, undo_run_mode
-from hermes_profiles.operations.connect import StartResult, missing_step
-from hermes_profiles.operations.http_server import Address
+from hermes_profiles.operations.accounts.connect import StartResult, missing_step
+from hermes_profiles.operations.gateways import adopting_host, prestart
+from hermes_profiles.operations.gateways.profile_services import Multiplexer
 from hermes_profiles.operations.metrics.server import serve_metrics
-from hermes_profiles.operations.profile_services import Multiplexer
-from hermes_profiles.operations.repair import _left_problem
+from hermes_profiles.operations.monitoring.http_server import Address
+from hermes_profiles.operations.repairs.repair import _left_problem
+from hermes_profiles.operations.run_mode import undo_run_mode
 from hermes_profiles.profiles.managed_folder import managed_files
 
 CATALOG = load_catalog()
@@ -183,7 +184,7 @@ def a_managed_folder_for_a_file(world: DoctorRoot) -> Iterator[Problem]:
 
 
 def no_waiting(machine: pytest.MonkeyPatch) -> None:
-    machine.setattr("hermes_profiles.operations.watch_service._UP_SECONDS", 0.0)
+    machine.setattr("hermes_profiles.operations.own_services.watch_service._UP_SECONDS", 0.0)
 
 
 def an_edited_watcher(world: DoctorRoot) -> None:

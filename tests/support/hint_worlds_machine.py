@@ -21,7 +21,7 @@ from hermes_profiles.cli.framework import owner
 from hermes_profiles.fleet import attached_services
 from hermes_profiles.model.errors import HermesProfilesError, Problem
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations.awake import _not_held
+from hermes_profiles.operations.own_services.awake import _not_held
 from hermes_profiles.services.launchd.manager import LaunchdManager
 from hermes_profiles.services.run_command import Finished, run
 from hermes_profiles.services.systemd.journalctl import open_journal
@@ -224,5 +224,5 @@ def no_patience(machine: pytest.MonkeyPatch) -> None:
 def wakefulness_without_a_lock(world: DoctorRoot) -> Iterator[Problem]:
     manager = SimpleNamespace(journal_tail=lambda *_: [], awake_service=None)
     with pytest.MonkeyPatch.context() as machine:
-        machine.setattr("hermes_profiles.operations.awake.fleet_awake.service_of", lambda _: None)
+        machine.setattr("hermes_profiles.operations.own_services.awake.fleet_awake.service_of", lambda _: None)
         yield _not_held(manager, SimpleNamespace(kept_by=("work",)))  # type: ignore[arg-type]

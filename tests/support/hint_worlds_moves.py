@@ -26,8 +26,8 @@ from hermes_profiles.moves.model import Frozen, GatewayLook, SourceLook, TargetL
 from hermes_profiles.moves.refusals import Words, refusals
 from hermes_profiles.moves.source_side import moves_folder
 from hermes_profiles.moves.tree import manifest_of
-from hermes_profiles.operations import install_services
-from hermes_profiles.operations.move_engine import _problem
+from hermes_profiles.operations.gateways import install_services
+from hermes_profiles.operations.moves.move_engine import _problem
 from hermes_profiles.profiles.placement import (
     Placement,
     PlaceState,

@@ -13,7 +13,7 @@ from place_hosts import PlaceHosts
 
 from hermes_profiles import __version__
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.operations import check_places
+from hermes_profiles.operations.places import check_places
 from hermes_profiles.places.facts import PlaceFacts
 from hermes_profiles.places.model import Place, PlaceKind
 
@@ -143,7 +143,7 @@ def file_for_the_folder(world: DoctorRoot) -> None:
 
 
 def zone_without_a_name(machine: pytest.MonkeyPatch) -> None:
-    machine.setattr("hermes_profiles.operations.render_kubernetes.local_time_zone", lambda _: None)
+    machine.setattr("hermes_profiles.operations.places.render_kubernetes.local_time_zone", lambda _: None)
 
 
 def group_of_one(world: DoctorRoot) -> None:

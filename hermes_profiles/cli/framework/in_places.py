@@ -5,7 +5,7 @@ from __future__ import annotations
 from hermes_profiles.cli.render.in_places import merged_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.in_places import ask_in_places, examine_places
+from hermes_profiles.operations.places.in_places import ask_in_places, examine_places
 
 from .given_words import given_words
 from .place_option import InPlacesCall

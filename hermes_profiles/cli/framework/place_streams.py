@@ -13,7 +13,7 @@ from typing import Any
 from hermes_profiles.gateways.model import epoch_of
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError, Problem
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.in_places import chosen_places
+from hermes_profiles.operations.places.in_places import chosen_places
 from hermes_profiles.places.model import Place
 from hermes_profiles.places.transport import PlaceStream
 

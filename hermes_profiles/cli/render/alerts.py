@@ -14,7 +14,7 @@ from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.events.model import utc_time
 from hermes_profiles.model.errors import ExitCode, Result
-from hermes_profiles.operations.alerts import AlertsResult, DestinationRow
+from hermes_profiles.operations.monitoring.alerts import AlertsResult, DestinationRow
 
 from .outcomes import DRY_RUN
 

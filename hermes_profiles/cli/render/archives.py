@@ -10,8 +10,8 @@ from hermes_profiles.archives.model import EntryType, NotArchived
 from hermes_profiles.model.text import first_names
 
 if TYPE_CHECKING:
-    from hermes_profiles.operations.export_profiles import Export
-    from hermes_profiles.operations.import_profiles import Import, ImportedProfile
+    from hermes_profiles.operations.archives.export_profiles import Export
+    from hermes_profiles.operations.archives.import_profiles import Import, ImportedProfile
 
 _NAMED = 6
 _CONTENTS = {

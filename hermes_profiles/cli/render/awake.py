@@ -10,7 +10,7 @@ from hermes_profiles.awake.status import Wakefulness
 from hermes_profiles.changes.plan import describe
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.awake import AwakeResult
+from hermes_profiles.operations.own_services.awake import AwakeResult
 from hermes_profiles.services.manager import ManagerKind
 
 from .plan import dry_run_lines

@@ -11,8 +11,8 @@ from hermes_profiles.cli.framework.prose import Block
 
 if TYPE_CHECKING:
     from hermes_profiles.backups.store import Backup
-    from hermes_profiles.operations.backups import BackupRun, TimerState, Verified
-    from hermes_profiles.operations.restore_backup import RestoredBackup
+    from hermes_profiles.operations.archives.backups import BackupRun, TimerState, Verified
+    from hermes_profiles.operations.archives.restore_backup import RestoredBackup
 
 
 def backup_row(backup: Backup) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hermes_profiles.model.text import first_names
 from .gateway_steps import nothing_to_install
 
 if TYPE_CHECKING:
-    from hermes_profiles.operations.create_profile import CreatedProfile
+    from hermes_profiles.operations.profiles.create_profile import CreatedProfile
 
 # So many paths that stay behind for one reason are named; the rest is counted, and `--json` has them all.
 _NAMED = 6

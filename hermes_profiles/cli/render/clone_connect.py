@@ -7,8 +7,8 @@ from typing import Any
 
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.connect import CheckedAccount, ConnectPlace, ConnectResult, StartResult
-from hermes_profiles.operations.create_profile import CreatedProfile
+from hermes_profiles.operations.accounts.connect import CheckedAccount, ConnectPlace, ConnectResult, StartResult
+from hermes_profiles.operations.profiles.create_profile import CreatedProfile
 from hermes_profiles.teams.accounts import short_id
 
 from .clone import created_data, made_lines, next_lines

@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Result
-from hermes_profiles.operations.connect import ConnectPlace, ConnectResult, StartResult, missing_step
+from hermes_profiles.operations.accounts.connect import ConnectPlace, ConnectResult, StartResult, missing_step
 
 from .changes import change_data
 

@@ -12,7 +12,7 @@ from hermes_profiles.doctor.findings import Severity
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.context import command_at
-from hermes_profiles.operations.doctor import Diagnosis, FixResult
+from hermes_profiles.operations.repairs.doctor import Diagnosis, FixResult
 
 from .plan import dry_run_lines, step_lines
 

@@ -8,7 +8,7 @@ from typing import Any
 from hermes_profiles.events.last_change import LastChange
 from hermes_profiles.events.model import utc_time
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayChannel, GatewayState
-from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus
+from hermes_profiles.operations.gateways.fleet_status import FleetStatus, GatewayStatus
 
 
 def status_data(status: FleetStatus, *, accounts: bool = True) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.model.errors import Problem, Result
 from hermes_profiles.model.patterns import lazy_pattern
-from hermes_profiles.operations.in_places import PlacesAnswer
+from hermes_profiles.operations.places.in_places import PlacesAnswer
 from hermes_profiles.places.answers import PlaceAnswer
 from hermes_profiles.places.model import Place, PlaceKind
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.logs.records import Level, iso_time, shown_time
-from hermes_profiles.operations.logs import LogLine
+from hermes_profiles.operations.gateways.logs import LogLine
 
 # Colours that are no level's: cyan, green, magenta, blue, and their bright ones.
 _HEADS = ("36", "32", "35", "34", "96", "92", "95", "94")

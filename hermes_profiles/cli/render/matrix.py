@@ -10,7 +10,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.framework.table import EMPTY, Column, Table
 from hermes_profiles.documents.yaml.value import to_json
 from hermes_profiles.model.errors import ExitCode, Result
-from hermes_profiles.operations.settings import HIDDEN
+from hermes_profiles.operations.profiles.settings import HIDDEN
 from hermes_profiles.settings.matrix import Matrix, MatrixRow, SharedValue
 
 from .changes import one_line

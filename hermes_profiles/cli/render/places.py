@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
-from hermes_profiles.operations.check_places import CheckedPlace
+from hermes_profiles.operations.places.check_places import CheckedPlace
 from hermes_profiles.places.model import Place
 
 from .outcomes import DRY_RUN
 
 if TYPE_CHECKING:
-    from hermes_profiles.operations.smoke_place import SmokeResult
+    from hermes_profiles.operations.places.smoke_place import SmokeResult
 
 _DONE = {
     "added": "added",
@@ -117,7 +117,7 @@ def smoke_row(done: SmokeResult) -> dict[str, Any]:
 
 def smoke_lines(done: SmokeResult) -> Iterator[Block]:
     """Yield the steps of a trial; in a dry run also what would be applied."""
-    from hermes_profiles.operations.smoke_place import shown_apply
+    from hermes_profiles.operations.places.smoke_place import shown_apply
 
     if done.dry_run:
         yield DRY_RUN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hermes_profiles.operations.list_profiles import ListedProfile
+from hermes_profiles.operations.profiles.list_profiles import ListedProfile
 
 
 def profile_row(listed: ListedProfile) -> dict[str, Any]:

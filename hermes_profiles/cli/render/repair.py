@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.changes.plan import describe
-from hermes_profiles.operations.repair import RepairResult, SharedResource
+from hermes_profiles.operations.repairs.repair import RepairResult, SharedResource
 
 # So many places of one kind are named in one profile; `--json` has them all.
 _NAMED = 12

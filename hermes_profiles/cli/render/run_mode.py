@@ -17,7 +17,7 @@ from hermes_profiles.multiplex.failures import StartFailed
 from hermes_profiles.multiplex.model import IssueSeverity
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.run_mode_result import RunModeBlocked, RunModeResult, RunModeStatus
+from hermes_profiles.operations.run_mode.run_mode_result import RunModeBlocked, RunModeResult, RunModeStatus
 
 from .outcomes import DRY_RUN
 

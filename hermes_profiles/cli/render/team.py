@@ -9,9 +9,9 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.add_member import ChangedMember, TeamPlace
-from hermes_profiles.operations.add_members import NewMembers
 from hermes_profiles.operations.context import Session, command_at
+from hermes_profiles.operations.teams.add_member import ChangedMember, TeamPlace
+from hermes_profiles.operations.teams.add_members import NewMembers
 from hermes_profiles.teams.accounts import WEIXIN, short_id
 from hermes_profiles.teams.create import MemberReport
 from hermes_profiles.teams.model import Team

@@ -9,7 +9,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Problem, Result
-from hermes_profiles.operations.import_accounts import COMMAND, ImportResult
+from hermes_profiles.operations.teams.import_accounts import COMMAND, ImportResult
 from hermes_profiles.teams.imports.model import Candidate
 from hermes_profiles.teams.imports.plan import ImportPlan
 from hermes_profiles.teams.imports.select import TAKEN

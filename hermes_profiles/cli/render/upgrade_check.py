@@ -12,7 +12,7 @@ from hermes_profiles.model.errors import Result
 from hermes_profiles.model.text import first_names
 from hermes_profiles.multiplex.fold import FoldForecast, FoldOutcome
 from hermes_profiles.multiplex.model import Issue
-from hermes_profiles.operations.upgrade_check import InstalledHermes, UpgradeCheck, serious
+from hermes_profiles.operations.repairs.upgrade_check import InstalledHermes, UpgradeCheck, serious
 
 _LONGEST = 12  # names in one line
 

@@ -19,8 +19,8 @@ from hermes_profiles.model.errors import HermesProfilesError, Problem, UsageProb
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.context import from_os_error
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_signature import FleetSignature, FleetSigner
-from hermes_profiles.operations.fleet_status import FleetStatus
+from hermes_profiles.operations.gateways.fleet_status import FleetStatus
+from hermes_profiles.operations.monitoring.fleet_signature import FleetSignature, FleetSigner
 
 from .fleet_tables import fleet_remarks
 from .gateways import channel_text, gateway_row

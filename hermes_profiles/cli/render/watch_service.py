@@ -11,7 +11,7 @@ from hermes_profiles.cli.framework.format import size_text, span_text
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.events.model import utc_time
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.watch_service import WatchResult
+from hermes_profiles.operations.own_services.watch_service import WatchResult
 
 from .plan import dry_run_lines
 

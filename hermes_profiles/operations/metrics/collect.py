@@ -12,7 +12,7 @@ from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus, fleet_status
+from hermes_profiles.operations.gateways.fleet_status import FleetStatus, GatewayStatus, fleet_status
 
 from . import names
 from .names import Metric
@@ -62,7 +62,7 @@ def doctor_findings(session: FleetSession) -> Findings:
     """Return the findings of the doctor over all profiles."""
     from hermes_profiles.doctor.findings import Severity
     from hermes_profiles.doctor.registry import CHECKS
-    from hermes_profiles.operations.doctor import DoctorRun
+    from hermes_profiles.operations.repairs.doctor import DoctorRun
 
     diagnosis = DoctorRun(session, CHECKS, ()).diagnose()
     return Findings(tuple((str(each), diagnosis.count(each)) for each in Severity), time.time())

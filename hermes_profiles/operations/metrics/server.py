@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_health import health_reply
-from hermes_profiles.operations.http_server import Address, HttpServer, Reply
+from hermes_profiles.operations.monitoring.fleet_health import health_reply
+from hermes_profiles.operations.monitoring.http_server import Address, HttpServer, Reply
 
 from .collect import Findings, FleetMetrics, collect_metrics, doctor_findings
 from .exposition import Hide, encoded

@@ -22,7 +22,7 @@ from hermes_profiles.events.model import FleetEvent
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenGateway
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.operations.watch_run import EventWatch
+from hermes_profiles.operations.monitoring.watch_run import EventWatch
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from hermes_profiles.cli.commands.gateway.alert import add
 from hermes_profiles.events.log import append_events
 from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations.watch_run import EventWatch
+from hermes_profiles.operations.monitoring.watch_run import EventWatch
 
 SECRET = "https://hooks.slack.com/services/T000/B000/CANARY000000"
 

@@ -8,8 +8,9 @@ from test_gateways_cut_short import NoSuccessor
 
 from hermes_profiles.fleet.restart_record import unfinished_restart
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations import change_profile, fleet_exclusive, undo
-from hermes_profiles.operations.profile_services import ProfileRemoval, ProfileRename
+from hermes_profiles.operations import fleet_exclusive, undo
+from hermes_profiles.operations.gateways.profile_services import ProfileRemoval, ProfileRename
+from hermes_profiles.operations.profiles import change_profile
 
 NEVER = 4194303  # greater than any pid of Linux
 
@@ -30,7 +31,7 @@ def running(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> GatewayRoot:
     monkeypatch.setattr(fleet_exclusive, "Successor", NoSuccessor)
     monkeypatch.setattr("hermes_profiles.fleet.restart_record.os.getpid", lambda: NEVER)
     # A killed command puts nothing back.
-    monkeypatch.setattr("hermes_profiles.operations.profile_services.put_back", lambda _: ())
+    monkeypatch.setattr("hermes_profiles.operations.gateways.profile_services.put_back", lambda _: ())
     return fleet
 
 

@@ -349,7 +349,7 @@ def test_clone_to_be_connected_is_refused_before_a_token_is_read(kid: CommandRoo
 
 
 def test_clone_stays_where_its_account_cannot_be_written(kid: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.operations import clone_connect
+    from hermes_profiles.operations.accounts import clone_connect
 
     def taken(*_: object, **__: object) -> None:
         raise Refused("the account is taken now", code="account-taken")

@@ -16,7 +16,7 @@ from gateway_root import GatewayRoot, until
 from hermes_profiles.events.log import append_events
 from hermes_profiles.events.model import EventCause, EventKind, FleetEvent
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations import watch_service
+from hermes_profiles.operations.own_services import watch_service
 
 HOUR = 3600.0
 

@@ -18,9 +18,9 @@ from hermes_profiles.doctor.runner import ReportedFinding, select_checks
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.operations import chosen_fixes
-from hermes_profiles.operations.doctor import DoctorRun
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.repairs import chosen_fixes
+from hermes_profiles.operations.repairs.doctor import DoctorRun
 
 SHARED = {
     ".env": f"OPENAI_API_KEY={OPENAI}\nTELEGRAM_BOT_TOKEN={TOKEN}\n",

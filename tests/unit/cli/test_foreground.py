@@ -9,7 +9,7 @@ import pytest
 
 EARLY = """
 import os, signal, subprocess, sys
-from hermes_profiles.operations.foreground import in_foreground
+from hermes_profiles.operations.accounts.foreground import in_foreground
 class Early(subprocess.Popen):
     def __init__(self, *words, **more):
         {before}
@@ -20,7 +20,7 @@ in_foreground(["sleep", "60"])
 """
 IGNORING = """
 import signal, sys
-from hermes_profiles.operations.foreground import in_foreground
+from hermes_profiles.operations.accounts.foreground import in_foreground
 signal.signal(signal.SIGINT, signal.{how})
 sys.exit(in_foreground(["grep", "SigIgn", "/proc/self/status"])[0])
 """
@@ -43,5 +43,7 @@ def test_ignored_sigint_is_inherited_by_child(how: str, is_ignored: bool) -> Non
 
 
 def test_program_that_cannot_run_is_system_error() -> None:
-    done = run("from hermes_profiles.operations.foreground import in_foreground\nin_foreground(['/nowhere/hermes'])")
+    done = run(
+        "from hermes_profiles.operations.accounts.foreground import in_foreground\nin_foreground(['/nowhere/hermes'])"
+    )
     assert "FileNotFoundError" in done.stderr

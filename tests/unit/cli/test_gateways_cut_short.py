@@ -12,7 +12,8 @@ from gateway_root import GatewayRoot, is_gone, until
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.restart_record import note_restart, unfinished_restart
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations import fleet_exclusive, reset_gateways
+from hermes_profiles.operations import fleet_exclusive
+from hermes_profiles.operations.gateways import reset_gateways
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.successor import Successor
 from hermes_profiles.services.supervisor.manager import SupervisorManager

@@ -42,7 +42,7 @@ def test_deleting_the_last_service_ends_the_daemon(fleet: GatewayRoot) -> None:
 
 def test_failed_delete_keeps_gateway_running(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
-    from hermes_profiles.operations import change_profile
+    from hermes_profiles.operations.profiles import change_profile
 
     fleet.gok("install", "work", "--start")
 

@@ -133,7 +133,7 @@ def test_shared_bot_is_masked_except_for_owner(fleet: GatewayRoot) -> None:
 
 
 def test_low_memory_is_reported_once(fleet: GatewayRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.operations import run_fleet
+    from hermes_profiles.operations.gateways import run_fleet
 
     monkeypatch.setattr(run_fleet, "available_memory", lambda: 10**6)
     fleet.gok("install", "work")

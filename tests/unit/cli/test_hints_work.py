@@ -29,7 +29,7 @@ from hints import (
     without_questions,
 )
 
-from hermes_profiles.operations import watch_service
+from hermes_profiles.operations.own_services import watch_service
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from gateway_root import GatewayRoot
 
 from hermes_profiles.gateways.model import Gateway, ProcessSockets
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.inherited_api import inherited_api_warnings
+from hermes_profiles.operations.gateways.inherited_api import inherited_api_warnings
 
 KEY = "CANARY-api-key-0123456789abcdef"
 CONTAINER = {"API_SERVER_KEY": KEY, "API_SERVER_PORT": "18765"}

@@ -12,7 +12,7 @@ from command_runner import Runner
 from gateway_root import GatewayRoot, end_processes_of
 from place_hosts import PlaceHosts
 
-from hermes_profiles.operations import move_look
+from hermes_profiles.operations.moves import move_look
 from hermes_profiles.profiles.placement import read_placement
 
 TOKEN = "7100000078:CANARYmovecmdCANARYmovecmdCANARYmovecmd"

@@ -118,7 +118,7 @@ def test_control_characters_in_file_names_are_escaped(world: CommandRoot) -> Non
 
 
 def test_internal_error_is_one_sentence_without_traceback(world: CommandRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    from hermes_profiles.operations import list_profiles
+    from hermes_profiles.operations.profiles import list_profiles
 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("CANARY-value-in-a-message")

@@ -16,7 +16,7 @@ from command_runner import GATEWAYS
 from smoke_cluster import SmokeCluster
 
 from hermes_profiles.kubernetes import smoke
-from hermes_profiles.operations import smoke_place
+from hermes_profiles.operations.places import smoke_place
 
 CHECK = ("place", "check", "prod", "--smoke")
 

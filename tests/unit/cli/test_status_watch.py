@@ -341,7 +341,7 @@ def test_watch_of_300_refreshes_leaks_nothing(fleet: GatewayRoot) -> None:
 import json, os, sys, threading
 from hermes_profiles.cli.render import watch
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import fleet_status
+from hermes_profiles.operations.gateways.fleet_status import fleet_status
 def rss():
     return int(open("/proc/self/statm").read().split()[1]) * 4096
 def refresh(session, only):

@@ -11,8 +11,8 @@ from bot_api import BotApi
 from command_root import TOKEN, CommandRoot, picture, strays
 from test_prompts import at_terminal
 
-from hermes_profiles.operations import add_member, add_members, import_accounts
 from hermes_profiles.operations.apply import carry_out
+from hermes_profiles.operations.teams import add_member, add_members, import_accounts
 
 WEIXIN = "CANARY-weixin-token-1"
 ID = "b0f5860fdecb@im.bot"

@@ -214,7 +214,7 @@ def test_multiplexer_without_service_is_not_stopped(multi: MultiplexRoot) -> Non
 
 def test_failed_removal_keeps_multiplexer_running(multi: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
     from hermes_profiles.model.errors import Failed
-    from hermes_profiles.operations import remove_members
+    from hermes_profiles.operations.teams import remove_members
 
     pid = serve(multi)
 

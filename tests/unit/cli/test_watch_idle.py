@@ -15,7 +15,7 @@ from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.operations import fleet_context
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import FleetStatus, fleet_status
+from hermes_profiles.operations.gateways.fleet_status import FleetStatus, fleet_status
 
 PROFILES = 30
 NAMES = tuple(f"p{number:02}" for number in range(PROFILES))

@@ -20,7 +20,7 @@ from hermes_profiles.clone.plan import CloneContext, CloneRequest
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
-from hermes_profiles.operations.plan_clone import plan_clone
+from hermes_profiles.operations.profiles.plan_clone import plan_clone
 
 COUNT = int(os.environ.get("HERMES_PROFILES_HOMES", "10000" if NIGHTLY else "40"))
 FIRST = int(os.environ.get("HERMES_PROFILES_SEED", "20261129"))

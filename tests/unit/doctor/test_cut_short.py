@@ -17,8 +17,8 @@ from hermes_profiles.doctor.checks.conflicts import free_mask
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import Process
-from hermes_profiles.operations import freed_masks
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.gateways import freed_masks
 
 GONE = 2**22 - 3
 

@@ -305,7 +305,7 @@ def test_checks_open_no_files(world: DoctorRoot, monkeypatch: pytest.MonkeyPatch
         finally:
             _watching.clear()
 
-    monkeypatch.setattr("hermes_profiles.operations.doctor.run_checks", quiet)
+    monkeypatch.setattr("hermes_profiles.operations.repairs.doctor.run_checks", quiet)
     _opened.clear()
     world.findings()
     assert [each for each in _opened if "ruamel" not in each] == [], "ruamel.yaml lists its own folder"

@@ -16,8 +16,8 @@ from hermes_profiles.events.reconstruct import with_unit_history
 from hermes_profiles.events.snapshot import FleetSnapshot, SeenGateway
 from hermes_profiles.events.watch_state import save_snapshot, saved_snapshot
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations import watch_run
-from hermes_profiles.operations.watch_run import EventWatch
+from hermes_profiles.operations.monitoring import watch_run
+from hermes_profiles.operations.monitoring.watch_run import EventWatch
 from hermes_profiles.services.manager import ManagerError
 from hermes_profiles.services.systemd.unit_history import UnitDeed, UnitHistory, UnitMoment
 

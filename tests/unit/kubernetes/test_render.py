@@ -21,7 +21,7 @@ from hermes_profiles.kubernetes.names import LONGEST
 from hermes_profiles.kubernetes.render import LOADER, OBJECTS, render
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.render_kubernetes import RenderRequest, place_of
+from hermes_profiles.operations.places.render_kubernetes import RenderRequest, place_of
 from hermes_profiles.services.checksum import checksum_matches
 
 IMAGE = "registry.example.org:5000/team/hermes:1.2@sha256:" + "a" * 64

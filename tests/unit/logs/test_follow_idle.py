@@ -11,9 +11,9 @@ from work_count import work_of
 
 from hermes_profiles.logs.follow import LogFollower, LogTargets
 from hermes_profiles.logs.sources import LogSource
-from hermes_profiles.operations import logs
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.logs import LogCollector, LogReader, LogRequest, idle_seconds
+from hermes_profiles.operations.gateways import logs
+from hermes_profiles.operations.gateways.logs import LogCollector, LogReader, LogRequest, idle_seconds
 
 LINE = "2026-11-20 10:00:00,000 INFO gateway.run: {}\n"
 LOGS = 40

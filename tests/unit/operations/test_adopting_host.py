@@ -14,10 +14,10 @@ from fake_hermes import FakeHermes
 
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Failed
-from hermes_profiles.operations import adopting_host as module
-from hermes_profiles.operations.adopting_host import adopting_host, can_let_go, have_adopted
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.profile_identity import move_rows, purge_rows
+from hermes_profiles.operations.gateways import adopting_host as module
+from hermes_profiles.operations.gateways.adopting_host import adopting_host, can_let_go, have_adopted
+from hermes_profiles.operations.gateways.profile_identity import move_rows, purge_rows
 
 Verbs = dict[str, Callable[[dict[str, Any]], dict[str, Any]]]
 

@@ -25,8 +25,8 @@ from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.model.errors import ExitCode
-from hermes_profiles.operations import foreground_fleet
-from hermes_profiles.operations.foreground_fleet import ForegroundFleet, ForegroundRequest
+from hermes_profiles.operations.gateways import foreground_fleet
+from hermes_profiles.operations.gateways.foreground_fleet import ForegroundFleet, ForegroundRequest
 from hermes_profiles.services.manager import ManagerError
 
 

@@ -28,13 +28,13 @@ from hermes_profiles.gateways.processes import Usage, processes_of
 from hermes_profiles.gateways.resolve import resolve
 from hermes_profiles.gateways.topology import Serving, Topology
 from hermes_profiles.model.errors import Problem, UsageProblem
-from hermes_profiles.operations.fleet_health import health_reply
-from hermes_profiles.operations.fleet_status import FleetStatus, GatewayStatus, ReportedService
-from hermes_profiles.operations.http_server import Address, HttpServer, Reply, address_of
+from hermes_profiles.operations.gateways.fleet_status import FleetStatus, GatewayStatus, ReportedService
 from hermes_profiles.operations.metrics.collect import Findings, FleetMetrics, Sample, fleet_samples
 from hermes_profiles.operations.metrics.exposition import encoded, open_metrics, textfile
 from hermes_profiles.operations.metrics.names import CHANNEL_STATE, METRICS, MetricKind
 from hermes_profiles.operations.metrics.server import MetricsRequest, MetricsSource
+from hermes_profiles.operations.monitoring.fleet_health import health_reply
+from hermes_profiles.operations.monitoring.http_server import Address, HttpServer, Reply, address_of
 
 SERVICE = ReportedService("systemd", "hermes-gateway", Path("/unit"), "user", True, True, "active")
 PAGE = text_of("docs/reference/metrics.md")

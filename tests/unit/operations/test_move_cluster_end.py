@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.move_cluster import ClusterEnd, cluster_end
+from hermes_profiles.operations.moves.move_cluster import ClusterEnd, cluster_end
 from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind
 from hermes_profiles.places.transport import PlaceSilent
 

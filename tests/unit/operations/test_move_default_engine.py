@@ -8,7 +8,7 @@ import pytest
 
 from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.move_engine import FleetEngine
+from hermes_profiles.operations.moves.move_engine import FleetEngine
 
 
 @pytest.mark.parametrize(("one", "named"), [

@@ -12,8 +12,8 @@ from hermes_profiles.gateways import system
 from hermes_profiles.gateways.processes import LinuxProcesses
 from hermes_profiles.operations import fleet_context
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import fleet_status
-from hermes_profiles.operations.prestart import prepare_start
+from hermes_profiles.operations.gateways.fleet_status import fleet_status
+from hermes_profiles.operations.gateways.prestart import prepare_start
 
 FEW, MANY = 5, 45
 # One look at the folder of another profile: whether it is one.

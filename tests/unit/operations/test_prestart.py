@@ -8,8 +8,8 @@ import pytest
 
 from hermes_profiles.hermes.version import BASE, HermesFacts, facts_of
 from hermes_profiles.model.errors import Problem
-from hermes_profiles.operations import prestart
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.gateways import prestart
 
 NEWEST = facts_of((0, 22, 2))
 

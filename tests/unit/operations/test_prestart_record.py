@@ -11,8 +11,8 @@ from hermes_profiles.conflicts import ledger
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway
 from hermes_profiles.model.errors import Failed, NotFound
-from hermes_profiles.operations import prestart
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.gateways import prestart
 from hermes_profiles.services.manager import Activity, ServiceStatus
 
 TOKEN = "TELEGRAM_BOT_TOKEN=123456789:CANARY-" + "A" * 28 + "\n"

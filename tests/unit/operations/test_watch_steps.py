@@ -10,8 +10,8 @@ import pytest
 
 from hermes_profiles.events.snapshot import SeenGateway
 from hermes_profiles.fleet.outdated import CodeAge, InstalledCode
-from hermes_profiles.operations.fleet_snapshot import old_code, unwritable_logs, with_reason
-from hermes_profiles.operations.watch_run import is_on_its_way
+from hermes_profiles.operations.monitoring.fleet_snapshot import old_code, unwritable_logs, with_reason
+from hermes_profiles.operations.monitoring.watch_run import is_on_its_way
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_gateway_that_cannot_write_its_logs_says_so(tmp_path: Path, monkeypatch:
 
 def test_gateways_with_the_code_of_before_an_update_are_one_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     ages = {"work": CodeAge(InstalledCode(1.0, "0.19.1")), "home": CodeAge()}
-    monkeypatch.setattr("hermes_profiles.operations.fleet_snapshot.code_ages", lambda gateways: ages)
+    monkeypatch.setattr("hermes_profiles.operations.monitoring.fleet_snapshot.code_ages", lambda gateways: ages)
     status = SimpleNamespace(gateways=())
     (fault,) = old_code(status)  # type: ignore[arg-type]
     assert (fault.kind, fault.profile, fault.reason.partition(":")[0]) == (

@@ -11,8 +11,8 @@ from gateway_root import GatewayRoot, until
 from hermes_profiles.credentials.catalog.catalog import Catalog, load_catalog
 from hermes_profiles.model.errors import Failed, Refused
 from hermes_profiles.model.layout import Layout
-from hermes_profiles.operations import prestart
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.gateways import prestart
 from hermes_profiles.profiles.placement import (
     Elsewhere,
     Placement,

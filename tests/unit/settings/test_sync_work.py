@@ -10,7 +10,7 @@ from work_count import Work, work_of
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import sync_settings
+from hermes_profiles.operations.profiles.settings import sync_settings
 
 CATALOG = load_catalog()
 FEW, MANY = 12, 48

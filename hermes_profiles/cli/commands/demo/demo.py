@@ -29,7 +29,7 @@ from hermes_profiles.hermes.files import ENV_FILE, ROOT_FOLDER
 from hermes_profiles.model.errors import ExitCode, Problem, Result
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.plan_clone import plan_clone
+from hermes_profiles.operations.profiles.plan_clone import plan_clone
 from hermes_profiles.profiles.listing import profile_names
 from hermes_profiles.profiles.ports import declared_ports, default_ports, free_port
 from hermes_profiles.profiles.profile import read_profile

@@ -25,9 +25,9 @@ from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import NotFound, Problem
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import fleet_status
-from hermes_profiles.operations.install_services import ServiceInstaller
-from hermes_profiles.operations.run_fleet import FleetRequest, run_fleet
+from hermes_profiles.operations.gateways.fleet_status import fleet_status
+from hermes_profiles.operations.gateways.install_services import ServiceInstaller
+from hermes_profiles.operations.gateways.run_fleet import FleetRequest, run_fleet
 
 from .fake_bot_api import Bot
 from .source import switch_channels_off

@@ -18,8 +18,8 @@ from hermes_profiles.logs.filters import seconds_of
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
-from hermes_profiles.operations import alerts as operations
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.monitoring import alerts as operations
 
 _HOURS = lazy_pattern(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 _PLACES = InPlaces("hermes-gateways", "alerts", limit=120.0)

@@ -10,8 +10,8 @@ from hermes_profiles.alerts.model import order_of
 from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import ExitCode, Result
-from hermes_profiles.operations.alerts import try_message
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.monitoring.alerts import try_message
 
 
 def alert_send(home: Home = None, json: Json = False) -> None:

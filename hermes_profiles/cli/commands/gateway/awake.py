@@ -12,8 +12,8 @@ from hermes_profiles.cli.framework.options import SWITCH_ACTIONS, DryRun, Switch
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.awake import awake_answer
 from hermes_profiles.model.errors import UsageProblem
-from hermes_profiles.operations.awake import AwakeRun
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.own_services.awake import AwakeRun
 from hermes_profiles.services.manager import Manager, ManagerKind
 
 Idle = Annotated[bool, typer.Option("--idle/--no-idle", help="macOS: no idle sleep (caffeinate -i); the default.")]

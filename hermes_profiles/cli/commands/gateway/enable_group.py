@@ -18,9 +18,9 @@ from hermes_profiles.cli.framework.table import Column, Table
 from hermes_profiles.cli.render.outcomes import fleet_answer, run_answer
 from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.model.errors import Result, UsageProblem
-from hermes_profiles.operations.enable_profiles import change_group, enable_profiles, list_groups
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.reset_gateways import reset_gateways
+from hermes_profiles.operations.gateways.enable_profiles import change_group, enable_profiles, list_groups
+from hermes_profiles.operations.gateways.reset_gateways import reset_gateways
 
 
 @command("enable", examples=("hermes-gateways enable night",), manager=True)

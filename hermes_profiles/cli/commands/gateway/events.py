@@ -16,8 +16,8 @@ from hermes_profiles.cli.framework.streaming import streamed
 from hermes_profiles.cli.render.events import EventView, history_data, history_lines
 from hermes_profiles.logs.filters import moment_of
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.event_log import followed_events, gateway_history, known_events
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.monitoring.event_log import followed_events, gateway_history, known_events
 
 _COUNT = 50
 _WEEK = 7 * 86400.0

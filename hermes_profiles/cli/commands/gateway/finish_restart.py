@@ -10,7 +10,7 @@ from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import finish_restart
+from hermes_profiles.operations.gateways.run_fleet import finish_restart
 
 
 def finish_restart_command(

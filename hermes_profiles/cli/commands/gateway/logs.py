@@ -17,7 +17,7 @@ from hermes_profiles.logs.filters import Filter, level_of, moment_of, pattern_of
 from hermes_profiles.logs.records import Level
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.logs import LogReader, LogRequest
+from hermes_profiles.operations.gateways.logs import LogReader, LogRequest
 
 _COUNT = 50
 

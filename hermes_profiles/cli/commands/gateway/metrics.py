@@ -16,12 +16,12 @@ from hermes_profiles.cli.framework.prose import Verbatim
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Problem, Result, UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.http_server import address_of
 from hermes_profiles.operations.metrics.collect import FleetMetrics
 from hermes_profiles.operations.metrics.exposition import open_metrics
 from hermes_profiles.operations.metrics.names import METRICS
 from hermes_profiles.operations.metrics.server import MetricsRequest, MetricsSource, serve_metrics
 from hermes_profiles.operations.metrics.write_textfile import write_textfile
+from hermes_profiles.operations.monitoring.http_server import address_of
 
 
 @command(

@@ -16,9 +16,9 @@ from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.text import first_names
 from hermes_profiles.moves.mover import MovedProfile
-from hermes_profiles.operations.adopt_copy import adopt_copy
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.move import MoveRequest, MoveResult, move_profiles, own_name, take_back
+from hermes_profiles.operations.moves.move import MoveRequest, MoveResult, move_profiles, own_name, take_back
+from hermes_profiles.operations.profiles.adopt_copy import adopt_copy
 from hermes_profiles.places.model import LOCAL
 
 _HERE = "here"

@@ -11,7 +11,7 @@ from hermes_profiles.cli.framework.options import Home, Json, ManagerName
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.move_sides import answer_side
+from hermes_profiles.operations.moves.move_sides import answer_side
 
 
 def move_side(

@@ -9,7 +9,7 @@ from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.cli.render.overview import empty_lines, gateways_overview
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.fleet_status import fleet_status
+from hermes_profiles.operations.gateways.fleet_status import fleet_status
 from hermes_profiles.profiles.listing import profile_names
 
 

@@ -21,8 +21,8 @@ from hermes_profiles.cli.render.places import (
 )
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
-from hermes_profiles.operations import places as operations
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.places import places as operations
 from hermes_profiles.places.model import KubernetesTarget, Place, PlaceKind
 
 _ADD = "hermes-gateways place add vps --ssh USER@HOST"
@@ -151,7 +151,7 @@ def check(
         raise UsageProblem(
             f"{option} needs --smoke", target=option, hint="use `hermes-gateways place check NAME --smoke`"
         )
-    from hermes_profiles.operations.check_places import check_code, check_places
+    from hermes_profiles.operations.places.check_places import check_code, check_places
 
     checked = check_places(session, names or (), limit=timeout)
     faults = [fault for each in checked for fault in each.faults]
@@ -169,7 +169,7 @@ def _smoke(session: FleetSession, names: list[str], image: str | None, *, dry_ru
         raise UsageProblem(
             "--smoke is for one place", target="--smoke", hint="use `hermes-gateways place check NAME --smoke`"
         )
-    from hermes_profiles.operations.smoke_place import SmokeRequest, smoke_place
+    from hermes_profiles.operations.places.smoke_place import SmokeRequest, smoke_place
 
     tell = (lambda _step: None) if session.as_json else (lambda step: output.note(f"{step.name}: {step.state}"))
     done = smoke_place(session, SmokeRequest(names[0], image, dry_run), tell)
@@ -227,7 +227,7 @@ def claim(
 
     Each bot is one ConfigMap in the namespace of the place, named by a fingerprint. Exit 6 where another place has one.
     """
-    from hermes_profiles.operations.claim_place import claim_place, release_place
+    from hermes_profiles.operations.places.claim_place import claim_place, release_place
 
     done = (release_place if release else claim_place)(session, name, dry_run=dry_run)
     claims = [{"profile": each.profile, "channel": each.channel, "fingerprint": each.mark[:8]} for each in done.claims]

@@ -8,7 +8,7 @@ from hermes_profiles.cli.framework.options import Home, Json, ManagerName
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.place_facts import exchange_key, key_request_of, own_facts
+from hermes_profiles.operations.places.place_facts import exchange_key, key_request_of, own_facts
 from hermes_profiles.places.facts import facts_data
 
 

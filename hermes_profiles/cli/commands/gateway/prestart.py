@@ -12,7 +12,7 @@ from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.prestart import prepare_start
+from hermes_profiles.operations.gateways.prestart import prepare_start
 
 
 def prestart(

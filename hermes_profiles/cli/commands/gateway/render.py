@@ -17,8 +17,8 @@ from hermes_profiles.kubernetes.render import LOADER
 from hermes_profiles.model.errors import Result
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.render_kubernetes import RenderRequest, RenderResult
-from hermes_profiles.operations.render_kubernetes import render_kubernetes as write_files
+from hermes_profiles.operations.places.render_kubernetes import RenderRequest, RenderResult
+from hermes_profiles.operations.places.render_kubernetes import render_kubernetes as write_files
 
 
 class PodOptions(NamedTuple):

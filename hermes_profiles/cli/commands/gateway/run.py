@@ -22,10 +22,10 @@ from hermes_profiles.logs.filters import Filter
 from hermes_profiles.logs.records import Level
 from hermes_profiles.model.errors import ExitCode, HermesProfilesError
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.foreground_fleet import ForegroundFleet, ForegroundRequest
-from hermes_profiles.operations.http_server import HttpServer, address_of
-from hermes_profiles.operations.logs import LogLine, LogReader, LogRequest
+from hermes_profiles.operations.gateways.foreground_fleet import ForegroundFleet, ForegroundRequest
+from hermes_profiles.operations.gateways.logs import LogLine, LogReader, LogRequest
 from hermes_profiles.operations.metrics.server import MetricsRequest, MetricsSource, serve_metrics
+from hermes_profiles.operations.monitoring.http_server import HttpServer, address_of
 from hermes_profiles.services.init_process import become_init
 
 _LOOK = 3.0  # seconds between two looks

@@ -20,9 +20,9 @@ from hermes_profiles.fleet.service_specs import NONE, ServiceOptions
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.text import first_names
-from hermes_profiles.operations import install_services as installing
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.install_services import (
+from hermes_profiles.operations.gateways import install_services as installing
+from hermes_profiles.operations.gateways.install_services import (
     InstallRequest,
     ServiceFile,
     SystemUnits,

@@ -26,7 +26,7 @@ from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_fleet import FleetRequest, WholeGateway, run_fleet
+from hermes_profiles.operations.gateways.run_fleet import FleetRequest, WholeGateway, run_fleet
 
 # A start waits for each gateway; many of them take minutes.
 _PLACES = InPlaces("hermes-gateways", "outcomes", limit=1800.0)

@@ -14,12 +14,12 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.operations.context import command_at
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.supervisor_check import supervisor_pid
+from hermes_profiles.operations.monitoring.supervisor_check import supervisor_pid
 
 # The modules that read and render a status are imported where it is read: `--place` needs none of them.
 if TYPE_CHECKING:
     from hermes_profiles.cli.framework.prose import Block
-    from hermes_profiles.operations.fleet_status import FleetStatus
+    from hermes_profiles.operations.gateways.fleet_status import FleetStatus
 
 _MULTIPLEX = "multiplex"
 # Up to so many gateways, named one by one, are also asked for details.
@@ -65,7 +65,7 @@ def status(
         _refuse_beside_check(targets, quick, ignore_degraded, watch, interval is not None)
         return _supervisor_answer(session)
     from hermes_profiles.cli.render.gateways import status_data
-    from hermes_profiles.operations.fleet_status import fleet_status
+    from hermes_profiles.operations.gateways.fleet_status import fleet_status
 
     selection = targets.selected(session)
 
@@ -125,7 +125,7 @@ def list_gateways(
 ) -> Answer:
     """List the gateways: profile, state, process, service."""
     from hermes_profiles.cli.render.gateways import status_data
-    from hermes_profiles.operations.fleet_status import fleet_status
+    from hermes_profiles.operations.gateways.fleet_status import fleet_status
 
     selection = targets.selected(session)
     status = fleet_status(session, selection.profiles, ask_api=False, accounts=False)

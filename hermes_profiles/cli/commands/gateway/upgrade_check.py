@@ -6,7 +6,7 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.upgrade_check import upgrade_answer
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.upgrade_check import upgrade_check as check
+from hermes_profiles.operations.repairs.upgrade_check import upgrade_check as check
 
 
 @command(

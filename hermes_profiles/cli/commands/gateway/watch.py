@@ -12,7 +12,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.watch_service import watch_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.watch_service import WatchSwitch
+from hermes_profiles.operations.own_services.watch_service import WatchSwitch
 
 ForceFile = Annotated[bool, typer.Option("--force", help="Write over a file that is not ours or was changed.")]
 

@@ -14,7 +14,7 @@ from hermes_profiles.cli.framework.options import Home, Json
 from hermes_profiles.cli.framework.run import Answer, run
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.watch_run import EventWatch
+from hermes_profiles.operations.monitoring.watch_run import EventWatch
 
 
 def watch_run(

@@ -19,9 +19,9 @@ from hermes_profiles.cli.render.archives import export_data, export_lines, impor
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret
+from hermes_profiles.operations.archives.export_profiles import ExportRequest, export_profiles
+from hermes_profiles.operations.archives.import_profiles import ArchiveImport, import_profiles
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.export_profiles import ExportRequest, export_profiles
-from hermes_profiles.operations.import_profiles import ArchiveImport, import_profiles
 
 PassphraseStdin = Annotated[
     bool, typer.Option("--passphrase-stdin", help="Read the passphrase from the first line of standard input.")

@@ -25,11 +25,11 @@ from hermes_profiles.cli.render.backups import (
     verified_row,
 )
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
-from hermes_profiles.operations import backups as operations
-from hermes_profiles.operations.backups import BackupRequest
+from hermes_profiles.operations.archives import backups as operations
+from hermes_profiles.operations.archives.backups import BackupRequest
+from hermes_profiles.operations.archives.restore_backup import RestoreRequest, restore_backup
 from hermes_profiles.operations.context import Session
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.restore_backup import RestoreRequest, restore_backup
 
 from .archive import ProtectionOptions, UnlockOptions
 

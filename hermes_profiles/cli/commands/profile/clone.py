@@ -11,7 +11,7 @@ from hermes_profiles.cli.framework.options import DryRun, ManagerName
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.create_profile import CreateRequest, check_can_clone
+from hermes_profiles.operations.profiles.create_profile import CreateRequest, check_can_clone
 
 from .connect_options import ConnectOptions
 from .create import CloneOptions, created_answer, created_profile
@@ -74,8 +74,8 @@ def _connected(
     dry_run: bool,
 ) -> Answer:
     from hermes_profiles.cli.render.clone_connect import connected_clone_answer, planned_clone_answer
-    from hermes_profiles.operations.clone_connect import clone_connected, connect_clone
-    from hermes_profiles.operations.connect import find_new_place
+    from hermes_profiles.operations.accounts.clone_connect import clone_connected, connect_clone
+    from hermes_profiles.operations.accounts.connect import find_new_place
     from hermes_profiles.operations.fleet_context import FleetSession
 
     from .connect import account_request, scanned_account, scans, start_stored

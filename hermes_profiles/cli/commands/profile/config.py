@@ -18,7 +18,7 @@ from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, block_lines, flow, to_json
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import (
+from hermes_profiles.operations.profiles.settings import (
     HIDDEN,
     SettingChange,
     change_setting,

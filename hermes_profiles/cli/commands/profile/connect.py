@@ -17,7 +17,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.connect import connect_answer
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.model.secret import Secret
-from hermes_profiles.operations.connect import (
+from hermes_profiles.operations.accounts.connect import (
     CheckedAccount,
     ConnectPlace,
     ConnectRequest,
@@ -29,7 +29,7 @@ from hermes_profiles.operations.connect import (
     store_account,
 )
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.login import LoginPrompts, logged_in_alone
+from hermes_profiles.operations.teams.login import LoginPrompts, logged_in_alone
 
 from .connect_options import ConnectOptions
 

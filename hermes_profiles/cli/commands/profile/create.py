@@ -17,7 +17,7 @@ from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import check_new_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.create_profile import CreatedProfile, CreateRequest, create_profile
+from hermes_profiles.operations.profiles.create_profile import CreatedProfile, CreateRequest, create_profile
 
 Exclude = Annotated[
     bool,

@@ -19,7 +19,7 @@ from hermes_profiles.documents.yaml.value import Value, to_json
 from hermes_profiles.model.errors import ExitCode, Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import HIDDEN, compare_all_profiles, compare_profiles, sync_settings
+from hermes_profiles.operations.profiles.settings import HIDDEN, compare_all_profiles, compare_profiles, sync_settings
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.settings.diff import Difference
 from hermes_profiles.settings.sync import TargetSync

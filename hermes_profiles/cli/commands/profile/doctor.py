@@ -26,8 +26,8 @@ from hermes_profiles.cli.render.doctor import (
 from hermes_profiles.doctor.registry import CHECKS
 from hermes_profiles.doctor.runner import select_checks
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations.doctor import DoctorRun, FixResult
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.repairs.doctor import DoctorRun, FixResult
 
 Checks = list[str] | None
 

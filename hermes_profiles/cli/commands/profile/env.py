@@ -16,10 +16,10 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, closing_lines
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import check_existing_name
-from hermes_profiles.operations import settings as operations
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.settings import VariableChange, VariableEntry, variable_target
-from hermes_profiles.operations.settings import list_variables as variables_of
+from hermes_profiles.operations.profiles import settings as operations
+from hermes_profiles.operations.profiles.settings import VariableChange, VariableEntry, variable_target
+from hermes_profiles.operations.profiles.settings import list_variables as variables_of
 
 from .config import Profile
 

@@ -12,8 +12,8 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations import explain as operations
 from hermes_profiles.operations.context import Session
+from hermes_profiles.operations.profiles import explain as operations
 
 
 @command(

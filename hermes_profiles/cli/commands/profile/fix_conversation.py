@@ -10,8 +10,8 @@ from hermes_profiles.cli.render.doctor import SEVERITY_STYLES, place_text
 from hermes_profiles.cli.render.plan import step_lines
 from hermes_profiles.doctor.runner import ReportedFinding
 from hermes_profiles.model.named_tuple import NamedTuple
-from hermes_profiles.operations.chosen_fixes import FixOffer, FixOffers, FixPreview
-from hermes_profiles.operations.doctor import FixResult
+from hermes_profiles.operations.repairs.chosen_fixes import FixOffer, FixOffers, FixPreview
+from hermes_profiles.operations.repairs.doctor import FixResult
 
 _ANSWERS = {
     "y": "y", "yes": "y", "n": "n", "no": "n", "": "n", "a": "all", "all": "all", "s": "skip", "skip": "skip",

@@ -12,8 +12,8 @@ from hermes_profiles.cli.framework.place_option import InPlaces
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.profiles import profile_row
 from hermes_profiles.model.errors import Result
-from hermes_profiles.operations import list_profiles as operations
 from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.profiles import list_profiles as operations
 from hermes_profiles.profiles.listing import profile_names
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _membership(row: dict[str, Any]) -> str | None:
 
 def _show_text(row: dict[str, Any]) -> Iterator[Block]:
     from hermes_profiles.cli.render.remarks import remark_lines
-    from hermes_profiles.operations.team_warnings import named
+    from hermes_profiles.operations.profiles.team_warnings import named
 
     gateway = row["gateway"]
     yield f"{row['name']}{' (sticky default)' if row['is_active'] else ''}{' (disabled)' if row['disabled'] else ''}"

@@ -18,8 +18,10 @@ from hermes_profiles.cli.render.multiplexer import summary_lines
 from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.cli.render.run_mode import result_answer, switch_answer
 from hermes_profiles.model.errors import ExitCode, Result
-from hermes_profiles.operations import team_warnings
-from hermes_profiles.operations.change_profile import (
+from hermes_profiles.operations.context import Session
+from hermes_profiles.operations.fleet_context import FleetSession
+from hermes_profiles.operations.profiles import team_warnings
+from hermes_profiles.operations.profiles.change_profile import (
     ProfileChange,
     change_alias,
     delete_profile,
@@ -27,9 +29,7 @@ from hermes_profiles.operations.change_profile import (
     restore_profile,
     use_profile,
 )
-from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_mode_result import RunModeResult
+from hermes_profiles.operations.run_mode.run_mode_result import RunModeResult
 from hermes_profiles.operations.undo import UndoResult, list_changes, undo_change
 
 Name = Annotated[str, typer.Argument(help="Name of the profile.")]

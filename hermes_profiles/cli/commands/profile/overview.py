@@ -9,7 +9,7 @@ from hermes_profiles.cli.render.overview import empty_lines, profiles_overview
 from hermes_profiles.cli.render.profiles import profile_row
 from hermes_profiles.model.errors import Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.list_profiles import list_profiles
+from hermes_profiles.operations.profiles.list_profiles import list_profiles
 
 
 def overview(home: str | None = None) -> NoReturn:

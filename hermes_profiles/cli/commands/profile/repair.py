@@ -14,7 +14,7 @@ from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.cli.render.repair import plan_lines, repair_data, repair_question, report_lines
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.repair import RepairResult, RepairRun, repair_request
+from hermes_profiles.operations.repairs.repair import RepairResult, RepairRun, repair_request
 
 
 @command(

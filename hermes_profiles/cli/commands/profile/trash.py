@@ -16,8 +16,8 @@ from hermes_profiles.cli.framework.prose import Block
 from hermes_profiles.cli.framework.run import Answer, require_yes
 from hermes_profiles.model.errors import Result
 from hermes_profiles.model.text import first_names
-from hermes_profiles.operations import trash as operations
 from hermes_profiles.operations.context import Session
+from hermes_profiles.operations.profiles import trash as operations
 
 
 def _row(entry: TrashEntry) -> dict[str, Any]:

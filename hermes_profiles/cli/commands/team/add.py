@@ -12,9 +12,9 @@ from hermes_profiles.cli.framework.command import command
 from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import login_preview, member_answer
-from hermes_profiles.operations.add_member import MemberRequest, add_member, find_place
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.login import LoginPrompts, logged_in
+from hermes_profiles.operations.teams.add_member import MemberRequest, add_member, find_place
+from hermes_profiles.operations.teams.login import LoginPrompts, logged_in
 
 from .account_options import AccountWords, check_login, typed_account
 

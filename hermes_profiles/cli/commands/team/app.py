@@ -12,9 +12,9 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.team import list_lines, new_members_answer, show_lines, team_row
 from hermes_profiles.model.errors import Result, UsageProblem
 from hermes_profiles.model.names import DEFAULT, check_existing_name, normalize
-from hermes_profiles.operations.add_members import create_team
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.show_teams import list_of_teams, show_team
+from hermes_profiles.operations.teams.add_members import create_team
+from hermes_profiles.operations.teams.show_teams import list_of_teams, show_team
 from hermes_profiles.teams.accounts import WEIXIN
 from hermes_profiles.teams.model import Team, check_team_name
 from hermes_profiles.teams.shares import DEFAULT_SHARES, check_shares

@@ -14,7 +14,7 @@ from hermes_profiles.cli.render.team_import import import_answer
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.model.names import check_existing_name, normalize
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.import_accounts import COMMAND, ImportRequest, import_accounts
+from hermes_profiles.operations.teams.import_accounts import COMMAND, ImportRequest, import_accounts
 from hermes_profiles.teams.accounts import WEIXIN
 from hermes_profiles.teams.imports.plan import AccountSelection, TeamRequest
 from hermes_profiles.teams.shares import check_shares

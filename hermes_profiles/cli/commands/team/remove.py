@@ -15,7 +15,7 @@ from hermes_profiles.cli.render.multiplexer import summary_lines
 from hermes_profiles.cli.render.plan import dry_run_lines
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.remove_members import RemovedMembers, TeamRemoval, detach_members, remove_members
+from hermes_profiles.operations.teams.remove_members import RemovedMembers, TeamRemoval, detach_members, remove_members
 from hermes_profiles.teams.model import Team
 
 

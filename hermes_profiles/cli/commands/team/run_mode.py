@@ -14,7 +14,7 @@ from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.model.errors import UsageProblem
 from hermes_profiles.multiplex.saved_state import COMMAND, MULTIPLEX, PROCESSES
 from hermes_profiles.operations.fleet_context import FleetSession
-from hermes_profiles.operations.run_mode import RunMode
+from hermes_profiles.operations.run_mode.run_mode import RunMode
 
 
 @command(

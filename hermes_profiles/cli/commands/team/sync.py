@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, change_row, change_text, closing_lines
 from hermes_profiles.model.errors import ExitCode, Result
 from hermes_profiles.operations.context import Session
-from hermes_profiles.operations.sync_team import TeamSyncResult, compare_teams, sync_teams
+from hermes_profiles.operations.teams.sync_team import TeamSyncResult, compare_teams, sync_teams
 from hermes_profiles.settings.changes import SyncChange
 from hermes_profiles.teams.overrides import parse_override
 from hermes_profiles.teams.sync import MemberSync

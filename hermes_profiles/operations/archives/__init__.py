@@ -1,0 +1,1 @@
+"""Use cases of files that hold whole profiles: export, import, backups."""

@@ -1,0 +1,1 @@
+"""Moves of profiles to another place."""

@@ -1,0 +1,1 @@
+"""Use cases that find faults and fix them: doctor, repair, and the check before an update of Hermes."""
