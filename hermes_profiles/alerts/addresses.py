@@ -6,7 +6,7 @@ import re
 import shlex
 from urllib.parse import unquote, urlsplit
 
-from hermes_profiles.credentials.secret_shapes import looks_secret
+from hermes_profiles.credentials.detection.secret_shapes import looks_secret
 from hermes_profiles.model.names import check_existing_name
 from hermes_profiles.model.patterns import lazy_pattern
 

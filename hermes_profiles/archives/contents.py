@@ -21,13 +21,13 @@ from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.clone.source import Document, read_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.credentials.classifier import SourceDocuments, source_facts
+from hermes_profiles.credentials.detection.secret_detection import is_secret, is_secret_name
+from hermes_profiles.credentials.detection.secret_shapes import looks_secret
 from hermes_profiles.credentials.edits import Removed
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.files import Scope
-from hermes_profiles.credentials.secret_detection import is_secret, is_secret_name
-from hermes_profiles.credentials.secret_shapes import looks_secret
-from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
+from hermes_profiles.credentials.search.value_index import ValueIndex, searchable_parts
 from hermes_profiles.hermes.files import AUTH_FILE, ENV_FILE, HONCHO_FILE, TOOL_HOME_FOLDER
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.named_tuple import NamedTuple

@@ -8,24 +8,30 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from hermes_profiles.changes.plan import CopyFile, MakeFolder, MakeLink, TreeEntry, WriteFile
-from hermes_profiles.credentials.api_mentions import api_mentions, may_hold_address
+from hermes_profiles.credentials.detection.forms import (
+    KnownValues,
+    add_values_by_form,
+    may_have_form,
+    places_in,
+    readings_of,
+)
+from hermes_profiles.credentials.detection.shapes import LONGEST
 from hermes_profiles.credentials.edits import EditRows, tree_edits
-from hermes_profiles.credentials.forms import KnownValues, add_values_by_form, may_have_form, places_in, readings_of
-from hermes_profiles.credentials.mentions import Mention, code_filter, mentions_in_code, mentions_in_reading
+from hermes_profiles.credentials.mentions.api_mentions import api_mentions, may_hold_address
+from hermes_profiles.credentials.mentions.mentions import Mention, code_filter, mentions_in_code, mentions_in_reading
+from hermes_profiles.credentials.mentions.structured_mentions import (
+    StructuredMention,
+    may_hold_credential,
+    structured_mentions,
+)
+from hermes_profiles.credentials.mentions.table_mentions import table_mentions
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, FileRules, is_secret_of_plugin
-from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text, in_utf8
-from hermes_profiles.credentials.structured_mentions import (
-    StructuredMention,
-    may_hold_credential,
-    structured_mentions,
-)
-from hermes_profiles.credentials.table_mentions import table_mentions
-from hermes_profiles.credentials.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
+from hermes_profiles.credentials.search.spellings import as_text, in_utf8
+from hermes_profiles.credentials.search.value_index import Redaction, ValueIndex, searchable_parts, what_it_is
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError, Failed, Problem

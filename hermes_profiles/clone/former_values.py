@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.mentions import code_filter, is_written_secret
+from hermes_profiles.credentials.mentions.mentions import code_filter, is_written_secret
+from hermes_profiles.credentials.mentions.structured_mentions import mentions_in_outline
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import DOCUMENTS, ENV_FILES, is_document_copy
-from hermes_profiles.credentials.structured_mentions import mentions_in_outline
 from hermes_profiles.hermes.files import BACKUPS_FOLDER, SNAPSHOTS_FOLDER
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.redact import assignments

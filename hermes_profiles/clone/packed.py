@@ -9,11 +9,11 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from hermes_profiles.changes.copy_file import data_segments
-from hermes_profiles.credentials.base64_runs import base64_runs, beginnings_of
-from hermes_profiles.credentials.forms import KnownValues, may_have_form, values_by_form
-from hermes_profiles.credentials.shapes import LONGEST
-from hermes_profiles.credentials.spellings import as_text
-from hermes_profiles.credentials.value_index import ValueIndex, what_it_is
+from hermes_profiles.credentials.detection.forms import KnownValues, may_have_form, values_by_form
+from hermes_profiles.credentials.detection.shapes import LONGEST
+from hermes_profiles.credentials.search.base64_runs import base64_runs, beginnings_of
+from hermes_profiles.credentials.search.spellings import as_text
+from hermes_profiles.credentials.search.value_index import ValueIndex, what_it_is
 from hermes_profiles.documents.containers.limits import MIB, Budget
 from hermes_profiles.documents.containers.packed_result import PackedResult, may_be_packed
 from hermes_profiles.documents.sealed import closed_form

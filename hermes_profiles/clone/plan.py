@@ -17,16 +17,16 @@ from hermes_profiles.changes.plan import (
     WriteFile,
 )
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channels.outer_settings import OuterSettings
 from hermes_profiles.credentials.classifier import Classification, classify, variables_to_mask
+from hermes_profiles.credentials.detection.forms import places_in
 from hermes_profiles.credentials.edits import EditRows, env_edits, tree_edits
-from hermes_profiles.credentials.forms import places_in
-from hermes_profiles.credentials.outer_settings import OuterSettings
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement
 from hermes_profiles.credentials.rules.environment import API_SERVER_ASSIGNED
 from hermes_profiles.credentials.rules.files import FileRules, Scope
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

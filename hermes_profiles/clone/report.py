@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.credentials.edits import Kept, Removed
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem, Refused
 from hermes_profiles.model.named_tuple import NamedTuple
 

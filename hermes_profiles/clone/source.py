@@ -22,7 +22,7 @@ from hermes_profiles.credentials.rules.files import (
     may_hold_channel_secrets,
     nested_homes,
 )
-from hermes_profiles.credentials.value_index import secrets_in_json
+from hermes_profiles.credentials.search.value_index import secrets_in_json
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.sealed import check_has_assignment, check_not_sealed

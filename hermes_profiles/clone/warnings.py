@@ -183,7 +183,7 @@ def _conflicts(
 
 def catalog_place(path: tuple[str, ...], catalog: Catalog) -> tuple[str | None, KeyClass | None]:
     """Return (channel, class) of a path in a channel's block of config.yaml, else (None, None)."""
-    from hermes_profiles.credentials.channel_place import channel_place
+    from hermes_profiles.credentials.channels.channel_place import channel_place
 
     place = channel_place(path, catalog)
     if place is None or not place.known or len(path) <= len(place.block):

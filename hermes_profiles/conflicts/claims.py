@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.changes.state_files import write_state_file
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.gateways.masks import Mask, masks_from
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE
 from hermes_profiles.model.layout import Layout

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.holders import shared_identities, shared_ports
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources

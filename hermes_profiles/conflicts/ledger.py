@@ -19,7 +19,7 @@ from hermes_profiles.changes.filesystem import Files
 from hermes_profiles.changes.lock import acquire_lock
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.port_claim import PortClaim
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause
 from hermes_profiles.gateways.model import LiveGateway, LiveLock

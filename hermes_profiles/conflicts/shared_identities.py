@@ -14,15 +14,15 @@ from shlex import quote
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Sharing
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.holders import HolderIndex, shared_ports
 from hermes_profiles.credentials.identities import credentials_in
 from hermes_profiles.credentials.policy import ClonePolicy
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.credentials.rules.environment import API_SERVER
 from hermes_profiles.credentials.rules.files import may_hold_channel_secrets
 from hermes_profiles.credentials.rules.logins import is_kept_in_step, judge_auth, judge_honcho
 from hermes_profiles.credentials.same_account import ONE_BOT, are_two_accounts, identifying_variables, with_account
-from hermes_profiles.credentials.value_index import secrets_in_json
+from hermes_profiles.credentials.search.value_index import secrets_in_json
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.hermes.environment import API_SERVER_KEY
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, HONCHO_FILE

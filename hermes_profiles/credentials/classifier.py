@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.credentials.rules.environment import (
     API_SERVER,
     SourceFacts,
@@ -28,17 +28,17 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.truthy import is_truthy
 
-from .forms import KnownValues, may_have_form, values_by_form
+from .channels.outer_settings import OuterSettings, inherited_identities
+from .channels.shared_settings import is_shared_path, is_shared_variable
+from .detection.forms import KnownValues, may_have_form, values_by_form
+from .detection.secret_shapes import looks_secret
 from .known_values import known_values
-from .mentions import Mention, mentions_in_code, mentions_in_comment
-from .outer_settings import OuterSettings, inherited_identities
+from .mentions.mentions import Mention, mentions_in_code, mentions_in_comment
+from .mentions.structured_mentions import commented_blocks
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .rules.config import EntryRemoval, TreeJudgement, dotted, judge_config, paths_kept_by_user
-from .secret_shapes import looks_secret
-from .shared_settings import is_shared_path, is_shared_variable
-from .structured_mentions import commented_blocks
-from .value_index import ValueIndex, is_address, searchable_parts
+from .search.value_index import ValueIndex, is_address, searchable_parts
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvDocument, EnvEntry

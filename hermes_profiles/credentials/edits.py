@@ -19,11 +19,11 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
+from .channels.shared_settings import is_shared_path
 from .classifier import EnvRuling
 from .policy import Ruling, Verdict
 from .rules.config import TreeJudgement, dotted
-from .shared_settings import is_shared_path
-from .value_index import Redaction, ValueIndex, placeholder
+from .search.value_index import Redaction, ValueIndex, placeholder
 
 Path = tuple[str, ...]
 _NO_PATHS: Mapping[Path, str] = MappingProxyType({})

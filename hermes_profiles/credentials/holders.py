@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 from hermes_profiles.model.named_tuple import NamedTuple
 
+from .channels.port_claim import PortClaim
 from .identities import Identity
-from .port_claim import PortClaim
 
 Key = TypeVar("Key", bound=Hashable)
 Holder = TypeVar("Holder", bound=Hashable)

@@ -16,10 +16,10 @@ from hermes_profiles.hermes.files import AUTH_FILE, WHATSAPP_PLATFORM_SESSION_FO
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy
 
-from .channel_ports import claimed_ports
-from .channel_settings import ChannelView, account_id, below, mapping
-from .loaded_plugins import PLUGINS_DISABLED, disabled_plugins, without_plugin
-from .port_claim import PortClaim
+from .channels.channel_ports import claimed_ports
+from .channels.channel_settings import ChannelView, account_id, below, mapping
+from .channels.loaded_plugins import PLUGINS_DISABLED, disabled_plugins, without_plugin
+from .channels.port_claim import PortClaim
 
 # The sections of config.yaml that `channels_of` reads, besides those with the name of a channel.
 CONFIG_SECTIONS = ("platforms", "gateway", "plugins")

@@ -10,9 +10,9 @@ from hermes_profiles.credentials.policy import Ruling
 from hermes_profiles.credentials.rules.config import TreeJudgement
 from hermes_profiles.credentials.rules.environment import SourceFacts
 
-from .forms import KnownValues
-from .shapes import sightings
-from .shared_settings import is_shared_path
+from .channels.shared_settings import is_shared_path
+from .detection.forms import KnownValues
+from .detection.shapes import sightings
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.dotenv.document import EnvEntry

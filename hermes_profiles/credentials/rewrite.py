@@ -10,7 +10,7 @@ from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.model.errors import DocumentError
 
 from .edits import EnvEdits, TreeEdits
-from .value_index import ValueIndex
+from .search.value_index import ValueIndex
 
 
 def rewrite_env(document: EnvDocument, edits: EnvEdits, values: ValueIndex) -> bytes:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.identities import Identity, Origin, origins_of
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.documents.line_numbers import env_line, yaml_line

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_settings import UNNAMED
+from hermes_profiles.credentials.channels.channel_settings import UNNAMED
 from hermes_profiles.credentials.holders import index_identities
 from hermes_profiles.credentials.identities import Identity
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayState, LiveLock, servers_in

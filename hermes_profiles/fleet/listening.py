@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hermes_profiles.accounts.requirements import can_connect, set_up_command
-from hermes_profiles.credentials.loaded_plugins import PLUGINS_DISABLED, plugin_of
+from hermes_profiles.credentials.channels.loaded_plugins import PLUGINS_DISABLED, plugin_of
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.gateways.masks import Mask, MaskCause
 from hermes_profiles.gateways.model import GatewayState

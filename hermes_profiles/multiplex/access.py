@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_settings import below, mapping
+from hermes_profiles.credentials.channels.channel_settings import below, mapping
 from hermes_profiles.hermes import access as hermes_access
 from hermes_profiles.hermes.environment import (
     GATEWAY_ALLOW_ALL_USERS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from hermes_profiles.credentials.channel_settings import below, mapping
+from hermes_profiles.credentials.channels.channel_settings import below, mapping
 from hermes_profiles.hermes.access import LIST_BEFORE_CONFIG, UNCHECKED, allow_all_variable, users_variable
 from hermes_profiles.hermes.environment import (
     GATEWAY_ALLOW_ALL_USERS,

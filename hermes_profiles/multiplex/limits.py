@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_settings import mapping
+from hermes_profiles.credentials.channels.channel_settings import mapping
 from hermes_profiles.credentials.holders import HolderIndex
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.environment import PROCESS_PREFIXES

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.identities import (
     CONFIG_SECTIONS,
     Identity,
@@ -17,7 +18,6 @@ from hermes_profiles.credentials.identities import (
     channels_on,
     claimed_identities,
 )
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.hermes.environment import HERMES_GATEWAY_LOCK_DIR, HERMES_HOME, REDIRECTS
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.model.errors import Problem, Refused
@@ -323,7 +323,7 @@ def command_variables(config: Mapping[str, Any]) -> dict[str, str]:
     text = source.get("command")
     if not isinstance(text, str):
         return {}
-    from hermes_profiles.credentials.mentions import assignments_in  # few profiles have such a command
+    from hermes_profiles.credentials.mentions.mentions import assignments_in  # few profiles have such a command
 
     return dict(assignments_in(text))
 

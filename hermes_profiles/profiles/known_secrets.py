@@ -13,9 +13,9 @@ from functools import cache, cached_property
 from itertools import chain
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.escapes import base64_decoded, unescaped, without_quotes
-from hermes_profiles.credentials.secret_detection import is_secret_name, is_secret_path
-from hermes_profiles.credentials.shape_marks import halves_of_bots, may_have_mark
+from hermes_profiles.credentials.detection.secret_detection import is_secret_name, is_secret_path
+from hermes_profiles.credentials.detection.shape_marks import halves_of_bots, may_have_mark
+from hermes_profiles.credentials.search.escapes import base64_decoded, unescaped, without_quotes
 from hermes_profiles.hermes.environment import HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import (
     ANTHROPIC_LOGIN_FILE,
@@ -381,7 +381,7 @@ def _looks_generated(value: str) -> bool:
 def _looks_secret(value: str) -> bool:
     if not may_have_mark(value):
         return False
-    from hermes_profiles.credentials.secret_shapes import looks_secret
+    from hermes_profiles.credentials.detection.secret_shapes import looks_secret
 
     return looks_secret(value)
 

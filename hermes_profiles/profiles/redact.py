@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.credentials.escapes import unescaped, without_quotes
-from hermes_profiles.credentials.secret_shapes import may_have_shape, without_shapes
-from hermes_profiles.credentials.shape_marks import halves_of_bots
-from hermes_profiles.credentials.spellings import unwrapped
+from hermes_profiles.credentials.detection.secret_shapes import may_have_shape, without_shapes
+from hermes_profiles.credentials.detection.shape_marks import halves_of_bots
+from hermes_profiles.credentials.search.escapes import unescaped, without_quotes
+from hermes_profiles.credentials.search.spellings import unwrapped
 from hermes_profiles.documents.dotenv.fast_reader import read_simple_env
 from hermes_profiles.hermes.files import (
     AUTH_FILE,
@@ -226,7 +226,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         """`secrets`: value → name, as `secrets_of` returns them."""
-        from hermes_profiles.credentials.value_index import ValueIndex
+        from hermes_profiles.credentials.search.value_index import ValueIndex
 
         named: dict[str, list[str]] = {}
         for value, name in secrets.items():

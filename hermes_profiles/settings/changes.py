@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.secret_detection import is_secret
+from hermes_profiles.credentials.detection.secret_detection import is_secret
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.detection.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.credentials.holders import shared_channels
-from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, canonical, scalar
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILE_FILE, SKILLS_FOLDER, SOUL_FILE

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.secret_detection import Role
+from hermes_profiles.credentials.detection.secret_detection import Role
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value
 from hermes_profiles.model.errors import HermesProfilesError, Problem

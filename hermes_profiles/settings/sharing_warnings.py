@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.holders import HolderIndex, index_identities, shared_channels
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources

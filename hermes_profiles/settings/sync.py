@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.clone.source import read_source
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
+from hermes_profiles.credentials.channels.shared_settings import is_shared_path
 from hermes_profiles.credentials.classifier import Classification, classify
+from hermes_profiles.credentials.detection.secret_detection import role_of_path
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import FileRules, Scope
-from hermes_profiles.credentials.secret_detection import role_of_path
-from hermes_profiles.credentials.shared_settings import is_shared_path
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.set_path import delete_path, set_path

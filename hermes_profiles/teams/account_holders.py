@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_settings import UNNAMED, ChannelView, account_id
+from hermes_profiles.credentials.channels.channel_settings import UNNAMED, ChannelView, account_id
 from hermes_profiles.credentials.holders import HolderIndex
 from hermes_profiles.credentials.identities import claimed_identities
 from hermes_profiles.hermes.environment import WEIXIN_ACCOUNT_ID

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
+from hermes_profiles.credentials.channels.shared_settings import is_shared_path
 from hermes_profiles.credentials.classifier import Classification, SourceDocuments, classify
-from hermes_profiles.credentials.shared_settings import is_shared_path
 from hermes_profiles.documents.dotenv.document import DISAGREE, DISAGREE_HINT, EnvDocument, quoted
 from hermes_profiles.documents.text import TextEdit
 from hermes_profiles.documents.yaml.document import YamlDocument

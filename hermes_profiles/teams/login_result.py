@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_settings import account_id, below, mapping
+from hermes_profiles.credentials.channels.channel_settings import account_id, below, mapping
 from hermes_profiles.hermes.environment import (
     WEIXIN_ACCOUNT_ID,
     WEIXIN_BASE_URL,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from hermes_profiles.clone.plan import CloneContext, CloneDocuments, CloneRequest, build_documents
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_place import channel_place
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.channels.channel_place import channel_place
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.entries import truthy
 from hermes_profiles.documents.json_document import JsonDocument

@@ -17,7 +17,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.classifier import classify
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import FileRules, Scope
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.model.errors import Failed, Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple

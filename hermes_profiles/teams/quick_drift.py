@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
+from hermes_profiles.credentials.channels.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.references import references_in
 from hermes_profiles.credentials.rules.config import judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name, tool_channels

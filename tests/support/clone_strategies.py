@@ -15,7 +15,7 @@ from config_paths import identity_paths
 from hypothesis import strategies as st
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
-from hermes_profiles.credentials.value_index import is_address
+from hermes_profiles.credentials.search.value_index import is_address
 
 CATALOG = load_catalog()
 CHANNELS = tuple(CATALOG.channels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hermes_profiles.credentials.shapes import IDENTITY_SHAPES
+from hermes_profiles.credentials.detection.shapes import IDENTITY_SHAPES
 
 _HEX = "5a" * 16
 _UUID = "1a2b3c4d-5e6f-4a1b-8c2d-3e4f5a6b7c8d"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hermes_profiles.credentials.shape_marks import may_have_mark
+from hermes_profiles.credentials.detection.shape_marks import may_have_mark
 from hermes_profiles.model.errors import HermesProfilesError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class SecretFilter:
         redactor = self._redactor(text)
         if not may_have_mark(text):
             return _as_it_is if redactor is None else redactor.replace_values
-        from hermes_profiles.credentials.secret_shapes import may_have_shape, without_certain_shapes
+        from hermes_profiles.credentials.detection.secret_shapes import may_have_shape, without_certain_shapes
 
         if not may_have_shape(text):
             return _as_it_is if redactor is None else redactor.replace_values

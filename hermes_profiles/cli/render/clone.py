@@ -87,7 +87,7 @@ def next_lines(data: Mapping[str, Any]) -> Iterator[str]:
 
 def made_lines(data: Mapping[str, Any]) -> Iterator[str]:
     """Yield what was made, and what stayed behind and why."""
-    from hermes_profiles.credentials.value_index import what_it_is
+    from hermes_profiles.credentials.search.value_index import what_it_is
 
     verb = "would be made" if data["dry_run"] else "made"
     origin = f" from {data['source']}" if data["source"] else ""

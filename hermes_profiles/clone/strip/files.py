@@ -15,7 +15,7 @@ from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.files import AGENT_FILES, DOCUMENTS, is_document_copy
-from hermes_profiles.credentials.value_index import Redaction, ValueIndex
+from hermes_profiles.credentials.search.value_index import Redaction, ValueIndex
 from hermes_profiles.documents.containers.packed_result import PackedResult
 from hermes_profiles.hermes.files import BACKUPS_FOLDER, CHECKPOINTS_FOLDER, HONCHO_FILE, SNAPSHOTS_FOLDER
 from hermes_profiles.model.errors import Failed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, Port
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.credentials.classifier import SourceDocuments
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.credentials.rules.environment import API_SERVER

@@ -7,7 +7,7 @@ from typing import Any
 
 from hermes_profiles.clone.report import RedactedPlace
 from hermes_profiles.credentials.edits import Removed
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.named_tuple import NamedTuple
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_place import ChannelPlace, channel_place
+from hermes_profiles.credentials.channels.channel_place import ChannelPlace, channel_place
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.credentials.references import references_in
 from hermes_profiles.hermes.environment import REDIRECTS

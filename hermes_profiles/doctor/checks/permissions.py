@@ -88,7 +88,7 @@ def _judged(facts: Facts, profile: ProfileFacts, reachable: int) -> Iterator[tup
 
 def _is_telling(raw: bytes) -> bool:
     """Return whether a JSON file contains a value that looks like a secret."""
-    from hermes_profiles.credentials.value_index import secrets_in_json
+    from hermes_profiles.credentials.search.value_index import secrets_in_json
 
     return bool(secrets_in_json(raw.decode("utf-8", "replace")))
 

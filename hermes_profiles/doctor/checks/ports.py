@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from hermes_profiles.conflicts.ledger import ports_to_hear
-from hermes_profiles.credentials.channel_ports import UnusablePort, effect_of, unusable_ports
-from hermes_profiles.credentials.channel_settings import ChannelView
+from hermes_profiles.credentials.channels.channel_ports import UnusablePort, effect_of, unusable_ports
+from hermes_profiles.credentials.channels.channel_settings import ChannelView
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.holders import shared_ports
 from hermes_profiles.credentials.identities import channel_views
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.doctor.facts.identities import Listener
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_settings import DEFAULT_VALUES
+from hermes_profiles.credentials.channels.channel_settings import DEFAULT_VALUES
 from hermes_profiles.credentials.identities import credentials_in, telling_values
 from hermes_profiles.credentials.same_account import with_account
 from hermes_profiles.doctor.checks.cloned_state import channel_paths, enabled_jobs, home_owner

@@ -190,7 +190,7 @@ def _links_differ(profile: ProfileFacts, links: Mapping[str, str]) -> bool:
 
 def _secrets(profile: ProfileFacts, context: DoctorContext) -> _Secrets:
     """Return the credentials of a profile as bytes to search for."""
-    from hermes_profiles.credentials.value_index import secrets_in_json
+    from hermes_profiles.credentials.search.value_index import secrets_in_json
 
     secrets: _Secrets = {}
     for _, variable, _, value in credentials_in(profile.environment, profile.config, context.catalog):

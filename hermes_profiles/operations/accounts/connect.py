@@ -12,7 +12,7 @@ from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.trash import trash_entries
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
-from hermes_profiles.credentials.channel_settings import account_id
+from hermes_profiles.credentials.channels.channel_settings import account_id
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import SETTLE, RunOptions
 from hermes_profiles.fleet.selection import Selection

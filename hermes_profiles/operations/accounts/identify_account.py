@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hermes_profiles.accounts.platform_identity import PlatformIdentity, can_identify, identify
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_settings import ChannelView, mapping
+from hermes_profiles.credentials.channels.channel_settings import ChannelView, mapping
 from hermes_profiles.profiles.channels import effective_settings
 from hermes_profiles.profiles.home_files import HomeFiles
 from hermes_profiles.teams.accounts import Account

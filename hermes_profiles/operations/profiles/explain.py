@@ -10,7 +10,7 @@ from typing import Any
 
 from hermes_profiles.clone.report import CloneReport
 from hermes_profiles.credentials.catalog.catalog import Catalog, channel_document
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.config import judge_path
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name

@@ -150,7 +150,7 @@ def _invalid_ports(session: FleetSession, profile: Profile) -> Iterator[Problem]
     listening = [name for name in profile.channels if session.catalog.channels[name].ports]
     if not listening:
         return
-    from hermes_profiles.credentials.channel_ports import effect_of, unusable_ports
+    from hermes_profiles.credentials.channels.channel_ports import effect_of, unusable_ports
     from hermes_profiles.credentials.identities import channel_views
     from hermes_profiles.profiles.channels import effective_settings
     from hermes_profiles.profiles.home_files import HomeFiles

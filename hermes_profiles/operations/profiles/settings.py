@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hermes_profiles.changes.fingerprint_key import answer_key
 from hermes_profiles.credentials.catalog.catalog import KeyClass
-from hermes_profiles.credentials.secret_detection import Role, is_secret, role_of_name, role_of_path
+from hermes_profiles.credentials.detection.secret_detection import Role, is_secret, role_of_name, role_of_path
 from hermes_profiles.documents.dotenv.document import EnvEntry
 from hermes_profiles.documents.yaml.paths import parsed_path, path_text
 from hermes_profiles.documents.yaml.value import Value, scalar

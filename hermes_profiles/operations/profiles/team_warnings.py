@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.credentials.secret_detection import role_of_name
+from hermes_profiles.credentials.detection.secret_detection import role_of_name
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.model.errors import Problem, Refused

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.channel_settings import ChannelView, below, mapping
+from hermes_profiles.credentials.channels.channel_settings import ChannelView, below, mapping
 from hermes_profiles.hermes.files import WEIXIN_ACCOUNTS_FOLDER, WEIXIN_CONTEXT_ENDING, WEIXIN_SYNC_ENDING
 from hermes_profiles.model.errors import DocumentError, Failed, Problem
 from hermes_profiles.model.layout import Layout

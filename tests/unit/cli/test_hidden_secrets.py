@@ -19,7 +19,7 @@ from nightly import NIGHTLY
 
 from hermes_profiles.cli.render import watch
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.escapes import base64_decoded, unescaped
+from hermes_profiles.credentials.search.escapes import base64_decoded, unescaped
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.profiles.known_secrets import KnownSecrets, is_unusual
 from hermes_profiles.profiles.redact import redacted

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nightly import NIGHTLY
 
-from hermes_profiles.credentials.value_index import ValueIndex, is_address
+from hermes_profiles.credentials.search.value_index import ValueIndex, is_address
 
 MATRIX = """\
 MATRIX_HOMESERVER=http://nas.local

@@ -11,7 +11,7 @@ import pytest
 from hermes_profiles.clone import warnings
 from hermes_profiles.clone.report import CloneReport, NamedPlace
 from hermes_profiles.credentials.edits import Kept
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.model.text import apart
 
 COUNT = 400

@@ -27,7 +27,7 @@ from hermes_profiles.changes.plan import ChangePlan, ReplaceFile
 from hermes_profiles.changes.signature import ChangedMeanwhile
 from hermes_profiles.clone.strip.plan import StripPlan, StripRequest, plan_strip
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hermes_profiles.conflicts.decide import assign_channels
 from hermes_profiles.conflicts.running import running_conflicts, without
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.gateways.model import LiveGateway, LiveLock
 from hermes_profiles.profiles.channels import ClaimedResources
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from hermes_profiles.credentials.api_mentions import api_mentions, may_hold_address
+from hermes_profiles.credentials.mentions.api_mentions import api_mentions, may_hold_address
 
 VALUE = "CANARYa1b2C3d4e5F6g7"
 MODEL = "MODELq1w2E3r4t5Y6u7i8"

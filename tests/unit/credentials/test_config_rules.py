@@ -13,7 +13,7 @@ from config_paths import identity_paths
 from real_hermes import hermes_python
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.config import TreeJudgement, dotted, judge_config
 from hermes_profiles.credentials.rules.environment import SourceFacts

@@ -13,7 +13,7 @@ from hermes_profiles.credentials.classifier import SourceDocuments, classify
 from hermes_profiles.credentials.edits import EnvEdits, TreeEdits, env_edits, tree_edits
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_env, rewrite_tree
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search.value_index import ValueIndex
 from hermes_profiles.documents.dotenv.document import EnvDocument
 from hermes_profiles.documents.json_document import JsonDocument
 from hermes_profiles.documents.yaml.document import YamlDocument

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hermes_profiles.conflicts.running import running_conflicts
 from hermes_profiles.conflicts.shared_identities import ProfileIdentities, port_rivalries, rivalries
 from hermes_profiles.credentials.catalog.catalog import load_catalog
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.credentials.holders import (
     HolderIndex,
     index_identities,
@@ -19,7 +20,6 @@ from hermes_profiles.credentials.holders import (
     shared_ports,
 )
 from hermes_profiles.credentials.identities import Identity
-from hermes_profiles.credentials.port_claim import PortClaim
 from hermes_profiles.gateways.model import LiveGateway
 from hermes_profiles.profiles.channels import ClaimedResources
 

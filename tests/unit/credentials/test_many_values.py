@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from hermes_profiles.credentials import value_index
-from hermes_profiles.credentials.needles import Needles
-from hermes_profiles.credentials.value_index import ValueIndex
+from hermes_profiles.credentials.search import value_index
+from hermes_profiles.credentials.search.needles import Needles
+from hermes_profiles.credentials.search.value_index import ValueIndex
 
 CHANCE = random.Random(7)
 TOKENS = [f"{CHANCE.randrange(10**9, 10**10)}:AACANARY{CHANCE.getrandbits(140):035x}" for _ in range(300)]

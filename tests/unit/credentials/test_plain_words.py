@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from hermes_profiles.credentials.value_index import searchable_parts
+from hermes_profiles.credentials.search.value_index import searchable_parts
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import KeyClass, load_catalog
-from hermes_profiles.credentials.secret_detection import is_secret, is_secret_path, role_of_name, role_of_path
-from hermes_profiles.credentials.secret_shapes import looks_secret
+from hermes_profiles.credentials.detection.secret_detection import is_secret, is_secret_path, role_of_name, role_of_path
+from hermes_profiles.credentials.detection.secret_shapes import looks_secret
 from hermes_profiles.documents.yaml.paths import parsed_path
 
 CATALOG = load_catalog()

@@ -6,15 +6,15 @@ import pytest
 from shape_samples import NEGATIVE, POSITIVE
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.secret_shapes import (
+from hermes_profiles.credentials.detection.secret_shapes import (
     SHAPES,
     looks_secret,
     may_have_shape,
     without_certain_shapes,
     without_shapes,
 )
-from hermes_profiles.credentials.shape_marks import MARKS, may_have_mark
-from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, may_hold_identity, sightings
+from hermes_profiles.credentials.detection.shape_marks import MARKS, may_have_mark
+from hermes_profiles.credentials.detection.shapes import IDENTITY_SHAPES, may_hold_identity, sightings
 
 _SAMPLES = [(kind, value) for kind, values in POSITIVE.items() for value in values]
 _AROUND = (

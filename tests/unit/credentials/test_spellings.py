@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
-from hermes_profiles.credentials.base64_runs import base64_runs
-from hermes_profiles.credentials.spellings import decoded
-from hermes_profiles.credentials.value_index import ValueIndex, searchable_parts
+from hermes_profiles.credentials.search.base64_runs import base64_runs
+from hermes_profiles.credentials.search.spellings import decoded
+from hermes_profiles.credentials.search.value_index import ValueIndex, searchable_parts
 
 TOKEN = "8812345678:" + "AAF-CANARYTelegramTokenAbCdEfGh123x"
 PASSWORD = "CANARY p&ss'w\"rd/42"

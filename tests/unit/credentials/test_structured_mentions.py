@@ -7,7 +7,7 @@ import json
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.structured_mentions import structured_mentions
+from hermes_profiles.credentials.mentions.structured_mentions import structured_mentions
 
 CATALOG = load_catalog()
 VALUE = "CANARYa1b2C3d4e5F6g7"

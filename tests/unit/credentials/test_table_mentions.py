@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.table_mentions import table_mentions
+from hermes_profiles.credentials.mentions.table_mentions import table_mentions
 
 CATALOG = load_catalog()
 VALUE = "CANARYa1b2C3d4e5F6g7"

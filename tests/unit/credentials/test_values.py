@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hermes_profiles.credentials.value_index import ValueIndex, placeholder, searchable_parts, secrets_in_json
+from hermes_profiles.credentials.search.value_index import ValueIndex, placeholder, searchable_parts, secrets_in_json
 
 SECRET = "CANARY:7000/AAH+k3q9=Zx1-é"
 INDEX = ValueIndex({"TELEGRAM_BOT_TOKEN": searchable_parts(SECRET)})

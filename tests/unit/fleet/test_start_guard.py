@@ -11,7 +11,7 @@ from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.claims import Claim, write_ledger
 from hermes_profiles.conflicts.overlay import overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.port_claim import PortClaim
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.fleet import start_guard
 from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.masks import ChannelOwner, Mask, MaskCause

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from gateway_facts import facts, process
 
-from hermes_profiles.credentials.port_claim import PortClaim
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.fleet.status import _elsewhere_on_loopback
 from hermes_profiles.gateways import health
 from hermes_profiles.gateways.model import Api

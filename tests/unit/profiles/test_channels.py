@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.port_claim import PortClaim
+from hermes_profiles.credentials.channels.port_claim import PortClaim
 from hermes_profiles.profiles.channels import ClaimedResources, Managed, claimed_resources
 
 CATALOG = load_catalog()

@@ -19,7 +19,7 @@ from sample_root import SampleRoot as Root
 from synced_team import CATALOG, KEY, LEAD_TOKEN, SyncedTeam, make_synced_team, noon, rows
 
 from hermes_profiles.changes.apply import apply, recover, undo
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.documents.yaml.document import YamlDocument
 from hermes_profiles.documents.yaml.fast_reader import EVERYTHING
 from hermes_profiles.model.errors import HermesProfilesError

@@ -13,7 +13,7 @@ from hermes_profiles.cli.framework.options import DryRun
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.cli.framework.run import Answer
 from hermes_profiles.cli.render.changes import change_data, closing_lines, one_line
-from hermes_profiles.credentials.secret_detection import is_secret_path
+from hermes_profiles.credentials.detection.secret_detection import is_secret_path
 from hermes_profiles.documents.yaml.paths import path_text
 from hermes_profiles.documents.yaml.value import Value, block_lines, flow, to_json
 from hermes_profiles.model.errors import Result, UsageProblem

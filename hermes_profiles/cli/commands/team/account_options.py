@@ -12,7 +12,7 @@ from hermes_profiles.cli.framework import output
 from hermes_profiles.cli.framework.account_input import piped_values
 from hermes_profiles.cli.framework.prompt import read_value
 from hermes_profiles.credentials.catalog.catalog import Catalog, Channel
-from hermes_profiles.credentials.channel_settings import account_id
+from hermes_profiles.credentials.channels.channel_settings import account_id
 from hermes_profiles.hermes.access import users_variable
 from hermes_profiles.hermes.environment import WEIXIN_BASE_URL, WEIXIN_TOKEN
 from hermes_profiles.model.errors import Refused, UsageProblem

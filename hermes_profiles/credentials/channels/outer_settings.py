@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
 from hermes_profiles.model.named_tuple import NamedTuple
 
-from .policy import Channels, ClonePolicy
+from ..policy import Channels, ClonePolicy
 
 if TYPE_CHECKING:
     from hermes_profiles.documents.yaml.document import YamlDocument

@@ -18,7 +18,7 @@ from hermes_profiles.model.errors import DocumentError
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .channel_place import channel_place
+from ..channels.channel_place import channel_place
 from .mentions import is_strong, is_written_secret, secret_fact
 from .outline import has_outline, outline_of
 

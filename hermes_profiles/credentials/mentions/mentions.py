@@ -14,7 +14,7 @@ from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass, KeyFa
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .identities import is_example
+from ..identities import is_example
 
 _NAME = lazy_pattern(r"(?<![A-Za-z0-9_])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![A-Za-z0-9_])")
 # Two underscores or a full stop join names of nested settings: `APP__MATTERMOST__TOKEN`.

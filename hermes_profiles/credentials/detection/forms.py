@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
+from ..search.spellings import as_text, decoded, has_no_width, in_utf8
 from .shapes import Sighting, may_hold_identity, sightings
-from .spellings import as_text, decoded, has_no_width, in_utf8
 
 # Escapes and joints that take a run of letters apart, with the bytes that they begin with.
 _ESCAPED = (

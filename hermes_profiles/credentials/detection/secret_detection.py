@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.channel_place import channel_place
+from hermes_profiles.credentials.channels.channel_place import channel_place
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
@@ -112,7 +112,7 @@ def is_secret(path: Sequence[str], text: str, tag: str, catalog: Catalog) -> boo
         return False
     if is_secret_path(path, catalog):
         return True
-    from hermes_profiles.credentials.secret_shapes import looks_secret
+    from hermes_profiles.credentials.detection.secret_shapes import looks_secret
 
     return looks_secret(text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import cache, partial
 
-from hermes_profiles.credentials.shapes import IDENTITY_SHAPES, credential_in, is_sample
+from hermes_profiles.credentials.detection.shapes import IDENTITY_SHAPES, credential_in, is_sample
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 

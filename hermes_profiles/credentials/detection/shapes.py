@@ -14,7 +14,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 from hermes_profiles.model.text import apart
 
-from .letter_runs import AS_RUNS
+from ..search.letter_runs import AS_RUNS
 
 
 class IdentityShape(NamedTuple):

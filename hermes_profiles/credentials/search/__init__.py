@@ -1,0 +1,1 @@
+"""Finds and redacts known values in any text, in any of their spellings. Pure."""
