@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from hermes_profiles.gateways.hermes_on_path import real_hermes
+from hermes_profiles.gateways.installation.hermes_on_path import real_hermes
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.named_tuple import NamedTuple

@@ -271,9 +271,9 @@ def run(arguments: Sequence[str]) -> NoReturn:
 
 def _installed_words(hermes: str) -> InstalledWords:
     """Return the words of the Hermes that the shim found; those of 0.19.0 where its code cannot be read."""
-    from hermes_profiles.gateways.hermes_code import read_code
-    from hermes_profiles.gateways.hermes_install import installation_of
-    from hermes_profiles.gateways.hermes_words import profile_words
+    from hermes_profiles.gateways.installation.hermes_code import read_code
+    from hermes_profiles.gateways.installation.hermes_install import installation_of
+    from hermes_profiles.gateways.installation.hermes_words import profile_words
 
     found = installation_of(Path(hermes)) if hermes else None
     if found is None or found.code is None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.gateways.masks import Mask
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.names import DEFAULT

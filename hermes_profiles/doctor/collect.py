@@ -18,8 +18,8 @@ from hermes_profiles.doctor.facts.update_day import UpdateFacts
 from hermes_profiles.doctor.probes.files import probe_files
 from hermes_profiles.doctor.probes.live_identities import probe_identities
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
-from hermes_profiles.gateways.hermes_install import installed_code
-from hermes_profiles.gateways.hermes_libraries import installed_libraries
+from hermes_profiles.gateways.installation.hermes_install import installed_code
+from hermes_profiles.gateways.installation.hermes_libraries import installed_libraries
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import islice
 
 from hermes_profiles.gateways.candidates import may_run, running
-from hermes_profiles.gateways.servers import find_servers
-from hermes_profiles.gateways.topology import configured
+from hermes_profiles.gateways.host.servers import find_servers
+from hermes_profiles.gateways.host.topology import configured
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
 from hermes_profiles.model.named_tuple import NamedTuple

@@ -6,7 +6,7 @@ import os
 import shlex
 from pathlib import Path
 
-from hermes_profiles.gateways.launcher_tools import is_wrapper, without_wrappers
+from hermes_profiles.gateways.installation.launcher_tools import is_wrapper, without_wrappers
 from hermes_profiles.hermes.cli import MODULE, PROGRAM
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.services.spec import Wrapper

@@ -10,8 +10,8 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from hermes_profiles.gateways.control_socket import STATUS, ask
-from hermes_profiles.gateways.host_gateway import HostGateway, host_gateway
+from hermes_profiles.gateways.host.control_socket import STATUS, ask
+from hermes_profiles.gateways.host.host_gateway import HostGateway, host_gateway
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.hermes.behaviours import Behaviour

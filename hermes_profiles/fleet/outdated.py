@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from hermes_profiles.gateways.hermes_code import PACKAGE, HermesCode, code_folder, numbers_of, read_code
 from hermes_profiles.gateways.hermes_files import StateRecord
+from hermes_profiles.gateways.installation.hermes_code import PACKAGE, HermesCode, code_folder, numbers_of, read_code
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Process
 from hermes_profiles.hermes.files import LOGS_FOLDER

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from hermes_profiles.changes.state_files import remove_state_file, write_state_file
-from hermes_profiles.gateways.control_socket import RESCAN, SERVE, UNSERVE, ask
+from hermes_profiles.gateways.host.control_socket import RESCAN, SERVE, UNSERVE, ask
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway
 from hermes_profiles.hermes import gateway_states as states
 from hermes_profiles.hermes.files import PARKED_MARKER

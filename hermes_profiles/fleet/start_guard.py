@@ -16,11 +16,11 @@ from hermes_profiles.conflicts.ownership import UsageEvidence, priority
 from hermes_profiles.conflicts.running import without
 from hermes_profiles.conflicts.usage_evidence import evidence_of
 from hermes_profiles.credentials.catalog.catalog import Catalog
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState, LiveGateway, LiveLock
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways, survey
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.environment import HERMES_HOME, HERMES_MANAGED_DIR
 from hermes_profiles.hermes.files import CONFIG_FILE, LEGACY_CONFIG_FILE
 from hermes_profiles.hermes.gateway_states import FATAL

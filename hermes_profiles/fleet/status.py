@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from hermes_profiles.conflicts.running import RunningConflict, running_conflicts
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.credentials.holders import index_identities
+from hermes_profiles.gateways.host.topology import Serving, Topology, multiplexing_asked, serving
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Api, Gateway, GatewayFacts, GatewayState, servers_in
 from hermes_profiles.gateways.observe import ObservationHints, SystemContext, live_gateways
 from hermes_profiles.gateways.processes import Process
-from hermes_profiles.gateways.topology import Serving, Topology, multiplexing_asked, serving
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import API_SERVER_KEY, GATEWAY_HEALTH_URL
 from hermes_profiles.hermes.version import HermesFacts

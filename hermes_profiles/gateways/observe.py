@@ -15,11 +15,11 @@ from hermes_profiles.services.manager import Activity, ServiceStatus
 
 from .displaced import left_home
 from .hermes_files import heartbeat, lock_record, pid_record
+from .host.servers import find_servers, profile_of_home, redacted_state, with_server
 from .model import Api, Gateway, GatewayFacts, GatewayState, LiveGateway
 from .processes import Process, Usage, home_of
 from .proof import match_process
 from .resolve import is_supervised, resolve
-from .servers import find_servers, profile_of_home, redacted_state, with_server
 from .system import SystemContext
 
 if TYPE_CHECKING:

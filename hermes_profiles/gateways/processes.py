@@ -15,7 +15,7 @@ from hermes_profiles.hermes.files import PROFILES_FOLDER, ROOT_FOLDER
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .inline_code import home_in_code, unwrapped
+from .installation.inline_code import home_in_code, unwrapped
 
 _DEAD = "ZX"
 STOPPED = "Tt"

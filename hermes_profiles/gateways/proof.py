@@ -12,7 +12,7 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.listing import profile_names
 
 from .hermes_files import PidRecord, lock_record, pid_record
-from .inline_code import home_in_code
+from .installation.inline_code import home_in_code
 from .processes import Process, home_of, same_start
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The command line of Hermes 0.19.0: module, subcommands, options (hermes_cli/main.py, hermes_cli/subcommands).
 
-What later releases have added to `hermes profile` is read from the installed code (gateways/hermes_words.py).
+What later releases add to `hermes profile`: gateways/installation/hermes_words.py reads it in the installed code.
 """
 
 from __future__ import annotations

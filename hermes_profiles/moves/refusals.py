@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
-from hermes_profiles.gateways.hermes_code import numbers_of
+from hermes_profiles.gateways.installation.hermes_code import numbers_of
 from hermes_profiles.hermes.files import ENV_FILE
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.named_tuple import NamedTuple

@@ -34,7 +34,7 @@ from hermes_profiles.fleet.protocols import RunOptions, StartDecision
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
 from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.gateways.hermes_files import state_record
-from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.gateways.installation.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.model import Gateway, LiveLock
 from hermes_profiles.gateways.observe import SystemContext, survey

@@ -129,7 +129,7 @@ def layout_with_facts(layout: Layout, environment: Mapping[str, str]) -> Layout:
 
     @cache
     def installed() -> HermesFacts:
-        from hermes_profiles.gateways.hermes_install import installed_facts
+        from hermes_profiles.gateways.installation.hermes_install import installed_facts
 
         return installed_facts(layout, environment)
 

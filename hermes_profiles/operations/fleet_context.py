@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hermes_profiles.gateways.hermes_install import installed_facts
+from hermes_profiles.gateways.installation.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import NOTHING_KNOWN, ObservationHints, SystemContext, survey
 from hermes_profiles.gateways.processes import processes_of
@@ -229,7 +229,7 @@ class FleetSession(Session):
 
     def served(self, profiles: Sequence[str]) -> dict[str, str]:
         """Return profile → why it needs no service, for those of these profiles that a multiplexer serves or will."""
-        from hermes_profiles.gateways.topology import multiplexing_asked
+        from hermes_profiles.gateways.host.topology import multiplexing_asked
         from hermes_profiles.model.names import DEFAULT
 
         one = self.one_gateway()

@@ -11,9 +11,9 @@ from pathlib import Path
 from hermes_profiles.changes.apply import utc_now
 from hermes_profiles.changes.journal import Journal, iso
 from hermes_profiles.changes.trash import trash_entries
-from hermes_profiles.gateways.hermes_code import read_code
-from hermes_profiles.gateways.hermes_install import installation_of
-from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
+from hermes_profiles.gateways.installation.hermes_code import read_code
+from hermes_profiles.gateways.installation.hermes_install import installation_of
+from hermes_profiles.gateways.installation.hermes_on_path import commands_on_path, real_hermes
 from hermes_profiles.integration.shim.install import plan_install, plan_remove, read_start_files
 from hermes_profiles.integration.shim.script import BYPASS
 from hermes_profiles.integration.shim.shell_rc import SHELLS, path_line

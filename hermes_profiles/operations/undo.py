@@ -16,8 +16,8 @@ from hermes_profiles.changes.plan import ChangePlan, MoveTree, ReplaceFile
 from hermes_profiles.changes.undo_plan import obstacle, plan_undo, select_change
 from hermes_profiles.fleet.attached_services import Attached, attached_to, check_may_go, forget, load_again
 from hermes_profiles.fleet.service_specs import ServiceOptions, kept_options
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.gateways.observe import SystemContext
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LABEL, UNIT
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused

@@ -172,9 +172,9 @@ def _owners(request: CompletionRequest) -> list[Word]:
 def _gateways(request: CompletionRequest) -> list[Word]:
     """Return the profiles with the states of their gateways, from pid files and the process table alone."""
     from hermes_profiles.gateways.hermes_files import pid_record
+    from hermes_profiles.gateways.host.topology import multiplexing_asked
     from hermes_profiles.gateways.observe import SystemContext, match_process
     from hermes_profiles.gateways.processes import processes_of
-    from hermes_profiles.gateways.topology import multiplexing_asked
 
     layout = request.layout
     system = SystemContext(layout, None, processes_of(layout.platform))

@@ -15,8 +15,8 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import identity_label, join_names, plural, process_label
+from hermes_profiles.gateways.host.topology import Topology
 from hermes_profiles.gateways.model import NOT_SERVED
-from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.secret import Secret

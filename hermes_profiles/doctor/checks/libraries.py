@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix
 from hermes_profiles.doctor.wording import join_names
-from hermes_profiles.gateways.hermes_libraries import HermesLibraries
+from hermes_profiles.gateways.installation.hermes_libraries import HermesLibraries
 from hermes_profiles.hermes.channel_sdks import CHANNEL_SDKS, ChannelSdk
 from hermes_profiles.model.names import DEFAULT
 

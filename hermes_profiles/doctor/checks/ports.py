@@ -17,7 +17,7 @@ from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
 from hermes_profiles.doctor.locate import SettingLocator
 from hermes_profiles.doctor.wording import join_names, plural, process_label
-from hermes_profiles.gateways.topology import Topology
+from hermes_profiles.gateways.host.topology import Topology
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.gateway_states import LOST
 from hermes_profiles.model.names import DEFAULT

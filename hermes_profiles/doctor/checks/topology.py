@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.snapshot import Facts
 from hermes_profiles.doctor.findings import Evidence, Finding, Fix, Severity
+from hermes_profiles.gateways.host.topology import Topology
 from hermes_profiles.gateways.model import GatewayState
-from hermes_profiles.gateways.topology import Topology
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES
 from hermes_profiles.model.names import DEFAULT

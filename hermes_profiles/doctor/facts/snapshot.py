@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.fleet.status import Inventory
-from hermes_profiles.gateways.hermes_code import HermesCode
-from hermes_profiles.gateways.hermes_libraries import HermesLibraries
+from hermes_profiles.gateways.installation.hermes_code import HermesCode
+from hermes_profiles.gateways.installation.hermes_libraries import HermesLibraries
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT

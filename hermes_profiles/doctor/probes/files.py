@@ -296,7 +296,7 @@ def _schema(context: DoctorContext, profiles: Mapping[str, ProfileFacts]) -> Sch
     """Return the schema version that the installed Hermes writes, read from its source text."""
     if not any(CONFIG_FILE in profile.listing for profile in profiles.values()):
         return None
-    from hermes_profiles.gateways.hermes_install import find_installation
+    from hermes_profiles.gateways.installation.hermes_install import find_installation
     from hermes_profiles.model.errors import NotFound
 
     try:

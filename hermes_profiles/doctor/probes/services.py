@@ -9,8 +9,8 @@ from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.profile import ProfileFacts
 from hermes_profiles.doctor.facts.services import USER, Definition, MissingProgram, ServiceFacts, ServiceFiles
 from hermes_profiles.fleet.status import Inventory
+from hermes_profiles.gateways.host.topology import configured
 from hermes_profiles.gateways.observe import own_status
-from hermes_profiles.gateways.topology import configured
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import HermesProfilesError
 from hermes_profiles.model.names import DEFAULT

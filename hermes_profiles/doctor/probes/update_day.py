@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hermes_profiles.doctor.context import DoctorContext
 from hermes_profiles.doctor.facts.update_day import UpdateFacts
-from hermes_profiles.gateways.hermes_code import HermesCode
+from hermes_profiles.gateways.installation.hermes_code import HermesCode
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.multiplex.saved_state import is_unfinished
 from hermes_profiles.multiplex.update_settings import read_update_settings

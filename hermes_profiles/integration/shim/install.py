@@ -10,8 +10,8 @@ from shlex import quote
 
 from hermes_profiles.changes.plan import ChangePlan, ReplaceFile, Step, TidyFolder
 from hermes_profiles.changes.signature import Signature, signature
-from hermes_profiles.gateways.hermes_on_path import real_hermes
-from hermes_profiles.gateways.shim_header import Recorded
+from hermes_profiles.gateways.installation.hermes_on_path import real_hermes
+from hermes_profiles.gateways.installation.shim_header import Recorded
 from hermes_profiles.model.errors import Refused
 from hermes_profiles.model.layout import Layout
 from hermes_profiles.model.named_tuple import NamedTuple

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 
-from hermes_profiles.gateways.shim_header import MARK, SHEBANG, Recorded, recorded_in
+from hermes_profiles.gateways.installation.shim_header import MARK, SHEBANG, Recorded, recorded_in
 
 BYPASS = "HERMES_PROFILES_SHIM"
 HANDED_OVER = "from-hermes"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hermes_profiles.changes.signature import Signature, signature
-from hermes_profiles.gateways.hermes_on_path import LARGEST
-from hermes_profiles.gateways.shim_header import Recorded, is_shim, recorded_in
+from hermes_profiles.gateways.installation.hermes_on_path import LARGEST
+from hermes_profiles.gateways.installation.shim_header import Recorded, is_shim, recorded_in
 from hermes_profiles.model.layout import Layout, shim_folder
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import read_regular

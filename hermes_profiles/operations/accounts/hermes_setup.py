@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.gateways.installation.hermes_install import find_installation
 from hermes_profiles.hermes.environment import HERMES_HOME
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout

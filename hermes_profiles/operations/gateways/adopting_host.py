@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from hermes_profiles.gateways.control_socket import IDENTIFY, RESCAN, UNSERVE, ask, socket_of
-from hermes_profiles.gateways.host_gateway import host_gateway
+from hermes_profiles.gateways.host.control_socket import IDENTIFY, RESCAN, UNSERVE, ask, socket_of
+from hermes_profiles.gateways.host.host_gateway import host_gateway
 from hermes_profiles.gateways.lock_files import lock_folder
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import HOST_RECORD

@@ -13,11 +13,11 @@ from hermes_profiles.fleet.accounts import NO_MEMBERS, AccountRow, Members, acco
 from hermes_profiles.fleet.listening import Remark
 from hermes_profiles.fleet.lock_obstacle import LockObstacle, lock_obstacle, lock_problem
 from hermes_profiles.fleet.status import Conflict, Inventory, read_fleet_status
+from hermes_profiles.gateways.host.topology import Serving
 from hermes_profiles.gateways.lock_files import live_locks
 from hermes_profiles.gateways.lost_definition import lost_definition
 from hermes_profiles.gateways.model import NOT_SERVED, Gateway, GatewayState
 from hermes_profiles.gateways.other_roots import FoundRoot, other_roots, service_files_in
-from hermes_profiles.gateways.topology import Serving
 from hermes_profiles.hermes.environment import API_SERVER_ENABLED, API_SERVER_KEY
 from hermes_profiles.hermes.files import PROFILE_FILE
 from hermes_profiles.hermes.service_names import LAUNCH_AGENTS, UNIT

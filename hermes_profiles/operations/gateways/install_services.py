@@ -26,8 +26,8 @@ from hermes_profiles.fleet.restart_record import without_profiles
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options, to_keep
 from hermes_profiles.fleet.uninstall import orphaned, stops_with_its_service, uninstall_services
-from hermes_profiles.gateways.hermes_install import HermesInstall as Hermes
-from hermes_profiles.gateways.hermes_install import find_installation, launcher_warnings, program_for
+from hermes_profiles.gateways.installation.hermes_install import HermesInstall as Hermes
+from hermes_profiles.gateways.installation.hermes_install import find_installation, launcher_warnings, program_for
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import HermesProfilesError, Problem, Refused
 from hermes_profiles.model.named_tuple import NamedTuple

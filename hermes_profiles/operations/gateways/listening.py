@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from hermes_profiles.fleet.listening import NO_CHANNEL, ChannelReach, Remark, is_wanted, listening_remarks, reach_of
-from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.channels import ClaimedResources, claimed_resources

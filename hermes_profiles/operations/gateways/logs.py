@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from hermes_profiles.gateways.servers import servers_of
+from hermes_profiles.gateways.host.servers import servers_of
 from hermes_profiles.gateways.system import SystemContext
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import LOGS_FOLDER

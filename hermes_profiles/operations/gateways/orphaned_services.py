@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from hermes_profiles.gateways.servers import profile_of_home
+from hermes_profiles.gateways.host.servers import profile_of_home
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.services.located import definitions_of, home_in
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from hermes_profiles.conflicts import ledger
 from hermes_profiles.conflicts.overlay import masks_of
 from hermes_profiles.gateways.candidates import may_run
+from hermes_profiles.gateways.host.servers import servers_of
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.observe import live_gateways
-from hermes_profiles.gateways.servers import servers_of
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.exit_codes import RESTART_ME
 from hermes_profiles.hermes.service_names import UNIT

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hermes_profiles.gateways.control_socket import MIGRATE_IDENTITY, PURGE_IDENTITY, ask
-from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.gateways.host.control_socket import MIGRATE_IDENTITY, PURGE_IDENTITY, ask
+from hermes_profiles.gateways.installation.hermes_install import find_installation
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.cli import MODULE
 from hermes_profiles.hermes.environment import HERMES_HOME

@@ -35,7 +35,7 @@ from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions, build_spec, kept_options
-from hermes_profiles.gateways.hermes_install import find_installation, program_for
+from hermes_profiles.gateways.installation.hermes_install import find_installation, program_for
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.observe import SystemContext
 from hermes_profiles.gateways.processes import processes_of

@@ -10,7 +10,7 @@ from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.served_profiles import ALONE_HINT, ServedProfiles, failed
 from hermes_profiles.fleet.start_guard import StartGuard
 from hermes_profiles.fleet.verb_plan import Sorted
-from hermes_profiles.gateways.control_socket import RESCAN, ask
+from hermes_profiles.gateways.host.control_socket import RESCAN, ask
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.observe import SystemContext, survey
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem

@@ -15,8 +15,8 @@ from hermes_profiles.fleet.outcomes import BAD_OUTCOMES, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.files import PARKED_MARKER
 from hermes_profiles.hermes.gateway_states import CONNECTED
 from hermes_profiles.model.errors import Failed, HermesProfilesError, Problem, Refused

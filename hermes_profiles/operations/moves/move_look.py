@@ -14,7 +14,7 @@ from hermes_profiles.clone.source import paths_into
 from hermes_profiles.credentials.rules.config import dotted
 from hermes_profiles.doctor.checks.machine import is_unfit
 from hermes_profiles.doctor.probes.machine import mount_of, mount_table
-from hermes_profiles.gateways.hermes_install import installed_code
+from hermes_profiles.gateways.installation.hermes_install import installed_code
 from hermes_profiles.gateways.time_zone import local_time_zone
 from hermes_profiles.hermes.files import AUTH_FILE, CONFIG_FILE, ENV_FILE, STATE_MODULES
 from hermes_profiles.model.errors import DocumentError, Failed, HermesProfilesError

@@ -11,7 +11,7 @@ from typing import Any
 from hermes_profiles import __version__
 from hermes_profiles.doctor.checks.machine import is_unfit
 from hermes_profiles.doctor.probes.machine import mount_of, mount_table
-from hermes_profiles.gateways.hermes_install import installed_code
+from hermes_profiles.gateways.installation.hermes_install import installed_code
 from hermes_profiles.model.errors import Refused, UsageProblem
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.secret import Secret

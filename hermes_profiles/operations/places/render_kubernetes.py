@@ -9,9 +9,9 @@ from shlex import quote
 import hermes_profiles
 from hermes_profiles.changes.state_files import make_folder, write_state_file
 from hermes_profiles.fleet.service_specs import stop_seconds
-from hermes_profiles.gateways.hermes_install import installed_facts
+from hermes_profiles.gateways.host.topology import multiplexing_asked
+from hermes_profiles.gateways.installation.hermes_install import installed_facts
 from hermes_profiles.gateways.time_zone import local_time_zone
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes.behaviours import BEHAVIOURS, Behaviour
 from hermes_profiles.hermes.version import HermesFacts
 from hermes_profiles.kubernetes.model import (

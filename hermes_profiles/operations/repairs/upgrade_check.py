@@ -9,8 +9,8 @@ from pathlib import Path
 from hermes_profiles.doctor.collect import FactCollector
 from hermes_profiles.doctor.facts.services import Definition, ServiceLeftover
 from hermes_profiles.doctor.facts.snapshot import Facts
-from hermes_profiles.gateways.hermes_install import find_installation, installed_code
-from hermes_profiles.gateways.host_gateway import HostGateway, host_gateway
+from hermes_profiles.gateways.host.host_gateway import HostGateway, host_gateway
+from hermes_profiles.gateways.installation.hermes_install import find_installation, installed_code
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.version import BASE, NEWEST_KNOWN, HermesFacts

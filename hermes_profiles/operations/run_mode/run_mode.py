@@ -12,10 +12,10 @@ from hermes_profiles.fleet.outcomes import Outcome
 from hermes_profiles.fleet.protocols import SETTLE
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.service_specs import ServiceOptions
-from hermes_profiles.gateways.hermes_install import installed_facts
+from hermes_profiles.gateways.host.topology import multiplexing_asked
+from hermes_profiles.gateways.installation.hermes_install import installed_facts
 from hermes_profiles.gateways.model import Gateway, GatewayState
 from hermes_profiles.gateways.processes import ancestors
-from hermes_profiles.gateways.topology import multiplexing_asked
 from hermes_profiles.hermes import multiplexing
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.environment import GATEWAY_MULTIPLEX_PROFILES

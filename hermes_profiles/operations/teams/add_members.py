@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from hermes_profiles.clone.plan import CloneContext
-from hermes_profiles.gateways.topology import multiplexing_asked
+from hermes_profiles.gateways.host.topology import multiplexing_asked
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import Problem
 from hermes_profiles.model.named_tuple import NamedTuple

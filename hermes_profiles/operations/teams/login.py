@@ -12,7 +12,7 @@ from hermes_profiles.changes.plan import ChangePlan
 from hermes_profiles.changes.temp_home import clear_scratch, make_scratch, temporary_home
 from hermes_profiles.changes.trash import steps_to_trash_found
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.gateways.topology import configured
+from hermes_profiles.gateways.host.topology import configured
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE
 from hermes_profiles.model.errors import Failed, Problem, Refused

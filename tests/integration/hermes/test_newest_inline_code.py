@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from real_hermes import newest_python
 
-from hermes_profiles.gateways.inline_code import home_in_code, unwrapped
+from hermes_profiles.gateways.installation.inline_code import home_in_code, unwrapped
 from hermes_profiles.gateways.processes import Process
 
 pytestmark = pytest.mark.newest

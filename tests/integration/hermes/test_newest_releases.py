@@ -13,7 +13,7 @@ from hermes_judge import environment, judge
 from hermes_releases import RELEASES, code_of, python_for
 
 from hermes_profiles.cli.commands.demo.source import write_demo_source
-from hermes_profiles.gateways.hermes_code import numbers_of, read_code
+from hermes_profiles.gateways.installation.hermes_code import numbers_of, read_code
 from hermes_profiles.hermes.behaviours import BEHAVIOURS, Behaviour
 from hermes_profiles.model.layout import Layout
 

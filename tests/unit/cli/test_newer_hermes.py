@@ -9,7 +9,7 @@ from command_root import CommandRoot
 from command_runner import Runner
 from newer_hermes import NEWER, write_newer_hermes
 
-from hermes_profiles.gateways.hermes_code import read_code
+from hermes_profiles.gateways.installation.hermes_code import read_code
 from hermes_profiles.hermes.behaviours import Behaviour
 
 

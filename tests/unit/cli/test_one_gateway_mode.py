@@ -129,7 +129,7 @@ def test_upgrade_check_before_and_after(team: MultiplexRoot) -> None:
 
 
 def test_upgrade_check_names_unserved_profiles(team: MultiplexRoot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hermes_profiles.gateways.servers._ADOPTION", 0.0)
+    monkeypatch.setattr("hermes_profiles.gateways.host.servers._ADOPTION", 0.0)
     team.moded("multiplex")
     (team.root / "leaves-out").write_text("bob")
     assert team.gateways("restart", "default", "--yes", "--timeout", "5").code == 1, "bob is not served again"

@@ -12,7 +12,7 @@ import pytest
 from command_root import CommandRoot, picture
 from command_runner import Done
 
-from hermes_profiles.gateways.shim_header import Recorded
+from hermes_profiles.gateways.installation.shim_header import Recorded
 from hermes_profiles.integration.shim.script import shim_script
 from hermes_profiles.profiles.alias import alias_script
 
@@ -330,7 +330,7 @@ def test_shim_can_be_installed_before_hermes(shims: ShimHome) -> None:
 
 
 def test_services_use_real_hermes_behind_shim(shims: ShimHome) -> None:
-    from hermes_profiles.gateways.hermes_install import find_installation
+    from hermes_profiles.gateways.installation.hermes_install import find_installation
     from hermes_profiles.model.layout import Layout
 
     python = shims.real.parent / "python3"

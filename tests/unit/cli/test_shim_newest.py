@@ -8,7 +8,7 @@ import pytest
 from real_hermes import newest_python
 
 from hermes_profiles.cli.hermes_args import InstalledWords, dispatch
-from hermes_profiles.gateways.hermes_words import profile_words
+from hermes_profiles.gateways.installation.hermes_words import profile_words
 from hermes_profiles.hermes.cli import PROFILE_COMMANDS
 from hermes_profiles.hermes.version import facts_of
 

@@ -10,7 +10,7 @@ import pytest
 from doctor_root import DoctorRoot
 from hermes_release import write_release
 
-from hermes_profiles.gateways.hermes_libraries import installed_libraries
+from hermes_profiles.gateways.installation.hermes_libraries import installed_libraries
 from hermes_profiles.model.layout import Layout
 
 CHECK = "runtime.unused-sdk"

@@ -10,7 +10,7 @@ from hermes_profiles.fleet.one_gateway import OneGateway, one_gateway
 from hermes_profiles.fleet.outcomes import Outcome, OutcomeKind, Verb
 from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.verb_plan import Sorted, sort_out
-from hermes_profiles.gateways.host_gateway import HostGateway
+from hermes_profiles.gateways.host.host_gateway import HostGateway
 from hermes_profiles.gateways.model import Gateway, GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import survey
 from hermes_profiles.gateways.processes import Process

@@ -13,7 +13,7 @@ from hermes_profiles.fleet.one_gateway import OneGateway
 from hermes_profiles.fleet.outcomes import OutcomeKind, Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.served_profiles import ServedProfiles, marker_of
-from hermes_profiles.gateways.control_socket import SERVE, STATUS, UNSERVE
+from hermes_profiles.gateways.host.control_socket import SERVE, STATUS, UNSERVE
 from hermes_profiles.gateways.model import Gateway, GatewayChannel, GatewayFacts, GatewayState
 from hermes_profiles.model.errors import Failed
 from hermes_profiles.model.layout import Layout

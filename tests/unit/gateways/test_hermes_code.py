@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.gateways.hermes_code import HermesCode, code_folder, numbers_of, read_code
-from hermes_profiles.gateways.hermes_install import find_installation, installation_of, installed_code
+from hermes_profiles.gateways.installation.hermes_code import HermesCode, code_folder, numbers_of, read_code
+from hermes_profiles.gateways.installation.hermes_install import find_installation, installation_of, installed_code
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout

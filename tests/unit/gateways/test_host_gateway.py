@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from gateway_facts import process
 
-from hermes_profiles.gateways.control_socket import ask, socket_of
-from hermes_profiles.gateways.host_gateway import HostGateway, host_gateway
+from hermes_profiles.gateways.host.control_socket import ask, socket_of
+from hermes_profiles.gateways.host.host_gateway import HostGateway, host_gateway
 from hermes_profiles.gateways.processes import Process, Usage
 from hermes_profiles.model.errors import Failed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hermes_profiles.gateways.hermes_install import HermesInstall, find_installation
+from hermes_profiles.gateways.installation.hermes_install import HermesInstall, find_installation
 from hermes_profiles.model.errors import NotFound
 from hermes_profiles.model.layout import Layout
 

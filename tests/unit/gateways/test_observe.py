@@ -14,11 +14,11 @@ from observed_root import NOW, RUN, Root, status
 from hermes_profiles.conflicts.overlay import masks_in_force, overlay_folder
 from hermes_profiles.credentials.catalog.catalog import load_catalog
 from hermes_profiles.fleet.status import Inventory, read_fleet_status
+from hermes_profiles.gateways.host.topology import Topology, multiplexing_asked
 from hermes_profiles.gateways.masks import ChannelOwner, Mask
 from hermes_profiles.gateways.model import Api, Gateway, GatewayState, LiveGateway, Supervisor
 from hermes_profiles.gateways.observe import ObservationHints, live_gateways, observe_one, survey
 from hermes_profiles.gateways.processes import Process, ancestors
-from hermes_profiles.gateways.topology import Topology, multiplexing_asked
 from hermes_profiles.services.manager import Activity, ManagerError, RunningProgram, ServiceStatus
 
 S, A = GatewayState, Activity

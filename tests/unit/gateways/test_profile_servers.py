@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from observed_root import NOW, Root, status
 
+from hermes_profiles.gateways.host.servers import servers_of
 from hermes_profiles.gateways.model import GatewayFacts, GatewayState
 from hermes_profiles.gateways.observe import ObservationHints, observe_one, survey
-from hermes_profiles.gateways.servers import servers_of
 from hermes_profiles.hermes.version import BASE, facts_of
 from hermes_profiles.services.manager import Activity
 

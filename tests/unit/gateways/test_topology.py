@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from hermes_profiles.gateways.host.topology import Topology, configured, serving
 from hermes_profiles.gateways.model import Gateway, GatewayState
-from hermes_profiles.gateways.topology import Topology, configured, serving
 from hermes_profiles.hermes.version import facts_of
 
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hermes_profiles.gateways.hermes_on_path import commands_on_path, real_hermes
-from hermes_profiles.gateways.shim_header import Recorded, is_shim, recorded_in
+from hermes_profiles.gateways.installation.hermes_on_path import commands_on_path, real_hermes
+from hermes_profiles.gateways.installation.shim_header import Recorded, is_shim, recorded_in
 from hermes_profiles.integration.shim.script import is_current, shim_script
 
 _SHELLS = {

@@ -23,10 +23,10 @@ from pages import text_of
 
 from hermes_profiles.fleet.status import Conflict
 from hermes_profiles.gateways.hermes_files import Heartbeat
+from hermes_profiles.gateways.host.topology import Serving, Topology
 from hermes_profiles.gateways.model import Gateway
 from hermes_profiles.gateways.processes import Usage, processes_of
 from hermes_profiles.gateways.resolve import resolve
-from hermes_profiles.gateways.topology import Serving, Topology
 from hermes_profiles.model.errors import Problem, UsageProblem
 from hermes_profiles.operations.gateways.fleet_status import FleetStatus, GatewayStatus, ReportedService
 from hermes_profiles.operations.metrics.collect import Findings, FleetMetrics, Sample, fleet_samples

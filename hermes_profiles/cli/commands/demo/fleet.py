@@ -18,8 +18,8 @@ from hermes_profiles.cli.render.gateways import status_data
 from hermes_profiles.fleet.outcomes import Verb
 from hermes_profiles.fleet.protocols import RunOptions
 from hermes_profiles.fleet.service_specs import ServiceOptions
-from hermes_profiles.gateways.hermes_code import PACKAGE
-from hermes_profiles.gateways.hermes_install import find_installation
+from hermes_profiles.gateways.installation.hermes_code import PACKAGE
+from hermes_profiles.gateways.installation.hermes_install import find_installation
 from hermes_profiles.hermes.behaviours import Behaviour
 from hermes_profiles.hermes.files import CONFIG_FILE, ENV_FILE, PROFILES_FOLDER
 from hermes_profiles.model.errors import NotFound, Problem

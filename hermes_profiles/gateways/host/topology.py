@@ -21,7 +21,7 @@ from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.model.truthy import is_truthy
 from hermes_profiles.profiles.profile import environment_of, read_sections
 
-from .model import Gateway, servers_in
+from ..model import Gateway, servers_in
 
 # Why a gateway serves its own profile alone, where Hermes says that there was one profile.
 STARTED_ALONE = "it was started when no other profile existed"

@@ -18,17 +18,17 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.names import DEFAULT
 from hermes_profiles.profiles.host_options import is_parked, is_standalone
 
-from .hermes_files import StateRecord, channels_of, state_record
+from ..hermes_files import StateRecord, channels_of, state_record
+from ..model import GatewayFacts, OtherRoot
+from ..proof import process_in
 from .host_gateway import HostGateway, host_gateway
-from .model import GatewayFacts, OtherRoot
-from .proof import process_in
 from .topology import STARTED_ALONE, multiplexing_asked
 
 if TYPE_CHECKING:
     from hermes_profiles.model.layout import Layout
 
-    from .processes import Process
-    from .system import SystemContext
+    from ..processes import Process
+    from ..system import SystemContext
 
 # Seconds after a change in a home in which the live gateway may not have read `profiles/` again.
 _ADOPTION = multiplexing.ADOPTION_INTERVAL + 15.0

@@ -18,10 +18,10 @@ from hermes_profiles.hermes.files import HOST_RECORD
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.profiles.regular_file import open_regular
 
-from .lock_files import lock_folder
+from ..lock_files import lock_folder
 
 if TYPE_CHECKING:
-    from .processes import Process, Processes
+    from ..processes import Process, Processes
 
 _LARGEST = 1024 * 1024
 _CLOCK_TOLERANCE = 2.0  # seconds between two readings of one start
@@ -56,7 +56,7 @@ def host_gateway(
 def _is_same_process(record: Mapping[str, object], process: Process, processes: Processes, platform: str) -> bool:
     started = _number(record.get("startTime"))
     if started is not None:
-        from .processes import same_start
+        from ..processes import same_start
 
         return same_start(started, process.started, platform=platform)
     created, epoch = _number(record.get("createTime")), processes.epoch(process)

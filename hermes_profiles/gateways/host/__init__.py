@@ -1,0 +1,1 @@
+"""One gateway that serves several profiles: its record, its socket, and whom it serves."""

@@ -1,0 +1,1 @@
+"""The installed Hermes: its code, its libraries, and what starts it."""
