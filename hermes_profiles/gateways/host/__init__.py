@@ -1,1 +1,1 @@
-"""One gateway that serves several profiles: its record, its socket, and whom it serves."""
+"""One gateway that serves several profiles: its record, its socket, and which profiles it serves."""
