@@ -29,6 +29,8 @@ PATIENCE = 5.0
 MARKER_TIME = 2.0
 # Seconds that a process may take to end after SIGKILL.
 KILL_TIME = 10.0
+# How often a service is stopped that something else starts in the meantime, such as `hermes gateway restart`.
+_MOST_STOPS = 5
 
 
 class JobPhase(StrEnum):
@@ -45,7 +47,7 @@ class GatewayJob:
     """The progress of one gateway.
 
     `stop_announced`: pid → time of its planned-stop marker; `sigterm_sent`, `sigkill_sent`: pids that got the signal;
-    `look`: seconds to look for another start after its end; `gone_since`: time of that end; `supervisor`: what ran it;
+    `stops`: how often its manager was asked to stop it; `look`: seconds to look for another start after its end; `gone_since`: time of that end; `supervisor`: what ran it;
     `restarts`, `since`: what the manager reported of the service before the start.
     """
 
@@ -57,6 +59,7 @@ class GatewayJob:
     stop_announced: dict[int, float] = field(default_factory=dict)
     sigterm_sent: set[int] = field(default_factory=set)
     sigkill_sent: set[int] = field(default_factory=set)
+    stops: int = 1
     up_since: float | None = None
     up_pid: int | None = None
     look: float = 0.0
@@ -253,7 +256,11 @@ class FleetExecutor:
             return
         waited, limit = now - job.begun, self._stop_limit(job)
         if process is not None:
+            is_new = process.pid not in job.stop_announced
             self._announce(job, gateway)
+            if is_new and _is_managed(gateway) and job.stops < _MOST_STOPS:  # a start cancels a stop that is under way
+                job.stops += 1
+                self._backend.stop([job.profile])
             alone = not _is_managed(gateway) and not _is_ending(gateway) and not unit_to_stop(gateway)
             if alone and now - job.stop_announced[process.pid] > MARKER_TIME and process.pid not in job.sigterm_sent:
                 job.sigterm_sent.add(process.pid)

@@ -339,6 +339,25 @@ def test_stop_restart_by_the_manager_is_reported() -> None:
     assert kinds(found) == {"a": K.FAILED} and not world.is_down("a")
 
 
+@pytest.mark.parametrize(("verb", "kind"), [(Verb.STOP, K.STOPPED), (Verb.RESTART, K.RESTARTED)])
+def test_service_that_is_started_during_its_stop_is_stopped_again(verb: Verb, kind: OutcomeKind) -> None:
+    """`systemctl restart`, of `hermes gateway restart` or by hand, takes the place of the stop that is under way."""
+    world = FakeFleet(("a",)).bring_up()
+    original, first = world._gone, world.sims["a"].pid
+
+    def gone(sim: Any, pid: int, code: int, *, orderly: bool) -> None:
+        original(sim, pid, code, orderly=orderly)
+        if pid == first:
+            sim.activity = Activity.INACTIVE
+            world._start(sim)
+
+    world._gone = gone  # type: ignore[method-assign]
+    found = drive(world, verb)
+    check(world, found)
+    assert kinds(found) == {"a": kind}
+    assert len(world.made("stop")) == 2 and not world.signals
+
+
 def test_stop_marker_failure_does_not_stop_the_others() -> None:
     world = FakeFleet(FIVE, b=Behaviour(cannot_be_told=True)).bring_up()
     found = drive(world, Verb.STOP)
