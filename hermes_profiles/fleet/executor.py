@@ -47,8 +47,9 @@ class GatewayJob:
     """The progress of one gateway.
 
     `stop_announced`: pid → time of its planned-stop marker; `sigterm_sent`, `sigkill_sent`: pids that got the signal;
-    `stops`: how often its manager was asked to stop it; `look`: seconds to look for another start after its end; `gone_since`: time of that end; `supervisor`: what ran it;
-    `restarts`, `since`: what the manager reported of the service before the start.
+    `stops`: how often its manager was asked to stop it; `look`: seconds to look for another start after its end;
+    `gone_since`: time of that end; `supervisor`: what ran it; `restarts`, `since`: what the manager reported of the
+    service before the start.
     """
 
     profile: str

@@ -22,6 +22,7 @@ from hermes_profiles.fleet.selection import Selection
 from hermes_profiles.fleet.start_guard import ConflictRule, StartGuard
 from hermes_profiles.fleet.unwritable import without_unwritable
 from hermes_profiles.fleet.verb_plan import Sorted, sort_out, without_elsewhere
+from hermes_profiles.gateways.channel_records import has_left_channels
 from hermes_profiles.gateways.hermes_files import pid_record
 from hermes_profiles.gateways.masks import Mask
 from hermes_profiles.gateways.model import Gateway, GatewayState
@@ -45,7 +46,8 @@ from .run_members import MemberRun, planned_members
 
 _STARTS = (Verb.START, Verb.RESTART)
 _UP = (OutcomeKind.STARTED, OutcomeKind.RESTARTED)
-_UNCERTAIN = 5.0
+# Seconds that a start waits for a gateway that may be exiting, and for one that has left its channels, so that it is.
+_UNCERTAIN, _LEAVING = 5.0, 20.0
 
 
 class WholeGateway(NamedTuple):
@@ -281,23 +283,28 @@ class _FleetRun:
     def _observe(self, launch: StartGuard, selection: Selection) -> dict[str, Gateway]:
         """Return the gateways, once no gateway is about to exit.
 
-        A gateway that no manager runs and that has no pid file, or has not reported that it is up, may be exiting.
-        Before a start it gets a few seconds, so that `already-running` is not reported of a process that is gone
-        the next moment.
+        A gateway that no manager runs and that has no pid file, or has not reported that it is up, may be exiting; one
+        that has left all its channels is. Before a start they get a few seconds, so that `already-running` is not
+        reported of a process that is gone the next moment.
         """
         gateways = launch.observe(selection.profiles)
-        deadline = time.monotonic() + _UNCERTAIN
-        while self._request.verb is Verb.START and time.monotonic() < deadline:
-            if not any(self._may_be_exiting(gateway) for gateway in gateways.values()):
+        begun = time.monotonic()
+        while self._request.verb is Verb.START:
+            patience = max((self._patience(gateway) for gateway in gateways.values()), default=0.0)
+            if time.monotonic() - begun >= patience:
                 break
             time.sleep(POLL)
             gateways = launch.observe(selection.profiles)
         return gateways
 
-    def _may_be_exiting(self, gateway: Gateway) -> bool:
+    def _patience(self, gateway: Gateway) -> float:
+        """Return the seconds to wait for the end of a gateway, 0 where it stays."""
         if gateway.state is not GatewayState.UNSUPERVISED:
-            return False
-        return not gateway.settled or pid_record(self._session.layout.home(gateway.profile)) is None
+            return 0.0
+        if gateway.observation is not None and has_left_channels(gateway.observation, _LEAVING):
+            return _LEAVING
+        is_uncertain = not gateway.settled or pid_record(self._session.layout.home(gateway.profile)) is None
+        return _UNCERTAIN if is_uncertain else 0.0
 
     def _run_options(self, count: int, one: OneGateway | None) -> RunOptions:
         given = self._request.stagger
