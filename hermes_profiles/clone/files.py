@@ -18,13 +18,18 @@ from hermes_profiles.credentials.detection.forms import (
 from hermes_profiles.credentials.detection.shapes import LONGEST
 from hermes_profiles.credentials.edits import EditRows, tree_edits
 from hermes_profiles.credentials.mentions.api_mentions import api_mentions, may_hold_address
-from hermes_profiles.credentials.mentions.mentions import Mention, code_filter, mentions_in_code, mentions_in_reading
 from hermes_profiles.credentials.mentions.structured_mentions import (
     StructuredMention,
     may_hold_credential,
     structured_mentions,
 )
 from hermes_profiles.credentials.mentions.table_mentions import table_mentions
+from hermes_profiles.credentials.mentions.variable_mentions import (
+    Mention,
+    code_filter,
+    mentions_in_code,
+    mentions_in_reading,
+)
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rewrite import rewrite_tree
 from hermes_profiles.credentials.rules.config import TreeJudgement, paths_kept_by_user

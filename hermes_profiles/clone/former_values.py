@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hermes_profiles.credentials.catalog.catalog import Catalog, KeyClass
-from hermes_profiles.credentials.mentions.mentions import code_filter, is_written_secret
 from hermes_profiles.credentials.mentions.structured_mentions import mentions_in_outline
+from hermes_profiles.credentials.mentions.variable_mentions import code_filter, is_written_secret
 from hermes_profiles.credentials.policy import ClonePolicy
 from hermes_profiles.credentials.rules.environment import SourceFacts, judge_name
 from hermes_profiles.credentials.rules.files import DOCUMENTS, ENV_FILES, is_document_copy

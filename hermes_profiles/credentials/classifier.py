@@ -33,8 +33,8 @@ from .channels.shared_settings import is_shared_path, is_shared_variable
 from .detection.forms import KnownValues, may_have_form, values_by_form
 from .detection.secret_shapes import looks_secret
 from .known_values import known_values
-from .mentions.mentions import Mention, mentions_in_code, mentions_in_comment
 from .mentions.structured_mentions import commented_blocks
+from .mentions.variable_mentions import Mention, mentions_in_code, mentions_in_comment
 from .policy import Channels, ClonePolicy, Ruling, Verdict
 from .references import references_in
 from .rules.config import EntryRemoval, TreeJudgement, dotted, judge_config, paths_kept_by_user

@@ -323,7 +323,9 @@ def command_variables(config: Mapping[str, Any]) -> dict[str, str]:
     text = source.get("command")
     if not isinstance(text, str):
         return {}
-    from hermes_profiles.credentials.mentions.mentions import assignments_in  # few profiles have such a command
+    from hermes_profiles.credentials.mentions.variable_mentions import (
+        assignments_in,  # few profiles have such a command
+    )
 
     return dict(assignments_in(text))
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .mentions import is_strong
 from .structured_mentions import StructuredMention
+from .variable_mentions import is_strong
 
 
 class _ChannelApi(NamedTuple):

@@ -19,8 +19,8 @@ from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
 from ..channels.channel_place import channel_place
-from .mentions import is_strong, is_written_secret, secret_fact
 from .outline import has_outline, outline_of
+from .variable_mentions import is_strong, is_written_secret, secret_fact
 
 # A larger file is data, not settings.
 _LARGEST = 1024 * 1024

@@ -13,8 +13,8 @@ from hermes_profiles.credentials.catalog.catalog import Catalog
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.patterns import lazy_pattern
 
-from .mentions import is_strong, secret_fact
 from .structured_mentions import COMMON_NAMES, StructuredMention, credential_at
+from .variable_mentions import is_strong, secret_fact
 
 # A row of names, of which one ends as that of a secret does.
 _IN_HEAD = r"[\w \"'`.|;,\t-]"

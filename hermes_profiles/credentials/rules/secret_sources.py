@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hermes_profiles.credentials.catalog.catalog import Catalog
-from hermes_profiles.credentials.mentions.mentions import names_in
+from hermes_profiles.credentials.mentions.variable_mentions import names_in
 from hermes_profiles.credentials.policy import Channels, ClonePolicy, Ruling, Verdict
 from hermes_profiles.model.named_tuple import NamedTuple
 from hermes_profiles.model.truthy import is_truthy

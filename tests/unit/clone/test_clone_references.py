@@ -9,7 +9,7 @@ import pytest
 from clone_source import Cloned, Files, canary, clone, leaks, make_layout
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.mentions.mentions import mentions_in_code, mentions_in_comment
+from hermes_profiles.credentials.mentions.variable_mentions import mentions_in_code, mentions_in_comment
 from hermes_profiles.credentials.policy import Channels, ClonePolicy
 from hermes_profiles.credentials.rules.files import Scope
 from hermes_profiles.profiles.channels import claimed_resources

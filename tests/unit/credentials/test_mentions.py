@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hermes_profiles.credentials.catalog.catalog import load_catalog
-from hermes_profiles.credentials.mentions.mentions import code_filter, mentions_in_code, mentions_in_comment
+from hermes_profiles.credentials.mentions.variable_mentions import code_filter, mentions_in_code, mentions_in_comment
 
 CATALOG = load_catalog()
 MAY_MENTION = code_filter(CATALOG)
